@@ -1,0 +1,98 @@
+/**
+ * What CAP needs of a message bus. Shipped: in memory ({@link MemoryBus}); everything above this interface is
+ * the same on any other.
+ */
+import { ValidationError } from "../core/errors.js";
+
+/** A message as it came off the bus. */
+export interface BusMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Where an answer would go. Never answer one on a job: with JetStream it is the publisher's own inbox. */
+  readonly reply?: string | undefined;
+}
+
+/** A living subscription. */
+export interface Subscription {
+  readonly subject: string;
+  readonly queue?: string | undefined;
+  /** Takes no further messages; resolves when those received so far were handed over. */
+  drain(): Promise<void>;
+  /** Takes no further messages and drops those not handed over yet. */
+  unsubscribe(): void;
+}
+
+/** Where a connection to a bus stands. */
+export type BusStatus = "connected" | "reconnecting" | "draining" | "closed";
+
+/** Options of {@link Bus.subscribe}. */
+export interface SubscribeOptions {
+  /** Of the subscribers in one queue group each message reaches only one. Default: every subscriber gets it. */
+  readonly queue?: string | undefined;
+}
+
+/** Options of {@link Bus.request}. */
+export interface RequestOptions {
+  /** Default: 5000. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A connection to a message bus with the subject rules of NATS. */
+export interface Bus {
+  /**
+   * Hands a message to the bus. "ok" means published: not that anybody received it.
+   *
+   * @throws ClosedError, ConnectionError, or ValidationError `invalid_subject`.
+   */
+  publish(subject: string, data: Uint8Array, options?: { readonly reply?: string }): void | Promise<void>;
+  /**
+   * Calls `onMessage` for every message on a subject (`*` stands for one token, `>` for the rest). Resolves
+   * once the bus knows of the subscription.
+   */
+  subscribe(subject: string, onMessage: (message: BusMessage) => void, options?: SubscribeOptions): Promise<Subscription>;
+  /**
+   * Publishes and waits for the first answer.
+   *
+   * @throws TimeoutError; ConnectionError `no_responders` when nobody listens; AbortedError.
+   */
+  request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<BusMessage>;
+  /** Resolves when all that was published before has reached the bus. */
+  flush(): Promise<void>;
+  /** Ends all subscriptions after what they have received was handed over, then closes. */
+  drain(): Promise<void>;
+  /** Closes at once. */
+  close(): Promise<void>;
+  status(): BusStatus;
+  /** Tells of every change of status until the returned function is called. */
+  onStatus(listener: (status: BusStatus) => void): () => void;
+}
+
+/**
+ * Throws unless a text is a subject: non-empty tokens between dots, no white space, and no wildcards unless
+ * they are allowed.
+ *
+ * @throws ValidationError `invalid_subject`.
+ */
+export function assertSubject(subject: string, options: { readonly wildcards?: boolean } = {}): void {
+  const tokens = typeof subject === "string" ? subject.split(".") : [""];
+  const good = tokens.every((token, i) => {
+    if (token === "" || /[\s\0]/.test(token)) return false;
+    if (token === "*") return options.wildcards === true;
+    if (token === ">") return options.wildcards === true && i === tokens.length - 1;
+    return true;
+  });
+  if (!good) throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "invalid_subject" });
+}
+
+/** Whether a subject falls under a subscription's subject. */
+export function subjectMatches(pattern: string, subject: string): boolean {
+  if (pattern === subject) return true;
+  const wanted = pattern.split(".");
+  const given = subject.split(".");
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] === ">") return given.length > i;
+    if (i >= given.length || (wanted[i] !== "*" && wanted[i] !== given[i])) return false;
+  }
+  return wanted.length === given.length;
+}

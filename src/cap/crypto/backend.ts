@@ -1,0 +1,57 @@
+/**
+ * One interface over the libraries that sign: node:crypto where there is one, @noble/curves elsewhere.
+ *
+ * Signatures are ECDSA over SHA-256, ASN.1 DER (CAP spec 05).
+ */
+import { nobleCrypto } from "./noble.js";
+import { findNodeCrypto } from "./node.js";
+
+/** A private key that was parsed once. It never shows itself. */
+export interface SigningKey {
+  /** The DER signature of `data`. */
+  sign(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** The public half, PEM (SPKI). */
+  readonly publicKeyPem: string;
+}
+
+/** A public key that was parsed once. */
+export interface VerifyingKey {
+  /** Whether `signature` (DER) is one of `data`. Never throws: a broken signature is a wrong one. */
+  verify(data: Uint8Array, signature: Uint8Array): boolean | Promise<boolean>;
+}
+
+/** Two PEM texts. */
+export interface KeyPair {
+  /** PKCS8. Secret. */
+  readonly privateKeyPem: string;
+  /** SPKI. */
+  readonly publicKeyPem: string;
+}
+
+/** Which keys a backend takes. */
+export interface KeyOptions {
+  /**
+   * Also take P-384 public keys, as cap-sdk-python 2.17.0 does.
+   *
+   * Default: false.
+   */
+  readonly allowP384?: boolean;
+}
+
+/** A library that signs and verifies. */
+export interface CryptoBackend {
+  readonly name: string;
+  /** @throws ValidationError `invalid_key` for anything but a P-256 private key in PEM (PKCS8 or SEC1). */
+  signingKey(pem: string): SigningKey;
+  /** @throws ValidationError `invalid_key` for anything but a public key in PEM (SPKI) on an allowed curve. */
+  verifyingKey(pem: string, options?: KeyOptions): VerifyingKey;
+  generateKeyPair(): KeyPair;
+}
+
+let found: CryptoBackend | undefined;
+
+/** node:crypto where the platform has it, else @noble/curves. */
+export function defaultCrypto(): CryptoBackend {
+  found ??= findNodeCrypto() ?? nobleCrypto;
+  return found;
+}

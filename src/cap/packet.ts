@@ -1,0 +1,153 @@
+/**
+ * Packets: built, decoded, signed and sealed for the bus, opened and verified when they arrive (CAP spec 02
+ * and 05).
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
+import type { BusPacket } from "../../gen/cap/index.js";
+import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
+import type { Clock } from "../core/clock.js";
+import { systemClock } from "../core/clock.js";
+import { randomHex } from "../core/ids.js";
+import type { SigningKey } from "./crypto/backend.js";
+import { InvalidInputError, MalformedPacketError, UnknownPayloadError, VersionMismatchError } from "./errors.js";
+import { validatePacket } from "./validate.js";
+import type { Decoded } from "./wire/canonical-decode.js";
+import { decodeCanonical } from "./wire/canonical-decode.js";
+import type { CanonicalBytes } from "./wire/canonical-encode.js";
+import { encodeCanonical } from "./wire/canonical-encode.js";
+import type { MapOrder } from "./wire/map-order.js";
+
+/** Number of the signature field of a BusPacket. */
+export const SIGNATURE_FIELD = 14;
+/** NATS servers advise against larger messages. */
+export const DEFAULT_MAX_PACKET_BYTES = 8 * 1024 * 1024;
+
+/** What a packet carries, as accepted by {@link createPacket}. */
+export type PayloadInit = NonNullable<Exclude<MessageInitShape<typeof BusPacketSchema>, BusPacket>["payload"]>;
+
+/** Options of {@link createPacket}. */
+export interface CreatePacketOptions {
+  readonly senderId: string;
+  /** Default: 32 random hex digits. */
+  readonly traceId?: string;
+  /** Default: now, to the millisecond. */
+  readonly clock?: Clock;
+}
+
+/** An unsigned packet of wire version 1 around a payload. */
+export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
+  const now = (options.clock ?? systemClock).now();
+  const seconds = Math.floor(now / 1000);
+  return create(BusPacketSchema, {
+    traceId: options.traceId ?? randomHex(16),
+    senderId: options.senderId,
+    createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
+    protocolVersion: PROTOCOL_VERSION,
+    payload,
+  });
+}
+
+/** The bytes a signature covers: the whole packet without its signature field. */
+export function canonicalBytes(packet: BusPacket, mapOrder: MapOrder = "spec"): CanonicalBytes {
+  return encodeCanonical(BusPacketSchema, packet, { mapOrder, skip: SIGNATURE_FIELD });
+}
+
+/** The canonical bytes of a packet with its signature. */
+export function encodePacket(packet: BusPacket, mapOrder: MapOrder = "spec"): Uint8Array {
+  return encodeCanonical(BusPacketSchema, packet, { mapOrder }).bytes;
+}
+
+/**
+ * Decodes bytes from the bus, without checking what they say.
+ *
+ * @throws MalformedPacketError for bytes that are not a packet, or more than `maxBytes` (default 8 MiB).
+ */
+export function decodePacket(bytes: Uint8Array, maxBytes = DEFAULT_MAX_PACKET_BYTES): Decoded<BusPacket> {
+  if (bytes.length > maxBytes) {
+    throw new MalformedPacketError(`packet of ${bytes.length} bytes is larger than ${maxBytes}`);
+  }
+  return decodeCanonical(BusPacketSchema, bytes, SIGNATURE_FIELD);
+}
+
+/**
+ * Throws what is wrong with a packet, if anything.
+ *
+ * @throws VersionMismatchError, UnknownPayloadError or InvalidInputError; `details.issues` lists every broken
+ * rule.
+ */
+export function assertValidPacket(packet: BusPacket): void {
+  const issues = validatePacket(packet);
+  if (issues.length === 0) return;
+  const text = `invalid BusPacket: ${issues.map(({ field, message }) => `${field}: ${message}`).join("; ")}`;
+  const broken = (field: string) => issues.some((issue) => issue.field === field);
+  if (broken("protocol_version")) throw new VersionMismatchError(text, { details: { issues } });
+  if (broken("payload")) throw new UnknownPayloadError(text, { details: { issues } });
+  throw new InvalidInputError(text, { details: { issues } });
+}
+
+/** A signed packet. */
+export interface SignedPacket {
+  /** What goes on the bus. */
+  readonly bytes: Uint8Array;
+  /** ASN.1 DER. */
+  readonly signature: Uint8Array;
+  /** A map has keys that are prefixes of each other, so a peer that sorts the other way refuses the packet. */
+  readonly ordersDiffer: boolean;
+}
+
+/** Signs a packet; one that is signed already is signed anew. */
+export async function signPacket(packet: BusPacket, key: SigningKey, mapOrder: MapOrder = "spec"): Promise<SignedPacket> {
+  const { bytes: unsigned, skippedAt, ordersDiffer } = canonicalBytes(packet, mapOrder);
+  const signature = await key.sign(unsigned);
+  return { bytes: insertSignature(unsigned, skippedAt, signature), signature, ordersDiffer };
+}
+
+/** Puts the signature field where its number belongs, so that nothing is encoded twice. */
+function insertSignature(unsigned: Uint8Array, at: number, signature: Uint8Array): Uint8Array {
+  const header = signature.length < 0x80 ? 2 : 3;
+  const bytes = new Uint8Array(unsigned.length + header + signature.length);
+  bytes.set(unsigned.subarray(0, at));
+  bytes[at] = (SIGNATURE_FIELD << 3) | 2;
+  bytes[at + 1] = header === 2 ? signature.length : (signature.length & 0x7f) | 0x80;
+  if (header === 3) bytes[at + 2] = signature.length >> 7;
+  bytes.set(signature, at + header);
+  bytes.set(unsigned.subarray(at), at + header + signature.length);
+  return bytes;
+}
+
+/** Options of {@link sealPacket}. */
+export interface SealOptions {
+  /** Signs the packet. Default: it travels unsigned. */
+  readonly key?: SigningKey | undefined;
+  /** Set as the packet's `auth_token`; an empty text removes the token. Default: left as it is. */
+  readonly sessionToken?: string | undefined;
+  /** Default: "spec". "upb" suits a fleet that runs cap-sdk-python only. */
+  readonly mapOrder?: MapOrder | undefined;
+  /** Called when the two map orders give different bytes for this packet. */
+  readonly onOrdersDiffer?: (() => void) | undefined;
+}
+
+/**
+ * Makes the bytes that go on the bus: token set, rules checked, signed if there is a key.
+ *
+ * @throws InvalidInputError (and its siblings, see {@link assertValidPacket}) for a packet that breaks a rule,
+ * or when the token of a signed packet would change and there is no key to sign it again.
+ * @throws ValidationError for a field whose value does not fit its type.
+ */
+export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
+  const { key, sessionToken, mapOrder, onOrdersDiffer } = options;
+  let outgoing = packet;
+  if (sessionToken !== undefined && sessionToken !== packet.authToken) {
+    if (key === undefined && packet.signature.length > 0) {
+      throw new InvalidInputError("session token change requires re-signing the packet");
+    }
+    outgoing = clone(BusPacketSchema, packet); // the caller's packet stays as it is
+    outgoing.authToken = sessionToken;
+  }
+  assertValidPacket(outgoing);
+  if (key === undefined) return encodePacket(outgoing, mapOrder);
+  const signed = await signPacket(outgoing, key, mapOrder);
+  if (signed.ordersDiffer) onOrdersDiffer?.();
+  return signed.bytes;
+}

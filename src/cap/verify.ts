@@ -1,0 +1,123 @@
+/**
+ * Verifies the signature of a received packet (CAP spec 05).
+ *
+ * The signature is over canonical bytes, which the received ones need not be. So: if decoding showed them to
+ * be canonical they are used as they are, else the packet is encoded again; and where the two map orders give
+ * different bytes, both are tried. Both are encodings of the same message, so nothing is lost by that.
+ */
+import type { BusPacket } from "../../gen/cap/index.js";
+import type { VerifyingKey } from "./crypto/backend.js";
+import type { KeyRing } from "./crypto/key-ring.js";
+import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
+import { assertValidPacket, canonicalBytes, decodePacket } from "./packet.js";
+import type { Decoded } from "./wire/canonical-decode.js";
+
+/** Why a packet was refused. */
+export type SignatureProblem = "missing_signature" | "unknown_sender" | "wrong_signature";
+
+/** How a packet was found to be genuine. */
+export type SignedForm = "spec" | "upb" | "raw";
+
+/** Options of {@link verifyPacket}. */
+export interface VerifyOptions {
+  /**
+   * Also accept a signature over the received bytes without field 14, whatever their order: Go SDKs before
+   * 2.1x signed packets with a token that way.
+   *
+   * Default: false.
+   */
+  readonly acceptRawOrder?: boolean | undefined;
+}
+
+/**
+ * Verifies a decoded packet against the keys of its sender.
+ *
+ * @returns Over which form of the packet the signature is.
+ * @throws SignatureMissingError for an unsigned packet, SignatureInvalidError for an unknown sender or a
+ * signature that none of the sender's keys made; `details.problem` is a {@link SignatureProblem}.
+ */
+export async function verifyPacket(
+  decoded: Decoded<BusPacket>,
+  received: Uint8Array,
+  keys: KeyRing,
+  options: VerifyOptions = {},
+): Promise<SignedForm> {
+  const packet = decoded.message;
+  const { senderId, signature } = packet;
+  const about = { sender: senderId.slice(0, 256) };
+  if (senderId === "" || signature.length === 0) {
+    throw new SignatureMissingError("the packet is not signed", { details: { problem: "missing_signature", ...about } });
+  }
+  const candidates = keys.of(senderId);
+  if (candidates.length === 0) {
+    throw new SignatureInvalidError("no key is known for the sender", {
+      details: { problem: "unknown_sender", ...about },
+    });
+  }
+  for (const [form, bytes] of signedForms(decoded, received, options)) {
+    if (await verifiesAny(candidates, bytes, signature)) return form;
+  }
+  throw new SignatureInvalidError("the signature is not one of the sender's", {
+    details: { problem: "wrong_signature", ...about },
+  });
+}
+
+async function verifiesAny(keys: readonly VerifyingKey[], bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  for (const key of keys) if (await key.verify(bytes, signature)) return true;
+  return false;
+}
+
+/** The byte forms the signature may be over, most likely first; made only when the one before failed. */
+function* signedForms(
+  decoded: Decoded<BusPacket>,
+  received: Uint8Array,
+  options: VerifyOptions,
+): Generator<readonly [SignedForm, Uint8Array]> {
+  const { message, specOrder, upbOrder, found } = decoded;
+  const raw = without(received, found);
+  if (specOrder && upbOrder) {
+    yield ["spec", raw];
+    return; // there is no other form
+  }
+  if (specOrder) yield ["spec", raw];
+  if (upbOrder) yield ["upb", raw];
+  const spec = canonicalBytes(message, "spec");
+  if (!specOrder) yield ["spec", spec.bytes];
+  if (!upbOrder && spec.ordersDiffer) yield ["upb", canonicalBytes(message, "upb").bytes];
+  if (options.acceptRawOrder && !specOrder && !upbOrder) yield ["raw", raw];
+}
+
+/** The bytes without the given ranges. */
+function without(bytes: Uint8Array, ranges: readonly (readonly [number, number])[]): Uint8Array {
+  const removed = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
+  const rest = new Uint8Array(bytes.length - removed);
+  let from = 0;
+  let to = 0;
+  for (const [start, end] of [...ranges, [bytes.length, bytes.length] as const]) {
+    rest.set(bytes.subarray(from, start), to);
+    to += start - from;
+    from = end;
+  }
+  return rest;
+}
+
+/** Options of {@link openPacket}. */
+export interface OpenOptions extends VerifyOptions {
+  /** Keys of the senders; a packet that none of them verifies is refused. Default: signatures are not looked at. */
+  readonly keys?: KeyRing | undefined;
+  /** Default: 8 MiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+/**
+ * Takes a packet off the bus: decodes it, checks its rules, verifies its signature.
+ *
+ * @throws MalformedPacketError, VersionMismatchError, UnknownPayloadError, InvalidInputError,
+ * SignatureMissingError or SignatureInvalidError, in the order of these checks.
+ */
+export async function openPacket(bytes: Uint8Array, options: OpenOptions = {}): Promise<BusPacket> {
+  const decoded = decodePacket(bytes, options.maxBytes);
+  assertValidPacket(decoded.message);
+  if (options.keys !== undefined) await verifyPacket(decoded, bytes, options.keys, options);
+  return decoded.message;
+}

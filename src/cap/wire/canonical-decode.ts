@@ -1,0 +1,326 @@
+/**
+ * Decodes a CAP message and finds out on the way whether its bytes are canonical already, in which case a
+ * verifier need not encode the message again.
+ *
+ * Reads what protobuf allows: any order of fields, repeated singular fields (the last one wins, sub-messages
+ * are merged), packed and unpacked numbers, unknown fields (kept), known fields of another wire type (kept as
+ * unknown, as the official runtimes do).
+ */
+import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
+import { fromJson, toJson } from "@bufbuild/protobuf";
+import type { Struct } from "@bufbuild/protobuf/wkt";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
+import { ByteReader, malformed } from "./byte-reader.js";
+import type { FieldPlan, MessagePlan } from "./field-plan.js";
+import {
+  Kind,
+  planOf,
+  WIRE_GROUP_END,
+  WIRE_GROUP_START,
+  WIRE_I32,
+  WIRE_I64,
+  WIRE_LEN,
+  WIRE_VARINT,
+} from "./field-plan.js";
+import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS } from "./map-order.js";
+
+/** As deep as the official runtimes go. */
+const MAX_DEPTH = 100;
+
+/** A message with what its bytes looked like. */
+export interface Decoded<T> {
+  readonly message: T;
+  /** The bytes are the canonical ones with maps in spec order. */
+  readonly specOrder: boolean;
+  /** The bytes are the canonical ones with maps in upb order. */
+  readonly upbOrder: boolean;
+  /** Bytes [start, end) of each top-level field with the number asked for, tag included. */
+  readonly found: readonly (readonly [start: number, end: number])[];
+}
+
+interface Run {
+  readonly reader: ByteReader;
+  spec: boolean;
+  upb: boolean;
+  depth: number;
+}
+
+type Fields = Record<string, unknown>;
+
+/**
+ * Decodes a message.
+ *
+ * @param find Number of a top-level field whose place in the bytes is wanted. Default: none.
+ * @throws MalformedPacketError for truncated bytes, invalid UTF-8, overlong varints, unbalanced groups, or
+ * more than 100 levels.
+ */
+export function decodeCanonical<Desc extends DescMessage>(
+  desc: Desc,
+  bytes: Uint8Array,
+  find = 0,
+): Decoded<MessageShape<Desc>> {
+  const reader = new ByteReader(bytes);
+  const run: Run = { reader, spec: true, upb: true, depth: 0 };
+  const plan = planOf(desc);
+  const message = blank(plan);
+  const found: (readonly [number, number])[] = [];
+  readMessage(run, plan, message, bytes.length, find, found);
+  const { minimal } = reader;
+  return {
+    message: message as unknown as MessageShape<Desc>,
+    specOrder: run.spec && minimal,
+    upbOrder: run.upb && minimal,
+    found,
+  };
+}
+
+function blank(plan: MessagePlan): Fields {
+  const message: Fields = { ...plan.blank };
+  for (const key of plan.lists) message[key] = [];
+  for (const key of plan.maps) message[key] = {};
+  for (const key of plan.oneofs) message[key] = { case: undefined };
+  return message;
+}
+
+function notCanonical(run: Run): void {
+  run.spec = false;
+  run.upb = false;
+}
+
+function readMessage(
+  run: Run,
+  plan: MessagePlan,
+  message: Fields,
+  end: number,
+  find: number,
+  found: (readonly [number, number])[] | undefined,
+): void {
+  const { reader } = run;
+  if (++run.depth > MAX_DEPTH) throw malformed(`more than ${MAX_DEPTH} levels`);
+  let previous = 0;
+  let lastKey: string | undefined;
+  while (reader.pos < end) {
+    const start = reader.pos;
+    const tag = reader.uint32();
+    const number = tag >>> 3;
+    const wireType = tag & 7;
+    const field = plan.byNumber.get(number);
+    if (field === undefined || !fits(field, wireType)) {
+      keepUnknown(run, message, number, wireType);
+      notCanonical(run); // it may be; encoding again tells
+      continue;
+    }
+    if (number < previous || (number === previous && (field.shape === "single" || field.packed))) notCanonical(run);
+    if (field.shape === "single") readSingle(run, field, message);
+    else if (field.shape === "list") readList(run, field, wireType, message[field.key] as unknown[]);
+    else lastKey = readEntry(run, field, message, number === previous ? lastKey : undefined);
+    previous = number;
+    if (number === find) found?.push([start, reader.pos]);
+    if (reader.pos > end) throw malformed("a field reaches beyond its message");
+  }
+  run.depth--;
+}
+
+function fits(field: FieldPlan, wireType: number): boolean {
+  return field.shape === "map" ? wireType === WIRE_LEN : wireType === field.wireType || (field.packed && wireType === WIRE_LEN);
+}
+
+function readSingle(run: Run, field: FieldPlan, message: Fields): void {
+  if (field.kind !== Kind.message) {
+    const value = readScalar(run, field.kind);
+    if (isDefault(value)) notCanonical(run);
+    message[field.key] = value;
+    return;
+  }
+  const { reader } = run;
+  const end = reader.uint32() + reader.pos;
+  if (end > reader.bytes.length) throw malformed("the bytes end in the middle of a field");
+  if (field.oneof === undefined) {
+    const before = message[field.key];
+    message[field.key] = readNested(run, field, end, before);
+    return;
+  }
+  const chosen = message[field.oneof] as { case: string | undefined; value?: unknown };
+  if (chosen.case !== undefined) notCanonical(run); // given twice, or another member before
+  const before = chosen.case === field.key ? chosen.value : undefined;
+  message[field.oneof] = { case: field.key, value: readNested(run, field, end, before) };
+}
+
+/** Reads a sub-message, into the one that was there before if there was one. */
+function readNested(run: Run, field: FieldPlan, end: number, before: unknown): unknown {
+  const plan = field.message!;
+  if (field.isStruct) {
+    notCanonical(run); // shown as JSON, which says nothing about its bytes
+    const struct = before === undefined ? blank(plan) : (fromJson(StructSchema, before as JsonObject) as unknown as Fields);
+    readMessage(run, plan, struct, end, 0, undefined);
+    return toJson(StructSchema, struct as unknown as Struct);
+  }
+  const nested = (before as Fields | undefined) ?? blank(plan);
+  readMessage(run, plan, nested, end, 0, undefined);
+  return nested;
+}
+
+function readList(run: Run, field: FieldPlan, wireType: number, items: unknown[]): void {
+  const { reader } = run;
+  if (field.kind === Kind.message) {
+    const end = reader.uint32() + reader.pos;
+    if (end > reader.bytes.length) throw malformed("the bytes end in the middle of a field");
+    items.push(readNested(run, field, end, undefined));
+    return;
+  }
+  if (!field.packed) {
+    items.push(readScalar(run, field.kind));
+    return;
+  }
+  if (wireType !== WIRE_LEN) {
+    notCanonical(run);
+    items.push(readScalar(run, field.kind));
+    return;
+  }
+  const end = reader.uint32() + reader.pos;
+  if (end === reader.pos) notCanonical(run);
+  while (reader.pos < end) items.push(readScalar(run, field.kind));
+  if (reader.pos > end) throw malformed("a packed list ends in the middle of a number");
+}
+
+const ENTRY_KEY_TAG = (1 << 3) | WIRE_LEN;
+
+/**
+ * Reads one map entry and returns its key. An entry with unknown fields in it is kept as an unknown field of
+ * the message and does not go into the map, as upb does it.
+ */
+function readEntry(run: Run, field: FieldPlan, message: Fields, lastKey: string | undefined): string {
+  const { reader } = run;
+  const start = reader.pos;
+  const end = reader.uint32() + reader.pos;
+  if (end > reader.bytes.length) throw malformed("the bytes end in the middle of a field");
+  const valueTag = (2 << 3) | field.wireType;
+  let key = "";
+  let value: unknown;
+  let step = 0; // 1 after the key, 2 after the value: the only canonical sequence
+  let strange = false;
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === ENTRY_KEY_TAG) {
+      key = reader.string();
+      step = step === 0 ? 1 : 3;
+    } else if (tag === valueTag) {
+      value = readEntryValue(run, field, value);
+      step = step === 1 ? 2 : 3;
+    } else {
+      skip(run, tag >>> 3, tag & 7);
+      strange = true;
+    }
+  }
+  if (reader.pos > end) throw malformed("a map entry reaches beyond its end");
+  if (step !== 2 || strange) notCanonical(run);
+  if (strange) {
+    pushUnknown(message, field.number, WIRE_LEN, reader.bytes.slice(start, end));
+    return key;
+  }
+  if (lastKey !== undefined) compareWithLast(run, lastKey, key);
+  setOwn(message[field.key] as Fields, key, value === undefined ? entryDefault(field) : value);
+  return key;
+}
+
+function readEntryValue(run: Run, field: FieldPlan, before: unknown): unknown {
+  if (field.kind !== Kind.message) return readScalar(run, field.kind);
+  const end = run.reader.uint32() + run.reader.pos;
+  if (end > run.reader.bytes.length) throw malformed("the bytes end in the middle of a field");
+  return readNested(run, field, end, before);
+}
+
+function entryDefault(field: FieldPlan): unknown {
+  if (field.kind === Kind.message) return field.isStruct ? {} : blank(field.message!);
+  return field.kind === Kind.string ? "" : field.kind === Kind.bytes ? new Uint8Array(0) : field.kind === Kind.bool ? false : 0;
+}
+
+function compareWithLast(run: Run, lastKey: string, key: string): void {
+  const relation = compareKeys(lastKey, key);
+  if (relation === PREFIX_OF_NEXT) run.upb = false;
+  else if (relation === PREFIX_OF_PREVIOUS) run.spec = false;
+  else if (relation >= 0) notCanonical(run);
+}
+
+/** Sets a property even if it is called `__proto__`. */
+function setOwn(map: Fields, key: string, value: unknown): void {
+  if (key === "__proto__") Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+  else map[key] = value;
+}
+
+function readScalar(run: Run, kind: Kind): unknown {
+  const { reader } = run;
+  switch (kind) {
+    case Kind.string:
+      return reader.string();
+    case Kind.bytes:
+      return reader.copy();
+    case Kind.int32:
+      return reader.int32();
+    case Kind.int64:
+      return BigInt.asIntN(64, reader.uint64());
+    case Kind.uint64:
+      return reader.uint64();
+    case Kind.bool:
+      return reader.bool();
+    case Kind.float:
+    case Kind.double: {
+      const value = kind === Kind.float ? reader.float32() : reader.float64();
+      if (Number.isNaN(value)) notCanonical(run); // the bits of a NaN do not survive in a number
+      return value;
+    }
+    default:
+      throw malformed("a sub-message where a number was expected");
+  }
+}
+
+function isDefault(value: unknown): boolean {
+  if (typeof value === "number") return Object.is(value, 0);
+  return value === "" || value === 0n || value === false || (value instanceof Uint8Array && value.length === 0);
+}
+
+function keepUnknown(run: Run, message: Fields, no: number, wireType: number): void {
+  const { reader } = run;
+  const start = reader.pos;
+  skip(run, no, wireType);
+  pushUnknown(message, no, wireType, reader.bytes.slice(start, reader.pos));
+}
+
+function pushUnknown(message: Fields, no: number, wireType: number, data: Uint8Array): void {
+  const unknown = ((message as { $unknown?: Message["$unknown"] }).$unknown ??= []);
+  unknown.push({ no, wireType, data });
+}
+
+/** Moves past the value of a field; for a group, past its end tag. */
+function skip(run: Run, number: number, wireType: number): void {
+  const { reader } = run;
+  if (number === 0) throw malformed("field number 0");
+  switch (wireType) {
+    case WIRE_VARINT:
+      reader.uint64();
+      return;
+    case WIRE_I64:
+      reader.advance(8);
+      return;
+    case WIRE_LEN:
+      reader.advance(reader.uint32());
+      return;
+    case WIRE_I32:
+      reader.advance(4);
+      return;
+    case WIRE_GROUP_START: {
+      if (++run.depth > MAX_DEPTH) throw malformed(`more than ${MAX_DEPTH} levels`);
+      for (;;) {
+        const tag = reader.uint32();
+        if ((tag & 7) === WIRE_GROUP_END) {
+          if (tag >>> 3 !== number) throw malformed("a group ends under another number");
+          run.depth--;
+          return;
+        }
+        skip(run, tag >>> 3, tag & 7);
+      }
+    }
+    default:
+      throw malformed(`wire type ${wireType} does not belong here`);
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * The low-level worker: takes job requests off one subject, runs a handler, publishes results (CAP spec 04;
+ * `run_worker` of cap-sdk-python 2.17.0).
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { BusPacket, JobRequest, JobResultSchema } from "../../gen/cap/index.js";
+import { ErrorCode, JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
+import { systemClock } from "../core/clock.js";
+import { StagedClose } from "../core/close.js";
+import { Emitter } from "../core/emitter.js";
+import type { AgentwireError } from "../core/errors.js";
+import { errorText, ValidationError } from "../core/errors.js";
+import { Limiter } from "../core/limiter.js";
+import type { Logger } from "../core/logger.js";
+import { safeLogger, scoped } from "../core/logger.js";
+import type { Middleware } from "../core/middleware.js";
+import { compose } from "../core/middleware.js";
+import { onAbort } from "../core/on-abort.js";
+import type { Subscription } from "./bus.js";
+import { PublishFailedError } from "./errors.js";
+import type { PartyOptions, ReceiveCounts } from "./party.js";
+import { Party } from "./party.js";
+
+/** What a handler returns. `jobId` and `workerId` are filled in; status is SUCCEEDED unless it says otherwise. */
+export type JobResultInit = MessageInitShape<typeof JobResultSchema>;
+
+/** What a handler is told besides the request. */
+export interface JobContext {
+  readonly jobId: string;
+  readonly traceId: string;
+  /** The packet the request came in. */
+  readonly packet: BusPacket;
+  /** Fires when the worker is closed and its grace time is over. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** Does a job. A thrown error becomes a FAILED result, `null` or `undefined` too. */
+export type JobHandler = (
+  request: JobRequest,
+  context: JobContext,
+) => JobResultInit | null | undefined | Promise<JobResultInit | null | undefined>;
+
+/** A job on its way through the middleware. */
+export interface JobCall {
+  readonly request: JobRequest;
+  readonly context: JobContext;
+}
+
+/** Wraps the handler; the first one given is the outermost. */
+export type JobMiddleware = Middleware<JobCall, JobResultInit | null | undefined>;
+
+/** Options of {@link runWorker}. */
+export interface WorkerOptions extends Omit<PartyOptions, "senderId"> {
+  /** Subject to serve, also the name of the queue group, such as `job.echo`. */
+  readonly subject: string;
+  readonly handler: JobHandler;
+  /** Name of the worker: sender of its packets and `worker_id` of its results. Default: "cap-worker". */
+  readonly senderId?: string | undefined;
+  readonly middleware?: readonly JobMiddleware[] | undefined;
+  /** Handlers that may run at once; further jobs wait in memory, first come first served. Default: 1. */
+  readonly maxParallel?: number | undefined;
+  /** Put the text of an exception into the result. Default: false, the text is "handler failed". */
+  readonly exposeErrors?: boolean | undefined;
+  /** Closes the worker when it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long running handlers may go on after {@link Worker.close}. Default: 30000. */
+  readonly graceMs?: number | undefined;
+}
+
+/** What became of the jobs of a worker. */
+export interface WorkerCounts extends ReceiveCounts {
+  /** Handlers that returned a result. */
+  completed: number;
+  /** Handlers that failed; a FAILED result was published for each. */
+  failed: number;
+  /** Results that could not be published. */
+  unpublished: number;
+}
+
+/** What a worker tells of. */
+export interface WorkerEvents {
+  /** A message was refused. */
+  refused: AgentwireError;
+  /** A result was published. */
+  result: { readonly jobId: string; readonly status: JobStatus; readonly executionMs: number };
+  /** A result could not be published. */
+  error: unknown;
+}
+
+const DEFAULT_WORKER_ID = "cap-worker";
+/** First of the codes that belong to applications. */
+const HANDLER_FAILED = 1000 as ErrorCode;
+
+function failed(message: string, code = HANDLER_FAILED, name = "HANDLER_FAILED"): JobResultInit {
+  return { status: JobStatus.FAILED, errorMessage: message, errorCodeEnum: code, errorCode: name };
+}
+
+/** A running worker. */
+export class Worker {
+  readonly counts: WorkerCounts;
+  readonly #options: WorkerOptions;
+  readonly #party: Party;
+  readonly #logger: Logger;
+  readonly #events: Emitter<WorkerEvents>;
+  readonly #limiter: Limiter;
+  readonly #abort = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #handle: (call: JobCall) => Promise<JobResultInit | null | undefined>;
+  readonly #close: StagedClose;
+  #subscription: Subscription | undefined;
+  #offSignal: (() => void) | undefined;
+
+  /** @internal Use {@link runWorker}. */
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#logger = safeLogger(options.logger);
+    this.#events = new Emitter({ logger: options.logger });
+    this.#party = new Party({ ...options, senderId: options.senderId ?? DEFAULT_WORKER_ID });
+    this.counts = Object.assign(this.#party.counts, { completed: 0, failed: 0, unpublished: 0 });
+    this.#limiter = new Limiter(options.maxParallel ?? 1);
+    this.#handle = compose(options.middleware ?? [], async ({ request, context }) => options.handler(request, context));
+    this.#close = new StagedClose(
+      {
+        stopIntake: () => this.#subscription?.drain(),
+        drain: async () => {
+          while (this.#running.size > 0) await Promise.all(this.#running);
+        },
+        abort: (reason) => this.#abort.abort(reason),
+        force: () => this.#offSignal?.(),
+      },
+      { what: "the worker", graceMs: options.graceMs ?? 30_000, clock: options.clock, logger: options.logger },
+    );
+  }
+
+  /** The worker's name on the bus. */
+  get workerId(): string {
+    return this.#party.senderId;
+  }
+
+  /** Handlers that run now. */
+  get activeJobs(): number {
+    return this.#limiter.active;
+  }
+
+  /** Calls `listener` for every event until the returned function is called. */
+  on<Name extends keyof WorkerEvents>(event: Name, listener: (payload: WorkerEvents[Name]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** @internal */
+  async start(): Promise<void> {
+    const { subject, signal } = this.#options;
+    this.#subscription = await this.#party.receive(
+      subject,
+      {
+        onPacket: (packet) => this.#accept(packet),
+        onRefused: (error) => this.#events.emit("refused", error),
+      },
+      { queue: subject },
+    );
+    if (signal?.aborted) await this.close();
+    else if (signal !== undefined) this.#offSignal = onAbort(signal, () => void this.close());
+  }
+
+  /**
+   * Takes no more jobs, lets running handlers end within `graceMs`, aborts the rest. Their results are
+   * published. The bus stays open: it is the caller's. Repeated calls share one promise.
+   */
+  close(): Promise<void> {
+    return this.#close.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(packet: BusPacket): void {
+    if (packet.payload.case !== "jobRequest") return; // not for a worker
+    const job = this.#run(packet, packet.payload.value).finally(() => this.#running.delete(job));
+    this.#running.add(job);
+  }
+
+  async #run(packet: BusPacket, request: JobRequest): Promise<void> {
+    const clock = this.#options.clock ?? systemClock;
+    let release: () => void;
+    try {
+      release = await this.#limiter.acquire({ signal: this.#abort.signal });
+    } catch {
+      // The bus will not deliver this job again: say that it was not done.
+      const refusal = failed("worker closed before the job ran", ErrorCode.JOB_WORKER_UNAVAILABLE, "WORKER_UNAVAILABLE");
+      return this.#publish(packet, request, refusal);
+    }
+    try {
+      const started = clock.monotonic();
+      const result = await this.#execute(packet, request);
+      const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));
+      await this.#publish(packet, request, { executionMs, ...result });
+    } finally {
+      release();
+    }
+  }
+
+  async #execute(packet: BusPacket, request: JobRequest): Promise<JobResultInit> {
+    const { jobId } = request;
+    const fields = { jobId, traceId: packet.traceId, topic: request.topic };
+    const log = scoped(this.#logger, fields);
+    const context: JobContext = { jobId, traceId: packet.traceId, packet, signal: this.#abort.signal, log };
+    try {
+      const result = await this.#handle({ request, context });
+      if (result === null || result === undefined) return failed("handler returned null");
+      return { status: JobStatus.SUCCEEDED, ...result };
+    } catch (error) {
+      log.warn("handler failed", { exceptionType: error instanceof Error ? error.name : typeof error });
+      return failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
+    }
+  }
+
+  /** Publishes the result; one that cannot be sent is replaced by a FAILED one, so that no job is lost. */
+  async #publish(packet: BusPacket, request: JobRequest, given: JobResultInit): Promise<void> {
+    const { jobId } = request;
+    const log = scoped(this.#logger, { jobId, traceId: packet.traceId });
+    let result = this.#settle(given, jobId, log);
+    const send = () => this.#party.send(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
+    try {
+      await send().catch((error: unknown) => {
+        if (!isUnsendable(error)) throw error;
+        log.error("the handler's result cannot be sent", { reason: errorText(error) });
+        result = this.#settle(failed("result cannot be sent"), jobId, log);
+        return send();
+      });
+    } catch (error) {
+      this.counts.unpublished++;
+      log.error("result not published", { reason: errorText(error) });
+      this.#events.emit("error", error);
+      return;
+    }
+    const status = result.status ?? JobStatus.SUCCEEDED;
+    if (status === JobStatus.FAILED) this.counts.failed++;
+    else this.counts.completed++;
+    this.#events.emit("result", { jobId, status, executionMs: Number(result.executionMs ?? 0n) });
+  }
+
+  /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
+  #settle(given: JobResultInit, jobId: string, log: Logger): JobResultInit {
+    const result = { ...given, jobId: given.jobId || jobId, workerId: this.workerId };
+    if (given.workerId && given.workerId !== this.workerId) {
+      // Peers drop such a result without a word; the sender is the worker.
+      log.warn("handler set another worker id; it is replaced by the sender's", { workerId: given.workerId });
+    }
+    if (result.status === JobStatus.DENIED) {
+      log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
+      return { ...result, status: JobStatus.FAILED };
+    }
+    return result;
+  }
+}
+
+/** Sending the same result again could never work. */
+function isUnsendable(error: unknown): boolean {
+  return error instanceof ValidationError || (error instanceof PublishFailedError && !error.retryable);
+}
+
+/**
+ * Starts a worker on a subject. Resolves once the bus knows of it; it runs until it is closed.
+ *
+ * @throws ValidationError `invalid_key` for a key that is none, `invalid_subject`; what {@link Bus.subscribe}
+ * throws.
+ */
+export async function runWorker(options: WorkerOptions): Promise<Worker> {
+  const worker = new Worker(options);
+  await worker.start();
+  return worker;
+}

@@ -1,0 +1,170 @@
+import type { Requirements } from "./types.ts";
+
+/** What CAP asks of a peer, as far as it is built here. */
+export const cap = {
+  "cap.proto.complete": {
+    statement: "The proto files hold every message, field, enum, service, reserved range and file option of 2.17.0, and nothing else.",
+    source: "CAP 2.17.0 descriptor set",
+  },
+  "cap.canonical.bytes": {
+    statement:
+      "A signature covers the packet without field 14: fields ascending, defaults left out, map entries sorted by UTF-8 bytes, in spec order or in the order of upb.",
+    source: "CAP spec 05; cap-sdk-python 2.17.0",
+  },
+  "cap.canonical.messages": {
+    statement: "Every other message of the protocol has the same canonical form, google.protobuf.Struct included.",
+    source: "CAP spec 05; cap-sdk-python 2.17.0",
+  },
+  "cap.canonical.equivalent": {
+    statement: "Different encodings of one message (order, splits, long varints, duplicates) have one canonical form.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.canonical.unknown": {
+    statement: "Unknown fields are kept at every level and written after the known fields of their message.",
+    source: "CAP spec 05; cap-sdk-python 2.17.0",
+  },
+  "cap.canonical.roundtrip": {
+    statement: "What the canonical encoder writes is read back equal by any protobuf decoder.",
+    source: "CAP spec 02",
+  },
+  "cap.canonical.values": {
+    statement: "A value that does not fit its field is refused with the name of the field, never written as something else.",
+    source: "CAP spec 02",
+  },
+  "cap.packet.roundtrip": {
+    statement: "A packet that was received can be sent again byte for byte.",
+    source: "CAP spec 02",
+  },
+  "cap.packet.malformed": {
+    statement: "Bytes that are no packet, are cut off, or are too many are refused with MalformedPacketError and never crash.",
+    source: "CAP spec 13 (101)",
+  },
+  "cap.packet.create": {
+    statement: "A packet carries a trace id, its sender, the time it was made and wire version 1.",
+    source: "CAP spec 02",
+  },
+  "cap.packet.token": {
+    statement: "A session token is set before the rules are checked and the packet is signed; a signed packet without its key keeps its token.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.validate.rules": {
+    statement: "The rules of the envelope and of every payload are checked before sending and after receiving, with the peers' field names and texts.",
+    source: "CAP spec 02; cap-sdk-python 2.17.0",
+  },
+  "cap.validate.errors": {
+    statement: "A broken rule is a typed error: wrong version, unknown payload, or invalid input with the list of issues.",
+    source: "CAP spec 13 (100, 102, 203)",
+  },
+  "cap.sign.bytes": {
+    statement: "A packet is signed with ECDSA P-256 over SHA-256 of its canonical bytes, ASN.1 DER, in field 14.",
+    source: "CAP spec 05",
+  },
+  "cap.verify.orders": {
+    statement: "A signature over either map order verifies.",
+    source: "CAP spec 05; cap-sdk-python 2.17.0",
+  },
+  "cap.verify.strict": {
+    statement: "With keys given, only packets signed by a key of exactly their sender are taken; an empty set of keys takes none.",
+    source: "CAP spec 05; cap-sdk-python 2.17.0",
+  },
+  "cap.verify.reasons": {
+    statement: "A refused signature says why: missing, unknown sender, or wrong.",
+    source: "CAP spec 13 (103, 104)",
+  },
+  "cap.verify.rotation": {
+    statement: "A sender may have several keys; a packet signed by any of them is taken.",
+    source: "CAP spec 05",
+  },
+  "cap.verify.raw": {
+    statement: "A signature over the bytes in the order they were sent is taken only when that is asked for.",
+    source: "CAP Go SDK before 2.1x",
+  },
+  "cap.keys.formats": {
+    statement: "Private keys are read from PEM in PKCS8 and SEC1 form, public keys in SPKI form.",
+    source: "CAP spec 05",
+  },
+  "cap.keys.curve": {
+    statement: "Keys are on P-256; anything else is refused when the object that needs the key is made.",
+    source: "CAP spec 05",
+  },
+  "cap.keys.secret": {
+    statement: "A private key never shows in logs, errors or when an object that holds it is printed.",
+    source: "CAP spec 12",
+  },
+  "cap.pointer.key": {
+    statement: "The key of a pointer is all that follows redis://, unchanged; other pointers are refused in the peers' words.",
+    source: "CAP spec 06; cap-sdk-python 2.17.0",
+  },
+  "cap.agent-name.sanitize": {
+    statement: "Agent names have their white space folded and end after 128 characters.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.trust.mode": {
+    statement: "The worker trust mode is off, warn or enforce, in any case.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.bus.queue": {
+    statement: "Of the subscribers in one queue group each message reaches exactly one.",
+    source: "CAP spec 03; NATS",
+  },
+  "cap.bus.subjects": {
+    statement: "Subjects are tokens between dots; subscriptions may use the wildcards * and >.",
+    source: "CAP spec 03; NATS",
+  },
+  "cap.bus.drain": {
+    statement: "Draining takes no new messages and hands over those already received.",
+    source: "NATS",
+  },
+  "cap.client.submit": {
+    statement: "A job is submitted by publishing its request on sys.job.submit, signed when there is a key.",
+    source: "cap-sdk-python README",
+  },
+  "cap.worker.queue": {
+    statement: "A worker subscribes with its subject as the queue group.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.result": {
+    statement: "A result goes to sys.job.result with the trace id of the request, the job's id and the worker's own id.",
+    source: "CAP spec 04; cap-sdk-python README",
+  },
+  "cap.worker.id": {
+    statement: "A result in which the handler named another worker is sent under the sender's id and not lost.",
+    source: "cap-sdk-python README (worker example)",
+  },
+  "cap.worker.failed": {
+    statement: "A handler that throws gives FAILED \"handler failed\", one that returns nothing FAILED \"handler returned null\".",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.unsendable": {
+    statement: "A result that cannot be sent is replaced by a FAILED one.",
+    source: "CAP spec 04",
+  },
+  "cap.worker.denied": {
+    statement: "A worker never answers DENIED and never answers on the reply subject of a job.",
+    source: "Cordum scheduler",
+  },
+  "cap.worker.bad-packets": {
+    statement: "A packet that is refused is counted and logged; the subscription lives on and no result is sent.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.unverified": {
+    statement: "Without public keys unsigned packets are taken, and one warning says so.",
+    source: "cap-sdk-python README",
+  },
+  "cap.worker.parallel": {
+    statement: "At most maxParallel handlers run at once; further jobs wait in the order they came.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.close": {
+    statement: "Closing a worker takes no new jobs, lets running handlers end, aborts what outlasts the grace time, and answers every job it took.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.scheduler.dispatch": {
+    statement: "The local scheduler puts a submitted job into a packet of its own on the job's topic, once per job id.",
+    source: "Cordum scheduler",
+  },
+  "cap.demo": {
+    statement: "One command runs a signed job from submit to verified result, and fails when any check does not hold.",
+    source: "README",
+  },
+} as const satisfies Requirements;
