@@ -50,7 +50,11 @@ export interface Bus {
    * Calls `onMessage` for every message on a subject (`*` stands for one token, `>` for the rest). Resolves
    * once the bus knows of the subscription.
    */
-  subscribe(subject: string, onMessage: (message: BusMessage) => void, options?: SubscribeOptions): Promise<Subscription>;
+  subscribe(
+    subject: string,
+    onMessage: (message: BusMessage) => void,
+    options?: SubscribeOptions,
+  ): Promise<Subscription>;
   /**
    * Publishes and waits for the first answer.
    *
@@ -82,7 +86,8 @@ export function assertSubject(subject: string, options: { readonly wildcards?: b
     if (token === ">") return options.wildcards === true && i === tokens.length - 1;
     return true;
   });
-  if (!good) throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "invalid_subject" });
+  if (!good)
+    throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "invalid_subject" });
 }
 
 /** Whether a subject falls under a subscription's subject. */

@@ -10,7 +10,8 @@ import { Party } from "./party.js";
 export type JobRequestInit = MessageInitShape<typeof JobRequestSchema>;
 
 /** Options of {@link submitJob}. */
-export interface SubmitJobOptions extends Omit<PartyOptions, "publicKeys" | "acceptRawOrder" | "maxPacketBytes"> {
+export interface SubmitJobOptions
+  extends Omit<PartyOptions, "publicKeys" | "acceptRawOrder" | "maxPacketBytes"> {
   /** What is to be done. Without a `jobId` it gets a random one. */
   readonly request: JobRequestInit;
   /** Joins all packets of the work. Default: random. */

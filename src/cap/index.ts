@@ -4,26 +4,22 @@
  * Messages, enums and subjects are generated: import them from `agentwire/gen/cap`.
  */
 
+export { sanitizeAgentName } from "./agent-name.js";
+export type { BlobStore } from "./blob-store.js";
+export { InMemoryBlobStore } from "./blob-store.js";
+// For those who build on packets and buses.
+export type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "./bus.js";
+export { assertSubject, subjectMatches } from "./bus.js";
 // For agents.
 export type { JobRequestInit, SubmitJobOptions, Submitted } from "./client.js";
 export { submitJob } from "./client.js";
-export type {
-  JobCall,
-  JobContext,
-  JobHandler,
-  JobMiddleware,
-  JobResultInit,
-  WorkerCounts,
-  WorkerEvents,
-  WorkerOptions,
-} from "./worker.js";
-export { runWorker, Worker } from "./worker.js";
-export { InMemoryBlobStore } from "./blob-store.js";
-export type { BlobStore } from "./blob-store.js";
-export { keyFromPointer, pointerFor } from "./pointer.js";
-export { sanitizeAgentName } from "./agent-name.js";
-export type { WorkerTrustMode } from "./trust-mode.js";
-export { parseWorkerTrustMode } from "./trust-mode.js";
+// Keys.
+export type { CryptoBackend, KeyOptions, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
+export { defaultCrypto } from "./crypto/backend.js";
+export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/key-ring.js";
+export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
+export { nobleCrypto } from "./crypto/noble.js";
+export { nodeCrypto } from "./crypto/node.js";
 export {
   CAPError,
   ConnectionLostError,
@@ -45,22 +41,8 @@ export {
   VersionMismatchError,
   WorkerUnavailableError,
 } from "./errors.js";
-
-// Keys.
-export type { CryptoBackend, KeyOptions, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
-export { defaultCrypto } from "./crypto/backend.js";
-export { nobleCrypto } from "./crypto/noble.js";
-export { nodeCrypto } from "./crypto/node.js";
-export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/key-ring.js";
-export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
-
-// For those who build on packets and buses.
-export type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "./bus.js";
-export { assertSubject, subjectMatches } from "./bus.js";
 export type { MemoryBusOptions } from "./memory-bus.js";
 export { MemoryBus } from "./memory-bus.js";
-export type { PacketListener, PartyOptions, ReceiveCounts } from "./party.js";
-export { Party } from "./party.js";
 export type { CreatePacketOptions, PayloadInit, SealOptions, SignedPacket } from "./packet.js";
 export {
   assertValidPacket,
@@ -72,6 +54,11 @@ export {
   sealPacket,
   signPacket,
 } from "./packet.js";
+export type { PacketListener, PartyOptions, ReceiveCounts } from "./party.js";
+export { Party } from "./party.js";
+export { keyFromPointer, pointerFor } from "./pointer.js";
+export type { WorkerTrustMode } from "./trust-mode.js";
+export { parseWorkerTrustMode } from "./trust-mode.js";
 export type { PacketIssue } from "./validate.js";
 export { validatePacket } from "./validate.js";
 export type { OpenOptions, SignatureProblem, SignedForm, VerifyOptions } from "./verify.js";
@@ -81,3 +68,14 @@ export { decodeCanonical } from "./wire/canonical-decode.js";
 export type { CanonicalBytes, EncodeOptions } from "./wire/canonical-encode.js";
 export { encodeCanonical } from "./wire/canonical-encode.js";
 export type { MapOrder } from "./wire/map-order.js";
+export type {
+  JobCall,
+  JobContext,
+  JobHandler,
+  JobMiddleware,
+  JobResultInit,
+  WorkerCounts,
+  WorkerEvents,
+  WorkerOptions,
+} from "./worker.js";
+export { runWorker, Worker } from "./worker.js";

@@ -1,6 +1,7 @@
 /** A message bus inside one process, with the subjects, wildcards and queue groups of NATS. */
-import type { Clock } from "../core/clock.js";
+
 import { abortError, linkSignals } from "../core/abort.js";
+import type { Clock } from "../core/clock.js";
 import { systemClock } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
 import { ClosedError, ConnectionError } from "../core/errors.js";
@@ -177,12 +178,14 @@ class MemoryConnection implements Bus {
         const cut = () => reject(abortError(link.signal));
         if (link.signal.aborted) return cut();
         link.signal.addEventListener("abort", cut, { once: true });
-        this.subscribe(inbox, resolve).then((made) => {
-          subscription = made;
-          if (this.#route(subject, data, inbox) === 0) {
-            throw new ConnectionError(`nobody listens on ${subject}`, { code: "no_responders" });
-          }
-        }).catch(reject);
+        this.subscribe(inbox, resolve)
+          .then((made) => {
+            subscription = made;
+            if (this.#route(subject, data, inbox) === 0) {
+              throw new ConnectionError(`nobody listens on ${subject}`, { code: "no_responders" });
+            }
+          })
+          .catch(reject);
       });
     } finally {
       subscription?.unsubscribe();

@@ -10,7 +10,12 @@ import type { Clock } from "../core/clock.js";
 import { systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
 import type { SigningKey } from "./crypto/backend.js";
-import { InvalidInputError, MalformedPacketError, UnknownPayloadError, VersionMismatchError } from "./errors.js";
+import {
+  InvalidInputError,
+  MalformedPacketError,
+  UnknownPayloadError,
+  VersionMismatchError,
+} from "./errors.js";
 import { validatePacket } from "./validate.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
@@ -24,7 +29,9 @@ export const SIGNATURE_FIELD = 14;
 export const DEFAULT_MAX_PACKET_BYTES = 8 * 1024 * 1024;
 
 /** What a packet carries, as accepted by {@link createPacket}. */
-export type PayloadInit = NonNullable<Exclude<MessageInitShape<typeof BusPacketSchema>, BusPacket>["payload"]>;
+export type PayloadInit = NonNullable<
+  Exclude<MessageInitShape<typeof BusPacketSchema>, BusPacket>["payload"]
+>;
 
 /** Options of {@link createPacket}. */
 export interface CreatePacketOptions {
@@ -97,7 +104,11 @@ export interface SignedPacket {
 }
 
 /** Signs a packet; one that is signed already is signed anew. */
-export async function signPacket(packet: BusPacket, key: SigningKey, mapOrder: MapOrder = "spec"): Promise<SignedPacket> {
+export async function signPacket(
+  packet: BusPacket,
+  key: SigningKey,
+  mapOrder: MapOrder = "spec",
+): Promise<SignedPacket> {
   const { bytes: unsigned, skippedAt, ordersDiffer } = canonicalBytes(packet, mapOrder);
   const signature = await key.sign(unsigned);
   return { bytes: insertSignature(unsigned, skippedAt, signature), signature, ordersDiffer };

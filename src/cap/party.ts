@@ -4,9 +4,9 @@
  */
 import type { BusPacket } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
+import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
-import { AgentwireError, errorText } from "../core/errors.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { SigningKey } from "./crypto/backend.js";
 import type { CryptoOptions, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
@@ -77,7 +77,8 @@ export class Party {
     this.senderId = options.senderId;
     this.#options = options;
     this.#logger = safeLogger(options.logger);
-    this.#signingKey = options.privateKey === undefined ? undefined : toSigningKey(options.privateKey, options);
+    this.#signingKey =
+      options.privateKey === undefined ? undefined : toSigningKey(options.privateKey, options);
     this.#keys = options.publicKeys === undefined ? undefined : new KeyRing(options.publicKeys, options);
   }
 
@@ -104,11 +105,20 @@ export class Party {
   }
 
   /** Receives the packets on a subject. A bad one never ends the subscription. */
-  async receive(subject: string, listener: PacketListener, options: SubscribeOptions = {}): Promise<Subscription> {
+  async receive(
+    subject: string,
+    listener: PacketListener,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
     if (this.#keys === undefined) {
-      warnOnce(this.#options.logger, "cap.unverified", "no public keys are set: packets are taken unverified", {
-        senderId: this.senderId,
-      });
+      warnOnce(
+        this.#options.logger,
+        "cap.unverified",
+        "no public keys are set: packets are taken unverified",
+        {
+          senderId: this.senderId,
+        },
+      );
     }
     let turn: Promise<void> = Promise.resolve();
     const onMessage = (message: BusMessage) => {
@@ -138,7 +148,8 @@ export class Party {
       return await openPacket(message.data, { keys: this.#keys, maxBytes, acceptRawOrder });
     } catch (error) {
       this.counts.refused++;
-      const known = error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
+      const known =
+        error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
       this.#logger.warn("packet refused", {
         subject: message.subject,
         bytes: message.data.length,

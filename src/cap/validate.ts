@@ -2,7 +2,14 @@
  * The rules every packet must keep, checked before it is sent and after it was received (CAP spec 02; the
  * verdicts and texts are those of cap-sdk-python 2.17.0).
  */
-import type { BusPacket, JobCancel, JobProgress, JobRequest, JobResult, SystemAlert } from "../../gen/cap/index.js";
+import type {
+  BusPacket,
+  JobCancel,
+  JobProgress,
+  JobRequest,
+  JobResult,
+  SystemAlert,
+} from "../../gen/cap/index.js";
 import {
   AlertSeverity,
   ErrorCode,
@@ -41,7 +48,11 @@ export function validatePacket(packet: BusPacket): PacketIssue[] {
   const issues = new Issues();
   issues.filled(packet.traceId, "trace_id");
   issues.filled(packet.senderId, "sender_id");
-  issues.check(packet.protocolVersion === PROTOCOL_VERSION, "protocol_version", `must equal ${PROTOCOL_VERSION}`);
+  issues.check(
+    packet.protocolVersion === PROTOCOL_VERSION,
+    "protocol_version",
+    `must equal ${PROTOCOL_VERSION}`,
+  );
   issues.check(packet.createdAt !== undefined, "created_at", "must not be nil");
   checkPayload(issues, packet);
   return issues.found;
@@ -125,6 +136,10 @@ function checkAlert(issues: Issues, alert: SystemAlert, senderId: string): void 
   }
   const { severity, errorCodeEnum } = alert;
   issues.check(severity > 0 && AlertSeverity[severity] !== undefined, "alert.severity", "must be specified");
-  issues.check(errorCodeEnum > 0 && ErrorCode[errorCodeEnum] !== undefined, "alert.error_code_enum", "must be specified");
+  issues.check(
+    errorCodeEnum > 0 && ErrorCode[errorCodeEnum] !== undefined,
+    "alert.error_code_enum",
+    "must be specified",
+  );
   issues.check(alert.sourceComponent === senderId, "alert.source_component", "must equal sender_id");
 }

@@ -46,7 +46,9 @@ export async function verifyPacket(
   const { senderId, signature } = packet;
   const about = { sender: senderId.slice(0, 256) };
   if (senderId === "" || signature.length === 0) {
-    throw new SignatureMissingError("the packet is not signed", { details: { problem: "missing_signature", ...about } });
+    throw new SignatureMissingError("the packet is not signed", {
+      details: { problem: "missing_signature", ...about },
+    });
   }
   const candidates = keys.of(senderId);
   if (candidates.length === 0) {
@@ -62,7 +64,11 @@ export async function verifyPacket(
   });
 }
 
-async function verifiesAny(keys: readonly VerifyingKey[], bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+async function verifiesAny(
+  keys: readonly VerifyingKey[],
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
   for (const key of keys) if (await key.verify(bytes, signature)) return true;
   return false;
 }

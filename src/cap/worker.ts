@@ -119,7 +119,9 @@ export class Worker {
     this.#party = new Party({ ...options, senderId: options.senderId ?? DEFAULT_WORKER_ID });
     this.counts = Object.assign(this.#party.counts, { completed: 0, failed: 0, unpublished: 0 });
     this.#limiter = new Limiter(options.maxParallel ?? 1);
-    this.#handle = compose(options.middleware ?? [], async ({ request, context }) => options.handler(request, context));
+    this.#handle = compose(options.middleware ?? [], async ({ request, context }) =>
+      options.handler(request, context),
+    );
     this.#close = new StagedClose(
       {
         stopIntake: () => this.#subscription?.drain(),
@@ -129,7 +131,12 @@ export class Worker {
         abort: (reason) => this.#abort.abort(reason),
         force: () => this.#offSignal?.(),
       },
-      { what: "the worker", graceMs: options.graceMs ?? 30_000, clock: options.clock, logger: options.logger },
+      {
+        what: "the worker",
+        graceMs: options.graceMs ?? 30_000,
+        clock: options.clock,
+        logger: options.logger,
+      },
     );
   }
 
@@ -144,7 +151,10 @@ export class Worker {
   }
 
   /** Calls `listener` for every event until the returned function is called. */
-  on<Name extends keyof WorkerEvents>(event: Name, listener: (payload: WorkerEvents[Name]) => void): () => void {
+  on<Name extends keyof WorkerEvents>(
+    event: Name,
+    listener: (payload: WorkerEvents[Name]) => void,
+  ): () => void {
     return this.#events.on(event, listener);
   }
 
@@ -188,7 +198,11 @@ export class Worker {
       release = await this.#limiter.acquire({ signal: this.#abort.signal });
     } catch {
       // The bus will not deliver this job again: say that it was not done.
-      const refusal = failed("worker closed before the job ran", ErrorCode.JOB_WORKER_UNAVAILABLE, "WORKER_UNAVAILABLE");
+      const refusal = failed(
+        "worker closed before the job ran",
+        ErrorCode.JOB_WORKER_UNAVAILABLE,
+        "WORKER_UNAVAILABLE",
+      );
       return this.#publish(packet, request, refusal);
     }
     try {

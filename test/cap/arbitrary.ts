@@ -4,15 +4,49 @@ import { create, ScalarType } from "@bufbuild/protobuf";
 import fc from "fast-check";
 
 const awkwardKeys = [
-  "", "1", "10", "02", "9", "-1", "4294967294", "4294967295", "a", "ab", "abc", "b", "é", "e\u0301", "\uFFFD", "\uE000",
-  "😀", "😀a", "ключ", "日", "a\0b", "\u007f", "__proto__", "constructor", "toString", "hasOwnProperty",
+  "",
+  "1",
+  "10",
+  "02",
+  "9",
+  "-1",
+  "4294967294",
+  "4294967295",
+  "a",
+  "ab",
+  "abc",
+  "b",
+  "é",
+  "e\u0301",
+  "\uFFFD",
+  "\uE000",
+  "😀",
+  "😀a",
+  "ключ",
+  "日",
+  "a\0b",
+  "\u007f",
+  "__proto__",
+  "constructor",
+  "toString",
+  "hasOwnProperty",
 ];
 
-const text = fc.oneof(fc.constantFrom(...awkwardKeys), fc.string({ unit: "grapheme", maxLength: 40 }), fc.string({ maxLength: 300 }));
+const text = fc.oneof(
+  fc.constantFrom(...awkwardKeys),
+  fc.string({ unit: "grapheme", maxLength: 40 }),
+  fc.string({ maxLength: 300 }),
+);
 const bytes = fc.uint8Array({ maxLength: 40 });
 const int32 = fc.oneof(fc.constantFrom(0, 1, -1, 127, 128, 2 ** 31 - 1, -(2 ** 31)), fc.integer());
-const int64 = fc.oneof(fc.constantFrom(0n, 1n, -1n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n));
-const uint64 = fc.oneof(fc.constantFrom(0n, 127n, 128n, 2n ** 28n, 2n ** 56n, 2n ** 64n - 1n), fc.bigInt(0n, 2n ** 64n - 1n));
+const int64 = fc.oneof(
+  fc.constantFrom(0n, 1n, -1n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)),
+  fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+);
+const uint64 = fc.oneof(
+  fc.constantFrom(0n, 127n, 128n, 2n ** 28n, 2n ** 56n, 2n ** 64n - 1n),
+  fc.bigInt(0n, 2n ** 64n - 1n),
+);
 const float = fc.oneof(fc.constantFrom(0, -0, 0.5, Infinity, -Infinity), fc.float({ noNaN: true }));
 const double = fc.oneof(fc.constantFrom(0, -0, 0.1, Infinity, -Infinity), fc.double({ noNaN: true }));
 
@@ -62,9 +96,21 @@ function fieldValue(field: DescField, depth: number): fc.Arbitrary<unknown> {
 
 const unknownFields = fc.array(
   fc.oneof(
-    fc.record({ no: fc.integer({ min: 300, max: 2 ** 29 - 1 }), wireType: fc.constant(0), data: fc.constant(Uint8Array.of(0x96, 0x01)) }),
-    fc.record({ no: fc.integer({ min: 300, max: 400 }), wireType: fc.constant(2), data: bytes.map((b) => Uint8Array.of(b.length, ...b)) }),
-    fc.record({ no: fc.constant(999), wireType: fc.constant(5), data: fc.uint8Array({ minLength: 4, maxLength: 4 }) }),
+    fc.record({
+      no: fc.integer({ min: 300, max: 2 ** 29 - 1 }),
+      wireType: fc.constant(0),
+      data: fc.constant(Uint8Array.of(0x96, 0x01)),
+    }),
+    fc.record({
+      no: fc.integer({ min: 300, max: 400 }),
+      wireType: fc.constant(2),
+      data: bytes.map((b) => Uint8Array.of(b.length, ...b)),
+    }),
+    fc.record({
+      no: fc.constant(999),
+      wireType: fc.constant(5),
+      data: fc.uint8Array({ minLength: 4, maxLength: 4 }),
+    }),
   ),
   { minLength: 1, maxLength: 3 },
 );

@@ -1,6 +1,7 @@
-import { create, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, createRegistry, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { JobPriority } from "../../gen/cap/index.js";
 import { BusPacketSchema, HandshakeSchema, HeartbeatSchema, JobRequestSchema } from "../../gen/cap/index.js";
 import { decodeCanonical, encodeCanonical } from "../../src/cap/index.js";
 import { compareKeys, sortKeys } from "../../src/cap/wire/map-order.js";
@@ -9,14 +10,19 @@ import { messageOf } from "./arbitrary.ts";
 import { toBase64 } from "./vectors.ts";
 
 const RUNS = 10_000;
-const anyPacket = messageOf(BusPacketSchema, 4) as fc.Arbitrary<ReturnType<typeof create<typeof BusPacketSchema>>>;
+const registry = createRegistry(BusPacketSchema);
+const anyPacket = messageOf(BusPacketSchema, 4) as fc.Arbitrary<
+  ReturnType<typeof create<typeof BusPacketSchema>>
+>;
 
 describe("random messages", () => {
   it(req("cap.canonical.roundtrip", "10,000 are read back equal by protobuf-es"), () => {
     fc.assert(
       fc.property(anyPacket, fc.constantFrom("spec", "upb"), (packet, mapOrder) => {
         const { bytes } = encodeCanonical(BusPacketSchema, packet, { mapOrder });
-        expect(equals(BusPacketSchema, fromBinary(BusPacketSchema, bytes), packet, { unknown: true })).toBe(true);
+        expect(
+          equals(BusPacketSchema, fromBinary(BusPacketSchema, bytes), packet, { registry, unknown: true }),
+        ).toBe(true);
       }),
       { numRuns: RUNS },
     );
@@ -28,7 +34,9 @@ describe("random messages", () => {
         const { bytes, ordersDiffer } = encodeCanonical(BusPacketSchema, packet, { mapOrder });
         const decoded = decodeCanonical(BusPacketSchema, bytes);
         expect(decoded.message).toEqual(fromBinary(BusPacketSchema, bytes));
-        const hasUnknown = JSON.stringify(packet, (_, v) => (typeof v === "bigint" ? `${v}` : v)).includes('"$unknown"');
+        const hasUnknown = JSON.stringify(packet, (_, v) => (typeof v === "bigint" ? `${v}` : v)).includes(
+          '"$unknown"',
+        );
         if (hasUnknown) return; // then the decoder does not commit itself
         expect(mapOrder === "spec" ? decoded.specOrder : decoded.upbOrder).toBe(true);
         expect(decoded.specOrder && decoded.upbOrder).toBe(!ordersDiffer);
@@ -52,7 +60,9 @@ describe("random messages", () => {
   });
 
   it("never pass as canonical after a change that leaves the message the same", () => {
-    const withLabels = fc.dictionary(fc.string({ minLength: 1, maxLength: 6 }), fc.string({ maxLength: 6 }), { minKeys: 2 });
+    const withLabels = fc.dictionary(fc.string({ minLength: 1, maxLength: 6 }), fc.string({ maxLength: 6 }), {
+      minKeys: 2,
+    });
     fc.assert(
       fc.property(withLabels, (labels) => {
         const request = create(JobRequestSchema, { jobId: "j", labels });
@@ -67,7 +77,8 @@ describe("random messages", () => {
 });
 
 describe("what is easy to get wrong", () => {
-  const heartbeat = (init: object) => toBase64(encodeCanonical(HeartbeatSchema, create(HeartbeatSchema, init)).bytes);
+  const heartbeat = (init: object) =>
+    toBase64(encodeCanonical(HeartbeatSchema, create(HeartbeatSchema, init)).bytes);
   const hex = (text: string) => Buffer.from(text, "hex").toString("base64");
 
   it(req("cap.canonical.bytes", "negative zero is written, zero is not"), () => {
@@ -77,12 +88,18 @@ describe("what is easy to get wrong", () => {
 
   it("negative numbers and enums take ten bytes", () => {
     expect(heartbeat({ activeJobs: -1 })).toBe(hex("30ffffffffffffffffff01"));
-    const request = encodeCanonical(JobRequestSchema, create(JobRequestSchema, { priority: -2 }));
+    const request = encodeCanonical(
+      JobRequestSchema,
+      create(JobRequestSchema, { priority: -2 as JobPriority }),
+    );
     expect(toBase64(request.bytes)).toBe(hex("18feffffffffffffffff01"));
   });
 
   it("maps keep both halves of an entry, false and empty ones too", () => {
-    const bytes = encodeCanonical(HandshakeSchema, create(HandshakeSchema, { capabilities: { "": false } })).bytes;
+    const bytes = encodeCanonical(
+      HandshakeSchema,
+      create(HandshakeSchema, { capabilities: { "": false } }),
+    ).bytes;
     expect(toBase64(bytes)).toBe(hex("22040a001000"));
   });
 
@@ -90,20 +107,26 @@ describe("what is easy to get wrong", () => {
     const labels = JSON.parse('{"__proto__":"1","a":"2"}') as Record<string, string>;
     const { bytes } = encodeCanonical(JobRequestSchema, create(JobRequestSchema, { labels }));
     const { message } = decodeCanonical(JobRequestSchema, bytes);
-    expect(Object.entries(message.labels)).toEqual([["__proto__", "1"], ["a", "2"]]);
+    expect(Object.entries(message.labels)).toEqual([
+      ["__proto__", "1"],
+      ["a", "2"],
+    ]);
     expect(Object.getPrototypeOf(message.labels)).toBe(Object.prototype);
   });
 
-  it(req("cap.canonical.unknown", "unknown fields stay and move behind the known ones, at every level"), () => {
-    const request = encodeCanonical(JobRequestSchema, create(JobRequestSchema, { jobId: "j" })).bytes;
-    const unknown = Uint8Array.of(0xa2, 0x1f, 1, 7); // field 500
-    const nested = Uint8Array.of(...unknown, ...request);
-    const packet = Uint8Array.of(...unknown, 0x52, nested.length, ...nested, 0x0a, 1, 0x74);
-    const decoded = decodeCanonical(BusPacketSchema, packet);
-    expect(decoded.specOrder).toBe(false);
-    const expected = Uint8Array.of(0x0a, 1, 0x74, 0x52, nested.length, ...request, ...unknown, ...unknown);
-    expect(toBase64(encodeCanonical(BusPacketSchema, decoded.message).bytes)).toBe(toBase64(expected));
-  });
+  it(
+    req("cap.canonical.unknown", "unknown fields stay and move behind the known ones, at every level"),
+    () => {
+      const request = encodeCanonical(JobRequestSchema, create(JobRequestSchema, { jobId: "j" })).bytes;
+      const unknown = Uint8Array.of(0xa2, 0x1f, 1, 7); // field 500
+      const nested = Uint8Array.of(...unknown, ...request);
+      const packet = Uint8Array.of(...unknown, 0x52, nested.length, ...nested, 0x0a, 1, 0x74);
+      const decoded = decodeCanonical(BusPacketSchema, packet);
+      expect(decoded.specOrder).toBe(false);
+      const expected = Uint8Array.of(0x0a, 1, 0x74, 0x52, nested.length, ...request, ...unknown, ...unknown);
+      expect(toBase64(encodeCanonical(BusPacketSchema, decoded.message).bytes)).toBe(toBase64(expected));
+    },
+  );
 
   it.each([
     ["an int32 that is not whole", { activeJobs: 1.5 }, "active_jobs: must be a 32 bit integer, is 1.5"],
@@ -118,13 +141,20 @@ describe("what is easy to get wrong", () => {
   });
 
   it("names the whole path of a nested value", () => {
-    const packet = create(BusPacketSchema, { payload: { case: "jobRequest", value: { budget: { deadlineMs: 2n ** 63n } } } });
-    expect(() => encodeCanonical(BusPacketSchema, packet)).toThrow("job_request.budget.deadline_ms: must be a 64 bit integer");
+    const packet = create(BusPacketSchema, {
+      payload: { case: "jobRequest", value: { budget: { deadlineMs: 2n ** 63n } } },
+    });
+    expect(() => encodeCanonical(BusPacketSchema, packet)).toThrow(
+      "job_request.budget.deadline_ms: must be a 64 bit integer",
+    );
   });
 });
 
 describe("map order", () => {
-  const key = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("", "a", "ab", "\uFFFD", "😀", "\uE000"));
+  const key = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.constantFrom("", "a", "ab", "\uFFFD", "😀", "\uE000"),
+  );
 
   it("is the order of the UTF-8 bytes", () => {
     fc.assert(
@@ -142,6 +172,14 @@ describe("map order", () => {
         expect(sortKeys([...keys], "spec")).toEqual(byBytes);
       }),
     );
-    expect(sortKeys(["1", "abc", "", "10", "a", "b", "ab"], "upb")).toEqual(["10", "1", "abc", "ab", "a", "b", ""]);
+    expect(sortKeys(["1", "abc", "", "10", "a", "b", "ab"], "upb")).toEqual([
+      "10",
+      "1",
+      "abc",
+      "ab",
+      "a",
+      "b",
+      "",
+    ]);
   });
 });

@@ -2,7 +2,12 @@ import { createHash } from "node:crypto";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { fromJson } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { BusPacketSchema, file_cordum_agent_v1_job, file_cordum_agent_v1_policy, file_cordum_agent_v1_safety } from "../../gen/cap/index.js";
+import {
+  BusPacketSchema,
+  file_cordum_agent_v1_job,
+  file_cordum_agent_v1_policy,
+  file_cordum_agent_v1_safety,
+} from "../../gen/cap/index.js";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
 import type { CryptoOptions } from "../../src/cap/index.js";
 import {
@@ -10,8 +15,8 @@ import {
   decodePacket,
   encodeCanonical,
   encodePacket,
-  keyFromPointer,
   KeyRing,
+  keyFromPointer,
   nobleCrypto,
   openPacket,
   parseWorkerTrustMode,
@@ -50,30 +55,38 @@ describe("packets.json", () => {
     expect(spec.ordersDiffer).toBe(!vector.map_orders_agree);
   });
 
-  it.each(packets)(req("cap.packet.roundtrip", "$name: decoded and encoded again to the same bytes"), (vector) => {
-    const bytes = fromBase64(vector.packet_b64);
-    const decoded = decodePacket(bytes);
-    expect(toBase64(encodePacket(decoded.message, "upb"))).toBe(vector.packet_b64);
-    expect(decoded.upbOrder).toBe(true);
-    expect(decoded.specOrder).toBe(vector.map_orders_agree);
-  });
+  it.each(packets)(
+    req("cap.packet.roundtrip", "$name: decoded and encoded again to the same bytes"),
+    (vector) => {
+      const bytes = fromBase64(vector.packet_b64);
+      const decoded = decodePacket(bytes);
+      expect(toBase64(encodePacket(decoded.message, "upb"))).toBe(vector.packet_b64);
+      expect(decoded.upbOrder).toBe(true);
+      expect(decoded.specOrder).toBe(vector.map_orders_agree);
+    },
+  );
 
   it.each(packets)(req("cap.validate.rules", "$name: the same broken rules in the same words"), (vector) => {
     const { message } = decodePacket(fromBase64(vector.packet_b64));
-    expect(validatePacket(message).map(({ field, message: text }) => [field, text])).toEqual(vector.sdk_validation_errors);
+    expect(validatePacket(message).map(({ field, message: text }) => [field, text])).toEqual(
+      vector.sdk_validation_errors,
+    );
   });
 
   describe.each(backends)("with $name", (crypto) => {
     const keys = new KeyRing(senderKeys, { crypto });
 
-    it.each(packets)(req("cap.verify.orders", "$name: the same verdict, in either map order"), async (vector) => {
-      expect(await accepted(fromBase64(vector.packet_b64), keys)).toBe(vector.accepted_with_keys);
-      expect(await accepted(fromBase64(vector.packet_b64), undefined)).toBe(vector.accepted_without_keys);
-      if (vector.packet_spec_b64) {
-        const valid = vector.sdk_validation_errors.length === 0;
-        expect(await accepted(fromBase64(vector.packet_spec_b64), keys)).toBe(valid);
-      }
-    });
+    it.each(packets)(
+      req("cap.verify.orders", "$name: the same verdict, in either map order"),
+      async (vector) => {
+        expect(await accepted(fromBase64(vector.packet_b64), keys)).toBe(vector.accepted_with_keys);
+        expect(await accepted(fromBase64(vector.packet_b64), undefined)).toBe(vector.accepted_without_keys);
+        if (vector.packet_spec_b64) {
+          const valid = vector.sdk_validation_errors.length === 0;
+          expect(await accepted(fromBase64(vector.packet_spec_b64), keys)).toBe(valid);
+        }
+      },
+    );
 
     it.each(packets)(req("cap.sign.bytes", "$name: what it signs is verified again"), async (vector) => {
       const packet = fromJson(BusPacketSchema, vector.json as never);
@@ -138,8 +151,12 @@ describe("messages.json", () => {
   it.each(messages)(req("cap.canonical.messages", "$type: canonical bytes in both map orders"), (vector) => {
     const type = types.get(vector.type)!;
     const message = fromJson(type, vector.json as never);
-    expect(toBase64(encodeCanonical(type, message, { mapOrder: "upb" }).bytes)).toBe(vector.deterministic_b64);
-    expect(toBase64(encodeCanonical(type, message, { mapOrder: "spec" }).bytes)).toBe(vector.deterministic_spec_b64);
+    expect(toBase64(encodeCanonical(type, message, { mapOrder: "upb" }).bytes)).toBe(
+      vector.deterministic_b64,
+    );
+    expect(toBase64(encodeCanonical(type, message, { mapOrder: "spec" }).bytes)).toBe(
+      vector.deterministic_spec_b64,
+    );
   });
 });
 

@@ -3,7 +3,8 @@ import type { Requirements } from "./types.ts";
 /** What CAP asks of a peer, as far as it is built here. */
 export const cap = {
   "cap.proto.complete": {
-    statement: "The proto files hold every message, field, enum, service, reserved range and file option of 2.17.0, and nothing else.",
+    statement:
+      "The proto files hold every message, field, enum, service, reserved range and file option of 2.17.0, and nothing else.",
     source: "CAP 2.17.0 descriptor set",
   },
   "cap.canonical.bytes": {
@@ -12,11 +13,13 @@ export const cap = {
     source: "CAP spec 05; cap-sdk-python 2.17.0",
   },
   "cap.canonical.messages": {
-    statement: "Every other message of the protocol has the same canonical form, google.protobuf.Struct included.",
+    statement:
+      "Every other message of the protocol has the same canonical form, google.protobuf.Struct included.",
     source: "CAP spec 05; cap-sdk-python 2.17.0",
   },
   "cap.canonical.equivalent": {
-    statement: "Different encodings of one message (order, splits, long varints, duplicates) have one canonical form.",
+    statement:
+      "Different encodings of one message (order, splits, long varints, duplicates) have one canonical form.",
     source: "cap-sdk-python 2.17.0",
   },
   "cap.canonical.unknown": {
@@ -28,7 +31,8 @@ export const cap = {
     source: "CAP spec 02",
   },
   "cap.canonical.values": {
-    statement: "A value that does not fit its field is refused with the name of the field, never written as something else.",
+    statement:
+      "A value that does not fit its field is refused with the name of the field, never written as something else.",
     source: "CAP spec 02",
   },
   "cap.packet.roundtrip": {
@@ -36,7 +40,8 @@ export const cap = {
     source: "CAP spec 02",
   },
   "cap.packet.malformed": {
-    statement: "Bytes that are no packet, are cut off, or are too many are refused with MalformedPacketError and never crash.",
+    statement:
+      "Bytes that are no packet, are cut off, or are too many are refused with MalformedPacketError and never crash.",
     source: "CAP spec 13 (101)",
   },
   "cap.packet.create": {
@@ -44,19 +49,23 @@ export const cap = {
     source: "CAP spec 02",
   },
   "cap.packet.token": {
-    statement: "A session token is set before the rules are checked and the packet is signed; a signed packet without its key keeps its token.",
+    statement:
+      "A session token is set before the rules are checked and the packet is signed; a signed packet without its key keeps its token.",
     source: "cap-sdk-python 2.17.0",
   },
   "cap.validate.rules": {
-    statement: "The rules of the envelope and of every payload are checked before sending and after receiving, with the peers' field names and texts.",
+    statement:
+      "The rules of the envelope and of every payload are checked before sending and after receiving, with the peers' field names and texts.",
     source: "CAP spec 02; cap-sdk-python 2.17.0",
   },
   "cap.validate.errors": {
-    statement: "A broken rule is a typed error: wrong version, unknown payload, or invalid input with the list of issues.",
+    statement:
+      "A broken rule is a typed error: wrong version, unknown payload, or invalid input with the list of issues.",
     source: "CAP spec 13 (100, 102, 203)",
   },
   "cap.sign.bytes": {
-    statement: "A packet is signed with ECDSA P-256 over SHA-256 of its canonical bytes, ASN.1 DER, in field 14.",
+    statement:
+      "A packet is signed with ECDSA P-256 over SHA-256 of its canonical bytes, ASN.1 DER, in field 14.",
     source: "CAP spec 05",
   },
   "cap.verify.orders": {
@@ -64,7 +73,8 @@ export const cap = {
     source: "CAP spec 05; cap-sdk-python 2.17.0",
   },
   "cap.verify.strict": {
-    statement: "With keys given, only packets signed by a key of exactly their sender are taken; an empty set of keys takes none.",
+    statement:
+      "With keys given, only packets signed by a key of exactly their sender are taken; an empty set of keys takes none.",
     source: "CAP spec 05; cap-sdk-python 2.17.0",
   },
   "cap.verify.reasons": {
@@ -92,7 +102,8 @@ export const cap = {
     source: "CAP spec 12",
   },
   "cap.pointer.key": {
-    statement: "The key of a pointer is all that follows redis://, unchanged; other pointers are refused in the peers' words.",
+    statement:
+      "The key of a pointer is all that follows redis://, unchanged; other pointers are refused in the peers' words.",
     source: "CAP spec 06; cap-sdk-python 2.17.0",
   },
   "cap.agent-name.sanitize": {
@@ -124,15 +135,18 @@ export const cap = {
     source: "cap-sdk-python 2.17.0",
   },
   "cap.worker.result": {
-    statement: "A result goes to sys.job.result with the trace id of the request, the job's id and the worker's own id.",
+    statement:
+      "A result goes to sys.job.result with the trace id of the request, the job's id and the worker's own id.",
     source: "CAP spec 04; cap-sdk-python README",
   },
   "cap.worker.id": {
-    statement: "A result in which the handler named another worker is sent under the sender's id and not lost.",
+    statement:
+      "A result in which the handler named another worker is sent under the sender's id and not lost.",
     source: "cap-sdk-python README (worker example)",
   },
   "cap.worker.failed": {
-    statement: "A handler that throws gives FAILED \"handler failed\", one that returns nothing FAILED \"handler returned null\".",
+    statement:
+      'A handler that throws gives FAILED "handler failed", one that returns nothing FAILED "handler returned null".',
     source: "cap-sdk-python 2.17.0",
   },
   "cap.worker.unsendable": {
@@ -144,7 +158,8 @@ export const cap = {
     source: "Cordum scheduler",
   },
   "cap.worker.bad-packets": {
-    statement: "A packet that is refused is counted and logged; the subscription lives on and no result is sent.",
+    statement:
+      "A packet that is refused is counted and logged; the subscription lives on and no result is sent.",
     source: "cap-sdk-python 2.17.0",
   },
   "cap.worker.unverified": {
@@ -156,15 +171,18 @@ export const cap = {
     source: "cap-sdk-python 2.17.0",
   },
   "cap.worker.close": {
-    statement: "Closing a worker takes no new jobs, lets running handlers end, aborts what outlasts the grace time, and answers every job it took.",
+    statement:
+      "Closing a worker takes no new jobs, lets running handlers end, aborts what outlasts the grace time, and answers every job it took.",
     source: "cap-sdk-python 2.17.0",
   },
   "cap.scheduler.dispatch": {
-    statement: "The local scheduler puts a submitted job into a packet of its own on the job's topic, once per job id.",
+    statement:
+      "The local scheduler puts a submitted job into a packet of its own on the job's topic, once per job id.",
     source: "Cordum scheduler",
   },
   "cap.demo": {
-    statement: "One command runs a signed job from submit to verified result, and fails when any check does not hold.",
+    statement:
+      "One command runs a signed job from submit to verified result, and fails when any check does not hold.",
     source: "README",
   },
 } as const satisfies Requirements;

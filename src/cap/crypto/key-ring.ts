@@ -59,6 +59,9 @@ export function toSigningKey(key: PrivateKey, options: CryptoOptions = {}): Sign
 }
 
 /** A new P-256 key pair in PEM. */
-export function generateKeyPair(options: CryptoOptions = {}): { privateKeyPem: string; publicKeyPem: string } {
+export function generateKeyPair(options: CryptoOptions = {}): {
+  privateKeyPem: string;
+  publicKeyPem: string;
+} {
   return (options.crypto ?? defaultCrypto()).generateKeyPair();
 }

@@ -26,9 +26,11 @@ export const nobleCrypto: CryptoBackend = {
 
   verifyingKey(pem: string, options: KeyOptions = {}): VerifyingKey {
     const { curve, bytes } = parsePublicPem(pem);
-    if (curve === "P-384" && !options.allowP384) throw invalidKey("a public key must be on P-256, is on P-384");
+    if (curve === "P-384" && !options.allowP384)
+      throw invalidKey("a public key must be on P-256, is on P-384");
     const algorithm = curve === "P-256" ? p256 : p384;
-    if (!algorithm.utils.isValidPublicKey(bytes)) throw invalidKey("the public key is not a point of its curve");
+    if (!algorithm.utils.isValidPublicKey(bytes))
+      throw invalidKey("the public key is not a point of its curve");
     return {
       verify(data, signature) {
         try {

@@ -34,7 +34,9 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
       return {
         sign: (data) =>
           new Promise((resolve, reject) => {
-            crypto.sign("sha256", data, key, (error, signature) => (error ? reject(error) : resolve(signature)));
+            crypto.sign("sha256", data, key, (error, signature) =>
+              error ? reject(error) : resolve(signature),
+            );
           }),
         publicKeyPem,
       };

@@ -24,7 +24,8 @@ export class ByteReader {
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.text = native !== undefined && bytes.length <= WHOLE_TEXT_BYTES ? native.call(bytes, 0, bytes.length) : "";
+    this.text =
+      native !== undefined && bytes.length <= WHOLE_TEXT_BYTES ? native.call(bytes, 0, bytes.length) : "";
   }
 
   /** A varint that must fit 32 bits: a tag or a length. */

@@ -110,7 +110,8 @@ function readMessage(
       notCanonical(run); // it may be; encoding again tells
       continue;
     }
-    if (number < previous || (number === previous && (field.shape === "single" || field.packed))) notCanonical(run);
+    if (number < previous || (number === previous && (field.shape === "single" || field.packed)))
+      notCanonical(run);
     if (field.shape === "single") readSingle(run, field, message);
     else if (field.shape === "list") readList(run, field, wireType, message[field.key] as unknown[]);
     else lastKey = readEntry(run, field, message, number === previous ? lastKey : undefined);
@@ -122,7 +123,9 @@ function readMessage(
 }
 
 function fits(field: FieldPlan, wireType: number): boolean {
-  return field.shape === "map" ? wireType === WIRE_LEN : wireType === field.wireType || (field.packed && wireType === WIRE_LEN);
+  return field.shape === "map"
+    ? wireType === WIRE_LEN
+    : wireType === field.wireType || (field.packed && wireType === WIRE_LEN);
 }
 
 function readSingle(run: Run, field: FieldPlan, message: Fields): void {
@@ -151,7 +154,10 @@ function readNested(run: Run, field: FieldPlan, end: number, before: unknown): u
   const plan = field.message!;
   if (field.isStruct) {
     notCanonical(run); // shown as JSON, which says nothing about its bytes
-    const struct = before === undefined ? blank(plan) : (fromJson(StructSchema, before as JsonObject) as unknown as Fields);
+    const struct =
+      before === undefined
+        ? blank(plan)
+        : (fromJson(StructSchema, before as JsonObject) as unknown as Fields);
     readMessage(run, plan, struct, end, 0, undefined);
     return toJson(StructSchema, struct as unknown as Struct);
   }
@@ -232,7 +238,13 @@ function readEntryValue(run: Run, field: FieldPlan, before: unknown): unknown {
 
 function entryDefault(field: FieldPlan): unknown {
   if (field.kind === Kind.message) return field.isStruct ? {} : blank(field.message!);
-  return field.kind === Kind.string ? "" : field.kind === Kind.bytes ? new Uint8Array(0) : field.kind === Kind.bool ? false : 0;
+  return field.kind === Kind.string
+    ? ""
+    : field.kind === Kind.bytes
+      ? new Uint8Array(0)
+      : field.kind === Kind.bool
+        ? false
+        : 0;
 }
 
 function compareWithLast(run: Run, lastKey: string, key: string): void {
@@ -244,7 +256,8 @@ function compareWithLast(run: Run, lastKey: string, key: string): void {
 
 /** Sets a property even if it is called `__proto__`. */
 function setOwn(map: Fields, key: string, value: unknown): void {
-  if (key === "__proto__") Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === "__proto__")
+    Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
   else map[key] = value;
 }
 
@@ -276,7 +289,9 @@ function readScalar(run: Run, kind: Kind): unknown {
 
 function isDefault(value: unknown): boolean {
   if (typeof value === "number") return Object.is(value, 0);
-  return value === "" || value === 0n || value === false || (value instanceof Uint8Array && value.length === 0);
+  return (
+    value === "" || value === 0n || value === false || (value instanceof Uint8Array && value.length === 0)
+  );
 }
 
 function keepUnknown(run: Run, message: Fields, no: number, wireType: number): void {

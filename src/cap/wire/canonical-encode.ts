@@ -168,7 +168,8 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
       return writer.varint32(value ? 1 : 0);
     case Kind.float:
       if (typeof value !== "number") throw invalid("a number", value);
-      if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) throw invalid("a 32 bit float", value);
+      if (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+        throw invalid("a 32 bit float", value);
       return writer.float32(value);
     case Kind.double:
       if (typeof value !== "number") throw invalid("a number", value);
@@ -203,7 +204,8 @@ function isDefault(kind: Kind, value: unknown): boolean {
 
 function integer(value: unknown, min: bigint, max: bigint): bigint {
   const whole = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
-  if (typeof whole !== "bigint" || whole < min || whole > max) throw invalid("a 64 bit integer in range", value);
+  if (typeof whole !== "bigint" || whole < min || whole > max)
+    throw invalid("a 64 bit integer in range", value);
   return whole;
 }
 

@@ -111,7 +111,15 @@ export function planOf(desc: DescMessage): MessagePlan {
     const fields: FieldPlan[] = [];
     const byNumber = new Map<number, FieldPlan>();
     const blank: Record<string, unknown> = { $typeName: desc.typeName };
-    const made = { desc, fields, byNumber, blank, lists: [] as string[], maps: [] as string[], oneofs: [] as string[] };
+    const made = {
+      desc,
+      fields,
+      byNumber,
+      blank,
+      lists: [] as string[],
+      maps: [] as string[],
+      oneofs: [] as string[],
+    };
     plan = made;
     plans.set(desc, plan); // before its fields: message types refer to each other
     for (const field of [...desc.fields].sort((a, b) => a.number - b.number)) {
@@ -156,7 +164,8 @@ function planField(field: DescField): FieldPlan {
     packed,
     message: field.message === undefined ? undefined : planOf(field.message),
     isStruct:
-      field.message?.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value",
+      field.message?.typeName === "google.protobuf.Struct" &&
+      field.parent.typeName !== "google.protobuf.Value",
   };
 }
 

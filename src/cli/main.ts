@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+/** The `agentwire` command. */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { errorText } from "../core/errors.js";
+import { VERSION } from "../index.js";
+import { runDemo } from "./demo.js";
+import { formatDemo } from "./demo-report.js";
+
+const HELP = `agentwire ${VERSION}: one package for the four wires of AI agents
+
+usage: agentwire <command> [options]
+
+commands
+  demo [--file PATH] [--json]   run a signed CAP job from submit to verified result, in this process
+
+options
+  --help, -h      this text
+  --version, -v   the version
+
+exit codes: 0 done, 1 a check did not hold or something failed, 2 the command line is wrong
+`;
+
+/** Runs one command. Returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      help: { type: "boolean", short: "h" },
+      version: { type: "boolean", short: "v" },
+      file: { type: "string" },
+      json: { type: "boolean" },
+    },
+  });
+  const [command, ...rest] = positionals;
+  if (values.version) return print(`${VERSION}\n`);
+  if (values.help || command === undefined) return print(HELP);
+  if (command !== "demo" || rest.length > 0) {
+    process.stderr.write(`agentwire: unknown command: ${positionals.join(" ")}\n\n${HELP}`);
+    return 2;
+  }
+  const report = await runDemo({ file: values.file ?? join(packageRoot(), "README.md") });
+  print(values.json ? `${JSON.stringify(report, null, 2)}\n` : formatDemo(report));
+  return report.checks.every(({ held }) => held) ? 0 : 1;
+}
+
+function print(text: string): 0 {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** The folder with package.json: two levels up in the sources, three in the build. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`agentwire: ${errorText(error)}\n`);
+    process.exitCode = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? 2 : 1;
+  },
+);

@@ -1,0 +1,96 @@
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import {
+  defaultCrypto,
+  generateKeyPair,
+  KeyRing,
+  MemoryBus,
+  nobleCrypto,
+  Party,
+  toSigningKey,
+} from "../../src/cap/index.js";
+import { ValidationError } from "../../src/core/errors.js";
+import { req } from "../requirements/index.ts";
+import { keyFile } from "./vectors.ts";
+
+const data = new TextEncoder().encode("some bytes");
+
+describe.each([defaultCrypto(), nobleCrypto])("keys with $name", (crypto) => {
+  it.each(["client", "worker", "scheduler"])(
+    req("cap.keys.formats", "%s: both private forms are the same key"),
+    async (name) => {
+      const publicPem = keyFile(`${name}.pub.pem`);
+      const key = crypto.verifyingKey(publicPem);
+      for (const form of ["pkcs8", "sec1"]) {
+        const signing = crypto.signingKey(keyFile(`${name}.${form}.pem`));
+        expect(signing.publicKeyPem.trim()).toBe(publicPem.trim());
+        expect(await key.verify(data, await signing.sign(data))).toBe(true);
+      }
+    },
+  );
+
+  it("makes key pairs the other library understands, and signatures it verifies", async () => {
+    for (const theirs of [defaultCrypto(), nobleCrypto]) {
+      const pair = crypto.generateKeyPair();
+      const signature = await theirs.signingKey(pair.privateKeyPem).sign(data);
+      for (const verifier of [crypto, theirs]) {
+        const key = verifier.verifyingKey(pair.publicKeyPem);
+        expect(await key.verify(data, signature)).toBe(true);
+        expect(await key.verify(data.slice(1), signature)).toBe(false);
+        expect(await key.verify(data, new Uint8Array(0))).toBe(false);
+      }
+    }
+  });
+
+  it("verifies 200 signatures of the other library, with high and low s", async () => {
+    const other = crypto === nobleCrypto ? defaultCrypto() : nobleCrypto;
+    const signing = other.signingKey(keyFile("client.pkcs8.pem"));
+    const key = crypto.verifyingKey(keyFile("client.pub.pem"));
+    for (let i = 0; i < 200; i++) {
+      const message = Uint8Array.of(i);
+      expect(await key.verify(message, await signing.sign(message)), `${i}`).toBe(true);
+    }
+  });
+
+  const wrong: [string, unknown][] = [
+    ["nothing", undefined],
+    ["a number", 7],
+    ["text", "secret"],
+    ["a damaged PEM", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"],
+    ["a damaged public PEM", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"],
+    ["a PEM without end", "-----BEGIN PRIVATE KEY-----\nAAAA"],
+    ["a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"],
+    ["a key on P-384", keyFile("p384.pkcs8.pem")],
+    ["a public key on P-384", keyFile("p384.pub.pem")],
+  ];
+  it.each(wrong)(req("cap.keys.curve", "%s is no key"), (_, pem) => {
+    expect(() => toSigningKey(pem as string, { crypto })).toThrow(ValidationError);
+    expect(() => new KeyRing({ "client-1": pem as string }, { crypto })).toThrow(
+      'public key of "client-1" cannot be used',
+    );
+  });
+
+  it("a private key is no public key, nor the other way round", () => {
+    expect(() => crypto.verifyingKey(keyFile("client.pkcs8.pem"))).toThrow("[invalid_key]");
+    expect(() => crypto.signingKey(keyFile("client.pub.pem"))).toThrow("[invalid_key]");
+  });
+
+  it(req("cap.keys.secret", "nothing that holds a private key shows it"), () => {
+    const { privateKeyPem } = generateKeyPair({ crypto });
+    const secret = privateKeyPem.split("\n")[1]!;
+    const key = toSigningKey(privateKeyPem, { crypto });
+    const party = new Party({ bus: new MemoryBus().connect(), senderId: "s", privateKey: privateKeyPem });
+    let thrown: unknown;
+    try {
+      crypto.signingKey(privateKeyPem.replace("\n", "\nAAAA"));
+    } catch (error) {
+      thrown = error;
+    }
+    const shown = [key, party, thrown]
+      .map((value) => inspect(value, { depth: 20, showHidden: true }) + JSON.stringify(value))
+      .join();
+    expect(shown).not.toContain(secret);
+    expect(inspect({ privateKeyPem }, { depth: 20 }), "the control leak is seen").toContain(secret);
+    expect(thrown).toBeInstanceOf(ValidationError);
+  });
+});

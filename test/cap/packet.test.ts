@@ -1,0 +1,221 @@
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BusPacketSchema, JobStatus, WorkerHandshakeResultSchema } from "../../gen/cap/index.js";
+import type { PayloadInit } from "../../src/cap/index.js";
+import {
+  assertValidPacket,
+  CAPError,
+  createPacket,
+  decodePacket,
+  encodePacket,
+  generateKeyPair,
+  InvalidInputError,
+  KeyRing,
+  MalformedPacketError,
+  openPacket,
+  SignatureInvalidError,
+  SignatureMissingError,
+  sealPacket,
+  toSigningKey,
+  UnknownPayloadError,
+  VersionMismatchError,
+} from "../../src/cap/index.js";
+import { ProtocolError, ValidationError } from "../../src/core/errors.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+import { toBase64 } from "./vectors.ts";
+
+const job: PayloadInit = {
+  case: "jobRequest",
+  value: { jobId: "j-1", topic: "job.echo", labels: { a: "1", b: "2" } },
+};
+const pair = generateKeyPair();
+const other = generateKeyPair();
+const key = toSigningKey(pair.privateKeyPem);
+const packet = () => createPacket(job, { senderId: "client-1", traceId: "t-1" });
+
+describe("createPacket", () => {
+  it(req("cap.packet.create", "fills in the envelope"), () => {
+    const clock = new FakeClock({ now: 1_760_000_000_123 });
+    const made = createPacket(job, { senderId: "client-1", clock });
+    expect(made.protocolVersion).toBe(1);
+    expect(made.senderId).toBe("client-1");
+    expect(made.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect([made.createdAt?.seconds, made.createdAt?.nanos]).toEqual([1_760_000_000n, 123_000_000]);
+    assertValidPacket(made);
+  });
+
+  it("gives every packet a trace id of its own", () => {
+    expect(createPacket(job, { senderId: "s" }).traceId).not.toBe(
+      createPacket(job, { senderId: "s" }).traceId,
+    );
+  });
+});
+
+describe("sealPacket and openPacket", () => {
+  const keys = new KeyRing({ "client-1": pair.publicKeyPem });
+
+  it(req("cap.sign.bytes", "a sealed packet opens with the sender's key and is unchanged"), async () => {
+    const sent = packet();
+    const opened = await openPacket(await sealPacket(sent, { key }), { keys });
+    expect({ ...opened, signature: new Uint8Array(0) }).toEqual(sent);
+    expect(opened.signature[0]).toBe(0x30); // DER
+  });
+
+  it(
+    req("cap.packet.token", "the token is part of what is signed, and the caller's packet stays as it was"),
+    async () => {
+      const sent = packet();
+      const opened = await openPacket(await sealPacket(sent, { key, sessionToken: "tok" }), { keys });
+      expect(opened.authToken).toBe("tok");
+      expect(sent.authToken).toBe("");
+      const signed = await openPacket(await sealPacket(sent, { key }));
+      await expect(sealPacket(signed, { sessionToken: "tok" })).rejects.toThrow(
+        "session token change requires re-signing",
+      );
+      expect(toBase64(await sealPacket(signed, { sessionToken: "" }))).toBe(toBase64(encodePacket(signed)));
+    },
+  );
+
+  it(req("cap.verify.rotation", "any key of the sender will do"), async () => {
+    const both = new KeyRing({ "client-1": [other.publicKeyPem, pair.publicKeyPem] });
+    const bytes = await sealPacket(packet(), { key });
+    await expect(openPacket(bytes, { keys: both })).resolves.toBeDefined();
+    const old = new KeyRing(new Map([["client-1", [other.publicKeyPem]]]));
+    await expect(openPacket(bytes, { keys: old })).rejects.toBeInstanceOf(SignatureInvalidError);
+  });
+
+  it.each([
+    ["no signature", {}, "client-1", SignatureMissingError, "missing_signature"],
+    ["an unknown sender", { key }, "client-2", SignatureInvalidError, "unknown_sender"],
+    [
+      "a sender called like a member of Object",
+      { key },
+      "constructor",
+      SignatureInvalidError,
+      "unknown_sender",
+    ],
+    [
+      "another key",
+      { key: toSigningKey(other.privateKeyPem) },
+      "client-1",
+      SignatureInvalidError,
+      "wrong_signature",
+    ],
+  ] as const)(req("cap.verify.reasons", "refuses %s"), async (_, seal, senderId, type, problem) => {
+    const bytes = await sealPacket(createPacket(job, { senderId }), seal);
+    const error = await openPacket(bytes, { keys }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(type);
+    expect(error).toBeInstanceOf(ProtocolError);
+    expect((error as SignatureInvalidError).details).toEqual({ problem, sender: senderId });
+  });
+
+  it(req("cap.verify.raw", "takes a signature over the order of arrival only when asked to"), async () => {
+    // As older Go signs: the token (18) before the payload (10).
+    const full = encodePacket({ ...packet(), authToken: "tok" });
+    const token = Uint8Array.of(0x92, 0x01, 3, ...new TextEncoder().encode("tok"));
+    const head = full.subarray(0, full.length - token.length);
+    const signedBytes = Uint8Array.of(...token, ...head);
+    const signature = await key.sign(signedBytes);
+    const bytes = Uint8Array.of(...signedBytes, 0x72, signature.length, ...signature);
+    await expect(openPacket(bytes, { keys })).rejects.toBeInstanceOf(SignatureInvalidError);
+    expect((await openPacket(bytes, { keys, acceptRawOrder: true })).authToken).toBe("tok");
+  });
+});
+
+describe("broken rules", () => {
+  it.each([
+    ["version 2", { protocolVersion: 2 }, VersionMismatchError, ProtocolError],
+    ["no payload", { payload: { case: undefined } }, UnknownPayloadError, ProtocolError],
+    ["no sender", { senderId: "" }, InvalidInputError, ValidationError],
+  ] as const)(req("cap.validate.errors", "%s"), async (_, change, type, decision) => {
+    const bad = { ...packet(), ...change } as ReturnType<typeof packet>;
+    for (const attempt of [sealPacket(bad, { key }), openPacket(encodePacket(bad))]) {
+      const error = await attempt.then(
+        () => undefined,
+        (e: unknown) => e,
+      );
+      expect(error).toBeInstanceOf(type);
+      expect(error).toBeInstanceOf(decision);
+      expect((error as InvalidInputError).details).toMatchObject({
+        issues: [{ message: expect.any(String) }],
+      });
+    }
+  });
+
+  it("worker trust phases are no ordinary packets", () => {
+    const phase = create(BusPacketSchema, { ...packet(), payload: { case: undefined } });
+    phase.payload = { case: "workerHandshakeResult", value: create(WorkerHandshakeResultSchema) };
+    expect(() => assertValidPacket(phase)).toThrow("worker trust phase");
+  });
+
+  it("a job result must come from its worker", () => {
+    const value = { jobId: "j", status: JobStatus.SUCCEEDED, workerId: "w-2" };
+    const bad = createPacket({ case: "jobResult", value }, { senderId: "w-1" });
+    expect(() => assertValidPacket(bad)).toThrow("job_result.worker_id: must equal sender_id");
+  });
+});
+
+describe("bytes that are no packet", () => {
+  const good = encodePacket(packet());
+
+  it(req("cap.packet.malformed", "every cut is refused or leaves a packet that breaks a rule"), () => {
+    for (let size = 0; size < good.length; size++) {
+      let error: unknown;
+      try {
+        assertValidPacket(decodePacket(good.slice(0, size)).message);
+      } catch (e) {
+        error = e;
+      }
+      expect(error, `first ${size} bytes`).toBeInstanceOf(CAPError);
+    }
+  });
+
+  it(req("cap.packet.malformed", "too many bytes are refused unread"), () => {
+    expect(() => decodePacket(new Uint8Array(9 * 1024 * 1024))).toThrow("larger than 8388608");
+    expect(() => decodePacket(good, good.length - 1)).toThrow(MalformedPacketError);
+  });
+
+  it(
+    req("cap.packet.malformed", "100,000 random and mutated inputs give a packet or a MalformedPacketError"),
+    () => {
+      const garbage = fc.uint8Array({ maxLength: 200 });
+      const mutated = fc
+        .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+        .map((changes) => {
+          const bytes = good.slice();
+          for (const [at, value] of changes) bytes[at] = value;
+          return bytes;
+        });
+      let refused = 0;
+      fc.assert(
+        fc.property(fc.oneof(garbage, mutated), (bytes) => {
+          try {
+            const { message, specOrder } = decodePacket(bytes);
+            const again = encodePacket(message);
+            if (specOrder) expect(toBase64(again)).toBe(toBase64(bytes));
+          } catch (error) {
+            refused++;
+            expect(error).toBeInstanceOf(MalformedPacketError);
+          }
+        }),
+        { numRuns: 100_000 },
+      );
+      expect(refused).toBeGreaterThan(1000);
+    },
+  );
+
+  it.each([
+    ["groups without end", Uint8Array.of(0xf3, 0x3f)],
+    ["an end of a group alone", Uint8Array.of(0x0c)],
+    ["field number 0", Uint8Array.of(0x02, 0x00)],
+    ["a length beyond the end", Uint8Array.of(0x52, 0xff, 0xff, 0xff, 0xff, 0x0f)],
+    ["an endless varint", new Uint8Array(11).fill(0xff)],
+    ["200 nested groups", new Uint8Array(200).fill(0x0b)],
+    ["text that is not UTF-8", Uint8Array.of(0x0a, 1, 0xff)],
+    ["a surrogate in UTF-8", Uint8Array.of(0x0a, 3, 0xed, 0xa0, 0x80)],
+  ])(req("cap.packet.malformed", "%s"), (_, bytes) => {
+    expect(() => decodePacket(bytes)).toThrow(MalformedPacketError);
+  });
+});

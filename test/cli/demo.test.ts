@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { runDemo } from "../../src/cli/demo.js";
+import { formatDemo } from "../../src/cli/demo-report.js";
+import { summarize } from "../../src/cli/summarize.js";
+import { req } from "../requirements/index.ts";
+
+const root = join(import.meta.dirname, "../..");
+const file = join(root, "LICENSE");
+
+function agentwire(...args: string[]) {
+  const tsx = join(root, "node_modules/.bin/tsx");
+  return promisify(execFile)(tsx, [join(root, "src/cli/main.ts"), ...args]).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+describe("summarize", () => {
+  it("counts what is there", () => {
+    expect(summarize("one two two\nThree three THREE four\n\nend\n")).toEqual({
+      characters: 40,
+      words: 8,
+      lines: 4,
+      longestLines: [
+        { line: 2, characters: 22, start: "Three three THREE four" },
+        { line: 1, characters: 11, start: "one two two" },
+        { line: 4, characters: 3, start: "end" },
+      ],
+      topWords: [
+        { word: "three", count: 3 },
+        { word: "four", count: 1 },
+      ],
+    });
+  });
+});
+
+describe("agentwire demo", () => {
+  it(req("cap.demo", "every check holds, on the text that was given"), async () => {
+    const report = await runDemo({ file });
+    expect(report.checks.filter(({ held }) => !held)).toEqual([]);
+    expect(report.checks.length).toBeGreaterThan(5);
+    expect(report.summary).toEqual(summarize(readFileSync(file, "utf8")));
+    expect(report.hops.map(({ subject, verified }) => [subject, verified])).toEqual([
+      ["sys.job.submit", true],
+      ["job.summarize", true],
+      ["sys.job.result", true],
+      ["job.summarize", false],
+    ]);
+  });
+
+  it("says FAIL where a check does not hold", async () => {
+    const report = await runDemo({ file });
+    expect(formatDemo({ ...report, checks: [{ name: "x", held: false }] })).toContain("FAIL x");
+  });
+
+  it(req("cap.demo", "runs as a command: exit 0, text or JSON"), async () => {
+    const plain = await agentwire("demo", "--file", file);
+    expect(plain.code).toBe(0);
+    expect(plain.stdout).toContain("ok   all three packets carry a signature that verifies");
+    const json = await agentwire("demo", "--json");
+    expect(JSON.parse(json.stdout)).toMatchObject({ checks: expect.any(Array) });
+  });
+
+  it("exits 1 when something fails, 2 when the command line is wrong", async () => {
+    const missing = await agentwire("demo", "--file", "no-such-file");
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("no such file")]);
+    expect((await agentwire("dance")).code).toBe(2);
+    expect((await agentwire("demo", "--no-such-option")).code).toBe(2);
+    expect((await agentwire("--help")).stdout).toContain("usage: agentwire");
+  });
+});
