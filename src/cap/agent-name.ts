@@ -1,4 +1,5 @@
 /** Characters that Python's `str.split` takes for white space; JavaScript's `\s` knows a slightly different set. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: some of them are white space to Python
 const WHITE_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g;
 const MAX_CODE_POINTS = 128;
 

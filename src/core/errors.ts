@@ -60,9 +60,9 @@ export class AgentwireError extends Error {
   /** Value of `retryable` when none is given. */
   static readonly defaultRetryable: boolean = false;
 
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== "object" || value === null) return false;
-    const own = Object.hasOwn(this, "brands") ? (this as unknown as { brands: readonly string[] }).brands[0] : undefined;
+    const own = Object.hasOwn(this, "brands") ? this.brands[0] : undefined;
     if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
     return (value as Branded)[brandsKey]?.includes(own) ?? false;
   }

@@ -1,8 +1,15 @@
+import type { JsonValue } from "@bufbuild/protobuf";
 import { create, createRegistry, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JobPriority } from "../../gen/cap/index.js";
-import { BusPacketSchema, HandshakeSchema, HeartbeatSchema, JobRequestSchema } from "../../gen/cap/index.js";
+import {
+  BusPacketSchema,
+  HandshakeSchema,
+  HeartbeatSchema,
+  JobRequestSchema,
+  RuleSchema,
+} from "../../gen/cap/index.js";
 import { decodeCanonical, encodeCanonical } from "../../src/cap/index.js";
 import { compareKeys, sortKeys } from "../../src/cap/wire/map-order.js";
 import { req } from "../requirements/index.ts";
@@ -181,5 +188,32 @@ describe("map order", () => {
       "b",
       "",
     ]);
+  });
+});
+
+describe("google.protobuf.Struct", () => {
+  it(
+    req("cap.canonical.messages", "goes there and back as JSON, and is written as protobuf-es writes it"),
+    () => {
+      const json = fc.dictionary(
+        fc.string(),
+        fc.jsonValue({ noUnicodeString: false }) as fc.Arbitrary<JsonValue>,
+      );
+      fc.assert(
+        fc.property(json, (match) => {
+          const rule = create(RuleSchema, { id: "r", match });
+          const { bytes } = encodeCanonical(RuleSchema, rule);
+          expect(equals(RuleSchema, fromBinary(RuleSchema, bytes), rule)).toBe(true);
+          expect(decodeCanonical(RuleSchema, bytes).message).toEqual(fromBinary(RuleSchema, bytes));
+        }),
+        { numRuns: 1000 },
+      );
+    },
+  );
+
+  it("refuses what is no JSON", () => {
+    const rule = create(RuleSchema, { id: "r" });
+    rule.match = { a: [1n as never] };
+    expect(() => encodeCanonical(RuleSchema, rule)).toThrow("match: must be JSON, holds a bigint");
   });
 });

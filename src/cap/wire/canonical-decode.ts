@@ -6,23 +6,14 @@
  * are merged), packed and unpacked numbers, unknown fields (kept), known fields of another wire type (kept as
  * unknown, as the official runtimes do).
  */
-import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
-import { fromJson, toJson } from "@bufbuild/protobuf";
+import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import type { Struct } from "@bufbuild/protobuf/wkt";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { ByteReader, malformed } from "./byte-reader.js";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
-import {
-  Kind,
-  planOf,
-  WIRE_GROUP_END,
-  WIRE_GROUP_START,
-  WIRE_I32,
-  WIRE_I64,
-  WIRE_LEN,
-  WIRE_VARINT,
-} from "./field-plan.js";
+import { Kind, planOf, WIRE_LEN } from "./field-plan.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS } from "./map-order.js";
+import { structFromJson, structToJson } from "./struct.js";
+import { keepUnknown, pushUnknown, skip } from "./unknown-fields.js";
 
 /** As deep as the official runtimes go. */
 const MAX_DEPTH = 100;
@@ -106,7 +97,7 @@ function readMessage(
     const wireType = tag & 7;
     const field = plan.byNumber.get(number);
     if (field === undefined || !fits(field, wireType)) {
-      keepUnknown(run, message, number, wireType);
+      keepUnknown(reader, message, number, wireType, MAX_DEPTH - run.depth);
       notCanonical(run); // it may be; encoding again tells
       continue;
     }
@@ -129,37 +120,30 @@ function fits(field: FieldPlan, wireType: number): boolean {
 }
 
 function readSingle(run: Run, field: FieldPlan, message: Fields): void {
-  if (field.kind !== Kind.message) {
-    const value = readScalar(run, field.kind);
-    if (isDefault(value)) notCanonical(run);
-    message[field.key] = value;
+  if (field.oneof !== undefined) {
+    const chosen = message[field.oneof] as { case: string | undefined; value?: unknown };
+    if (chosen.case !== undefined) notCanonical(run); // given twice, or another member before
+    const before = chosen.case === field.key ? chosen.value : undefined;
+    message[field.oneof] = { case: field.key, value: readValue(run, field, before) };
     return;
   }
+  const value = readValue(run, field, message[field.key]);
+  if (field.kind !== Kind.message && isDefault(value)) notCanonical(run);
+  message[field.key] = value;
+}
+
+/** Reads one value; a sub-message into the one that was there before, if there was one. */
+function readValue(run: Run, field: FieldPlan, before: unknown): unknown {
+  if (field.kind !== Kind.message) return readScalar(run, field.kind);
   const { reader } = run;
   const end = reader.uint32() + reader.pos;
   if (end > reader.bytes.length) throw malformed("the bytes end in the middle of a field");
-  if (field.oneof === undefined) {
-    const before = message[field.key];
-    message[field.key] = readNested(run, field, end, before);
-    return;
-  }
-  const chosen = message[field.oneof] as { case: string | undefined; value?: unknown };
-  if (chosen.case !== undefined) notCanonical(run); // given twice, or another member before
-  const before = chosen.case === field.key ? chosen.value : undefined;
-  message[field.oneof] = { case: field.key, value: readNested(run, field, end, before) };
-}
-
-/** Reads a sub-message, into the one that was there before if there was one. */
-function readNested(run: Run, field: FieldPlan, end: number, before: unknown): unknown {
   const plan = field.message!;
   if (field.isStruct) {
     notCanonical(run); // shown as JSON, which says nothing about its bytes
-    const struct =
-      before === undefined
-        ? blank(plan)
-        : (fromJson(StructSchema, before as JsonObject) as unknown as Fields);
-    readMessage(run, plan, struct, end, 0, undefined);
-    return toJson(StructSchema, struct as unknown as Struct);
+    const struct = before === undefined ? blank(plan) : structFromJson(before as JsonObject);
+    readMessage(run, plan, struct as unknown as Fields, end, 0, undefined);
+    return structToJson(struct as unknown as Struct);
   }
   const nested = (before as Fields | undefined) ?? blank(plan);
   readMessage(run, plan, nested, end, 0, undefined);
@@ -167,22 +151,12 @@ function readNested(run: Run, field: FieldPlan, end: number, before: unknown): u
 }
 
 function readList(run: Run, field: FieldPlan, wireType: number, items: unknown[]): void {
+  if (!field.packed || wireType !== WIRE_LEN) {
+    if (field.packed) notCanonical(run);
+    items.push(readValue(run, field, undefined));
+    return;
+  }
   const { reader } = run;
-  if (field.kind === Kind.message) {
-    const end = reader.uint32() + reader.pos;
-    if (end > reader.bytes.length) throw malformed("the bytes end in the middle of a field");
-    items.push(readNested(run, field, end, undefined));
-    return;
-  }
-  if (!field.packed) {
-    items.push(readScalar(run, field.kind));
-    return;
-  }
-  if (wireType !== WIRE_LEN) {
-    notCanonical(run);
-    items.push(readScalar(run, field.kind));
-    return;
-  }
   const end = reader.uint32() + reader.pos;
   if (end === reader.pos) notCanonical(run);
   while (reader.pos < end) items.push(readScalar(run, field.kind));
@@ -211,10 +185,10 @@ function readEntry(run: Run, field: FieldPlan, message: Fields, lastKey: string 
       key = reader.string();
       step = step === 0 ? 1 : 3;
     } else if (tag === valueTag) {
-      value = readEntryValue(run, field, value);
+      value = readValue(run, field, value);
       step = step === 1 ? 2 : 3;
     } else {
-      skip(run, tag >>> 3, tag & 7);
+      skip(reader, tag >>> 3, tag & 7, MAX_DEPTH - run.depth);
       strange = true;
     }
   }
@@ -227,13 +201,6 @@ function readEntry(run: Run, field: FieldPlan, message: Fields, lastKey: string 
   if (lastKey !== undefined) compareWithLast(run, lastKey, key);
   setOwn(message[field.key] as Fields, key, value === undefined ? entryDefault(field) : value);
   return key;
-}
-
-function readEntryValue(run: Run, field: FieldPlan, before: unknown): unknown {
-  if (field.kind !== Kind.message) return readScalar(run, field.kind);
-  const end = run.reader.uint32() + run.reader.pos;
-  if (end > run.reader.bytes.length) throw malformed("the bytes end in the middle of a field");
-  return readNested(run, field, end, before);
 }
 
 function entryDefault(field: FieldPlan): unknown {
@@ -292,50 +259,4 @@ function isDefault(value: unknown): boolean {
   return (
     value === "" || value === 0n || value === false || (value instanceof Uint8Array && value.length === 0)
   );
-}
-
-function keepUnknown(run: Run, message: Fields, no: number, wireType: number): void {
-  const { reader } = run;
-  const start = reader.pos;
-  skip(run, no, wireType);
-  pushUnknown(message, no, wireType, reader.bytes.slice(start, reader.pos));
-}
-
-function pushUnknown(message: Fields, no: number, wireType: number, data: Uint8Array): void {
-  const unknown = ((message as { $unknown?: Message["$unknown"] }).$unknown ??= []);
-  unknown.push({ no, wireType, data });
-}
-
-/** Moves past the value of a field; for a group, past its end tag. */
-function skip(run: Run, number: number, wireType: number): void {
-  const { reader } = run;
-  if (number === 0) throw malformed("field number 0");
-  switch (wireType) {
-    case WIRE_VARINT:
-      reader.uint64();
-      return;
-    case WIRE_I64:
-      reader.advance(8);
-      return;
-    case WIRE_LEN:
-      reader.advance(reader.uint32());
-      return;
-    case WIRE_I32:
-      reader.advance(4);
-      return;
-    case WIRE_GROUP_START: {
-      if (++run.depth > MAX_DEPTH) throw malformed(`more than ${MAX_DEPTH} levels`);
-      for (;;) {
-        const tag = reader.uint32();
-        if ((tag & 7) === WIRE_GROUP_END) {
-          if (tag >>> 3 !== number) throw malformed("a group ends under another number");
-          run.depth--;
-          return;
-        }
-        skip(run, tag >>> 3, tag & 7);
-      }
-    }
-    default:
-      throw malformed(`wire type ${wireType} does not belong here`);
-  }
 }

@@ -7,14 +7,13 @@
  * JavaScript object can hold "10" before "9".
  */
 import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
-import { fromJson } from "@bufbuild/protobuf";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { AgentwireError, ValidationError } from "../../core/errors.js";
 import { ByteWriter } from "./byte-writer.js";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
 import { Kind, planOf, WIRE_LEN } from "./field-plan.js";
 import type { MapOrder } from "./map-order.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS, sortKeys } from "./map-order.js";
+import { structFromJson } from "./struct.js";
 
 /** Canonical bytes, and what the signer has to know about them. */
 export interface CanonicalBytes {
@@ -177,7 +176,7 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
     case Kind.message: {
       if (typeof value !== "object" || value === null) throw invalid("a message", value);
       const plan = field.message!;
-      const nested = field.isStruct ? fromJson(StructSchema, value as JsonObject) : (value as Message);
+      const nested = field.isStruct ? structFromJson(value as JsonObject) : (value as Message);
       if (nested.$typeName !== plan.desc.typeName) throw invalid(`a ${plan.desc.typeName} message`, nested);
       const before = writer.length;
       writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);

@@ -1,0 +1,34 @@
+/** Bundles an entry for a browser. A green bundle is the proof that nothing in it needs Node. */
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+/** What came out. */
+export interface BundleSize {
+  readonly entry: string;
+  readonly minified: number;
+  readonly gzipped: number;
+}
+
+/** Packages that only do their work when they are called for; they are loaded by `import()`. */
+const LAZY = ["ajv", "ajv/*", "ajv-draft-04"];
+
+/**
+ * Bundles one entry, with lazily loaded packages left outside.
+ *
+ * @throws Error with esbuild's own text when something cannot be resolved in a browser.
+ */
+export async function bundleForBrowser(entry: string): Promise<BundleSize> {
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    minify: true,
+    platform: "browser",
+    format: "esm",
+    target: "es2022",
+    external: LAZY,
+    logLevel: "silent",
+  });
+  const code = result.outputFiles[0]!.contents;
+  return { entry, minified: code.length, gzipped: gzipSync(code).length };
+}

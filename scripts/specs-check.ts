@@ -1,0 +1,32 @@
+/**
+ * `pnpm specs:check`: lints every spec, compares it with its baseline, and holds recorded traffic against it.
+ * `--update-baseline [name]`: takes the OpenAPI documents (or one) as they are as the new baseline.
+ */
+import { join } from "node:path";
+import config from "../openapi.config.ts";
+import { SpecError } from "./gen/finding.ts";
+import { checkSpecs, updateBaselines } from "./specs/check.ts";
+
+const options = { root: join(import.meta.dirname, ".."), config };
+
+async function main([flag, name, ...rest]: readonly string[]): Promise<number> {
+  if (flag === "--update-baseline" && rest.length === 0) {
+    for (const file of updateBaselines(options, name)) console.log(`${file} is the new baseline`);
+    return 0;
+  }
+  if (flag !== undefined) throw new SpecError(`unknown argument ${flag}; known: --update-baseline [name]`);
+  const results = await checkSpecs(options);
+  for (const { name: check, summary, findings } of results) {
+    console.log(`${findings.length === 0 ? "ok  " : "FAIL"} ${check}: ${summary}`);
+    for (const finding of findings) console.log(`  ${finding.replaceAll("\n", "\n  ")}`);
+  }
+  return results.some(({ findings }) => findings.length > 0) ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof SpecError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

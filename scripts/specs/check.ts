@@ -1,0 +1,49 @@
+import { copyFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { loadDifferences } from "../../test/expected-differences.ts";
+import { schemaIdOf } from "../gen/config.ts";
+import { SpecError } from "../gen/finding.ts";
+import { readOpenApi } from "../gen/openapi.ts";
+import type { GenOptions } from "../gen/run.ts";
+import { baselineOf, checkBreaking } from "./breaking.ts";
+import { checkLint } from "./lint.ts";
+import { checkProto } from "./proto.ts";
+import { checkRecordings } from "./recordings.ts";
+import type { CheckResult } from "./result.ts";
+
+/** Runs every check on every spec. A document that cannot be read at all is one finding. */
+export async function checkSpecs({ root, config, searchPath }: GenOptions): Promise<CheckResult[]> {
+  const { proto, differences = "test/expected-differences.yaml" } = config.options ?? {};
+  const protoChecks = proto === undefined ? [] : checkProto(root, proto, searchPath);
+  const results: CheckResult[] = [];
+  for (const [name, spec] of Object.entries(config.specs)) {
+    try {
+      const api = readOpenApi(root, spec.input);
+      results.push(await checkLint(name, api));
+      results.push(checkBreaking(root, name, spec, api));
+      if (spec.recordings !== undefined) {
+        const known = loadDifferences(join(root, differences));
+        results.push(checkRecordings(root, name, spec.recordings, api, schemaIdOf(spec), known));
+      }
+    } catch (error) {
+      if (!(error instanceof SpecError)) throw error;
+      results.push({ name: `read ${name}`, summary: spec.input, findings: [error.message] });
+    }
+  }
+  return [...(await protoChecks), ...results];
+}
+
+/**
+ * Takes the documents as they are now as the released ones. Do it with a release, not to silence a check.
+ * @returns the files written
+ * @throws SpecError when there is no spec called `name`
+ */
+export function updateBaselines({ root, config }: GenOptions, name?: string): string[] {
+  const specs = Object.entries(config.specs).filter(([key]) => name === undefined || key === name);
+  if (specs.length === 0) throw new SpecError(`there is no spec called ${name}`);
+  return specs.map(([, spec]) => {
+    if (!existsSync(join(root, spec.input))) throw new SpecError(`${spec.input} does not exist`);
+    copyFileSync(join(root, spec.input), join(root, baselineOf(spec)));
+    return baselineOf(spec);
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * Converts between the keys of a wire (snake_case) and camelCase, after the key map that is generated from a
+ * spec. Only members the spec names are renamed; user data and unknown members pass through as they are.
+ */
+
+/** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
+export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
+
+/** The members of an object that change: wire key → camelCase key, and the shape of the value if it has one. */
+export type ObjectKeys = Readonly<Record<string, readonly [camelKey: string, shape?: Shape]>>;
+
+/** The members of every object, by name: the generated `keyMap`. */
+export type KeyMap = Readonly<Record<string, ObjectKeys>>;
+
+type Rename = readonly [key: string, shape: Shape | undefined];
+type Renames = ReadonlyMap<string, Rename>;
+
+interface Directions {
+  readonly toWire: ReadonlyMap<string, Renames>;
+  readonly fromWire: ReadonlyMap<string, Renames>;
+}
+
+/** Each key map is turned into lookups once. */
+const prepared = new WeakMap<KeyMap, Directions>();
+
+function prepare(keys: KeyMap): Directions {
+  let found = prepared.get(keys);
+  if (found === undefined) {
+    const toWire = new Map<string, Renames>();
+    const fromWire = new Map<string, Renames>();
+    for (const [name, members] of Object.entries(keys)) {
+      const entries = Object.entries(members);
+      toWire.set(
+        name,
+        new Map(
+          entries.map(([wireKey, [camelKey, shape]]): [string, Rename] => [camelKey, [wireKey, shape]]),
+        ),
+      );
+      fromWire.set(
+        name,
+        new Map(
+          entries.map(([wireKey, [camelKey, shape]]): [string, Rename] => [wireKey, [camelKey, shape]]),
+        ),
+      );
+    }
+    found = { toWire, fromWire };
+    prepared.set(keys, found);
+  }
+  return found;
+}
+
+/** Sets a member as data: a plain assignment to `__proto__` would change the prototype. */
+function setMember(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== "__proto__") target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** True for what JSON writes as an object with the members that it has. */
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !("toJSON" in value);
+}
+
+function convert(value: unknown, shape: Shape | undefined, objects: ReadonlyMap<string, Renames>): unknown {
+  if (shape === undefined) return value;
+  if (typeof shape === "object" && "list" in shape) {
+    return Array.isArray(value) ? value.map((item) => convert(item, shape.list, objects)) : value;
+  }
+  if (!isObject(value)) return value;
+  const result: Record<string, unknown> = {};
+  if (typeof shape === "object") {
+    for (const [key, item] of Object.entries(value))
+      setMember(result, key, convert(item, shape.map, objects));
+    return result;
+  }
+  const renames = objects.get(shape);
+  if (renames === undefined) return value;
+  for (const [key, item] of Object.entries(value)) {
+    const rename = renames.get(key);
+    if (rename !== undefined) setMember(result, rename[0], convert(item, rename[1], objects));
+    else if (!Object.hasOwn(result, key)) setMember(result, key, item);
+  }
+  return result;
+}
+
+/**
+ * A camelCase value as the wire has it. Members the key map does not name stay as they are, so a member that
+ * already has its wire key is sent; where both are given, the camelCase one counts. The value itself is not
+ * changed; parts without a shape are shared with the result.
+ */
+export function toWire(value: unknown, shape: Shape | undefined, keys: KeyMap): unknown {
+  return convert(value, shape, prepare(keys).toWire);
+}
+
+/**
+ * A value of the wire with camelCase keys. Members the key map does not name stay as they are; one whose key is
+ * the camelCase name of a member that is there too gives way to it. A value that does not have its shape (a
+ * text where an object was expected) is returned unchanged.
+ */
+export function fromWire(value: unknown, shape: Shape | undefined, keys: KeyMap): unknown {
+  return convert(value, shape, prepare(keys).fromWire);
+}

@@ -1,0 +1,108 @@
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runBuf } from "../../scripts/gen/buf.ts";
+import { readOpenApi } from "../../scripts/gen/openapi.ts";
+import { checkSpecs, updateBaselines } from "../../scripts/specs/check.ts";
+import { checkLint } from "../../scripts/specs/lint.ts";
+import { req } from "../requirements/index.ts";
+import { makeProject, type Project, shop, shopAndBus, shopOnly } from "./project.ts";
+
+let project: Project;
+beforeEach(() => {
+  project = makeProject();
+  cpSync(project.path(shop.input), project.path("specs/shop/baseline.yaml"));
+});
+afterEach(() => project.remove());
+
+describe("specs:check", () => {
+  it("passes on sound specs, one result for each check", async () => {
+    await runBuf(project.root, ["build", "-o", "specs/bus/baseline.binpb"]);
+    const results = await checkSpecs({ root: project.root, config: shopAndBus });
+    expect(results.map(({ name, findings }) => [name, findings])).toEqual([
+      ["buf lint", []],
+      ["buf format", []],
+      ["buf breaking", []],
+      ["lint shop", []],
+      ["breaking shop", []],
+    ]);
+    expect(results.at(-2)?.summary).toBe("specs/shop/openapi.yaml: 4 operations, 8 schemas");
+  });
+
+  it(req("specs.breaking.proto", "names a field whose number changed, and an unformatted file"), async () => {
+    await runBuf(project.root, ["build", "-o", "specs/bus/baseline.binpb"]);
+    project.edit("specs/bus/bus/v1/packet.proto", "int32 count = 1;", "int32  count = 2;");
+    const results = await checkSpecs({ root: project.root, config: shopAndBus });
+    const found = Object.fromEntries(results.map(({ name, findings }) => [name, findings.join()]));
+    expect(found["buf breaking"]).toMatch(/specs\/bus\/bus\/v1\/packet\.proto:\d+:\d+:.*"1".*"count"/);
+    expect(found["buf format"]).toContain("-  int32  count = 2;");
+    expect(found["buf lint"]).toBe("");
+  });
+
+  it("reports a document that cannot be read as one finding", async () => {
+    project.edit(shop.input, "openapi: 3.1.0", "openapi: [");
+    const results = await checkSpecs({ root: project.root, config: shopOnly });
+    expect(results).toEqual([
+      {
+        name: "read shop",
+        summary: shop.input,
+        findings: [expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: /)],
+      },
+    ]);
+  });
+
+  it("reports a missing baseline", async () => {
+    const config = { specs: { shop: { ...shop, baseline: "specs/shop/none.yaml" } } };
+    const results = await checkSpecs({ root: project.root, config });
+    expect(results.at(-1)?.findings).toEqual(["specs/shop/none.yaml:1:1: cannot be read"]);
+  });
+
+  it("takes a document as the new baseline only when told to", () => {
+    project.edit(shop.input, "The orders of a customer.", "Orders.");
+    const options = { root: project.root, config: shopOnly };
+    expect(updateBaselines(options, "shop")).toEqual(["specs/shop/baseline.yaml"]);
+    expect(readFileSync(project.path("specs/shop/baseline.yaml"), "utf8")).toBe(project.read(shop.input));
+    expect(() => updateBaselines(options, "shops")).toThrow("there is no spec called shops");
+  });
+});
+
+describe("lint", () => {
+  const findings = async () => (await checkLint("shop", readOpenApi(project.root, shop.input))).findings;
+
+  it(
+    req("specs.lint.redocly", "counts warnings and errors of the recommended rules, with file and line"),
+    async () => {
+      project.edit(shop.input, "      summary: Buy something.\n", "");
+      project.edit(shop.input, '        "4XX": { $ref: "#/components/responses/Problem" }\n', "");
+      expect(await findings()).toEqual([
+        expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: .*\(operation-4xx-response\)$/),
+        expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: .*\(operation-summary\)$/),
+      ]);
+    },
+  );
+
+  it("applies our own rules", async () => {
+    project.editShop((document) => document.setIn(["components", "schemas", "Item", "x-secret"], true));
+    expect(await findings()).toEqual([expect.stringMatching(/:\d+:\d+: unknown extension x-secret$/)]);
+  });
+
+  it("takes names that begin with x- for names", async () => {
+    project.editShop((document) => {
+      document.setIn(
+        ["components", "schemas", "Item", "properties", "x-rate"],
+        document.createNode({ type: "number" }),
+      );
+      document.setIn(["components", "schemas", "Item", "example"], document.createNode({ "x-any": 1 }));
+    });
+    expect((await findings()).filter((text) => text.includes("extension"))).toEqual([]);
+  });
+});
+
+describe("the specs of this package", () => {
+  it("are all configured with files that exist", async () => {
+    const root = join(import.meta.dirname, "..", "..");
+    const { default: config } = await import("../../openapi.config.ts");
+    for (const { input } of Object.values(config.specs))
+      expect(readOpenApi(root, input).operations.length).toBeGreaterThan(0);
+  });
+});
