@@ -1,6 +1,17 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
+const root = import.meta.dirname;
+
 export default defineConfig({
+  resolve: {
+    // Examples import the package by its name; tests run them on the sources.
+    alias: [
+      { find: /^agentwire\/gen\/(.+)$/, replacement: join(root, "gen/$1/index.ts") },
+      { find: /^agentwire\/(.+)$/, replacement: join(root, "src/$1/index.ts") },
+      { find: /^agentwire$/, replacement: join(root, "src/index.ts") },
+    ],
+  },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,

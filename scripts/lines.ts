@@ -42,6 +42,8 @@ function row(folder: string): number {
   return sum;
 }
 
-const runtime = RUNTIME.reduce((total, folder) => total + row(folder), 0);
-console.log(`${"runtime".padEnd(14)} ${String(runtime).padStart(6)} lines`);
-for (const folder of OTHER) row(folder);
+if (process.argv[1] === import.meta.filename) {
+  const runtime = RUNTIME.reduce((total, folder) => total + row(folder), 0);
+  console.log(`${"runtime".padEnd(14)} ${String(runtime).padStart(6)} lines`);
+  for (const folder of OTHER) row(folder);
+}

@@ -42,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`agentwire: unknown command: ${positionals.join(" ")}\n\n${HELP}`);
     return 2;
   }
-  const report = await runDemo({ file: values.file ?? join(packageRoot(), "README.md") });
+  const report = await runDemo({ file: values.file ?? join(packageRoot(), "specs/cap/README.md") });
   print(values.json ? `${JSON.stringify(report, null, 2)}\n` : formatDemo(report));
   return report.checks.every(({ held }) => held) ? 0 : 1;
 }

@@ -1,0 +1,73 @@
+/** Measures several things in turns, so that what else the machine does hits all of them alike. */
+
+/** A thing to measure: does its work `times` times. */
+export interface Case {
+  readonly name: string;
+  run(times: number): void | Promise<void>;
+  /** Name of the case this one is compared with. */
+  readonly against?: string;
+}
+
+/** What was found. */
+export interface Measured {
+  readonly name: string;
+  /** Median of the rounds. */
+  readonly perSecond: number;
+  /** This case's speed by that of the one it is compared with; 1 where there is none. */
+  readonly ratio: number;
+  readonly against: string | undefined;
+}
+
+/** How long to measure. */
+export interface MeasureOptions {
+  /** Default: 5. */
+  readonly rounds?: number;
+  /** Length of one round of one case. Default: 400. */
+  readonly windowMs?: number;
+}
+
+/** Runs every case once per round and takes the median of its rounds. */
+export async function measure(cases: readonly Case[], options: MeasureOptions = {}): Promise<Measured[]> {
+  const { rounds = 5, windowMs = 400 } = options;
+  const speeds = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
+  for (let round = -1; round < rounds; round++) {
+    for (const { name, run } of cases) {
+      const speed = await speedOf(run, windowMs);
+      if (round >= 0) speeds.get(name)!.push(speed); // the first round only warms up
+    }
+  }
+  const median = (name: string) => speeds.get(name)!.sort((a, b) => a - b)[rounds >> 1]!;
+  return cases.map(({ name, against }) => ({
+    name,
+    perSecond: median(name),
+    ratio: against === undefined ? 1 : median(name) / median(against),
+    against,
+  }));
+}
+
+async function speedOf(run: Case["run"], windowMs: number): Promise<number> {
+  let times = 1;
+  let done = 0;
+  const started = performance.now();
+  let elapsed = 0;
+  while (elapsed < windowMs) {
+    await run(times);
+    done += times;
+    elapsed = performance.now() - started;
+    if (elapsed < windowMs / 8) times *= 2; // few looks at the clock
+  }
+  return (done / elapsed) * 1000;
+}
+
+/** The table a person reads. */
+export function formatMeasured(title: string, rows: readonly Measured[]): string {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  return [
+    title,
+    ...rows.map(({ name, perSecond, ratio, against }) => {
+      const speed = Math.round(perSecond).toLocaleString("en").padStart(12);
+      const compared = against === undefined ? "" : `  ${ratio.toFixed(2)}x ${against}`;
+      return `  ${name.padEnd(width)} ${speed}/s${compared}`;
+    }),
+  ].join("\n");
+}

@@ -1,0 +1,142 @@
+/** `pnpm bench packet`: the packet layer against protobuf-es and the bare crypto libraries. */
+import * as nodeCryptoModule from "node:crypto";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { p256 } from "@noble/curves/nist.js";
+import { BusPacketSchema } from "../gen/cap/index.js";
+import { defaultCrypto } from "../src/cap/crypto/backend.js";
+import { parsePrivatePem } from "../src/cap/crypto/pem.js";
+import {
+  canonicalBytes,
+  createPacket,
+  decodePacket,
+  encodePacket,
+  KeyRing,
+  nobleCrypto,
+  openPacket,
+  sealPacket,
+  toSigningKey,
+} from "../src/cap/index.js";
+import type { Measured } from "./measure.ts";
+import { formatMeasured, measure } from "./measure.ts";
+
+const packet = createPacket(
+  {
+    case: "jobRequest",
+    value: {
+      jobId: "job-0123456789ab",
+      topic: "job.echo",
+      priority: 2,
+      contextPtr: "redis://ctx:job-0123456789ab",
+      tenantId: "tenant-1",
+      principalId: "principal-1",
+      labels: { env: "prod", region: "eu-west", team: "search", "10": "a", "9": "b" },
+      env: { A: "1", B: "2" },
+      meta: { capability: "cap.x", riskTags: ["write"], idempotencyKey: "idem-1" },
+      budget: { deadlineMs: 30_000n },
+    },
+  },
+  { senderId: "client-1", traceId: "0123456789abcdef0123456789abcdef" },
+);
+
+/** A plain loop around a synchronous piece of work. */
+function loop(work: () => unknown) {
+  return (times: number): void => {
+    for (let i = 0; i < times; i++) work();
+  };
+}
+
+/** Runs asynchronous work with 16 in flight. */
+function parallel(work: () => Promise<unknown>) {
+  return async (times: number): Promise<void> => {
+    for (let left = times; left > 0; left -= 16) {
+      await Promise.all(Array.from({ length: Math.min(16, left) }, work));
+    }
+  };
+}
+
+/** Runs the benchmark and prints its tables. */
+export async function benchPacket(): Promise<Measured[]> {
+  const { privateKeyPem, publicKeyPem } = defaultCrypto().generateKeyPair();
+  const bytes = encodePacket(packet);
+  const shuffled = toBinary(BusPacketSchema, packet); // its map holds "9" before "10"
+  const codec = await measure([
+    { name: "toBinary (protobuf-es, not canonical)", run: loop(() => toBinary(BusPacketSchema, packet)) },
+    {
+      name: "canonicalBytes",
+      run: loop(() => canonicalBytes(packet)),
+      against: "toBinary (protobuf-es, not canonical)",
+    },
+    { name: "fromBinary (protobuf-es)", run: loop(() => fromBinary(BusPacketSchema, bytes)) },
+    {
+      name: "decodePacket, finds out whether canonical",
+      run: loop(() => decodePacket(bytes)),
+      against: "fromBinary (protobuf-es)",
+    },
+    {
+      name: "decodePacket + canonicalBytes, bytes not canonical",
+      run: loop(() => canonicalBytes(decodePacket(shuffled).message)),
+      against: "fromBinary (protobuf-es)",
+    },
+  ]);
+  console.log(formatMeasured(`codec, one packet of ${bytes.length} bytes, one core`, codec));
+
+  const key = toSigningKey(privateKeyPem);
+  const keys = new KeyRing({ "client-1": publicKeyPem });
+  const sealed = await sealPacket(packet, { key });
+  const unsigned = canonicalBytes(packet).bytes;
+  const keyObject = nodeCryptoModule.createPrivateKey(privateKeyPem);
+  const publicObject = nodeCryptoModule.createPublicKey(publicKeyPem);
+  const signature = nodeCryptoModule.sign("sha256", unsigned, keyObject);
+  const rawSign = () =>
+    new Promise((resolve) =>
+      nodeCryptoModule.sign("sha256", unsigned, keyObject, (_, made) => resolve(made)),
+    );
+  const rawVerify = () =>
+    new Promise((resolve) =>
+      nodeCryptoModule.verify("sha256", unsigned, publicObject, signature, (_, valid) => resolve(valid)),
+    );
+  const signed = await measure([
+    { name: "node:crypto sign, async", run: parallel(rawSign) },
+    {
+      name: "sealPacket",
+      run: parallel(() => sealPacket(packet, { key })),
+      against: "node:crypto sign, async",
+    },
+    { name: "node:crypto sign, sync", run: loop(() => nodeCryptoModule.sign("sha256", unsigned, keyObject)) },
+    { name: "node:crypto verify, async", run: parallel(rawVerify) },
+    {
+      name: "openPacket",
+      run: parallel(() => openPacket(sealed, { keys })),
+      against: "node:crypto verify, async",
+    },
+    {
+      name: "node:crypto verify, sync",
+      run: loop(() => nodeCryptoModule.verify("sha256", unsigned, publicObject, signature)),
+    },
+  ]);
+  console.log(formatMeasured("signatures with node:crypto, 16 in flight", signed));
+
+  const nobleKey = toSigningKey(privateKeyPem, { crypto: nobleCrypto });
+  const nobleKeys = new KeyRing({ "client-1": publicKeyPem }, { crypto: nobleCrypto });
+  const { bytes: secret } = parsePrivatePem(privateKeyPem);
+  const point = p256.getPublicKey(secret, false);
+  const noble = await measure([
+    { name: "noble sign", run: loop(() => p256.sign(unsigned, secret, { format: "der", lowS: false })) },
+    {
+      name: "sealPacket, noble",
+      run: parallel(() => sealPacket(packet, { key: nobleKey })),
+      against: "noble sign",
+    },
+    {
+      name: "noble verify",
+      run: loop(() => p256.verify(signature, unsigned, point, { format: "der", lowS: false })),
+    },
+    {
+      name: "openPacket, noble",
+      run: parallel(() => openPacket(sealed, { keys: nobleKeys })),
+      against: "noble verify",
+    },
+  ]);
+  console.log(formatMeasured("signatures with @noble/curves", noble));
+  return [...codec, ...signed, ...noble];
+}

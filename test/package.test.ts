@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { bundleForBrowser } from "../scripts/imports/bundle.ts";
+import { checkImports, importsOf } from "../scripts/imports/rules.ts";
+import { codeLines } from "../scripts/lines.ts";
+
+const root = join(import.meta.dirname, "..");
+
+describe("imports", () => {
+  it("go one way", () => {
+    expect(checkImports(join(root, "src"))).toEqual([]);
+  });
+
+  it("are found in every form", () => {
+    const text = `
+      import a from "./a.js"; import type { B } from "./b.js"; export * from "./c.js";
+      export type { D } from "./d.js"; const e = await import("./e.js"); import "./f.js";`;
+    expect(importsOf(text).map(({ specifier, typeOnly }) => `${specifier} ${typeOnly}`)).toEqual([
+      "./a.js false",
+      "./b.js true",
+      "./c.js false",
+      "./d.js true",
+      "./e.js false",
+      "./f.js false",
+    ]);
+  });
+});
+
+describe("entries for browsers", () => {
+  it.each([
+    "src/index.ts",
+    "src/cap/index.ts",
+    "src/testing/index.ts",
+    "gen/cap/index.ts",
+    "gen/neuron/index.ts",
+  ])("%s bundles without Node", async (entry) => {
+    expect((await bundleForBrowser(join(root, entry))).gzipped).toBeGreaterThan(1000);
+  });
+
+  it("one that needs Node does not", async () => {
+    await expect(bundleForBrowser(join(root, "src/cli/demo.ts"))).rejects.toThrow("node:fs/promises");
+  });
+});
+
+describe("package.json", () => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<
+    string,
+    Record<string, string>
+  >;
+
+  it("has every run-time import of the sources among its dependencies, and no dependency without one", () => {
+    const used = new Set<string>();
+    for (const folder of ["src", "gen"]) {
+      for (const specifier of bareImports(join(root, folder))) used.add(specifier);
+    }
+    expect([...used].sort()).toEqual(Object.keys(manifest.dependencies!).sort());
+  });
+});
+
+function bareImports(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name))
+    .flatMap((file) => importsOf(readFileSync(file, "utf8")))
+    .filter(({ specifier }) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+    .map(({ specifier }) =>
+      specifier
+        .split("/")
+        .slice(0, specifier.startsWith("@") ? 2 : 1)
+        .join("/"),
+    );
+}
+
+describe("line counting", () => {
+  it("leaves out comments and blank lines", () => {
+    expect(codeLines("/** a\n * b\n */\nconst a = 1; // c\n\n// d\n/* e */\nconst b = 2;\n")).toBe(2);
+  });
+});
