@@ -39,7 +39,7 @@ for (const file of ["test", "scripts", "src", ".ci"]) {
   if (existsSync(join(installed, file))) findings.push(`${file} should not be in the tarball`);
 }
 
-const { messages, pkg } = await publint({ pkgDir: installed, strict: true });
+const { messages, pkg } = await publint({ pkgDir: installed, strict: true, pack: false });
 for (const message of messages) findings.push(`publint: ${formatMessage(message, pkg) ?? message.code}`);
 
 const entries = Object.entries(manifest.exports)

@@ -1,0 +1,138 @@
+/** ajv set up for each revision of JSON Schema, loaded only when the first schema is compiled. */
+import type { Ajv, AnySchemaObject, CodeKeywordDefinition, KeywordCxt, Options, ValidateFunction } from "ajv";
+import { type Dialect, metaSchemaIds } from "./json-schema.js";
+
+/** What is needed of one revision. */
+export interface AjvDialect {
+  /** Judges a schema by its revision's meta-schema. */
+  readonly checkSchema: ValidateFunction;
+  /** A fresh instance for a single schema: what it compiles goes when the instance goes. */
+  create(options: InstanceOptions): Ajv;
+}
+
+/** How an instance differs from one schema to the next. */
+export interface InstanceOptions {
+  /** Go on after the first issue of a value. */
+  readonly allErrors: boolean;
+  /** Know the meta-schemas by name; only a schema that refers to one needs this. */
+  readonly withMetaSchemas: boolean;
+  /** Called for each `$ref` that leads nowhere. What it returns is thrown when a value gets there. */
+  onUnresolved(ref: string): unknown;
+}
+
+type AjvClass = new (options?: Options) => Ajv;
+
+/**
+ * The same verdicts as other validators give: unknown keywords and formats are ignored, only own properties
+ * count, and a pattern is read with the `u` flag, or without it when it is no regular expression with it.
+ */
+function baseOptions(dialect: Dialect): Options {
+  return {
+    strict: false,
+    validateFormats: false,
+    ownProperties: true,
+    validateSchema: false,
+    logger: false,
+    code: { regExp: lenientRegExp },
+    // Up to draft-07 nothing beside a $ref counts.
+    ignoreKeywordsWithRef: dialect.startsWith("draft"),
+  };
+}
+
+const lenientRegExp = Object.assign(
+  (pattern: string): RegExp => {
+    try {
+      return new RegExp(pattern, "u");
+    } catch {
+      return new RegExp(pattern);
+    }
+  },
+  // ajv's types want the source of the function, for modules written to a file. None are written here.
+  { code: "" },
+);
+
+/** ajv reads these although the revision does not know them (any more), or refuses to read them at all. */
+const foreignKeywords: Readonly<Record<Dialect, readonly string[]>> = {
+  "draft-04": [],
+  "draft-06": ["id", "if", "then", "else"],
+  "draft-07": ["id"],
+  "2019-09": ["id", "dependencies"],
+  "2020-12": ["id", "dependencies"],
+};
+
+async function loadClass(dialect: Dialect): Promise<AjvClass> {
+  switch (dialect) {
+    case "draft-04":
+      return (await import("ajv-draft-04")).default.default as unknown as AjvClass;
+    case "2019-09":
+      return (await import("ajv/dist/2019.js")).default.default as unknown as AjvClass;
+    case "2020-12":
+      return (await import("ajv/dist/2020.js")).default.default as unknown as AjvClass;
+    default:
+      return (await import("ajv")).default.default as unknown as AjvClass;
+  }
+}
+
+/** Draft-06 has what draft-07 has, less a few keywords, and wants an `enum` to hold something. */
+function draft06MetaSchema(draft07: AnySchemaObject): AnySchemaObject {
+  const { if: _if, then: _then, else: _else, ...keywords } = draft07.properties as Record<string, unknown>;
+  for (const later of ["$comment", "readOnly", "contentMediaType", "contentEncoding"]) delete keywords[later];
+  const $id = `${metaSchemaIds["draft-06"]}#`;
+  const properties = { ...keywords, enum: { type: "array", minItems: 1, uniqueItems: true } };
+  return { ...draft07, $id, $schema: $id, properties };
+}
+
+/** Replaces ajv's `$ref`, which fails to compile on a reference to nowhere, by one that throws when it is reached. */
+function reportUnresolved(ajv: Ajv, onUnresolved: InstanceOptions["onUnresolved"]): void {
+  const own = ajv.getKeyword("$ref") as CodeKeywordDefinition;
+  const code = (cxt: KeywordCxt): void => {
+    try {
+      own.code(cxt);
+    } catch (error) {
+      if (!(error instanceof Error) || !("missingRef" in error)) throw error;
+      cxt.gen.throw(cxt.gen.scopeValue("keyword", { ref: onUnresolved(String(cxt.schema)) }));
+    }
+  };
+  ajv.removeKeyword("$ref");
+  ajv.addKeyword({ ...own, keyword: "$ref", code });
+}
+
+async function load(dialect: Dialect): Promise<AjvDialect> {
+  const AjvOfDialect = await loadClass(dialect);
+  const options = baseOptions(dialect);
+  const metaAjv = new AjvOfDialect(options);
+  let added: AnySchemaObject | undefined;
+  if (dialect === "draft-06") {
+    added = draft06MetaSchema(
+      metaAjv.getSchema(metaSchemaIds["draft-07"])?.schema as Record<string, unknown>,
+    );
+    metaAjv.addMetaSchema(added);
+  }
+  const checkSchema = metaAjv.getSchema(metaSchemaIds[dialect]) as ValidateFunction;
+  return {
+    checkSchema,
+    create({ allErrors, withMetaSchemas, onUnresolved }) {
+      const ajv = new AjvOfDialect({ ...options, allErrors, meta: withMetaSchemas });
+      if (withMetaSchemas && added) ajv.addMetaSchema(added);
+      for (const keyword of foreignKeywords[dialect]) ajv.removeKeyword(keyword);
+      reportUnresolved(ajv, onUnresolved);
+      return ajv;
+    },
+  };
+}
+
+const loaded = new Map<Dialect, Promise<AjvDialect>>();
+
+/**
+ * ajv for a revision of JSON Schema. The code of ajv is loaded on the first call, the meta-schema compiled
+ * once per revision. Rejects with an `EvalError` where code generation is forbidden.
+ */
+export function ajvDialect(dialect: Dialect): Promise<AjvDialect> {
+  let found = loaded.get(dialect);
+  if (found === undefined) {
+    found = load(dialect);
+    loaded.set(dialect, found);
+    found.catch(() => loaded.delete(dialect));
+  }
+  return found;
+}

@@ -1,0 +1,35 @@
+/** Environment variables, on platforms that have them. */
+
+/** Variables by name. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+interface Platform {
+  readonly process?: { readonly env?: Env };
+}
+
+/** Reads one variable; undefined where there is none, it is empty, or the platform does not let us look. */
+export function readEnv(name: string, env?: Env): string | undefined {
+  try {
+    const value = (env ?? (globalThis as Platform).process?.env)?.[name];
+    return typeof value === "string" && value !== "" ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * An option that may come from the environment: `explicit` when it is given, else the first of the variables
+ * `names` that is set. An empty text counts as not given in both.
+ */
+export function optionOrEnv(
+  explicit: string | undefined,
+  names: string | readonly string[],
+  env?: Env,
+): string | undefined {
+  if (explicit !== undefined && explicit !== "") return explicit;
+  for (const name of typeof names === "string" ? [names] : names) {
+    const value = readEnv(name, env);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}

@@ -1,0 +1,40 @@
+/** JSON Schema as a type, and which revision of it a schema is written in. */
+
+/** A JSON Schema as it stands in a program or arrives on a wire: an object of keywords, `true` or `false`. */
+export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
+
+declare const described: unique symbol;
+
+/** A JSON Schema that also says, to the compiler only, which values it describes. */
+export type TypedJsonSchema<T> = JsonSchema & { readonly [described]?: T };
+
+/** Says which type a JSON Schema describes. `jsonSchema<{n: number}>({…})`; nothing happens at run time. */
+export function jsonSchema<T>(schema: JsonSchema): TypedJsonSchema<T> {
+  return schema as TypedJsonSchema<T>;
+}
+
+/** The revisions of JSON Schema that are told apart. */
+export type Dialect = "draft-04" | "draft-06" | "draft-07" | "2019-09" | "2020-12";
+
+/** The name of each revision's meta-schema, without the empty fragment that some write after it. */
+export const metaSchemaIds: Readonly<Record<Dialect, string>> = {
+  "draft-04": "http://json-schema.org/draft-04/schema",
+  "draft-06": "http://json-schema.org/draft-06/schema",
+  "draft-07": "http://json-schema.org/draft-07/schema",
+  "2019-09": "https://json-schema.org/draft/2019-09/schema",
+  "2020-12": "https://json-schema.org/draft/2020-12/schema",
+};
+
+const dialects = new Map(Object.entries(metaSchemaIds).map(([dialect, id]) => [id, dialect as Dialect]));
+
+/** The revision that `$schema` names; 2020-12 when it names none or one that is not known. */
+export function dialectOf(schema: unknown): Dialect {
+  if (typeof schema !== "object" || schema === null || !Object.hasOwn(schema, "$schema")) return "2020-12";
+  const { $schema } = schema as { $schema: unknown };
+  return (typeof $schema === "string" && dialects.get($schema.replace(/#$/, ""))) || "2020-12";
+}
+
+/** True for what may be a JSON Schema: an object that is not a list, or a boolean. */
+export function isJsonSchema(value: unknown): value is JsonSchema {
+  return typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value));
+}

@@ -1,0 +1,73 @@
+/** JSON in and out, with bounds and with errors of this package. */
+import { errorText, ValidationError } from "./errors.js";
+
+/** Bounds and words for {@link parseJson} and {@link stringifyJson}. */
+export interface JsonOptions {
+  /** What the text or value is, for messages. Default: "the value". */
+  readonly what?: string | undefined;
+  /** The longest text that is read or written, in bytes of UTF-8. Default: no limit. */
+  readonly maxBytes?: number | undefined;
+}
+
+const encoder = new TextEncoder();
+
+/** The length of a text in bytes of UTF-8. */
+export function utf8Length(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** True when `text` takes more than `maxBytes`. Encodes it only where its length leaves a doubt. */
+function exceeds(text: string, maxBytes: number): boolean {
+  if (text.length > maxBytes) return true;
+  return text.length * 3 > maxBytes && utf8Length(text) > maxBytes;
+}
+
+function tooLarge(what: string, maxBytes: number): ValidationError {
+  return new ValidationError(`${what} takes more than ${maxBytes} bytes as JSON`, { code: "too_large" });
+}
+
+/**
+ * Reads JSON text. Throws a `ValidationError`: code `too_large` beyond the limit, `not_json` otherwise.
+ *
+ * A key `__proto__` becomes an own property like any other; no prototype changes. Copying such an object
+ * with plain assignment (`copy[key] = …`) would change the copy's, so copy with spread or `Object.entries`.
+ */
+export function parseJson(text: string, options: JsonOptions = {}): unknown {
+  const { what = "the value", maxBytes = Infinity } = options;
+  if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // The platform's message quotes the text, which may hold a secret.
+    throw new ValidationError(`${what} is not JSON`, {
+      code: "not_json",
+      cause: new SyntaxError(positionOf(cause)),
+    });
+  }
+}
+
+function positionOf(error: unknown): string {
+  const position = /position \d+/.exec(errorText(error))?.[0];
+  return position === undefined ? "unexpected end or token" : `unexpected token at ${position}`;
+}
+
+/**
+ * Writes a value as JSON text. Throws a `ValidationError`: code `not_serializable` for a value that has no
+ * JSON form (undefined, a function, a symbol, a bigint or a cycle anywhere in it, a `toJSON` that throws),
+ * `too_large` beyond the limit.
+ */
+export function stringifyJson(value: unknown, options: JsonOptions = {}): string {
+  const { what = "the value", maxBytes = Infinity } = options;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (cause) {
+    throw new ValidationError(`${what} cannot be written as JSON`, { code: "not_serializable", cause });
+  }
+  if (text === undefined) {
+    const message = `${what} cannot be written as JSON: it is ${value === null ? "null" : `a ${typeof value}`}`;
+    throw new ValidationError(message, { code: "not_serializable" });
+  }
+  if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);
+  return text;
+}

@@ -1,0 +1,43 @@
+/** Which failures prove that a call never reached its peer. */
+
+/** Codes of failures to connect; after any other failure the peer may have seen the call. */
+const connectCodes = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ConnectionRefused", // Bun
+]);
+
+/** System calls that come before any byte of a call. */
+const connectCalls = new Set(["connect", "getaddrinfo"]);
+
+interface Chained {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly details?: { readonly sent?: unknown } | undefined;
+  readonly cause?: unknown;
+  readonly errors?: unknown;
+}
+
+const longestChain = 10;
+
+/**
+ * True when `error`, or an error in its chain of causes, proves that the call never left: the name was not
+ * found, the connection was refused or not made in time, or the error says `details: {sent: false}`.
+ * Of several attempts to connect (`AggregateError`) all must have failed in such a way.
+ */
+export function neverSent(error: unknown): boolean {
+  return provesUnsent(error, longestChain);
+}
+
+function provesUnsent(error: unknown, depth: number): boolean {
+  if (typeof error !== "object" || error === null || depth === 0) return false;
+  const { code, syscall, details, cause, errors } = error as Chained;
+  if (typeof details === "object" && details !== null && typeof details.sent === "boolean")
+    return !details.sent;
+  if (Array.isArray(errors) && errors.length > 0) return errors.every((one) => provesUnsent(one, depth - 1));
+  if (typeof code === "string" && connectCodes.has(code)) return true;
+  if (typeof syscall === "string" && connectCalls.has(syscall)) return true;
+  return provesUnsent(cause, depth - 1);
+}

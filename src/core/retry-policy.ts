@@ -1,0 +1,97 @@
+/** How often, how long and on what to try again. */
+import { AbortedError, AgentwireError, ValidationError } from "./errors.js";
+import { neverSent } from "./never-sent.js";
+
+/** The numbers of the retry engine. */
+export interface RetryPolicy {
+  /** Tries in all, the first one included; `Infinity` goes on until the budget, a deadline or the signal. Default: 3. */
+  readonly attempts: number;
+  /** Wait before the second try, in milliseconds. Default: 500. */
+  readonly baseMs: number;
+  /** Each further wait is so many times the one before. Default: 2. */
+  readonly factor: number;
+  /** No wait of ours is longer, in milliseconds. Default: 8,000. */
+  readonly capMs: number;
+  /** Up to this share of a wait is taken off at random, 0 to 1. Default: 0.25. */
+  readonly jitter: number;
+  /** A peer that asks for a longer wait is not waited for, in milliseconds. Default: 60,000. */
+  readonly maxRetryAfterMs: number;
+  /** How long one try may take, in milliseconds. Default: no limit. */
+  readonly perAttemptTimeoutMs?: number | undefined;
+  /** How long all tries and waits together may take, in milliseconds. Default: no limit. */
+  readonly budgetMs?: number | undefined;
+}
+
+/** What is used where nothing else is said: the numbers that users of HTTP clients are used to. */
+export const defaultRetryPolicy: RetryPolicy = Object.freeze({
+  attempts: 3,
+  baseMs: 500,
+  factor: 2,
+  capMs: 8_000,
+  jitter: 0.25,
+  maxRetryAfterMs: 60_000,
+});
+
+/** No second try. */
+export const noRetry: RetryPolicy = Object.freeze({ ...defaultRetryPolicy, attempts: 1 });
+
+/** Policies that need no second look, so that a client can pass its own to every call at no cost. */
+const whole = new WeakSet<object>([defaultRetryPolicy, noRetry]);
+
+/**
+ * A whole policy from some of its numbers. Throws a `ValidationError` for a number that makes no sense.
+ * `false` means {@link noRetry}; a policy that was made here is returned as it is.
+ */
+export function retryPolicy(
+  given: Partial<RetryPolicy> | false = {},
+  defaults: RetryPolicy = defaultRetryPolicy,
+): RetryPolicy {
+  if (given === false) return noRetry;
+  if (whole.has(given)) return given as RetryPolicy;
+  const policy: RetryPolicy = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined) Object.assign(policy, { [name]: value });
+  }
+  const { attempts, jitter, ...others } = policy;
+  const fail = (name: string, rule: string, value: unknown): never => {
+    throw new ValidationError(`retry: ${name} must be ${rule}, not ${String(value)}`);
+  };
+  if (attempts !== Infinity && (!Number.isInteger(attempts) || attempts < 1)) {
+    fail("attempts", "a whole number of at least 1", attempts);
+  }
+  if (!(jitter >= 0 && jitter <= 1)) fail("jitter", "between 0 and 1", jitter);
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined && !(value >= 0)) fail(name, "a number of at least 0", value);
+  }
+  whole.add(policy);
+  return Object.freeze(policy);
+}
+
+/**
+ * The wait after try number `attempt` (1 is the first), in milliseconds:
+ * `min(capMs, baseMs * factor ** (attempt - 1))`, less a random share of up to `jitter`.
+ */
+export function backoffMs(attempt: number, policy: RetryPolicy, random: () => number = Math.random): number {
+  const grown = policy.baseMs * policy.factor ** (attempt - 1);
+  // 0 * Infinity is NaN: with a base of 0 there is nothing to grow.
+  const full = Math.min(policy.capMs, policy.baseMs === 0 ? 0 : grown);
+  return full - full * policy.jitter * Math.min(Math.max(random(), 0), 1);
+}
+
+/** What an operation table says about trying again. */
+export interface RetryRule {
+  /** True when carrying out the call twice does no harm. */
+  readonly idempotent: boolean;
+  /** `never` rules out every second try, whatever happened to the first. */
+  readonly retry?: "never" | undefined;
+}
+
+/**
+ * True when the call may be made again after `error`: for an idempotent operation when the error is
+ * retryable, for any other only when the call provably never left. Never after an abort by the caller.
+ */
+export function mayRetry(rule: RetryRule, error: unknown): boolean {
+  if (rule.retry === "never" || error instanceof AbortedError) return false;
+  if (neverSent(error)) return true;
+  return rule.idempotent && error instanceof AgentwireError && error.retryable;
+}

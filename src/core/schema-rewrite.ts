@@ -1,0 +1,85 @@
+/** Where ajv reads a schema differently from its specification: rewritten so that both mean the same. */
+import type { Dialect, JsonSchema } from "./json-schema.js";
+
+type Node = Record<string, unknown>;
+
+/** What stands at a place of the schema: a schema, schemas by name, schemas in a list, or nobody knows. */
+type Role = "schema" | "map" | "list" | "unknown";
+
+const roles = new Map<string, Role>();
+for (const [role, keywords] of [
+  [
+    "schema",
+    "additionalItems additionalProperties contains contentSchema else if items not propertyNames then",
+  ],
+  ["schema", "unevaluatedItems unevaluatedProperties"],
+  ["list", "allOf anyOf oneOf prefixItems"],
+  ["map", "$defs definitions dependencies dependentSchemas patternProperties properties"],
+] as const) {
+  for (const keyword of keywords.split(" ")) roles.set(keyword, role);
+}
+
+/** Keywords whose values are data, never schemas. */
+const dataKeywords = new Set(["const", "default", "enum", "example", "examples"]);
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A copy of `schema` that ajv judges by as the specification says:
+ * - `nullable` and `$async` go: they are no keywords of JSON Schema, but ajv obeys them;
+ * - an empty `enum` lets nothing through, where ajv refuses to compile it;
+ * - a property named `__proto__` is judged, where ajv leaves it out;
+ * - up to draft-07 an id beside a `$ref` counts as little as everything else beside it.
+ *
+ * `schema` must be JSON data. What lies under unknown keywords is treated alike, since a `$ref` may lead there.
+ */
+export function rewriteForAjv(schema: JsonSchema, dialect: Dialect): JsonSchema {
+  return visit(schema, "schema", dialect.startsWith("draft")) as JsonSchema;
+}
+
+function visit(value: unknown, role: Role, refStandsAlone: boolean): unknown {
+  if (Array.isArray(value)) {
+    return value.map((item) => visit(item, role === "list" ? "schema" : role, refStandsAlone));
+  }
+  if (!isNode(value)) return value;
+  const copy: Node = {};
+  for (const [name, inner] of Object.entries(value)) {
+    const isData = role !== "map" && dataKeywords.has(name);
+    put(copy, name, isData ? inner : visit(inner, roleOf(name, role), refStandsAlone));
+  }
+  if (role === "schema" || (role === "unknown" && "type" in copy)) amend(copy, refStandsAlone);
+  return copy;
+}
+
+function roleOf(name: string, outer: Role): Role {
+  if (outer === "map") return "schema";
+  return roles.get(name) ?? "unknown";
+}
+
+function amend(schema: Node, refStandsAlone: boolean): void {
+  delete schema.nullable;
+  delete schema.$async;
+  if (refStandsAlone && typeof schema.$ref === "string") {
+    delete schema.$id;
+    delete schema.id;
+  }
+  const { enum: values, properties, patternProperties, allOf } = schema;
+  if (Array.isArray(values) && values.length === 0) {
+    delete schema.enum;
+    schema.allOf = [...(Array.isArray(allOf) ? allOf : []), false];
+  }
+  if (isNode(properties) && Object.hasOwn(properties, "__proto__")) {
+    const pattern = "^__proto__$";
+    const patterns = isNode(patternProperties) ? { ...patternProperties } : {};
+    const own = Object.getOwnPropertyDescriptor(properties, "__proto__")?.value;
+    patterns[pattern] = pattern in patterns ? { allOf: [patterns[pattern], own] } : own;
+    schema.patternProperties = patterns;
+  }
+}
+
+/** Sets an own property, also one named `__proto__`. */
+function put(target: Node, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+}

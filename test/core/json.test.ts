@@ -1,0 +1,90 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ValidationError } from "../../src/core/errors.ts";
+import { parseJson, stringifyJson, utf8Length } from "../../src/core/json.ts";
+
+function thrownBy(run: () => unknown): ValidationError {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ValidationError);
+    return error as ValidationError;
+  }
+  return expect.fail("nothing was thrown");
+}
+
+describe("parseJson", () => {
+  it("reads what stringifyJson wrote", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(parseJson(stringifyJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  it("names what is not JSON without quoting it", () => {
+    const error = thrownBy(() => parseJson('{"token":"abc" oops', { what: "the answer" }));
+    expect(error.code).toBe("not_json");
+    expect(error.message).toBe("[not_json] the answer is not JSON");
+    expect(String(error.cause)).not.toContain("abc");
+    expect(thrownBy(() => parseJson("")).code).toBe("not_json");
+  });
+
+  it("keeps a key __proto__ as an own property and changes no prototype", () => {
+    const value = parseJson('{"__proto__":{"admin":true},"a":1}') as Record<string, unknown>;
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+    expect(Object.keys(value)).toEqual(["__proto__", "a"]);
+    expect(({} as { admin?: boolean }).admin).toBeUndefined();
+  });
+
+  it("stops at its limit, counted in bytes", () => {
+    expect(parseJson('"é"', { maxBytes: 4 })).toBe("é");
+    expect(thrownBy(() => parseJson('"é"', { maxBytes: 3 })).code).toBe("too_large");
+    expect(thrownBy(() => parseJson("[]", { maxBytes: 1 })).code).toBe("too_large");
+  });
+});
+
+describe("stringifyJson", () => {
+  it.each([
+    ["undefined", undefined],
+    ["a function", () => {}],
+    ["a symbol", Symbol("s")],
+    ["a bigint", { n: 1n }],
+    [
+      "a toJSON that throws",
+      {
+        toJSON() {
+          throw new Error("no");
+        },
+      },
+    ],
+  ])("refuses %s", (_, value) => {
+    const error = thrownBy(() => stringifyJson(value, { what: "the result" }));
+    expect(error.code).toBe("not_serializable");
+    expect(error.message).toContain("the result cannot be written as JSON");
+  });
+
+  it("refuses a cycle", () => {
+    const loop: unknown[] = [];
+    loop.push(loop);
+    expect(thrownBy(() => stringifyJson({ loop })).code).toBe("not_serializable");
+  });
+
+  it("never writes more than its limit, and refuses only what is over it", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.nat(40), (text, maxBytes) => {
+        const whole = JSON.stringify(text);
+        if (Buffer.byteLength(whole) <= maxBytes) expect(stringifyJson(text, { maxBytes })).toBe(whole);
+        else expect(thrownBy(() => stringifyJson(text, { maxBytes })).code).toBe("too_large");
+      }),
+    );
+  });
+});
+
+describe("utf8Length", () => {
+  it("counts bytes as a socket would", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => utf8Length(text) === Buffer.byteLength(text)),
+    );
+  });
+});

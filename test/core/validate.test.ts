@@ -1,0 +1,134 @@
+import { describe, expect, expectTypeOf, it, vi } from "vitest";
+import { ajvValidator } from "../../src/core/ajv-validator.ts";
+import { ValidationError } from "../../src/core/errors.ts";
+import { jsonSchema, type TypedJsonSchema } from "../../src/core/json-schema.ts";
+import { isStandardSchema, issuePointer, type StandardSchemaV1 } from "../../src/core/standard-schema.ts";
+import {
+  checkerFor,
+  type InferInput,
+  type InferOutput,
+  refusal,
+  type Schema,
+  type SchemaValidator,
+} from "../../src/core/validate.ts";
+import { req } from "../requirements/index.ts";
+
+/** A schema as a library would offer it: takes decimal text, gives a number. */
+const decimal: StandardSchemaV1<string, number> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: async (value) =>
+      typeof value === "string" && value !== "" && Number.isFinite(Number(value))
+        ? { value: Number(value) }
+        : {
+            issues: [
+              { message: "no decimal", path: ["list", 0, { key: "a/b~c" }, Symbol("s")] },
+              { message: "second" },
+            ],
+          },
+  },
+};
+
+describe("checkerFor", () => {
+  it(req("core.schema.standard", "lets a Standard Schema judge and transform by itself"), async () => {
+    const validator: SchemaValidator = { compile: vi.fn() };
+    const checker = await checkerFor(decimal, validator);
+    expect(await checker.check("1.5")).toEqual({ ok: true, value: 1.5 });
+    expect(await checker.check("x")).toEqual({
+      ok: false,
+      issues: [
+        { path: "/list/0/a~1b~0c/Symbol(s)", message: "no decimal" },
+        { path: "", message: "second" },
+      ],
+    });
+    expect(validator.compile).not.toHaveBeenCalled();
+  });
+
+  it("judges by a JSON Schema through the validator it is given", async () => {
+    const checker = await checkerFor(jsonSchema<{ n: number }>({ required: ["n"] }), ajvValidator());
+    const value = { n: 1 };
+    expect(await checker.check(value)).toEqual({ ok: true, value });
+    expect(await checker.check({})).toMatchObject({ ok: false });
+    const compile = vi.fn(async () => ({ validate: () => ({ ok: true as const, value: "injected" }) }));
+    const injected = await checkerFor({ type: "null" }, { compile });
+    expect(await injected.check(1)).toEqual({ ok: true, value: "injected" });
+    expect(compile).toHaveBeenCalledWith({ type: "null" });
+  });
+
+  it("hands on what a schema throws", async () => {
+    const thrower = {
+      "~standard": { version: 1, vendor: "t", validate: () => expect.fail("inside") },
+    } as const;
+    const checker = await checkerFor(thrower, ajvValidator());
+    await expect(checker.check(1)).rejects.toThrow("inside");
+    await expect(checkerFor({ type: "strnig" }, ajvValidator())).rejects.toMatchObject({
+      code: "invalid_schema",
+    });
+  });
+
+  it("refuses what is no schema", async () => {
+    for (const bad of [undefined, null, [], "string", 5]) {
+      const made = checkerFor(bad as unknown as Schema, ajvValidator());
+      await expect(made).rejects.toMatchObject({ code: "invalid_schema" });
+      await expect(made).rejects.toBeInstanceOf(ValidationError);
+    }
+  });
+});
+
+describe("types", () => {
+  it("are inferred from schemas of either kind", () => {
+    expectTypeOf<InferOutput<typeof decimal>>().toEqualTypeOf<number>();
+    expectTypeOf<InferInput<typeof decimal>>().toEqualTypeOf<string>();
+    const typed = jsonSchema<{ n: number }>({ type: "object" });
+    expectTypeOf<InferOutput<typeof typed>>().toEqualTypeOf<{ n: number }>();
+    expectTypeOf<InferInput<typeof typed>>().toEqualTypeOf<{ n: number }>();
+    expectTypeOf<InferOutput<{ type: "string" }>>().toEqualTypeOf<unknown>();
+    const inferred = <T>(schema: Schema<T>): ((value: T) => void) => {
+      expect(schema).toBeDefined();
+      return () => {};
+    };
+    expectTypeOf(inferred(decimal)).toEqualTypeOf<(value: number) => void>();
+    expectTypeOf(inferred(typed)).toEqualTypeOf<(value: { n: number }) => void>();
+    expectTypeOf<TypedJsonSchema<string>>().toExtend<Schema<string>>();
+  });
+});
+
+describe("isStandardSchema", () => {
+  it("knows objects and functions that carry the interface", () => {
+    const callable = Object.assign(() => true, decimal);
+    expect([decimal, callable].every(isStandardSchema)).toBe(true);
+    const odd = [
+      null,
+      undefined,
+      "~standard",
+      {},
+      { "~standard": null },
+      { "~standard": { validate: 1 } },
+      () => {},
+    ];
+    expect(odd.some(isStandardSchema)).toBe(false);
+  });
+});
+
+describe("issuePointer", () => {
+  it("writes a JSON Pointer", () => {
+    expect(issuePointer()).toBe("");
+    expect(issuePointer([])).toBe("");
+    expect(issuePointer([""])).toBe("/");
+    expect(issuePointer(["a", 0, { key: "b" }])).toBe("/a/0/b");
+  });
+});
+
+describe("refusal", () => {
+  it("names the first issues in its message and holds all in its details", () => {
+    const issues = ["a", "b", "c", "d"].map((name) => ({ path: `/${name}`, message: "must be string" }));
+    const error = refusal("the input", issues);
+    expect(error).toBeInstanceOf(ValidationError);
+    expect(error.message).toBe(
+      "[validation] the input does not fit its schema: /a must be string; /b must be string; /c must be string; and 1 more",
+    );
+    expect(error.details).toEqual({ issues });
+    expect(refusal("x", [{ path: "", message: "must be object" }]).message).toContain(": must be object");
+  });
+});
