@@ -65,7 +65,7 @@ export function stringifyJson(value: unknown, options: JsonOptions = {}): string
     throw new ValidationError(`${what} cannot be written as JSON`, { code: "not_serializable", cause });
   }
   if (text === undefined) {
-    const message = `${what} cannot be written as JSON: it is ${value === null ? "null" : `a ${typeof value}`}`;
+    const message = `${what} cannot be written as JSON: its type is ${typeof value}`;
     throw new ValidationError(message, { code: "not_serializable" });
   }
   if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);

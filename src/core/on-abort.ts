@@ -31,10 +31,7 @@ function openHub(signal: AbortSignal): Hub {
   const listeners: Hub["listeners"] = new Set();
   const dispatch = (): void => {
     hubs.delete(signal);
-    for (const entry of listeners) {
-      listeners.delete(entry);
-      entry.run();
-    }
+    for (const { run } of listeners) run();
   };
   const hub = { listeners, dispatch };
   hubs.set(signal, hub);

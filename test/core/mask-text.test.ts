@@ -32,6 +32,9 @@ describe("maskText", () => {
     ["{'password': 'abc'}", "{'password': '[secret]'}"],
     ['{"password":"cut of', '{"password":"[secret]"'],
     ["x-api-key: abc", "x-api-key: [secret]"],
+    ['token: "abc"', 'token: "[secret]"'],
+    ["token: 'abc'", "token: '[secret]'"],
+    ['token: \\"abc\\"', 'token: \\"[secret]\\"'],
     ["set-cookie: a=b; Path=/; Secure\r\nx: y", "set-cookie: [secret]\r\nx: y"],
     ["client_secret=abc&grant_type=x", "client_secret=[secret]&grant_type=x"],
   ])("masks %j", (text, expected) => {
@@ -49,7 +52,7 @@ describe("maskText", () => {
     "token: missing",
     "password: must be a string",
     'invalid "token_type": "Bearer"',
-    '{"tokens":12,"maxTokens":5,"secret":true}',
+    '{"tokens":12,"maxTokens":5,"secret":true,"cookie":false,"password":null,"proof":{"n":1},"tokens":[1]}',
     "signature=MEUCIQ",
     "key=value",
     "code=42",

@@ -130,6 +130,13 @@ describe("retry", () => {
     expect(starts).toEqual([0, 30_000, 30_000]);
   });
 
+  it("waits for exactly the longest wait that it believes", async () => {
+    const clock = new FakeClock();
+    const { call, starts } = failing(clock, 1, () => new RateLimitError("slow", { retryAfterMs: 5_000 }));
+    await clock.until(retry(call, options(clock, { maxRetryAfterMs: 5_000 })));
+    expect(starts).toEqual([0, 5_000]);
+  });
+
   it("throws at once when the peer asks for more than the limit or the budget", async () => {
     const clock = new FakeClock();
     for (const policy of [{ maxRetryAfterMs: 4_999 }, { budgetMs: 5_000 }]) {

@@ -76,6 +76,7 @@ describe("isSecretField", () => {
     for (const value of ["", "x", 1234, 5n, [], {}, ["t"]])
       expect(isSecretField("password", value)).toBe(true);
     for (const value of ["t", ["t"], { value: "t" }]) expect(isSecretField("tokens", value)).toBe(true);
+    for (const value of [1234, 5n]) expect(isSecretField("passcode", value)).toBe(true);
     expect(isSecretField("topic", "x")).toBe(false);
   });
 });
