@@ -4,13 +4,15 @@
  * A test cites the statement it shows with `req(id, title)`; `coverage.test.ts` fails on an id that no test
  * cites and on one that is not written down here.
  */
+import { aureus } from "./aureus.ts";
 import { cap } from "./cap.ts";
 import { core } from "./core.ts";
+import { fourRunr } from "./four-runr.ts";
 import { neuron } from "./neuron.ts";
 import { specs } from "./specs.ts";
 
 /** All requirements, by id. The part before the first dot names the area. */
-export const requirements = { ...core, ...cap, ...neuron, ...specs };
+export const requirements = { ...core, ...cap, ...neuron, ...aureus, ...fourRunr, ...specs };
 
 export type RequirementId = keyof typeof requirements;
 
