@@ -9,6 +9,15 @@ export default {
       clientName: "Neuron",
       recordings: { format: "neuron", folder: "test/vectors/neuron/traces" },
     },
+    "aureus/v1": {
+      input: "specs/aureus/v1.yaml",
+      output: "gen/aureus/v1",
+      clientName: "AureusV1",
+      camelCase: true,
+      baseline: "specs/aureus/v1.baseline.yaml",
+      acceptedBreaks: "specs/aureus/v1.accepted-breaks.yaml",
+      recordings: { format: "aureus-v1", folder: "test/vectors/aureus" },
+    },
   },
   options: {
     proto: {

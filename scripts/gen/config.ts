@@ -22,8 +22,11 @@ export interface SpecConfig {
 
 /** Where recorded traffic stands and how it is read. */
 export interface RecordingsConfig {
-  /** `neuron`: JSON lines of requests and SSE text. */
-  readonly format: "neuron";
+  /**
+   * `neuron`: JSON lines of requests and SSE text. `aureus-v1`, `aureus-console`: JSON lines of requests with
+   * their answers, in files that begin with `sdk-vs-` or `console-`.
+   */
+  readonly format: "neuron" | "aureus-v1" | "aureus-console";
   readonly folder: string;
 }
 

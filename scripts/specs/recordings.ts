@@ -3,6 +3,7 @@ import type { Differences } from "../../test/expected-differences.ts";
 import type { RecordingsConfig } from "../gen/config.ts";
 import type { OpenApi, SchemaAt } from "../gen/openapi.ts";
 import { stripSchema } from "../gen/schemas.ts";
+import { readAureusRecordings } from "./aureus-recordings.ts";
 import { requiredMembers, type Schemas, withoutMember } from "./mutations.ts";
 import { readNeuronRecordings } from "./neuron-recordings.ts";
 import type { CheckResult } from "./result.ts";
@@ -79,7 +80,11 @@ export function judgeRecordings(
 }
 
 type Reader = (root: string, folder: string, api: OpenApi, prefix: string) => Recording[];
-const readers: Readonly<Record<RecordingsConfig["format"], Reader>> = { neuron: readNeuronRecordings };
+const readers: Readonly<Record<RecordingsConfig["format"], Reader>> = {
+  neuron: readNeuronRecordings,
+  "aureus-v1": readAureusRecordings("sdk-vs-"),
+  "aureus-console": readAureusRecordings("console-"),
+};
 
 /** Reads and judges the recordings of a spec. */
 export function checkRecordings(
