@@ -18,6 +18,14 @@ export default {
       acceptedBreaks: "specs/aureus/v1.accepted-breaks.yaml",
       recordings: { format: "aureus-v1", folder: "test/vectors/aureus" },
     },
+    "aureus/console": {
+      input: "specs/aureus/console.yaml",
+      output: "gen/aureus/console",
+      clientName: "AureusConsole",
+      baseline: "specs/aureus/console.baseline.yaml",
+      acceptedBreaks: "specs/aureus/console.accepted-breaks.yaml",
+      recordings: { format: "aureus-console", folder: "test/vectors/aureus" },
+    },
   },
   options: {
     proto: {
