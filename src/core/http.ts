@@ -71,7 +71,7 @@ export interface HttpClientOptions<Id extends string> extends HttpUserOptions {
   /** Absolute URL; a path prefix is kept, a trailing slash is not. */
   readonly baseUrl: string;
   readonly operations: Readonly<Record<Id, HttpOperation>>;
-  /** Names the server in messages, such as "the 4Runr gateway". */
+  /** Names the server in messages, such as "the gateway". */
   readonly what: string;
   /** Sent with every call, names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
