@@ -7,9 +7,11 @@ const root = join(import.meta.dirname, "..");
 const BROWSER_ENTRIES = [
   "src/index.ts",
   "src/cap/index.ts",
+  "src/aureus/index.ts",
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",
+  "gen/aureus/index.ts",
 ];
 
 let failed = 0;

@@ -31,9 +31,11 @@ describe("entries for browsers", () => {
   it.each([
     "src/index.ts",
     "src/cap/index.ts",
+    "src/aureus/index.ts",
     "src/testing/index.ts",
     "gen/cap/index.ts",
     "gen/neuron/index.ts",
+    "gen/aureus/index.ts",
   ])("%s bundles without Node", async (entry) => {
     expect((await bundleForBrowser(join(root, entry))).gzipped).toBeGreaterThan(1000);
   });
