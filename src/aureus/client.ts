@@ -16,7 +16,7 @@ import type {
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
 import { linkSignals } from "../core/abort.js";
-import { ClosedError } from "../core/errors.js";
+import { ClosedError, ProtocolError } from "../core/errors.js";
 import { type MetricsWindow, metricsWindows, type WindowOptions } from "./metrics-windows.js";
 import { type CallOptions, type V1Input, V1Wire, type V1WireOptions } from "./v1-wire.js";
 import { type WatchOptions, watchState } from "./watch.js";
@@ -76,7 +76,8 @@ export class AureusClient {
   ): Promise<WorkflowExecutionResult> {
     const { context, correlationId, ...call } = options;
     const body = { workflow, context, correlationId };
-    return (await this.#object("executeWorkflow", { ...call, body, correlationId })) as never;
+    const answer = await this.#object("executeWorkflow", { ...call, body, correlationId });
+    return present(answer, "taskResults") as never;
   }
 
   /** What state a workflow is in. Servers differ in what they say. */
@@ -98,7 +99,8 @@ export class AureusClient {
     gateConfig: GateConfig,
     options: CallOptions = {},
   ): Promise<GateResult> {
-    return (await this.#object("validateCommit", { ...options, body: { commit, gateConfig } })) as never;
+    const answer = await this.#object("validateCommit", { ...options, body: { commit, gateConfig } });
+    return present(answer, "validationResults") as never;
   }
 
   /** Registers a validator by configuration; what `config` may hold is up to the server. */
@@ -137,18 +139,18 @@ export class AureusClient {
   }
 
   /** Reports one event. Unlike the Python SDK it throws when the server refuses; `Telemetry` never does. */
-  reportEvent(event: TelemetryEvent, options: CallOptions = {}): Promise<void> {
-    return this.#wire.send("reportEvent", this.#open({ ...options, body: event }));
+  async reportEvent(event: TelemetryEvent, options: CallOptions = {}): Promise<void> {
+    await this.#wire.send("reportEvent", this.#open({ ...options, body: event }));
   }
 
   /** Reports one metric; see {@link AureusClient.reportEvent}. */
-  reportMetric(metric: Metric, options: CallOptions = {}): Promise<void> {
-    return this.#wire.send("reportMetric", this.#open({ ...options, body: metric }));
+  async reportMetric(metric: Metric, options: CallOptions = {}): Promise<void> {
+    await this.#wire.send("reportMetric", this.#open({ ...options, body: metric }));
   }
 
   /** Reports one span; see {@link AureusClient.reportEvent}. */
-  reportSpan(span: Span, options: CallOptions = {}): Promise<void> {
-    return this.#wire.send("reportSpan", this.#open({ ...options, body: span }));
+  async reportSpan(span: Span, options: CallOptions = {}): Promise<void> {
+    await this.#wire.send("reportSpan", this.#open({ ...options, body: span }));
   }
 
   /** All metrics that match. {@link AureusClient.metricsWindows} reads a long time in pieces. */
@@ -192,7 +194,7 @@ export class AureusClient {
     });
   }
 
-  /** Ends calls in hand with a ClosedError as their cause; later ones are refused. */
+  /** Ends calls in hand with a ClosedError and refuses later ones. */
   async close(): Promise<void> {
     this.#closing.abort(new ClosedError("the client is closed"));
   }
@@ -212,4 +214,10 @@ export class AureusClient {
     const signal = input.signal === undefined ? closing : AbortSignal.any([input.signal, closing]);
     return { ...input, signal };
   }
+}
+
+/** The answer, if the member that every caller goes through is there. */
+function present(answer: Record<string, unknown>, member: string): Record<string, unknown> {
+  if (typeof answer[member] === "object" && answer[member] !== null) return answer;
+  throw new ProtocolError(`the Aureus server answered without ${member}`, { code: "unexpected_answer" });
 }

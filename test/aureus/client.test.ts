@@ -1,0 +1,406 @@
+import { inspect } from "node:util";
+import { afterEach, describe, expect, it } from "vitest";
+import type { GateConfig, WorkflowSpec } from "../../src/aureus/index.js";
+import {
+  AureusClient,
+  type AureusClientOptions,
+  AureusConsoleClient,
+  aureusDetails,
+  batch,
+  Telemetry,
+} from "../../src/aureus/index.js";
+import {
+  AbortedError,
+  type AgentwireError,
+  AuthError,
+  ClosedError,
+  ProtocolError,
+  RateLimitError,
+  TimeoutError,
+  UnsupportedError,
+  UpstreamError,
+  ValidationError,
+} from "../../src/core/errors.js";
+import type { Logger } from "../../src/core/logger.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+import { type Answer, type SeenRequest, serve, type TestServer } from "./server.ts";
+
+const servers: TestServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+async function setUp(
+  answer: (request: SeenRequest, n: number) => Answer | Promise<Answer>,
+  options: AureusClientOptions = {},
+  prefix = "",
+) {
+  const server = await serve(answer);
+  servers.push(server);
+  const client = new AureusClient({ baseUrl: server.url + prefix, ...options });
+  return { client, seen: server.seen, url: server.url };
+}
+
+const failure = async (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.unreachable("it did not fail"),
+    (error: unknown) => error as AgentwireError,
+  );
+
+const workflow: WorkflowSpec = {
+  id: "wf-1",
+  name: "One",
+  tasks: [
+    {
+      id: "task_one",
+      name: "One",
+      type: "action",
+      toolName: "read_file",
+      inputs: { keep_snake: 1, keepCamel: null },
+    },
+  ],
+  dependencies: { task_one: [] },
+};
+const gate: GateConfig = { name: "G", validators: ["not_null"], blockOnFailure: true };
+
+describe("requests", () => {
+  it(req("aureus.v1.paths", "keep the prefix of the base URL and encode ids"), async () => {
+    const { client, seen, url } = await setUp(() => ({ body: {} }), {}, "/team/aureus///");
+    await client.getWorkflowStatus("a/b c?d#e");
+    expect(client.baseUrl).toBe(`${url}/team/aureus`);
+    expect(seen[0]!.path).toBe("/team/aureus/api/v1/workflows/a%2Fb%20c%3Fd%23e/status");
+    await expect(client.getWorkflowStatus("..")).rejects.toThrow(ValidationError);
+    await expect(client.getTrace("")).rejects.toThrow(ValidationError);
+    expect(seen).toHaveLength(1);
+  });
+
+  it(req("aureus.v1.opaque", "leave the keys of user data alone, both ways"), async () => {
+    const { client, seen } = await setUp(() => ({
+      body: {
+        workflow_id: "wf-1",
+        status: "success",
+        task_results: {
+          task_one: { task_id: "task_one", status: "success", result: { some_key: 1, someKey: null } },
+        },
+      },
+    }));
+    const result = await client.executeWorkflow(workflow, { context: { user_id: "1", userName: null } });
+    expect(seen[0]!.body).toEqual({
+      workflow: {
+        id: "wf-1",
+        name: "One",
+        tasks: [
+          {
+            id: "task_one",
+            name: "One",
+            type: "action",
+            tool_name: "read_file",
+            inputs: { keep_snake: 1, keepCamel: null },
+          },
+        ],
+        dependencies: { task_one: [] },
+      },
+      context: { user_id: "1", userName: null },
+    });
+    expect(result.taskResults).toEqual({
+      task_one: { taskId: "task_one", status: "success", result: { some_key: 1, someKey: null } },
+    });
+  });
+
+  it("send the null of a commit's data, and no header without a key", async () => {
+    const { client, seen } = await setUp(() => ({
+      body: {
+        passed: true,
+        gate_name: "G",
+        validation_results: [],
+        blocked_commit: false,
+        timestamp: "t",
+        crv_status: "passed",
+      },
+    }));
+    await client.validateCommit({ id: "c", data: null, previousState: null }, gate);
+    expect(seen[0]!.body).toMatchObject({ commit: { id: "c", data: null } });
+    expect(seen[0]!.body).not.toHaveProperty("commit.previous_state");
+    expect(seen[0]!.headers.authorization).toBeUndefined();
+  });
+});
+
+describe("retries", () => {
+  const options = (): AureusClientOptions => ({ retry: { attempts: 3, baseMs: 0 } });
+  const busy = { status: 429, headers: { "retry-after": "0" }, body: { error: "Too many" } };
+
+  it(
+    req("aureus.v1.retry", "make what is idempotent again, after 429, 502, 504 and a broken connection"),
+    async () => {
+      const answers: Answer[] = [busy, { status: 502 }, { body: { status: "running" } }];
+      const { client, seen } = await setUp((_, n) => answers[n], options());
+      await expect(client.getWorkflowStatus("wf")).resolves.toEqual({ status: "running" });
+      expect(seen).toHaveLength(3);
+      const broken = await setUp((_, n) => (n === 0 ? undefined : { body: [] }), options());
+      await expect(broken.client.getTrace("t")).resolves.toEqual([]);
+    },
+  );
+
+  it.each([500, 503])(req("aureus.v1.retry", "never after %s: Aureus refuses with it"), async (status) => {
+    const { client, seen } = await setUp(() => ({ status, body: { error: "no" } }), options());
+    expect(await failure(client.getTrace("t"))).toMatchObject({ status, retryable: false });
+    expect(seen).toHaveLength(1);
+  });
+
+  it("made after a 503 that says when", async () => {
+    const later = { status: 503, headers: { "retry-after": "0" } };
+    const { client, seen } = await setUp((_, n) => (n === 0 ? later : { body: [] }), options());
+    await client.getTrace("t");
+    expect(seen).toHaveLength(2);
+  });
+
+  it(req("aureus.v1.retry", "never make execute, cancel, approval and reports again"), async () => {
+    const { client, seen } = await setUp(() => busy, options());
+    const principal = { id: "p", type: "agent", permissions: [] };
+    const action = { id: "a", name: "A", riskTier: "high", requiredPermissions: [] } as const;
+    const calls = [
+      () => client.executeWorkflow(workflow),
+      () => client.cancelWorkflow("wf"),
+      () => client.requestApproval({ ...action, requiredPermissions: [] }, principal, "why"),
+      () =>
+        client.evaluatePolicy({
+          principal,
+          action: { ...action, requiredPermissions: [] },
+          currentState: "idle",
+          auditLog: [],
+        }),
+      () => client.reportMetric({ name: "m", value: 1, timestamp: "t" }),
+    ];
+    for (const call of calls) expect(await failure(call())).toBeInstanceOf(RateLimitError);
+    expect(seen).toHaveLength(calls.length);
+  });
+});
+
+describe("errors", () => {
+  it(req("aureus.v1.errors", "say what the server said, where and about what"), async () => {
+    const body = { error: "Invalid workflow specification", errors: ["id: Required", "name: Required"] };
+    const { client } = await setUp(() => ({ status: 400, body }));
+    const error = await failure(client.executeWorkflow(workflow, { correlationId: "trace-1" }));
+    expect(error).toBeInstanceOf(ValidationError);
+    expect(error).toMatchObject({ status: 400, correlationId: "trace-1", retryable: false, body });
+    expect(aureusDetails(error)).toEqual({ operation: "executeWorkflow", ...body });
+    expect(error.message).toBe(
+      "[validation] the Aureus server answered 400 to executeWorkflow: Invalid workflow specification: id: Required; name: Required",
+    );
+    expect(aureusDetails(new Error("foreign"))).toBeUndefined();
+  });
+
+  it("are those of a call: too late, aborted, not JSON, not a list", async () => {
+    const { client } = await setUp(({ path }) =>
+      path.endsWith("/metrics")
+        ? { body: { metrics: [] } }
+        : path.includes("traces")
+          ? { body: "<html>" }
+          : "hang",
+    );
+    expect(await failure(client.getWorkflowStatus("w", { timeoutMs: 20, retry: false }))).toBeInstanceOf(
+      TimeoutError,
+    );
+    const controller = new AbortController();
+    const aborted = failure(client.getWorkflowStatus("w", { signal: controller.signal }));
+    controller.abort();
+    expect(await aborted).toBeInstanceOf(AbortedError);
+    expect(await failure(client.getMetrics())).toMatchObject({ code: "unexpected_answer" });
+    expect(await failure(client.getTrace("t"))).toBeInstanceOf(ProtocolError);
+  });
+
+  it(req("aureus.v1.console", "name a console server, also for telemetry"), async () => {
+    const page = (method: string, path: string) => `<!DOCTYPE html>\n<pre>Cannot ${method} ${path}</pre>`;
+    const { client } = await setUp(
+      ({ method, path }) => ({
+        status: 404,
+        headers: { "content-type": "text/html; charset=utf-8" },
+        body: page(method, path),
+      }),
+      {},
+      "/prefix",
+    );
+    for (const call of [
+      () => client.executeWorkflow(workflow),
+      () => client.getMetrics(),
+      () => client.reportEvent({ type: "custom", timestamp: "t", data: {} }),
+    ]) {
+      const error = await failure(call());
+      expect(error).toBeInstanceOf(UnsupportedError);
+      expect(error.code).toBe("console_server");
+      expect(error.message).toContain("AureusConsoleClient");
+    }
+    const losses: string[] = [];
+    const telemetry = new Telemetry({ sink: client, retry: false });
+    telemetry.on("loss", ({ error }) => losses.push((error as AgentwireError).code));
+    telemetry.metric("m", 1);
+    await telemetry.close();
+    expect(losses).toEqual(["console_server"]);
+  });
+
+  it("a 404 of anything else is a NotFoundError", async () => {
+    const { client } = await setUp(() => ({ status: 404, body: { error: "Workflow not found" } }));
+    expect(await failure(client.getWorkflowStatus("w"))).toMatchObject({ name: "NotFoundError" });
+  });
+
+  it("a 500 in plain text keeps its text apart", async () => {
+    const { client } = await setUp(() => ({ status: 500, body: "oops" }));
+    const error = await failure(client.executeWorkflow(workflow));
+    expect(error).toBeInstanceOf(UpstreamError);
+    expect(error.body).toBe("oops");
+  });
+});
+
+describe("secrets", () => {
+  const planted = ["planted-api-key", "planted-password", "planted-jwt", "planted-approval"];
+
+  it(req("aureus.v1.secrets", "are nowhere to be seen and do not follow redirects"), async () => {
+    const texts: string[] = [];
+    const write = (...parts: unknown[]) =>
+      texts.push(parts.map((part) => inspect(part, { depth: 9 })).join(" "));
+    const logger: Logger = { debug: write, info: write, warn: write, error: write };
+    const elsewhere = await serve(() => ({ body: {} }));
+    servers.push(elsewhere);
+    const { client, url } = await setUp(
+      ({ path }) => {
+        if (path === "/api/auth/login")
+          return { body: { token: "planted-jwt", expiresAt: "2999-01-01T00:00:00Z" } };
+        if (path.endsWith("/status")) return { status: 307, headers: { location: `${elsewhere.url}/x` } };
+        return { status: 500, body: { error: "no", details: "boom" } };
+      },
+      { apiKey: "planted-api-key", logger, retry: { attempts: 2, baseMs: 0 } },
+    );
+    const console = new AureusConsoleClient({
+      baseUrl: url,
+      credentials: { username: "operator", password: "planted-password" },
+      logger,
+    });
+    const errors = [
+      await failure(client.getWorkflowStatus("w")),
+      await failure(client.executeWorkflow(workflow)),
+      await failure(console.getWorkflow("w")),
+      await failure(console.approve("w", { taskId: "t", approvalToken: "planted-approval" })),
+    ];
+    expect(errors[0]).toMatchObject({ code: "redirect" });
+    expect(elsewhere.seen).toEqual([]);
+    for (const value of [client, console, console.deployments, ...errors])
+      texts.push(inspect(value, { depth: 9, showHidden: true }), JSON.stringify(value), String(value));
+    expect(texts.length).toBeGreaterThan(10);
+    expect(planted.filter((secret) => texts.some((text) => text.includes(secret)))).toEqual([]);
+  });
+});
+
+describe("close", () => {
+  it(req("aureus.v1.close", "ends the calls in hand and refuses further ones"), async () => {
+    const { client } = await setUp(() => "hang");
+    const hanging = failure(client.getTrace("t"));
+    await client.close();
+    await client.close();
+    expect(await hanging).toBeInstanceOf(ClosedError);
+    expect(await failure(client.getMetrics())).toBeInstanceOf(ClosedError);
+    expect(await failure(client.reportEvent({ type: "custom", timestamp: "t", data: {} }))).toBeInstanceOf(
+      ClosedError,
+    );
+  });
+});
+
+describe("batch", () => {
+  it(req("aureus.batch", "keeps the order, bounds what is in hand, and fails item by item"), async () => {
+    let inHand = 0;
+    let most = 0;
+    const results = await batch(
+      Array.from({ length: 20 }, (_, index) => index),
+      async (item) => {
+        most = Math.max(most, ++inHand);
+        await new Promise((resolve) => setImmediate(resolve));
+        inHand--;
+        if (item % 7 === 3) throw new Error(`no ${item}`);
+        return item * 2;
+      },
+      { concurrency: 4 },
+    );
+    expect(most).toBe(4);
+    expect(results.map((result) => (result.ok ? result.value : "failed"))).toEqual(
+      Array.from({ length: 20 }, (_, index) => (index % 7 === 3 ? "failed" : index * 2)),
+    );
+  });
+
+  it(
+    req("aureus.batch", "stops at an error or a signal, with a result for what was not started"),
+    async () => {
+      let started = 0;
+      const run = async (item: number) => {
+        started++;
+        if (item === 1) throw new Error("first");
+        return item;
+      };
+      const stopped = await batch([0, 1, 2, 3, 4], run, { concurrency: 1, stopOnError: true });
+      expect(started).toBe(2);
+      expect(stopped.map(({ ok }) => ok)).toEqual([true, false, false, false, false]);
+      expect((stopped[4] as { error: unknown }).error).toBeInstanceOf(AbortedError);
+      const aborted = await batch([0, 1], run, { signal: AbortSignal.abort() });
+      expect(aborted.every((result) => !result.ok && result.error instanceof AbortedError)).toBe(true);
+      expect(started).toBe(2);
+    },
+  );
+});
+
+describe("iterators", () => {
+  it(req("aureus.iterate", "read metrics window by window"), async () => {
+    const { client, seen } = await setUp(({ query }) => ({
+      body: [{ name: query.name, value: 1, timestamp: query.start_time }],
+    }));
+    const windows: string[] = [];
+    for await (const { startTime, endTime, metrics } of client.metricsWindows({
+      metricName: "task.duration",
+      tags: { env: "test" },
+      startTime: "2026-01-01T00:00:00Z",
+      endTime: new Date("2026-01-01T02:30:00Z"),
+    })) {
+      windows.push(`${startTime} ${endTime} ${metrics.length}`);
+    }
+    expect(windows).toEqual([
+      "2026-01-01T00:00:00.000Z 2026-01-01T01:00:00.000Z 1",
+      "2026-01-01T01:00:00.000Z 2026-01-01T02:00:00.000Z 1",
+      "2026-01-01T02:00:00.000Z 2026-01-01T02:30:00.000Z 1",
+    ]);
+    expect(seen[2]!.query).toEqual({
+      name: "task.duration",
+      start_time: "2026-01-01T02:00:00.000Z",
+      end_time: "2026-01-01T02:30:00.000Z",
+      tags: '{"env":"test"}',
+    });
+    const wrong = client.metricsWindows({ startTime: "never", endTime: "x" });
+    await expect(wrong.next()).rejects.toThrow(ValidationError);
+  });
+
+  it(req("aureus.iterate", "tell the progress of a workflow until it ends"), async () => {
+    const states = ["pending", "running", "running", "success", "never asked"];
+    const clock = new FakeClock();
+    const { client, seen } = await setUp((_, n) => ({ body: { status: states[n] } }), { clock });
+    const told: unknown[] = [];
+    const watching = (async () => {
+      for await (const { status } of client.watchWorkflow("wf", { intervalMs: 1_000 })) told.push(status);
+    })();
+    for (let asked = 1; asked <= 3; asked++) {
+      await expect.poll(() => seen.length).toBe(asked);
+      await expect.poll(() => clock.nextInMs).toBe(1_000);
+      await clock.advance(1_000);
+    }
+    await watching;
+    expect(told).toEqual(["pending", "running", "success"]);
+    expect(seen).toHaveLength(4);
+  });
+
+  it(req("aureus.iterate", "end with the signal"), async () => {
+    const controller = new AbortController();
+    const { client } = await setUp(() => ({ body: { status: "running" } }), { clock: new FakeClock() });
+    const watching = client.watchWorkflow("wf", { signal: controller.signal });
+    await watching.next();
+    const next = failure(watching.next());
+    controller.abort();
+    expect(await next).toBeInstanceOf(AbortedError);
+    expect(await failure(new AureusConsoleClient().listWorkflows())).toBeInstanceOf(AuthError);
+  });
+});
