@@ -1,0 +1,42 @@
+/** What the engine knows of a workflow while it runs and afterwards. */
+import type { WorkflowEvent } from "../../../gen/aureus/console/types.js";
+
+/** Something that happened, as the console tells it. */
+export interface EngineEvent extends Omit<WorkflowEvent, "metadata"> {
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** Where a task stands. */
+export type TaskRunStatus = "pending" | "running" | "retrying" | "completed" | "failed" | "timeout";
+
+/** One task of a run. Times are milliseconds since the epoch. */
+export interface TaskRun {
+  readonly taskId: string;
+  status: TaskRunStatus;
+  /** Attempts so far. They stay when the workflow is run again, so a task that used them all up fails at once. */
+  attempt: number;
+  startedAt?: number;
+  completedAt?: number;
+  result?: unknown;
+  /** That of the latest failed attempt, also when a later one succeeded. */
+  error?: string;
+  /** A human or another party took the failure over: the workflow fails without an error of its own. */
+  handedOn?: boolean;
+}
+
+/** One workflow. Times are milliseconds since the epoch. */
+export interface WorkflowRun {
+  readonly workflowId: string;
+  status: "pending" | "running" | "completed" | "failed";
+  readonly startedAt: number;
+  /** Only of a completed one. */
+  completedAt?: number;
+  /** Why it failed: `Workflow <id>, Task <id>: …`. */
+  error?: string;
+  /** Every task that was started, in the order of their first start. */
+  readonly tasks: Map<string, TaskRun>;
+  /** Tasks that are done and are skipped when the workflow is run again. */
+  readonly done: Set<string>;
+  /** What happened, oldest first, as the console tells it. */
+  readonly events: EngineEvent[];
+}

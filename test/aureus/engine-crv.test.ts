@@ -1,0 +1,253 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Commit, RecoveryResult, RecoveryStrategy } from "../../gen/aureus/v1/index.js";
+import type { RecoveryExecutor, Validator } from "../../src/aureus/engine/index.js";
+import {
+  anomalyDetection,
+  CrvGate,
+  crossFieldConsistency,
+  custom,
+  fail,
+  maxSize,
+  monotonic,
+  notNull,
+  pass,
+  recover,
+  schema,
+  statisticalBounds,
+  temporalMonotonic,
+  validateChain,
+} from "../../src/aureus/engine/index.js";
+import { req } from "../requirements/index.ts";
+
+const commit = (data: unknown, previousState?: unknown): Commit => ({ id: "c", data, previousState });
+/** `+` or the failure code, with the confidence. */
+async function verdict(validator: Validator, data: unknown, previousState?: unknown): Promise<string> {
+  const { valid, failureCode, confidence } = await validator(commit(data, previousState));
+  return `${valid ? "+" : failureCode} ${confidence}`;
+}
+const gate = (validators: Validator[], more: object = {}) =>
+  new CrvGate({ name: "g", validators, blockOnFailure: true, ...more });
+
+describe("validators", () => {
+  const bounds = statisticalBounds("n", { mean: 10, stddev: 1 });
+  const history = [9, 10, 11];
+  const rules = [
+    { name: "sum", fields: ["a", "b"], predicate: ({ a, b }: Record<string, unknown>) => a === b },
+    {
+      name: "deep",
+      fields: ["a"],
+      predicate: ({ a }: Record<string, unknown>) => {
+        if (a === "throw") throw new Error("boom");
+        return true;
+      },
+    },
+  ];
+  const t = (iso: string, version?: number) => ({
+    timestamp: iso,
+    ...(version !== undefined && { version }),
+  });
+  const noon = "2026-01-01T12:00:00Z";
+  const later = "2026-01-01T12:00:05Z";
+
+  it.each<[string, Validator, unknown, unknown, string]>([
+    ["notNull", notNull(), null, undefined, "MISSING_DATA 1"],
+    ["notNull: 0 is data", notNull(), 0, undefined, "+ 1"],
+    ["schema", schema({ a: "string" }), { a: "x", b: 1 }, undefined, "+ 1"],
+    ["schema: absent", schema({ a: "string" }), {}, undefined, "MISSING_DATA 1"],
+    ["schema: wrong type", schema({ a: "string" }), { a: 1 }, undefined, "CONFLICT 1"],
+    ["schema: null is an object", schema({ a: "object" }), { a: null }, undefined, "+ 1"],
+    ["schema: no object", schema({}), 7, undefined, "CONFLICT 1"],
+    ["monotonic: first", monotonic(), { version: 1 }, undefined, "+ 1"],
+    ["monotonic: equal", monotonic(), { version: 2 }, { version: 2 }, "+ 0.9"],
+    ["monotonic: back", monotonic(), { version: 1 }, { version: 2 }, "CONFLICT 1"],
+    ["monotonic: 0 does not count", monotonic(), { version: 0 }, { version: 2 }, "+ 0.9"],
+    ["maxSize: exactly", maxSize(7), { a: 1 }, undefined, "+ 1"],
+    ["maxSize: beyond", maxSize(6), { a: 1 }, undefined, "OUT_OF_SCOPE 1"],
+    ["custom", custom("c", () => false), 1, undefined, "POLICY_VIOLATION 1"],
+    ["custom: code", custom("c", () => false, "r", "TOOL_ERROR"), 1, undefined, "TOOL_ERROR 1"],
+    ["bounds: inside", bounds, { n: 13 }, undefined, "+ 1"],
+    ["bounds: 4.5 deviations", bounds, { n: 14.5 }, undefined, "OUT_OF_SCOPE 0.5"],
+    ["bounds: far off", bounds, { n: 99 }, undefined, "OUT_OF_SCOPE 0"],
+    ["bounds: absent", bounds, {}, undefined, "MISSING_DATA 1"],
+    ["bounds: NaN", bounds, { n: Number.NaN }, undefined, "CONFLICT 1"],
+    [
+      "bounds: constant",
+      statisticalBounds("n", { mean: 1, stddev: 0 }),
+      { n: 2 },
+      undefined,
+      "OUT_OF_SCOPE 1",
+    ],
+    ["bounds: max", statisticalBounds("n", { max: 1 }), { n: 2 }, undefined, "OUT_OF_SCOPE 1"],
+    ["anomaly: normal", anomalyDetection("n", history), { n: 10 }, undefined, "+ 1"],
+    ["anomaly: at the edge", anomalyDetection("n", history), { n: 13 }, undefined, "+ 0.7"],
+    ["anomaly: beyond", anomalyDetection("n", history), { n: 14.5 }, undefined, "OUT_OF_SCOPE 0.5"],
+    ["anomaly: little history", anomalyDetection("n", [1]), { n: 99 }, undefined, "+ 0.5"],
+    ["anomaly: constant", anomalyDetection("n", [1, 1]), { n: 2 }, undefined, "OUT_OF_SCOPE 1"],
+    ["cross: holds", crossFieldConsistency(rules), { a: 1, b: 1 }, undefined, "+ 1"],
+    ["cross: absent", crossFieldConsistency(rules), { a: 1 }, undefined, "MISSING_DATA 1"],
+    ["cross: broken", crossFieldConsistency(rules), { a: 1, b: 2 }, undefined, "CONFLICT 1"],
+    ["cross: throws", crossFieldConsistency(rules), { a: "throw", b: "throw" }, undefined, "TOOL_ERROR 0.5"],
+    ["time: first", temporalMonotonic(), t(noon), undefined, "+ 1"],
+    ["time: ahead", temporalMonotonic(), t(later, 2), t(noon, 1), "+ 0.95"],
+    ["time: equal", temporalMonotonic(), t(noon), t(noon), "CONFLICT 1"],
+    ["time: equal allowed", temporalMonotonic({ allowEqual: true }), t(noon, 1), t(noon, 1), "+ 0.95"],
+    ["time: version back", temporalMonotonic(), t(later, 1), t(noon, 2), "CONFLICT 1"],
+    ["time: drift", temporalMonotonic({ maxTimeDrift: 4_999 }), t(later), t(noon), "NON_DETERMINISM 0.8"],
+    ["time: no drift", temporalMonotonic({ maxTimeDrift: 5_000 }), t(later), t(noon), "+ 0.95"],
+  ])(req("aureus.engine.validators", "%s"), async (_name, validator, data, previous, expected) => {
+    expect(await verdict(validator, data, previous)).toBe(expected);
+  });
+
+  it(req("aureus.engine.validators", "custom lets its predicate throw"), () => {
+    const validator = custom("c", () => {
+      throw new Error("predicate");
+    });
+    expect(() => validator(commit(1))).toThrow("predicate");
+  });
+});
+
+describe("gate", () => {
+  it(req("aureus.engine.gate", "runs all validators and names the first failure with a code"), async () => {
+    const silent: Validator = () => ({ valid: false });
+    const result = await gate([silent, notNull(), schema({})]).validate(commit(null));
+    expect(result.validationResults).toHaveLength(3);
+    expect(result).toMatchObject({
+      passed: false,
+      blockedCommit: true,
+      crvStatus: "blocked",
+      failureCode: "MISSING_DATA",
+    });
+  });
+
+  it.each([
+    [0.9, 0.8, true],
+    [0.7, 0.8, false],
+    [0, 0.8, true],
+    [0.7, 0, true],
+  ])(req("aureus.engine.gate", "confidence %d where %d is required: %s"), async (has, needs, passed) => {
+    const result = await gate([() => pass("ok", has)], { requiredConfidence: needs }).validate(commit(1));
+    expect(result.passed).toBe(passed);
+    expect(result.failureCode).toBeUndefined();
+  });
+
+  it(
+    req("aureus.engine.gate", "warns without blocking, tells its strategy only then, passes when empty"),
+    async () => {
+      const recoveryStrategy: RecoveryStrategy = { type: "ignore", justification: "j" };
+      const warning = await gate([notNull()], { blockOnFailure: false, recoveryStrategy }).validate(
+        commit(null),
+      );
+      expect(warning).toMatchObject({
+        passed: false,
+        blockedCommit: false,
+        crvStatus: "warning",
+        recoveryStrategy,
+      });
+      const empty = await gate([], { recoveryStrategy }).validate(commit(null));
+      expect(empty).toMatchObject({ passed: true, crvStatus: "passed", validationResults: [] });
+      expect(empty).not.toHaveProperty("recoveryStrategy");
+    },
+  );
+
+  it(req("aureus.engine.gate", "a chain stops at the first block, not at a warning"), async () => {
+    const warn = gate([notNull()], { blockOnFailure: false });
+    const results = await validateChain([warn, gate([notNull()]), gate([])], commit(null));
+    expect(results.map(({ crvStatus }) => crvStatus)).toEqual(["warning", "blocked"]);
+  });
+
+  it(req("aureus.engine.gate", "rejects with what a validator throws"), async () => {
+    const broken: Validator = () => {
+      throw new Error("broken validator");
+    };
+    await expect(gate([broken]).validate(commit(1))).rejects.toThrow("broken validator");
+  });
+
+  it(req("aureus.engine.gate", "blocks exactly when something fails and it may block"), async () => {
+    const outcome = fc.record({
+      valid: fc.boolean(),
+      confidence: fc.double({ min: 0.01, max: 1, noNaN: true }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(outcome),
+        fc.boolean(),
+        fc.double({ min: 0, max: 1 }),
+        async (list, block, need) => {
+          const validators = list.map(({ valid, confidence }): Validator => {
+            return () => (valid ? pass("", confidence) : fail("CONFLICT", "", undefined, confidence));
+          });
+          const config = { blockOnFailure: block, requiredConfidence: need };
+          const result = await gate(validators, config).validate(commit(1));
+          const good = list.every(({ valid, confidence }) => valid && confidence >= need);
+          expect(result.passed).toBe(good);
+          expect(result.blockedCommit).toBe(block && !good);
+        },
+      ),
+    );
+  });
+});
+
+describe("recovery", () => {
+  const answer = (more: Partial<RecoveryResult>): RecoveryResult => ({
+    success: true,
+    strategy: { type: "ask_user", prompt: "p" },
+    message: "m",
+    ...more,
+  });
+  const run = async (strategy: RecoveryStrategy, given: Partial<RecoveryResult> | Error = {}) => {
+    const calls: unknown[][] = [];
+    const execute =
+      (name: string) =>
+      async (...args: unknown[]) => {
+        calls.push([name, ...args.slice(0, -1)]);
+        if (given instanceof Error) throw given;
+        return answer(given);
+      };
+    const executor: RecoveryExecutor = {
+      retryAltTool: execute("retry"),
+      askUser: execute("ask"),
+      escalate: execute("escalate"),
+    };
+    const strict = gate([notNull()]);
+    const blocked = await strict.validate(commit(null));
+    return { calls, outcome: await recover(strict, commit(null), blocked, strategy, executor) };
+  };
+
+  it(req("aureus.engine.recovery", "retry_alt_tool gives data that is judged again"), async () => {
+    const strategy: RecoveryStrategy = { type: "retry_alt_tool", toolName: "alt", maxRetries: 2 };
+    const good = await run(strategy, { recoveredData: { a: 1 } });
+    expect(good.calls).toEqual([["retry", "alt", 2]]);
+    expect(good.outcome).toMatchObject({ status: "recovered", data: { a: 1 } });
+    const bad = await run(strategy, { recoveredData: null });
+    expect(bad.outcome.status).toBe("refused");
+  });
+
+  it(req("aureus.engine.recovery", "ask_user and escalate may succeed without data"), async () => {
+    const asked = await run({ type: "ask_user", prompt: "why?" }, { success: false });
+    expect(asked.calls).toEqual([["ask", "why?"]]);
+    expect(asked.outcome).toMatchObject({ status: "failed", error: expect.stringContaining("failed: m") });
+    const escalated = await run({ type: "escalate", reason: "r" });
+    expect(escalated.calls).toEqual([["escalate", "r"]]);
+    expect(escalated.outcome.status).toBe("handed_on");
+  });
+
+  it(req("aureus.engine.recovery", "ignore lets the commit through and asks nobody"), async () => {
+    const { calls, outcome } = await run({ type: "ignore", justification: "j" });
+    expect(calls).toEqual([]);
+    expect(outcome).toMatchObject({ status: "ignored", data: null });
+  });
+
+  it(
+    req("aureus.engine.recovery", "what the executor throws, and an unknown strategy, is a failure"),
+    async () => {
+      const threw = await run({ type: "escalate", reason: "r" }, new Error("pager is off"));
+      expect(threw.outcome).toMatchObject({
+        status: "failed",
+        error: expect.stringContaining("pager is off"),
+      });
+      const unknown = { type: "from_the_future" } as unknown as RecoveryStrategy;
+      expect((await run(unknown)).outcome.status).toBe("failed");
+    },
+  );
+});

@@ -1,0 +1,347 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { TaskSpec, WorkflowSpec } from "../../gen/aureus/v1/index.js";
+import type { WorkflowEngineOptions } from "../../src/aureus/engine/index.js";
+import {
+  attemptWaitMs,
+  CrvGate,
+  executionOrder,
+  GoalGuard,
+  lintWorkflow,
+  notNull,
+  WorkflowEngine,
+} from "../../src/aureus/engine/index.js";
+import { ConflictError, TimeoutError } from "../../src/core/errors.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+
+const task = (id: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
+  id,
+  name: id,
+  type: "action",
+  ...more,
+});
+const workflow = (tasks: TaskSpec[], dependencies: WorkflowSpec["dependencies"] = {}): WorkflowSpec => ({
+  id: "wf",
+  name: "W",
+  tasks,
+  dependencies: { ...Object.fromEntries(tasks.map(({ id }) => [id, []])), ...dependencies },
+});
+
+function setUp(options: Partial<WorkflowEngineOptions> = {}) {
+  const clock = new FakeClock();
+  const ran: string[] = [];
+  const engine = new WorkflowEngine({
+    clock,
+    random: () => 0.5,
+    execute: ({ id, inputs }) => {
+      ran.push(id);
+      if (inputs?.fail) throw new Error(`${id} failed`);
+      return id;
+    },
+    compensate: ({ tool }, { taskId }) => void ran.push(`${tool}(${taskId})`),
+    ...options,
+  });
+  return { clock, engine, ran, run: (spec: WorkflowSpec, more = {}) => clock.until(engine.run(spec, more)) };
+}
+
+describe("order", () => {
+  it(req("aureus.engine.order", "dependencies come first, else the order of the tasks"), async () => {
+    const { run, ran } = setUp();
+    const spec = workflow([task("c"), task("a", { type: "parallel" }), task("b")], { c: ["b"], b: ["a"] });
+    expect(await run(spec)).toMatchObject({ status: "success" });
+    expect(ran).toEqual(["a", "b", "c"]);
+  });
+
+  it(req("aureus.engine.order", "cycles and unknown ids stop nothing"), async () => {
+    const { run, ran } = setUp();
+    expect((await run(workflow([task("a"), task("b")], { a: ["b"], b: ["a", "ghost"] }))).status).toBe(
+      "success",
+    );
+    expect(ran).toEqual(["b", "a"]);
+  });
+
+  it(req("aureus.engine.order", "every task is there once, after what it depends on"), () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.nat(20), { maxLength: 4 }), { maxLength: 20 }), (lists) => {
+        // Edges only go back, so that there is no cycle.
+        const tasks = lists.map((_, index) => task(`t${index}`));
+        const edges = lists.map((list, index) => list.filter((to) => to < index).map((to) => `t${to}`));
+        const dependencies = Object.fromEntries(edges.map((list, index) => [`t${index}`, list]));
+        const order = executionOrder(workflow(tasks.toReversed(), dependencies));
+        expect([...order].sort()).toEqual(tasks.map(({ id }) => id).sort());
+        for (const [id, list] of Object.entries(dependencies)) {
+          for (const dependency of list) expect(order.indexOf(dependency)).toBeLessThan(order.indexOf(id));
+        }
+      }),
+    );
+    const long = Array.from({ length: 20_000 }, (_, index) => task(`t${index}`));
+    const chain = Object.fromEntries(
+      long.map(({ id }, index) => [id, index < 19_999 ? [`t${index + 1}`] : []]),
+    );
+    expect(executionOrder(workflow(long, chain))[0]).toBe("t19999");
+  });
+
+  it(
+    req("aureus.engine.order", "the first failure ends the run; what never started is skipped"),
+    async () => {
+      const { run, ran } = setUp();
+      const result = await run(workflow([task("a"), task("b", { inputs: { fail: true } }), task("c")]));
+      expect(ran).toEqual(["a", "b"]);
+      expect(result).toMatchObject({
+        status: "partial",
+        error: "Workflow wf, Task b: Task execution failed",
+        taskResults: {
+          a: { status: "success" },
+          b: { status: "failed", error: "b failed" },
+          c: { status: "skipped" },
+        },
+      });
+    },
+  );
+
+  it("hands context, results and correlation id to the tools", async () => {
+    const seen: unknown[] = [];
+    const { run } = setUp({
+      execute: (_task, { context, results, correlationId, attempt }) => {
+        seen.push({ context, results, correlationId, attempt });
+        return "r";
+      },
+    });
+    await run(workflow([task("a"), task("b")]), { context: { user: 1 }, correlationId: "c-1" });
+    expect(seen[1]).toEqual({ context: { user: 1 }, results: { a: "r" }, correlationId: "c-1", attempt: 1 });
+  });
+
+  it("refuses a workflow that runs already, and forgets the oldest beyond its limit", async () => {
+    const { engine, clock } = setUp({ maxWorkflows: 2 });
+    const first = engine.run(workflow([task("a")]));
+    await expect(engine.run(workflow([task("a")]))).rejects.toBeInstanceOf(ConflictError);
+    await clock.until(first);
+    for (const id of ["2", "3"]) await clock.until(engine.run({ ...workflow([]), id }));
+    expect(engine.workflows().map(({ workflowId }) => workflowId)).toEqual(["2", "3"]);
+  });
+
+  it("a cancelled run makes no further attempt", async () => {
+    const cancel = new AbortController();
+    const { run, ran, engine } = setUp();
+    engine.on("event", ({ type }) => type === "TASK_RETRY" && cancel.abort());
+    const retry = { maxAttempts: 5, backoffMs: 10 };
+    const spec = workflow([task("a", { retry, inputs: { fail: true } }), task("b")]);
+    expect((await run(spec, { signal: cancel.signal })).status).toBe("failed");
+    expect(ran).toEqual(["a"]);
+  });
+});
+
+describe("retries", () => {
+  it.each([
+    [{ maxAttempts: 9, backoffMs: 10, backoffMultiplier: 3, jitter: false }, 3, 90],
+    [{ maxAttempts: 9, backoffMs: 10, backoffMultiplier: 0, jitter: false }, 3, 40],
+    [{ maxAttempts: 9, backoffMs: 10 }, 1, 7.5],
+    [undefined, 1, 750],
+  ])(req("aureus.engine.retry", "%j: wait %d is %d ms"), (retry, failed, expected) => {
+    expect(attemptWaitMs(retry, failed, () => 0.25)).toBe(expected);
+  });
+
+  it(
+    req("aureus.engine.retry", "one attempt unless told otherwise; a refusal of the policy is final"),
+    async () => {
+      const { run, ran } = setUp();
+      await run(workflow([task("a", { inputs: { fail: true } })]));
+      expect(ran).toEqual(["a"]);
+      const guard = new GoalGuard();
+      const guarded = setUp({ guard, principal: { id: "p", type: "agent", permissions: [] } });
+      const retry = { maxAttempts: 3, backoffMs: 1 };
+      const result = await guarded.run(workflow([task("a", { riskTier: "HIGH", retry })]));
+      expect(guarded.ran).toEqual([]);
+      expect(result.taskResults.a?.error).toBe(
+        "Policy gate blocked: High risk action requires explicit human approval. Approval required.",
+      );
+    },
+  );
+
+  it(
+    req("aureus.engine.retry", "an attempt beyond its time limit is a timeout, a tool's own error is not"),
+    async () => {
+      const { run, engine, clock } = setUp({
+        execute: ({ id }) => {
+          if (id === "own") throw new TimeoutError("mine");
+          return new Promise(() => {});
+        },
+      });
+      const retry = { maxAttempts: 2, backoffMs: 100, jitter: false };
+      const before = clock.monotonic();
+      const result = await run(workflow([task("a", { timeoutMs: 30, retry })]));
+      expect(clock.monotonic() - before).toBe(160);
+      expect(result).toMatchObject({ error: "Workflow wf, Task a: Task execution timeout" });
+      expect(result.taskResults.a?.error).toBe("Task a timed out after 30ms");
+      expect(engine.workflow("wf")?.tasks.get("a")).toMatchObject({ status: "timeout", attempt: 2 });
+      await run({ ...workflow([task("own", { timeoutMs: 30 })]), id: "w2" });
+      expect(engine.workflow("w2")?.tasks.get("own")?.status).toBe("failed");
+    },
+  );
+});
+
+describe("compensation", () => {
+  it(req("aureus.engine.compensation", "the hook first, then what is done in reverse"), async () => {
+    const undo = (tool: string) => ({ compensationAction: { tool } });
+    const { run, ran, engine } = setUp();
+    const spec = workflow([
+      task("a", undo("undoA")),
+      task("b", undo("undoB")),
+      task("c", { inputs: { fail: true }, compensation: { onFailure: "hook" }, ...undo("undoC") }),
+      task("hook"),
+    ]);
+    await run(spec);
+    expect(ran).toEqual(["a", "b", "c", "hook", "undoB(b)", "undoA(a)"]);
+    const types = engine.workflow("wf")!.events.map(({ type }) => type);
+    expect(types.slice(types.indexOf("TASK_FAILED"))).toEqual([
+      "TASK_FAILED",
+      "COMPENSATION_TRIGGERED",
+      "TASK_STARTED",
+      "TASK_COMPLETED",
+      "COMPENSATION_TRIGGERED",
+      "COMPENSATION_COMPLETED",
+      "COMPENSATION_TRIGGERED",
+      "COMPENSATION_COMPLETED",
+      "WORKFLOW_FAILED",
+    ]);
+  });
+
+  it(
+    req("aureus.engine.compensation", "a timeout runs its own hook, and a failed undoing stops no other"),
+    async () => {
+      const undone: string[] = [];
+      const { run, ran, engine } = setUp({
+        execute: ({ id }) => (id === "slow" ? new Promise(() => {}) : void ran.push(id)),
+        compensate: (_action, { taskId }) => {
+          undone.push(taskId);
+          if (taskId === "b") throw new Error("stuck");
+        },
+      });
+      const compensationAction = { tool: "undo" };
+      const spec = workflow([
+        task("a", { compensationAction }),
+        task("b", { compensationAction }),
+        task("slow", { timeoutMs: 5, compensation: { onFailure: "f", onTimeout: "t" } }),
+        task("f"),
+        task("t"),
+      ]);
+      await run(spec);
+      expect(ran).toEqual(["a", "b", "t"]);
+      expect(undone).toEqual(["b", "a"]);
+      const failed = engine.workflow("wf")!.events.find(({ type }) => type === "COMPENSATION_FAILED");
+      expect(failed?.metadata).toEqual({ compensationFor: "b", error: "stuck" });
+    },
+  );
+});
+
+describe("the gate in a workflow", () => {
+  const strict = (type: "ignore" | "escalate") =>
+    new CrvGate({
+      name: "g",
+      validators: [notNull()],
+      blockOnFailure: true,
+      recoveryStrategy:
+        type === "ignore" ? { type, justification: "known to be empty" } : { type, reason: "needs a human" },
+    });
+  const escalate = async () => ({
+    success: true,
+    strategy: { type: "escalate" as const, reason: "r" },
+    message: "paged",
+  });
+  const recovery = { retryAltTool: escalate, askUser: escalate, escalate };
+  const spec = workflow([task("a", { retry: { maxAttempts: 3, backoffMs: 1 } })]);
+
+  it(
+    req("aureus.engine.recovery", "a block is final; without an executor nothing is recovered"),
+    async () => {
+      const { run } = setUp({ execute: () => null, gate: strict("ignore") });
+      expect((await run(spec)).taskResults.a?.error).toBe(
+        "CRV gate blocked commit: Data is null or undefined",
+      );
+    },
+  );
+
+  it(req("aureus.engine.recovery", "ignore lets the result through"), async () => {
+    const { run } = setUp({ execute: () => null, gate: strict("ignore"), recovery });
+    expect(await run(spec)).toMatchObject({ status: "success", taskResults: { a: { result: null } } });
+  });
+
+  it(req("aureus.engine.recovery", "what was handed on fails without an error of the workflow"), async () => {
+    const { run } = setUp({ execute: () => null, gate: () => strict("escalate"), recovery });
+    const result = await run(spec);
+    expect(result.status).toBe("failed");
+    expect(result.error).toBeUndefined();
+    expect(result.taskResults.a?.error).toContain("Recovery succeeded: paged");
+  });
+});
+
+describe("running again", () => {
+  it(
+    req("aureus.engine.resume", "skips what is done and fails at once where attempts are used up"),
+    async () => {
+      const { run, ran } = setUp();
+      const spec = workflow([task("a"), task("b", { inputs: { fail: true } })]);
+      await run(spec);
+      const again = await run(spec);
+      expect(ran).toEqual(["a", "b"]);
+      expect(again.taskResults).toMatchObject({
+        a: { status: "success" },
+        b: { status: "failed", error: "b failed" },
+      });
+      await run({ ...spec, id: "new" });
+      expect(ran).toEqual(["a", "b", "a", "b"]);
+    },
+  );
+});
+
+describe("lint", () => {
+  const rules = (spec: unknown) =>
+    lintWorkflow(spec as WorkflowSpec).map(({ rule, path }) => `${rule} ${path}`);
+  const sound = workflow([
+    task("a"),
+    task("b", {
+      riskTier: "CRITICAL",
+      requiredPermissions: [{ action: "x", resource: "y" }],
+      compensationAction: { tool: "undo", args: { keep_snake: null } },
+      inputs: { snake_case: null },
+    }),
+  ]);
+
+  it(req("aureus.engine.lint", "finds nothing in a sound workflow, whatever its user data"), () => {
+    expect(rules({ ...sound, dependencies: { a: [], b: ["a"] } })).toEqual([]);
+  });
+
+  it.each<[string, unknown, string[]]>([
+    ["a cycle", { ...sound, dependencies: { a: ["b"], b: ["a"] } }, ["cycle dependencies.a"]],
+    ["a task that waits for itself", workflow([task("a")], { a: ["a"] }), ["cycle dependencies.a"]],
+    ["an unknown dependency", workflow([task("a")], { a: ["ghost"] }), ["unknown-task dependencies.a"]],
+    ["dependencies of no task", workflow([task("a")], { ghost: [] }), ["unknown-task dependencies.ghost"]],
+    ["a duplicate id", workflow([task("a"), task("a")]), ["duplicate-id tasks.1.id"]],
+    ["an empty id", workflow([task("")]), ["empty-id tasks.0.id"]],
+    ["no entry", { ...workflow([task("a")]), dependencies: {} }, ["missing-dependencies dependencies"]],
+    ["snake_case", workflow([{ ...task("a"), risk_tier: "LOW" } as TaskSpec]), ["casing tasks.0.risk_tier"]],
+    ["null", workflow([task("a", { retry: null })]), ["null tasks.0.retry"]],
+    ["a lower tier", workflow([{ ...task("a"), riskTier: "low" as never }]), ["tier-value tasks.0.riskTier"]],
+    [
+      "an unguarded tier",
+      workflow([task("a", { riskTier: "HIGH" })]),
+      [
+        "tier-without-permissions tasks.0.requiredPermissions",
+        "tier-without-compensation tasks.0.compensationAction",
+      ],
+    ],
+    [
+      "a hook to nowhere",
+      workflow([task("a", { compensation: { onFailure: "ghost" } })]),
+      ["unknown-task tasks.0.compensation.onFailure"],
+    ],
+    [
+      "a tool that is not allowed",
+      workflow([task("a", { toolName: "x", allowedTools: ["y"] })]),
+      ["tool-not-allowed tasks.0.toolName"],
+    ],
+  ])(req("aureus.engine.lint", "finds %s"), (_what, spec, expected) => {
+    expect(rules(spec)).toEqual(expected);
+  });
+});
