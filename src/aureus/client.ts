@@ -15,8 +15,8 @@ import type {
   WorkflowSpec,
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
-import { linkSignals } from "../core/abort.js";
 import { ClosedError, ProtocolError } from "../core/errors.js";
+import { onAbort } from "../core/on-abort.js";
 import { type MetricsWindow, metricsWindows, type WindowOptions } from "./metrics-windows.js";
 import { type CallOptions, type V1Input, V1Wire, type V1WireOptions } from "./v1-wire.js";
 import { type WatchOptions, watchState } from "./watch.js";
@@ -56,12 +56,14 @@ const ENDED = new Set(["success", "completed", "failed", "partial", "cancelled",
 export class AureusClient {
   readonly #wire: V1Wire;
   readonly #options: AureusClientOptions;
-  readonly #closing = linkSignals([]);
+  readonly #closing = new AbortController();
 
   /** @throws ValidationError `invalid_base_url` */
   constructor(options: AureusClientOptions = {}) {
     this.#options = options;
     this.#wire = new V1Wire(options);
+    // With one listener that stays, those of each call come and go at next to no cost.
+    onAbort(this.#closing.signal, () => {});
   }
 
   /** Without a trailing slash. */
@@ -145,7 +147,8 @@ export class AureusClient {
 
   /** Reports one metric; see {@link AureusClient.reportEvent}. */
   async reportMetric(metric: Metric, options: CallOptions = {}): Promise<void> {
-    await this.#wire.send("reportMetric", this.#open({ ...options, body: metric }));
+    const { tags, ...body } = metric;
+    await this.#wire.send("reportMetric", this.#open({ ...options, body: tags == null ? body : metric }));
   }
 
   /** Reports one span; see {@link AureusClient.reportEvent}. */

@@ -7,23 +7,33 @@ const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
 
 /**
  * A body of the wire without the null members of its objects. What belongs to the user is not looked into.
- * Returns the same object where there is nothing to leave out.
+ * Objects are changed in place: they were made for the wire. A part that the caller owns has no shape.
  */
-export function withoutNulls(value: unknown, shape: Shape | undefined): unknown {
-  if (shape === undefined || typeof value !== "object" || value === null) return value;
-  if (typeof shape === "object" && "list" in shape) {
-    return Array.isArray(value) ? value.map((item) => withoutNulls(item, shape.list)) : value;
-  }
-  const members = Object.entries(value);
+export function dropNulls(value: unknown, shape: Shape | undefined): void {
+  if (shape === undefined || typeof value !== "object" || value === null) return;
+  // What does not have its shape was not copied and still is the caller's.
+  const isList = typeof shape === "object" && "list" in shape;
+  if (Array.isArray(value) !== isList || "toJSON" in value) return;
   if (typeof shape === "object") {
-    return Object.fromEntries(members.map(([key, item]) => [key, withoutNulls(item, shape.map)]));
+    const of = "list" in shape ? shape.list : shape.map;
+    for (const item of Object.values(value)) dropNulls(item, of);
+    return;
   }
-  const rows = keyMap[shape] ?? {};
-  const kept = members.filter(([key, item]) => item !== null || VALUES[shape] === key);
-  return Object.fromEntries(
-    kept.map(([key, item]) => [
-      key,
-      withoutNulls(item, Object.hasOwn(rows, key) ? rows[key]![1] : undefined),
-    ]),
-  );
+  const rows = keyMap[shape];
+  const members = value as Record<string, unknown>;
+  for (const key in members) {
+    const item = members[key];
+    if (item === null) {
+      if (VALUES[shape] !== key) delete members[key];
+    } else if (typeof item === "object" && rows !== undefined && Object.hasOwn(rows, key)) {
+      dropNulls(item, rows[key]![1]);
+    }
+  }
+}
+
+/** The same as a copy: for a body that came over the wire, or that somebody else holds. */
+export function withoutNulls(value: unknown, shape: Shape | undefined): unknown {
+  const copy: unknown = structuredClone(value);
+  dropNulls(copy, shape);
+  return copy;
 }

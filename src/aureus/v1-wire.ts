@@ -8,7 +8,7 @@ import type { RetryPolicy } from "../core/retry-policy.js";
 import { retryPolicy } from "../core/retry-policy.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { aureusError } from "./errors.js";
-import { withoutNulls } from "./nulls.js";
+import { dropNulls } from "./nulls.js";
 
 /** The id of a V1 operation. */
 export type V1OperationId = OperationId;
@@ -67,8 +67,7 @@ export class V1Wire {
       defaultRetry: aureusRetryPolicy,
       toError: (answer, operation) => aureusError(answer, WHAT, operation),
     });
-    this.#finish =
-      finishBody ?? ((body, operation) => withoutNulls(body, operationShapes[operation].request));
+    this.#finish = finishBody ?? leaveNullsOut;
   }
 
   /** Without a trailing slash. */
@@ -119,6 +118,12 @@ export class V1Wire {
       throw error;
     }
   }
+}
+
+/** The body was made by the key map, so it is ours to change. */
+function leaveNullsOut(body: unknown, operation: OperationId): unknown {
+  dropNulls(body, operationShapes[operation].request);
+  return body;
 }
 
 function unexpected(operation: OperationId, wanted: string): ProtocolError {

@@ -108,6 +108,19 @@ describe("requests", () => {
     });
   });
 
+  it(req("aureus.v1.nulls", "do not change what they are given"), async () => {
+    const { client, seen } = await setUp(() => ({ body: { allowed: true } }));
+    const principal = Object.freeze({ id: "p", type: "agent", permissions: [] });
+    const odd = { id: "a", metadata: null, toJSON: () => ({ id: "from toJSON" }) };
+    await client.checkPermission(principal, odd as never);
+    await client.reportMetric(Object.freeze({ name: "m", value: 1, timestamp: "t", tags: null }));
+    expect(odd.metadata).toBeNull();
+    expect(seen.map(({ body }) => body)).toEqual([
+      { principal: { id: "p", type: "agent", permissions: [] }, action: { id: "from toJSON" } },
+      { name: "m", value: 1, timestamp: "t" },
+    ]);
+  });
+
   it("send the null of a commit's data, and no header without a key", async () => {
     const { client, seen } = await setUp(() => ({
       body: {
