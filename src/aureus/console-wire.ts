@@ -6,6 +6,7 @@ import { HttpClient, type HttpUserOptions } from "../core/http.js";
 import type { HttpAnswer } from "../core/http-answer.js";
 import type { Secret } from "../core/secret.js";
 import { type ConsoleCredentials, type ConsoleLogin, ConsoleSession } from "./console-session.js";
+import { type DispatcherOption, withDispatcher } from "./dispatcher.js";
 import { aureusError } from "./errors.js";
 import { aureusRetryPolicy, type CallOptions } from "./v1-wire.js";
 
@@ -31,7 +32,7 @@ export type ConsoleInput<Id extends OperationId> = PathOf<operations[Id]> &
 export type ConsoleOutput<Id extends OperationId> = Json<operations[Id]["responses"][200]>;
 
 /** Options of the console wire. */
-export interface ConsoleWireOptions extends HttpUserOptions {
+export interface ConsoleWireOptions extends HttpUserOptions, DispatcherOption {
   /** Absolute URL; a path prefix stays. Default: `http://localhost:3000`. */
   readonly baseUrl?: string | undefined;
   /** Who logs in, or a function that says so at each login. */
@@ -70,9 +71,10 @@ export class ConsoleWire {
       refreshBeforeMs = 60_000,
       clock,
     } = options;
-    this.#fetch = options.fetch;
+    this.#fetch = withDispatcher(options.fetch, options.dispatcher);
     this.#http = new HttpClient<OperationId>({
       ...options,
+      fetch: this.#fetch,
       baseUrl,
       operations: operationTable,
       what: WHAT,

@@ -7,6 +7,7 @@ import { fromWire, toWire } from "../core/keys.js";
 import type { RetryPolicy } from "../core/retry-policy.js";
 import { retryPolicy } from "../core/retry-policy.js";
 import { reveal, type Secret } from "../core/secret.js";
+import { type DispatcherOption, withDispatcher } from "./dispatcher.js";
 import { aureusError } from "./errors.js";
 import { dropNulls } from "./nulls.js";
 
@@ -27,7 +28,7 @@ export interface CallOptions {
 }
 
 /** Options of the V1 wire. */
-export interface V1WireOptions extends HttpUserOptions {
+export interface V1WireOptions extends HttpUserOptions, DispatcherOption {
   /** Absolute URL; a path prefix stays. Default: `http://localhost:3000`, as in the Python SDK. */
   readonly baseUrl?: string | undefined;
   /** Sent as `Authorization: Bearer`. Default: no header. */
@@ -60,6 +61,7 @@ export class V1Wire {
     const key = apiKey === undefined ? "" : reveal(apiKey);
     this.#http = new HttpClient<OperationId>({
       ...options,
+      fetch: withDispatcher(options.fetch, options.dispatcher),
       baseUrl,
       operations: operationTable,
       what: WHAT,

@@ -304,6 +304,22 @@ describe("secrets", () => {
   });
 });
 
+describe("pooling", () => {
+  it(req("aureus.v1.pool", "hands a dispatcher to every fetch, of both clients"), async () => {
+    const dispatcher = { name: "pool" };
+    const given: unknown[] = [];
+    const send: typeof fetch = async (_, init) => {
+      given.push((init as { dispatcher?: unknown }).dispatcher);
+      return Response.json([]);
+    };
+    await new AureusClient({ fetch: send, dispatcher }).getMetrics();
+    const console = new AureusConsoleClient({ fetch: send, dispatcher, token: "t" });
+    await console.listWorkflows();
+    await console.fetch(`${console.baseUrl}/api/workflows`);
+    expect(given).toEqual([dispatcher, dispatcher, dispatcher]);
+  });
+});
+
 describe("close", () => {
   it(req("aureus.v1.close", "ends the calls in hand and refuses further ones"), async () => {
     const { client } = await setUp(() => "hang");

@@ -50,6 +50,10 @@ export const aureus = {
     statement: "A closed client ends the calls in hand and takes no more.",
     source: "Aureus Python SDK usage guide, context manager",
   },
+  "aureus.v1.pool": {
+    statement: "The connection pool can be chosen: a dispatcher given to a client reaches every fetch.",
+    source: "Aureus Python SDK summary, future enhancements",
+  },
   "aureus.batch": {
     statement: "A batch keeps the order, bounds what is in hand, and has a result for each item.",
     source: "Aureus Python SDK summary, future enhancements",
