@@ -1,5 +1,7 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, describe, expect, it } from "vitest";
 import { createAureusConsoleClient } from "../../gen/aureus/console/client.js";
+import { schemaDocument, schemaRef } from "../../gen/aureus/console/schemas.js";
 import type { WorkflowStatus } from "../../gen/aureus/console/types.js";
 import {
   AureusConsoleClient,
@@ -17,7 +19,14 @@ import {
 } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
+import { readLines } from "./recordings.ts";
 import { type Answer, type SeenRequest, serve, type TestServer } from "./server.ts";
+
+interface SchemaNode {
+  readonly $ref?: string;
+  readonly items?: SchemaNode;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+}
 
 const servers: TestServer[] = [];
 afterEach(async () => {
@@ -270,6 +279,40 @@ describe("conversion", () => {
         safetyPolicy: { name: "sp", rules: [{ type: "custom" }], failFast: true },
       });
       expect(full.goal).toBeNull(); // the original is not touched
+    },
+  );
+
+  it(
+    req("aureus.console.convert", "gives what the console's schema takes whole: it would drop nothing"),
+    () => {
+      const components = schemaDocument.components.schemas as Record<string, SchemaNode>;
+      /** Members the schema does not have, which the server strips without a word. */
+      const stripped = (value: unknown, schema: SchemaNode, at: string): string[] => {
+        if (schema.$ref !== undefined)
+          return stripped(value, components[schema.$ref.split("/").at(-1)!]!, at);
+        if (Array.isArray(value))
+          return value.flatMap((item, n) => stripped(item, schema.items ?? {}, `${at}.${n}`));
+        if (schema.properties === undefined || typeof value !== "object" || value === null) return [];
+        return Object.entries(value).flatMap(([key, item]) => {
+          const member = schema.properties![key];
+          return member === undefined ? [`${at}.${key}`] : stripped(item, member, `${at}.${key}`);
+        });
+      };
+      const { spec } = toConsoleWorkflow(full);
+      const workflow = components.WorkflowSpec!;
+      expect(stripped(spec, workflow, "spec")).toEqual([]);
+      expect(stripped(full, workflow, "spec")).toEqual(["spec.tasks.0.requiredPermissions.0.conditions"]);
+      const fits = new Ajv2020({ strict: false })
+        .addSchema(schemaDocument)
+        .getSchema(schemaRef("WorkflowSpec"))!;
+      expect(fits(spec)).toBe(true);
+      expect(fits(full)).toBe(false); // null
+      const recorded = readLines("console-full").find((line) => line.case === "validate_ok")!;
+      const pay = recorded.request.body as WorkflowSpec;
+      expect(toConsoleWorkflow(pay)).toEqual({
+        spec: (recorded.response!.body as { spec: unknown }).spec,
+        unplaced: [],
+      });
     },
   );
 
