@@ -51,4 +51,29 @@ export const aureusEngine = {
       "The lint finds cycles, unknown and duplicate ids, wrong casing, nulls and unguarded risky tasks.",
     source: "Aureus V1 models, cross-field checks that nobody makes",
   },
+  "aureus.local.v1.recorded": {
+    statement: "LocalAureus answers every V1 call recorded over the real engine as it was answered there.",
+    source: "recordings of the Aureus Python SDK over the real engine",
+  },
+  "aureus.local.v1.accepts": {
+    statement: "LocalAureus takes every request of the Python SDK as it was sent, nulls included.",
+    source: "recordings of the Aureus Python SDK",
+  },
+  "aureus.local.v1.strict": {
+    statement: "A body that breaks the spec is refused with every problem; answers keep to the spec.",
+    source: "specs/aureus/v1.yaml",
+  },
+  "aureus.local.tools": {
+    statement: "Workflows run with the registered tools, compensation included, and can be cancelled.",
+    source: "Aureus Python SDK usage guide, workflow execution",
+  },
+  "aureus.local.faults": {
+    statement: "Faults by operation: delays, statuses, cut connections before and after the work, restarts.",
+    source: "agentwire design, embedded counterparts",
+  },
+  "aureus.local.console.recorded": {
+    statement:
+      "The login, workflow, approval and policy calls of the console are answered as the real server did.",
+    source: "recordings of the Aureus console server",
+  },
 } as const satisfies Requirements;

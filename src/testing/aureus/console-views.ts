@@ -1,0 +1,110 @@
+/** What the console shows of a workflow, computed from its run and its events as the real one does it. */
+import type {
+  CrvStatus,
+  PolicyStatus,
+  TaskStatus,
+  TimelineEntry,
+  WorkflowStatus,
+} from "../../../gen/aureus/console/types.js";
+import type { EngineEvent, TaskRun, WorkflowRun } from "../../aureus/engine/index.js";
+
+interface PolicyDecision {
+  readonly allowed: boolean;
+  readonly reason?: string;
+  readonly requiresHumanApproval: boolean;
+  readonly approvalToken?: string;
+}
+
+/** A time of the engine on the wire. */
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** The status of a workflow; `events` are those of the run and the decisions of humans, in order. */
+export function workflowStatus(run: WorkflowRun, events: readonly EngineEvent[]): WorkflowStatus {
+  const tasks = [...run.tasks.values()];
+  const current = tasks.find(({ status }) => status === "running" || status === "pending");
+  return {
+    workflowId: run.workflowId,
+    status: run.status,
+    startedAt: iso(run.startedAt),
+    ...(run.completedAt !== undefined && { completedAt: iso(run.completedAt) }),
+    tasks: tasks.map((task) => taskStatus(task, events)),
+    ...(current !== undefined && { currentStep: current.taskId }),
+    crvStatus: crvStatus(events),
+    policyStatus: policyStatus(events),
+  };
+}
+
+function taskStatus(task: TaskRun, events: readonly EngineEvent[]): TaskStatus {
+  const decision = latest<PolicyDecision>(
+    events.filter(({ type, taskId }) => type === "STATE_UPDATED" && taskId === task.taskId),
+    "policyDecision",
+  )?.value;
+  return {
+    taskId: task.taskId,
+    name: task.taskId,
+    status: task.status,
+    attempt: task.attempt,
+    ...(task.startedAt !== undefined && { startedAt: iso(task.startedAt) }),
+    ...(task.completedAt !== undefined && { completedAt: iso(task.completedAt) }),
+    ...(task.error !== undefined && { error: task.error }),
+    requiresApproval: decision?.requiresHumanApproval ?? false,
+    ...(decision?.approvalToken != null && { approvalToken: decision.approvalToken }),
+  };
+}
+
+function crvStatus(events: readonly EngineEvent[]): CrvStatus {
+  const found = latest<{ passed: boolean; gateName: string; blockedCommit: boolean }>(
+    events,
+    "crvGateResult",
+  );
+  if (found === undefined) return { status: "none" };
+  const { passed, gateName, blockedCommit } = found.value;
+  const details = blockedCommit ? "Commit blocked" : "Commit allowed";
+  return { status: passed ? "passed" : "failed", lastCheck: found.timestamp, gateName, details };
+}
+
+function policyStatus(events: readonly EngineEvent[]): PolicyStatus {
+  const decision = latest<PolicyDecision>(events, "policyDecision")?.value;
+  if (decision === undefined) return { status: "none", requiresHumanApproval: false };
+  const { allowed, reason, requiresHumanApproval, approvalToken } = decision;
+  return {
+    status: allowed ? "approved" : requiresHumanApproval ? "pending" : "rejected",
+    requiresHumanApproval,
+    ...(approvalToken != null && { approvalToken }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** The latest metadata member of this name. */
+function latest<T>(
+  events: readonly EngineEvent[],
+  member: string,
+): { readonly value: T; readonly timestamp: string } | undefined {
+  const event = events.findLast(({ metadata }) => metadata?.[member] !== undefined);
+  return event && { value: event.metadata?.[member] as T, timestamp: event.timestamp };
+}
+
+/** Events with a text for people. Types without words of their own stand as they are. */
+export function timeline(events: readonly EngineEvent[]): TimelineEntry[] {
+  return events.map(({ data: _, ...event }) => {
+    const task = event.taskId === undefined ? "" : ` (Task: ${event.taskId})`;
+    const words = WORDS[event.type] ?? event.type;
+    const description = `${words}${task}${ending(event)}`;
+    return { ...event, description } as TimelineEntry;
+  });
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  WORKFLOW_STARTED: "Workflow started",
+  WORKFLOW_COMPLETED: "Workflow completed",
+  WORKFLOW_FAILED: "Workflow failed",
+  TASK_STARTED: "Task started",
+  TASK_COMPLETED: "Task completed",
+  TASK_FAILED: "Task failed",
+  TASK_RETRY: "Task retry",
+};
+
+function ending({ type, metadata }: EngineEvent): string {
+  if (type === "TASK_STARTED") return ` (Attempt ${String(metadata?.attempt)})`;
+  return type.endsWith("_FAILED") && WORDS[type] !== undefined ? `: ${String(metadata?.error)}` : "";
+}
