@@ -2,7 +2,7 @@
 import type { Metric, Span, TelemetryEvent } from "../../gen/aureus/v1/models.js";
 import { type Clock, systemClock, type TimerHandle } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
-import { ClosedError, errorText } from "../core/errors.js";
+import { AgentwireError, ClosedError, errorText } from "../core/errors.js";
 import { randomHex, uuid } from "../core/ids.js";
 import { Limiter } from "../core/limiter.js";
 import { type Logger, safeLogger } from "../core/logger.js";
@@ -84,6 +84,11 @@ export interface TelemetryOptions {
 /** An event without what is filled in: the time now, the correlation id. */
 export type EventInit = Omit<TelemetryEvent, "timestamp" | "data"> &
   Partial<Pick<TelemetryEvent, "timestamp" | "data">>;
+
+/** A report may be made again, so also after a 500, which for other calls can be a refusal. */
+function mayPass(error: unknown): boolean {
+  return error instanceof AgentwireError && (error.retryable || error.status === 500);
+}
 
 const DEFAULT_RETRY = retryPolicy({ attempts: 5 });
 
@@ -261,6 +266,7 @@ export class Telemetry {
       try {
         await retry((attempt) => this.#report(item, attempt.signal), {
           policy: this.#policy,
+          shouldRetry: mayPass,
           signal,
           clock: this.#clock,
           random: this.#options.random,

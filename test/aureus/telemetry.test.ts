@@ -72,7 +72,7 @@ describe("counts", () => {
       sink: client,
       capacity: 20_000,
       concurrency: 16,
-      retry: { attempts: 3, baseMs: 0 },
+      retry: { attempts: 2, baseMs: 0 },
     });
     const losses: TelemetryLoss[] = [];
     telemetry.on("loss", (loss) => losses.push(loss));
@@ -95,8 +95,8 @@ describe("counts", () => {
     expect(missing.filter((n) => !lostOnes.has(n))).toEqual([]);
     expect(taken.size).toBeGreaterThanOrEqual(sent);
     expect(restarts).toBeGreaterThan(0);
-    expect(retried).toBeGreaterThan(500); // the 502s
-    expect(lost).toBeGreaterThan(500); // the 500s, which are never tried again
+    expect(retried).toBeGreaterThan(1_000);
+    expect(lost).toBeGreaterThan(50); // those that failed twice
     const { reason } = losses[0]!;
     expect(reason).toBe("failed");
   }, 60_000);
