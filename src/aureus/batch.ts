@@ -1,5 +1,5 @@
 /** Many calls at once, but not too many. */
-import { abortError } from "../core/abort.js";
+import { abortError, linkSignals } from "../core/abort.js";
 import { Limiter } from "../core/limiter.js";
 
 /** How one item of a batch ended. */
@@ -32,15 +32,14 @@ export async function batch<Item, Value>(
 ): Promise<BatchResult<Value>[]> {
   const { concurrency = 8, signal: outer, stopOnError = false } = options;
   const limiter = new Limiter(Math.max(1, concurrency));
-  const stop = new AbortController();
-  const starts = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
+  const stop = linkSignals([outer]);
   const work = outer ?? new AbortController().signal;
-  return Promise.all(
+  const results = Promise.all(
     Array.from(items, async (item, index): Promise<BatchResult<Value>> => {
       let release: (() => void) | undefined;
       try {
-        release = await limiter.acquire({ signal: starts });
-        if (starts.aborted) throw abortError(starts);
+        release = await limiter.acquire({ signal: stop.signal });
+        if (stop.signal.aborted) throw abortError(stop.signal);
         return { index, ok: true, value: await run(item, work, index) };
       } catch (error) {
         if (stopOnError) stop.abort(error);
@@ -50,4 +49,5 @@ export async function batch<Item, Value>(
       }
     }),
   );
+  return results.finally(stop.dispose);
 }

@@ -15,6 +15,7 @@ import type {
   WorkflowSpec,
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
+import { linkSignals } from "../core/abort.js";
 import { ClosedError, ProtocolError } from "../core/errors.js";
 import { onAbort } from "../core/on-abort.js";
 import { type MetricsWindow, metricsWindows, type WindowOptions } from "./metrics-windows.js";
@@ -142,18 +143,20 @@ export class AureusClient {
 
   /** Reports one event. Unlike the Python SDK it throws when the server refuses; `Telemetry` never does. */
   async reportEvent(event: TelemetryEvent, options: CallOptions = {}): Promise<void> {
-    await this.#wire.send("reportEvent", this.#open({ ...options, body: event }));
+    await this.#run({ ...options, body: event }, (input) => this.#wire.send("reportEvent", input));
   }
 
   /** Reports one metric; see {@link AureusClient.reportEvent}. */
   async reportMetric(metric: Metric, options: CallOptions = {}): Promise<void> {
     const { tags, ...body } = metric;
-    await this.#wire.send("reportMetric", this.#open({ ...options, body: tags == null ? body : metric }));
+    await this.#run({ ...options, body: tags == null ? body : metric }, (input) =>
+      this.#wire.send("reportMetric", input),
+    );
   }
 
   /** Reports one span; see {@link AureusClient.reportEvent}. */
   async reportSpan(span: Span, options: CallOptions = {}): Promise<void> {
-    await this.#wire.send("reportSpan", this.#open({ ...options, body: span }));
+    await this.#run({ ...options, body: span }, (input) => this.#wire.send("reportSpan", input));
   }
 
   /** All metrics that match. {@link AureusClient.metricsWindows} reads a long time in pieces. */
@@ -165,13 +168,15 @@ export class AureusClient {
       endTime: endTime || undefined,
       tags: tags && Object.keys(tags).length > 0 ? JSON.stringify(tags) : undefined,
     };
-    return (await this.#wire.list("getMetrics", this.#open({ ...options, query }))) as Metric[];
+    return (await this.#run({ ...options, query }, (input) =>
+      this.#wire.list("getMetrics", input),
+    )) as Metric[];
   }
 
   /** All spans of a trace. */
   async getTrace(traceId: string, options: CallOptions = {}): Promise<Span[]> {
-    const input = this.#open({ ...options, path: { trace_id: traceId } });
-    return (await this.#wire.list("getTrace", input)) as Span[];
+    const call = { ...options, path: { trace_id: traceId } };
+    return (await this.#run(call, (input) => this.#wire.list("getTrace", input))) as Span[];
   }
 
   /** The metrics of a long time, one window after the other: nothing is held but the window in hand. */
@@ -207,15 +212,21 @@ export class AureusClient {
   }
 
   #object(operation: Parameters<V1Wire["object"]>[0], input: V1Input): Promise<Record<string, unknown>> {
-    return this.#wire.object(operation, this.#open(input));
+    return this.#run(input, (call) => this.#wire.object(operation, call));
   }
 
-  /** The call under the client's own end. @throws ClosedError after close() */
-  #open(input: V1Input): V1Input {
+  /** Makes a call under the client's own end. @throws ClosedError after close() */
+  async #run<T>(input: V1Input, make: (input: V1Input) => Promise<T>): Promise<T> {
     const closing = this.#closing.signal;
     if (closing.aborted) throw new ClosedError("the client is closed");
-    const signal = input.signal === undefined ? closing : AbortSignal.any([input.signal, closing]);
-    return { ...input, signal };
+    if (input.signal === undefined) return make({ ...input, signal: closing });
+    // Not AbortSignal.any: what it makes stays with `closing` as long as the client lives.
+    const link = linkSignals([input.signal, closing]);
+    try {
+      return await make({ ...input, signal: link.signal });
+    } finally {
+      link.dispose();
+    }
   }
 }
 
