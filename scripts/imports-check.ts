@@ -8,6 +8,7 @@ const BROWSER_ENTRIES = [
   "src/index.ts",
   "src/cap/index.ts",
   "src/aureus/index.ts",
+  "src/aureus/engine/index.ts",
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",

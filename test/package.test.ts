@@ -32,6 +32,7 @@ describe("entries for browsers", () => {
     "src/index.ts",
     "src/cap/index.ts",
     "src/aureus/index.ts",
+    "src/aureus/engine/index.ts",
     "src/testing/index.ts",
     "gen/cap/index.ts",
     "gen/neuron/index.ts",
