@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { OperationId } from "../../gen/aureus/v1/index.js";
 import { operationTable } from "../../gen/aureus/v1/index.js";
@@ -124,6 +125,37 @@ describe("strictness", () => {
     expect(await status("Bearer  k")).toBe(401);
     expect(await status("bearer k")).toBe(401);
     expect(await status("Bearer k")).toBe(200);
+  });
+});
+
+describe("whatever is sent", () => {
+  const paths = Object.values(operationTable).map(({ method, path }) => ({ method, path }));
+  const sound = new Map(
+    recordedCases("sdk-vs-v1-adapter").map(({ request }) => [request.path, request.body as object | null]),
+  );
+
+  it(req("aureus.local.v1.strict", "is answered or refused, never a failure of the server"), async () => {
+    const server = new LocalAureus();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...paths),
+        fc.oneof(fc.jsonValue(), fc.dictionary(fc.string(), fc.jsonValue())),
+        fc.constantFrom("replace", "mix"),
+        async ({ method, path }, value, how) => {
+          const body = how === "mix" ? { ...sound.get(path), ...(value as object) } : value;
+          const text = JSON.stringify(body);
+          const answer = await server.fetch(
+            `${server.url}${path.replace(/\{.*\}/, "x")}?tags=${encodeURIComponent(text)}`,
+            {
+              method,
+              ...(method === "post" && { body: text }),
+            },
+          );
+          expect([200, 202, 400, 404]).toContain(answer.status);
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });
 
