@@ -109,9 +109,13 @@ export async function signPacket(
   key: SigningKey,
   mapOrder: MapOrder = "spec",
 ): Promise<SignedPacket> {
-  const { bytes: unsigned, skippedAt, ordersDiffer } = canonicalBytes(packet, mapOrder);
-  const signature = await key.sign(unsigned);
-  return { bytes: insertSignature(unsigned, skippedAt, signature), signature, ordersDiffer };
+  const unsigned = canonicalBytes(packet, mapOrder);
+  return withSignature(unsigned, await key.sign(unsigned.bytes));
+}
+
+function withSignature(unsigned: CanonicalBytes, signature: Uint8Array): SignedPacket {
+  const { bytes, skippedAt, ordersDiffer } = unsigned;
+  return { bytes: insertSignature(bytes, skippedAt, signature), signature, ordersDiffer };
 }
 
 /** Puts the signature field where its number belongs, so that nothing is encoded twice. */
@@ -147,7 +151,31 @@ export interface SealOptions {
  * @throws ValidationError for a field whose value does not fit its type.
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
-  const { key, sessionToken, mapOrder, onOrdersDiffer } = options;
+  const outgoing = readyToSend(packet, options);
+  const { key, mapOrder, onOrdersDiffer } = options;
+  if (key === undefined) return encodePacket(outgoing, mapOrder);
+  const signed = await signPacket(outgoing, key, mapOrder);
+  if (signed.ordersDiffer) onOrdersDiffer?.();
+  return signed.bytes;
+}
+
+/**
+ * What {@link sealPacket} does, at once. Undefined when the key signs only asynchronously.
+ *
+ * @throws What {@link sealPacket} throws.
+ */
+export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uint8Array | undefined {
+  const { key, mapOrder, onOrdersDiffer } = options;
+  if (key !== undefined && key.signSync === undefined) return undefined;
+  const outgoing = readyToSend(packet, options);
+  if (key?.signSync === undefined) return encodePacket(outgoing, mapOrder);
+  const unsigned = canonicalBytes(outgoing, mapOrder);
+  if (unsigned.ordersDiffer) onOrdersDiffer?.();
+  return withSignature(unsigned, key.signSync(unsigned.bytes)).bytes;
+}
+
+/** The packet with its token, checked. */
+function readyToSend(packet: BusPacket, { key, sessionToken }: SealOptions): BusPacket {
   let outgoing = packet;
   if (sessionToken !== undefined && sessionToken !== packet.authToken) {
     if (key === undefined && packet.signature.length > 0) {
@@ -157,8 +185,5 @@ export async function sealPacket(packet: BusPacket, options: SealOptions = {}): 
     outgoing.authToken = sessionToken;
   }
   assertValidPacket(outgoing);
-  if (key === undefined) return encodePacket(outgoing, mapOrder);
-  const signed = await signPacket(outgoing, key, mapOrder);
-  if (signed.ordersDiffer) onOrdersDiffer?.();
-  return signed.bytes;
+  return outgoing;
 }
