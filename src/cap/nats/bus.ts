@@ -10,6 +10,7 @@ import { assertSubject } from "../bus.js";
 import { ConnectionLostError, PublishFailedError } from "../errors.js";
 import type { NatsConnection, NatsMessage, NatsStatus, NatsSubscription } from "./connection.js";
 import { natsError } from "./errors.js";
+import { guardSocket } from "./socket-guard.js";
 
 /** Options of {@link natsBus}. */
 export interface NatsBusOptions {
@@ -52,6 +53,7 @@ class NatsBus implements Bus {
     this.#events = new Emitter({ logger: options.logger });
     this.#status = connection.isClosed() ? "closed" : "connected";
     if (this.#status === "closed") return;
+    guardSocket(connection);
     void this.#follow();
     connection.closed().then(
       (reason) => this.#set("closed", reason instanceof Error ? natsError(reason, "run") : undefined),
@@ -196,6 +198,7 @@ class NatsBus implements Bus {
 
   #onEvent(event: NatsStatus): void {
     const next = STATUS_OF_EVENT[event.type];
+    if (next === "connected") guardSocket(this.#connection);
     if (next !== undefined) {
       // A connection that drains stays so until it is closed.
       if (this.#status !== "draining") this.#set(next);

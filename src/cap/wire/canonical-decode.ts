@@ -99,6 +99,7 @@ function readMessage(
     if (field === undefined || !fits(field, wireType)) {
       keepUnknown(reader, message, number, wireType, MAX_DEPTH - run.depth);
       notCanonical(run); // it may be; encoding again tells
+      if (reader.pos > end) throw malformed("a field reaches beyond its message");
       continue;
     }
     if (number < previous || (number === previous && (field.shape === "single" || field.packed)))
