@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { build } from "esbuild";
 import { canonicalBytes, createPacket, generateKeyPair } from "../src/cap/index.js";
 import { capPython, findPeer, natsServer } from "../test/peers/ladder.ts";
 import { startNats } from "../test/peers/processes.ts";
@@ -78,12 +79,12 @@ export async function benchCap(): Promise<Measured[]> {
   const keys = { client: generateKeyPair(), worker: generateKeyPair() };
   const publicKeys = { "client-1": keys.client.publicKeyPem, "worker-1": keys.worker.publicKeyPem };
   const ends: End[] = [];
+  const bundled = await bundle();
   const open = async (language: "ts" | "py", role: "client" | "worker", subject: string, signed: boolean) => {
     const given = JSON.stringify(signed ? { public: publicKeys, private: keys[role].privateKeyPem } : null);
-    const script = join(import.meta.dirname, `cap/end.${language}`);
-    const [command, first] =
-      language === "ts" ? [process.execPath, ["--import", "tsx", script]] : [python, [script]];
-    const end = new End(command, [...first, role, server.url, subject, given]);
+    const [command, script] =
+      language === "ts" ? [process.execPath, bundled] : [python, join(import.meta.dirname, "cap/end.py")];
+    const end = new End(command, [script, role, server.url, subject, given]);
     ends.push(end);
     await end.answer();
     return end;
@@ -118,11 +119,28 @@ export async function benchCap(): Promise<Measured[]> {
         );
       }
     }
-    return report(await measureAll(cases, server.process.pid!), cases);
+    const wanted = cases.filter(({ name }) => new RegExp(process.env.BENCH_CASES ?? "").test(name));
+    return report(await measureAll(wanted, server.process.pid!), wanted);
   } finally {
     await Promise.all(ends.map((end) => end.stop()));
     await server.stop();
   }
+}
+
+/** Our end as users run it: compiled, without the helpers that tsx adds to every function. */
+async function bundle(): Promise<string> {
+  const outfile = join(import.meta.dirname, "../.cache/bench/cap-end.mjs");
+  await build({
+    entryPoints: [join(import.meta.dirname, "cap/end.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    packages: "external",
+    logLevel: "error",
+  });
+  return outfile;
 }
 
 async function measureAll(cases: readonly Case[], serverPid: number): Promise<Map<string, Found[]>> {

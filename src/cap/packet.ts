@@ -3,7 +3,7 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { clone, create } from "@bufbuild/protobuf";
+import { clone } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
@@ -21,6 +21,7 @@ import type { Decoded } from "./wire/canonical-decode.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
 import type { CanonicalBytes } from "./wire/canonical-encode.js";
 import { encodeCanonical } from "./wire/canonical-encode.js";
+import { createMessage } from "./wire/create.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** Number of the signature field of a BusPacket. */
@@ -46,7 +47,7 @@ export interface CreatePacketOptions {
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);
-  return create(BusPacketSchema, {
+  return createMessage(BusPacketSchema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
     createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },

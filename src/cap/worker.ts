@@ -141,7 +141,7 @@ export class Worker {
     const clock = this.#options.clock ?? systemClock;
     let release: () => void;
     try {
-      release = await this.#limiter.acquire({ signal: this.#abort.signal });
+      release = this.#limiter.tryAcquire() ?? (await this.#limiter.acquire({ signal: this.#abort.signal }));
     } catch {
       // The bus will not deliver this job again: say that it was not done.
       const refusal = failed(
@@ -155,7 +155,7 @@ export class Worker {
       const started = clock.monotonic();
       const result = await this.#execute(packet, request);
       const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));
-      await this.#publish(packet, request, { executionMs, ...result });
+      await this.#publish(packet, request, result, executionMs);
     } finally {
       release();
     }
@@ -169,7 +169,7 @@ export class Worker {
     try {
       const result = await this.#handle({ request, context });
       if (result === null || result === undefined) return failed("handler returned null");
-      return { status: JobStatus.SUCCEEDED, ...result };
+      return result;
     } catch (error) {
       log.warn("handler failed", { exceptionType: error instanceof Error ? error.name : typeof error });
       return failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
@@ -177,10 +177,15 @@ export class Worker {
   }
 
   /** Publishes the result; one that cannot be sent is replaced by a FAILED one, so that no job is lost. */
-  async #publish(packet: BusPacket, request: JobRequest, given: JobResultInit): Promise<void> {
+  async #publish(
+    packet: BusPacket,
+    request: JobRequest,
+    given: JobResultInit,
+    executionMs = 0n,
+  ): Promise<void> {
     const { jobId } = request;
     const log = scoped(this.#logger, { jobId, traceId: packet.traceId });
-    let result = this.#settle(given, jobId, log);
+    let result = this.#settle(given, jobId, executionMs, log);
     const publish = () =>
       this.#party.send(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
     const send = () =>
@@ -195,7 +200,7 @@ export class Worker {
       await send().catch((error: unknown) => {
         if (!isUnsendable(error)) throw error;
         log.error("the handler's result cannot be sent", { reason: errorText(error) });
-        result = this.#settle(failed("result cannot be sent"), jobId, log);
+        result = this.#settle(failed("result cannot be sent"), jobId, executionMs, log);
         return send();
       });
     } catch (error) {
@@ -205,20 +210,26 @@ export class Worker {
       return;
     }
     const status = result.status ?? JobStatus.SUCCEEDED;
-    const executionMs = Number(result.executionMs ?? 0n);
+    const tookMs = Number(result.executionMs ?? 0n);
     if (status === JobStatus.FAILED) {
       this.counts.failed++;
       this.#metrics.onJobFailed(jobId, result.errorMessage ?? "");
     } else {
       this.counts.completed++;
-      this.#metrics.onJobCompleted(jobId, executionMs, statusName(status));
+      this.#metrics.onJobCompleted(jobId, tookMs, statusName(status));
     }
-    this.#events.emit("result", { jobId, status, executionMs });
+    this.#events.emit("result", { jobId, status, executionMs: tookMs });
   }
 
   /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
-  #settle(given: JobResultInit, jobId: string, log: Logger): JobResultInit {
-    const result = { ...given, jobId: given.jobId || jobId, workerId: this.workerId };
+  #settle(given: JobResultInit, jobId: string, executionMs: bigint, log: Logger): JobResultInit {
+    const result: JobResultInit = {
+      executionMs,
+      status: JobStatus.SUCCEEDED,
+      ...given,
+      jobId: given.jobId || jobId,
+      workerId: this.workerId,
+    };
     if (given.workerId && given.workerId !== this.workerId) {
       // Peers drop such a result without a word; the sender is the worker.
       log.warn("handler set another worker id; it is replaced by the sender's", { workerId: given.workerId });

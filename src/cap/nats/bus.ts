@@ -10,6 +10,7 @@ import { assertSubject } from "../bus.js";
 import { ConnectionLostError, PublishFailedError } from "../errors.js";
 import type { NatsConnection, NatsMessage, NatsStatus, NatsSubscription } from "./connection.js";
 import { natsError } from "./errors.js";
+import { Outbox } from "./outbox.js";
 import { guardSocket } from "./socket-guard.js";
 
 /** Options of {@link natsBus}. */
@@ -41,6 +42,7 @@ const STATUS_OF_EVENT: Readonly<Record<string, BusStatus>> = {
 
 class NatsBus implements Bus {
   readonly #connection: NatsConnection;
+  readonly #outbox: Outbox;
   readonly #timeoutMs: number;
   readonly #logger: Logger;
   readonly #events: Emitter<{ status: { status: BusStatus; error?: AgentwireError } }>;
@@ -48,6 +50,9 @@ class NatsBus implements Bus {
 
   constructor(connection: NatsConnection, options: NatsBusOptions) {
     this.#connection = connection;
+    this.#outbox = new Outbox(connection, (error, subject) =>
+      this.#set(this.#status, natsError(error, "publish", subject)),
+    );
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
@@ -74,11 +79,7 @@ class NatsBus implements Bus {
         details: { maxPayloadBytes: limit },
       });
     }
-    try {
-      this.#connection.publish(subject, data, options.reply === undefined ? {} : { reply: options.reply });
-    } catch (error) {
-      throw natsError(error, "publish", subject);
-    }
+    this.#outbox.add(subject, data, options.reply);
   }
 
   async subscribe(
@@ -102,6 +103,7 @@ class NatsBus implements Bus {
     const { queue } = options;
     let made: NatsSubscription | undefined;
     try {
+      this.#outbox.empty();
       made = this.#connection.subscribe(subject, queue === undefined ? { callback } : { queue, callback });
       made.closed.catch(() => {}); // told of by `refusal` and by the status
       // The server answers a refused subscription before it answers this.
@@ -135,6 +137,7 @@ class NatsBus implements Bus {
     const { timeoutMs = 5000, signal } = options;
     if (signal?.aborted) return raceSignal(Promise.reject(), signal);
     try {
+      this.#outbox.empty(); // what was published before is to arrive before
       const answer = this.#connection.request(subject, data, { timeout: Math.max(1, timeoutMs) });
       return await raceSignal(answer, signal);
     } catch (error) {
@@ -144,6 +147,7 @@ class NatsBus implements Bus {
 
   async flush(): Promise<void> {
     try {
+      this.#outbox.empty();
       await this.#inTime(this.#connection.flush(), "flushing");
     } catch (error) {
       throw natsError(error, "flush");
@@ -154,6 +158,7 @@ class NatsBus implements Bus {
     if (this.#status === "closed" || this.#status === "draining") return;
     if (this.#status !== "connected") return this.close(); // nothing that could still arrive
     this.#set("draining");
+    this.#outbox.empty();
     try {
       await this.#inTime(this.#connection.drain(), "draining");
     } catch (error) {
@@ -165,7 +170,10 @@ class NatsBus implements Bus {
   }
 
   async close(): Promise<void> {
-    if (!this.#connection.isClosed()) await this.#connection.close();
+    if (!this.#connection.isClosed()) {
+      this.#outbox.empty();
+      await this.#connection.close();
+    }
     this.#set("closed");
   }
 
