@@ -228,3 +228,14 @@ describe("a field that reaches beyond its message", () => {
     expect(decodePacket(Uint8Array.of(0x52, 4, 0xa2, 0x1f, 1, 0x41)).message.payload.case).toBe("jobRequest");
   });
 });
+
+describe("a packet in a Buffer", () => {
+  it("is decoded into bytes of its own", () => {
+    const packet = createPacket({ case: "heartbeat", value: { workerId: "w" } }, { senderId: "w" });
+    const buffer = Buffer.from(encodePacket({ ...packet, signature: Uint8Array.of(1, 2, 3) }));
+    const { signature } = decodePacket(buffer).message;
+    buffer.fill(0);
+    expect(signature).toEqual(Uint8Array.of(1, 2, 3));
+    expect(signature.constructor).toBe(Uint8Array);
+  });
+});

@@ -95,7 +95,7 @@ class NatsBus implements Bus {
         return;
       }
       try {
-        onMessage(message);
+        onMessage(new Received(message));
       } catch (thrown) {
         this.#logger.error("message listener failed", { subject, reason: errorText(thrown) });
       }
@@ -139,7 +139,7 @@ class NatsBus implements Bus {
     try {
       this.#outbox.empty(); // what was published before is to arrive before
       const answer = this.#connection.request(subject, data, { timeout: Math.max(1, timeoutMs) });
-      return await raceSignal(answer, signal);
+      return new Received(await raceSignal(answer, signal));
     } catch (error) {
       throw natsError(error, "request", subject);
     }
@@ -224,6 +224,28 @@ class NatsBus implements Bus {
     } catch (error) {
       this.#logger.debug("NATS call after the end", { reason: errorText(error) });
     }
+  }
+}
+
+/** A message of the client with bytes of the plain kind. Its subject is text only when somebody asks. */
+class Received implements BusMessage {
+  readonly #message: NatsMessage;
+  readonly data: Uint8Array;
+
+  constructor(message: NatsMessage) {
+    this.#message = message;
+    const { data } = message;
+    // Version 2 hands over Node's Buffer, whose slice() is a view where everybody expects a copy.
+    this.data =
+      data.constructor === Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.length);
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get reply(): string | undefined {
+    return this.#message.reply || undefined;
   }
 }
 
