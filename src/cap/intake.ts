@@ -15,15 +15,15 @@ const nextTurn: (run: () => void) => void =
 
 /** A queue in front of `take`. */
 export class Intake {
-  readonly #take: (message: BusMessage, waiting: number) => void;
+  readonly #take: (message: BusMessage) => void;
   #queue: BusMessage[] = [];
   #next = 0;
   #left = SLICE;
   #armed = false;
   #idle: (() => void)[] = [];
 
-  /** `take` is called in the order of arrival, with how many messages wait behind; it must not throw. */
-  constructor(take: (message: BusMessage, waiting: number) => void) {
+  /** `take` is called in the order of arrival; it must not throw. */
+  constructor(take: (message: BusMessage) => void) {
     this.#take = take;
   }
 
@@ -31,7 +31,7 @@ export class Intake {
   push(message: BusMessage): void {
     if (this.#left > 0 && this.#next === this.#queue.length) {
       this.#left--;
-      this.#take(message, 0);
+      this.#take(message);
     } else {
       this.#queue.push(message);
     }
@@ -64,8 +64,7 @@ export class Intake {
     this.#left = SLICE;
     while (this.#left > 0 && this.#next < this.#queue.length) {
       this.#left--;
-      const message = this.#queue[this.#next++]!;
-      this.#take(message, this.#queue.length - this.#next);
+      this.#take(this.#queue[this.#next++]!);
     }
     if (this.#next < this.#queue.length) {
       if (this.#next > 1024) {

@@ -47,6 +47,7 @@ export class Worker {
   readonly #metrics: Required<MetricsHook>;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  readonly #waiting: { readonly packet: BusPacket; readonly request: JobRequest }[] = [];
   readonly #handle: (call: JobCall) => Promise<JobResultInit | null | undefined>;
   readonly #close: StagedClose;
   #subscription: Subscription | undefined;
@@ -70,7 +71,12 @@ export class Worker {
         drain: async () => {
           while (this.#running.size > 0) await Promise.all(this.#running);
         },
-        abort: (reason) => this.#abort.abort(reason),
+        abort: (reason) => {
+          this.#abort.abort(reason);
+          for (const { packet, request } of this.#waiting.splice(0)) {
+            this.#track(this.#refuse(packet, request));
+          }
+        },
         force: async () => {
           this.#offSignal?.();
           if (options.closeBus) await options.bus.drain();
@@ -133,24 +139,35 @@ export class Worker {
   #accept(packet: BusPacket): void {
     if (packet.payload.case !== "jobRequest") return; // not for a worker
     this.#metrics.onJobReceived(packet.payload.value.jobId, packet.payload.value.topic);
-    const job = this.#run(packet, packet.payload.value).finally(() => this.#running.delete(job));
+    if (this.#abort.signal.aborted) return this.#track(this.#refuse(packet, packet.payload.value));
+    this.#waiting.push({ packet, request: packet.payload.value });
+    this.#startWaiting();
+  }
+
+  /** Starts jobs in the order they came, as far as there are places. */
+  #startWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const release = this.#limiter.tryAcquire();
+      if (release === undefined) return;
+      const { packet, request } = this.#waiting.shift()!;
+      this.#track(this.#run(packet, request, release).finally(() => this.#startWaiting()));
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const job = work.finally(() => this.#running.delete(job));
     this.#running.add(job);
   }
 
-  async #run(packet: BusPacket, request: JobRequest): Promise<void> {
+  /** The bus will not deliver this job again: says that it was not done. */
+  #refuse(packet: BusPacket, request: JobRequest): Promise<void> {
+    const code = ErrorCode.JOB_WORKER_UNAVAILABLE;
+    const refusal = failed("worker closed before the job ran", code, "WORKER_UNAVAILABLE");
+    return this.#publish(packet, request, refusal);
+  }
+
+  async #run(packet: BusPacket, request: JobRequest, release: () => void): Promise<void> {
     const clock = this.#options.clock ?? systemClock;
-    let release: () => void;
-    try {
-      release = this.#limiter.tryAcquire() ?? (await this.#limiter.acquire({ signal: this.#abort.signal }));
-    } catch {
-      // The bus will not deliver this job again: say that it was not done.
-      const refusal = failed(
-        "worker closed before the job ran",
-        ErrorCode.JOB_WORKER_UNAVAILABLE,
-        "WORKER_UNAVAILABLE",
-      );
-      return this.#publish(packet, request, refusal);
-    }
     try {
       const started = clock.monotonic();
       const result = await this.#execute(packet, request);
