@@ -298,7 +298,8 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       expect(await subscriptions()).toEqual([0, 0]);
       await bus.close();
       await keep.drain();
-      expect(await subscriptions()).toEqual([]);
+      // The server notices a closed socket in its own time.
+      while ((await subscriptions()).length > 0) await turn();
       const left = () => {
         const now = count();
         return Object.keys(now).filter((name) => now[name]! > (before[name] ?? 0));
