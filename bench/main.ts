@@ -2,12 +2,14 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { benchAureus } from "./aureus.ts";
+import { benchCap } from "./cap.ts";
 import type { Measured } from "./measure.ts";
 import { benchPacket } from "./packet.ts";
 
 const benches: Readonly<Record<string, () => Promise<Measured[]>>> = {
   packet: benchPacket,
   aureus: benchAureus,
+  cap: benchCap,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });

@@ -1,7 +1,8 @@
 /**
- * What CAP needs of a message bus. Shipped: in memory ({@link MemoryBus}); everything above this interface is
- * the same on any other.
+ * What CAP needs of a message bus. Shipped: in memory ({@link MemoryBus}) and NATS (`agentwire/cap/nats`);
+ * everything above this interface is the same on any other.
  */
+import type { AgentwireError } from "../core/errors.js";
 import { ValidationError } from "../core/errors.js";
 
 /** A message as it came off the bus. */
@@ -43,12 +44,15 @@ export interface Bus {
   /**
    * Hands a message to the bus. "ok" means published: not that anybody received it.
    *
-   * @throws ClosedError, ConnectionError, or ValidationError `invalid_subject`.
+   * @throws ClosedError; ConnectionLostError while there is no connection; PublishFailedError, not retryable
+   * for a message that is too large; ValidationError `invalid_subject`.
    */
   publish(subject: string, data: Uint8Array, options?: { readonly reply?: string }): void | Promise<void>;
   /**
    * Calls `onMessage` for every message on a subject (`*` stands for one token, `>` for the rest). Resolves
    * once the bus knows of the subscription.
+   *
+   * @throws ClosedError, SubscribeFailedError, or ValidationError `invalid_subject`.
    */
   subscribe(
     subject: string,
@@ -68,8 +72,11 @@ export interface Bus {
   /** Closes at once. */
   close(): Promise<void>;
   status(): BusStatus;
-  /** Tells of every change of status until the returned function is called. */
-  onStatus(listener: (status: BusStatus) => void): () => void;
+  /**
+   * Tells of every change of status until the returned function is called; also of an error that changes
+   * nothing, such as a publish that the server did not allow. `error` is the reason, where there is one.
+   */
+  onStatus(listener: (status: BusStatus, error?: AgentwireError) => void): () => void;
 }
 
 /**

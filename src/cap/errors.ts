@@ -134,3 +134,13 @@ export class ConnectionLostError extends CAPError {
   static override readonly numericCode = ErrorCode.TRANSPORT_CONNECTION_LOST;
   static override readonly defaultRetryable = true;
 }
+
+/** The job ended without success and no registered code says why. `code` is the worker's, where it gave one. */
+export class JobFailedError extends CAPError {
+  static override readonly brands: readonly string[] = ["JobFailedError", "UpstreamError"];
+}
+
+/** The job was cancelled. */
+export class JobCancelledError extends CAPError {
+  static override readonly brands: readonly string[] = ["JobCancelledError", "AbortedError"];
+}

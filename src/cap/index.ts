@@ -5,6 +5,7 @@
  */
 
 export { sanitizeAgentName } from "./agent-name.js";
+export type { AlertOptions } from "./alerts.js";
 export type { BlobStore } from "./blob-store.js";
 export { InMemoryBlobStore } from "./blob-store.js";
 // For those who build on packets and buses.
@@ -20,11 +21,22 @@ export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
+export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
+export {
+  emitAlert,
+  emitCancel,
+  emitHeartbeat,
+  emitProgress,
+  heartbeatLoop,
+  publishHandshake,
+} from "./emit.js";
 export {
   CAPError,
   ConnectionLostError,
   DuplicateJobError,
   InvalidInputError,
+  JobCancelledError,
+  JobFailedError,
   JobNotFoundError,
   JobTimeoutError,
   MalformedPacketError,
@@ -41,8 +53,13 @@ export {
   VersionMismatchError,
   WorkerUnavailableError,
 } from "./errors.js";
+export type { SubmitAndWaitOptions, WaitOptions } from "./job-client.js";
+export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
 export type { MemoryBusOptions } from "./memory-bus.js";
 export { MemoryBus } from "./memory-bus.js";
+export type { MetricsHook } from "./metrics.js";
+export { loggingMiddleware, noopMetrics } from "./metrics.js";
+export { jobError } from "./outcome.js";
 export type { CreatePacketOptions, PayloadInit, SealOptions, SignedPacket } from "./packet.js";
 export {
   assertValidPacket,
@@ -54,8 +71,25 @@ export {
   sealPacket,
   signPacket,
 } from "./packet.js";
-export type { PacketListener, PartyOptions, ReceiveCounts } from "./party.js";
+export type { PacketListener, PartyOptions, ReceiveCounts, ReceiveOptions } from "./party.js";
 export { Party } from "./party.js";
+export type {
+  AlertPayloadOptions,
+  CancelOptions,
+  HandshakeOptions,
+  HeartbeatOptions,
+  HeartbeatProgress,
+  ProgressOptions,
+} from "./payloads.js";
+export {
+  alertPayload,
+  cancelPayload,
+  handshakePayload,
+  heartbeatPayload,
+  heartbeatPayloadWithMemory,
+  heartbeatPayloadWithProgress,
+  progressPayload,
+} from "./payloads.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
 export type { WorkerTrustMode } from "./trust-mode.js";
 export { parseWorkerTrustMode } from "./trust-mode.js";
@@ -68,6 +102,7 @@ export { decodeCanonical } from "./wire/canonical-decode.js";
 export type { CanonicalBytes, EncodeOptions } from "./wire/canonical-encode.js";
 export { encodeCanonical } from "./wire/canonical-encode.js";
 export type { MapOrder } from "./wire/map-order.js";
+export { runWorker, Worker } from "./worker.js";
 export type {
   JobCall,
   JobContext,
@@ -77,5 +112,4 @@ export type {
   WorkerCounts,
   WorkerEvents,
   WorkerOptions,
-} from "./worker.js";
-export { runWorker, Worker } from "./worker.js";
+} from "./worker-options.js";

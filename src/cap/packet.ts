@@ -3,7 +3,7 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { clone, create } from "@bufbuild/protobuf";
+import { clone } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
@@ -21,6 +21,7 @@ import type { Decoded } from "./wire/canonical-decode.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
 import type { CanonicalBytes } from "./wire/canonical-encode.js";
 import { encodeCanonical } from "./wire/canonical-encode.js";
+import { createMessage } from "./wire/create.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** Number of the signature field of a BusPacket. */
@@ -46,7 +47,7 @@ export interface CreatePacketOptions {
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);
-  return create(BusPacketSchema, {
+  return createMessage(BusPacketSchema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
     createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
@@ -109,9 +110,13 @@ export async function signPacket(
   key: SigningKey,
   mapOrder: MapOrder = "spec",
 ): Promise<SignedPacket> {
-  const { bytes: unsigned, skippedAt, ordersDiffer } = canonicalBytes(packet, mapOrder);
-  const signature = await key.sign(unsigned);
-  return { bytes: insertSignature(unsigned, skippedAt, signature), signature, ordersDiffer };
+  const unsigned = canonicalBytes(packet, mapOrder);
+  return withSignature(unsigned, await key.sign(unsigned.bytes));
+}
+
+function withSignature(unsigned: CanonicalBytes, signature: Uint8Array): SignedPacket {
+  const { bytes, skippedAt, ordersDiffer } = unsigned;
+  return { bytes: insertSignature(bytes, skippedAt, signature), signature, ordersDiffer };
 }
 
 /** Puts the signature field where its number belongs, so that nothing is encoded twice. */
@@ -147,7 +152,31 @@ export interface SealOptions {
  * @throws ValidationError for a field whose value does not fit its type.
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
-  const { key, sessionToken, mapOrder, onOrdersDiffer } = options;
+  const outgoing = readyToSend(packet, options);
+  const { key, mapOrder, onOrdersDiffer } = options;
+  if (key === undefined) return encodePacket(outgoing, mapOrder);
+  const signed = await signPacket(outgoing, key, mapOrder);
+  if (signed.ordersDiffer) onOrdersDiffer?.();
+  return signed.bytes;
+}
+
+/**
+ * What {@link sealPacket} does, at once. Undefined when the key signs only asynchronously.
+ *
+ * @throws What {@link sealPacket} throws.
+ */
+export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uint8Array | undefined {
+  const { key, mapOrder, onOrdersDiffer } = options;
+  if (key !== undefined && key.signSync === undefined) return undefined;
+  const outgoing = readyToSend(packet, options);
+  if (key?.signSync === undefined) return encodePacket(outgoing, mapOrder);
+  const unsigned = canonicalBytes(outgoing, mapOrder);
+  if (unsigned.ordersDiffer) onOrdersDiffer?.();
+  return withSignature(unsigned, key.signSync(unsigned.bytes)).bytes;
+}
+
+/** The packet with its token, checked. */
+function readyToSend(packet: BusPacket, { key, sessionToken }: SealOptions): BusPacket {
   let outgoing = packet;
   if (sessionToken !== undefined && sessionToken !== packet.authToken) {
     if (key === undefined && packet.signature.length > 0) {
@@ -157,8 +186,5 @@ export async function sealPacket(packet: BusPacket, options: SealOptions = {}): 
     outgoing.authToken = sessionToken;
   }
   assertValidPacket(outgoing);
-  if (key === undefined) return encodePacket(outgoing, mapOrder);
-  const signed = await signPacket(outgoing, key, mapOrder);
-  if (signed.ordersDiffer) onOrdersDiffer?.();
-  return signed.bytes;
+  return outgoing;
 }

@@ -3,18 +3,22 @@
  * Client, worker and scheduler are built on it.
  */
 import type { BusPacket } from "../../gen/cap/index.js";
+import { SUBJECT_ALERT } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
+import type { AlertOptions } from "./alerts.js";
+import { ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { SigningKey } from "./crypto/backend.js";
 import type { CryptoOptions, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 import { KeyRing, toSigningKey } from "./crypto/key-ring.js";
-import type { PayloadInit } from "./packet.js";
-import { createPacket, sealPacket } from "./packet.js";
-import type { VerifyOptions } from "./verify.js";
-import { openPacket } from "./verify.js";
+import { Intake } from "./intake.js";
+import type { PayloadInit, SealOptions } from "./packet.js";
+import { createPacket, sealPacket, sealPacketNow } from "./packet.js";
+import type { OpenOptions, VerifyOptions } from "./verify.js";
+import { openPacket, openPacketNow } from "./verify.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** What every party on the bus can be given. */
@@ -36,10 +40,18 @@ export interface PartyOptions extends CryptoOptions, VerifyOptions {
   readonly mapOrder?: MapOrder | undefined;
   /** Larger packets are refused unread. Default: 8 MiB. */
   readonly maxPacketBytes?: number | undefined;
+  /** Reports refused packets on `sys.alert` (CAP spec 16). Default: they are only logged. */
+  readonly alerts?: AlertOptions | boolean | undefined;
   /** Default: silent. */
   readonly logger?: Logger | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
+}
+
+/** Options of {@link Party.receive}. */
+export interface ReceiveOptions extends SubscribeOptions {
+  /** Throws what is wrong with a packet. Default: the rules every packet must keep, `assertValidPacket`. */
+  readonly check?: ((packet: BusPacket) => void) | undefined;
 }
 
 /** What became of the messages a party has received. */
@@ -71,6 +83,7 @@ export class Party {
   readonly #signingKey: SigningKey | undefined;
   readonly #keys: KeyRing | undefined;
   readonly #logger: Logger;
+  readonly #alerts: ProtocolAlerts | undefined;
 
   constructor(options: PartyOptions) {
     this.bus = options.bus;
@@ -80,6 +93,8 @@ export class Party {
     this.#signingKey =
       options.privateKey === undefined ? undefined : toSigningKey(options.privateKey, options);
     this.#keys = options.publicKeys === undefined ? undefined : new KeyRing(options.publicKeys, options);
+    const { alerts, clock } = options;
+    if (alerts) this.#alerts = new ProtocolAlerts({ ...(alerts === true ? {} : alerts), clock });
   }
 
   /**
@@ -94,13 +109,15 @@ export class Party {
       ...(traceId === undefined ? {} : { traceId }),
       ...(clock === undefined ? {} : { clock }),
     });
-    const bytes = await sealPacket(packet, {
+    const seal: SealOptions = {
       key: this.#signingKey,
       sessionToken,
       mapOrder,
       onOrdersDiffer: () => this.#warnOrdersDiffer(),
-    });
-    await this.bus.publish(subject, bytes);
+    };
+    const bytes = sealPacketNow(packet, seal) ?? (await sealPacket(packet, seal));
+    const published = this.bus.publish(subject, bytes);
+    if (published !== undefined) await published;
     return packet;
   }
 
@@ -108,7 +125,7 @@ export class Party {
   async receive(
     subject: string,
     listener: PacketListener,
-    options: SubscribeOptions = {},
+    options: ReceiveOptions = {},
   ): Promise<Subscription> {
     if (this.#keys === undefined) {
       warnOnce(
@@ -120,45 +137,74 @@ export class Party {
         },
       );
     }
+    const { maxPacketBytes: maxBytes, acceptRawOrder } = this.#options;
+    const open: OpenOptions = { keys: this.#keys, maxBytes, acceptRawOrder, check: options.check };
+    let behind = 0;
     let turn: Promise<void> = Promise.resolve();
-    const onMessage = (message: BusMessage) => {
+    const intake = new Intake((message) => {
       this.counts.received++;
+      let packet: BusPacket | undefined;
+      try {
+        packet = openPacketNow(message.data, open);
+      } catch (error) {
+        return this.#refuse(listener, error, message);
+      }
+      if (packet !== undefined && behind === 0) return this.#hand(listener, packet, message);
       // Signatures are verified side by side; packets are handed on in the order they came.
-      const opened = this.#open(message, listener);
+      const opened = packet ?? this.#openLater(listener, message, open);
+      behind++;
       turn = turn.then(async () => {
-        const packet = await opened;
-        if (packet !== undefined) this.#hand(listener, packet, message);
+        const taken = await opened;
+        behind--;
+        if (taken !== undefined) this.#hand(listener, taken, message);
       });
-    };
-    const subscription = await this.bus.subscribe(subject, onMessage, options);
+    });
+    const subscription = await this.bus.subscribe(subject, (message) => intake.push(message), options);
     return {
       subject,
       queue: options.queue,
       drain: async () => {
         await subscription.drain();
+        await intake.drained();
         await turn;
       },
-      unsubscribe: () => subscription.unsubscribe(),
+      unsubscribe: () => {
+        subscription.unsubscribe();
+        intake.clear();
+      },
     };
   }
 
-  async #open(message: BusMessage, listener: PacketListener): Promise<BusPacket | undefined> {
+  async #openLater(
+    listener: PacketListener,
+    message: BusMessage,
+    options: OpenOptions,
+  ): Promise<BusPacket | undefined> {
     try {
-      const { maxPacketBytes: maxBytes, acceptRawOrder } = this.#options;
-      return await openPacket(message.data, { keys: this.#keys, maxBytes, acceptRawOrder });
+      return await openPacket(message.data, options);
     } catch (error) {
-      this.counts.refused++;
-      const known =
-        error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
-      this.#logger.warn("packet refused", {
-        subject: message.subject,
-        bytes: message.data.length,
-        reason: known.message,
-        details: known.details,
-      });
-      this.#guard(() => listener.onRefused?.(known, message));
+      this.#refuse(listener, error, message);
       return undefined;
     }
+  }
+
+  #refuse(listener: PacketListener, error: unknown, message: BusMessage): void {
+    this.counts.refused++;
+    const known =
+      error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
+    this.#logger.warn("packet refused", {
+      subject: message.subject,
+      bytes: message.data.length,
+      reason: known.message,
+      details: known.details,
+    });
+    this.#guard(() => listener.onRefused?.(known, message));
+    const report = this.#alerts?.report(known, message, this.senderId);
+    if (report === undefined) return;
+    const payload = { case: "alert", value: report.alert } as const;
+    this.send(SUBJECT_ALERT, payload, report.traceId).catch((failure: unknown) => {
+      this.#logger.warn("a refused packet could not be reported", { reason: errorText(failure) });
+    });
   }
 
   #hand(listener: PacketListener, packet: BusPacket, message: BusMessage): void {

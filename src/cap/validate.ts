@@ -38,6 +38,19 @@ class Issues {
     this.check(value !== "", field, "must not be empty");
   }
 
+  sameSender(id: string, senderId: string, field: string): void {
+    this.check(id === senderId, field, "must equal sender_id");
+  }
+
+  bounded(size: number, field: string): void {
+    if (size > MAX_MAP_ENTRIES) this.check(false, field, `exceeds max size (${MAX_MAP_ENTRIES})`);
+  }
+
+  tokens(value: bigint, field: string): void {
+    this.notNegative(value, field);
+    if (value > MAX_BUDGET_TOKENS) this.check(false, field, `exceeds max (${MAX_BUDGET_TOKENS})`);
+  }
+
   notNegative(value: number | bigint, field: string): void {
     this.check(value >= 0, field, "must not be negative");
   }
@@ -59,7 +72,6 @@ export function validatePacket(packet: BusPacket): PacketIssue[] {
 }
 
 function checkPayload(issues: Issues, { payload, senderId }: BusPacket): void {
-  const sentBy = (id: string, field: string) => issues.check(id === senderId, field, "must equal sender_id");
   switch (payload.case) {
     case undefined:
       return issues.check(false, "payload", "must not be nil");
@@ -67,9 +79,9 @@ function checkPayload(issues: Issues, { payload, senderId }: BusPacket): void {
       return checkJobRequest(issues, payload.value);
     case "jobResult":
       checkJobResult(issues, payload.value);
-      return sentBy(payload.value.workerId, "job_result.worker_id");
+      return issues.sameSender(payload.value.workerId, senderId, "job_result.worker_id");
     case "heartbeat":
-      return sentBy(payload.value.workerId, "heartbeat.worker_id");
+      return issues.sameSender(payload.value.workerId, senderId, "heartbeat.worker_id");
     case "alert":
       return checkAlert(issues, payload.value, senderId);
     case "jobProgress":
@@ -77,7 +89,7 @@ function checkPayload(issues: Issues, { payload, senderId }: BusPacket): void {
     case "jobCancel":
       return checkJobCancel(issues, payload.value);
     case "handshake":
-      return sentBy(payload.value.componentId, "handshake.component_id");
+      return issues.sameSender(payload.value.componentId, senderId, "handshake.component_id");
     default:
       // The four phases of the worker trust exchange have rules of their own and never travel as ordinary packets.
       return issues.check(false, "payload", "is a worker trust phase, which is not an ordinary packet");
@@ -88,23 +100,18 @@ function checkJobRequest(issues: Issues, request: JobRequest): void {
   issues.filled(request.jobId, "job_id");
   issues.filled(request.topic, "topic");
   const { priority, meta, budget } = request;
-  issues.check(priority >= 0 && priority <= JobPriority.CRITICAL, "priority", `invalid value ${priority}`);
+  if (!(priority >= 0 && priority <= JobPriority.CRITICAL))
+    issues.check(false, "priority", `invalid value ${priority}`);
   issues.notNegative(request.stepIndex, "step_index");
-  const bounded = (size: number, field: string) =>
-    issues.check(size <= MAX_MAP_ENTRIES, field, `exceeds max size (${MAX_MAP_ENTRIES})`);
   if (meta !== undefined) {
-    bounded(meta.riskTags.length, "meta.risk_tags");
-    bounded(meta.requires.length, "meta.requires");
+    issues.bounded(meta.riskTags.length, "meta.risk_tags");
+    issues.bounded(meta.requires.length, "meta.requires");
   }
-  bounded(Object.keys(request.labels).length, "labels");
+  issues.bounded(Object.keys(request.labels).length, "labels");
   if (budget === undefined) return;
-  const tokens = (value: bigint, field: string) => {
-    issues.notNegative(value, field);
-    issues.check(value <= MAX_BUDGET_TOKENS, field, `exceeds max (${MAX_BUDGET_TOKENS})`);
-  };
-  tokens(budget.maxInputTokens, "budget.max_input_tokens");
-  tokens(budget.maxOutputTokens, "budget.max_output_tokens");
-  tokens(budget.maxTotalTokens, "budget.max_total_tokens");
+  issues.tokens(budget.maxInputTokens, "budget.max_input_tokens");
+  issues.tokens(budget.maxOutputTokens, "budget.max_output_tokens");
+  issues.tokens(budget.maxTotalTokens, "budget.max_total_tokens");
   issues.notNegative(budget.deadlineMs, "budget.deadline_ms");
 }
 

@@ -43,7 +43,15 @@ export async function verifyPacket(
   options: VerifyOptions = {},
 ): Promise<SignedForm> {
   const packet = decoded.message;
-  const { senderId, signature } = packet;
+  const candidates = candidatesOf(packet, keys);
+  for (const [form, bytes] of signedForms(decoded, received, options)) {
+    if (await verifiesAny(candidates, bytes, packet.signature)) return form;
+  }
+  throw wrongSignature(packet);
+}
+
+/** The keys that may have signed a packet; at least one. */
+function candidatesOf({ senderId, signature }: BusPacket, keys: KeyRing): readonly VerifyingKey[] {
   const about = { sender: senderId.slice(0, 256) };
   if (senderId === "" || signature.length === 0) {
     throw new SignatureMissingError("the packet is not signed", {
@@ -56,11 +64,12 @@ export async function verifyPacket(
       details: { problem: "unknown_sender", ...about },
     });
   }
-  for (const [form, bytes] of signedForms(decoded, received, options)) {
-    if (await verifiesAny(candidates, bytes, signature)) return form;
-  }
-  throw new SignatureInvalidError("the signature is not one of the sender's", {
-    details: { problem: "wrong_signature", ...about },
+  return candidates;
+}
+
+function wrongSignature({ senderId }: BusPacket): SignatureInvalidError {
+  return new SignatureInvalidError("the signature is not one of the sender's", {
+    details: { problem: "wrong_signature", sender: senderId.slice(0, 256) },
   });
 }
 
@@ -113,6 +122,8 @@ export interface OpenOptions extends VerifyOptions {
   readonly keys?: KeyRing | undefined;
   /** Default: 8 MiB. */
   readonly maxBytes?: number | undefined;
+  /** Throws what is wrong with a packet. Default: `assertValidPacket`. */
+  readonly check?: ((packet: BusPacket) => void) | undefined;
 }
 
 /**
@@ -122,8 +133,32 @@ export interface OpenOptions extends VerifyOptions {
  * SignatureMissingError or SignatureInvalidError, in the order of these checks.
  */
 export async function openPacket(bytes: Uint8Array, options: OpenOptions = {}): Promise<BusPacket> {
-  const decoded = decodePacket(bytes, options.maxBytes);
-  assertValidPacket(decoded.message);
+  const decoded = decodeChecked(bytes, options);
   if (options.keys !== undefined) await verifyPacket(decoded, bytes, options.keys, options);
   return decoded.message;
+}
+
+/**
+ * What {@link openPacket} does, at once. Undefined when the keys verify only asynchronously.
+ *
+ * @throws What {@link openPacket} throws.
+ */
+export function openPacketNow(bytes: Uint8Array, options: OpenOptions = {}): BusPacket | undefined {
+  const decoded = decodeChecked(bytes, options);
+  const { keys } = options;
+  if (keys === undefined) return decoded.message;
+  const candidates = candidatesOf(decoded.message, keys);
+  if (candidates.some((key) => key.verifySync === undefined)) return undefined;
+  for (const [, signed] of signedForms(decoded, bytes, options)) {
+    for (const key of candidates) {
+      if (key.verifySync?.(signed, decoded.message.signature)) return decoded.message;
+    }
+  }
+  throw wrongSignature(decoded.message);
+}
+
+function decodeChecked(bytes: Uint8Array, options: OpenOptions): Decoded<BusPacket> {
+  const decoded = decodePacket(bytes, options.maxBytes);
+  (options.check ?? assertValidPacket)(decoded.message);
+  return decoded;
 }

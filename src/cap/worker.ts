@@ -2,91 +2,31 @@
  * The low-level worker: takes job requests off one subject, runs a handler, publishes results (CAP spec 04;
  * `run_worker` of cap-sdk-python 2.17.0).
  */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { BusPacket, JobRequest, JobResultSchema } from "../../gen/cap/index.js";
+import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
 import { ErrorCode, JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter } from "../core/emitter.js";
-import type { AgentwireError } from "../core/errors.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { Limiter } from "../core/limiter.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, scoped } from "../core/logger.js";
-import type { Middleware } from "../core/middleware.js";
 import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import type { Subscription } from "./bus.js";
-import { PublishFailedError } from "./errors.js";
-import type { PartyOptions, ReceiveCounts } from "./party.js";
+import { untilConnected } from "./bus-status.js";
+import { ConnectionLostError, PublishFailedError } from "./errors.js";
+import type { MetricsHook } from "./metrics.js";
+import { safeMetrics, statusName } from "./metrics.js";
 import { Party } from "./party.js";
-
-/** What a handler returns. `jobId` and `workerId` are filled in; status is SUCCEEDED unless it says otherwise. */
-export type JobResultInit = MessageInitShape<typeof JobResultSchema>;
-
-/** What a handler is told besides the request. */
-export interface JobContext {
-  readonly jobId: string;
-  readonly traceId: string;
-  /** The packet the request came in. */
-  readonly packet: BusPacket;
-  /** Fires when the worker is closed and its grace time is over. */
-  readonly signal: AbortSignal;
-  readonly log: Logger;
-}
-
-/** Does a job. A thrown error becomes a FAILED result, `null` or `undefined` too. */
-export type JobHandler = (
-  request: JobRequest,
-  context: JobContext,
-) => JobResultInit | null | undefined | Promise<JobResultInit | null | undefined>;
-
-/** A job on its way through the middleware. */
-export interface JobCall {
-  readonly request: JobRequest;
-  readonly context: JobContext;
-}
-
-/** Wraps the handler; the first one given is the outermost. */
-export type JobMiddleware = Middleware<JobCall, JobResultInit | null | undefined>;
-
-/** Options of {@link runWorker}. */
-export interface WorkerOptions extends Omit<PartyOptions, "senderId"> {
-  /** Subject to serve, also the name of the queue group, such as `job.echo`. */
-  readonly subject: string;
-  readonly handler: JobHandler;
-  /** Name of the worker: sender of its packets and `worker_id` of its results. Default: "cap-worker". */
-  readonly senderId?: string | undefined;
-  readonly middleware?: readonly JobMiddleware[] | undefined;
-  /** Handlers that may run at once; further jobs wait in memory, first come first served. Default: 1. */
-  readonly maxParallel?: number | undefined;
-  /** Put the text of an exception into the result. Default: false, the text is "handler failed". */
-  readonly exposeErrors?: boolean | undefined;
-  /** Closes the worker when it fires. */
-  readonly signal?: AbortSignal | undefined;
-  /** How long running handlers may go on after {@link Worker.close}. Default: 30000. */
-  readonly graceMs?: number | undefined;
-}
-
-/** What became of the jobs of a worker. */
-export interface WorkerCounts extends ReceiveCounts {
-  /** Handlers that returned a result. */
-  completed: number;
-  /** Handlers that failed; a FAILED result was published for each. */
-  failed: number;
-  /** Results that could not be published. */
-  unpublished: number;
-}
-
-/** What a worker tells of. */
-export interface WorkerEvents {
-  /** A message was refused. */
-  refused: AgentwireError;
-  /** A result was published. */
-  result: { readonly jobId: string; readonly status: JobStatus; readonly executionMs: number };
-  /** A result could not be published. */
-  error: unknown;
-}
+import type {
+  JobCall,
+  JobContext,
+  JobResultInit,
+  WorkerCounts,
+  WorkerEvents,
+  WorkerOptions,
+} from "./worker-options.js";
 
 const DEFAULT_WORKER_ID = "cap-worker";
 /** First of the codes that belong to applications. */
@@ -104,8 +44,10 @@ export class Worker {
   readonly #logger: Logger;
   readonly #events: Emitter<WorkerEvents>;
   readonly #limiter: Limiter;
+  readonly #metrics: Required<MetricsHook>;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  readonly #waiting: { readonly packet: BusPacket; readonly request: JobRequest }[] = [];
   readonly #handle: (call: JobCall) => Promise<JobResultInit | null | undefined>;
   readonly #close: StagedClose;
   #subscription: Subscription | undefined;
@@ -116,6 +58,7 @@ export class Worker {
     this.#options = options;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
+    this.#metrics = safeMetrics(options.metrics, options.logger);
     this.#party = new Party({ ...options, senderId: options.senderId ?? DEFAULT_WORKER_ID });
     this.counts = Object.assign(this.#party.counts, { completed: 0, failed: 0, unpublished: 0 });
     this.#limiter = new Limiter(options.maxParallel ?? 1);
@@ -128,8 +71,16 @@ export class Worker {
         drain: async () => {
           while (this.#running.size > 0) await Promise.all(this.#running);
         },
-        abort: (reason) => this.#abort.abort(reason),
-        force: () => this.#offSignal?.(),
+        abort: (reason) => {
+          this.#abort.abort(reason);
+          for (const { packet, request } of this.#waiting.splice(0)) {
+            this.#track(this.#refuse(packet, request));
+          }
+        },
+        force: async () => {
+          this.#offSignal?.();
+          if (options.closeBus) await options.bus.drain();
+        },
       },
       {
         what: "the worker",
@@ -175,7 +126,7 @@ export class Worker {
 
   /**
    * Takes no more jobs, lets running handlers end within `graceMs`, aborts the rest. Their results are
-   * published. The bus stays open: it is the caller's. Repeated calls share one promise.
+   * published. The bus stays open unless `closeBus` says that it is the worker's. Repeated calls share one promise.
    */
   close(): Promise<void> {
     return this.#close.close();
@@ -187,29 +138,41 @@ export class Worker {
 
   #accept(packet: BusPacket): void {
     if (packet.payload.case !== "jobRequest") return; // not for a worker
-    const job = this.#run(packet, packet.payload.value).finally(() => this.#running.delete(job));
+    this.#metrics.onJobReceived(packet.payload.value.jobId, packet.payload.value.topic);
+    if (this.#abort.signal.aborted) return this.#track(this.#refuse(packet, packet.payload.value));
+    this.#waiting.push({ packet, request: packet.payload.value });
+    this.#startWaiting();
+  }
+
+  /** Starts jobs in the order they came, as far as there are places. */
+  #startWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const release = this.#limiter.tryAcquire();
+      if (release === undefined) return;
+      const { packet, request } = this.#waiting.shift()!;
+      this.#track(this.#run(packet, request, release).finally(() => this.#startWaiting()));
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const job = work.finally(() => this.#running.delete(job));
     this.#running.add(job);
   }
 
-  async #run(packet: BusPacket, request: JobRequest): Promise<void> {
+  /** The bus will not deliver this job again: says that it was not done. */
+  #refuse(packet: BusPacket, request: JobRequest): Promise<void> {
+    const code = ErrorCode.JOB_WORKER_UNAVAILABLE;
+    const refusal = failed("worker closed before the job ran", code, "WORKER_UNAVAILABLE");
+    return this.#publish(packet, request, refusal);
+  }
+
+  async #run(packet: BusPacket, request: JobRequest, release: () => void): Promise<void> {
     const clock = this.#options.clock ?? systemClock;
-    let release: () => void;
-    try {
-      release = await this.#limiter.acquire({ signal: this.#abort.signal });
-    } catch {
-      // The bus will not deliver this job again: say that it was not done.
-      const refusal = failed(
-        "worker closed before the job ran",
-        ErrorCode.JOB_WORKER_UNAVAILABLE,
-        "WORKER_UNAVAILABLE",
-      );
-      return this.#publish(packet, request, refusal);
-    }
     try {
       const started = clock.monotonic();
       const result = await this.#execute(packet, request);
       const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));
-      await this.#publish(packet, request, { executionMs, ...result });
+      await this.#publish(packet, request, result, executionMs);
     } finally {
       release();
     }
@@ -223,7 +186,7 @@ export class Worker {
     try {
       const result = await this.#handle({ request, context });
       if (result === null || result === undefined) return failed("handler returned null");
-      return { status: JobStatus.SUCCEEDED, ...result };
+      return result;
     } catch (error) {
       log.warn("handler failed", { exceptionType: error instanceof Error ? error.name : typeof error });
       return failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
@@ -231,16 +194,30 @@ export class Worker {
   }
 
   /** Publishes the result; one that cannot be sent is replaced by a FAILED one, so that no job is lost. */
-  async #publish(packet: BusPacket, request: JobRequest, given: JobResultInit): Promise<void> {
+  async #publish(
+    packet: BusPacket,
+    request: JobRequest,
+    given: JobResultInit,
+    executionMs = 0n,
+  ): Promise<void> {
     const { jobId } = request;
     const log = scoped(this.#logger, { jobId, traceId: packet.traceId });
-    let result = this.#settle(given, jobId, log);
-    const send = () => this.#party.send(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
+    let result = this.#settle(given, jobId, executionMs, log);
+    const publish = () =>
+      this.#party.send(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
+    const send = () =>
+      publish().catch(async (error: unknown) => {
+        if (!(error instanceof ConnectionLostError)) throw error;
+        const { bus, clock, publishAgainMs: timeoutMs = 30_000 } = this.#options;
+        log.warn("no connection for the result; it waits", { reason: error.message });
+        await untilConnected(bus, { timeoutMs, clock, signal: this.#abort.signal });
+        return publish();
+      });
     try {
       await send().catch((error: unknown) => {
         if (!isUnsendable(error)) throw error;
         log.error("the handler's result cannot be sent", { reason: errorText(error) });
-        result = this.#settle(failed("result cannot be sent"), jobId, log);
+        result = this.#settle(failed("result cannot be sent"), jobId, executionMs, log);
         return send();
       });
     } catch (error) {
@@ -250,14 +227,26 @@ export class Worker {
       return;
     }
     const status = result.status ?? JobStatus.SUCCEEDED;
-    if (status === JobStatus.FAILED) this.counts.failed++;
-    else this.counts.completed++;
-    this.#events.emit("result", { jobId, status, executionMs: Number(result.executionMs ?? 0n) });
+    const tookMs = Number(result.executionMs ?? 0n);
+    if (status === JobStatus.FAILED) {
+      this.counts.failed++;
+      this.#metrics.onJobFailed(jobId, result.errorMessage ?? "");
+    } else {
+      this.counts.completed++;
+      this.#metrics.onJobCompleted(jobId, tookMs, statusName(status));
+    }
+    this.#events.emit("result", { jobId, status, executionMs: tookMs });
   }
 
   /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
-  #settle(given: JobResultInit, jobId: string, log: Logger): JobResultInit {
-    const result = { ...given, jobId: given.jobId || jobId, workerId: this.workerId };
+  #settle(given: JobResultInit, jobId: string, executionMs: bigint, log: Logger): JobResultInit {
+    const result: JobResultInit = {
+      executionMs,
+      status: JobStatus.SUCCEEDED,
+      ...given,
+      jobId: given.jobId || jobId,
+      workerId: this.workerId,
+    };
     if (given.workerId && given.workerId !== this.workerId) {
       // Peers drop such a result without a word; the sender is the worker.
       log.warn("handler set another worker id; it is replaced by the sender's", { workerId: given.workerId });

@@ -1,11 +1,10 @@
 /**
- * `agentwire demo`: one signed job from submit to verified result, in this process, over the real packet
- * layer. A fourth party listens to the bus and verifies every packet for itself.
+ * `agentwire demo`: one signed job from submit to verified result, over the real packet layer; in this process
+ * or through a NATS server. A fourth party listens to the bus and verifies every packet for itself.
  */
 import { readFile } from "node:fs/promises";
-import type { BusPacket } from "../../gen/cap/index.js";
-import { JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
-import type { PublicKeys } from "../cap/index.js";
+import { JobStatus, SUBJECT_RESULT, SUBJECT_SUBMIT } from "../../gen/cap/index.js";
+import type { Bus, PublicKeys } from "../cap/index.js";
 import {
   defaultCrypto,
   generateKeyPair,
@@ -13,11 +12,10 @@ import {
   KeyRing,
   keyFromPointer,
   MemoryBus,
+  openJobClient,
   openPacket,
-  Party,
   pointerFor,
   runWorker,
-  submitJob,
 } from "../cap/index.js";
 import { linkSignals, raceSignal } from "../core/abort.js";
 import { LocalScheduler } from "../testing/local-scheduler.js";
@@ -28,6 +26,8 @@ import { summarize } from "./summarize.js";
 export interface DemoOptions {
   /** The text to summarise. */
   readonly file: string;
+  /** Server to run it through. Default: none, the bus is in this process. */
+  readonly nats?: string | undefined;
   /** Default: 10000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -65,7 +65,13 @@ const JOB_PREFIX = "job-";
 /** Runs the demo once and checks every step of it. */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const text = await readFile(options.file, "utf8");
-  const bus = new MemoryBus();
+  const memory = new MemoryBus();
+  const buses: Bus[] = [];
+  const connect = async (name: string): Promise<Bus> => {
+    const bus = options.nats === undefined ? memory.connect() : await overNats(options.nats, name);
+    buses.push(bus);
+    return bus;
+  };
   const store = new InMemoryBlobStore();
   const keys = { client: generateKeyPair(), scheduler: generateKeyPair(), worker: generateKeyPair() };
   const publicKeys: PublicKeys = {
@@ -74,66 +80,72 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     [WORKER]: keys.worker.publicKeyPem,
   };
 
-  const scheduler = new LocalScheduler({
-    bus: bus.connect(),
-    publicKeys,
-    privateKey: keys.scheduler.privateKeyPem,
-  });
-  const worker = await runWorker({
-    bus: bus.connect(),
-    subject: TOPIC,
-    senderId: WORKER,
-    publicKeys,
-    privateKey: keys.worker.privateKeyPem,
-    handler: async (request) => {
-      const input = await store.get(keyFromPointer(request.contextPtr));
-      const { text } = JSON.parse(new TextDecoder().decode(input)) as { text: string };
-      const output = new TextEncoder().encode(JSON.stringify(summarize(text)));
-      await store.set(`res:${request.jobId}`, output);
-      return { resultPtr: pointerFor(`res:${request.jobId}`) };
-    },
-  });
-  await scheduler.start();
-  const link = linkSignals([options.signal], { timeoutMs: options.timeoutMs ?? 10_000, what: "the demo" });
+  const { signal } = options;
+  const link = linkSignals([signal], { timeoutMs: options.timeoutMs ?? 10_000, what: "the demo" });
+  const stop: (() => Promise<void>)[] = [() => store.close()];
   try {
     return await raceSignal(play(), link.signal);
   } finally {
     link.dispose();
-    await worker.close();
-    await scheduler.close();
-    await store.close();
+    for (const end of stop.reverse()) await end();
+    for (const bus of buses) await bus.close();
   }
 
   async function play(): Promise<DemoReport> {
-    const wire = await listen(bus, publicKeys);
-    const client = new Party({ bus: bus.connect(), senderId: CLIENT, publicKeys });
-    const result = new Promise<BusPacket>((resolve) => {
-      void client.receive(SUBJECT_RESULT, { onPacket: resolve });
+    const scheduler = new LocalScheduler({
+      bus: await connect(SCHEDULER),
+      publicKeys,
+      privateKey: keys.scheduler.privateKeyPem,
     });
+    const worker = await runWorker({
+      bus: await connect(WORKER),
+      subject: TOPIC,
+      senderId: WORKER,
+      publicKeys,
+      privateKey: keys.worker.privateKeyPem,
+      handler: async (request) => {
+        const input = await store.get(keyFromPointer(request.contextPtr));
+        const { text } = JSON.parse(new TextDecoder().decode(input)) as { text: string };
+        const output = new TextEncoder().encode(JSON.stringify(summarize(text)));
+        await store.set(`res:${request.jobId}`, output);
+        return { resultPtr: pointerFor(`res:${request.jobId}`) };
+      },
+    });
+    stop.push(() => worker.close());
+    await scheduler.start();
+    stop.push(() => scheduler.close());
+    const watcher = await connect("demo-watcher");
+    const wire = await listen(watcher, publicKeys);
+    const client = await openJobClient({
+      bus: await connect(CLIENT),
+      senderId: CLIENT,
+      privateKey: keys.client.privateKeyPem,
+      publicKeys,
+    });
+    stop.push(() => client.close());
 
     const jobId = `${JOB_PREFIX}${Date.now().toString(36)}`;
     await store.set(`ctx:${jobId}`, new TextEncoder().encode(JSON.stringify({ text })));
     const started = performance.now();
-    await submitJob({
-      bus: bus.connect(),
-      senderId: CLIENT,
-      privateKey: keys.client.privateKeyPem,
-      request: {
+    const ended = new Promise((resolve) => scheduler.on("finished", resolve));
+    const result = await client.submitAndWait(
+      {
         jobId,
         topic: TOPIC,
         contextPtr: pointerFor(`ctx:${jobId}`),
         labels: { file: "text", demo: "1" },
       },
-    });
-    const { payload } = await result;
+      { signal: link.signal },
+    );
     const totalMs = performance.now() - started;
-    if (payload.case !== "jobResult") throw new Error("the first packet on the result subject is no result");
-    const stored = await store.get(keyFromPointer(payload.value.resultPtr));
+    await ended;
+    const stored = await store.get(keyFromPointer(result.resultPtr));
     const summary = JSON.parse(new TextDecoder().decode(stored)) as TextSummary;
 
     const refused = new Promise((resolve) => worker.on("refused", resolve));
-    await forge(bus, wire.raw.find(({ subject }) => subject === TOPIC)!.data);
+    await forge(watcher, wire.raw.find(({ subject }) => subject === TOPIC)!.data);
     await refused;
+    await watcher.flush();
 
     const hops = (await wire.hops()).map((hop) => ({ ...hop, atMs: hop.atMs - started }));
     const genuine = hops.slice(0, 3);
@@ -153,7 +165,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
         },
         {
           name: "the result says SUCCEEDED and names the job",
-          held: payload.value.status === JobStatus.SUCCEEDED && payload.value.jobId === jobId,
+          held: result.status === JobStatus.SUCCEEDED && result.jobId === jobId,
         },
         { name: "the scheduler saw the job end", held: scheduler.job(jobId)?.status === JobStatus.SUCCEEDED },
         {
@@ -169,18 +181,23 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   }
 }
 
+async function overNats(servers: string, name: string): Promise<Bus> {
+  const { connectNats } = await import("../cap/nats/index.js"); // not needed by the demo in this process
+  return connectNats({ servers, name });
+}
+
 function inOrder(hops: readonly DemoHop[]): boolean {
   const expected = [`sys.job.submit ${CLIENT}`, `${TOPIC} ${SCHEDULER}`, `${SUBJECT_RESULT} ${WORKER}`];
   return hops.map(({ subject, sender }) => `${subject} ${sender}`).join() === expected.join();
 }
 
-/** Listens to all subjects and verifies what it hears. */
-async function listen(bus: MemoryBus, publicKeys: PublicKeys) {
+/** Listens to the subjects of a job and verifies what it hears. */
+async function listen(bus: Bus, publicKeys: PublicKeys) {
   const keys = new KeyRing(publicKeys);
   const raw: { subject: string; data: Uint8Array; atMs: number }[] = [];
-  await bus
-    .connect()
-    .subscribe(">", ({ subject, data }) => raw.push({ subject, data, atMs: performance.now() }));
+  for (const wanted of [SUBJECT_SUBMIT, TOPIC, SUBJECT_RESULT]) {
+    await bus.subscribe(wanted, ({ subject, data }) => raw.push({ subject, data, atMs: performance.now() }));
+  }
   const hop = async ({ subject, data, atMs }: (typeof raw)[number]): Promise<DemoHop> => {
     const packet = await openPacket(data);
     const verified = await openPacket(data, { keys }).then(
@@ -202,10 +219,10 @@ async function listen(bus: MemoryBus, publicKeys: PublicKeys) {
 }
 
 /** Sends a dispatched job once more, with the first letter of its id changed. */
-async function forge(bus: MemoryBus, packet: Uint8Array): Promise<void> {
+async function forge(bus: Bus, packet: Uint8Array): Promise<void> {
   const forged = packet.slice();
   const at = new TextDecoder("latin1").decode(forged).indexOf(JOB_PREFIX);
   if (at < 0) throw new Error("the dispatched packet does not hold the job id");
   forged[at] = forged[at]! ^ 1;
-  await bus.connect().publish(TOPIC, forged);
+  await bus.publish(TOPIC, forged);
 }

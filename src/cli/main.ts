@@ -14,7 +14,8 @@ const HELP = `agentwire ${VERSION}: one package for the four wires of AI agents
 usage: agentwire <command> [options]
 
 commands
-  demo [--file PATH] [--json]   run a signed CAP job from submit to verified result, in this process
+  demo [--file PATH] [--nats URL] [--json]
+        run a signed CAP job from submit to verified result, in this process or through a NATS server
 
 options
   --help, -h      this text
@@ -32,6 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
       help: { type: "boolean", short: "h" },
       version: { type: "boolean", short: "v" },
       file: { type: "string" },
+      nats: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -42,7 +44,10 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`agentwire: unknown command: ${positionals.join(" ")}\n\n${HELP}`);
     return 2;
   }
-  const report = await runDemo({ file: values.file ?? join(packageRoot(), "specs/cap/README.md") });
+  const report = await runDemo({
+    file: values.file ?? join(packageRoot(), "specs/cap/README.md"),
+    nats: values.nats,
+  });
   print(values.json ? `${JSON.stringify(report, null, 2)}\n` : formatDemo(report));
   return report.checks.every(({ held }) => held) ? 0 : 1;
 }

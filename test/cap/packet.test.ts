@@ -219,3 +219,23 @@ describe("bytes that are no packet", () => {
     expect(() => decodePacket(bytes)).toThrow(MalformedPacketError);
   });
 });
+
+describe("a field that reaches beyond its message", () => {
+  it("is refused, also when it is unknown", () => {
+    // job_request of 3 bytes, in it field 500 with one byte of content, which stands behind the 3.
+    const bytes = Uint8Array.of(0x52, 3, 0xa2, 0x1f, 1, 0x41);
+    expect(() => decodePacket(bytes)).toThrow("a field reaches beyond its message");
+    expect(decodePacket(Uint8Array.of(0x52, 4, 0xa2, 0x1f, 1, 0x41)).message.payload.case).toBe("jobRequest");
+  });
+});
+
+describe("a packet in a Buffer", () => {
+  it("is decoded into bytes of its own", () => {
+    const packet = createPacket({ case: "heartbeat", value: { workerId: "w" } }, { senderId: "w" });
+    const buffer = Buffer.from(encodePacket({ ...packet, signature: Uint8Array.of(1, 2, 3) }));
+    const { signature } = decodePacket(buffer).message;
+    buffer.fill(0);
+    expect(signature).toEqual(Uint8Array.of(1, 2, 3));
+    expect(signature.constructor).toBe(Uint8Array);
+  });
+});

@@ -6,6 +6,8 @@ import { describe, expect, it } from "vitest";
 import { runDemo } from "../../src/cli/demo.js";
 import { formatDemo } from "../../src/cli/demo-report.js";
 import { summarize } from "../../src/cli/summarize.js";
+import { describeWithPeers, natsServer } from "../peers/ladder.ts";
+import { startNats } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -71,5 +73,20 @@ describe("agentwire demo", () => {
     expect((await agentwire("dance")).code).toBe(2);
     expect((await agentwire("demo", "--no-such-option")).code).toBe(2);
     expect((await agentwire("--help")).stdout).toContain("usage: agentwire");
+  });
+});
+
+await describeWithPeers("agentwire demo --nats", [natsServer], ([path]) => {
+  it(req("cap.demo", "runs the same through a real server"), async () => {
+    const server = await startNats(path!);
+    const { code, stdout } = await agentwire("demo", "--nats", server.url, "--file", file, "--json");
+    const report = JSON.parse(stdout) as { hops: object[]; checks: { held: boolean }[] };
+    expect(code).toBe(0);
+    expect(report.checks.every(({ held }) => held)).toBe(true);
+    expect(report.hops).toHaveLength(4);
+    await server.stop();
+    const away = await agentwire("demo", "--nats", server.url, "--file", file);
+    expect(away.code).toBe(1);
+    expect(away.stderr).toContain("[connection]");
   });
 });

@@ -175,6 +175,109 @@ export const cap = {
       "Closing a worker takes no new jobs, lets running handlers end, aborts what outlasts the grace time, and answers every job it took.",
     source: "cap-sdk-python 2.17.0",
   },
+  "cap.nats.bus": {
+    statement: "Either NATS client carries messages, shares them in queue groups and answers requests.",
+    source: "NATS",
+  },
+  "cap.nats.errors": {
+    statement: "What either NATS client throws arrives as one set of typed errors.",
+    source: "CAP spec 13 (400, 401, 402)",
+  },
+  "cap.nats.auth": {
+    statement:
+      "Token, user and password come from options or the URL, credentials from options; a refusal is an AuthError and nothing shows a secret.",
+    source: "cap-sdk-python 2.17.0; CAP spec 12",
+  },
+  "cap.nats.permissions": {
+    statement:
+      "A subscription the server does not allow fails; a publish it does not allow is told with the status.",
+    source: "NATS",
+  },
+  "cap.nats.wait": {
+    statement: "Without a server the first connection fails, or waits for one until the signal fires.",
+    source: "NATS",
+  },
+  "cap.nats.tls": {
+    statement:
+      "TLS comes from options and NATS_TLS_CA, _CERT, _KEY, _SERVER_NAME, _INSECURE; a connection that asks for it never goes on without.",
+    source: "CAP Go SDK, NATSTLSConfigFromEnv",
+  },
+  "cap.nats.reconnect": {
+    statement:
+      "A connection that breaks is told with the status and made anew for ever; subscriptions live on.",
+    source: "NATS",
+  },
+  "cap.nats.leaves-nothing": {
+    statement: "After close no socket, timer or subscription is left.",
+    source: "NATS",
+  },
+  "cap.client.wait": {
+    statement:
+      "Submit and wait resolves with the result of a job that succeeded, and throws a typed error with it otherwise.",
+    source: "CAP spec 04, 13",
+  },
+  "cap.client.dlq": {
+    statement:
+      "A job that is denied or never ran is heard of on sys.job.dlq, which is read leniently and verified when there are keys.",
+    source: "Cordum scheduler",
+  },
+  "cap.client.timeout": {
+    statement: "Waiting ends with the time limit, the signal, or the connection, and can cancel the job.",
+    source: "CAP spec 04",
+  },
+  "cap.client.settled": {
+    statement: "Every waiting call is settled when the client is closed or the bus is gone for good.",
+    source: "CAP spec 04",
+  },
+  "cap.helpers.payloads": {
+    statement:
+      "Heartbeat, progress, cancel, handshake and alert packets have the trace ids and fields of the official SDKs.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.helpers.emit": {
+    statement: "Emitters sign, set the session token, and publish on the subject of the payload.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.helpers.heartbeat-loop": {
+    statement: "The heartbeat loop goes on after a failed beat and ends when it is stopped.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.metrics": {
+    statement:
+      "The metrics hook hears of jobs received, completed and failed; what it throws never hurts a job.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.logging": {
+    statement: "The logging middleware logs job, topic and duration, and passes results and errors on.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.alerts": {
+    statement:
+      "When asked to, a receiver reports a refused packet on sys.alert with code, severity, trace, sender and subject, at most so many a minute.",
+    source: "CAP spec 16",
+  },
+  "cap.worker.bus": {
+    statement: "A worker that owns its bus drains it when it is closed; else the bus stays open.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.publish-again": {
+    statement:
+      "A result that meets a broken connection is published once the connection is back, within the grace time.",
+    source: "CAP spec 04",
+  },
+  "cap.peers.python-client": {
+    statement: "A job submitted by the official Python client runs on our worker, signed or not.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.peers.python-worker": {
+    statement: "A job submitted by our client runs on the official Python worker, signed or not.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.peers.mutations": {
+    statement:
+      "Of mutated packets none is accepted that the official SDK refuses, or whose meaning differs from the one that was signed.",
+    source: "cap-sdk-python 2.17.0",
+  },
   "cap.scheduler.dispatch": {
     statement:
       "The local scheduler puts a submitted job into a packet of its own on the job's topic, once per job id.",

@@ -1,6 +1,6 @@
 /**
- * Signing with node:crypto: keys parsed once, work done in libuv's pool, so that several packets are signed
- * and verified at the same time.
+ * Signing with node:crypto: keys parsed once; work done at once, or in libuv's pool, where several packets are
+ * signed and verified at the same time.
  */
 import type * as NodeCrypto from "node:crypto";
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
@@ -38,6 +38,7 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
               error ? reject(error) : resolve(signature),
             );
           }),
+        signSync: (data) => crypto.sign("sha256", data, key),
         publicKeyPem,
       };
     },
@@ -55,6 +56,13 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
           new Promise((resolve) => {
             crypto.verify("sha256", data, key, signature, (error, valid) => resolve(!error && valid));
           }),
+        verifySync: (data, signature) => {
+          try {
+            return crypto.verify("sha256", data, key, signature);
+          } catch {
+            return false; // not DER
+          }
+        },
       };
     },
 

@@ -23,7 +23,9 @@ export class ByteReader {
   minimal = true;
 
   constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+    // Of a Buffer, slice() would be a view on bytes that are somebody else's.
+    this.bytes =
+      bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.text =
       native !== undefined && bytes.length <= WHOLE_TEXT_BYTES ? native.call(bytes, 0, bytes.length) : "";
   }

@@ -9,6 +9,7 @@
 import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import type { Struct } from "@bufbuild/protobuf/wkt";
 import { ByteReader, malformed } from "./byte-reader.js";
+import { blankMessage } from "./create.js";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
 import { Kind, planOf, WIRE_LEN } from "./field-plan.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS } from "./map-order.js";
@@ -53,7 +54,7 @@ export function decodeCanonical<Desc extends DescMessage>(
   const reader = new ByteReader(bytes);
   const run: Run = { reader, spec: true, upb: true, depth: 0 };
   const plan = planOf(desc);
-  const message = blank(plan);
+  const message = blankMessage(plan);
   const found: (readonly [number, number])[] = [];
   readMessage(run, plan, message, bytes.length, find, found);
   const { minimal } = reader;
@@ -63,14 +64,6 @@ export function decodeCanonical<Desc extends DescMessage>(
     upbOrder: run.upb && minimal,
     found,
   };
-}
-
-function blank(plan: MessagePlan): Fields {
-  const message: Fields = { ...plan.blank };
-  for (const key of plan.lists) message[key] = [];
-  for (const key of plan.maps) message[key] = {};
-  for (const key of plan.oneofs) message[key] = { case: undefined };
-  return message;
 }
 
 function notCanonical(run: Run): void {
@@ -99,6 +92,7 @@ function readMessage(
     if (field === undefined || !fits(field, wireType)) {
       keepUnknown(reader, message, number, wireType, MAX_DEPTH - run.depth);
       notCanonical(run); // it may be; encoding again tells
+      if (reader.pos > end) throw malformed("a field reaches beyond its message");
       continue;
     }
     if (number < previous || (number === previous && (field.shape === "single" || field.packed)))
@@ -141,11 +135,11 @@ function readValue(run: Run, field: FieldPlan, before: unknown): unknown {
   const plan = field.message!;
   if (field.isStruct) {
     notCanonical(run); // shown as JSON, which says nothing about its bytes
-    const struct = before === undefined ? blank(plan) : structFromJson(before as JsonObject);
+    const struct = before === undefined ? blankMessage(plan) : structFromJson(before as JsonObject);
     readMessage(run, plan, struct as unknown as Fields, end, 0, undefined);
     return structToJson(struct as unknown as Struct);
   }
-  const nested = (before as Fields | undefined) ?? blank(plan);
+  const nested = (before as Fields | undefined) ?? blankMessage(plan);
   readMessage(run, plan, nested, end, 0, undefined);
   return nested;
 }
@@ -204,7 +198,7 @@ function readEntry(run: Run, field: FieldPlan, message: Fields, lastKey: string 
 }
 
 function entryDefault(field: FieldPlan): unknown {
-  if (field.kind === Kind.message) return field.isStruct ? {} : blank(field.message!);
+  if (field.kind === Kind.message) return field.isStruct ? {} : blankMessage(field.message!);
   return field.kind === Kind.string
     ? ""
     : field.kind === Kind.bytes

@@ -55,6 +55,8 @@ export interface MessagePlan {
   /** Ascending by number. */
   readonly fields: readonly FieldPlan[];
   readonly byNumber: ReadonlyMap<number, FieldPlan>;
+  /** By the property of the generated type, members of a oneof group included. */
+  readonly byKey: ReadonlyMap<string, FieldPlan>;
   /** A message with nothing set, without its lists and maps. */
   readonly blank: Readonly<Record<string, unknown>>;
   readonly lists: readonly string[];
@@ -110,11 +112,13 @@ export function planOf(desc: DescMessage): MessagePlan {
   if (plan === undefined) {
     const fields: FieldPlan[] = [];
     const byNumber = new Map<number, FieldPlan>();
+    const byKey = new Map<string, FieldPlan>();
     const blank: Record<string, unknown> = { $typeName: desc.typeName };
     const made = {
       desc,
       fields,
       byNumber,
+      byKey,
       blank,
       lists: [] as string[],
       maps: [] as string[],
@@ -126,6 +130,7 @@ export function planOf(desc: DescMessage): MessagePlan {
       const planned = planField(field);
       fields.push(planned);
       byNumber.set(planned.number, planned);
+      byKey.set(planned.key, planned);
     }
     for (const member of desc.members) {
       if (member.kind === "oneof") made.oneofs.push(member.localName);

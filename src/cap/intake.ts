@@ -1,0 +1,84 @@
+/**
+ * Takes received messages in, a slice per turn of the event loop.
+ *
+ * A NATS client hands over all the messages of a chunk in one turn, and what is published meanwhile leaves
+ * after it. Checking a signature takes longer than sending a packet, so without slices a fast sender and its
+ * receiver would take turns at working instead of working at the same time.
+ */
+import type { BusMessage } from "./bus.js";
+
+/** Messages taken per turn: enough to make the turn cheap, few enough to let answers out. */
+const SLICE = 16;
+
+const nextTurn: (run: () => void) => void =
+  typeof setImmediate === "function" ? setImmediate : (run) => setTimeout(run, 0);
+
+/** A queue in front of `take`. */
+export class Intake {
+  readonly #take: (message: BusMessage) => void;
+  #queue: BusMessage[] = [];
+  #next = 0;
+  #left = SLICE;
+  #armed = false;
+  #idle: (() => void)[] = [];
+
+  /** `take` is called in the order of arrival; it must not throw. */
+  constructor(take: (message: BusMessage) => void) {
+    this.#take = take;
+  }
+
+  /** Takes a message now, or in a later turn when this one has had its share. */
+  push(message: BusMessage): void {
+    if (this.#left > 0 && this.#next === this.#queue.length) {
+      this.#left--;
+      this.#take(message);
+    } else {
+      this.#queue.push(message);
+    }
+    this.#arm();
+  }
+
+  /** Resolves when no message waits. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#next === this.#queue.length) resolve();
+      else this.#idle.push(resolve);
+    });
+  }
+
+  /** Forgets the messages that wait. */
+  clear(): void {
+    this.#queue = [];
+    this.#next = 0;
+    this.#tellIdle();
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    nextTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#armed = false;
+    this.#left = SLICE;
+    while (this.#left > 0 && this.#next < this.#queue.length) {
+      this.#left--;
+      this.#take(this.#queue[this.#next++]!);
+    }
+    if (this.#next < this.#queue.length) {
+      if (this.#next > 1024) {
+        this.#queue = this.#queue.slice(this.#next);
+        this.#next = 0;
+      }
+      return this.#arm();
+    }
+    this.#queue = [];
+    this.#next = 0;
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,75 @@
+/** What a worker tells a metrics system, and the logging middleware. */
+import { JobStatus } from "../../gen/cap/index.js";
+import type { Clock } from "../core/clock.js";
+import { systemClock } from "../core/clock.js";
+import { errorText } from "../core/errors.js";
+import type { Logger } from "../core/logger.js";
+import { safeLogger } from "../core/logger.js";
+import type { JobMiddleware } from "./worker-options.js";
+
+/** Hears of what a worker does. All methods are optional; what one throws is logged and hurts nothing. */
+export interface MetricsHook {
+  /** A job was taken. */
+  onJobReceived?(jobId: string, topic: string): void;
+  /** A result other than FAILED was published. `status` is its name, such as "SUCCEEDED". */
+  onJobCompleted?(jobId: string, durationMs: number, status: string): void;
+  /** A FAILED result was published. */
+  onJobFailed?(jobId: string, errorMessage: string): void;
+  /** A heartbeat was published. */
+  onHeartbeatSent?(workerId: string): void;
+}
+
+/** Hears of nothing. */
+export const noopMetrics: Required<MetricsHook> = {
+  onJobReceived() {},
+  onJobCompleted() {},
+  onJobFailed() {},
+  onHeartbeatSent() {},
+};
+
+/** A hook made harmless. Without one the result is {@link noopMetrics}. */
+export function safeMetrics(
+  hook: MetricsHook | undefined,
+  logger: Logger | undefined,
+): Required<MetricsHook> {
+  if (hook === undefined) return noopMetrics;
+  const blame = (error: unknown) =>
+    safeLogger(logger).warn("metrics hook failed", { reason: errorText(error) });
+  const guard = (call: () => unknown): void => {
+    try {
+      const result = call();
+      if (result instanceof Promise) result.catch(blame);
+    } catch (error) {
+      blame(error);
+    }
+  };
+  return {
+    onJobReceived: (jobId, topic) => guard(() => hook.onJobReceived?.(jobId, topic)),
+    onJobCompleted: (jobId, ms, status) => guard(() => hook.onJobCompleted?.(jobId, ms, status)),
+    onJobFailed: (jobId, message) => guard(() => hook.onJobFailed?.(jobId, message)),
+    onHeartbeatSent: (workerId) => guard(() => hook.onHeartbeatSent?.(workerId)),
+  };
+}
+
+/** The name of a status, or its number when it is from a later version. */
+export function statusName(status: JobStatus): string {
+  return JobStatus[status] ?? `${status}`;
+}
+
+/** Logs every job with its topic and duration, at level info. Results and errors pass through. */
+export function loggingMiddleware(logger: Logger, clock: Clock = systemClock): JobMiddleware {
+  const log = safeLogger(logger);
+  return (next) => async (call) => {
+    const started = clock.monotonic();
+    const { jobId, topic } = call.request;
+    const fields = () => ({ jobId, topic, durationMs: Math.round(clock.monotonic() - started) });
+    try {
+      const result = await next(call);
+      log.info("job done", fields());
+      return result;
+    } catch (error) {
+      log.info("job failed", { ...fields(), reason: errorText(error) });
+      throw error;
+    }
+  };
+}

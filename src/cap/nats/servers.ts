@@ -1,0 +1,57 @@
+/** Where the NATS servers are, and what the URLs say about credentials. */
+import type { Env } from "../../core/env.js";
+import { readEnv } from "../../core/env.js";
+import { ValidationError } from "../../core/errors.js";
+import { isLoopback } from "../../core/insecure.js";
+
+/** URLs taken apart. */
+export interface NatsServers {
+  /** `host:port` of each. */
+  readonly hosts: readonly string[];
+  /** From the first URL that has them. */
+  readonly user?: string;
+  readonly password?: string;
+  readonly token?: string;
+  /** A URL says `tls://`. */
+  readonly tls: boolean;
+  /** Not all of them are on this machine. */
+  readonly remote: boolean;
+}
+
+const DEFAULT_URL = "nats://127.0.0.1:4222";
+
+/**
+ * Reads server URLs: `nats://` or `tls://`, or a bare `host:port`; several in a list or between commas.
+ * Default: NATS_URL, else nats://127.0.0.1:4222.
+ *
+ * @throws ValidationError `invalid_url`; its text never holds what stands before the `@`.
+ */
+export function natsServers(given: string | readonly string[] | undefined, env?: Env): NatsServers {
+  const named = given === undefined || given.length === 0 ? (readEnv("NATS_URL", env) ?? DEFAULT_URL) : given;
+  const texts = (typeof named === "string" ? named.split(",") : [...named]).map((text) => text.trim());
+  const urls = texts.filter((text) => text !== "").map(parse);
+  if (urls.length === 0) throw invalidUrl("");
+  const named1 = urls.find((url) => url.username !== "");
+  const user = named1 && decodeURIComponent(named1.username);
+  const password = named1 && decodeURIComponent(named1.password);
+  return {
+    hosts: urls.map((url) => `${url.hostname}:${url.port || 4222}`),
+    ...(user && password ? { user, password } : user ? { token: user } : {}),
+    tls: urls.some((url) => url.protocol === "tls:"),
+    remote: urls.some((url) => !isLoopback(url.hostname)),
+  };
+}
+
+function parse(text: string): URL {
+  const full = text.includes("://") ? text : `nats://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (url === undefined || !["nats:", "tls:"].includes(url.protocol) || url.hostname === "") {
+    throw invalidUrl(text);
+  }
+  return url;
+}
+
+function invalidUrl(text: string): ValidationError {
+  const shown = text.replace(/^.*@/, "…@");
+  return new ValidationError(`not a NATS server: ${JSON.stringify(shown)}`, { code: "invalid_url" });
+}
