@@ -7,6 +7,9 @@ const root = join(import.meta.dirname, "..");
 const BROWSER_ENTRIES = [
   "src/index.ts",
   "src/cap/index.ts",
+  "src/handler/index.ts",
+  "src/neuron/index.ts",
+  "src/neuron/ipc/index.ts",
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",

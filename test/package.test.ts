@@ -31,6 +31,9 @@ describe("entries for browsers", () => {
   it.each([
     "src/index.ts",
     "src/cap/index.ts",
+    "src/handler/index.ts",
+    "src/neuron/index.ts",
+    "src/neuron/ipc/index.ts",
     "src/testing/index.ts",
     "gen/cap/index.ts",
     "gen/neuron/index.ts",

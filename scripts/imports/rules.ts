@@ -18,7 +18,7 @@ const PROTOCOLS = ["cap", "neuron", "aureus", "4runr"];
 /** For each folder of `src`, the folders it may import from besides itself. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", `gen/${name}`]])),
+  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "handler", `gen/${name}`]])),
   bridge: ["core", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   testing: ["core", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: ["index", "core", "bridge", "testing", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],

@@ -1,0 +1,484 @@
+/** The worker of the Holokai neuron protocol. */
+import type {
+  Capability,
+  DisconnectFrame,
+  ServerToNeuronFrame,
+  TaskPayload,
+} from "../../gen/neuron/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
+import { StagedClose } from "../core/close.js";
+import { type EmittedEvent, Emitter, type EventsOptions } from "../core/emitter.js";
+import {
+  type AgentwireError,
+  ClosedError,
+  ConflictError,
+  type ErrorInfo,
+  errorText,
+  ProtocolError,
+  ValidationError,
+} from "../core/errors.js";
+import { type Logger, safeLogger } from "../core/logger.js";
+import { type Loop, startLoop } from "../core/loop.js";
+import type { Middleware } from "../core/middleware.js";
+import { retryPolicy } from "../core/retry-policy.js";
+import { formatTime } from "../core/time.js";
+import type { SchemaValidator } from "../core/validate.js";
+import type { HandlerDefinition } from "../handler/index.js";
+import {
+  type CapabilityDefinition,
+  type CapabilityLike,
+  type CapabilityRegistration,
+  type Served,
+  serve,
+} from "./capability.js";
+import { Dispatcher } from "./dispatcher.js";
+import { RegistrationRejectedError } from "./errors.js";
+import { capabilityFor, checkClientFrame, POST_PATH, PROTOCOL_VERSION, parseServerFrame } from "./frames.js";
+import type { Handler } from "./handler-context.js";
+import { HttpTransport, type HttpTransportOptions } from "./http-transport.js";
+import type { Answer } from "./lease.js";
+import { Registration } from "./registration.js";
+import type { LeaseCall } from "./run-lease.js";
+import { SchemaBook, type SchemaSource } from "./schemas.js";
+import type { ReconnectInfo, Transport } from "./transport.js";
+
+/** What every neuron can be given. */
+export interface NeuronCommonOptions {
+  /** Stable over restarts, different for each replica. */
+  readonly neuronId: string;
+  /** `(message, fields)`; for pino see `fromPino`. Default: silent. */
+  readonly logger?: Logger | undefined;
+  /** From the end of one heartbeat to the next, in milliseconds. Default: 10,000. */
+  readonly heartbeatIntervalMs?: number | undefined;
+  /** Which schema judges where both sides have one. Default: `registered-first`. */
+  readonly schemaSource?: SchemaSource | undefined;
+  /** Judges JSON Schemas. Default: ajv, which needs code generation. */
+  readonly validator?: SchemaValidator | undefined;
+  /** Version to register with. Given, it is pinned; else 1.1.0, and 1.0.0 for a gateway that refuses that. */
+  readonly protocolVersion?: string | undefined;
+  /** Put the text of a handler's exception on the wire. Default: true, as the peers do. */
+  readonly exposeErrors?: boolean | undefined;
+  /**
+   * A lease whose time was over before its handler got a slot is run all the same (`run`, the default, as the
+   * peers do), or handed back (`refuse`). Its time is counted from its receipt, by the gateway's own two times.
+   */
+  readonly expired?: "run" | "refuse" | undefined;
+  /** How long a cancelled handler may take before its lease is answered without it. Default: 30,000. */
+  readonly cancelGraceMs?: number | undefined;
+  /** Results kept to answer a task that is delivered again, by `taskId`. Default: 0, every delivery runs. */
+  readonly dedupeTasks?: number | undefined;
+  /** An answer is tried for at least so long, in milliseconds, and for all the life of its lease. Default: 30,000. */
+  readonly answerRetryMs?: number | undefined;
+  /** Wraps every handler; the first one is the outermost. */
+  readonly middleware?: readonly Middleware<LeaseCall, unknown>[] | undefined;
+  /** Default: the clock of the platform. */
+  readonly clock?: Clock | undefined;
+  /** For the jitter of retries. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** Options of {@link Neuron}: a gateway by its URL, or a transport. */
+export type NeuronOptions = NeuronCommonOptions &
+  (
+    | (Omit<HttpTransportOptions, "neuronId"> & { readonly transport?: undefined })
+    | { readonly transport: Transport }
+  );
+
+/** What a neuron tells of. */
+export interface NeuronEvents {
+  /** The stream stands. */
+  "connection:open": undefined;
+  /** The gateway took the registration; `capabilities` is how many it took. */
+  "connection:registered": { readonly sessionId: string; readonly capabilities: number };
+  /** The stream is gone, and why. */
+  "connection:close": string;
+  /** A reconnect follows. */
+  "connection:reconnecting": ReconnectInfo;
+  /** Something failed in the background: a refused registration, revoked credentials, an answer given up. */
+  error: Error;
+  /** Every frame of the gateway that could be read, before it is dealt with. */
+  frame: ServerToNeuronFrame;
+  /** The gateway is about to end the stream. */
+  disconnect: DisconnectFrame;
+  /** A capability may no longer be served; what was in hand of it is failed. */
+  "capability:revoked": { readonly type: string; readonly reason: string };
+  /** A lease was answered; `delivered` is false when the gateway did not accept the answer in time. */
+  "lease:answered": { readonly task: TaskPayload; readonly answer: Answer; readonly delivered: boolean };
+}
+
+/** Options of {@link Neuron.stop}. */
+export interface StopOptions {
+  /** Let running handlers end first. Default: true. */
+  readonly drain?: boolean | undefined;
+  /** How long they may take, in milliseconds. Default: 30,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+const reconnectNumbers = { attempts: Infinity, baseMs: 500, capMs: 30_000, jitter: 0 };
+
+/** How long aborted handlers, and then the last answers, may take at the end of {@link Neuron.stop}. */
+const abortMs = 2_000;
+
+/**
+ * Serves capabilities to a BigBrain gateway: takes leases, runs handlers, and answers every lease exactly once.
+ *
+ * Handlers may see a task again under another lease; `ctx.task.taskId` is the key to recognise it.
+ */
+export class Neuron {
+  readonly neuronId: string;
+  readonly #options: NeuronOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #events: Emitter<NeuronEvents>;
+  readonly #transport: Transport;
+  readonly #schemas: SchemaBook;
+  readonly #dispatcher: Dispatcher;
+  readonly #registration: Registration;
+  readonly #served = new Map<string, Served>();
+  readonly #capabilities = new Map<string, Capability>();
+  readonly #answersEnd = new AbortController();
+  readonly #close: StagedClose;
+  #started: Promise<void> | undefined;
+  #heartbeats: Loop | undefined;
+  #session: AbortController | undefined;
+
+  /** @throws ValidationError for an empty neuronId, or what {@link HttpTransport} throws. */
+  constructor(options: NeuronOptions) {
+    if (typeof options.neuronId !== "string" || options.neuronId === "")
+      throw new ValidationError("neuronId must be a text that is not empty");
+    const { clock = systemClock, random = Math.random, neuronId } = options;
+    this.neuronId = neuronId;
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = safeLogger(options.logger);
+    this.#events = new Emitter({ logger: options.logger });
+    this.#transport = options.transport ?? new HttpTransport(options);
+    this.#schemas = new SchemaBook({
+      validator: options.validator,
+      source: options.schemaSource ?? "registered-first",
+    });
+    const logger = this.#logger;
+    this.#registration = new Registration({
+      neuronId,
+      transport: this.#transport,
+      protocolVersion: options.protocolVersion ?? PROTOCOL_VERSION,
+      fallback: options.protocolVersion === undefined,
+      policy: retryPolicy(reconnectNumbers),
+      clock,
+      random,
+      logger,
+    });
+    this.#dispatcher = new Dispatcher({
+      answers: {
+        transport: this.#transport,
+        clock,
+        random,
+        logger,
+        signal: this.#answersEnd.signal,
+        minRetryMs: options.answerRetryMs ?? 30_000,
+      },
+      schemas: this.#schemas,
+      logger,
+      clock,
+      exposeErrors: options.exposeErrors ?? true,
+      expired: options.expired ?? "run",
+      cancelGraceMs: options.cancelGraceMs ?? 30_000,
+      dedupeTasks: options.dedupeTasks ?? 0,
+      middleware: options.middleware ?? [],
+      postProgress: (frame) =>
+        this.#transport.post(POST_PATH.progress, frame, { signal: this.#answersEnd.signal }),
+      onAnswered: ({ lease }, { answer, delivered, error }) => {
+        if (!delivered) {
+          logger.error("a lease could not be answered", {
+            leaseId: lease.leaseId,
+            answer: answer.type,
+            reason: errorText(error),
+          });
+          this.#events.emit("error", asError(error));
+        }
+        this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
+      },
+    });
+    this.#close = new StagedClose(
+      {
+        stopIntake: () => this.#dispatcher.handBack(),
+        drain: () => this.#dispatcher.leases.onIdle(),
+        abort: (reason) => this.#dispatcher.abortAll(reason),
+        force: () => this.#force(),
+      },
+      { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
+    );
+    this.#transport.subscribe({
+      onOpen: () => this.#onOpen(),
+      onClose: (reason) => this.#onClose(reason),
+      onFrame: (frame) => this.#onFrame(frame),
+      onError: (error) => this.#events.emit("error", error),
+      onReconnecting: (info) => this.#events.emit("connection:reconnecting", info),
+    });
+  }
+
+  /** Calls `listener` for every event until the returned function is called. */
+  on<Name extends keyof NeuronEvents>(
+    event: Name,
+    listener: (payload: NeuronEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** Calls `listener` for the next event only. */
+  once<Name extends keyof NeuronEvents>(
+    event: Name,
+    listener: (payload: NeuronEvents[Name]) => void,
+  ): () => void {
+    return this.#events.once(event, listener);
+  }
+
+  /** All events from now on, for `for await`, until the neuron has stopped. */
+  events(options?: EventsOptions): AsyncIterableIterator<EmittedEvent<NeuronEvents>> {
+    return this.#events.events(options);
+  }
+
+  /** Leases in hand: queued, running, and those whose answer is on its way. */
+  get leasesInHand(): number {
+    return this.#dispatcher.leases.size;
+  }
+
+  /**
+   * Serves a capability: a registration or a definition with its handler, or either with what `defineHandler`
+   * made. Only before {@link Neuron.start}.
+   *
+   * @throws ValidationError for a capability that the protocol does not allow; ConflictError for a type that is
+   * served already, and after the start.
+   */
+  handle<Input, Output>(
+    capability: CapabilityDefinition<Input, Output>,
+    handler: Handler<Input, Output>,
+  ): void;
+  handle<Input, Output>(
+    capability: CapabilityDefinition<Input, Output>,
+    overrides: Partial<Pick<CapabilityRegistration, "scope" | "concurrency">>,
+    handler: Handler<Input, Output>,
+  ): void;
+  handle(capability: CapabilityRegistration, handler: HandlerDefinition): void;
+  // biome-ignore lint/suspicious/noExplicitAny: a plain registration says nothing about its input's type
+  handle<Input = any, Output = unknown>(
+    capability: CapabilityRegistration,
+    handler: Handler<Input, Output>,
+  ): void;
+  handle(capability: CapabilityLike, second: object, third?: unknown): void {
+    if (this.#started !== undefined)
+      throw new ConflictError("Neuron.handle() must be called before start()", { code: "started" });
+    const overrides = third === undefined ? {} : defined(second);
+    const handler = (third ?? second) as Handler | HandlerDefinition;
+    const served = serve({ ...capability, ...overrides } as CapabilityLike, handler, this.#options.logger);
+    const { type } = served.capability;
+    if (this.#served.has(type)) throw new ConflictError(`${type} has a handler already`);
+    this.#served.set(type, served);
+    this.#capabilities.set(type, served.capability);
+    this.#dispatcher.add(served);
+  }
+
+  /**
+   * Starts serving. Resolves once the first attempt to connect has succeeded or failed: a gateway that is down is
+   * no error, it is tried again in the background. A second call does nothing.
+   *
+   * @throws ValidationError without a handler, or for a schema of the author that is not valid (then it may be
+   * called again); ClosedError after {@link Neuron.stop}.
+   */
+  start(): Promise<void> {
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = undefined;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  async #start(): Promise<void> {
+    this.#close.throwIfClosed();
+    if (this.#served.size === 0)
+      throw new ValidationError("Neuron.start() requires at least one handler; call handle() first");
+    await Promise.all([...this.#served.values()].map((served) => this.#schemas.prepare(served)));
+    this.#close.throwIfClosed();
+    await this.#transport.start();
+  }
+
+  /**
+   * Changes how many leases of a capability may run at a time. Running handlers finish under the old number. Told
+   * to the gateway when connected, else with the next registration; a failure to tell is only logged.
+   *
+   * @throws ValidationError for a number that is no whole one of at least 1; ConflictError for a type that is not
+   * served.
+   */
+  async updateCapability(update: { readonly type: string; readonly concurrency: number }): Promise<void> {
+    const { type, concurrency } = update;
+    const known = this.#capabilities.get(type);
+    if (known === undefined) throw new ConflictError(`${type} has no handler`);
+    if (!Number.isInteger(concurrency) || concurrency < 1)
+      throw new ValidationError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
+    const capability = { ...known, concurrency };
+    this.#capabilities.set(type, capability);
+    this.#dispatcher.setConcurrency(type, concurrency);
+    if (this.#session === undefined || !this.#transport.isConnected()) return;
+    const frame = {
+      type: "update-capability" as const,
+      neuronId: this.neuronId,
+      capability: capabilityFor(capability, this.#registration.version),
+    };
+    checkClientFrame(frame);
+    try {
+      await this.#transport.post(POST_PATH["update-capability"], frame, { signal: this.#session.signal });
+    } catch (error) {
+      this.#logger.warn("the gateway was not told of the new concurrency; the next registration says it", {
+        type,
+        reason: errorText(error),
+      });
+    }
+  }
+
+  /**
+   * Stops: new leases and those that wait are handed back at once, running handlers may end within `timeoutMs`
+   * (with `drain: false` not at all), the rest is aborted, every lease is answered, then the stream is closed.
+   * Heartbeats go on until the last answer is out. Every call returns the same promise, which never rejects.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    const { drain = true, timeoutMs } = options;
+    return this.#close.close({ graceMs: drain ? timeoutMs : 0 });
+  }
+
+  /** The same as {@link Neuron.stop} with its defaults. */
+  close(): Promise<void> {
+    return this.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #force(): Promise<void> {
+    this.#dispatcher.abandon();
+    const timer = this.#clock.setTimeout(() => this.#answersEnd.abort(this.#ended()), abortMs / 2);
+    await this.#dispatcher.leases.onIdle();
+    this.#clock.clearTimeout(timer);
+    this.#answersEnd.abort(this.#ended());
+    this.#endSession("the neuron stopped");
+    await this.#transport.stop();
+    this.#events.end();
+  }
+
+  #ended(): ClosedError {
+    return new ClosedError("the neuron has stopped");
+  }
+
+  #onOpen(): void {
+    this.#endSession("another stream was opened");
+    const session = new AbortController();
+    this.#session = session;
+    this.#events.emit("connection:open", undefined);
+    void this.#register(session.signal);
+  }
+
+  async #register(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#registration.register([...this.#capabilities.values()], signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      const message = `registration rejected by gateway: ${errorText(error)}`;
+      this.#logger.error(message);
+      this.#events.emit("error", new RegistrationRejectedError(message, rejection(error)));
+      return;
+    }
+    if (signal.aborted) return;
+    this.#heartbeats = startLoop({
+      name: "heartbeat",
+      intervalMs: this.#options.heartbeatIntervalMs ?? 10_000,
+      run: (stopped) => this.#heartbeat(stopped),
+      signal,
+      stopMs: 0,
+      clock: this.#clock,
+      logger: this.#logger,
+    });
+  }
+
+  async #heartbeat(signal: AbortSignal): Promise<void> {
+    const listed = this.#dispatcher.leases.entries().filter(({ inFlight }) => inFlight !== undefined);
+    const inFlight = listed.flatMap((entry) => entry.inFlight ?? []);
+    const sentMs = this.#clock.monotonic();
+    const sentAt = formatTime(this.#clock.now());
+    const frame = { type: "heartbeat" as const, neuronId: this.neuronId, inFlight, sentAt };
+    await this.#transport.post(POST_PATH.heartbeat, frame, { signal });
+    for (const entry of listed) entry.renew(sentMs);
+  }
+
+  #onClose(reason: string): void {
+    this.#endSession(reason);
+    this.#events.emit("connection:close", reason);
+  }
+
+  #endSession(reason: string): void {
+    this.#session?.abort(new ClosedError(reason));
+    this.#session = undefined;
+    void this.#heartbeats?.stop();
+    this.#heartbeats = undefined;
+  }
+
+  #onFrame(given: unknown): void {
+    let frame: ServerToNeuronFrame;
+    try {
+      frame = parseServerFrame(given);
+    } catch (error) {
+      return this.#onBadFrame(error);
+    }
+    this.#events.emit("frame", frame);
+    switch (frame.type) {
+      case "lease":
+        return this.#dispatcher.accept(frame);
+      case "cancel":
+        return this.#dispatcher.cancel(frame.leaseId, frame.reason);
+      case "registered":
+        return this.#onRegistered(frame);
+      case "capability-revoked":
+        this.#events.emit("capability:revoked", { type: frame.capability, reason: frame.reason });
+        return this.#dispatcher.revoke(frame.capability);
+      case "disconnect":
+        return this.#events.emit("disconnect", frame);
+    }
+  }
+
+  #onBadFrame(error: unknown): void {
+    this.#logger.warn("a frame of the gateway is dropped", { reason: errorText(error) });
+    if (!(error instanceof ProtocolError)) return;
+    const { leaseId, problem } = (error.details ?? {}) as { leaseId?: string; problem?: string };
+    if (leaseId !== undefined) this.#dispatcher.refuse(leaseId, problem ?? "");
+  }
+
+  #onRegistered(frame: Extract<ServerToNeuronFrame, { type: "registered" }>): void {
+    const accepted = new Set(frame.capabilities.map(({ type }) => type));
+    const missing = [...this.#capabilities.keys()].filter((type) => !accepted.has(type));
+    if (missing.length > 0) {
+      this.#logger.warn("the gateway did not take all capabilities; no leases will come for these", {
+        missing,
+      });
+    }
+    this.#dispatcher.restore(accepted);
+    const { sessionId, capabilities } = frame;
+    this.#events.emit("connection:registered", { sessionId, capabilities: capabilities.length });
+  }
+}
+
+function defined(overrides: object): object {
+  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(errorText(error));
+}
+
+function rejection(cause: unknown): ErrorInfo {
+  const { code, status, body } = cause as Partial<AgentwireError>;
+  return {
+    cause,
+    ...(code === undefined ? {} : { code }),
+    ...(status === undefined ? {} : { status }),
+    ...(body === undefined ? {} : { body }),
+  };
+}
