@@ -3,7 +3,23 @@
  * for one machine and one process.
  */
 export { MemoryBus } from "../cap/memory-bus.js";
+export type { Fault, FaultPoint, FaultTiming } from "./big-brain/fault-script.js";
+export { FaultScript } from "./big-brain/fault-script.js";
+export type {
+  BigBrainEvents,
+  LeaseAnswer,
+  LeaseRecord,
+  LocalBigBrainOptions,
+  ReceivedRequest,
+  RefusedRequest,
+  Registration,
+  TaskOutcome,
+  TaskRetry,
+  TaskSpec,
+} from "./big-brain/types.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
+export type { BigBrainStats } from "./local-big-brain.js";
+export { LocalBigBrain } from "./local-big-brain.js";
 export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";
