@@ -1,6 +1,11 @@
 import type { Requirements } from "./types.ts";
 
 export const neuron = {
+  "neuron.wire.traces": {
+    statement:
+      "Requests are those of holokai-neuron-sdk 0.2.0: the same methods, paths, headers and bodies, but for ids, times and listed differences.",
+    source: "holokai-neuron-sdk 0.2.0, 18 recorded traces",
+  },
   "neuron.gateway.lease": {
     statement:
       "The embedded gateway hands out a task as a lease with an id, an expiry and the task, and takes its ack as the outcome.",
@@ -57,5 +62,10 @@ export const neuron = {
   "neuron.gateway.restart": {
     statement: "The embedded gateway can go down and come up on the same port; tasks and leases stay.",
     source: "testing, fault script",
+  },
+  "neuron.gateway.python": {
+    statement:
+      "holokai-neuron-sdk 0.2.0 registers, beats, reports, acks, nacks, is cancelled, drains and reconnects against the embedded gateway unchanged.",
+    source: "holokai-neuron-sdk 0.2.0 (PyPI)",
   },
 } as const satisfies Requirements;
