@@ -34,8 +34,9 @@ const policy = retryPolicy({ attempts: Infinity, baseMs: 250, capMs: 5_000 });
 
 /** True when the same answer may be accepted later: trouble on the way, a busy gateway, a credential to renew. */
 function mayBeAccepted(error: unknown): boolean {
-  if (!(error instanceof AgentwireError)) return true;
-  return error.retryable || error.status === 401 || error.status === 408;
+  if (!(error instanceof AgentwireError) || error.retryable) return true;
+  const { status = 0 } = error;
+  return status === 401 || status === 408 || (status >= 300 && status < 400);
 }
 
 /** The outcome to send in place of an output that will never be accepted. */
