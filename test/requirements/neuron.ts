@@ -1,6 +1,124 @@
 import type { Requirements } from "./types.ts";
 
 export const neuron = {
+  "neuron.stop.any-moment": {
+    statement:
+      "A stop at any moment settles, answers every lease once, and leaves no timer, socket or listener.",
+    source: "agentwire",
+  },
+  "neuron.sse.any-bytes": {
+    statement: "No bytes on the event stream crash its decoder, and where they are split changes nothing.",
+    source: "WHATWG HTML, server-sent events",
+  },
+  "neuron.sse.form": {
+    statement:
+      "Event streams are read with LF or CRLF, after a byte order mark, split anywhere; comments and unfinished events are dropped.",
+    source: "WHATWG HTML, server-sent events",
+  },
+  "neuron.sse.bound": {
+    statement: "An event larger than the limit ends the stream instead of filling the memory.",
+    source: "agentwire",
+  },
+  "neuron.frame.any-value": {
+    statement: "Whatever a frame holds, it is read leniently or refused with a typed error.",
+    source: "agentwire",
+  },
+  "neuron.readme.quick-start": {
+    statement:
+      "The quick start of the README works: a handler reports progress and returns an echo, which is acked.",
+    source: "holokai-neuron-sdk 0.1.1 README",
+  },
+  "neuron.handler.contract": {
+    statement: "A handler gets its input and a context with task, leaseId, signal, log, progress and fail.",
+    source: "holokai-neuron-sdk 0.1.1 README; TypeScript reference",
+  },
+  "neuron.lease.outcomes": {
+    statement: "Every way in which a handler can end has its frame, and exactly one is sent.",
+    source: "holokai-neuron-sdk 0.1.1 README (failure classification)",
+  },
+  "neuron.handler.shared": {
+    statement: "A handler made with defineHandler is served as a lease without a change.",
+    source: "agentwire",
+  },
+  "neuron.contract.standard-schema": {
+    statement:
+      "A contract's own schema judges: the handler sees transformed input, transformed output is acked.",
+    source: "TypeScript reference",
+  },
+  "neuron.lease.fifo": {
+    statement:
+      "Leases of a capability start in the order of arrival, at most `concurrency` at a time; heartbeats list the running ones only.",
+    source: "holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.lease.cancel": {
+    statement:
+      "A cancelled lease is answered with a cancelled nack, also when it was still queued; a cancel for no lease in hand is ignored.",
+    source: "neuron protocol, cancel frame",
+  },
+  "neuron.lease.duplicate": {
+    statement: "A leaseId that is delivered twice runs and is answered once.",
+    source: "neuron protocol, ack and nack",
+  },
+  "neuron.lease.retry": {
+    statement: "An ack or nack that was not accepted is posted again unchanged within the lease's life.",
+    source: "neuron protocol, delivery at least once",
+  },
+  "neuron.lease.unreadable": {
+    statement:
+      "A lease frame that cannot be read is answered when its id can be; other bad frames are dropped and the stream goes on.",
+    source: "agentwire; holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.lease.expired": {
+    statement:
+      "What happens to a lease that expired before its handler got a slot is the author's choice; by default it runs.",
+    source: "holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.lease.dedupe": {
+    statement: "A redelivered task can be answered with the result it got before, by its taskId.",
+    source: "neuron guide, idempotency",
+  },
+  "neuron.capability.revoked": {
+    statement:
+      "Leases in hand of a revoked capability fail and later ones are handed back; other capabilities go on.",
+    source: "neuron architecture document",
+  },
+  "neuron.register.fallback": {
+    statement:
+      "A 1.1.0 registration that is refused with 400 or 422 is made once more as 1.0.0 without contracts, and that is remembered.",
+    source: "neuron protocol, versions",
+  },
+  "neuron.register.retry": {
+    statement:
+      "A registration that fails because the gateway is in trouble is tried again while the stream stands.",
+    source: "neuron protocol, register",
+  },
+  "neuron.register.filtered": {
+    statement: "Capabilities that the gateway did not take are warned about by name.",
+    source: "neuron protocol, registered frame",
+  },
+  "neuron.start.author": {
+    statement: "Mistakes of the author, no handler or an invalid schema, are told at start().",
+    source: "holokai-neuron-sdk 0.2.0; TypeScript reference",
+  },
+  "neuron.update": {
+    statement:
+      "updateCapability changes the slots at once and sends the whole capability when connected, else with the next registration.",
+    source: "holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.stop.drain": {
+    statement:
+      "A stop hands back queued and new leases at once, waits for running handlers, and keeps heartbeats going until the last answer.",
+    source: "TypeScript reference; neuron protocol",
+  },
+  "neuron.stop.timeout": {
+    statement:
+      "After the timeout of a stop all handlers are aborted and every lease is answered, also for handlers that ignore it.",
+    source: "holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.auth.secret": {
+    statement: "A token never shows in logs, errors or when a neuron is printed.",
+    source: "agentwire",
+  },
   "neuron.wire.traces": {
     statement:
       "Requests are those of holokai-neuron-sdk 0.2.0: the same methods, paths, headers and bodies, but for ids, times and listed differences.",
@@ -67,5 +185,53 @@ export const neuron = {
     statement:
       "holokai-neuron-sdk 0.2.0 registers, beats, reports, acks, nacks, is cancelled, drains and reconnects against the embedded gateway unchanged.",
     source: "holokai-neuron-sdk 0.2.0 (PyPI)",
+  },
+  "neuron.auth.file": {
+    statement:
+      "The credential file is JSON with four members, two spaces of indent and a final newline, mode 0600 in a folder of mode 0700, also after it was overwritten.",
+    source: "holokai-neuron-sdk 0.2.0, credential_file",
+  },
+  "neuron.auth.file-malformed": {
+    statement:
+      "A missing credential file means not enrolled; a malformed one is an error and never taken for missing.",
+    source: "holokai-neuron-sdk 0.2.0, credential_file",
+  },
+  "neuron.auth.cache": {
+    statement: "A token is kept until max(life - 60 s, life / 2); calls at the same time share one request.",
+    source: "holokai-neuron-sdk 0.2.0, client_credentials",
+  },
+  "neuron.auth.rotate": {
+    statement:
+      "On invalid_client the credential file is read once more; unchanged, gone or refused again is CredentialRevokedError.",
+    source: "holokai-neuron-sdk 0.2.0, client_credentials",
+  },
+  "neuron.auth.errors": {
+    statement:
+      "A refusal of the token endpoint is an OAuthTokenError with error, status and description; http_<status> and invalid_response where it names none.",
+    source: "holokai-neuron-sdk 0.2.0, token_client",
+  },
+  "neuron.auth.discovery": {
+    statement:
+      "Endpoints come from RFC 8414 metadata, re-rooted to the base URL; any failure means the fixed paths.",
+    source: "holokai-neuron-sdk 0.2.0, discovery",
+  },
+  "neuron.auth.enroll": {
+    statement:
+      "Enrolment follows RFC 8628, keeps a credential that mints, replaces a revoked one, and writes the file.",
+    source: "holokai-neuron-sdk 0.2.0, enrollment",
+  },
+  "neuron.auth.enroll-errors": {
+    statement:
+      "An enrolment that fails ends with EnrollmentError expired_token, access_denied, invalid_response or device_request_failed.",
+    source: "holokai-neuron-sdk 0.2.0, enrollment",
+  },
+  "neuron.auth.traces": {
+    statement:
+      "Our OAuth requests are those of the recordings: method, path, Accept, Content-Type, form; so are the waits between polls.",
+    source: "recordings of holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.auth.stop": {
+    statement: "A neuron whose credential was revoked stops reconnecting and says so.",
+    source: "holok-ai/developer-hub, neuron auth",
   },
 } as const satisfies Requirements;
