@@ -2,9 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Measured } from "./measure.ts";
+import { benchNeuron } from "./neuron.ts";
 import { benchPacket } from "./packet.ts";
 
-const benches: Readonly<Record<string, () => Promise<Measured[]>>> = { packet: benchPacket };
+const benches: Readonly<Record<string, () => Promise<Measured[]>>> = {
+  packet: benchPacket,
+  neuron: benchNeuron,
+};
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
 const wanted = positionals.length > 0 ? positionals : Object.keys(benches);
