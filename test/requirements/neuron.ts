@@ -234,4 +234,13 @@ export const neuron = {
     statement: "A neuron whose credential was revoked stops reconnecting and says so.",
     source: "holok-ai/developer-hub, neuron auth",
   },
+  "neuron.auth.cli": {
+    statement:
+      "`agentwire enroll` takes --moku-url, --name, --capabilities and --credentials-file; exit 0, 1 with the code, 130 on Ctrl-C.",
+    source: "holokai-neuron-sdk 0.2.0, command line",
+  },
+  "neuron.auth.python": {
+    statement: "A credential file written by either side is read by the other.",
+    source: "holokai-neuron-sdk 0.2.0 (PyPI)",
+  },
 } as const satisfies Requirements;
