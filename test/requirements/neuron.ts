@@ -243,4 +243,9 @@ export const neuron = {
     statement: "A credential file written by either side is read by the other.",
     source: "holokai-neuron-sdk 0.2.0 (PyPI)",
   },
+  "neuron.faults": {
+    statement:
+      "Over dropped streams, restarts of the gateway, cancels, lost answers and repeated leases, every lease that arrives is answered, none with two different answers, none acked after its cancel.",
+    source: "holok-ai/developer-hub, lease life cycle",
+  },
 } as const satisfies Requirements;
