@@ -5,7 +5,9 @@
 import type * as NodeHttp from "node:http";
 import type * as NodeHttps from "node:https";
 import { abortError } from "./abort-error.js";
-import { ConnectionError } from "./errors.js";
+import { type Clock, systemClock } from "./clock.js";
+import { ConnectionError, TimeoutError } from "./errors.js";
+import { Lru } from "./lru.js";
 import { onAbort } from "./on-abort.js";
 
 /** A request of {@link KeepAliveClient}. */
@@ -16,6 +18,8 @@ export interface KeepAliveRequest {
   readonly body?: string | Uint8Array | undefined;
   /** Ends the request, and the body that is being read, at once. */
   readonly signal?: AbortSignal | undefined;
+  /** How long the head of the answer may take, in milliseconds; then a `TimeoutError`. Default: no limit. */
+  readonly headTimeoutMs?: number | undefined;
   /** Make the request once more when a kept connection turns out to be dead. Default: false. */
   readonly retryStale?: boolean | undefined;
   /** True for a connection of its own, which is closed at the end. Default: false, one of the pool. */
@@ -45,6 +49,8 @@ export interface KeepAliveClient {
 export interface KeepAliveOptions {
   /** Connections to one host at most; further requests wait. Default: 64. */
   readonly maxSockets?: number | undefined;
+  /** Default: the clock of the platform. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A node module, looked up at run time: an import would keep the importing entry from loading in a browser. */
@@ -58,45 +64,81 @@ export function keepAliveClient(options: KeepAliveOptions = {}): KeepAliveClient
   const http = builtin<typeof NodeHttp>("node:http");
   const https = builtin<typeof NodeHttps>("node:https");
   if (typeof http?.request !== "function" || typeof https?.request !== "function") return undefined;
-  const { maxSockets = 64 } = options;
+  const { maxSockets = 64, clock = systemClock } = options;
   const agents: Record<string, NodeHttp.Agent> = {};
   const open = new Set<NodeHttp.ClientRequest>();
   const modules: Record<string, typeof NodeHttp | typeof NodeHttps> = { "http:": http, "https:": https };
+  const target = targets();
 
-  const send = (url: URL, given: KeepAliveRequest): Promise<KeepAliveAnswer> =>
+  const send = (url: string, given: KeepAliveRequest): Promise<KeepAliveAnswer> =>
     new Promise((resolve, reject) => {
-      const { signal } = given;
+      const { signal, headTimeoutMs = Infinity } = given;
       if (signal?.aborted) return reject(abortError(signal));
-      const module = modules[url.protocol];
-      if (module === undefined) return reject(new ConnectionError(`no connection for ${url.protocol}`));
-      const { Agent } = module;
-      agents[url.protocol] ??= new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
-      const request = module.request(url, {
+      const to = target(url);
+      const module = modules[to.protocol];
+      if (module === undefined) return reject(new ConnectionError(`no connection for ${to.protocol}`));
+      agents[to.protocol] ??= new module.Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+      const request = module.request({
+        ...to,
         method: given.method,
         headers: { ...given.headers, ...lengthOf(given.body), ...(given.ownConnection && keepAlive) },
-        agent: given.ownConnection ? false : (agents[url.protocol] as NodeHttps.Agent),
+        agent: given.ownConnection ? false : (agents[to.protocol] as NodeHttps.Agent),
       });
       open.add(request);
+      let late: TimeoutError | undefined;
+      const onTime = (): void => {
+        late = new TimeoutError(`${given.method} ${to.path} took longer than ${headTimeoutMs} ms`);
+        request.destroy(late);
+      };
+      const timer = headTimeoutMs === Infinity ? undefined : clock.setTimeout(onTime, headTimeoutMs);
       const off = signal && onAbort(signal, () => request.destroy(abortError(signal)));
       request.once("close", () => {
+        clock.clearTimeout(timer);
         off?.();
         open.delete(request);
       });
-      request.once("response", (response) => resolve(answerOf(response)));
+      request.once("response", (response) => {
+        clock.clearTimeout(timer);
+        resolve(answerOf(response));
+      });
       request.on("error", (error: NodeJS.ErrnoException) => {
-        if (given.retryStale && request.reusedSocket && !signal?.aborted && error.code === "ECONNRESET") {
+        if (signal?.aborted) reject(abortError(signal));
+        else if (late !== undefined) reject(late);
+        else if (given.retryStale && request.reusedSocket && error.code === "ECONNRESET")
           send(url, { ...given, retryStale: false }).then(resolve, reject);
-        } else reject(signal?.aborted ? abortError(signal) : broken(error));
+        else reject(broken(error));
       });
       request.end(given.body);
     });
 
   return {
-    request: (url, request) => send(new URL(url), request),
+    request: (url, request) => send(String(url), request),
     close() {
       for (const agent of Object.values(agents)) agent.destroy();
       for (const request of open) request.destroy();
     },
+  };
+}
+
+interface Target {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port: string;
+  readonly path: string;
+}
+
+/** Reads URLs, and remembers the last ones: a client calls the same few again and again. */
+function targets(): (url: string) => Target {
+  const known = new Lru<string, Target>(64);
+  return (url) => {
+    const found = known.get(url);
+    if (found !== undefined) return found;
+    const { protocol, hostname, port, pathname, search } = new URL(url);
+    // Literal IPv6 addresses go without their brackets.
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
+    const target = { protocol, hostname: host, port, path: pathname + search };
+    known.set(url, target);
+    return target;
   };
 }
 

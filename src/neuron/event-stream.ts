@@ -40,7 +40,7 @@ export async function openEventStream(url: string, options: EventStreamOptions):
       },
       ownConnection: true,
       signal: link.signal,
-      timeoutMs: requestTimeoutMs,
+      headTimeoutMs: requestTimeoutMs,
       what: "SSE open",
     });
     const type = String(answer.headers["content-type"] ?? "text/event-stream");

@@ -1,6 +1,4 @@
 /** Single requests to a gateway: the bearer token, one refresh on a 401, and answers turned into errors. */
-import { linkSignals } from "../core/abort.js";
-import type { Clock } from "../core/clock.js";
 import { AgentwireError, AuthError, errorText } from "../core/errors.js";
 import type { KeepAliveAnswer, KeepAliveClient, KeepAliveRequest } from "../core/keep-alive-fetch.js";
 import { refusalError } from "./errors.js";
@@ -21,7 +19,6 @@ export type AuthCallback = (why: AuthReason) => string | Promise<string>;
 export interface GatewayHttpOptions {
   readonly client: KeepAliveClient;
   readonly auth: AuthCallback;
-  readonly clock: Clock;
 }
 
 /** The auth callback failed; `retryable` is false when it will go on failing. */
@@ -39,10 +36,7 @@ export class AuthCallbackError extends AuthError {
 }
 
 /** A request as it is sent, but for the token. */
-export interface GatewayRequest extends Omit<KeepAliveRequest, "signal"> {
-  readonly signal?: AbortSignal | undefined;
-  /** How long the head of the answer may take, in milliseconds. */
-  readonly timeoutMs: number;
+export interface GatewayRequest extends KeepAliveRequest {
   /** What the request is, for messages. */
   readonly what: string;
 }
@@ -73,22 +67,9 @@ export class GatewayHttp {
   }
 
   async #once(url: string, request: GatewayRequest, reason: AuthReason["reason"]): Promise<KeepAliveAnswer> {
-    const { client, auth, clock } = this.#options;
+    const { client, auth } = this.#options;
     const authorization = `Bearer ${await token(auth, reason)}`;
-    const { signal, timeoutMs, what, headers, ...rest } = request;
-    // Nothing disposes of it before the body is read, so it is linked to the caller's signal only.
-    const head = linkSignals([signal], { timeoutMs, clock, what });
-    try {
-      const sent = client.request(url, {
-        ...rest,
-        headers: { ...headers, authorization },
-        signal: head.signal,
-      });
-      const answer = await sent;
-      return signal === undefined ? answer : followed(answer, signal, head.abort);
-    } finally {
-      head.dispose();
-    }
+    return client.request(url, { ...request, headers: { ...request.headers, authorization } });
   }
 
   async #accept(answer: KeepAliveAnswer, { what }: GatewayRequest): Promise<KeepAliveAnswer> {
@@ -108,27 +89,6 @@ async function token(auth: AuthCallback, reason: AuthReason["reason"]): Promise<
   if (typeof given !== "string" || given === "" || /[\r\n]/.test(given))
     throw new AuthCallbackError(new TypeError("it must give a token: text of one line"));
   return given;
-}
-
-/** The head's signal ends with the head; the body is read under the caller's. */
-function followed(
-  answer: KeepAliveAnswer,
-  signal: AbortSignal,
-  abort: (reason: unknown) => void,
-): KeepAliveAnswer {
-  return {
-    ...answer,
-    async read(onChunk) {
-      const cut = (): void => abort(signal.reason);
-      if (signal.aborted) cut();
-      signal.addEventListener("abort", cut, { once: true });
-      try {
-        await answer.read(onChunk);
-      } finally {
-        signal.removeEventListener("abort", cut);
-      }
-    },
-  };
 }
 
 class Enough extends Error {}

@@ -94,7 +94,10 @@ export function handlerContext(sources: ContextSources, reports: ProgressReports
     task: entry.lease.task,
     leaseId: entry.leaseId,
     request: entry.lease,
-    signal: entry.signal,
+    // Made when it is asked for: most handlers never do.
+    get signal() {
+      return entry.signal;
+    },
     log,
     get deadline() {
       return entry.deadline(sources.now());

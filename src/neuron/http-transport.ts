@@ -86,9 +86,13 @@ export class HttpTransport implements Transport {
       jitter: options.reconnectJitter ?? 0,
     });
     const { fetch } = options;
-    const kept = fetch === undefined ? keepAliveClient({ maxSockets: options.maxSockets }) : undefined;
-    this.#client = kept ?? fetchClient(fetch ?? ((input, init) => globalThis.fetch(input, init)));
-    this.#http = new GatewayHttp({ client: this.#client, auth: options.auth, clock: this.#clock });
+    const kept =
+      fetch === undefined
+        ? keepAliveClient({ maxSockets: options.maxSockets, clock: this.#clock })
+        : undefined;
+    this.#client =
+      kept ?? fetchClient(fetch ?? ((input, init) => globalThis.fetch(input, init)), this.#clock);
+    this.#http = new GatewayHttp({ client: this.#client, auth: options.auth });
   }
 
   subscribe(callbacks: TransportCallbacks): void {
@@ -120,7 +124,7 @@ export class HttpTransport implements Transport {
       body,
       retryStale: idempotent.get(path) ?? false,
       signal: options.signal,
-      timeoutMs: this.#options.requestTimeoutMs ?? 30_000,
+      headTimeoutMs: this.#options.requestTimeoutMs ?? 30_000,
       what: path,
     });
     // The answer carries no meaning; a body that is broken changes nothing.
