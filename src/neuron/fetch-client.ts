@@ -2,7 +2,7 @@
 import { type LinkedSignal, linkSignals } from "../core/abort.js";
 import { asAbortError } from "../core/abort-error.js";
 import type { Clock } from "../core/clock.js";
-import { ConnectionError, errorText } from "../core/errors.js";
+import { AgentwireError, ConnectionError, errorText } from "../core/errors.js";
 import type { KeepAliveAnswer, KeepAliveClient } from "../core/keep-alive-fetch.js";
 import { onAbort } from "../core/on-abort.js";
 
@@ -30,7 +30,7 @@ export function fetchClient(fetch: typeof globalThis.fetch, clock?: Clock): Keep
 
 function failed(error: unknown, signal: AbortSignal | undefined): unknown {
   const known = asAbortError(error, signal);
-  if (known !== error) return known;
+  if (known instanceof AgentwireError) return known;
   const cause = error instanceof Error && error.cause !== undefined ? `: ${errorText(error.cause)}` : "";
   return new ConnectionError(`${errorText(error)}${cause}`, { cause: error });
 }

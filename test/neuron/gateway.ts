@@ -1,5 +1,6 @@
 /** A gateway for odd cases: does what a test tells it, nothing on its own. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 export interface GatewayRequest {
   readonly method: string;
@@ -22,9 +23,14 @@ export class TestGateway {
   /** Streams opened and not ended. */
   readonly streams: ServerResponse[] = [];
   answering: Answering = () => ({ status: 200, body: '{"ok":true}' });
+  readonly #sockets = new Set<Socket>();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
   async start(port = 0): Promise<this> {
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
     await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
     return this;
   }
@@ -66,6 +72,11 @@ export class TestGateway {
       if (how === "end") stream.end();
       else stream.destroy();
     }
+  }
+
+  /** Breaks every connection, in the middle of whatever is under way. */
+  breakConnections(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   async stop(): Promise<void> {

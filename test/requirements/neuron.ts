@@ -1,6 +1,45 @@
 import type { Requirements } from "./types.ts";
 
 export const neuron = {
+  "neuron.auth.refresh": {
+    statement:
+      "The auth callback is asked for every request and once more, with the reason, when the answer is 401; then the request fails.",
+    source: "holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.auth.revoked": {
+    statement: "Revoked credentials end all reconnecting and are told in an error event.",
+    source: "neuron documents, CredentialRevokedError",
+  },
+  "neuron.auth.insecure": {
+    statement: "A token that would travel unencrypted beyond the machine is warned about once.",
+    source: "agentwire",
+  },
+  "neuron.http.redirect": {
+    statement: "No request that carries a token follows a redirect; a redirect is a failure.",
+    source: "agentwire",
+  },
+  "neuron.http.errors": {
+    statement:
+      "A refused request is a typed error with the gateway's code and raw body, and never shows the token.",
+    source: "neuron protocol, error answers",
+  },
+  "neuron.stream.idle": {
+    statement: "A stream on which nothing comes for the idle time is closed and opened anew.",
+    source: "agentwire",
+  },
+  "neuron.stream.event-id": {
+    statement: "An event id, if one ever comes, is sent as Last-Event-ID with the next opening.",
+    source: "neuron architecture document",
+  },
+  "neuron.stream.disconnect": {
+    statement: "A disconnect frame that is not reconnectable ends all reconnecting, unless overridden.",
+    source: "neuron protocol, disconnect frame",
+  },
+  "neuron.ipc": {
+    statement:
+      "A neuron runs over a bridge to another process; a bridge that throws is told in an error event.",
+    source: "TypeScript reference",
+  },
   "neuron.stop.any-moment": {
     statement:
       "A stop at any moment settles, answers every lease once, and leaves no timer, socket or listener.",

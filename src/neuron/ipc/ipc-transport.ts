@@ -54,13 +54,15 @@ export class IpcTransport implements Transport {
 
   async #attach(): Promise<void> {
     const { bridge, neuronId } = this.#options;
+    let call = "attach";
     try {
       const { channel } = await bridge.attach(neuronId);
       if (this.#stopped) return;
+      call = "subscribe";
       this.#off = bridge.subscribe(channel, (frame) => this.#callbacks.onFrame?.(frame));
       this.#connected = true;
     } catch (error) {
-      return this.#report("attach", error);
+      return this.#report(call, error);
     }
     this.#callbacks.onOpen?.();
   }
