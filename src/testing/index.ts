@@ -17,6 +17,15 @@ export type {
   TaskRetry,
   TaskSpec,
 } from "./big-brain/types.js";
+export type {
+  DependencyCondition,
+  TaskTaker,
+  WorkflowDefinition,
+  WorkflowResult,
+  WorkflowTask,
+  WorkflowTaskResult,
+} from "./big-brain/workflow.js";
+export { runWorkflow } from "./big-brain/workflow.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
 export type { BigBrainStats } from "./local-big-brain.js";

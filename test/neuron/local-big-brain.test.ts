@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { UnsupportedError } from "../../src/core/errors.js";
 import type { LocalBigBrainOptions, TaskSpec } from "../../src/testing/index.js";
 import { FakeClock, LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
@@ -340,6 +341,19 @@ describe("LocalBigBrain: whose tasks", () => {
     await first.ended;
     void brain.submit({ capability: "acme/echo" });
     expect((await second.frame("lease")).lease.leaseId).toBe("lease-1");
+  });
+
+  it(req("neuron.gateway.node-only", "says Unsupported where there is no Node"), async () => {
+    vi.stubGlobal("process", { ...process, getBuiltinModule: undefined });
+    try {
+      await expect(LocalBigBrain.start()).rejects.toBeInstanceOf(UnsupportedError);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    const brain = await startBrain();
+    await expect(LocalBigBrain.start({ port: Number(new URL(brain.url).port) })).rejects.toMatchObject({
+      code: "connection",
+    });
   });
 
   it("is closed once, and what is in hand is abandoned", async () => {

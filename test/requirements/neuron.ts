@@ -287,4 +287,14 @@ export const neuron = {
       "Over dropped streams, restarts of the gateway, cancels, lost answers and repeated leases, every lease that arrives is answered, none with two different answers, none acked after its cancel.",
     source: "holok-ai/developer-hub, lease life cycle",
   },
+  "neuron.gateway.workflow": {
+    statement:
+      "The workflow runner hands outputs on by dot paths, obeys dependency conditions, and tries a retryable failure again only where the task has a retry.",
+    source: "DAG authoring guide",
+  },
+  "neuron.gateway.node-only": {
+    statement:
+      "`agentwire/testing` loads in a browser; starting the embedded gateway anywhere but on Node rejects with Unsupported.",
+    source: "testing, imports",
+  },
 } as const satisfies Requirements;
