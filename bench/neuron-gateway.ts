@@ -74,7 +74,13 @@ export class BenchGateway {
     const lease = {
       leaseId,
       expiresAt: new Date(now.getTime() + 60_000).toISOString(),
-      task: { taskId: leaseId, workflowId: "w", capability: "bench/echo", input: { n: this.#next }, attempt: 0 },
+      task: {
+        taskId: leaseId,
+        workflowId: "w",
+        capability: "bench/echo",
+        input: { n: this.#next },
+        attempt: 0,
+      },
     };
     const frame = JSON.stringify({ type: "lease", lease, sentAt: now.toISOString() });
     this.#sent.set(leaseId, performance.now());

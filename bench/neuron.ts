@@ -48,7 +48,10 @@ export async function benchNeuron(): Promise<Measured[]> {
         }
       }
       const median = (name: string, key: "perSecond" | "p50Ms") =>
-        found.get(name)?.map((one) => one[key]).sort((a, b) => a - b)[rounds >> 1];
+        found
+          .get(name)
+          ?.map((one) => one[key])
+          .sort((a, b) => a - b)[rounds >> 1];
       const theirs = median(neuronPython.name, "perSecond");
       for (const { name } of sides) {
         const perSecond = median(name, "perSecond")!;
@@ -58,7 +61,9 @@ export async function benchNeuron(): Promise<Measured[]> {
         const speed = Math.round(perSecond).toLocaleString("en").padStart(8);
         const p50 = `p50 ${median(name, "p50Ms")!.toFixed(2)} ms`;
         const compared = against === undefined ? "" : `  ${ratio.toFixed(1)}x`;
-        console.log(`  ${String(concurrency).padStart(3)} in hand  ${name.padEnd(18)} ${speed}/s  ${p50}${compared}`);
+        console.log(
+          `  ${String(concurrency).padStart(3)} in hand  ${name.padEnd(18)} ${speed}/s  ${p50}${compared}`,
+        );
       }
     }
   } finally {
