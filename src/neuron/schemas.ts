@@ -5,6 +5,7 @@ import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
 import { type Checker, checkerFor, type SchemaValidator } from "../core/validate.js";
 import type { Served } from "./capability.js";
+import { isObject } from "./frames.js";
 
 /**
  * Which schema is asked where a capability has one and the lease brings another: the registered one
@@ -88,7 +89,7 @@ export class SchemaBook {
     if (this.#source === "registered-only") return undefined;
     const schema = side === "input" ? lease.inputSchema : lease.outputSchema;
     if (schema === undefined || schema === null || typeof schema === "boolean") return undefined;
-    const empty = typeof schema === "object" && Object.keys(schema).length === 0;
+    const empty = isObject(schema) && Object.keys(schema).length === 0;
     return empty ? undefined : schema;
   }
 }

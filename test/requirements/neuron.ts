@@ -1,6 +1,25 @@
 import type { Requirements } from "./types.ts";
 
 export const neuron = {
+  "neuron.schema.verdicts": {
+    statement:
+      "A lease's schema gives the verdicts of holokai-neuron-sdk 0.2.0, by its dialect; an unusable one is a mismatch, never silence.",
+    source: "holokai-neuron-sdk 0.2.0, schema_cases.json",
+  },
+  "neuron.schema.source": {
+    statement:
+      "The registered schema judges, else the lease's; the order can be chosen. Null, {} and booleans on a lease count as none.",
+    source: "TypeScript reference; holokai-neuron-sdk 0.2.0",
+  },
+  "neuron.schema.remote": {
+    statement:
+      "Schemas of leases are bounded in size and number, an evicted one leaves nothing behind, and nothing is fetched.",
+    source: "agentwire",
+  },
+  "neuron.schema.unsupported": {
+    statement: "Where code generation is forbidden, the author hears of it at start().",
+    source: "agentwire",
+  },
   "neuron.auth.refresh": {
     statement:
       "The auth callback is asked for every request and once more, with the reason, when the answer is 401; then the request fails.",
