@@ -45,6 +45,8 @@ export class Endpoints {
   async handle(request: Request, response: Response): Promise<void> {
     const { method = "", url: path = "", headers } = request;
     const text = await readBody(request, this.#gateway.options.maxBodyBytes ?? 4_194_304);
+    // Broken off by the one who sends: nothing was asked.
+    if (!request.complete) return;
     this.#gateway.emitter.emit("request", { method, path, headers, body: text ?? "" });
     const [pathname = "", query = ""] = path.split("?");
     const operation = OPERATIONS.get(pathname);
@@ -54,11 +56,11 @@ export class Endpoints {
       return refuse({ status: 405, code: "METHOD_NOT_ALLOWED", message: `${method} is not for this path` });
     }
     if (text === undefined) {
-      return refuse({ status: 413, code: "TOO_LARGE", message: "the body is too large or broke off" });
+      return refuse({ status: 413, code: "TOO_LARGE", message: "the body is too large" });
     }
     const neuronId = new URLSearchParams(query).get("neuronId") ?? this.#neuronOf(text);
     const struck = this.#gateway.faults.strike(operation.id, neuronId);
-    if (await this.#early(struck, request, response)) return;
+    if ((await this.#early(struck, request, response)) || response.destroyed) return;
     const unfit = this.#headersUnfit(operation.id, request);
     if (unfit) return refuse(unfit);
     if (operation.id === "openEvents") this.#open(neuronId, response, path);
