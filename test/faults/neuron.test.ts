@@ -10,8 +10,8 @@ const DROPS = 20;
 const RESTARTS = 5;
 
 /** A source of random numbers that is the same in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
+function randomFrom(start: number): () => number {
+  let state = start;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
@@ -26,7 +26,7 @@ it(req(
   "neuron.faults",
   "2,000 tasks, 20 dropped streams, 5 restarts, random cancels, lost and repeated frames",
 ), { timeout: 240_000 }, async () => {
-  const random = seeded(6);
+  const random = randomFrom(6);
   const brain = await LocalBigBrain.start();
   brain.faults.add(
     ...Array.from({ length: 20 }, (_, i): Fault[] => [
