@@ -39,13 +39,8 @@ export type { Handler, HandlerContext } from "./handler-context.js";
 export { HttpTransport, type HttpTransportOptions } from "./http-transport.js";
 export type { Answer } from "./lease.js";
 export { type MemoryGateway, type MemoryPostHandler, memoryTransport } from "./memory-transport.js";
-export {
-  Neuron,
-  type NeuronCommonOptions,
-  type NeuronEvents,
-  type NeuronOptions,
-  type StopOptions,
-} from "./neuron.js";
+export { Neuron } from "./neuron.js";
+export type { NeuronCommonOptions, NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
 export type { LeaseCall } from "./run-lease.js";
 export type { SchemaSource } from "./schemas.js";
 export type { PostOptions, ReconnectInfo, Transport, TransportCallbacks } from "./transport.js";
