@@ -1,5 +1,4 @@
 /** The leases of a neuron by id: those in hand, and the ids of those that were answered. */
-import type { InFlightLease } from "../../gen/neuron/index.js";
 import { Lru } from "../core/lru.js";
 import type { LeaseEntry } from "./lease.js";
 
@@ -39,11 +38,6 @@ export class LeaseTable {
 
   entries(): LeaseEntry[] {
     return [...this.#inHand.values()];
-  }
-
-  /** What heartbeats list. */
-  inFlight(): InFlightLease[] {
-    return this.entries().flatMap((entry) => entry.inFlight ?? []);
   }
 
   /** Resolves when no lease is in hand. */

@@ -3,19 +3,9 @@ import type { Capability, ServerToNeuronFrame } from "../../gen/neuron/index.js"
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { type EmittedEvent, Emitter, type EventsOptions } from "../core/emitter.js";
-import {
-  type AgentwireError,
-  ClosedError,
-  ConflictError,
-  type ErrorInfo,
-  errorText,
-  ProtocolError,
-  ValidationError,
-} from "../core/errors.js";
+import { ClosedError, ConflictError, errorText, ProtocolError, ValidationError } from "../core/errors.js";
 import { type Logger, safeLogger } from "../core/logger.js";
-import { type Loop, startLoop } from "../core/loop.js";
 import { retryPolicy } from "../core/retry-policy.js";
-import { formatTime } from "../core/time.js";
 import type { HandlerDefinition } from "../handler/index.js";
 import {
   type CapabilityDefinition,
@@ -25,13 +15,13 @@ import {
   serve,
 } from "./capability.js";
 import { Dispatcher } from "./dispatcher.js";
-import { RegistrationRejectedError } from "./errors.js";
 import { capabilityFor, checkClientFrame, POST_PATH, PROTOCOL_VERSION, parseServerFrame } from "./frames.js";
 import type { Handler } from "./handler-context.js";
 import { HttpTransport } from "./http-transport.js";
 import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
 import { Registration } from "./registration.js";
 import { SchemaBook } from "./schemas.js";
+import { Session } from "./session.js";
 import type { Transport } from "./transport.js";
 
 const reconnectNumbers = { attempts: Infinity, baseMs: 500, capMs: 30_000, jitter: 0 };
@@ -59,8 +49,7 @@ export class Neuron {
   readonly #answersEnd = new AbortController();
   readonly #close: StagedClose;
   #started: Promise<void> | undefined;
-  #heartbeats: Loop | undefined;
-  #session: AbortController | undefined;
+  #session: Session | undefined;
 
   /** @throws ValidationError for an empty neuronId, or what {@link HttpTransport} throws. */
   constructor(options: NeuronOptions) {
@@ -291,42 +280,19 @@ export class Neuron {
 
   #onOpen(): void {
     this.#endSession("another stream was opened");
-    const session = new AbortController();
-    this.#session = session;
-    this.#events.emit("connection:open", undefined);
-    void this.#register(session.signal);
-  }
-
-  async #register(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#registration.register([...this.#capabilities.values()], signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      const message = `registration rejected by gateway: ${errorText(error)}`;
-      this.#logger.error(message);
-      this.#events.emit("error", new RegistrationRejectedError(message, rejection(error)));
-      return;
-    }
-    if (signal.aborted) return;
-    this.#heartbeats = startLoop({
-      name: "heartbeat",
-      intervalMs: this.#options.heartbeatIntervalMs ?? 10_000,
-      run: (stopped) => this.#heartbeat(stopped),
-      signal,
-      stopMs: 0,
+    this.#session = new Session({
+      neuronId: this.neuronId,
+      registration: this.#registration,
+      transport: this.#transport,
+      leases: this.#dispatcher.leases,
+      capabilities: () => [...this.#capabilities.values()],
+      heartbeatIntervalMs: this.#options.heartbeatIntervalMs ?? 10_000,
       clock: this.#clock,
       logger: this.#logger,
+      onRejected: (error) => this.#events.emit("error", error),
     });
-  }
-
-  async #heartbeat(signal: AbortSignal): Promise<void> {
-    const listed = this.#dispatcher.leases.entries().filter(({ inFlight }) => inFlight !== undefined);
-    const inFlight = listed.flatMap((entry) => entry.inFlight ?? []);
-    const sentMs = this.#clock.monotonic();
-    const sentAt = formatTime(this.#clock.now());
-    const frame = { type: "heartbeat" as const, neuronId: this.neuronId, inFlight, sentAt };
-    await this.#transport.post(POST_PATH.heartbeat, frame, { signal });
-    for (const entry of listed) entry.renew(sentMs);
+    this.#events.emit("connection:open", undefined);
+    this.#session.start();
   }
 
   #onClose(reason: string): void {
@@ -335,10 +301,8 @@ export class Neuron {
   }
 
   #endSession(reason: string): void {
-    this.#session?.abort(new ClosedError(reason));
+    this.#session?.end(reason);
     this.#session = undefined;
-    void this.#heartbeats?.stop();
-    this.#heartbeats = undefined;
   }
 
   #onFrame(given: unknown): void {
@@ -391,14 +355,4 @@ function defined(overrides: object): object {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(errorText(error));
-}
-
-function rejection(cause: unknown): ErrorInfo {
-  const { code, status, body } = cause as Partial<AgentwireError>;
-  return {
-    cause,
-    ...(code === undefined ? {} : { code }),
-    ...(status === undefined ? {} : { status }),
-    ...(body === undefined ? {} : { body }),
-  };
 }
