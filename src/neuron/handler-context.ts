@@ -100,7 +100,7 @@ export function handlerContext(sources: ContextSources, reports: ProgressReports
     },
     log,
     get deadline() {
-      return entry.deadline(sources.now());
+      return entry.deadline;
     },
     progress: (update) => reports.add(update),
     fail: (reason, options) => {

@@ -97,7 +97,7 @@ export class LeaseEntry {
   }
 
   /** When the gateway takes the lease back, in milliseconds since the epoch, by its own clock. */
-  deadline(_now: number): number | undefined {
+  get deadline(): number | undefined {
     return parseTime(this.lease.expiresAt);
   }
 }
