@@ -4,12 +4,14 @@ import { parseArgs } from "node:util";
 import { benchAureus } from "./aureus.ts";
 import { benchCap } from "./cap.ts";
 import type { Measured } from "./measure.ts";
+import { benchNeuron } from "./neuron.ts";
 import { benchPacket } from "./packet.ts";
 
 const benches: Readonly<Record<string, () => Promise<Measured[]>>> = {
   packet: benchPacket,
   aureus: benchAureus,
   cap: benchCap,
+  neuron: benchNeuron,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });

@@ -18,7 +18,7 @@ const PROTOCOLS = ["cap", "neuron", "aureus", "4runr"];
 /** For each folder of `src`, the folders it may import from besides itself. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", `gen/${name}`]])),
+  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "handler", `gen/${name}`]])),
   bridge: ["core", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   testing: ["core", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: ["index", "core", "bridge", "testing", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders and files that run on Node only. Nothing else may import `node:` modules as values. */
-const NODE_ONLY = [/^cli\//, /^testing\/.*-server\.ts$/];
+const NODE_ONLY = [/^cli\//, /^neuron\/auth\//, /^testing\/.*-server\.ts$/];
 
 /** Checks every file under `src`. */
 export function checkImports(src: string): ImportFinding[] {

@@ -7,9 +7,34 @@ export type { LocalUser } from "./aureus/console-users.js";
 export type { AureusFault } from "./aureus/faults.js";
 export type { TelemetryStore } from "./aureus/telemetry-store.js";
 export type { ValidatorLogic } from "./aureus/validator-registry.js";
+export type { Fault, FaultPoint, FaultTiming } from "./big-brain/fault-script.js";
+export { FaultScript } from "./big-brain/fault-script.js";
+export type {
+  BigBrainEvents,
+  LeaseAnswer,
+  LeaseRecord,
+  LocalBigBrainOptions,
+  ReceivedRequest,
+  RefusedRequest,
+  Registration,
+  TaskOutcome,
+  TaskRetry,
+  TaskSpec,
+} from "./big-brain/types.js";
+export type {
+  DependencyCondition,
+  TaskTaker,
+  WorkflowDefinition,
+  WorkflowResult,
+  WorkflowTask,
+  WorkflowTaskResult,
+} from "./big-brain/workflow.js";
+export { runWorkflow } from "./big-brain/workflow.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
 export type { LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";
+export type { BigBrainStats } from "./local-big-brain.js";
+export { LocalBigBrain } from "./local-big-brain.js";
 export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";

@@ -1,6 +1,11 @@
 import type { Requirements } from "./types.ts";
 
 export const core = {
+  "core.http.keep-alive": {
+    statement:
+      "On Node there is a fetch over kept connections; it follows no redirect and repeats only what may be repeated.",
+    source: "agentwire",
+  },
   "core.errors.brand": {
     statement: "instanceof holds for an error that was made by a second copy of the package.",
     source: "agentwire design, errors",

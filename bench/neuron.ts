@@ -1,0 +1,89 @@
+/** `pnpm bench neuron`: leases per second and wake-up latency, ours and holokai-neuron-sdk 0.2.0 in turns. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { findPeer, neuronPython } from "../test/peers/ladder.ts";
+import type { Measured } from "./measure.ts";
+import { BenchGateway } from "./neuron-gateway.ts";
+
+const pythonWorker = `
+import asyncio, sys
+from holokai_neuron_sdk import Capability, Neuron
+async def echo(input, ctx):
+    return {"echo": input}
+async def main():
+    neuron = Neuron(gateway_url=sys.argv[1], neuron_id="bench", auth=lambda: "token")
+    neuron.register_handler(Capability(type="bench/echo", scope="any", concurrency=64), echo)
+    await neuron.start()
+    await asyncio.Event().wait()
+asyncio.run(main())
+`;
+
+interface Side {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const rounds = 3;
+const windowMs = 1_500;
+
+/** Medians at 1, 16 and 64 leases in hand. */
+export async function benchNeuron(): Promise<Measured[]> {
+  const python = await findPeer(neuronPython);
+  const worker = join(import.meta.dirname, "neuron-worker.ts");
+  const ours: Side = { name: "agentwire", command: process.execPath, args: ["--import", "tsx", worker] };
+  const sides: Side[] = [ours];
+  if (python === undefined) console.log(`no ratio: ${neuronPython.howTo}`);
+  else sides.push({ name: neuronPython.name, command: python, args: ["-c", pythonWorker] });
+  const rows: Measured[] = [];
+  const running = await Promise.all(sides.map(startSide));
+  try {
+    console.log("neuron: leases/s (p50 from lease written to ack received)");
+    for (const concurrency of [1, 16, 64]) {
+      const found = new Map<string, { perSecond: number; p50Ms: number }[]>();
+      for (let round = -1; round < rounds; round++) {
+        for (const { side, gateway } of running) {
+          const result = await gateway.round(concurrency, round < 0 ? 500 : windowMs);
+          if (round >= 0) found.set(side.name, [...(found.get(side.name) ?? []), result]);
+        }
+      }
+      const median = (name: string, key: "perSecond" | "p50Ms") =>
+        found
+          .get(name)
+          ?.map((one) => one[key])
+          .sort((a, b) => a - b)[rounds >> 1];
+      const theirs = median(neuronPython.name, "perSecond");
+      for (const { name } of sides) {
+        const perSecond = median(name, "perSecond")!;
+        const against = name === ours.name && theirs !== undefined ? neuronPython.name : undefined;
+        const ratio = against === undefined ? 1 : perSecond / theirs!;
+        rows.push({ name: `${concurrency} in hand, ${name}`, perSecond, ratio, against });
+        const speed = Math.round(perSecond).toLocaleString("en").padStart(8);
+        const p50 = `p50 ${median(name, "p50Ms")!.toFixed(2)} ms`;
+        const compared = against === undefined ? "" : `  ${ratio.toFixed(1)}x`;
+        console.log(
+          `  ${String(concurrency).padStart(3)} in hand  ${name.padEnd(18)} ${speed}/s  ${p50}${compared}`,
+        );
+      }
+    }
+  } finally {
+    for (const { child, gateway } of running) {
+      child.kill("SIGTERM");
+      await gateway.stop();
+    }
+  }
+  return rows;
+}
+
+async function startSide(side: Side): Promise<{ side: Side; gateway: BenchGateway; child: ChildProcess }> {
+  const gateway = new BenchGateway();
+  const url = await gateway.start();
+  const registered = gateway.registered();
+  const child = spawn(side.command, [...side.args, url], { stdio: ["ignore", "inherit", "inherit"] });
+  const gone = new Promise<never>((_, reject) => {
+    child.once("exit", (code) => reject(new Error(`${side.name} ended with ${code} before it registered`)));
+  });
+  gone.catch(() => {});
+  await Promise.race([registered, gone]);
+  return { side, gateway, child };
+}

@@ -1,0 +1,103 @@
+/**
+ * The one handler shape of both worker wires: `async (input, ctx) => output`. What is defined here can be served
+ * as a CAP job or as a neuron lease, unchanged.
+ */
+import { AgentwireError, ValidationError } from "../core/errors.js";
+import type { JsonSchema } from "../core/json-schema.js";
+import type { Logger } from "../core/logger.js";
+import type { InferInput, InferOutput, Schema } from "../core/validate.js";
+
+/** How far a handler has come. All members are optional. */
+export interface ProgressUpdate {
+  /** 0 to 100. */
+  readonly percent?: number | undefined;
+  /** One sentence for people. */
+  readonly message?: string | undefined;
+  /** Any JSON value. Wires without such a member drop it. */
+  readonly data?: unknown;
+}
+
+/** What a handler is told besides its input, on any wire. */
+export interface HandlerContext {
+  /** Fires when the work is cancelled or the worker stops. */
+  readonly signal: AbortSignal;
+  /** A logger that names the piece of work. What is logged stays here. */
+  readonly log: Logger;
+  /** When the work is taken back, in milliseconds since the epoch; undefined where nobody said. */
+  readonly deadline: number | undefined;
+  /** The request as it came over the wire. */
+  readonly request: unknown;
+  /** Reports progress. Returns at once; a report that cannot be sent is dropped with a log line. */
+  progress(update: ProgressUpdate): void;
+  /** Ends the work for good by throwing a {@link HandlerFailure}: it is not tried again. Do not catch it. */
+  fail(reason: string, options?: { readonly code?: string | undefined }): never;
+}
+
+/** Does a piece of work: gets the input, gives the output, at once or later. */
+export type Handler<Input = unknown, Output = unknown, Context = HandlerContext> = (
+  input: Input,
+  ctx: Context,
+) => Output | Promise<Output>;
+
+/** What {@link HandlerContext.fail} throws: the work failed and trying again would not help. */
+export class HandlerFailure extends AgentwireError {
+  static override readonly brands: readonly string[] = ["HandlerFailure"];
+  static override readonly defaultCode: string = "handler_failed";
+  /** Why, as given. */
+  readonly reason: string;
+  /** The code given, if one was. */
+  readonly failureCode: string | undefined;
+
+  constructor(reason: string, options: { readonly code?: string | undefined } = {}) {
+    super(reason, options.code === undefined ? {} : { code: options.code });
+    this.reason = reason;
+    this.failureCode = options.code;
+  }
+}
+
+/** What {@link defineHandler} takes. `In` and `Out` are schemas, or undefined for none. */
+export interface HandlerInit<In extends Schema | undefined, Out extends Schema | undefined> {
+  /** What it does, for people and planners. */
+  readonly description?: string | undefined;
+  /** What the input must look like: any Standard Schema, or a JSON Schema. Default: anything. */
+  readonly input?: In;
+  /** What the output must look like. Default: anything. */
+  readonly output?: Out;
+  /** JSON Schemas to advertise where the schema's library exports none. */
+  readonly jsonSchema?:
+    | { readonly input?: JsonSchema | undefined; readonly output?: JsonSchema | undefined }
+    | undefined;
+  /** The work. */
+  readonly run: Handler<
+    In extends Schema ? InferOutput<In> : unknown,
+    Out extends Schema ? InferInput<Out> : unknown
+  >;
+}
+
+/** A handler with its schemas, to be served on either wire. */
+export interface HandlerDefinition {
+  readonly description: string | undefined;
+  readonly input: Schema | undefined;
+  readonly output: Schema | undefined;
+  readonly jsonSchema: { readonly input?: JsonSchema | undefined; readonly output?: JsonSchema | undefined };
+  readonly run: Handler<never, unknown>;
+}
+
+/**
+ * Defines a handler. The types of its input and output are taken from the schemas.
+ *
+ * @throws ValidationError when `run` is not a function.
+ */
+export function defineHandler<
+  const In extends Schema | undefined = undefined,
+  const Out extends Schema | undefined = undefined,
+>(init: HandlerInit<In, Out>): HandlerDefinition {
+  if (typeof init.run !== "function") throw new ValidationError("defineHandler: run must be a function");
+  const { description, input, output, jsonSchema = {}, run } = init;
+  return Object.freeze({ description, input, output, jsonSchema, run });
+}
+
+/** True for what {@link defineHandler} made, or something of the same form. */
+export function isHandlerDefinition(value: unknown): value is HandlerDefinition {
+  return typeof value === "object" && value !== null && "run" in value && typeof value.run === "function";
+}

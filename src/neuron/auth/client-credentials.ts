@@ -1,0 +1,116 @@
+/** Tokens for an enrolled neuron: the client_credentials grant of RFC 6749, 4.4. */
+import { systemClock } from "../../core/clock.js";
+import { reveal, Secret } from "../../core/secret.js";
+import type { AuthReason } from "../gateway-http.js";
+import { defaultCredentialPath, readCredentialFile, type StoredCredential } from "./credential-file.js";
+import { CredentialRevokedError, OAuthTokenError } from "./errors.js";
+import { type OAuthOptions, requestToken, type TokenResponse } from "./oauth-http.js";
+
+/** Adds what proves who the client is to the form of a token request. */
+export type ClientAuthenticator = (form: Readonly<Record<string, string>>) => Record<string, string>;
+
+/** The client proves itself by its secret in the body (RFC 6749, 2.3.1). */
+export function clientSecretPost(clientId: string, clientSecret: string | Secret): ClientAuthenticator {
+  const secret = new Secret(reveal(clientSecret));
+  return (form) => ({ ...form, client_id: clientId, client_secret: secret.reveal() });
+}
+
+/** Options of {@link createClientCredentialsAuth}. */
+export interface ClientCredentialsOptions extends Omit<OAuthOptions, "signal"> {
+  /** How the client proves itself. Default: {@link clientSecretPost}. */
+  readonly authenticator?: ((credential: StoredCredential) => ClientAuthenticator) | undefined;
+}
+
+/** A callback for `auth` of a neuron. `reason: "unauthorized"` drops the token that is kept. */
+export type ClientCredentialsAuth = (why?: AuthReason) => Promise<string>;
+
+/** A token is replaced so long before its end, in seconds, but not before half of its life. */
+const bufferSeconds = 60;
+
+/**
+ * Makes an auth callback over a credential file. A token is kept until max(life - 60 s, life / 2); calls at
+ * the same time share one request. When the server refuses the client, the file is read once more: a rotated
+ * credential is used at once, an unchanged or missing one gives a {@link CredentialRevokedError}, which ends a
+ * neuron's reconnecting. Other refusals give an {@link OAuthTokenError}.
+ *
+ * `path`: default {@link defaultCredentialPath}.
+ */
+export function createClientCredentialsAuth(
+  path: string = defaultCredentialPath(),
+  options: ClientCredentialsOptions = {},
+): ClientCredentialsAuth {
+  const { clock = systemClock } = options;
+  let kept: { readonly token: Secret; readonly untilMs: number } | undefined;
+  let credential: StoredCredential | undefined;
+  let asking: Promise<string> | undefined;
+
+  const ask = async (): Promise<string> => {
+    credential ??= await readCredentialFile(path);
+    const mint = await mintWithReload(path, credential, options);
+    credential = mint.credential;
+    const { accessToken, expiresIn } = mint.response;
+    const lifeMs = Math.max(expiresIn - bufferSeconds, expiresIn / 2) * 1_000;
+    kept = { token: new Secret(accessToken), untilMs: clock.monotonic() + lifeMs };
+    return accessToken;
+  };
+  return async (why) => {
+    if (asking !== undefined) return asking;
+    if (why?.reason === "unauthorized") kept = undefined;
+    if (kept !== undefined && clock.monotonic() < kept.untilMs) return kept.token.reveal();
+    asking = ask().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+}
+
+/** A token and the credential that brought it. */
+export interface Mint {
+  readonly credential: StoredCredential;
+  readonly response: TokenResponse;
+}
+
+/** Asks for a token with `first`, what the file held; a refused client has one more try after a reload. */
+export async function mintWithReload(
+  path: string,
+  first: StoredCredential | undefined,
+  options: ClientCredentialsOptions & Pick<OAuthOptions, "signal">,
+): Promise<Mint> {
+  if (first === undefined)
+    throw new CredentialRevokedError(`there is no credential file ${path}: enrol first`);
+  try {
+    return await mint(first, options);
+  } catch (error) {
+    if (!isRefusedClient(error)) throw error;
+    const fresh = await readCredentialFile(path);
+    if (fresh === undefined || isSame(first, fresh)) throw revoked(first, error);
+    try {
+      return await mint(fresh, options);
+    } catch (second) {
+      throw isRefusedClient(second) ? revoked(fresh, second) : second;
+    }
+  }
+}
+
+async function mint(
+  credential: StoredCredential,
+  options: ClientCredentialsOptions & Pick<OAuthOptions, "signal">,
+): Promise<Mint> {
+  const { clientId, clientSecret, tokenEndpoint } = credential;
+  const authenticate = options.authenticator?.(credential) ?? clientSecretPost(clientId, clientSecret);
+  const form = authenticate({ grant_type: "client_credentials" });
+  return { credential, response: await requestToken(tokenEndpoint, form, options) };
+}
+
+function isRefusedClient(error: unknown): boolean {
+  return error instanceof OAuthTokenError && error.error === "invalid_client";
+}
+
+function isSame(a: StoredCredential, b: StoredCredential): boolean {
+  return a.clientId === b.clientId && reveal(a.clientSecret) === reveal(b.clientSecret);
+}
+
+function revoked({ clientId }: StoredCredential, cause: unknown): CredentialRevokedError {
+  const message = `the identity server refuses client ${clientId}, whose credential was revoked or rotated: enrol again`;
+  return new CredentialRevokedError(message, { cause });
+}

@@ -1,0 +1,90 @@
+/** The credential file, which the vendor's SDKs read and write too. */
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { ValidationError } from "../../core/errors.js";
+import { randomHex } from "../../core/ids.js";
+import { parseJson } from "../../core/json.js";
+import { reveal, Secret } from "../../core/secret.js";
+
+/** What an enrolled neuron holds. */
+export interface StoredCredential {
+  readonly clientId: string;
+  /** Printing it shows `[secret]`; `reveal()` gives it. A plain string may be given. */
+  readonly clientSecret: string | Secret;
+  /** Where tokens come from. */
+  readonly tokenEndpoint: string;
+  /** The identity server, without a slash at the end. */
+  readonly mokuBaseUrl: string;
+}
+
+const MEMBERS = {
+  clientId: "client_id",
+  clientSecret: "client_secret",
+  tokenEndpoint: "token_endpoint",
+  mokuBaseUrl: "moku_base_url",
+} as const satisfies Record<keyof StoredCredential, string>;
+
+/** `~/.holokai/neuron-credentials.json`. */
+export function defaultCredentialPath(): string {
+  return join(homedir(), ".holokai", "neuron-credentials.json");
+}
+
+/**
+ * Reads a credential file; undefined when there is none. Rejects with a `ValidationError` (code
+ * `malformed_credential_file`) for one that is not what it should be: it is never taken for missing.
+ */
+export async function readCredentialFile(path: string): Promise<StoredCredential | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  const malformed = (why: string, cause?: unknown): ValidationError =>
+    new ValidationError(`the credential file ${path} ${why}`, { code: "malformed_credential_file", cause });
+  let data: unknown;
+  try {
+    data = parseJson(text, { what: "the credential file", maxBytes: 65_536 });
+  } catch (error) {
+    throw malformed("is not JSON", error);
+  }
+  const textOf = (member: string): string => {
+    const value = (data as Readonly<Record<string, unknown>> | null)?.[member];
+    if (typeof value !== "string" || value === "") throw malformed(`has no ${member}`);
+    return value;
+  };
+  return {
+    clientId: textOf(MEMBERS.clientId),
+    clientSecret: new Secret(textOf(MEMBERS.clientSecret)),
+    tokenEndpoint: textOf(MEMBERS.tokenEndpoint),
+    mokuBaseUrl: textOf(MEMBERS.mokuBaseUrl),
+  };
+}
+
+/**
+ * Writes a credential file: mode 0600, in a folder that is made with mode 0700. An older file is replaced in
+ * one step, so that a reader finds either of them whole.
+ */
+export async function writeCredentialFile(path: string, credential: StoredCredential): Promise<void> {
+  const folder = dirname(path);
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  // The mask of the process may have taken rights away.
+  if (made !== undefined) await chmod(folder, 0o700);
+  const data = Object.fromEntries(
+    Object.entries(MEMBERS).map(([name, member]) => [
+      member,
+      reveal<string>(credential[name as keyof StoredCredential]),
+    ]),
+  );
+  const draft = `${path}.${randomHex(6)}.tmp`;
+  try {
+    await writeFile(draft, `${JSON.stringify(data, null, 2)}\n`, { mode: 0o600, flag: "wx" });
+    await chmod(draft, 0o600);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}

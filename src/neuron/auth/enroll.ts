@@ -1,0 +1,169 @@
+/** Enrolment of a machine by the device flow (RFC 8628): an administrator approves it in a browser. */
+import { hostname as hostName } from "node:os";
+import { sleep, systemClock } from "../../core/clock.js";
+import { ValidationError } from "../../core/errors.js";
+import { safeLogger } from "../../core/logger.js";
+import { mintWithReload } from "./client-credentials.js";
+import { defaultCredentialPath, readCredentialFile, writeCredentialFile } from "./credential-file.js";
+import { discoverEndpoints, withoutSlash } from "./discovery.js";
+import { CredentialRevokedError, EnrollmentError, OAuthTokenError } from "./errors.js";
+import { exchange, isPassing, type OAuthOptions, requestToken, type TokenResponse } from "./oauth-http.js";
+
+/** Options of {@link enroll}. */
+export interface EnrollOptions extends OAuthOptions {
+  /** The identity server. */
+  readonly mokuBaseUrl: string;
+  /** What the administrator sees. */
+  readonly clientName: string;
+  /** Default: this machine's. */
+  readonly hostname?: string | undefined;
+  /** What this neuron means to serve, for the administrator. */
+  readonly capabilityTypes?: readonly string[] | undefined;
+  /** Default: {@link defaultCredentialPath}. */
+  readonly credentialPath?: string | undefined;
+  /** Gets each line for the person at the terminal. Default: standard output. */
+  readonly out?: ((line: string) => void) | undefined;
+}
+
+/** How an enrolment ended. */
+export interface EnrollResult {
+  /** `already-enrolled`: the file was there, and its credential is good. */
+  readonly status: "enrolled" | "already-enrolled";
+  readonly clientId: string;
+  readonly credentialPath: string;
+  /** A first token. Not enumerable, so that printing the result does not print it. */
+  readonly accessToken: string;
+  /** Its life in seconds. */
+  readonly expiresIn: number;
+}
+
+interface DeviceAnswer {
+  readonly deviceCode: string;
+  readonly userCode: string;
+  readonly verificationUri: string;
+  readonly expiresInMs: number;
+  readonly intervalMs: number;
+}
+
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
+
+/**
+ * Enrols this machine, unless its credential file is good already, and writes the file. A revoked credential
+ * is replaced. Rejects with an {@link EnrollmentError}, an {@link OAuthTokenError}, a `ValidationError` for a
+ * malformed file, or an `AbortedError`.
+ */
+export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
+  const { credentialPath = defaultCredentialPath(), clientName, capabilityTypes } = options;
+  const { out = (line) => void process.stdout.write(`${line}\n`) } = options;
+  if (!URL.canParse(options.mokuBaseUrl)) throw new ValidationError("mokuBaseUrl is no URL");
+  const known = await readCredentialFile(credentialPath);
+  if (known !== undefined) {
+    try {
+      const { credential, response } = await mintWithReload(credentialPath, known, options);
+      out(`This machine is enrolled already, as client ${credential.clientId}.`);
+      return result("already-enrolled", credential.clientId, credentialPath, response);
+    } catch (error) {
+      if (!(error instanceof CredentialRevokedError)) throw error;
+      out("The credential on this machine was revoked; enrolling anew.");
+    }
+  }
+  const mokuBaseUrl = withoutSlash(options.mokuBaseUrl);
+  const endpoints = await discoverEndpoints(mokuBaseUrl, options);
+  const device = await requestDevice(
+    endpoints.deviceAuthorizationEndpoint,
+    {
+      client_name: clientName,
+      hostname: options.hostname ?? hostName(),
+      ...(capabilityTypes?.length ? { capability_types: capabilityTypes.join(",") } : {}),
+    },
+    options,
+  );
+  out("An administrator of your organisation approves this neuron at");
+  out(`  ${device.verificationUri}`);
+  out(`with the code ${device.userCode}`);
+  out(`Waiting; the code expires in ${Math.ceil(device.expiresInMs / 60_000)} min.`);
+  const response = await poll(endpoints.tokenEndpoint, device, options);
+  const { client_id: clientId, client_secret: clientSecret } = response.raw;
+  if (typeof clientId !== "string" || typeof clientSecret !== "string") {
+    throw new EnrollmentError("the server approved, but gave no client_id and client_secret", {
+      code: "invalid_response",
+    });
+  }
+  const { tokenEndpoint } = endpoints;
+  await writeCredentialFile(credentialPath, { clientId, clientSecret, tokenEndpoint, mokuBaseUrl });
+  out(`Enrolled as client ${clientId}; the credential is in ${credentialPath}.`);
+  return result("enrolled", clientId, credentialPath, response);
+}
+
+async function requestDevice(
+  endpoint: string,
+  form: Readonly<Record<string, string>>,
+  options: EnrollOptions,
+): Promise<DeviceAnswer> {
+  const { status, json = {} } = await exchange(endpoint, form, options);
+  if (status < 200 || status > 299) {
+    const named = typeof json.error === "string" ? ` (${json.error})` : "";
+    throw new EnrollmentError(`the device request was answered ${status}${named}`, {
+      code: "device_request_failed",
+      status,
+    });
+  }
+  const { device_code, user_code, verification_uri, verification_uri_complete, expires_in, interval } = json;
+  const fits =
+    typeof device_code === "string" &&
+    typeof user_code === "string" &&
+    typeof verification_uri === "string" &&
+    typeof expires_in === "number";
+  if (!fits) {
+    throw new EnrollmentError("the answer to the device request lacks members", { code: "invalid_response" });
+  }
+  return {
+    deviceCode: device_code,
+    userCode: user_code,
+    verificationUri:
+      typeof verification_uri_complete === "string" ? verification_uri_complete : verification_uri,
+    expiresInMs: expires_in * 1_000,
+    intervalMs: (typeof interval === "number" && interval > 0 ? interval : 5) * 1_000,
+  };
+}
+
+/** Asks until the administrator has decided. */
+async function poll(endpoint: string, device: DeviceAnswer, options: EnrollOptions): Promise<TokenResponse> {
+  const { clock = systemClock, signal } = options;
+  const logger = safeLogger(options.logger);
+  const endsAt = clock.monotonic() + device.expiresInMs;
+  let { intervalMs } = device;
+  while (clock.monotonic() + intervalMs <= endsAt) {
+    await sleep(intervalMs, { clock, signal });
+    try {
+      return await requestToken(
+        endpoint,
+        { grant_type: deviceGrant, device_code: device.deviceCode },
+        options,
+      );
+    } catch (error) {
+      const answer = error instanceof OAuthTokenError ? error.error : undefined;
+      if (answer === "slow_down") intervalMs += 5_000;
+      else if (answer === "expired_token") break;
+      else if (answer === "access_denied") {
+        throw new EnrollmentError("an administrator denied it", { code: answer, cause: error });
+      } else if (answer === "invalid_response") {
+        throw new EnrollmentError("the server approved without a token", { code: answer, cause: error });
+      } else if (answer !== "authorization_pending") {
+        if (!isPassing(error)) throw error;
+        logger.warn("a poll failed; the next one follows", { error });
+      }
+    }
+  }
+  throw new EnrollmentError("nobody approved in time", { code: "expired_token" });
+}
+
+function result(
+  status: EnrollResult["status"],
+  clientId: string,
+  credentialPath: string,
+  { accessToken, expiresIn }: TokenResponse,
+): EnrollResult {
+  const shown = { status, clientId, credentialPath, expiresIn };
+  return Object.defineProperty(shown, "accessToken", { value: accessToken }) as EnrollResult;
+}

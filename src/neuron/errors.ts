@@ -1,0 +1,81 @@
+/** What a gateway refuses, as errors. */
+import {
+  AgentwireError,
+  AuthError,
+  ConflictError,
+  type ErrorInfo,
+  NotFoundError,
+  PolicyDeniedError,
+  ProtocolError,
+  RateLimitError,
+  UpstreamError,
+  ValidationError,
+} from "../core/errors.js";
+import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
+import { isObject } from "./frames.js";
+
+/** The gateway did not take the registration. The stream stays open, but no leases come. */
+export class RegistrationRejectedError extends AgentwireError {
+  static override readonly brands: readonly string[] = ["RegistrationRejectedError"];
+  static override readonly defaultCode: string = "registration_rejected";
+}
+
+type ErrorType = new (message: string, info?: ErrorInfo) => AgentwireError;
+
+const byStatus: Readonly<Record<number, ErrorType>> = {
+  400: ValidationError,
+  401: AuthError,
+  403: PolicyDeniedError,
+  404: NotFoundError,
+  409: ConflictError,
+  422: ValidationError,
+  429: RateLimitError,
+};
+
+function classFor(status: number): ErrorType {
+  if (status >= 300 && status < 400) return ProtocolError;
+  return byStatus[status] ?? (status >= 500 ? UpstreamError : AgentwireError);
+}
+
+/** What is looked at of an error answer. */
+export interface Refusal {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The body as text, cut to a sensible length. */
+  readonly text: string;
+}
+
+/**
+ * The error for an answer that is no success. Its code is the gateway's (`code`, `error.code`, or `error` as
+ * text) where the body names one; `body` is the body, parsed where it is JSON. A redirect is refused.
+ */
+export function refusalError(what: string, { status, statusText, headers, text }: Refusal): AgentwireError {
+  const body = parsed(text);
+  const code = codeOf(body);
+  const header = (name: string): string | null => [headers[name] ?? []].flat()[0] ?? null;
+  const retryAfterMs = retryAfterFromHeaders({ get: header }) ?? retryAfterFromBody(body);
+  const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
+  const message = `${what} failed: ${status} ${statusText}${redirect}${text && ` - ${text}`}`;
+  return new (classFor(status))(message, {
+    status,
+    ...(code === undefined ? {} : { code }),
+    ...(text === "" ? {} : { body }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function codeOf(body: unknown): string | undefined {
+  if (!isObject(body)) return undefined;
+  const { code, error } = body;
+  const found = code ?? (isObject(error) ? error.code : error);
+  return typeof found === "string" && found !== "" ? found.slice(0, 100) : undefined;
+}

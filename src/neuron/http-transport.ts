@@ -1,0 +1,231 @@
+/** The transport of the protocol: one event stream in, one POST per frame out. */
+import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import { operationTable } from "../../gen/neuron/index.js";
+import { type Clock, sleep, systemClock } from "../core/clock.js";
+import { AuthError, ClosedError, ConnectionError, errorText, ValidationError } from "../core/errors.js";
+import { warnIfInsecure } from "../core/insecure.js";
+import { stringifyJson } from "../core/json.js";
+import { type KeepAliveClient, keepAliveClient } from "../core/keep-alive-fetch.js";
+import { type Logger, safeLogger } from "../core/logger.js";
+import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import { type EventStream, openEventStream } from "./event-stream.js";
+import { fetchClient } from "./fetch-client.js";
+import { isObject, type PostPath } from "./frames.js";
+import { type AuthCallback, GatewayHttp } from "./gateway-http.js";
+import type { PostOptions, Transport, TransportCallbacks } from "./transport.js";
+
+/** Options of {@link HttpTransport}. */
+export interface HttpTransportOptions {
+  /** Base URL of the gateway; a path prefix is kept. */
+  readonly gatewayUrl: string;
+  readonly neuronId: string;
+  /** Gives the bearer token for every request. */
+  readonly auth: AuthCallback;
+  /** Default: silent. */
+  readonly logger?: Logger | undefined;
+  /** Wait before the first reconnect, in milliseconds; it doubles with each further one. Default: 500. */
+  readonly initialReconnectDelayMs?: number | undefined;
+  /** The longest wait. Default: 30,000. */
+  readonly maxReconnectDelayMs?: number | undefined;
+  /** Up to this share of a wait is taken off at random, 0 to 1. Default: 0, as the peers. */
+  readonly reconnectJitter?: number | undefined;
+  /** Come back also when the gateway said that it makes no sense. Default: false. */
+  readonly alwaysReconnect?: boolean | undefined;
+  /** A stream on which nothing came for so long, comments included, is opened anew. Default: 300,000. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How long a POST, or the head of the stream, may take. Default: 30,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The largest event of the stream, in bytes. A larger one ends the stream. Default: 8 MiB. */
+  readonly maxEventBytes?: number | undefined;
+  /** Connections for POSTs at most, on Node; the stream has one of its own. Default: 64. */
+  readonly maxSockets?: number | undefined;
+  /** Used for everything. Default: kept connections over node:http on Node, else the platform's. */
+  readonly fetch?: typeof fetch | undefined;
+  /** The user knows that the token travels in the clear. Default: false, one warning. */
+  readonly allowInsecure?: boolean | undefined;
+  /** Default: the clock of the platform. */
+  readonly clock?: Clock | undefined;
+  /** For the jitter. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+const idempotent = new Map<string, boolean>(Object.values(operationTable).map((o) => [o.path, o.idempotent]));
+
+/**
+ * Speaks HTTP with a gateway: keeps the event stream open, with backoff and without an end, and posts frames.
+ * Redirects are refused. After {@link HttpTransport.stop} it cannot be started again.
+ */
+export class HttpTransport implements Transport {
+  readonly #options: HttpTransportOptions;
+  readonly #base: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #client: KeepAliveClient;
+  readonly #http: GatewayHttp;
+  readonly #policy: RetryPolicy;
+  readonly #stop = new AbortController();
+  #callbacks: TransportCallbacks = {};
+  #running: Promise<void> | undefined;
+  #first: Promise<void> | undefined;
+  #connected = false;
+  #mayReturn = true;
+  #lastEventId: string | undefined;
+
+  /** @throws ValidationError for a gatewayUrl that is no http(s) URL, or numbers that make no sense. */
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+    this.#base = baseUrl(options.gatewayUrl);
+    if (typeof options.auth !== "function") throw new ValidationError("auth must be a function");
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = safeLogger(options.logger);
+    warnIfInsecure(this.#base, options);
+    this.#policy = retryPolicy({
+      attempts: Infinity,
+      baseMs: options.initialReconnectDelayMs ?? 500,
+      capMs: options.maxReconnectDelayMs ?? 30_000,
+      jitter: options.reconnectJitter ?? 0,
+    });
+    const { fetch } = options;
+    const kept =
+      fetch === undefined
+        ? keepAliveClient({ maxSockets: options.maxSockets, clock: this.#clock })
+        : undefined;
+    this.#client =
+      kept ?? fetchClient(fetch ?? ((input, init) => globalThis.fetch(input, init)), this.#clock);
+    this.#http = new GatewayHttp({ client: this.#client, auth: options.auth });
+  }
+
+  subscribe(callbacks: TransportCallbacks): void {
+    this.#callbacks = callbacks;
+  }
+
+  start(): Promise<void> {
+    this.#first ??= new Promise((resolve) => {
+      this.#running = this.#run(resolve).finally(resolve);
+    });
+    return this.#first;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new ClosedError("the transport is stopped"));
+    await this.#running;
+    this.#client.close();
+  }
+
+  isConnected(): boolean {
+    return this.#connected;
+  }
+
+  async post(path: PostPath, frame: ClientFrame, options: PostOptions = {}): Promise<void> {
+    const body = stringifyJson(frame, { what: `the ${frame.type} frame` });
+    const answer = await this.#http.send(this.#base + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "*/*" },
+      body,
+      retryStale: idempotent.get(path) ?? false,
+      signal: options.signal,
+      headTimeoutMs: this.#options.requestTimeoutMs ?? 30_000,
+      what: path,
+    });
+    // The answer carries no meaning; a body that is broken changes nothing.
+    answer.discard();
+  }
+
+  /** Opens the stream again and again. Never rejects. */
+  async #run(firstIsOver: () => void): Promise<void> {
+    const { signal } = this.#stop;
+    for (let failures = 1; ; failures++) {
+      let reason: string;
+      try {
+        const stream = await this.#open();
+        failures = 1;
+        reason = await this.#serve(stream, firstIsOver);
+      } catch (error) {
+        if (signal.aborted) return;
+        reason = errorReason(error);
+        this.#logger.warn("the stream could not be opened", { reason });
+        if (error instanceof AuthError && !error.retryable && error.status === undefined)
+          return this.#giveUp(error);
+      }
+      firstIsOver();
+      if (signal.aborted) return;
+      if (!this.#mayReturn) return this.#giveUp(notReconnectable(reason));
+      const { random = Math.random } = this.#options;
+      const delayMs = backoffMs(failures, this.#policy, random);
+      this.#callbacks.onReconnecting?.({ attempt: failures, delayMs, reason });
+      await sleep(delayMs, { clock: this.#clock, signal }).catch(() => {});
+      if (signal.aborted) return;
+    }
+  }
+
+  #giveUp(error: Error): void {
+    this.#logger.error("the stream is not opened again", { error });
+    this.#callbacks.onError?.(error);
+  }
+
+  #open(): Promise<EventStream> {
+    const { neuronId, requestTimeoutMs = 30_000, idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
+    const id = encodeURIComponent(neuronId).replace(
+      /[!'()*]/g,
+      (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+    return openEventStream(`${this.#base}${operationTable.openEvents.path}?neuronId=${id}`, {
+      http: this.#http,
+      signal: this.#stop.signal,
+      clock: this.#clock,
+      requestTimeoutMs,
+      idleTimeoutMs,
+      maxEventBytes,
+      lastEventId: this.#lastEventId,
+    });
+  }
+
+  async #serve(stream: EventStream, opened: () => void): Promise<string> {
+    this.#connected = true;
+    this.#callbacks.onOpen?.();
+    opened();
+    const reason = await stream.read(({ data, id }) => {
+      if (id !== undefined) this.#lastEventId = id;
+      this.#onData(data);
+    });
+    this.#connected = false;
+    this.#callbacks.onClose?.(reason);
+    return reason;
+  }
+
+  #onData(data: string): void {
+    let frame: unknown;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      frame = undefined;
+    }
+    if (!isObject(frame)) return this.#logger.warn("an event that is no JSON object is dropped");
+    if (frame.type === "disconnect" && frame.reconnectable === false && !this.#options.alwaysReconnect)
+      this.#mayReturn = false;
+    try {
+      this.#callbacks.onFrame?.(frame as unknown as ServerToNeuronFrame);
+    } catch (error) {
+      // Not the stream's fault, so it goes on.
+      this.#logger.error("a frame could not be dealt with", { error });
+    }
+  }
+}
+
+function baseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new ValidationError("gatewayUrl must be an http or https URL");
+  if (url.username || url.password || url.search || url.hash)
+    throw new ValidationError("gatewayUrl must hold no user, query or fragment");
+  return text.replace(/\/+$/, "");
+}
+
+function errorReason(error: unknown): string {
+  return error instanceof ConnectionError ? `fetch error: ${errorText(error)}` : errorText(error);
+}
+
+function notReconnectable(reason: string): ConnectionError {
+  const message = `the gateway ended the session and said not to come back (${reason})`;
+  return new ConnectionError(message, { code: "not_reconnectable", retryable: false });
+}

@@ -1,0 +1,134 @@
+/** One lease: its state machine, its clock, and the answers it can get. Knows no wire and no handler. */
+import type { AckFrame, InFlightLease, Lease, NackFrame, NackKind } from "../../gen/neuron/index.js";
+import { formatTime, parseTime } from "../core/time.js";
+
+/** Where a lease stands. `answering`: the answer is fixed, and on its way. */
+export type LeaseState = "queued" | "running" | "answering" | "answered";
+
+/** How a lease ended. */
+export type Outcome =
+  | { readonly kind: "ack"; readonly output: unknown }
+  | {
+      readonly kind: NackKind;
+      readonly reason: string;
+      readonly code?: string | undefined;
+      readonly details?: unknown;
+    };
+
+/** An answer as it is posted. */
+export type Answer = AckFrame | NackFrame;
+
+/** How long a lease counts as alive when the gateway's times say nothing, in milliseconds. */
+const defaultTtlMs = 60_000;
+
+/** A lease in hand. Times given to its methods are a clock's monotonic ones. */
+export class LeaseEntry {
+  readonly lease: Lease;
+  /** Milliseconds it lives from its receipt or renewal: `expiresAt - sentAt`, so that no two clocks are compared. */
+  readonly ttlMs: number;
+  #state: LeaseState = "queued";
+  #startedAt: string | undefined;
+  #renewedMs: number;
+  #abort: AbortController | undefined;
+
+  constructor(lease: Lease, sentAt: string, receivedMs: number) {
+    this.lease = lease;
+    const ttlMs = (parseTime(lease.expiresAt) ?? Number.NaN) - (parseTime(sentAt) ?? Number.NaN);
+    this.ttlMs = Number.isNaN(ttlMs) ? defaultTtlMs : Math.max(ttlMs, 0);
+    this.#renewedMs = receivedMs;
+  }
+
+  get leaseId(): string {
+    return this.lease.leaseId;
+  }
+
+  get state(): LeaseState {
+    return this.#state;
+  }
+
+  /** Fires when the lease is cancelled. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+
+  get cancelled(): boolean {
+    return this.#abort?.signal.aborted ?? false;
+  }
+
+  /** Its entry in heartbeats: from the start of its handler until its answer is out. */
+  get inFlight(): InFlightLease | undefined {
+    if (this.#startedAt === undefined || this.#state === "answered") return undefined;
+    return { leaseId: this.leaseId, taskId: this.lease.task.taskId, startedAt: this.#startedAt };
+  }
+
+  /** The handler gets its slot. `now`: wall clock. */
+  start(now: number): void {
+    this.#state = "running";
+    this.#startedAt = formatTime(now);
+  }
+
+  /** Aborts the handler, or keeps it from starting. */
+  cancel(reason: unknown): void {
+    this.#abort ??= new AbortController();
+    this.#abort.abort(reason);
+  }
+
+  /** Fixes the answer. True for the first caller only: nobody else may answer. */
+  claim(): boolean {
+    if (this.#state === "answering" || this.#state === "answered") return false;
+    this.#state = "answering";
+    return true;
+  }
+
+  /** The answer is out, or was given up. */
+  finish(): void {
+    this.#state = "answered";
+  }
+
+  /** A heartbeat that listed the lease was accepted. */
+  renew(monotonicMs: number): void {
+    this.#renewedMs = monotonicMs;
+  }
+
+  /** How long the gateway still waits for the answer, as far as one can know here; negative when it is over. */
+  lifeLeftMs(monotonicMs: number): number {
+    return this.#renewedMs + this.ttlMs - monotonicMs;
+  }
+
+  /** When the gateway takes the lease back, in milliseconds since the epoch, by its own clock. */
+  get deadline(): number | undefined {
+    return parseTime(this.lease.expiresAt);
+  }
+}
+
+/** The frame for an outcome. `now`: wall clock. */
+export function answerFrame(leaseId: string, outcome: Outcome, now: number): Answer {
+  if (outcome.kind === "ack") {
+    const { output } = outcome;
+    const completedAt = formatTime(now);
+    return { type: "ack", leaseId, ...(output === undefined ? {} : { output }), completedAt };
+  }
+  const { kind, reason, code, details } = outcome;
+  return {
+    type: "nack",
+    leaseId,
+    kind,
+    // An empty reason is no legal frame.
+    reason: reason || "handler failed",
+    ...(code === undefined ? {} : { code }),
+    ...(details === undefined ? {} : { details }),
+    failedAt: formatTime(now),
+  };
+}
+
+/** The outcomes that need no handler. */
+export const outcomes = {
+  noHandler: { kind: "retryable", reason: "no handler registered for capability" },
+  stopping: { kind: "retryable", reason: "neuron shutting down" },
+  handedBack: { kind: "retryable", reason: "lease cancelled before start" },
+  cancelledInQueue: { kind: "cancelled", reason: "lease cancelled before start", code: "CANCELLED" },
+  cancelled: { kind: "cancelled", reason: "handler aborted", code: "CANCELLED" },
+  revoked: { kind: "retryable", reason: "capability revoked", code: "CAPABILITY_REVOKED" },
+  expired: { kind: "retryable", reason: "lease expired before start", code: "LEASE_EXPIRED" },
+} as const satisfies Record<string, Outcome>;

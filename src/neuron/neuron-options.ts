@@ -1,0 +1,83 @@
+/** What a neuron can be given, and what it tells of. */
+import type { DisconnectFrame, ServerToNeuronFrame, TaskPayload } from "../../gen/neuron/index.js";
+import type { Clock } from "../core/clock.js";
+import type { Logger } from "../core/logger.js";
+import type { Middleware } from "../core/middleware.js";
+import type { SchemaValidator } from "../core/validate.js";
+import type { HttpTransportOptions } from "./http-transport.js";
+import type { Answer } from "./lease.js";
+import type { LeaseCall } from "./run-lease.js";
+import type { SchemaSource } from "./schemas.js";
+import type { ReconnectInfo, Transport } from "./transport.js";
+
+/** What every neuron can be given. */
+export interface NeuronCommonOptions {
+  /** Stable over restarts, different for each replica. */
+  readonly neuronId: string;
+  /** `(message, fields)`; for pino see `fromPino`. Default: silent. */
+  readonly logger?: Logger | undefined;
+  /** From the end of one heartbeat to the next, in milliseconds. Default: 10,000. */
+  readonly heartbeatIntervalMs?: number | undefined;
+  /** Which schema judges where both sides have one. Default: `registered-first`. */
+  readonly schemaSource?: SchemaSource | undefined;
+  /** Judges JSON Schemas. Default: ajv, which needs code generation. */
+  readonly validator?: SchemaValidator | undefined;
+  /** Version to register with. Given, it is pinned; else 1.1.0, and 1.0.0 for a gateway that refuses that. */
+  readonly protocolVersion?: string | undefined;
+  /** Put the text of a handler's exception on the wire. Default: true, as the peers do. */
+  readonly exposeErrors?: boolean | undefined;
+  /**
+   * A lease whose time was over before its handler got a slot is run all the same (`run`, the default, as the
+   * peers do), or handed back (`refuse`). Its time is counted from its receipt, by the gateway's own two times.
+   */
+  readonly expired?: "run" | "refuse" | undefined;
+  /** How long a cancelled handler may take before its lease is answered without it. Default: 30,000. */
+  readonly cancelGraceMs?: number | undefined;
+  /** Results kept to answer a task that is delivered again, by `taskId`. Default: 0, every delivery runs. */
+  readonly dedupeTasks?: number | undefined;
+  /** An answer is tried for at least so long, in milliseconds, and for all the life of its lease. Default: 30,000. */
+  readonly answerRetryMs?: number | undefined;
+  /** Wraps every handler; the first one is the outermost. */
+  readonly middleware?: readonly Middleware<LeaseCall, unknown>[] | undefined;
+  /** Default: the clock of the platform. */
+  readonly clock?: Clock | undefined;
+  /** For the jitter of retries. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** Options of `Neuron`: a gateway by its URL, or a transport. */
+export type NeuronOptions = NeuronCommonOptions &
+  (
+    | (Omit<HttpTransportOptions, "neuronId"> & { readonly transport?: undefined })
+    | { readonly transport: Transport }
+  );
+
+/** What a neuron tells of. */
+export interface NeuronEvents {
+  /** The stream stands. */
+  "connection:open": undefined;
+  /** The gateway took the registration; `capabilities` is how many it took. */
+  "connection:registered": { readonly sessionId: string; readonly capabilities: number };
+  /** The stream is gone, and why. */
+  "connection:close": string;
+  /** A reconnect follows. */
+  "connection:reconnecting": ReconnectInfo;
+  /** Something failed in the background: a refused registration, revoked credentials, an answer given up. */
+  error: Error;
+  /** Every frame of the gateway that could be read, before it is dealt with. */
+  frame: ServerToNeuronFrame;
+  /** The gateway is about to end the stream. */
+  disconnect: DisconnectFrame;
+  /** A capability may no longer be served; what was in hand of it is failed. */
+  "capability:revoked": { readonly type: string; readonly reason: string };
+  /** A lease was answered; `delivered` is false when the gateway did not accept the answer in time. */
+  "lease:answered": { readonly task: TaskPayload; readonly answer: Answer; readonly delivered: boolean };
+}
+
+/** Options of `Neuron.stop`. */
+export interface StopOptions {
+  /** Let running handlers end first. Default: true. */
+  readonly drain?: boolean | undefined;
+  /** How long they may take, in milliseconds. Default: 30,000. */
+  readonly timeoutMs?: number | undefined;
+}

@@ -1,0 +1,358 @@
+/** The worker of the Holokai neuron protocol. */
+import type { Capability, ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
+import { StagedClose } from "../core/close.js";
+import { type EmittedEvent, Emitter, type EventsOptions } from "../core/emitter.js";
+import { ClosedError, ConflictError, errorText, ProtocolError, ValidationError } from "../core/errors.js";
+import { type Logger, safeLogger } from "../core/logger.js";
+import { retryPolicy } from "../core/retry-policy.js";
+import type { HandlerDefinition } from "../handler/index.js";
+import {
+  type CapabilityDefinition,
+  type CapabilityLike,
+  type CapabilityRegistration,
+  type Served,
+  serve,
+} from "./capability.js";
+import { Dispatcher } from "./dispatcher.js";
+import { capabilityFor, checkClientFrame, POST_PATH, PROTOCOL_VERSION, parseServerFrame } from "./frames.js";
+import type { Handler } from "./handler-context.js";
+import { HttpTransport } from "./http-transport.js";
+import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
+import { Registration } from "./registration.js";
+import { SchemaBook } from "./schemas.js";
+import { Session } from "./session.js";
+import type { Transport } from "./transport.js";
+
+const reconnectNumbers = { attempts: Infinity, baseMs: 500, capMs: 30_000, jitter: 0 };
+
+/** How long aborted handlers, and then the last answers, may take at the end of {@link Neuron.stop}. */
+const abortMs = 2_000;
+
+/**
+ * Serves capabilities to a BigBrain gateway: takes leases, runs handlers, and answers every lease exactly once.
+ *
+ * Handlers may see a task again under another lease; `ctx.task.taskId` is the key to recognise it.
+ */
+export class Neuron {
+  readonly neuronId: string;
+  readonly #options: NeuronOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #events: Emitter<NeuronEvents>;
+  readonly #transport: Transport;
+  readonly #schemas: SchemaBook;
+  readonly #dispatcher: Dispatcher;
+  readonly #registration: Registration;
+  readonly #served = new Map<string, Served>();
+  readonly #capabilities = new Map<string, Capability>();
+  readonly #answersEnd = new AbortController();
+  readonly #close: StagedClose;
+  #started: Promise<void> | undefined;
+  #session: Session | undefined;
+
+  /** @throws ValidationError for an empty neuronId, or what {@link HttpTransport} throws. */
+  constructor(options: NeuronOptions) {
+    if (typeof options.neuronId !== "string" || options.neuronId === "")
+      throw new ValidationError("neuronId must be a text that is not empty");
+    const { clock = systemClock, random = Math.random, neuronId } = options;
+    this.neuronId = neuronId;
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = safeLogger(options.logger);
+    this.#events = new Emitter({ logger: options.logger });
+    this.#transport = options.transport ?? new HttpTransport(options);
+    this.#schemas = new SchemaBook({
+      validator: options.validator,
+      source: options.schemaSource ?? "registered-first",
+    });
+    const logger = this.#logger;
+    this.#registration = new Registration({
+      neuronId,
+      transport: this.#transport,
+      protocolVersion: options.protocolVersion ?? PROTOCOL_VERSION,
+      fallback: options.protocolVersion === undefined,
+      policy: retryPolicy(reconnectNumbers),
+      clock,
+      random,
+      logger,
+    });
+    this.#dispatcher = new Dispatcher({
+      answers: {
+        transport: this.#transport,
+        clock,
+        random,
+        logger,
+        signal: this.#answersEnd.signal,
+        minRetryMs: options.answerRetryMs ?? 30_000,
+      },
+      schemas: this.#schemas,
+      logger,
+      clock,
+      exposeErrors: options.exposeErrors ?? true,
+      expired: options.expired ?? "run",
+      cancelGraceMs: options.cancelGraceMs ?? 30_000,
+      dedupeTasks: options.dedupeTasks ?? 0,
+      middleware: options.middleware ?? [],
+      postProgress: (frame) =>
+        this.#transport.post(POST_PATH.progress, frame, { signal: this.#answersEnd.signal }),
+      onAnswered: ({ lease }, { answer, delivered, error }) => {
+        if (!delivered) {
+          logger.error("a lease could not be answered", {
+            leaseId: lease.leaseId,
+            answer: answer.type,
+            reason: errorText(error),
+          });
+          this.#events.emit("error", asError(error));
+        }
+        this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
+      },
+    });
+    this.#close = new StagedClose(
+      {
+        stopIntake: () => this.#dispatcher.handBack(),
+        drain: () => this.#dispatcher.leases.onIdle(),
+        abort: (reason) => this.#dispatcher.abortAll(reason),
+        force: () => this.#force(),
+      },
+      { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
+    );
+    this.#transport.subscribe({
+      onOpen: () => this.#onOpen(),
+      onClose: (reason) => this.#onClose(reason),
+      onFrame: (frame) => this.#onFrame(frame),
+      onError: (error) => this.#events.emit("error", error),
+      onReconnecting: (info) => this.#events.emit("connection:reconnecting", info),
+    });
+  }
+
+  /** Calls `listener` for every event until the returned function is called. */
+  on<Name extends keyof NeuronEvents>(
+    event: Name,
+    listener: (payload: NeuronEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** Calls `listener` for the next event only. */
+  once<Name extends keyof NeuronEvents>(
+    event: Name,
+    listener: (payload: NeuronEvents[Name]) => void,
+  ): () => void {
+    return this.#events.once(event, listener);
+  }
+
+  /** All events from now on, for `for await`, until the neuron has stopped. */
+  events(options?: EventsOptions): AsyncIterableIterator<EmittedEvent<NeuronEvents>> {
+    return this.#events.events(options);
+  }
+
+  /** Leases in hand: queued, running, and those whose answer is on its way. */
+  get leasesInHand(): number {
+    return this.#dispatcher.leases.size;
+  }
+
+  /**
+   * Serves a capability: a registration or a definition with its handler, or either with what `defineHandler`
+   * made. Only before {@link Neuron.start}.
+   *
+   * @throws ValidationError for a capability that the protocol does not allow; ConflictError for a type that is
+   * served already, and after the start.
+   */
+  handle<Input, Output>(
+    capability: CapabilityDefinition<Input, Output>,
+    handler: Handler<Input, Output>,
+  ): void;
+  handle<Input, Output>(
+    capability: CapabilityDefinition<Input, Output>,
+    overrides: Partial<Pick<CapabilityRegistration, "scope" | "concurrency">>,
+    handler: Handler<Input, Output>,
+  ): void;
+  handle(capability: CapabilityRegistration, handler: HandlerDefinition): void;
+  // biome-ignore lint/suspicious/noExplicitAny: a plain registration says nothing about its input's type
+  handle<Input = any, Output = unknown>(
+    capability: CapabilityRegistration,
+    handler: Handler<Input, Output>,
+  ): void;
+  handle(capability: CapabilityLike, second: object, third?: unknown): void {
+    if (this.#started !== undefined)
+      throw new ConflictError("Neuron.handle() must be called before start()", { code: "started" });
+    const overrides = third === undefined ? {} : defined(second);
+    const handler = (third ?? second) as Handler | HandlerDefinition;
+    const served = serve({ ...capability, ...overrides } as CapabilityLike, handler, this.#options.logger);
+    const { type } = served.capability;
+    if (this.#served.has(type)) throw new ConflictError(`${type} has a handler already`);
+    this.#served.set(type, served);
+    this.#capabilities.set(type, served.capability);
+    this.#dispatcher.add(served);
+  }
+
+  /**
+   * Starts serving. Resolves once the first attempt to connect has succeeded or failed: a gateway that is down is
+   * no error, it is tried again in the background. A second call does nothing.
+   *
+   * @throws ValidationError without a handler, or for a schema of the author that is not valid (then it may be
+   * called again); ClosedError after {@link Neuron.stop}.
+   */
+  start(): Promise<void> {
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = undefined;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  async #start(): Promise<void> {
+    this.#close.throwIfClosed();
+    if (this.#served.size === 0)
+      throw new ValidationError("Neuron.start() requires at least one handler; call handle() first");
+    await Promise.all([...this.#served.values()].map((served) => this.#schemas.prepare(served)));
+    this.#close.throwIfClosed();
+    await this.#transport.start();
+  }
+
+  /**
+   * Changes how many leases of a capability may run at a time. Running handlers finish under the old number. Told
+   * to the gateway when connected, else with the next registration; a failure to tell is only logged.
+   *
+   * @throws ValidationError for a number that is no whole one of at least 1; ConflictError for a type that is not
+   * served.
+   */
+  async updateCapability(update: { readonly type: string; readonly concurrency: number }): Promise<void> {
+    const { type, concurrency } = update;
+    const known = this.#capabilities.get(type);
+    if (known === undefined) throw new ConflictError(`${type} has no handler`);
+    if (!Number.isInteger(concurrency) || concurrency < 1)
+      throw new ValidationError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
+    const capability = { ...known, concurrency };
+    this.#capabilities.set(type, capability);
+    this.#dispatcher.setConcurrency(type, concurrency);
+    if (this.#session === undefined || !this.#transport.isConnected()) return;
+    const frame = {
+      type: "update-capability" as const,
+      neuronId: this.neuronId,
+      capability: capabilityFor(capability, this.#registration.version),
+    };
+    checkClientFrame(frame);
+    try {
+      await this.#transport.post(POST_PATH["update-capability"], frame, { signal: this.#session.signal });
+    } catch (error) {
+      this.#logger.warn("the gateway was not told of the new concurrency; the next registration says it", {
+        type,
+        reason: errorText(error),
+      });
+    }
+  }
+
+  /**
+   * Stops: new leases and those that wait are handed back at once, running handlers may end within `timeoutMs`
+   * (with `drain: false` not at all), the rest is aborted, every lease is answered, then the stream is closed.
+   * Heartbeats go on until the last answer is out. Every call returns the same promise, which never rejects.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    const { drain = true, timeoutMs } = options;
+    return this.#close.close({ graceMs: drain ? timeoutMs : 0 });
+  }
+
+  /** The same as {@link Neuron.stop} with its defaults. */
+  close(): Promise<void> {
+    return this.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #force(): Promise<void> {
+    this.#dispatcher.abandon();
+    const timer = this.#clock.setTimeout(() => this.#answersEnd.abort(this.#ended()), abortMs / 2);
+    await this.#dispatcher.leases.onIdle();
+    this.#clock.clearTimeout(timer);
+    this.#answersEnd.abort(this.#ended());
+    this.#endSession("the neuron stopped");
+    await this.#transport.stop();
+    this.#events.end();
+  }
+
+  #ended(): ClosedError {
+    return new ClosedError("the neuron has stopped");
+  }
+
+  #onOpen(): void {
+    this.#endSession("another stream was opened");
+    this.#session = new Session({
+      neuronId: this.neuronId,
+      registration: this.#registration,
+      transport: this.#transport,
+      leases: this.#dispatcher.leases,
+      capabilities: () => [...this.#capabilities.values()],
+      heartbeatIntervalMs: this.#options.heartbeatIntervalMs ?? 10_000,
+      clock: this.#clock,
+      logger: this.#logger,
+      onRejected: (error) => this.#events.emit("error", error),
+    });
+    this.#events.emit("connection:open", undefined);
+    this.#session.start();
+  }
+
+  #onClose(reason: string): void {
+    this.#endSession(reason);
+    this.#events.emit("connection:close", reason);
+  }
+
+  #endSession(reason: string): void {
+    this.#session?.end(reason);
+    this.#session = undefined;
+  }
+
+  #onFrame(given: unknown): void {
+    let frame: ServerToNeuronFrame;
+    try {
+      frame = parseServerFrame(given);
+    } catch (error) {
+      return this.#onBadFrame(error);
+    }
+    this.#events.emit("frame", frame);
+    switch (frame.type) {
+      case "lease":
+        return this.#dispatcher.accept(frame);
+      case "cancel":
+        return this.#dispatcher.cancel(frame.leaseId, frame.reason);
+      case "registered":
+        return this.#onRegistered(frame);
+      case "capability-revoked":
+        this.#events.emit("capability:revoked", { type: frame.capability, reason: frame.reason });
+        return this.#dispatcher.revoke(frame.capability);
+      case "disconnect":
+        return this.#events.emit("disconnect", frame);
+    }
+  }
+
+  #onBadFrame(error: unknown): void {
+    this.#logger.warn("a frame of the gateway is dropped", { reason: errorText(error) });
+    if (!(error instanceof ProtocolError)) return;
+    const { leaseId, problem } = (error.details ?? {}) as { leaseId?: string; problem?: string };
+    if (leaseId !== undefined) this.#dispatcher.refuse(leaseId, problem ?? "");
+  }
+
+  #onRegistered(frame: Extract<ServerToNeuronFrame, { type: "registered" }>): void {
+    const accepted = new Set(frame.capabilities.map(({ type }) => type));
+    const missing = [...this.#capabilities.keys()].filter((type) => !accepted.has(type));
+    if (missing.length > 0) {
+      this.#logger.warn("the gateway did not take all capabilities; no leases will come for these", {
+        missing,
+      });
+    }
+    this.#dispatcher.restore(accepted);
+    const { sessionId, capabilities } = frame;
+    this.#events.emit("connection:registered", { sessionId, capabilities: capabilities.length });
+  }
+}
+
+function defined(overrides: object): object {
+  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(errorText(error));
+}

@@ -1,0 +1,81 @@
+/** One run of a handler, from the input of a lease to its outcome. */
+import { AgentwireError, errorText } from "../core/errors.js";
+import type { Next } from "../core/middleware.js";
+import { HandlerFailure } from "../handler/index.js";
+import type { Served } from "./capability.js";
+import type { HandlerContext } from "./handler-context.js";
+import { type LeaseEntry, type Outcome, outcomes } from "./lease.js";
+import type { SchemaBook, Side } from "./schemas.js";
+
+/** A lease on its way through the middleware. */
+export interface LeaseCall {
+  readonly input: unknown;
+  readonly context: HandlerContext;
+}
+
+/** What a run needs. */
+export interface LeaseRun {
+  readonly entry: LeaseEntry;
+  readonly served: Served;
+  readonly schemas: SchemaBook;
+  readonly context: HandlerContext;
+  /** The handler behind its middleware. */
+  readonly handle: Next<LeaseCall, unknown>;
+  /** Put the text of an exception on the wire. */
+  readonly exposeErrors: boolean;
+}
+
+const mismatches = {
+  input: ["lease input does not match inputSchema", "INPUT_SCHEMA_MISMATCH"],
+  output: ["handler output does not match outputSchema", "OUTPUT_SCHEMA_MISMATCH"],
+} as const;
+
+function mismatch(side: Side, errors: readonly string[]): Outcome {
+  const [reason, code] = mismatches[side];
+  return { kind: "schema-mismatch", reason, code, details: { errors } };
+}
+
+/** Checks the input, runs the handler, checks the output. Never rejects. */
+export async function runLease(run: LeaseRun): Promise<Outcome> {
+  const { entry, served, schemas, context } = run;
+  const { lease } = entry;
+  let { input } = lease.task;
+  if (!schemas.isOpen(served, lease, "input")) {
+    const verdict = await schemas.judge(served, lease, "input", input);
+    if (!verdict.ok) return mismatch("input", verdict.errors);
+    if (entry.cancelled) return outcomes.cancelled;
+    input = verdict.value;
+  }
+  let output: unknown;
+  try {
+    output = await run.handle({ input, context });
+  } catch (error) {
+    return failure(error, run);
+  }
+  if (!schemas.isOpen(served, lease, "output")) {
+    const verdict = await schemas.judge(served, lease, "output", output);
+    if (!verdict.ok) return mismatch("output", verdict.errors);
+    output = verdict.value;
+  }
+  return writable(output) ? { kind: "ack", output } : notSerializable("the output cannot be written as JSON");
+}
+
+/** Only these have no JSON form at the top and would vanish without a word; the rest shows when it is written. */
+function writable(output: unknown): boolean {
+  return typeof output !== "function" && typeof output !== "symbol" && typeof output !== "bigint";
+}
+
+/** The outcome for an output that has no JSON form. */
+export function notSerializable(reason: string): Outcome {
+  return { kind: "terminal", reason, code: "OUTPUT_NOT_SERIALIZABLE" };
+}
+
+function failure(error: unknown, { entry, exposeErrors, context }: LeaseRun): Outcome {
+  if (entry.cancelled) return outcomes.cancelled;
+  if (error instanceof HandlerFailure) {
+    return { kind: "terminal", reason: error.reason, code: error.failureCode ?? "HANDLER_TERMINAL" };
+  }
+  const reason = error instanceof AgentwireError ? error.message : errorText(error);
+  context.log.warn("handler failed", { error });
+  return { kind: "retryable", reason: exposeErrors ? reason : "handler failed", code: "HANDLER_THREW" };
+}

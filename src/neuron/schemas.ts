@@ -1,0 +1,102 @@
+/** Which schema judges a lease, and its verdict. */
+import type { Lease } from "../../gen/neuron/index.js";
+import { ajvValidator } from "../core/ajv-validator.js";
+import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
+import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
+import { type Checker, checkerFor, type SchemaValidator } from "../core/validate.js";
+import type { Served } from "./capability.js";
+import { isObject } from "./frames.js";
+
+/**
+ * Which schema is asked where a capability has one and the lease brings another: the registered one
+ * (`registered-first`, as the TypeScript reference), the lease's (`lease-first`, as holokai-neuron-sdk 0.2.0),
+ * or never the lease's (`registered-only`).
+ */
+export type SchemaSource = "registered-first" | "lease-first" | "registered-only";
+
+/** One side of a handler. */
+export type Side = "input" | "output";
+
+/** A verdict: the value to go on with, or what is wrong with it. */
+export type Verdict =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly errors: readonly string[] };
+
+/** The schemas of one neuron. Registered ones are compiled once and kept, those of leases in a bounded cache. */
+export class SchemaBook {
+  readonly #validator: SchemaValidator;
+  readonly #source: SchemaSource;
+  readonly #registered = new WeakMap<Served, Partial<Record<Side, Checker<unknown>>>>();
+
+  constructor(options: { readonly validator?: SchemaValidator | undefined; readonly source: SchemaSource }) {
+    this.#validator = options.validator ?? ajvValidator({ unresolvedRefs: "when-reached" });
+    this.#source = options.source;
+  }
+
+  /**
+   * Makes the registered schemas of a capability ready.
+   *
+   * @throws ValidationError `invalid_schema` or `schema_too_large`, UnsupportedError where code generation is
+   * forbidden; the message names the capability.
+   */
+  async prepare(served: Served): Promise<void> {
+    const ready: Partial<Record<Side, Checker<unknown>>> = {};
+    for (const side of ["input", "output"] as const) {
+      const schema = side === "input" ? served.inputSchema : served.outputSchema;
+      if (schema === undefined) continue;
+      try {
+        ready[side] = await checkerFor<unknown>(schema, this.#validator);
+      } catch (error) {
+        if (!(error instanceof ValidationError)) throw error;
+        const { code, details } = error;
+        const message = `${served.capability.type}: ${side} schema: ${error.message}`;
+        throw new ValidationError(message, { code, details, cause: error });
+      }
+    }
+    this.#registered.set(served, ready);
+  }
+
+  /** True when no schema can have a say on this side, so that nothing need be awaited. */
+  isOpen(served: Served, lease: Lease, side: Side): boolean {
+    return this.#registered.get(served)?.[side] === undefined && this.#leaseSchema(lease, side) === undefined;
+  }
+
+  /** Judges a value. A schema that cannot be used counts against the value. Never rejects. */
+  async judge(served: Served, lease: Lease, side: Side, value: unknown): Promise<Verdict> {
+    try {
+      const checker = await this.#checker(served, lease, side);
+      if (checker === undefined) return { ok: true, value };
+      const result = await checker.check(value);
+      if (result.ok) return result;
+      return { ok: false, errors: result.issues.map(({ path, message }) => `${path} ${message}`.trim()) };
+    } catch (error) {
+      return { ok: false, errors: [describe(error)] };
+    }
+  }
+
+  async #checker(served: Served, lease: Lease, side: Side): Promise<Checker<unknown> | undefined> {
+    const registered = this.#registered.get(served)?.[side];
+    const brought = this.#leaseSchema(lease, side);
+    if (registered !== undefined && (brought === undefined || this.#source !== "lease-first"))
+      return registered;
+    if (brought === undefined) return undefined;
+    if (!isJsonSchema(brought)) throw new ValidationError("it must be an object", { code: "invalid_schema" });
+    return checkerFor(brought as JsonSchema, this.#validator);
+  }
+
+  /** The lease's schema; absent, null, `{}` and booleans count as none, as in the peers. */
+  #leaseSchema(lease: Lease, side: Side): unknown {
+    if (this.#source === "registered-only") return undefined;
+    const schema = side === "input" ? lease.inputSchema : lease.outputSchema;
+    if (schema === undefined || schema === null || typeof schema === "boolean") return undefined;
+    const empty = isObject(schema) && Object.keys(schema).length === 0;
+    return empty ? undefined : schema;
+  }
+}
+
+function describe(error: unknown): string {
+  const text = error instanceof AgentwireError ? error.message : errorText(error);
+  return error instanceof ValidationError && error.code === "invalid_schema"
+    ? `invalid schema: ${text}`
+    : text;
+}

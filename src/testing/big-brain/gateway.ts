@@ -1,0 +1,80 @@
+/** What a gateway holds: streams, registrations, tasks, leases. It outlives a restart. */
+import type { Capability, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
+import { type Clock, systemClock } from "../../core/clock.js";
+import { Emitter } from "../../core/emitter.js";
+import { formatTime } from "../../core/time.js";
+import type { EventStream } from "./event-stream.js";
+import { FaultScript } from "./fault-script.js";
+import { deliverLease } from "./lease-delivery.js";
+import { LeaseStore } from "./lease-store.js";
+import { TaskBoard } from "./task-board.js";
+import type {
+  BigBrainEvents,
+  LeaseRecord,
+  LocalBigBrainOptions,
+  RefusedRequest,
+  Registration,
+} from "./types.js";
+
+/** Why a capability is not let in. */
+export type Bar = "CAPABILITY_DENIED" | "CAPABILITY_PENDING_APPROVAL";
+
+/** The state of a gateway, without its port. */
+export class Gateway {
+  readonly clock: Clock;
+  readonly leases: LeaseStore;
+  readonly board: TaskBoard;
+  readonly emitter: Emitter<BigBrainEvents>;
+  readonly faults = new FaultScript();
+  readonly refused: RefusedRequest[] = [];
+  readonly streams = new Map<string, EventStream>();
+  readonly registrations = new Map<string, Registration>();
+  readonly admission = new Map<string, Bar>();
+
+  constructor(
+    readonly options: LocalBigBrainOptions,
+    /** Takes the port down and up again. */
+    readonly restart: (options: { downMs?: number }) => Promise<void>,
+  ) {
+    this.clock = options.clock ?? systemClock;
+    this.emitter = new Emitter({ logger: options.logger });
+    const remember = options.remember ?? 100_000;
+    this.leases = new LeaseStore(remember);
+    this.board = new TaskBoard({
+      clock: this.clock,
+      leases: this.leases,
+      leaseTtlMs: options.leaseTtlMs ?? 30_000,
+      remember,
+      deliver: (stream, lease, task) => deliverLease(this, stream, lease, task),
+      cancelLease: (lease, reason) => this.sendCancel(lease, reason),
+      onOutcome: (outcome) => this.emitter.emit("outcome", outcome),
+      onLost: (lease) => this.emitter.emit("lost", lease),
+    });
+  }
+
+  /** The time now, as frames carry it. */
+  time(): string {
+    return formatTime(this.clock.now());
+  }
+
+  /** Writes to the stream of a neuron. False when it has none. */
+  send(neuronId: string, what: ServerToNeuronFrame | string | Uint8Array): boolean {
+    const stream = this.streams.get(neuronId);
+    if (stream === undefined || !stream.open) return false;
+    if (typeof what === "string" || what instanceof Uint8Array) stream.write(what);
+    else stream.send(what);
+    return true;
+  }
+
+  /** Writes the cancel frame of a lease, if its neuron has a stream. */
+  sendCancel(lease: LeaseRecord, reason: string): void {
+    const { leaseId, neuronId } = lease;
+    if (!this.send(neuronId, { type: "cancel", leaseId, reason, cancelledAt: this.time() })) return;
+    lease.cancelledAtMs = this.clock.now();
+  }
+
+  /** Whether a capability gets into what is registered. */
+  admits(capability: Capability, neuronId: string): boolean {
+    return this.options.admit?.(capability, neuronId) ?? true;
+  }
+}

@@ -1,0 +1,120 @@
+/** All leases of a gateway, with their expiry and their answers. It outlives a restart, as a database does. */
+import type { InFlightLease } from "../../../gen/neuron/index.js";
+import type { LeaseAnswer, LeaseRecord } from "./types.js";
+
+/** What an answer did. */
+export type AnswerVerdict =
+  | { readonly kind: "new"; readonly lease: LeaseRecord }
+  | { readonly kind: "repeat"; readonly lease: LeaseRecord }
+  | { readonly kind: "second"; readonly lease: LeaseRecord }
+  | { readonly kind: "unknown" };
+
+/** Leases by id. */
+export class LeaseStore {
+  readonly #leases = new Map<string, LeaseRecord>();
+  readonly #open = new Map<string, LeaseRecord>();
+  readonly #unanswered = new Map<string, LeaseRecord>();
+  readonly #texts = new WeakMap<LeaseAnswer, string>();
+  readonly #ttls = new WeakMap<LeaseRecord, number>();
+  readonly #limit: number;
+  #next = 1;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Every lease that is remembered, oldest first. */
+  all(): LeaseRecord[] {
+    return [...this.#leases.values()];
+  }
+
+  get(leaseId: string): LeaseRecord | undefined {
+    return this.#leases.get(leaseId);
+  }
+
+  /** Writes down a new lease. */
+  grant(
+    facts: Pick<LeaseRecord, "taskId" | "capability" | "neuronId" | "stream" | "attempt">,
+    nowMs: number,
+    ttlMs: number,
+  ): LeaseRecord {
+    const lease: LeaseRecord = {
+      leaseId: `lease-${this.#next++}`,
+      ...facts,
+      sentAtMs: nowMs,
+      expiresAtMs: nowMs + ttlMs,
+      state: "open",
+      answers: [],
+      repeats: 0,
+      progress: [],
+    };
+    this.#ttls.set(lease, ttlMs);
+    this.#leases.set(lease.leaseId, lease);
+    this.#open.set(lease.leaseId, lease);
+    this.#unanswered.set(lease.leaseId, lease);
+    this.#forget();
+    return lease;
+  }
+
+  /** Takes an answer; `text` is the body as it came. */
+  answer(answer: LeaseAnswer, text: string): AnswerVerdict {
+    const lease = this.#leases.get(answer.leaseId);
+    if (lease === undefined) return { kind: "unknown" };
+    if (lease.answers.some((earlier) => this.#texts.get(earlier) === text)) {
+      lease.repeats++;
+      return { kind: "repeat", lease };
+    }
+    const first = lease.answers.length === 0;
+    lease.answers.push(answer);
+    this.#texts.set(answer, text);
+    if (!first) return { kind: "second", lease };
+    lease.state = "answered";
+    this.#open.delete(lease.leaseId);
+    this.#unanswered.delete(lease.leaseId);
+    return { kind: "new", lease };
+  }
+
+  /** Renews what a heartbeat lists. Returns what is wrong with it, if anything is. */
+  renew(neuronId: string, inFlight: readonly InFlightLease[], nowMs: number): string | undefined {
+    for (const { leaseId, taskId, startedAt } of inFlight) {
+      const lease = this.#leases.get(leaseId);
+      if (lease === undefined || lease.neuronId !== neuronId) return `${leaseId} is no lease of this neuron`;
+      if (lease.taskId !== taskId) return `${leaseId} is for another task`;
+      lease.startedAt ??= startedAt;
+      if (lease.startedAt !== startedAt) return `${leaseId} has started at two times`;
+      if (lease.state === "open") lease.expiresAtMs = nowMs + this.#ttls.get(lease)!;
+    }
+    return undefined;
+  }
+
+  /** Gives up on an open lease. */
+  lose(lease: LeaseRecord): void {
+    if (!this.#open.delete(lease.leaseId)) return;
+    lease.state = "lost";
+  }
+
+  /** Open leases of one stream. */
+  openOf(stream: number): LeaseRecord[] {
+    return [...this.#open.values()].filter((lease) => lease.stream === stream);
+  }
+
+  /** Leases of one neuron without an answer, given up or not. */
+  unansweredOf(neuronId: string): LeaseRecord[] {
+    return [...this.#unanswered.values()].filter((lease) => lease.neuronId === neuronId);
+  }
+
+  /** Open leases whose time is over. */
+  expired(nowMs: number): LeaseRecord[] {
+    return [...this.#open.values()].filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+  }
+
+  #forget(): void {
+    if (this.#leases.size <= this.#limit) return;
+    for (const [id, { state }] of this.#leases) {
+      if (state === "open") continue;
+      this.#leases.delete(id);
+      this.#unanswered.delete(id);
+      return;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * A BigBrain gateway on loopback for tests, demos and local development: the event stream, the six POSTs with
+ * strict checks, a queue of tasks, leases that expire, and faults on demand. For one machine; it stores nothing.
+ */
+import type { ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import { ClosedError } from "../core/errors.js";
+import { type Loop, startLoop } from "../core/loop.js";
+import { Endpoints } from "./big-brain/endpoints.js";
+import type { FaultScript } from "./big-brain/fault-script.js";
+import { frameChecker } from "./big-brain/frame-check.js";
+import { Gateway } from "./big-brain/gateway.js";
+import { type LoopbackServer, listen } from "./big-brain/http-server.js";
+import type {
+  BigBrainEvents,
+  LeaseRecord,
+  LocalBigBrainOptions,
+  RefusedRequest,
+  Registration,
+  TaskOutcome,
+  TaskSpec,
+} from "./big-brain/types.js";
+
+/** What a gateway has seen so far. */
+export interface BigBrainStats {
+  /** Leases given out. */
+  readonly leases: number;
+  /** Those with an answer. */
+  readonly answered: number;
+  /** Those that still await one. */
+  readonly open: number;
+  /** Those that were given out again before an answer came, and have none yet. */
+  readonly lost: number;
+  /** Those with two different answers. */
+  readonly answeredTwice: number;
+  /** Answers that were sent again unchanged. */
+  readonly repeats: number;
+  /** Tasks without an outcome. */
+  readonly pendingTasks: number;
+}
+
+/** A gateway in this process. Only on Node. */
+export class LocalBigBrain {
+  readonly #gateway: Gateway;
+  readonly #ends = new Set<(reason: ClosedError) => void>();
+  #server: LoopbackServer | undefined;
+  #endpoints: Endpoints | undefined;
+  #reaper: Loop | undefined;
+  #port: number;
+  #restarting: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  private constructor(options: LocalBigBrainOptions) {
+    this.#port = options.port ?? 0;
+    this.#gateway = new Gateway(options, (how) => this.restart(how));
+  }
+
+  /**
+   * Starts a gateway on 127.0.0.1. Rejects with an `UnsupportedError` anywhere but on Node, with a
+   * `ConnectionError` when the port is taken.
+   */
+  static async start(options: LocalBigBrainOptions = {}): Promise<LocalBigBrain> {
+    const brain = new LocalBigBrain(options);
+    brain.#endpoints = new Endpoints(brain.#gateway, await frameChecker());
+    await brain.#listen();
+    brain.#reaper = startLoop({
+      name: "lease reaper",
+      intervalMs: options.reapIntervalMs ?? 1_000,
+      run: () => brain.#gateway.board.reap(),
+      clock: brain.#gateway.clock,
+      logger: options.logger,
+      unref: true,
+    });
+    return brain;
+  }
+
+  /** What a neuron takes as `gatewayUrl`. The same after a restart. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** What goes wrong on purpose. */
+  get faults(): FaultScript {
+    return this.#gateway.faults;
+  }
+
+  /** Every lease that is remembered, oldest first. */
+  get leases(): readonly LeaseRecord[] {
+    return this.#gateway.leases.all();
+  }
+
+  /** Every request that broke a rule. */
+  get refused(): readonly RefusedRequest[] {
+    return this.#gateway.refused;
+  }
+
+  /** What a neuron has registered; kept when its stream ends. */
+  registration(neuronId: string): Registration | undefined {
+    return this.#gateway.registrations.get(neuronId);
+  }
+
+  /** True while a neuron has an open stream. */
+  isConnected(neuronId: string): boolean {
+    return this.#gateway.streams.get(neuronId)?.open ?? false;
+  }
+
+  /** Calls `listener` for every event until the returned function is called. */
+  on<Name extends keyof BigBrainEvents>(
+    event: Name,
+    listener: (payload: BigBrainEvents[Name]) => void,
+  ): () => void {
+    return this.#gateway.emitter.on(event, listener);
+  }
+
+  /** The next event of a name that `wanted` likes. Rejects with a `ClosedError` when the gateway closes first. */
+  until<Name extends keyof BigBrainEvents>(
+    event: Name,
+    wanted: (payload: BigBrainEvents[Name]) => boolean = () => true,
+  ): Promise<BigBrainEvents[Name]> {
+    return new Promise((resolve, reject) => {
+      const off = this.#gateway.emitter.on(event, (payload) => {
+        if (!wanted(payload)) return;
+        off();
+        this.#ends.delete(reject);
+        resolve(payload);
+      });
+      this.#ends.add(reject);
+    });
+  }
+
+  /**
+   * Puts a task into the queue; resolves with its outcome, which is `abandoned` when the gateway closes first.
+   * Throws a `ConflictError` for an id that is taken.
+   */
+  submit(task: TaskSpec): Promise<TaskOutcome> {
+    return this.#gateway.board.submit(task);
+  }
+
+  /** Cancels a task: at once while it waits, by a cancel frame while it is leased. False when it has ended. */
+  cancel(taskId: string, reason = "cancelled by the workflow"): boolean {
+    return this.#gateway.board.cancel(taskId, reason);
+  }
+
+  /** Turns a capability down with `CAPABILITY_DENIED` from the next registration on. */
+  deny(type: string): void {
+    this.#gateway.admission.set(type, "CAPABILITY_DENIED");
+  }
+
+  /** Turns a capability down with `CAPABILITY_PENDING_APPROVAL` until it is approved. */
+  holdForApproval(type: string): void {
+    this.#gateway.admission.set(type, "CAPABILITY_PENDING_APPROVAL");
+  }
+
+  /** Lets a capability in. */
+  approve(type: string): void {
+    this.#gateway.admission.delete(type);
+  }
+
+  /** Takes a capability away from every neuron that serves it. */
+  revoke(type: string, reason = "revoked by the operator"): void {
+    for (const stream of this.#gateway.streams.values()) {
+      if (!stream.served.delete(type)) continue;
+      stream.send({ type: "capability-revoked", capability: type, reason, revokedAt: this.#gateway.time() });
+    }
+  }
+
+  /** Writes a disconnect frame to a neuron and ends its stream. False when it has none. */
+  disconnect(neuronId: string, options: { reason?: string; code?: string; reconnectable?: boolean } = {}) {
+    const { reason = "the gateway goes down", code, reconnectable = true } = options;
+    const extra = code === undefined ? {} : { code };
+    const frame = {
+      type: "disconnect" as const,
+      reason,
+      reconnectable,
+      sentAt: this.#gateway.time(),
+      ...extra,
+    };
+    if (!this.send(neuronId, frame)) return false;
+    this.#gateway.streams.get(neuronId)?.end("end");
+    return true;
+  }
+
+  /** Writes any frame, or any text as it is, to the stream of a neuron. False when it has none. */
+  send(neuronId: string, what: ServerToNeuronFrame | string | Uint8Array): boolean {
+    return this.#gateway.send(neuronId, what);
+  }
+
+  /** Ends the stream of one neuron, or of all: broken off (default) or in order. Returns how many. */
+  dropStreams(options: { neuronId?: string; how?: "end" | "reset" } = {}): number {
+    const { neuronId, how = "reset" } = options;
+    const hit = [...this.#gateway.streams.values()].filter(
+      (at) => neuronId === undefined || at.neuronId === neuronId,
+    );
+    for (const stream of hit) stream.end(how);
+    return hit.length;
+  }
+
+  /** Goes down, breaking every connection, and comes up on the same port `downMs` later. Tasks and leases stay. */
+  restart(options: { downMs?: number } = {}): Promise<void> {
+    this.#restarting ??= this.#goDownAndUp(options.downMs ?? 0).finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  /** What has been seen so far, counted over the leases that are remembered. */
+  stats(): BigBrainStats {
+    const all = this.leases;
+    const count = (test: (lease: LeaseRecord) => boolean): number => all.filter(test).length;
+    return {
+      leases: all.length,
+      answered: count(({ answers }) => answers.length > 0),
+      open: count(({ state }) => state === "open"),
+      lost: count(({ state }) => state === "lost"),
+      answeredTwice: count(({ answers }) => answers.length > 1),
+      repeats: all.reduce((sum, { repeats }) => sum + repeats, 0),
+      pendingTasks: this.#gateway.board.pending,
+    };
+  }
+
+  /** Ends all streams and stops listening. Tasks in hand end as `abandoned`. Repeated calls are fine. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #listen(): Promise<void> {
+    this.#server = await listen(this.#port, (request, response) => {
+      void this.#endpoints!.handle(request, response);
+    });
+    this.#port = this.#server.port;
+  }
+
+  async #goDownAndUp(downMs: number): Promise<void> {
+    await this.#server?.stop();
+    if (downMs > 0) await new Promise<void>((resolve) => this.#gateway.clock.setTimeout(resolve, downMs));
+    if (this.#closed === undefined) await this.#listen();
+  }
+
+  async #end(): Promise<void> {
+    await this.#reaper?.stop();
+    this.#gateway.board.close();
+    this.dropStreams({ how: "end" });
+    await this.#server?.stop();
+    this.#gateway.emitter.end();
+    for (const reject of this.#ends) reject(new ClosedError("the gateway is closed"));
+    this.#ends.clear();
+  }
+}

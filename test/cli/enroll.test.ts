@@ -1,0 +1,103 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type EnrollArguments, runEnroll } from "../../src/cli/enroll.js";
+import { type AuthServer, freshPath, startAuthServer } from "../neuron/auth-server.ts";
+import { start } from "../peers/processes.ts";
+import { req } from "../requirements/index.ts";
+
+const root = join(import.meta.dirname, "../..");
+const tsx = join(root, "node_modules/.bin/tsx");
+const main = join(root, "src/cli/main.ts");
+const PLANTED = "planted-secret-77a0";
+
+let server: AuthServer;
+let poll: object;
+beforeEach(async () => {
+  poll = { body: { access_token: "boot-token", expires_in: 900, client_id: "cl-1", client_secret: PLANTED } };
+  server = await startAuthServer(({ path }) => {
+    if (path === "/api/v1/auth/token") return poll;
+    if (path !== "/api/v1/auth/device") return { status: 404 };
+    // So short an interval that nobody waits.
+    const device = { device_code: "d", user_code: "CODE-1", verification_uri: "http://v", expires_in: 600 };
+    return { body: { ...device, interval: 0.001 } };
+  });
+});
+afterEach(() => server.close());
+
+async function run(args: EnrollArguments, signal?: AbortSignal) {
+  const [out, err]: string[][] = [[], []];
+  const code = await runEnroll(args, {
+    out: (text) => void out!.push(text),
+    err: (text) => void err!.push(text),
+    signal,
+  });
+  return { code, out: out!.join(""), err: err!.join("") };
+}
+
+describe("agentwire enroll", () => {
+  it(
+    req("neuron.auth.cli", "enrols: exit 0, the code on the screen, the credential in the file"),
+    async () => {
+      const path = freshPath();
+      const args = { mokuUrl: server.url, credentialsFile: path, capabilities: "a/b, c/d,," };
+      const { code, out, err } = await run(args);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).toContain("CODE-1");
+      expect(out).toContain(path);
+      expect(out).not.toMatch(/planted|boot-token/);
+      expect(server.seen[1]!.form).toEqual({
+        client_name: `neuron-${hostname()}`,
+        hostname: hostname(),
+        capability_types: "a/b,c/d",
+      });
+      expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({
+        client_id: "cl-1",
+        client_secret: PLANTED,
+      });
+      poll = { body: { access_token: "t", expires_in: 1 } };
+      const again = await run({ ...args, json: true });
+      expect(JSON.parse(again.out)).toEqual({
+        status: "already-enrolled",
+        clientId: "cl-1",
+        credentialPath: path,
+        expiresIn: 1,
+      });
+    },
+  );
+
+  it(req("neuron.auth.cli", "says why not, with the code: exit 1"), async () => {
+    poll = { status: 400, body: { error: "access_denied" } };
+    const denied = await run({ mokuUrl: server.url, credentialsFile: freshPath() });
+    expect(denied.code).toBe(1);
+    expect(denied.err).toMatch(/^Enrollment failed \(access_denied\): [^[]+\n$/);
+    poll = { status: 400, body: { error: "invalid_grant" } };
+    const refused = await run({ mokuUrl: server.url, credentialsFile: freshPath() });
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringContaining("Enrollment failed: [invalid_grant]"),
+    ]);
+    expect((await run({})).code).toBe(2);
+    expect((await run({ mokuUrl: "moku" })).code).toBe(1);
+  });
+
+  it(req("neuron.auth.cli", "is interrupted by Ctrl-C: exit 130"), async () => {
+    poll = { status: 400, body: { error: "authorization_pending" } };
+    const args = [main, "enroll", "--moku-url", server.url, "--name", "n", "--credentials-file", freshPath()];
+    const running = start(tsx, args);
+    const ended = new Promise((resolve) => running.process.once("exit", resolve));
+    await running.until("CODE-1");
+    running.process.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(running.output()).toContain("Enrollment interrupted.");
+    expect(server.seen[1]!.form.client_name).toBe("n");
+  });
+
+  it("without a command the help is shown: exit 1", async () => {
+    const ended = await promisify(execFile)(tsx, [main]).catch((error: unknown) => error);
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("enroll --moku-url URL") });
+  });
+});

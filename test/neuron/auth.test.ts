@@ -1,0 +1,314 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { inspect } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AbortedError, AuthError, ConnectionError } from "../../src/core/errors.js";
+import type { StoredCredential } from "../../src/neuron/auth/index.js";
+import {
+  CredentialRevokedError,
+  clientSecretPost,
+  createClientCredentialsAuth,
+  defaultCredentialPath,
+  discoverEndpoints,
+  EnrollmentError,
+  enroll,
+  OAuthTokenError,
+  readCredentialFile,
+  writeCredentialFile,
+} from "../../src/neuron/auth/index.js";
+import { FakeClock } from "../../src/testing/index.js";
+import { req } from "../requirements/index.ts";
+import {
+  type AuthServer,
+  drive,
+  freshPath,
+  NEVER_MS,
+  RecordingClock,
+  startAuthServer,
+} from "./auth-server.ts";
+
+let server: AuthServer;
+beforeEach(async () => {
+  server = await startAuthServer();
+});
+afterEach(() => server.close());
+
+const PLANTED = "planted-secret-9c1f";
+const credential = (clientSecret = PLANTED): StoredCredential => ({
+  clientId: "cl-1",
+  clientSecret,
+  tokenEndpoint: `${server.url}/oauth/token`,
+  mokuBaseUrl: server.url,
+});
+
+describe("credential file", () => {
+  it(req("neuron.auth.file", "has the form and the rights that the SDKs share"), async () => {
+    const path = freshPath();
+    await writeCredentialFile(path, credential());
+    expect(readFileSync(path, "utf8")).toBe(
+      `{\n  "client_id": "cl-1",\n  "client_secret": "${PLANTED}",\n  "token_endpoint": "${server.url}/oauth/token",\n  "moku_base_url": "${server.url}"\n}\n`,
+    );
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+    await chmod(path, 0o644);
+    const read = (await readCredentialFile(path))!;
+    await writeCredentialFile(path, { ...read, clientId: "cl-2" });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({
+      client_id: "cl-2",
+      client_secret: PLANTED,
+    });
+    expect(inspect(read) + JSON.stringify(read)).not.toContain(PLANTED);
+    expect(defaultCredentialPath()).toBe(join(homedir(), ".holokai", "neuron-credentials.json"));
+  });
+
+  it(req("neuron.auth.file-malformed", "missing is not enrolled, malformed is an error"), async () => {
+    const path = freshPath();
+    expect(await readCredentialFile(path)).toBeUndefined();
+    await writeCredentialFile(path, credential());
+    for (const text of [
+      "",
+      `{"client_secret": "${PLANTED}"`,
+      "null",
+      "[]",
+      '{"client_id": 1}',
+      '{"client_id": ""}',
+    ]) {
+      writeFileSync(path, text);
+      const error = await readCredentialFile(path).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "malformed_credential_file" });
+      expect(inspect(error)).not.toContain(PLANTED);
+    }
+  });
+});
+
+describe("createClientCredentialsAuth", () => {
+  const token = (access_token: string, expires_in = 100) => ({ body: { access_token, expires_in } });
+
+  it(
+    req("neuron.auth.cache", "keeps a token until max(life - 60 s, half of it), in single flight"),
+    async () => {
+      const path = freshPath();
+      await writeCredentialFile(path, credential());
+      server.rule = (_request, index) => token(`at-${index + 1}`, index === 1 ? 600 : 100);
+      const clock = new FakeClock();
+      const auth = createClientCredentialsAuth(path, { clock });
+      expect(await Promise.all(Array.from({ length: 5 }, () => auth()))).toEqual(Array(5).fill("at-1"));
+      await clock.advance(49_999);
+      expect(await auth({ reason: "request" })).toBe("at-1");
+      await clock.advance(1);
+      expect(await auth()).toBe("at-2");
+      await clock.advance(539_999);
+      expect(await auth()).toBe("at-2");
+      await clock.advance(1);
+      expect(await auth()).toBe("at-3");
+      expect(await auth({ reason: "unauthorized" })).toBe("at-4");
+      expect(server.seen).toHaveLength(4);
+      expect(server.seen[0]!.form).toEqual({
+        grant_type: "client_credentials",
+        client_id: "cl-1",
+        client_secret: PLANTED,
+      });
+      expect(inspect(auth, { depth: 9 })).not.toContain("at-4");
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  it(req("neuron.auth.rotate", "reads the file once more when the client is refused"), async () => {
+    const path = freshPath();
+    await writeCredentialFile(path, credential("old"));
+    server.rule = ({ form }) =>
+      form.client_secret === "new" ? token("at") : { status: 401, body: { error: "invalid_client" } };
+    const auth = createClientCredentialsAuth(path);
+    const refused = await auth().catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(CredentialRevokedError);
+    expect(refused).toBeInstanceOf(AuthError);
+    expect(refused).toMatchObject({ retryable: false });
+    expect(server.seen).toHaveLength(1);
+    await writeCredentialFile(path, credential("new"));
+    expect(await auth()).toBe("at");
+    server.rule = () => ({ status: 401, body: { error: "invalid_client" } });
+    await writeCredentialFile(path, credential("newer"));
+    await expect(auth({ reason: "unauthorized" })).rejects.toBeInstanceOf(CredentialRevokedError);
+    expect(server.seen).toHaveLength(5);
+    await expect(createClientCredentialsAuth(freshPath())()).rejects.toBeInstanceOf(CredentialRevokedError);
+  });
+
+  it(
+    req("neuron.auth.errors", "names what the endpoint answered, and goes on at the next call"),
+    async () => {
+      const path = freshPath();
+      await writeCredentialFile(path, credential());
+      const auth = createClientCredentialsAuth(path);
+      const errors = [];
+      for (const answer of [
+        { status: 500, body: "x" },
+        { body: { access_token: "x" } },
+        { body: "[1]" },
+        { status: 400, body: { error: "invalid_scope", error_description: "no" } },
+        { status: 302, headers: { Location: `${server.url}/elsewhere` } },
+        undefined,
+      ]) {
+        server.rule = () => answer;
+        errors.push(await auth().catch((error: unknown) => error));
+      }
+      expect(errors.slice(0, 5).every((error) => error instanceof OAuthTokenError)).toBe(true);
+      expect(errors).toMatchObject([
+        { error: "http_500", status: 500, retryable: true },
+        { error: "invalid_response", status: 200, retryable: false },
+        { error: "invalid_response" },
+        { error: "invalid_scope", status: 400, description: "no" },
+        { error: "http_302", status: 302 },
+        expect.any(ConnectionError),
+      ]);
+      expect(inspect(errors, { depth: 9 })).not.toContain(PLANTED);
+      expect(server.seen.map(({ path: at }) => at)).toEqual(Array(6).fill("/oauth/token"));
+      server.rule = () => token("fine");
+      expect(await auth()).toBe("fine");
+    },
+  );
+
+  it("takes another way to prove who it is", async () => {
+    const path = freshPath();
+    await writeCredentialFile(path, credential());
+    server.rule = () => token("t");
+    const authenticator =
+      ({ clientId }: StoredCredential) =>
+      (form: Readonly<Record<string, string>>) => ({
+        ...form,
+        client_assertion: `signed ${clientId}`,
+      });
+    await createClientCredentialsAuth(path, { authenticator })();
+    expect(server.seen[0]!.form).toEqual({
+      grant_type: "client_credentials",
+      client_assertion: "signed cl-1",
+    });
+    expect(clientSecretPost("a", "b")({ x: "y" })).toEqual({ x: "y", client_id: "a", client_secret: "b" });
+  });
+});
+
+describe("discoverEndpoints", () => {
+  it(req("neuron.auth.discovery", "uses the paths of the document, or the fixed ones"), async () => {
+    const fixed = {
+      tokenEndpoint: `${server.url}/m/api/v1/auth/token`,
+      deviceAuthorizationEndpoint: `${server.url}/m/api/v1/auth/device`,
+    };
+    for (const answer of [
+      undefined,
+      { status: 404 },
+      { status: 302, headers: { Location: "/m/elsewhere" } },
+      { body: "no json" },
+      { body: { token_endpoint: "/t" } },
+      { body: { token_endpoint: "http://[", device_authorization_endpoint: "/d" } },
+    ]) {
+      server.rule = () => answer;
+      expect(await discoverEndpoints(`${server.url}/m//`)).toEqual(fixed);
+    }
+    expect(server.seen[0]!.path).toBe("/m/.well-known/oauth-authorization-server");
+    expect(server.seen).toHaveLength(6);
+    server.rule = () => ({
+      body: { token_endpoint: "https://inner.example/a?b=c", device_authorization_endpoint: "/d" },
+    });
+    expect(await discoverEndpoints(`${server.url}/m`)).toEqual({
+      tokenEndpoint: `${server.url}/a?b=c`,
+      deviceAuthorizationEndpoint: `${server.url}/d`,
+    });
+    await expect(discoverEndpoints(server.url, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(
+      AbortedError,
+    );
+  });
+});
+
+describe("enroll", () => {
+  const device = { device_code: "d", user_code: "U", verification_uri: "http://v", expires_in: 60 };
+  const tokens = { access_token: "boot-token", expires_in: 900, client_id: "cl-9", client_secret: PLANTED };
+
+  /** Enrols against answers to the device request and to the polls, the last of which is repeated. */
+  async function run(
+    deviceAnswer: object,
+    polls: readonly object[],
+    path = freshPath(),
+    signal?: AbortSignal,
+  ) {
+    let asked = 0;
+    server.rule = ({ path: at }) => {
+      if (at === "/api/v1/auth/device") return deviceAnswer;
+      return at === "/api/v1/auth/token" ? polls[Math.min(asked++, polls.length - 1)] : { status: 404 };
+    };
+    const clock = new RecordingClock();
+    const lines: string[] = [];
+    const options = { mokuBaseUrl: server.url, clientName: "n", credentialPath: path, timeoutMs: NEVER_MS };
+    const all = enroll({ ...options, clock, signal, out: (line) => lines.push(line) });
+    const end = await drive(all, clock).catch((error: unknown) => error);
+    return { end, lines, clock, path };
+  }
+
+  it.each([
+    [[{ status: 400, body: { error: "expired_token" } }], "expired_token"],
+    [[{ status: 400, body: { error: "authorization_pending" } }], "expired_token"],
+    [[{ status: 400, body: { error: "access_denied" } }], "access_denied"],
+    [[{ body: { ...tokens, client_secret: undefined } }], "invalid_response"],
+    [[{ body: "{}" }], "invalid_response"],
+  ])(req("neuron.auth.enroll-errors", "polls %j end as %s"), async (polls, code) => {
+    const { end, path, clock } = await run({ body: device }, polls);
+    expect(end).toBeInstanceOf(EnrollmentError);
+    expect(end).toMatchObject({ code });
+    expect(existsSync(path)).toBe(false);
+    expect(clock.pending).toBe(0);
+    expect(clock.waits.every((ms) => ms === 5_000)).toBe(true);
+  });
+
+  it("fails at the device request", async () => {
+    expect((await run({ status: 403, body: { error: "nope" } }, [])).end).toMatchObject({
+      code: "device_request_failed",
+      status: 403,
+    });
+    for (const member of Object.keys(device)) {
+      const { end } = await run({ body: { ...device, [member]: undefined } }, []);
+      expect(end).toMatchObject({ code: "invalid_response" });
+    }
+    const { end } = await run({ body: device }, [{ status: 400, body: { error: "invalid_grant" } }]);
+    expect(end).toBeInstanceOf(OAuthTokenError);
+  });
+
+  it(
+    req("neuron.auth.enroll", "keeps what it has, replaces what was revoked, prints no secret"),
+    async () => {
+      const first = await run({ body: { ...device, verification_uri_complete: "http://v?c=U" } }, [
+        { body: tokens },
+      ]);
+      expect(first.end).toMatchObject({ status: "enrolled", clientId: "cl-9", expiresIn: 900 });
+      expect((first.end as { accessToken: string }).accessToken).toBe("boot-token");
+      expect(first.lines.join("\n")).toContain("http://v?c=U");
+      expect(inspect(first.end) + first.lines.join()).not.toMatch(/planted|boot-token/);
+
+      server.seen.length = 0;
+      const second = await run({ status: 500 }, [{ body: { access_token: "a", expires_in: 1 } }], first.path);
+      expect(second.end).toMatchObject({ status: "already-enrolled", clientId: "cl-9" });
+      expect(server.seen.map(({ form }) => form.grant_type)).toEqual(["client_credentials"]);
+
+      const refused = { status: 401, body: { error: "invalid_client" } };
+      const third = await run(
+        { body: device },
+        [refused, { body: { ...tokens, client_id: "cl-10" } }],
+        first.path,
+      );
+      expect(third.end).toMatchObject({ status: "enrolled", clientId: "cl-10" });
+      const fourth = await run({ body: device }, [{ status: 503, body: "" }], first.path);
+      expect(fourth.end).toMatchObject({ error: "http_503" });
+    },
+  );
+
+  it("ends at once when its signal fires, between polls", async () => {
+    const controller = new AbortController();
+    const polls = [{ status: 400, body: { error: "authorization_pending" } }];
+    const going = run({ body: device }, polls, freshPath(), controller.signal);
+    while (server.seen.length < 4) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    const { end, clock } = await going;
+    expect(end).toBeInstanceOf(AbortedError);
+    expect(clock.pending).toBe(0);
+  });
+});

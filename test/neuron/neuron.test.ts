@@ -1,0 +1,688 @@
+import { inspect } from "node:util";
+import { afterEach, describe, expect, it } from "vitest";
+import { ConflictError, UpstreamError, ValidationError } from "../../src/core/errors.js";
+import type { Logger } from "../../src/core/logger.js";
+import { defineHandler } from "../../src/handler/index.js";
+import type {
+  CapabilityRegistration,
+  Handler,
+  MemoryPostHandler,
+  NeuronCommonOptions,
+  Neuron as NeuronType,
+} from "../../src/neuron/index.js";
+import {
+  defineCapability,
+  memoryTransport,
+  Neuron,
+  RegistrationRejectedError,
+} from "../../src/neuron/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+
+interface SetUp extends Partial<NeuronCommonOptions> {
+  readonly handlers?: Record<string, Handler>;
+  readonly capability?: Partial<CapabilityRegistration>;
+  readonly onPost?: MemoryPostHandler;
+  readonly prepare?: (neuron: NeuronType) => void;
+}
+
+const running: { clock: FakeClock; neuron: NeuronType }[] = [];
+afterEach(async () => {
+  for (const { clock, neuron } of running.splice(0)) await clock.until(neuron.stop({ drain: false }));
+});
+
+async function setUp({ handlers = {}, capability = {}, onPost, prepare, ...options }: SetUp = {}) {
+  const clock = new FakeClock();
+  const { transport, gateway } = memoryTransport(onPost);
+  const logged: string[] = [];
+  const log = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const logger: Logger = { debug: log, info: log, warn: log, error: log };
+  const neuron = new Neuron({ neuronId: "n-1", transport, clock, logger, random: () => 0, ...options });
+  for (const [type, handler] of Object.entries(handlers)) {
+    neuron.handle({ type, scope: "any", concurrency: 1, ...capability }, handler);
+  }
+  prepare?.(neuron);
+  const errors: Error[] = [];
+  neuron.on("error", (error) => errors.push(error));
+  running.push({ clock, neuron });
+  await neuron.start();
+  await clock.settle();
+  /** Sends a lease that lives for so long. */
+  const lease = (leaseId: string, type = "a/b", input: unknown = {}, more: object = {}, ttlMs = 60_000) => {
+    const task = { taskId: `t-${leaseId}`, workflowId: "w", capability: type, input, attempt: 0 };
+    const at = (ms: number) => new Date(Date.UTC(2030, 0, 1) + ms).toISOString();
+    gateway.send({
+      type: "lease",
+      lease: {
+        leaseId,
+        expiresAt: at(ttlMs),
+        task: { ...task, ...(more as { task?: object }).task },
+        ...more,
+      },
+      sentAt: at(0),
+    });
+  };
+  const cancel = (leaseId: string) =>
+    gateway.send({
+      type: "cancel",
+      leaseId,
+      reason: "no longer wanted",
+      cancelledAt: "2030-01-01T00:00:00Z",
+    });
+  /** Frames of one type that were posted. */
+  const frames = (type: string) =>
+    gateway.posted
+      .map(({ frame }) => frame as unknown as Record<string, unknown>)
+      .filter((f) => f.type === type);
+  /** All answers, as `kind leaseId code`. */
+  const answers = () =>
+    gateway.posted
+      .map(({ frame }) => frame)
+      .flatMap((frame) => {
+        if (frame.type === "ack") return `ack ${frame.leaseId}`;
+        return frame.type === "nack" ? [`${frame.kind} ${frame.leaseId} ${frame.code ?? "-"}`] : [];
+      });
+  return { clock, gateway, neuron, logged, errors, lease, cancel, frames, answers };
+}
+
+/** A handler that ends when it is told to, or with its signal. */
+function gate() {
+  const open: (() => void)[] = [];
+  const handler: Handler = (_, { signal }) =>
+    new Promise((resolve, reject) => {
+      open.push(() => resolve("done"));
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  return { handler, open: () => open.shift()?.() };
+}
+
+describe("handlers", () => {
+  it(req("neuron.readme.quick-start", "the quick start: progress, then the echo"), async () => {
+    const { lease, clock, gateway } = await setUp({
+      prepare: (neuron) =>
+        neuron.handle(
+          {
+            type: "example/echo",
+            scope: "any",
+            concurrency: 4,
+            inputSchema: { type: "object" },
+            outputSchema: { type: "object", properties: { echo: {} }, required: ["echo"] },
+          },
+          async (input, ctx) => {
+            ctx.progress({ percent: 50, message: "halfway" });
+            return { echo: input };
+          },
+        ),
+    });
+    lease("L1", "example/echo", { x: 1 });
+    await clock.settle();
+    expect(gateway.posted.map(({ path }) => path)).toEqual([
+      "/neuron/register",
+      "/neuron/progress",
+      "/neuron/ack",
+    ]);
+    expect(gateway.posted[2]!.frame).toMatchObject({ leaseId: "L1", output: { echo: { x: 1 } } });
+  });
+
+  it(req("neuron.handler.contract", "see the task, the lease, a signal and a deadline"), async () => {
+    const seen: unknown[] = [];
+    const { lease, clock } = await setUp({
+      handlers: {
+        "a/b": (input, ctx) => {
+          seen.push(
+            input,
+            ctx.task.taskId,
+            ctx.leaseId,
+            ctx.signal.aborted,
+            ctx.deadline,
+            typeof ctx.log.info,
+          );
+        },
+      },
+    });
+    lease("L1", "a/b", 7);
+    await clock.settle();
+    expect(seen).toEqual([7, "t-L1", "L1", false, Date.UTC(2030, 0, 1, 0, 1), "function"]);
+  });
+
+  it.each<[string, Handler, object | string]>([
+    ["returns", () => 1, { type: "ack", output: 1 }],
+    ["returns null", () => null, { type: "ack", output: null }],
+    [
+      "fails for good",
+      (_, c) => c.fail("bad", { code: "X" }),
+      { kind: "terminal", reason: "bad", code: "X" },
+    ],
+    ["fails without a code", (_, c) => c.fail("bad"), { kind: "terminal", code: "HANDLER_TERMINAL" }],
+    ["fails without a reason", (_, c) => c.fail(""), { kind: "terminal", reason: "handler failed" }],
+    [
+      "throws",
+      () => Promise.reject(new Error("boom")),
+      { kind: "retryable", reason: "boom", code: "HANDLER_THREW" },
+    ],
+    [
+      "throws an empty error",
+      () => Promise.reject(new RangeError()),
+      { kind: "retryable", reason: "RangeError" },
+    ],
+    ["throws no error", () => Promise.reject(""), { kind: "retryable", reason: "handler failed" }],
+    [
+      "returns a cycle",
+      () => {
+        const a: object[] = [];
+        a.push(a);
+        return a;
+      },
+      { kind: "terminal", code: "OUTPUT_NOT_SERIALIZABLE" },
+    ],
+    ["returns a function", () => () => 1, { kind: "terminal", code: "OUTPUT_NOT_SERIALIZABLE" }],
+    [
+      "returns a bigint deep inside",
+      () => ({ n: [1n] }),
+      { kind: "terminal", code: "OUTPUT_NOT_SERIALIZABLE" },
+    ],
+  ])(req("neuron.lease.outcomes", "one that %s gets its frame"), async (_, handler, frame) => {
+    const { lease, clock, gateway, neuron } = await setUp({ handlers: { "a/b": handler } });
+    lease("L1");
+    await clock.settle();
+    const answers = gateway.posted.filter(({ frame: { type } }) => type === "ack" || type === "nack");
+    expect(answers).toHaveLength(1);
+    expect(answers[0]!.frame).toMatchObject(frame as object);
+    expect(neuron.leasesInHand).toBe(0);
+  });
+
+  it("leave out an output that is undefined", async () => {
+    const { lease, clock, frames } = await setUp({ handlers: { "a/b": () => undefined } });
+    lease("L1");
+    await clock.settle();
+    expect(Object.keys(frames("ack")[0]!).sort()).toEqual(["completedAt", "leaseId", "type"]);
+  });
+
+  it("keep the text of an exception to themselves when told to", async () => {
+    const handlers = { "a/b": () => Promise.reject(new Error("password in here")) };
+    const { lease, clock, frames } = await setUp({ handlers, exposeErrors: false });
+    lease("L1");
+    await clock.settle();
+    expect(frames("nack")[0]).toMatchObject({ reason: "handler failed", code: "HANDLER_THREW" });
+  });
+
+  it(req("neuron.handler.shared", "of the shared form are served with their schemas"), async () => {
+    const upper = defineHandler({
+      description: "upper case",
+      input: { type: "string" } as const,
+      output: { type: "string" } as const,
+      run: (input) => String(input).toUpperCase(),
+    });
+    const { lease, clock, answers, frames } = await setUp({
+      prepare: (neuron) => neuron.handle({ type: "a/b", scope: "any", concurrency: 1 }, upper),
+    });
+    expect(frames("register")[0]).toMatchObject({
+      protocolVersion: "1.1.0",
+      capabilities: [
+        { description: "upper case", inputSchema: { type: "string" }, outputSchema: { type: "string" } },
+      ],
+    });
+    lease("L1", "a/b", "x");
+    lease("L2", "a/b", 5);
+    await clock.settle();
+    expect(answers()).toEqual(["ack L1", "schema-mismatch L2 INPUT_SCHEMA_MISMATCH"]);
+  });
+
+  it(
+    req(
+      "neuron.contract.standard-schema",
+      "of a contract get transformed input; their transformed output is acked",
+    ),
+    async () => {
+      const standard = <In, Out>(validate: (value: unknown) => Out | undefined) => ({
+        "~standard": {
+          version: 1 as const,
+          vendor: "test",
+          validate: (value: unknown) => {
+            const result = validate(value);
+            return result === undefined ? { issues: [{ message: "no" }] } : { value: result };
+          },
+          types: undefined as { input: In; output: Out } | undefined,
+        },
+      });
+      const contract = defineCapability({
+        type: "a/b",
+        input: standard<string, number>((value) => (typeof value === "string" ? Number(value) : undefined)),
+        output: standard<number, string>((value) => `<${value as number}>`),
+        jsonSchema: { input: { type: "string" } },
+      });
+      const { lease, clock, frames } = await setUp({
+        prepare: (neuron) => neuron.handle(contract, { concurrency: 3 }, (input) => input + 1),
+      });
+      const { capabilities } = frames("register")[0] as { capabilities: object[] };
+      expect(capabilities).toEqual([
+        { type: "a/b", scope: "any", concurrency: 3, inputSchema: { type: "string" } },
+      ]);
+      lease("L1", "a/b", "41");
+      await clock.settle();
+      expect(frames("ack")[0]).toMatchObject({ output: "<42>" });
+    },
+  );
+
+  it("are not taken after the start, twice, or for a capability that is none", async () => {
+    const { neuron } = await setUp({ handlers: { "a/b": () => 1 } });
+    const handle = (n: NeuronType, capability: object) =>
+      n.handle(
+        { type: "c/d", scope: "any", concurrency: 1, ...capability } as CapabilityRegistration,
+        () => 1,
+      );
+    expect(() => handle(neuron, {})).toThrow(ConflictError);
+    const fresh = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
+    handle(fresh, {});
+    expect(() => handle(fresh, {})).toThrow(ConflictError);
+    for (const bad of [{ type: "one" }, { type: "a//b" }, { type: "ä/b" }, { type: "a/b/" }]) {
+      expect(() => handle(fresh, bad)).toThrow(ValidationError);
+    }
+    for (const bad of [
+      { concurrency: 0 },
+      { concurrency: 1.5 },
+      { leaseTtlMs: 999 },
+      { leaseTtlMs: 3_600_001 },
+    ]) {
+      expect(() => handle(fresh, { type: "x/y", ...bad })).toThrow(ValidationError);
+    }
+    for (const scope of ["all", { onBehalfOf: "" }, { onBehalfOf: "u", more: 1 }]) {
+      expect(() => handle(fresh, { type: "x/y", scope })).toThrow(ValidationError);
+    }
+  });
+});
+
+describe("leases", () => {
+  it(req("neuron.lease.fifo", "run in order, no more at a time than the capability allows"), async () => {
+    const first = gate();
+    const order: string[] = [];
+    const handler: Handler = (input, ctx) => {
+      order.push(ctx.leaseId);
+      return first.handler(input, ctx);
+    };
+    const { lease, clock, answers, frames } = await setUp({
+      handlers: { "a/b": handler },
+      capability: { concurrency: 2 },
+    });
+    for (const id of ["L1", "L2", "L3", "L4"]) lease(id);
+    await clock.advance(10_000);
+    expect(order).toEqual(["L1", "L2"]);
+    expect((frames("heartbeat")[0]!.inFlight as { leaseId: string }[]).map(({ leaseId }) => leaseId)).toEqual(
+      ["L1", "L2"],
+    );
+    for (let i = 0; i < 4; i++) {
+      first.open();
+      await clock.settle();
+    }
+    expect(order).toEqual(["L1", "L2", "L3", "L4"]);
+    expect(answers()).toEqual(["ack L1", "ack L2", "ack L3", "ack L4"]);
+  });
+
+  it(
+    req("neuron.lease.cancel", "that are cancelled are answered so, running or queued, and only once"),
+    async () => {
+      const { handler } = gate();
+      let runs = 0;
+      const { lease, cancel, clock, answers } = await setUp({
+        handlers: {
+          "a/b": (input, ctx) => {
+            runs++;
+            return handler(input, ctx);
+          },
+        },
+      });
+      lease("L1");
+      lease("L2");
+      cancel("L2");
+      cancel("L1");
+      cancel("L1");
+      cancel("nobody");
+      await clock.settle();
+      expect(answers().sort()).toEqual(["cancelled L1 CANCELLED", "cancelled L2 CANCELLED"]);
+      expect(runs).toBe(1);
+    },
+  );
+
+  it("whose handler ignores its signal are answered after a grace time, and what it returns is dropped", async () => {
+    let end: (value: string) => void = () => {};
+    const { lease, cancel, clock, answers } = await setUp({
+      handlers: {
+        "a/b": () =>
+          new Promise((resolve) => {
+            end = resolve;
+          }),
+      },
+      cancelGraceMs: 5_000,
+    });
+    lease("L1");
+    cancel("L1");
+    await clock.advance(4_999);
+    expect(answers()).toEqual([]);
+    await clock.advance(1);
+    expect(answers()).toEqual(["cancelled L1 CANCELLED"]);
+    end("late");
+    await clock.settle();
+    expect(answers()).toHaveLength(1);
+  });
+
+  it(req("neuron.lease.duplicate", "that come twice run once, in hand or answered"), async () => {
+    const { handler, open } = gate();
+    const { lease, clock, answers } = await setUp({ handlers: { "a/b": handler } });
+    lease("L1");
+    lease("L1");
+    open();
+    await clock.settle();
+    lease("L1");
+    await clock.settle();
+    expect(answers()).toEqual(["ack L1"]);
+  });
+
+  it(
+    req("neuron.lease.retry", "are answered again while the gateway is in trouble, with the same answer"),
+    async () => {
+      let refuse = 4;
+      const { lease, clock, gateway, neuron } = await setUp({
+        handlers: { "a/b": () => "out" },
+        onPost: (path) => {
+          if (path === "/neuron/ack" && refuse-- > 0) throw new UpstreamError("busy", { status: 503 });
+        },
+      });
+      lease("L1");
+      await clock.advance(60_000);
+      const acks = gateway.posted
+        .filter(({ path }) => path === "/neuron/ack")
+        .map(({ frame }) => JSON.stringify(frame));
+      expect(acks).toHaveLength(5);
+      expect(new Set(acks).size).toBe(1);
+      expect(neuron.leasesInHand).toBe(0);
+    },
+  );
+
+  it("are given up when their life is over, with an error event", async () => {
+    const { lease, clock, neuron, errors } = await setUp({
+      handlers: { "a/b": () => "out" },
+      onPost: (path) => {
+        if (path !== "/neuron/register") throw new UpstreamError("down", { status: 503 });
+      },
+    });
+    lease("L1");
+    await clock.advance(120_000);
+    expect(neuron.leasesInHand).toBe(0);
+    expect(errors.map(({ message }) => message)).toEqual(["[upstream] down"]);
+  });
+
+  it("are kept alive by heartbeats while their answer waits", async () => {
+    let up = false;
+    const { lease, clock, answers } = await setUp({
+      handlers: { "a/b": () => "out" },
+      onPost: (path) => {
+        if (path === "/neuron/ack" && !up) throw new UpstreamError("down", { status: 503 });
+      },
+    });
+    lease("L1", "a/b", {}, {}, 15_000);
+    await clock.advance(120_000);
+    up = true;
+    await clock.advance(10_000);
+    expect(new Set(answers())).toEqual(new Set(["ack L1"]));
+  });
+
+  it("whose output the gateway refuses are answered as failed", async () => {
+    const { lease, clock, answers } = await setUp({
+      handlers: { "a/b": () => "out" },
+      onPost: (path) => {
+        if (path === "/neuron/ack") throw new ValidationError("too large", { status: 413 });
+      },
+    });
+    lease("L1");
+    await clock.settle();
+    expect(answers()).toEqual(["ack L1", "terminal L1 OUTPUT_REFUSED"]);
+  });
+
+  it(
+    req("neuron.lease.unreadable", "whose frame is broken are answered when their id can be read"),
+    async () => {
+      const { gateway, clock, answers } = await setUp({ handlers: { "a/b": () => 1 } });
+      gateway.send({ type: "lease", lease: { leaseId: "L1", task: {} }, sentAt: "x" });
+      for (const odd of [42, null, [], "x", { type: "lease" }, { type: "lease", lease: { leaseId: 7 } }, {}])
+        gateway.send(odd);
+      await clock.settle();
+      expect(answers()).toEqual(["terminal L1 INVALID_LEASE"]);
+    },
+  );
+
+  it(
+    req("neuron.lease.expired", "that expired in the queue run, or are handed back when told so"),
+    async () => {
+      for (const expired of ["run", "refuse"] as const) {
+        const { handler, open } = gate();
+        const { lease, clock, answers } = await setUp({ handlers: { "a/b": handler }, expired });
+        lease("L1");
+        lease("L2", "a/b", {}, {}, 5_000);
+        await clock.advance(6_000);
+        open();
+        await clock.settle();
+        open();
+        await clock.settle();
+        expect(answers()).toEqual(["ack L1", expired === "run" ? "ack L2" : "retryable L2 LEASE_EXPIRED"]);
+      }
+    },
+  );
+
+  it(req("neuron.lease.dedupe", "of a finished task are answered with its result when told so"), async () => {
+    let runs = 0;
+    const { lease, clock, frames } = await setUp({ handlers: { "a/b": () => ++runs }, dedupeTasks: 10 });
+    lease("L1");
+    await clock.settle();
+    const again = { taskId: "t-L1", workflowId: "w", capability: "a/b", input: {}, attempt: 1 };
+    lease("L2", "a/b", {}, { task: again });
+    await clock.settle();
+    expect(frames("ack").map(({ leaseId, output }) => [leaseId, output])).toEqual([
+      ["L1", 1],
+      ["L2", 1],
+    ]);
+  });
+
+  it(
+    req(
+      "neuron.capability.revoked",
+      "of a revoked capability fail, the others go on, until it is registered again",
+    ),
+    async () => {
+      const a = gate();
+      const b = gate();
+      const { lease, clock, gateway, answers, neuron } = await setUp({
+        handlers: { "a/b": a.handler, "c/d": b.handler },
+      });
+      const revoked: string[] = [];
+      neuron.on("capability:revoked", ({ type }) => revoked.push(type));
+      lease("L1");
+      lease("L2", "c/d");
+      gateway.send({
+        type: "capability-revoked",
+        capability: "a/b",
+        reason: "admin",
+        revokedAt: "2030-01-01T00:00:00Z",
+      });
+      lease("L3");
+      await clock.settle();
+      b.open();
+      await clock.settle();
+      expect(answers().sort()).toEqual([
+        "ack L2",
+        "cancelled L1 CANCELLED",
+        "retryable L3 CAPABILITY_REVOKED",
+      ]);
+      expect(revoked).toEqual(["a/b"]);
+      const capabilities = [{ type: "a/b", scope: "any", concurrency: 1 }];
+      gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
+      lease("L4");
+      a.open();
+      a.open();
+      await clock.settle();
+      expect(answers()).toContain("ack L4");
+    },
+  );
+});
+
+describe("registration", () => {
+  it(
+    req("neuron.register.fallback", "falls back to 1.0.0 without contracts, once, and remembers it"),
+    async () => {
+      const { gateway, frames, clock } = await setUp({
+        handlers: { "a/b": () => 1 },
+        capability: { description: "d", inputSchema: { type: "object" } },
+        onPost: (path, frame) => {
+          if (path === "/neuron/register" && "protocolVersion" in frame && frame.protocolVersion !== "1.0.0")
+            throw new ValidationError("strict", { status: 422 });
+        },
+      });
+      gateway.drop();
+      gateway.open();
+      await clock.settle();
+      expect(
+        frames("register").map(({ protocolVersion, capabilities }) => [
+          protocolVersion,
+          Object.keys((capabilities as object[])[0]!).length,
+        ]),
+      ).toEqual([
+        ["1.1.0", 5],
+        ["1.0.0", 3],
+        ["1.0.0", 3],
+      ]);
+    },
+  );
+
+  it("reports the first refusal when the second is one too", async () => {
+    const { errors, clock, frames } = await setUp({
+      handlers: { "a/b": () => 1 },
+      onPost: (_, frame) => {
+        throw new ValidationError(`no ${(frame as { protocolVersion: string }).protocolVersion}`, {
+          status: 400,
+        });
+      },
+    });
+    await clock.advance(60_000);
+    expect(frames("register")).toHaveLength(2);
+    expect(errors[0]).toBeInstanceOf(RegistrationRejectedError);
+    expect(errors[0]!.message).toContain("registration rejected by gateway: [validation] no 1.1.0");
+    expect(frames("heartbeat")).toEqual([]);
+  });
+
+  it(req("neuron.register.retry", "is tried again while the gateway is in trouble"), async () => {
+    let refuse = 3;
+    const { clock, frames } = await setUp({
+      handlers: { "a/b": () => 1 },
+      onPost: (path) => {
+        if (path === "/neuron/register" && refuse-- > 0) throw new UpstreamError("busy", { status: 503 });
+      },
+    });
+    await clock.advance(500 + 1_000 + 2_000);
+    expect(frames("register")).toHaveLength(4);
+    await clock.advance(10_000);
+    expect(frames("heartbeat")).toHaveLength(1);
+  });
+
+  it(req("neuron.register.filtered", "that is cut down is warned about, by name"), async () => {
+    const { gateway, logged } = await setUp({ handlers: { "a/b": () => 1, "c/d": () => 1 } });
+    const capabilities = [{ type: "a/b", scope: "any", concurrency: 1, new: "member" }];
+    gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
+    expect(logged.join("\n")).toMatch(/did not take all capabilities.*c\/d/);
+  });
+
+  it(req("neuron.start.author", "is not tried without a handler or with an invalid schema"), async () => {
+    const neuron = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
+    await expect(neuron.start()).rejects.toThrow("requires at least one handler");
+    neuron.handle({ type: "a/b", scope: "any", concurrency: 1, inputSchema: { type: "strnig" } }, () => 1);
+    await expect(neuron.start()).rejects.toMatchObject({ code: "invalid_schema" });
+    await expect(neuron.start()).rejects.toThrow("a/b: input schema");
+  });
+});
+
+describe("updateCapability", () => {
+  it(req("neuron.update", "opens slots at once and tells the gateway the whole capability"), async () => {
+    const { handler } = gate();
+    const started: string[] = [];
+    const { neuron, lease, clock, frames, gateway } = await setUp({
+      handlers: {
+        "a/b": (input, ctx) => {
+          started.push(ctx.leaseId);
+          return handler(input, ctx);
+        },
+      },
+      capability: { leaseTtlMs: 5_000 },
+    });
+    for (const id of ["L1", "L2", "L3"]) lease(id);
+    await neuron.updateCapability({ type: "a/b", concurrency: 2 });
+    await clock.settle();
+    expect(started).toEqual(["L1", "L2"]);
+    expect(frames("update-capability")[0]!.capability).toEqual({
+      type: "a/b",
+      scope: "any",
+      concurrency: 2,
+      leaseTtlMs: 5_000,
+    });
+    gateway.drop();
+    await neuron.updateCapability({ type: "a/b", concurrency: 5 });
+    gateway.open();
+    await clock.settle();
+    expect(frames("update-capability")).toHaveLength(1);
+    expect((frames("register")[1]!.capabilities as object[])[0]).toMatchObject({ concurrency: 5 });
+    await expect(neuron.updateCapability({ type: "a/b", concurrency: 0 })).rejects.toThrow(ValidationError);
+    await expect(neuron.updateCapability({ type: "x/y", concurrency: 1 })).rejects.toThrow(ConflictError);
+  });
+});
+
+describe("stop", () => {
+  it(
+    req("neuron.stop.drain", "hands back what waits, lets handlers end, and beats until the last answer"),
+    async () => {
+      const { handler, open } = gate();
+      const { neuron, lease, clock, answers, frames } = await setUp({ handlers: { "a/b": handler } });
+      lease("L1");
+      lease("L2");
+      const stopped = neuron.stop({ timeoutMs: 100_000 });
+      expect(neuron.stop()).toBe(stopped);
+      await clock.settle();
+      expect(answers()).toEqual(["retryable L2 -"]);
+      lease("L3");
+      await clock.advance(30_000);
+      expect(answers()).toEqual(["retryable L2 -", "retryable L3 -"]);
+      expect(frames("heartbeat")).toHaveLength(3);
+      open();
+      await clock.until(stopped);
+      expect(answers().at(-1)).toBe("ack L1");
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  it(req("neuron.stop.timeout", "aborts what does not end in time; every lease is answered"), async () => {
+    const { handler } = gate();
+    const { neuron, lease, clock, answers } = await setUp({
+      handlers: { "a/b": handler, "c/d": () => new Promise(() => {}) },
+    });
+    lease("L1");
+    lease("L2", "c/d");
+    await clock.until(neuron.stop({ timeoutMs: 500 }));
+    expect(answers()).toEqual(["cancelled L1 CANCELLED", "cancelled L2 CANCELLED"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("ends before the start, and there is no start after it", async () => {
+    const neuron = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
+    neuron.handle({ type: "a/b", scope: "any", concurrency: 1 }, () => 1);
+    await neuron.stop();
+    await expect(neuron.start()).rejects.toMatchObject({ code: "closed" });
+  });
+});
+
+describe("secrets", () => {
+  it(req("neuron.auth.secret", "never show when a neuron is printed"), () => {
+    const neuron = new Neuron({
+      neuronId: "n",
+      gatewayUrl: "http://127.0.0.1:1",
+      auth: () => "planted-token",
+    });
+    const shown = inspect(neuron, { depth: 10, showHidden: true }) + JSON.stringify(neuron);
+    expect(shown).not.toContain("planted-token");
+  });
+});
