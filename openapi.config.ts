@@ -9,6 +9,13 @@ export default {
       clientName: "Neuron",
       recordings: { format: "neuron", folder: "test/vectors/neuron/traces" },
     },
+    "4runr": {
+      input: "specs/4runr/openapi.yaml",
+      output: "gen/4runr",
+      clientName: "FourRunr",
+      camelCase: true,
+      recordings: { format: "gateway", folder: "test/vectors/4runr" },
+    },
   },
   options: {
     proto: {

@@ -10,6 +10,7 @@ const BROWSER_ENTRIES = [
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",
+  "gen/4runr/index.ts",
 ];
 
 let failed = 0;

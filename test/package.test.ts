@@ -34,6 +34,7 @@ describe("entries for browsers", () => {
     "src/testing/index.ts",
     "gen/cap/index.ts",
     "gen/neuron/index.ts",
+    "gen/4runr/index.ts",
   ])("%s bundles without Node", async (entry) => {
     expect((await bundleForBrowser(join(root, entry))).gzipped).toBeGreaterThan(1000);
   });

@@ -22,8 +22,8 @@ export interface SpecConfig {
 
 /** Where recorded traffic stands and how it is read. */
 export interface RecordingsConfig {
-  /** `neuron`: JSON lines of requests and SSE text. */
-  readonly format: "neuron";
+  /** `neuron`: JSON lines of requests and SSE text. `gateway`: JSON lines, each a request and its answer. */
+  readonly format: "neuron" | "gateway";
   readonly folder: string;
 }
 

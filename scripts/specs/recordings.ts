@@ -3,6 +3,7 @@ import type { Differences } from "../../test/expected-differences.ts";
 import type { RecordingsConfig } from "../gen/config.ts";
 import type { OpenApi, SchemaAt } from "../gen/openapi.ts";
 import { stripSchema } from "../gen/schemas.ts";
+import { readGatewayRecordings } from "./gateway-recordings.ts";
 import { requiredMembers, type Schemas, withoutMember } from "./mutations.ts";
 import { readNeuronRecordings } from "./neuron-recordings.ts";
 import type { CheckResult } from "./result.ts";
@@ -79,7 +80,10 @@ export function judgeRecordings(
 }
 
 type Reader = (root: string, folder: string, api: OpenApi, prefix: string) => Recording[];
-const readers: Readonly<Record<RecordingsConfig["format"], Reader>> = { neuron: readNeuronRecordings };
+const readers: Readonly<Record<RecordingsConfig["format"], Reader>> = {
+  neuron: readNeuronRecordings,
+  gateway: readGatewayRecordings,
+};
 
 /** Reads and judges the recordings of a spec. */
 export function checkRecordings(
