@@ -121,4 +121,26 @@ export const core = {
       "The package root bundles for a browser without a node: import and without the validator's code.",
     source: "agentwire design, the shape",
   },
+  "core.http.retry": {
+    statement:
+      "A call is made again only when its operation is idempotent or it provably never left, within one policy.",
+    source: "agentwire design: operation table",
+  },
+  "core.http.redirect": {
+    statement: "A redirect is never followed; the call fails with an error that says so.",
+    source: "agentwire design: credentials",
+  },
+  "core.http.errors": {
+    statement:
+      "Every status outside 200 to 299 is an error of the class that says what a caller can do about it.",
+    source: "agentwire design: errors",
+  },
+  "core.http.ids": {
+    statement: "Ids in paths are encoded whole; one that would change the path is refused.",
+    source: "RFC 3986; WHATWG URL",
+  },
+  "core.http.bounded": {
+    statement: "An answer that is larger than allowed is not read to its end.",
+    source: "agentwire design: bad input",
+  },
 } as const satisfies Requirements;
