@@ -4,6 +4,8 @@
  * The raw types, tables and schemas are generated: import them from `agentwire/gen/4runr`.
  */
 export type { ToolActions } from "../../gen/4runr/index.js";
+export type { AdminCallOptions, AdminTokenRequest, WouldAllowCall } from "./admin.js";
+export { GatewayAdmin } from "./admin.js";
 export type { GatewayClientOptions, TokenOptions } from "./client.js";
 export { GatewayClient } from "./client.js";
 export type { GatewayErrorInfo } from "./errors.js";
@@ -23,6 +25,7 @@ export {
   GatewayUpstreamError,
   GatewayValidationError,
 } from "./errors.js";
+export type { Explanation } from "./explain.js";
 export type { IdempotencyKeyMode } from "./ids.js";
 export {
   extractCorrelationId,
@@ -42,6 +45,7 @@ export type {
   QuotaCount,
 } from "./policy.js";
 export { denyAll, judgePolicy, mergePolicies, quotaResetAt } from "./policy.js";
+export type { QuotaState } from "./quota.js";
 export type { RateLimit } from "./rate.js";
 export type { TransportOptions } from "./transport.js";
 export { gatewayRetryPolicy } from "./transport.js";
