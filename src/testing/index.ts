@@ -14,7 +14,7 @@ export type {
   Local4RunrOptions,
   LocalAgent,
   RegisterOptions,
-} from "./local-4runr.js";
+} from "./four-runr/options.js";
 export { Local4Runr } from "./local-4runr.js";
 export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";

@@ -13,94 +13,24 @@ import { ClosedError, errorText } from "../core/errors.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { type GatewayAnswer, refused } from "./four-runr/answer.js";
 import { BodyChecks } from "./four-runr/body-checks.js";
-import type { BreakerOptions } from "./four-runr/breaker.js";
 import type { GatewayContext } from "./four-runr/context.js";
-import { FaultScript, type ScriptedFault } from "./four-runr/faults.js";
+import { FaultScript } from "./four-runr/faults.js";
 import { preflight, readRequest, send } from "./four-runr/gateway-http.js";
-import { gatewayIds, type IdSource } from "./four-runr/ids.js";
+import { gatewayIds } from "./four-runr/ids.js";
 import { Metrics } from "./four-runr/metrics.js";
 import { brokenLiveTools, mockTools, type Tools } from "./four-runr/mock-tools.js";
 import { nodeModule } from "./four-runr/node-module.js";
-import { RateLimit, type RateLimitOptions } from "./four-runr/rate-limit.js";
-import { dispatch, findRoute, type ServedOperation } from "./four-runr/router.js";
+import type {
+  Local4RunrEvents,
+  Local4RunrOptions,
+  LocalAgent,
+  RegisterOptions,
+} from "./four-runr/options.js";
+import { RateLimit } from "./four-runr/rate-limit.js";
+import { dispatch, findRoute } from "./four-runr/router.js";
 import { GatewayStore } from "./four-runr/store.js";
 import { TokenMint } from "./four-runr/tokens.js";
 import { ToolRunner } from "./four-runr/tool-runner.js";
-
-/** Options of {@link Local4Runr}. */
-export interface Local4RunrOptions {
-  /** Default: 0, any free one. */
-  readonly port?: number | undefined;
-  /** What tokens are signed with. Default: a fixed text, for it guards nothing here. */
-  readonly signingSecret?: string | undefined;
-  /**
-   * `mock`: the tools answer. `live`: as the real gateway in live mode does today, no call of a tool succeeds.
-   * Default: "mock".
-   */
-  readonly upstream?: "mock" | "live" | undefined;
-  /** Tools in place of the mock ones, or beside them. Throw a `ToolFailure` for an upstream's own answer. */
-  readonly tools?: Tools | undefined;
-  /** Default: 5 calls in 60 s for each agent. */
-  readonly rateLimit?: RateLimitOptions | undefined;
-  /** Default: open for 30 s after 5 failures. */
-  readonly breaker?: BreakerOptions | undefined;
-  /** One call of a tool in five fails, after 0.3 to 1.5 s. Default: false. */
-  readonly chaos?: boolean | undefined;
-  /** Faults of the connection and of answers. More can be added to {@link Local4Runr.faults}. */
-  readonly faults?: readonly ScriptedFault[] | undefined;
-  /**
-   * Refuse a body that breaks the spec although the real gateway would take it, for example an agent whose
-   * name is a number. Default: true.
-   */
-  readonly strict?: boolean | undefined;
-  /** Whether `/api/test/mock` answers. Default: false. */
-  readonly testBypass?: boolean | undefined;
-  /** Minutes that the gateway's local time is ahead of UTC. Default: 0. */
-  readonly utcOffsetMinutes?: number | undefined;
-  /** Default: the clock of the platform. */
-  readonly clock?: Clock | undefined;
-  /** Numbers from 0 to below 1, for chaos and jitter. Default: `Math.random`. */
-  readonly random?: (() => number) | undefined;
-  /** Default: random ids in the gateway's own forms. */
-  readonly ids?: IdSource | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
-}
-
-/** What {@link Local4Runr} tells of. */
-export interface Local4RunrEvents {
-  /** A request was answered. */
-  request: {
-    readonly method: string;
-    readonly path: string;
-    /** `undefined` for a route that does not exist. */
-    readonly operation: ServedOperation | undefined;
-    readonly status: number;
-    readonly correlationId: string | undefined;
-  };
-  /** A tool was called; retries count. */
-  call: { readonly tool: string; readonly action: string; readonly params: unknown };
-  /** A mistake of the counterpart itself. */
-  error: unknown;
-}
-
-/** An agent made by {@link Local4Runr.register}. */
-export interface LocalAgent {
-  readonly agentId: string;
-  readonly privateKeyPem: string;
-  /** What to set for a client that reads the environment. */
-  readonly env: Readonly<Record<"GATEWAY_URL" | "AGENT_ID" | "AGENT_PRIVATE_KEY", string>>;
-}
-
-/** Options of {@link Local4Runr.register}. */
-export interface RegisterOptions {
-  /** Default: "agent". */
-  readonly name?: string | undefined;
-  /** Default: "tester". */
-  readonly role?: string | undefined;
-  /** What the agent may do. Default: every action of every tool, without other limits. */
-  readonly spec?: wire.PolicySpec | undefined;
-}
 
 const everything: wire.PolicySpec = {
   scopes: [
@@ -235,7 +165,7 @@ export class Local4Runr {
       tools: new ToolRunner({
         clock,
         random,
-        tools: { ...own, ...options.tools },
+        tools: withActions(own, options.tools),
         breaker: options.breaker,
         chaos: () => settings.chaos,
         onCall: (call) => this.#events.emit("call", call),
@@ -307,4 +237,10 @@ export class Local4Runr {
       this.#server.closeIdleConnections();
     });
   }
+}
+
+/** Single actions replaced, the others kept. */
+function withActions(own: Tools, given: Tools = {}): Tools {
+  const named = Object.entries(given).map(([tool, actions]) => [tool, { ...own[tool], ...actions }]);
+  return { ...own, ...Object.fromEntries(named) };
 }
