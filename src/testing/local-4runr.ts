@@ -6,6 +6,7 @@
 import type * as NodeHttp from "node:http";
 import type { AddressInfo } from "node:net";
 import type { wire } from "../../gen/4runr/index.js";
+import { mockTools } from "../4runr/mock-tools.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter } from "../core/emitter.js";
@@ -18,7 +19,6 @@ import { FaultScript } from "./four-runr/faults.js";
 import { preflight, readRequest, send } from "./four-runr/gateway-http.js";
 import { gatewayIds } from "./four-runr/ids.js";
 import { Metrics } from "./four-runr/metrics.js";
-import { brokenLiveTools, mockTools, type Tools } from "./four-runr/mock-tools.js";
 import { nodeModule } from "./four-runr/node-module.js";
 import type {
   Local4RunrEvents,
@@ -31,6 +31,7 @@ import { dispatch, findRoute } from "./four-runr/router.js";
 import { GatewayStore } from "./four-runr/store.js";
 import { TokenMint } from "./four-runr/tokens.js";
 import { ToolRunner } from "./four-runr/tool-runner.js";
+import { brokenLiveTools, withActions } from "./four-runr/tools.js";
 
 const everything: wire.PolicySpec = {
   scopes: [
@@ -145,7 +146,13 @@ export class Local4Runr {
     const { options, clock } = { options: this.#options, clock: this.#clock };
     const ids = options.ids ?? gatewayIds(() => clock.now());
     const { upstream = "mock", random = Math.random } = options;
-    const own = upstream === "mock" ? mockTools(() => clock.now(), ids) : brokenLiveTools();
+    const own =
+      upstream === "mock"
+        ? mockTools(
+            () => clock.now(),
+            () => ids("mail"),
+          )
+        : brokenLiveTools();
     const settings = {
       upstream,
       strict: options.strict ?? true,
@@ -237,10 +244,4 @@ export class Local4Runr {
       this.#server.closeIdleConnections();
     });
   }
-}
-
-/** Single actions replaced, the others kept. */
-function withActions(own: Tools, given: Tools = {}): Tools {
-  const named = Object.entries(given).map(([tool, actions]) => [tool, { ...own[tool], ...actions }]);
-  return { ...own, ...Object.fromEntries(named) };
 }

@@ -5,9 +5,9 @@ import type { Logger } from "../../core/logger.js";
 import type { BreakerOptions } from "./breaker.js";
 import type { ScriptedFault } from "./faults.js";
 import type { IdSource } from "./ids.js";
-import type { Tools } from "./mock-tools.js";
 import type { RateLimitOptions } from "./rate-limit.js";
 import type { ServedOperation } from "./router.js";
+import type { Tools } from "./tools.js";
 
 /** Options of `Local4Runr`. */
 export interface Local4RunrOptions {

@@ -4,9 +4,9 @@ import { strictly } from "./agents.js";
 import { answer, type GatewayAnswer, GatewayFault, members, refused } from "./answer.js";
 import { schemaAt } from "./body-checks.js";
 import { type GatewayContext, type Handler, timestamp } from "./context.js";
-import { ToolFailure, type ToolParams } from "./mock-tools.js";
 import { judge } from "./policies.js";
 import type { TokenPayload } from "./tokens.js";
+import { ToolFailure, type ToolParams } from "./tools.js";
 import { issueTexts, zodParse } from "./zod-issues.js";
 
 /** Tokens with less time left than this are to be replaced. */

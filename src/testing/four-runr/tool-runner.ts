@@ -3,7 +3,7 @@ import { type Clock, sleep } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
 import { Limiter } from "../../core/limiter.js";
 import { Breaker, type BreakerOptions } from "./breaker.js";
-import { ToolFailure, type ToolParams, type Tools } from "./mock-tools.js";
+import { ToolFailure, type ToolParams, type Tools } from "./tools.js";
 
 /** Options of {@link ToolRunner}. */
 export interface ToolRunnerOptions {
