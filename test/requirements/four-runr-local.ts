@@ -48,4 +48,8 @@ export const fourRunrLocal = {
     statement: "No token, key or signing secret is shown by the counterpart's log, events or inspection.",
     source: "agentwire design, secrets",
   },
+  "fourRunr.local.examples": {
+    statement: "Lead scraper, data enricher and email engager run on mock:// and on a gateway over HTTP.",
+    source: "README of runrgateway 1.0.0, examples",
+  },
 } as const satisfies Requirements;
