@@ -127,8 +127,9 @@ function describe(message: string, details: unknown): string {
 }
 
 const KINDS: readonly (readonly [RegExp, PolicyDenialKind])[] = [
-  [/^Scope '/, "scope"],
-  [/^Intent mismatch/, "intent"],
+  // The second form is what the policy log has in place of the text.
+  [/^(?:Scope '|scope_not_allowed$)/, "scope"],
+  [/^(?:Intent mismatch|intent_mismatch$)/, "intent"],
   [/^Request size /, "size"],
   [/^Domain /, "domain"],
   [/^Request time /, "time"],

@@ -48,6 +48,22 @@ export const fourRunrLocal = {
     statement: "No token, key or signing secret is shown by the counterpart's log, events or inspection.",
     source: "agentwire design, secrets",
   },
+  "fourRunr.local.policy": {
+    statement: "Policies are judged in the gateway's local time; hosts are guarded for http_fetch:get only.",
+    source: gateway,
+  },
+  "fourRunr.local.quota": {
+    statement: "A quota is spent when the policy passes, even if the call is refused afterwards.",
+    source: gateway,
+  },
+  "fourRunr.local.wouldAllow": {
+    statement: "wouldAllow foretells the gateway's verdict from the merged policy.",
+    source: "agentwire, GatewayAdmin",
+  },
+  "fourRunr.local.params": {
+    statement: "The client refuses the params that the gateway would refuse, in the same words.",
+    source: gateway,
+  },
   "fourRunr.local.examples": {
     statement: "Lead scraper, data enricher and email engager run on mock:// and on a gateway over HTTP.",
     source: "README of runrgateway 1.0.0, examples",
