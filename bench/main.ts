@@ -1,10 +1,14 @@
 /** `pnpm bench [name…] [--json FILE]`: ratios against a peer or a limit measured in the same run. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { bench4runr } from "./4runr.ts";
 import type { Measured } from "./measure.ts";
 import { benchPacket } from "./packet.ts";
 
-const benches: Readonly<Record<string, () => Promise<Measured[]>>> = { packet: benchPacket };
+const benches: Readonly<Record<string, () => Promise<Measured[]>>> = {
+  packet: benchPacket,
+  "4runr": bench4runr,
+};
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
 const wanted = positionals.length > 0 ? positionals : Object.keys(benches);

@@ -166,11 +166,20 @@ interface SdkLine {
   readonly error?: { readonly class: string; readonly code?: string | null; readonly retry_after?: unknown };
 }
 
+interface SentBody {
+  readonly tool: string;
+  readonly action: string;
+  readonly params: fourRunr.AnyParams;
+  readonly agent_token: string;
+  readonly intent?: string;
+  readonly proof_payload?: unknown;
+}
+
 /** Makes the call that a recorded session made. */
 function repeat(gw: fourRunr.GatewayClient, line: SdkLine): Promise<unknown> {
   const { path, body: given } = line.requests.at(-1)!;
   const body = given ?? {};
-  const { tool, action, params, agent_token, intent, proof_payload } = body as Record<string, never>;
+  const { tool, action, params, agent_token, intent, proof_payload } = body as unknown as SentBody;
   if (path.startsWith("/api/jobs/")) return gw.getJob(decodeURIComponent(path.slice("/api/jobs/".length)));
   if (path === "/api/generate-token") {
     return gw.getToken({
