@@ -8,7 +8,9 @@ import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
 import type { HttpAnswer } from "../core/http-answer.js";
 import { type Logger, safeLogger, silentLogger, warnOnce } from "../core/logger.js";
+import { Lru } from "../core/lru.js";
 import { compose, type Middleware, type Next } from "../core/middleware.js";
+import { onAbort } from "../core/on-abort.js";
 import type { RetryNotice } from "../core/retry.js";
 import type { RetryRule } from "../core/retry-policy.js";
 import { Dedupe } from "./dedupe.js";
@@ -24,7 +26,7 @@ import { Jobs } from "./jobs.js";
 import { maskParams } from "./mask-params.js";
 import { bridgeParams, checkParams, isKnownAction } from "./params.js";
 import { type RateLimit, RateWindow } from "./rate.js";
-import { type HeldToken, TokenManager } from "./token.js";
+import { type HeldToken, TokenManager, type TokenRequest } from "./token.js";
 import { Transport, type TransportOptions } from "./transport.js";
 import type {
   AnyParams,
@@ -98,6 +100,7 @@ export class GatewayClient implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #tokens: TokenManager;
   readonly #events: Emitter<GatewayEvents>;
+  readonly #tokenRequests = new Lru<string, TokenRequest>(200);
   readonly #jobs = new Jobs();
   readonly #dedupe = new Dedupe();
   readonly #rate: RateWindow | undefined;
@@ -119,6 +122,8 @@ export class GatewayClient implements AsyncDisposable {
     this.agentId = agentId;
     this.#options = rest;
     this.#intent = options.defaultIntent;
+    // One listener that stays, so that no call has to add the first one to the signal and remove it again.
+    onAbort(this.#abort.signal, () => {});
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: this.#logger });
@@ -260,6 +265,16 @@ export class GatewayClient implements AsyncDisposable {
     return this.#options.tokenTtlMs ?? 600_000;
   }
 
+  /** The same object for the same tool, which the token manager then knows at a glance. */
+  #tokenRequest(tool: string): TokenRequest {
+    let request = this.#tokenRequests.get(tool);
+    if (request === undefined) {
+      request = { tools: [tool], permissions: this.#permissions, ttlMs: this.#ttlMs };
+      this.#tokenRequests.set(tool, request);
+    }
+    return request;
+  }
+
   /** Keeps account of a call, for `close`. */
   async #work<T>(run: () => Promise<T>): Promise<T> {
     this.#close.throwIfClosed();
@@ -309,7 +324,7 @@ export class GatewayClient implements AsyncDisposable {
     };
     const actions = toolActions as Readonly<Record<string, Readonly<Record<string, RetryRule>>>>;
     const rule = isKnownAction(tool, action) ? actions[tool]![action]! : UNKNOWN_ACTION;
-    const request = { tools: [tool], permissions: this.#permissions, ttlMs: this.#ttlMs };
+    const request = this.#tokenRequest(tool);
     const own = options.agentToken === undefined;
     let held = own ? await this.#tokens.get(request, options.signal) : this.#tokens.find(options.agentToken!);
     for (let renewed = !own; ; renewed = true) {

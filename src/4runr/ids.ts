@@ -5,8 +5,8 @@ import { uuid } from "../core/ids.js";
 
 /** A fresh id for one call: `req_<milliseconds>_<random>`. It stays the same over the tries of the call. */
 export function generateCorrelationId(now: number = Date.now()): string {
-  const random = globalThis.crypto.getRandomValues(new Uint32Array(2));
-  return `req_${now}_${(random[0]! * 2 ** 20 + (random[1]! >>> 12)).toString(36).padStart(11, "0")}`;
+  const random = () => Math.random().toString(36).slice(2, 8).padStart(6, "0");
+  return `req_${now}_${random()}${random()}`;
 }
 
 /** The id under which the gateway logged a call, from the headers of its answer; undefined when there is none. */

@@ -48,6 +48,8 @@ const RENEW_BEFORE_MS = 5 * 60_000;
 export class TokenManager {
   readonly #options: TokenManagerOptions;
   readonly #slots = new Map<string, Slot>();
+  /** The same slots, for requests that come again as the same object. */
+  readonly #slotOf = new WeakMap<TokenRequest, Slot>();
   /** By token, so that one that is handed in is recognised. */
   readonly #known = new Lru<string, HeldToken>(200);
 
@@ -107,17 +109,21 @@ export class TokenManager {
 
   /** Forgets all tokens. */
   clear(): void {
-    this.#slots.clear();
+    for (const slot of this.#slots.values()) delete slot.held;
     this.#known.clear();
   }
 
-  #slot({ tools, permissions, ttlMs }: TokenRequest): Slot {
+  #slot(request: TokenRequest): Slot {
+    const seen = this.#slotOf.get(request);
+    if (seen !== undefined) return seen;
+    const { tools, permissions, ttlMs } = request;
     const key = JSON.stringify([[...tools].sort(), [...permissions].sort(), ttlMs]);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       slot = { renewAt: -Infinity, endsAt: -Infinity };
       this.#slots.set(key, slot);
     }
+    this.#slotOf.set(request, slot);
     return slot;
   }
 

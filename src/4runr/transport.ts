@@ -42,7 +42,7 @@ export interface TransportInput extends HttpInput {
   /** Must not stand in an error. */
   readonly secrets?: readonly string[] | undefined;
   /** Runs before every try, outside of its time. */
-  readonly beforeTry?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  readonly beforeTry?: ((signal: AbortSignal | undefined) => Promise<void>) | undefined;
   /** Sees the answer of every try, whatever its status. */
   readonly onAnswer?: ((answer: HttpAnswer) => void) | undefined;
 }
@@ -115,18 +115,37 @@ export class Transport {
    *
    * @throws GatewayError, AbortedError; ValidationError for input that cannot be sent
    */
-  call(operationId: OperationId, input: TransportInput = {}): Promise<HttpAnswer> {
+  async call(operationId: OperationId, input: TransportInput = {}): Promise<HttpAnswer> {
+    try {
+      return await this.#try(operationId, input, input.signal);
+    } catch (error) {
+      const rule: RetryRule = input.rule ?? operationTable[operationId];
+      if (this.#policy.attempts === 1 || !this.#mayRetry(rule, error)) throw error;
+      return this.#again(operationId, input, rule, error);
+    }
+  }
+
+  /** Goes on after a first try that failed. Most calls never come here, and are spared the engine's cost. */
+  #again(
+    operationId: OperationId,
+    input: TransportInput,
+    rule: RetryRule,
+    firstError: unknown,
+  ): Promise<HttpAnswer> {
     const { clock, random, logger } = this.#options;
-    const rule: RetryRule = input.rule ?? operationTable[operationId];
-    return retry(({ signal }) => this.#try(operationId, input, signal), {
-      policy: this.#policy,
-      signal: input.signal,
-      shouldRetry: (error) => this.#mayRetry(rule, error),
-      onRetry: (notice) => this.#onRetry(notice, operationId, input.clientCorrelationId),
-      clock,
-      random,
-      logger,
-    });
+    return retry(
+      ({ attempt, signal }) =>
+        attempt === 1 ? Promise.reject(firstError) : this.#try(operationId, input, signal),
+      {
+        policy: this.#policy,
+        signal: input.signal,
+        shouldRetry: (error) => this.#mayRetry(rule, error),
+        onRetry: (notice) => this.#onRetry(notice, operationId, input.clientCorrelationId),
+        clock,
+        random,
+        logger,
+      },
+    );
   }
 
   #mayRetry(rule: RetryRule, error: unknown): boolean {
@@ -136,7 +155,11 @@ export class Transport {
     return mayRetry(rule, error);
   }
 
-  async #try(operationId: OperationId, input: TransportInput, signal: AbortSignal): Promise<HttpAnswer> {
+  async #try(
+    operationId: OperationId,
+    input: TransportInput,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpAnswer> {
     await input.beforeTry?.(signal);
     try {
       const answer = await this.#http.call(operationId, { ...input, signal, retry: false });
