@@ -179,6 +179,13 @@ describe("tools", () => {
     },
   );
 
+  it("are known by their own names only", async () => {
+    await start();
+    const { token } = await agentWithToken({ spec: { scopes: ["__proto__:constructor"] } });
+    const { status, body } = await call(token, "__proto__", "constructor", {});
+    expect([status, body.details]).toEqual([400, ["No validator found for __proto__:constructor"]]);
+  });
+
   it(req("fourRunr.local.chaos", "with chaos on, one call in five fails; mail shows it"), async () => {
     const clock = new FakeClock();
     let [next, seen] = [0.19, 0];

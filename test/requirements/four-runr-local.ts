@@ -64,6 +64,10 @@ export const fourRunrLocal = {
     statement: "The client refuses the params that the gateway would refuse, in the same words.",
     source: gateway,
   },
+  "fourRunr.local.fuzz": {
+    statement: "Whatever it is sent, the counterpart gives an answer that the spec describes.",
+    source: "agentwire design, embedded counterparts",
+  },
   "fourRunr.local.examples": {
     statement: "Lead scraper, data enricher and email engager run on mock:// and on a gateway over HTTP.",
     source: "README of runrgateway 1.0.0, examples",

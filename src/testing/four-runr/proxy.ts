@@ -110,10 +110,10 @@ class ProxiedCall {
   }
 
   #checkParams({ tool, action, params }: Target): GatewayAnswer | undefined {
-    const known = (toolActions as Readonly<Record<string, Readonly<Record<string, { params: string }>>>>)[
-      tool
-    ];
-    const entry = known && Object.hasOwn(known, action) ? known[action] : undefined;
+    const own = Object.hasOwn(toolActions, tool) ? toolActions[tool as keyof typeof toolActions] : {};
+    const entry = Object.hasOwn(own, action)
+      ? (own as Readonly<Record<string, { readonly params: string }>>)[action]
+      : undefined;
     const details = entry
       ? issueTexts(zodParse(schemaAt(entry.params), params).issues)
       : [`No validator found for ${tool}:${action}`];
