@@ -243,6 +243,20 @@ describe("parameters", () => {
   });
 });
 
+it("the compiler knows the tools, and lets others pass", async () => {
+  const { gw } = setUp([{ body: ok({ results: [{ title: "t", url: "u" }] }) }]);
+  const found = await gw.proxy("serpapi", "search", { q: "x" });
+  const title: string | undefined = found.results?.[0]?.title;
+  const unknown: unknown = await gw.proxy("new_tool", "do", { any: 1 });
+  expect([title, unknown]).toEqual(["t", { results: [{ title: "t", url: "u" }] }]);
+  // @ts-expect-error num is a number
+  await failure(gw.proxy("serpapi", "search", { q: "x", num: "10" }));
+  // @ts-expect-error to is required
+  await failure(gw.proxy("gmail_send", "send", { subject: "s", body: "b" }));
+  // @ts-expect-error a result of a tool that is not known is unknown
+  unknown.results;
+});
+
 describe("idempotency keys", () => {
   const keyed = { ...mail, idempotency_key: "k-1" };
 
