@@ -9,7 +9,7 @@ import { optionOrEnv } from "../core/env.js";
 import type { HttpAnswer } from "../core/http-answer.js";
 import { type Logger, safeLogger, silentLogger, warnOnce } from "../core/logger.js";
 import { Lru } from "../core/lru.js";
-import { compose, type Middleware, type Next } from "../core/middleware.js";
+import { compose, type Next } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import type { RetryNotice } from "../core/retry.js";
 import type { RetryRule } from "../core/retry-policy.js";
@@ -24,10 +24,12 @@ import {
 import { extractCorrelationId, generateCorrelationId, sortedJson } from "./ids.js";
 import { Jobs } from "./jobs.js";
 import { maskParams } from "./mask-params.js";
-import { bridgeParams, checkParams, isKnownAction } from "./params.js";
-import { type RateLimit, RateWindow } from "./rate.js";
+import type { GatewayClientOptions, TokenOptions } from "./options.js";
+import { isKnownAction } from "./params.js";
+import { givenProof, type Proof, preparedParams, proofOf } from "./prepare.js";
+import { RateWindow } from "./rate.js";
 import { type HeldToken, TokenManager, type TokenRequest } from "./token.js";
-import { Transport, type TransportOptions } from "./transport.js";
+import { Transport } from "./transport.js";
 import type {
   AnyParams,
   GatewayEvents,
@@ -38,49 +40,6 @@ import type {
   ToolCall,
   ToolName,
 } from "./types.js";
-
-/** Options of {@link GatewayClient}. */
-export interface GatewayClientOptions extends TransportOptions {
-  /** Default: AGENT_ID. */
-  readonly agentId?: string | undefined;
-  /**
-   * Accepted because the vendor's clients ask for it, and neither read nor kept: no operation of the gateway uses
-   * it, so a text that is no PEM is no error.
-   */
-  readonly agentPrivateKeyPem?: string | undefined;
-  /** What calls are for, until {@link GatewayClient.setIntent}. */
-  readonly defaultIntent?: string | undefined;
-  /** How long the client's own tokens are good, in milliseconds. Default: 600000 (ten minutes). */
-  readonly tokenTtlMs?: number | undefined;
-  /** What the client's own tokens are asked for besides the tool. Default: `["read", "write"]`. */
-  readonly permissions?: readonly string[] | undefined;
-  /** Sends the token's id and payload with each call, so that a revoked token is refused. Default: false. */
-  readonly proof?: boolean | undefined;
-  /** Derives parameters that the gateway checks or a tool reads under another name. Default: true. */
-  readonly bridgeParams?: boolean | undefined;
-  /** Refuses parameters that the gateway would refuse, before a call is spent on them. Default: true. */
-  readonly checkParams?: boolean | undefined;
-  /** Model of `openai` calls that name none; "" adds none. Default: `gpt-4o-mini`. */
-  readonly defaultModel?: string | undefined;
-  /** Puts the intent into `params`, where policies look; per tool if a function. Default: true. */
-  readonly intentInParams?: boolean | ((tool: string) => boolean) | undefined;
-  /** Holds calls back so that the gateway's limit of 5 in 60 s is not exceeded. Default: off. */
-  readonly rateLimit?: boolean | RateLimit | undefined;
-  /** Wraps every call of a tool, the first one outermost. It sees no token. */
-  readonly middleware?: readonly Middleware<ToolCall, unknown>[] | undefined;
-  /** How long `close` waits for calls in hand, in milliseconds. Default: 10000. */
-  readonly closeGraceMs?: number | undefined;
-}
-
-/** What {@link GatewayClient.getToken} asks for. */
-export interface TokenOptions {
-  readonly tools: readonly string[];
-  /** Default: those of the client. */
-  readonly permissions?: readonly string[] | undefined;
-  /** Default: that of the client, ten minutes. */
-  readonly ttlMinutes?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 interface Prepared {
   readonly call: ToolCall;
@@ -312,7 +271,7 @@ export class GatewayClient implements AsyncDisposable {
     const { options, call, async } = prepared;
     const { tool, action, correlationId } = call;
     const intent = options.intent ?? this.#intent;
-    const params = this.#params(call, intent);
+    const params = preparedParams(call, intent, this.#options);
     if (this.#logger !== silentLogger) {
       this.#logger.debug("calling a tool", { tool, action, correlationId, params: maskParams(params) });
     }
@@ -371,36 +330,11 @@ export class GatewayClient implements AsyncDisposable {
     }
   }
 
-  /** The parameters as they are sent; the caller's object stays as it is. */
-  #params({ tool, action, params, correlationId }: ToolCall, intent: string | undefined): AnyParams {
-    const { bridgeParams: bridge = true, checkParams: check = true, intentInParams = true } = this.#options;
-    const { defaultModel = "gpt-4o-mini" } = this.#options;
-    let sent = bridge
-      ? bridgeParams(tool, action, params, { defaultModel: defaultModel || undefined })
-      : params;
-    const wanted = typeof intentInParams === "function" ? intentInParams(tool) : intentInParams;
-    if (intent && wanted && sent.intent === undefined) sent = { ...sent, intent };
-    const details = check && isKnownAction(tool, action) ? checkParams(tool, action, sent) : [];
-    if (details.length > 0) {
-      throw new GatewayValidationError(`Parameter validation failed: ${details.join("; ")}`, {
-        details,
-        clientCorrelationId: correlationId,
-      });
-    }
-    return sent;
-  }
-
-  #proof(held: HeldToken, options: ProxyOptions): { token_id?: string; proof_payload?: string } {
-    const { proofPayload, tokenId = held.tokenId } = options;
-    if (proofPayload !== undefined) {
-      const text = typeof proofPayload === "string" ? proofPayload : JSON.stringify(proofPayload);
-      return { proof_payload: text, ...(options.tokenId !== undefined && { token_id: options.tokenId }) };
-    }
-    if (this.#options.proof !== true) return {};
-    const { payload, agentId } = held.facts;
-    if (tokenId !== undefined && payload !== undefined && agentId === this.agentId) {
-      return { token_id: tokenId, proof_payload: payload };
-    }
+  #proof(held: HeldToken, options: ProxyOptions): Proof {
+    const given = givenProof(options);
+    if (given !== undefined || this.#options.proof !== true) return given ?? {};
+    const proof = proofOf(held, this.agentId, options.tokenId);
+    if (proof !== undefined) return proof;
     warnOnce(this.#logger, "proof", "this token cannot be proved, so its revocation has no effect");
     return {};
   }

@@ -6,7 +6,6 @@
 export type { ToolActions } from "../../gen/4runr/index.js";
 export type { AdminCallOptions, AdminTokenRequest, WouldAllowCall } from "./admin.js";
 export { GatewayAdmin } from "./admin.js";
-export type { GatewayClientOptions, TokenOptions } from "./client.js";
 export { GatewayClient } from "./client.js";
 export type { GatewayErrorInfo } from "./errors.js";
 export {
@@ -33,6 +32,7 @@ export {
   generateIdempotencyKey,
   generateIdempotencyKeyFromData,
 } from "./ids.js";
+export type { GatewayClientOptions, TokenOptions } from "./options.js";
 export type {
   PolicyCall,
   PolicyDenialKind,
