@@ -26,6 +26,13 @@ export default {
       acceptedBreaks: "specs/aureus/console.accepted-breaks.yaml",
       recordings: { format: "aureus-console", folder: "test/vectors/aureus" },
     },
+    "4runr": {
+      input: "specs/4runr/openapi.yaml",
+      output: "gen/4runr",
+      clientName: "FourRunr",
+      camelCase: true,
+      recordings: { format: "gateway", folder: "test/vectors/4runr" },
+    },
   },
   options: {
     proto: {

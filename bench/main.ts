@@ -1,6 +1,7 @@
 /** `pnpm bench [name…] [--json FILE]`: ratios against a peer or a limit measured in the same run. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { bench4runr } from "./4runr.ts";
 import { benchAureus } from "./aureus.ts";
 import { benchCap } from "./cap.ts";
 import type { Measured } from "./measure.ts";
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<Measured[]>>> = {
   aureus: benchAureus,
   cap: benchCap,
   neuron: benchNeuron,
+  "4runr": bench4runr,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });

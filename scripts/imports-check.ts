@@ -1,22 +1,9 @@
 /** `pnpm imports:check`: the direction of imports, and that the entries for browsers bundle for one. */
 import { join } from "node:path";
-import { bundleForBrowser } from "./imports/bundle.ts";
+import { BROWSER_ENTRIES, bundleForBrowser } from "./imports/bundle.ts";
 import { checkImports } from "./imports/rules.ts";
 
 const root = join(import.meta.dirname, "..");
-const BROWSER_ENTRIES = [
-  "src/index.ts",
-  "src/cap/index.ts",
-  "src/aureus/index.ts",
-  "src/aureus/engine/index.ts",
-  "src/handler/index.ts",
-  "src/neuron/index.ts",
-  "src/neuron/ipc/index.ts",
-  "src/testing/index.ts",
-  "gen/cap/index.ts",
-  "gen/neuron/index.ts",
-  "gen/aureus/index.ts",
-];
 
 let failed = 0;
 for (const { file, imports, rule } of checkImports(join(root, "src"))) {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bundleForBrowser } from "../scripts/imports/bundle.ts";
+import { BROWSER_ENTRIES, bundleForBrowser } from "../scripts/imports/bundle.ts";
 import { checkImports, importsOf } from "../scripts/imports/rules.ts";
 import { codeLines } from "../scripts/lines.ts";
 
@@ -28,19 +28,7 @@ describe("imports", () => {
 });
 
 describe("entries for browsers", () => {
-  it.each([
-    "src/index.ts",
-    "src/cap/index.ts",
-    "src/aureus/index.ts",
-    "src/aureus/engine/index.ts",
-    "src/handler/index.ts",
-    "src/neuron/index.ts",
-    "src/neuron/ipc/index.ts",
-    "src/testing/index.ts",
-    "gen/cap/index.ts",
-    "gen/neuron/index.ts",
-    "gen/aureus/index.ts",
-  ])("%s bundles without Node", async (entry) => {
+  it.each(BROWSER_ENTRIES)("%s bundles without Node", async (entry) => {
     expect((await bundleForBrowser(join(root, entry))).gzipped).toBeGreaterThan(500);
   });
 

@@ -24,9 +24,10 @@ export interface SpecConfig {
 export interface RecordingsConfig {
   /**
    * `neuron`: JSON lines of requests and SSE text. `aureus-v1`, `aureus-console`: JSON lines of requests with
-   * their answers, in files that begin with `sdk-vs-` or `console-`.
+   * their answers, in files that begin with `sdk-vs-` or `console-`. `gateway`: JSON lines, each a request and
+   * its answer.
    */
-  readonly format: "neuron" | "aureus-v1" | "aureus-console";
+  readonly format: "neuron" | "aureus-v1" | "aureus-console" | "gateway";
   readonly folder: string;
 }
 

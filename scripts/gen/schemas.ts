@@ -88,7 +88,17 @@ export function emitSchemas(api: OpenApi, addresses: SchemaAddresses): string {
   const schemas = Object.fromEntries(
     Object.entries(api.schemas).map(([name, item]) => [name, stripSchema(item)]),
   );
-  const document = { $id: id, components: { schemas }, inline: addresses.inline };
+  const actions = new Set(
+    api.operations.flatMap((item) => item.actions.map((at) => `${at.tool}.${at.action}`)),
+  );
+  const part = (ofTools: boolean) =>
+    Object.fromEntries(Object.entries(addresses.inline).filter(([owner]) => actions.has(owner) === ofTools));
+  const document = printValue({ $id: id, components: { schemas }, inline: part(false) });
+  // Those of tools stand in a file of their own, so that a bundle can hold them alone.
+  const documentText =
+    actions.size === 0
+      ? document
+      : document.replace(/\binline: \{(\}?)(?!.*\binline: \{)/s, "inline: {\n    ...toolSchemas,$1");
   const since = membersSince(api);
   const sinceText = `
 /** Members that came with a later protocol version, by schema: \`{ schema: { member: version } }\`. */
@@ -96,7 +106,7 @@ export const membersSince = ${printValue(since, 0, 28)} as const;
 `;
   return `${header(api.source.file)}
 import type { OperationId } from "./operations.js";
-
+${actions.size > 0 ? 'import { toolSchemas } from "./tools.js";\n' : ""}
 /** The \`$id\` of {@link schemaDocument}. */
 export const schemaId = ${JSON.stringify(id)};
 
@@ -128,6 +138,6 @@ export function schemaRef(name: SchemaName): string {
 export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> = ${printValue(operations)};
 ${Object.keys(since).length > 0 ? sinceText : ""}
 /** The schemas of ${api.title}, without descriptions. */
-export const schemaDocument: SchemaDocument = ${printValue(document)};
+export const schemaDocument: SchemaDocument = ${documentText};
 `;
 }

@@ -74,5 +74,8 @@ export interface ToolActionEntry {
 export const toolActions = ${printValue(table)} as const satisfies {
   readonly [Tool in keyof ToolActions]: { readonly [Action in keyof ToolActions[Tool]]: ToolActionEntry };
 };
+
+/** The schemas that stand at the actions themselves, by \`tool.action\`: a part of \`schemaDocument\`. */
+export const toolSchemas: Readonly<Record<string, Readonly<Record<string, object>>>> = ${printValue(addresses.inline)};
 `;
 }

@@ -9,6 +9,24 @@ export interface BundleSize {
   readonly gzipped: number;
 }
 
+/** The entries that must bundle for a browser. */
+export const BROWSER_ENTRIES: readonly string[] = [
+  "src/index.ts",
+  "src/handler/index.ts",
+  "src/cap/index.ts",
+  "src/cap/safety/index.ts",
+  "src/neuron/index.ts",
+  "src/neuron/ipc/index.ts",
+  "src/aureus/index.ts",
+  "src/aureus/engine/index.ts",
+  "src/4runr/index.ts",
+  "src/testing/index.ts",
+  "gen/cap/index.ts",
+  "gen/neuron/index.ts",
+  "gen/aureus/index.ts",
+  "gen/4runr/index.ts",
+];
+
 /** Packages that only do their work when they are called for; they are loaded by `import()`. */
 const LAZY = ["ajv", "ajv/*", "ajv-draft-04"];
 

@@ -4,6 +4,7 @@ import type { RecordingsConfig } from "../gen/config.ts";
 import type { OpenApi, SchemaAt } from "../gen/openapi.ts";
 import { stripSchema } from "../gen/schemas.ts";
 import { readAureusRecordings } from "./aureus-recordings.ts";
+import { readGatewayRecordings } from "./gateway-recordings.ts";
 import { requiredMembers, type Schemas, withoutMember } from "./mutations.ts";
 import { readNeuronRecordings } from "./neuron-recordings.ts";
 import type { CheckResult } from "./result.ts";
@@ -84,6 +85,7 @@ const readers: Readonly<Record<RecordingsConfig["format"], Reader>> = {
   neuron: readNeuronRecordings,
   "aureus-v1": readAureusRecordings("sdk-vs-"),
   "aureus-console": readAureusRecordings("console-"),
+  gateway: readGatewayRecordings,
 };
 
 /** Reads and judges the recordings of a spec. */

@@ -32,6 +32,17 @@ export type {
 export { runWorkflow } from "./big-brain/workflow.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
+export type { GatewayFaultKind, ScriptedFault } from "./four-runr/faults.js";
+export type { IdKind, IdSource } from "./four-runr/ids.js";
+export type {
+  Local4RunrEvents,
+  Local4RunrOptions,
+  LocalAgent,
+  RegisterOptions,
+} from "./four-runr/options.js";
+export type { ToolAction, ToolParams, Tools } from "./four-runr/tools.js";
+export { ToolFailure } from "./four-runr/tools.js";
+export { Local4Runr } from "./local-4runr.js";
 export type { LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";
 export type { BigBrainStats } from "./local-big-brain.js";

@@ -1,0 +1,28 @@
+import { GatewayAdmin, GatewayClient, GatewayPolicyError } from "agentwire/4runr";
+import { Local4Runr } from "agentwire/testing";
+
+await using gateway = new Local4Runr(); // or any gateway: GATEWAY_URL
+const baseUrl = await gateway.start();
+
+// The operator: an agent, and what it may do.
+const admin = new GatewayAdmin({ baseUrl });
+const { agentId } = await admin.createAgent({ name: "scraper-1", createdBy: "ops", role: "scraper" });
+const quotas = [{ action: "serpapi:search", limit: 2, window: "24h" }];
+await admin.createPolicy({ name: "search only", agentId, spec: { scopes: ["serpapi:search"], quotas } });
+
+// The agent: tokens are asked for, kept and renewed without a word.
+await using gw = new GatewayClient({ baseUrl, agentId, defaultIntent: "lead_discovery" });
+const { results = [] } = await gw.proxy("serpapi", "search", { q: "plumber montreal", num: 2 });
+console.log(results.map(({ title }) => title));
+
+// Would a mail pass? Ask the policies, or try and see what the gateway makes of it.
+const verdict = await admin.wouldAllow({ agentId, tool: "gmail_send", action: "profile" });
+console.log(verdict.allowed, verdict.allowed ? "" : verdict.kind);
+try {
+  await gw.proxy("gmail_send", "profile", {});
+} catch (error) {
+  if (!(error instanceof GatewayPolicyError)) throw error;
+  const { denial } = await admin.explain(error.correlationId!);
+  console.log(error.reason, denial);
+}
+for (const { action, used, remaining } of await admin.quotas(agentId)) console.log(action, used, remaining);

@@ -1,0 +1,48 @@
+/** What a gateway client can be told. */
+import type { Middleware } from "../core/middleware.js";
+import type { RateLimit } from "./rate.js";
+import type { TransportOptions } from "./transport.js";
+import type { ToolCall } from "./types.js";
+
+/** Options of a gateway client. */
+export interface GatewayClientOptions extends TransportOptions {
+  /** Default: AGENT_ID. */
+  readonly agentId?: string | undefined;
+  /**
+   * Accepted because the vendor's clients ask for it, and neither read nor kept: no operation of the gateway uses
+   * it, so a text that is no PEM is no error.
+   */
+  readonly agentPrivateKeyPem?: string | undefined;
+  /** What calls are for, until `setIntent` says otherwise. */
+  readonly defaultIntent?: string | undefined;
+  /** How long the client's own tokens are good, in milliseconds. Default: 600000 (ten minutes). */
+  readonly tokenTtlMs?: number | undefined;
+  /** What the client's own tokens are asked for besides the tool. Default: `["read", "write"]`. */
+  readonly permissions?: readonly string[] | undefined;
+  /** Sends the token's id and payload with each call, so that a revoked token is refused. Default: false. */
+  readonly proof?: boolean | undefined;
+  /** Derives parameters that the gateway checks or a tool reads under another name. Default: true. */
+  readonly bridgeParams?: boolean | undefined;
+  /** Refuses parameters that the gateway would refuse, before a call is spent on them. Default: true. */
+  readonly checkParams?: boolean | undefined;
+  /** Model of `openai` calls that name none; "" adds none. Default: `gpt-4o-mini`. */
+  readonly defaultModel?: string | undefined;
+  /** Puts the intent into `params`, where policies look; per tool if a function. Default: true. */
+  readonly intentInParams?: boolean | ((tool: string) => boolean) | undefined;
+  /** Holds calls back so that the gateway's limit of 5 in 60 s is not exceeded. Default: off. */
+  readonly rateLimit?: boolean | RateLimit | undefined;
+  /** Wraps every call of a tool, the first one outermost. It sees no token. */
+  readonly middleware?: readonly Middleware<ToolCall, unknown>[] | undefined;
+  /** How long `close` waits for calls in hand, in milliseconds. Default: 10000. */
+  readonly closeGraceMs?: number | undefined;
+}
+
+/** What `getToken` asks for. */
+export interface TokenOptions {
+  readonly tools: readonly string[];
+  /** Default: those of the client. */
+  readonly permissions?: readonly string[] | undefined;
+  /** Default: that of the client, ten minutes. */
+  readonly ttlMinutes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}

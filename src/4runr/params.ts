@@ -1,0 +1,163 @@
+/** Parameters of tools: what the gateway checks and what the tool behind it reads are brought together here. */
+import { toolActions, toolSchemas } from "../../gen/4runr/index.js";
+
+type Params = Readonly<Record<string, unknown>>;
+
+/** Choices of {@link bridgeParams}. */
+export interface BridgeOptions {
+  /** Given to `openai` when a call names no model. */
+  readonly defaultModel?: string | undefined;
+}
+
+/**
+ * A copy of `params` in which both names are there where the gateway checks one and the tool reads another:
+ * `q` and `query`, `body` and `text`, the last words of the user in `messages` and `input`; and a model.
+ * Members that are there are never changed.
+ */
+export function bridgeParams(
+  tool: string,
+  action: string,
+  params: Params,
+  options: BridgeOptions = {},
+): Params {
+  switch (`${tool}:${action}`) {
+    case "serpapi:search":
+      return both(params, "q", "query");
+    case "gmail_send:send":
+      return both(params, "body", "text");
+    case "openai:chat":
+      return { ...withModel(options), ...inputOf(params), ...params };
+    case "openai:complete":
+      return { ...withModel(options), ...params };
+    default:
+      return params;
+  }
+}
+
+function both(params: Params, one: string, other: string): Params {
+  if (params[one] === undefined && params[other] !== undefined) return { ...params, [one]: params[other] };
+  if (params[other] === undefined && params[one] !== undefined) return { ...params, [other]: params[one] };
+  return params;
+}
+
+function withModel({ defaultModel }: BridgeOptions): Params {
+  return defaultModel === undefined ? {} : { model: defaultModel };
+}
+
+function inputOf({ messages }: Params): Params {
+  if (!Array.isArray(messages)) return {};
+  const said = messages.filter((item: unknown) => (item as { role?: unknown } | null)?.role === "user");
+  const content: unknown = (said.at(-1) as { content?: unknown } | undefined)?.content;
+  return typeof content === "string" ? { input: content } : {};
+}
+
+interface ParamSchema {
+  readonly type?: string;
+  readonly format?: string;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, ParamSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | ParamSchema;
+  readonly items?: ParamSchema;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** True for a tool and action that the gateway has. */
+export function isKnownAction(tool: string, action: string): boolean {
+  return (
+    Object.hasOwn(toolActions, tool) && Object.hasOwn(toolActions[tool as keyof typeof toolActions], action)
+  );
+}
+
+/**
+ * What the gateway would refuse in the parameters of a known action, in its own words (`query: Required`); an
+ * empty list when it would take them. For an unknown action that it has no check, as the gateway says.
+ */
+export function checkParams(tool: string, action: string, params: unknown): readonly string[] {
+  if (!isKnownAction(tool, action)) return [`No validator found for ${tool}:${action}`];
+  const issues: string[] = [];
+  const schema = toolSchemas[`${tool}.${action}`]?.params as ParamSchema;
+  check(schema, params, "", (at, text) => issues.push(`${at}: ${text}`));
+  return issues;
+}
+
+type Fail = (at: string, text: string) => void;
+
+function check(schema: ParamSchema, value: unknown, at: string, fail: Fail): void {
+  if (schema.enum !== undefined) return checkEnum(schema.enum, value, at, fail);
+  const found = typeName(value);
+  if (schema.type !== undefined && schema.type !== found) {
+    return fail(at, value === undefined ? "Required" : `Expected ${schema.type}, received ${found}`);
+  }
+  if (typeof value === "string") checkText(schema, value, at, fail);
+  else if (typeof value === "number") checkNumber(schema, value, at, fail);
+  else if (Array.isArray(value)) checkList(schema, value, at, fail);
+  else checkMembers(schema, value as Params, at, fail);
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return Number.isNaN(value) ? "nan" : typeof value;
+}
+
+function checkEnum(allowed: readonly unknown[], value: unknown, at: string, fail: Fail): void {
+  if (value === undefined) return fail(at, "Required");
+  if (allowed.includes(value)) return;
+  const names = allowed.map((item) => `'${String(item)}'`).join(" | ");
+  const isText = typeof value === "string";
+  fail(
+    at,
+    isText
+      ? `Invalid enum value. Expected ${names}, received '${value}'`
+      : `Expected ${names}, received ${typeName(value)}`,
+  );
+}
+
+function checkText(schema: ParamSchema, value: string, at: string, fail: Fail): void {
+  const { minLength = 0, maxLength = Infinity, format } = schema;
+  if (value.length < minLength) fail(at, `String must contain at least ${minLength} character(s)`);
+  if (value.length > maxLength) fail(at, `String must contain at most ${maxLength} character(s)`);
+  if (format === "uri" && !URL.canParse(value)) fail(at, "Invalid url");
+  if (
+    format === "email" &&
+    !/^(?!\.)(?!.*\.\.)[\w'+.-]*[\w+-]@(?:[A-Z\d][A-Z\d-]*\.)+[A-Z]{2,}$/i.test(value)
+  ) {
+    fail(at, "Invalid email");
+  }
+}
+
+function checkNumber(schema: ParamSchema, value: number, at: string, fail: Fail): void {
+  const { minimum = -Infinity, maximum = Infinity } = schema;
+  if (value < minimum) fail(at, `Number must be greater than or equal to ${minimum}`);
+  if (value > maximum) fail(at, `Number must be less than or equal to ${maximum}`);
+}
+
+function checkList(schema: ParamSchema, value: readonly unknown[], at: string, fail: Fail): void {
+  const { minItems = 0, maxItems = Infinity, items } = schema;
+  if (value.length < minItems) fail(at, `Array must contain at least ${minItems} element(s)`);
+  if (value.length > maxItems) fail(at, `Array must contain at most ${maxItems} element(s)`);
+  if (items === undefined) return;
+  for (const [index, item] of value.entries()) check(items, item, join(at, index), fail);
+}
+
+function checkMembers(schema: ParamSchema, value: Params, at: string, fail: Fail): void {
+  const { properties = {}, required = [], additionalProperties } = schema;
+  for (const [name, member] of Object.entries(properties)) {
+    const item = Object.hasOwn(value, name) ? value[name] : undefined;
+    if (item !== undefined || required.includes(name)) check(member, item, join(at, name), fail);
+  }
+  if (typeof additionalProperties !== "object") return;
+  for (const [name, item] of Object.entries(value)) {
+    if (!Object.hasOwn(properties, name)) check(additionalProperties, item, join(at, name), fail);
+  }
+}
+
+function join(at: string, step: string | number): string {
+  return at === "" ? String(step) : `${at}.${step}`;
+}

@@ -1,0 +1,53 @@
+/** What is put into a call before it is sent: bridged parameters with the intent, and the proof of the token. */
+import { GatewayValidationError } from "./errors.js";
+import type { GatewayClientOptions } from "./options.js";
+import { bridgeParams, checkParams, isKnownAction } from "./params.js";
+import type { HeldToken } from "./token.js";
+import type { AnyParams, ProxyOptions, ToolCall } from "./types.js";
+
+/**
+ * The parameters as they are sent; the caller's object stays as it is.
+ *
+ * @throws GatewayValidationError for parameters that the gateway would refuse
+ */
+export function preparedParams(
+  { tool, action, params, correlationId }: ToolCall,
+  intent: string | undefined,
+  options: GatewayClientOptions,
+): AnyParams {
+  const { bridgeParams: bridge = true, checkParams: check = true, intentInParams = true } = options;
+  const { defaultModel = "gpt-4o-mini" } = options;
+  let sent = bridge
+    ? bridgeParams(tool, action, params, { defaultModel: defaultModel || undefined })
+    : params;
+  const wanted = typeof intentInParams === "function" ? intentInParams(tool) : intentInParams;
+  if (intent && wanted && sent.intent === undefined) sent = { ...sent, intent };
+  const details = check && isKnownAction(tool, action) ? checkParams(tool, action, sent) : [];
+  if (details.length > 0) {
+    throw new GatewayValidationError(`Parameter validation failed: ${details.join("; ")}`, {
+      details,
+      clientCorrelationId: correlationId,
+    });
+  }
+  return sent;
+}
+
+/** The members that prove possession of a token. */
+export interface Proof {
+  readonly token_id?: string;
+  readonly proof_payload?: string;
+}
+
+/** The proof of a token; undefined when its payload cannot be read or is another agent's. */
+export function proofOf(held: HeldToken, agentId: string, tokenId = held.tokenId): Proof | undefined {
+  const { payload, agentId: owner } = held.facts;
+  if (tokenId === undefined || payload === undefined || owner !== agentId) return undefined;
+  return { token_id: tokenId, proof_payload: payload };
+}
+
+/** The proof that a caller gave in place of the token's own; undefined without one. */
+export function givenProof({ proofPayload, tokenId }: ProxyOptions): Proof | undefined {
+  if (proofPayload === undefined) return undefined;
+  const text = typeof proofPayload === "string" ? proofPayload : JSON.stringify(proofPayload);
+  return { proof_payload: text, ...(tokenId !== undefined && { token_id: tokenId }) };
+}

@@ -1,0 +1,44 @@
+/** The gateway's limit, kept on this side, so that a burst waits in place of being refused. */
+import { type Clock, sleep } from "../core/clock.js";
+
+/** How many calls a window takes. */
+export interface RateLimit {
+  /** Default: 5, the gateway's own. */
+  readonly calls?: number | undefined;
+  /** In milliseconds. Default: 60000, the gateway's own. */
+  readonly windowMs?: number | undefined;
+}
+
+/** Lets at most `calls` through in any stretch of `windowMs`, in the order in which they came. */
+export class RateWindow {
+  readonly #calls: number;
+  readonly #windowMs: number;
+  readonly #clock: Clock;
+  readonly #onWait: (waitMs: number) => void;
+  /** When each of the last calls may go or went, oldest first. */
+  #times: number[] = [];
+
+  constructor(limit: RateLimit, clock: Clock, onWait: (waitMs: number) => void) {
+    this.#calls = Math.max(1, Math.floor(limit.calls ?? 5));
+    this.#windowMs = limit.windowMs ?? 60_000;
+    this.#clock = clock;
+    this.#onWait = onWait;
+  }
+
+  /** Resolves when the call may go. A wait that the signal ends gives its place back. */
+  async enter(signal?: AbortSignal): Promise<void> {
+    const now = this.#clock.monotonic();
+    const oldest = this.#times.length < this.#calls ? undefined : this.#times.at(-this.#calls);
+    const at = Math.max(now, oldest === undefined ? now : oldest + this.#windowMs);
+    this.#times.push(at);
+    this.#times = this.#times.filter((time) => time > now - this.#windowMs);
+    if (at <= now) return;
+    this.#onWait(at - now);
+    try {
+      await sleep(at - now, { clock: this.#clock, signal });
+    } catch (error) {
+      this.#times.splice(this.#times.lastIndexOf(at), 1);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/** The types of a proxied call: known tools are checked by the compiler, unknown ones are allowed. */
+import type { ToolActions } from "../../gen/4runr/index.js";
+
+/** A tool of the gateway; any other name is allowed too. */
+export type ToolName = keyof ToolActions | (string & {});
+
+/** Parameters of an action that is not known here. */
+export type AnyParams = Readonly<Record<string, unknown>>;
+
+/** Members that may be left out because the client derives them (`q` gives `query`, `text` gives `body`). */
+type Derived = "query" | "body";
+
+type Loosened<Params> = {
+  [Name in keyof Params as Name extends Derived ? never : Name]: Params[Name];
+} & { [Name in Extract<keyof Params, Derived>]?: Params[Name] };
+
+/** What an action takes: the tool's own parameters where it is known. */
+export type ProxyParams<Tool extends string, Action extends string> = Tool extends keyof ToolActions
+  ? Action extends keyof ToolActions[Tool]
+    ? ToolActions[Tool][Action] extends { params: infer Params }
+      ? Readonly<Loosened<Params>>
+      : AnyParams
+    : AnyParams
+  : AnyParams;
+
+/** What an action gives: the tool's own result where it is known. */
+export type ProxyResult<Tool extends string, Action extends string> = Tool extends keyof ToolActions
+  ? Action extends keyof ToolActions[Tool]
+    ? ToolActions[Tool][Action] extends { result: infer Result }
+      ? Result
+      : unknown
+    : unknown
+  : unknown;
+
+/** What one call may be given besides its parameters. */
+export interface ProxyOptions {
+  /** A token to use in place of the client's own. It is never renewed for you. */
+  readonly agentToken?: string | undefined;
+  /** The id of `agentToken`, for proof. Known without saying for a token that came from `getToken`. */
+  readonly tokenId?: string | undefined;
+  /** Text, or JSON data, sent as `proof_payload` in place of the token's own payload. */
+  readonly proofPayload?: unknown;
+  /** Default: that of the client. */
+  readonly intent?: string | undefined;
+  /** With it, a call that is made twice is sent once. Default: `params.idempotency_key` or `params.idempotencyKey`. */
+  readonly idempotencyKey?: string | undefined;
+  /** Default: a fresh one. */
+  readonly correlationId?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long one try may take, in milliseconds. Default: that of the client. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A call on its way through the middleware. No credential is in it. */
+export interface ToolCall {
+  readonly tool: string;
+  readonly action: string;
+  readonly params: AnyParams;
+  readonly correlationId: string;
+}
+
+/** State of a call that was made with `proxyAsync`. */
+export interface JobResponse {
+  readonly jobId: string;
+  /** A newer gateway may have further words. */
+  readonly status: "queued" | "running" | "done" | "failed" | (string & {});
+  readonly result?: unknown;
+  readonly error?: unknown;
+}
+
+/** What a client tells its listeners. None of it holds a token. */
+export interface GatewayEvents {
+  /** The gateway answered a call. */
+  answer: {
+    readonly tool: string;
+    readonly action: string;
+    /** The gateway's own id, for `GatewayAdmin.explain`. */
+    readonly correlationId: string | undefined;
+    readonly clientCorrelationId: string;
+    /** Milliseconds the gateway took, by its own word. */
+    readonly responseTimeMs: number | undefined;
+  };
+  /** The gateway recommends a new token; the next call gets one. The call itself is done and is not made again. */
+  rotation: { readonly clientCorrelationId: string; readonly expiresAt: string | undefined };
+  /** A try failed and another one follows. */
+  retry: {
+    readonly operation: string;
+    readonly attempt: number;
+    readonly delayMs: number;
+    readonly error: unknown;
+    readonly clientCorrelationId: string | undefined;
+  };
+  /** The gateway refused a call for its rate or an open breaker, or the local limiter made one wait. */
+  limit: { readonly source: "gateway" | "local"; readonly waitMs: number | undefined };
+}

@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { PolicySpec } from "../../gen/4runr/index.js";
+import {
+  GatewayAdmin,
+  GatewayClient,
+  GatewayNotFoundError,
+  GatewayPolicyError,
+  GatewayTokenError,
+  GatewayValidationError,
+} from "../../src/4runr/index.js";
+import { countQuota } from "../../src/4runr/quota.js";
+import { FakeClock, Local4Runr } from "../../src/testing/index.js";
+import { req } from "../requirements/index.ts";
+import { failure, scripted, search } from "./scripted.ts";
+
+let gateway: Local4Runr;
+let admin: GatewayAdmin;
+const clock = new FakeClock({ now: Date.UTC(2026, 10, 21, 12, 30) });
+beforeEach(async () => {
+  gateway = new Local4Runr({ clock });
+  admin = new GatewayAdmin({ baseUrl: await gateway.start(), clock, retry: false });
+});
+afterEach(() => gateway.close());
+
+async function agentWith(spec: PolicySpec, role = "scraper") {
+  const { agentId } = await admin.createAgent({ name: "probe", createdBy: "ops", role });
+  const policy = await admin.createPolicy({ name: "p", agentId, spec });
+  return { agentId, policy, gw: new GatewayClient({ baseUrl: gateway.url, agentId, clock, retry: false }) };
+}
+
+describe("GatewayAdmin", () => {
+  it(req("fourRunr.admin", "agents, tokens and policies, in camelCase"), async () => {
+    const created = await admin.createAgent({ name: "probe", createdBy: "ops", role: "r" });
+    expect(created.privateKey).toContain("BEGIN PRIVATE KEY");
+    const { agentId } = created;
+    expect(await admin.agent(agentId)).toMatchObject({ id: agentId, createdBy: "ops", status: "active" });
+    expect((await admin.agents()).map(({ id }) => id)).toEqual([agentId]);
+    expect(await failure(admin.agent("no/such agent"))).toBeInstanceOf(GatewayNotFoundError);
+
+    const token = await admin.generateToken({ agentId, tools: ["serpapi"], ttlMs: 60_000 });
+    expect(token.expiresAt).toBe("2026-11-21T12:31:00.000Z");
+    expect((await admin.tokenRegistry())[0]).toMatchObject({ tokenId: token.tokenId, isRevoked: false });
+    const [record] = await admin.tokenRecords(agentId);
+    await admin.hideTokenRecord(record!.id);
+    expect(await admin.tokenRecords(agentId)).toEqual([]);
+
+    const spec = { scopes: ["serpapi:search"], guards: { maxRequestSize: 300 } };
+    const policy = await admin.createPolicy({ name: "p", role: "r", spec });
+    expect(policy.spec).toEqual(spec);
+    expect(await admin.policy(policy.id)).toEqual(policy);
+    expect(await admin.policies({ role: "r", active: true })).toEqual([policy]);
+    expect((await admin.mergedPolicy(agentId)).sourcePolicies).toEqual([policy.id]);
+    expect(await admin.updatePolicy(policy.id, { active: false })).toMatchObject({ active: false });
+    expect(await admin.deletePolicy(policy.id)).toBeUndefined();
+    expect(await failure(admin.policy(policy.id))).toBeInstanceOf(GatewayNotFoundError);
+    const invalid = await failure(admin.createPolicy({ name: "p", role: "r", spec: { scopes: [] } }));
+    expect(invalid).toBeInstanceOf(GatewayValidationError);
+    expect(invalid.message).toContain("Array must contain at least 1 element(s)");
+    expect((await admin.status()).availableActions.http_fetch).toEqual(["get", "head"]);
+    expect((await admin.health()).ok).toBe(true);
+  });
+
+  it(req("fourRunr.revoke", "revocation bites in proof mode, and only there"), async () => {
+    const { agentId } = await agentWith({ scopes: ["serpapi:search"] });
+    for (const [proof, outcome] of [
+      [true, GatewayTokenError],
+      [false, undefined],
+    ] as const) {
+      const gw = new GatewayClient({ baseUrl: gateway.url, agentId, clock, proof, retry: false });
+      await gw.proxy("serpapi", "search", search);
+      for (const { tokenId } of await admin.tokenRegistry()) await admin.revokeToken(tokenId);
+      const error = await gw.proxy("serpapi", "search", search).then(
+        () => undefined,
+        (thrown: Error) => thrown,
+      );
+      if (outcome === undefined) expect(error).toBeUndefined();
+      else expect(error).toBeInstanceOf(outcome);
+    }
+  });
+
+  it(req("fourRunr.revoke", "the POST has neither a body nor a content type"), async () => {
+    const { fetch, asked } = scripted([{ body: { message: "m", tokenId: "t", revokedAt: "x" } }]);
+    await new GatewayAdmin({ baseUrl: "http://g.test", fetch }).revokeToken("a/b");
+    expect(asked[0]).toMatchObject({
+      method: "POST",
+      path: "/api/admin/tokens/a%2Fb/revoke",
+      body: undefined,
+    });
+    expect(asked[0]!.headers).not.toHaveProperty("content-type");
+  });
+
+  it.each<[string, PolicySpec, string, string, object]>([
+    ["allowed", { scopes: ["serpapi:search"] }, "serpapi", "search", search],
+    ["scope", { scopes: ["http_fetch:get"] }, "serpapi", "search", search],
+    [
+      "intent",
+      { scopes: ["serpapi:search"], intent: "leads" },
+      "serpapi",
+      "search",
+      { ...search, intent: "other" },
+    ],
+    ["size", { scopes: ["serpapi:search"], guards: { maxRequestSize: 10 } }, "serpapi", "search", search],
+    [
+      "domain",
+      { scopes: ["http_fetch:get"], guards: { allowedDomains: ["a.com"] } },
+      "http_fetch",
+      "get",
+      { url: "https://b.com" },
+    ],
+    [
+      "head escapes",
+      { scopes: ["http_fetch:head"], guards: { allowedDomains: ["a.com"] } },
+      "http_fetch",
+      "head",
+      { url: "https://b.com" },
+    ],
+    ["schedule", { scopes: ["serpapi:search"], schedule: { allowedDays: [1] } }, "serpapi", "search", search],
+    [
+      "quota",
+      { scopes: ["serpapi:search"], quotas: [{ action: "serpapi:search", limit: 0, window: "1h" }] },
+      "serpapi",
+      "search",
+      search,
+    ],
+  ])(req("fourRunr.admin.verdict", "%s"), async (_, spec, tool, action, params) => {
+    const { agentId, gw } = await agentWith(spec);
+    const bridged = tool === "serpapi" ? { ...params, query: search.q } : params;
+    const verdict = await admin.wouldAllow({ agentId, tool, action, params: bridged });
+    const error = await gw.proxy(tool, action, params as Record<string, unknown>).then(
+      () => undefined,
+      (thrown: GatewayPolicyError) => thrown,
+    );
+    if (verdict.allowed) expect(error).toBeUndefined();
+    else
+      expect(error).toMatchObject({ name: "GatewayPolicyError", reason: verdict.reason, kind: verdict.kind });
+  });
+
+  it("quotas say what is left and when they begin anew", async () => {
+    const quota = { action: "serpapi:search", limit: 3, window: "1h" };
+    const { agentId, gw } = await agentWith({ scopes: ["serpapi:search"], quotas: [quota] });
+    expect(await admin.quotas(agentId)).toMatchObject([{ used: 0, remaining: 3 }]);
+    await gw.proxy("serpapi", "search", search);
+    await gw.proxy("serpapi", "search", search);
+    const resetAt = new Date("2026-11-21T13:00:00.000Z");
+    expect(await admin.quotas(agentId)).toMatchObject([{ ...quota, used: 2, remaining: 1, resetAt }]);
+    await gw.proxy("serpapi", "search", search);
+    const error = await failure(gw.proxy("serpapi", "search", search));
+    expect(error).toMatchObject({ kind: "quota", resetAt });
+    expect(await admin.wouldAllow({ agentId, tool: "serpapi", action: "search" })).toMatchObject({
+      allowed: false,
+      resetAt,
+    });
+    expect(await admin.wouldAllow({ agentId, tool: "serpapi", action: "search", at: resetAt })).toEqual({
+      allowed: true,
+    });
+  });
+
+  it("a window begins with its first call", () => {
+    const log = (createdAt: string) =>
+      ({
+        id: "i",
+        policyId: "p",
+        agentId: "a",
+        tool: "t",
+        action: "a",
+        decision: "allow",
+        createdAt,
+      }) as const;
+    const quota = { action: "t:a", limit: 5, window: "7d" };
+    const logs = [log("2026-11-10T10:00:00Z"), log("2026-11-18T09:00:00Z"), log("2026-11-20T09:00:00Z")];
+    expect(countQuota(quota, logs, new Date("2026-11-21T12:00:00Z"))).toEqual({
+      current: 2,
+      resetAt: new Date("2026-11-25T00:00:00Z"),
+    });
+  });
+
+  it(
+    req("fourRunr.admin.explain", "a call that succeeded, one that a policy denied, one nobody knows"),
+    async () => {
+      const { gw } = await agentWith({ scopes: ["serpapi:search"] });
+      let id: string | undefined;
+      gw.on("answer", ({ correlationId }) => {
+        id = correlationId;
+      });
+      await gw.proxy("serpapi", "search", search);
+      const fine = await admin.explain(id!);
+      expect(fine.summary).toMatch(/^serpapi:search answered 200 after \d+ ms$/);
+      expect(fine).toMatchObject({ request: { corrId: id, success: true }, decision: { decision: "allow" } });
+      const error = await failure(gw.proxy("gmail_send", "profile", {}));
+      expect(error).toBeInstanceOf(GatewayPolicyError);
+      const denied = await admin.explain(error.correlationId as string);
+      expect(denied.summary).toContain("answered 403");
+      expect(denied.summary).toContain("Scope 'gmail_send:profile' not allowed");
+      expect(denied.denial).toEqual({ kind: "scope" });
+      expect((await admin.explain("req_0_nobody")).summary).toContain("no log line");
+    },
+  );
+
+  it("needs a base URL", () => {
+    expect(() => new GatewayAdmin()).toThrow("GATEWAY_URL");
+    expect(() => new GatewayAdmin({ baseUrl: "ftp://x" })).toThrow("base URL");
+  });
+});

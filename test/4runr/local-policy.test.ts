@@ -1,0 +1,293 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { wire } from "../../gen/4runr/index.js";
+import { toolActions } from "../../gen/4runr/index.js";
+import { GatewayAdmin, GatewayClient, GatewayPolicyError } from "../../src/4runr/index.js";
+import { checkParams } from "../../src/4runr/params.js";
+import { judgePolicy, mergePolicies, type PolicyRules, quotaResetAt } from "../../src/4runr/policy.js";
+import { schemaAt } from "../../src/testing/four-runr/body-checks.js";
+import { issueTexts, zodParse } from "../../src/testing/four-runr/zod-issues.js";
+import { FakeClock, Local4Runr } from "../../src/testing/index.js";
+import { req } from "../requirements/index.ts";
+
+/** A Thursday. */
+const noon = new Date("2026-01-01T12:30:00Z");
+const get = (url: string) => ({ tool: "http_fetch", action: "get", params: { url } });
+const scopes = ["http_fetch:get", "http_fetch:head"];
+
+function reasonOf(rules: Partial<PolicyRules>, call = get("https://a.example/x"), utcOffsetMinutes = 0) {
+  const verdict = judgePolicy({ scopes, ...rules }, call, { now: noon, utcOffsetMinutes });
+  return verdict.allowed ? "allowed" : `${verdict.kind}: ${verdict.reason}`;
+}
+
+describe("a policy", () => {
+  it.each<[string, Partial<PolicyRules>, string]>([
+    ["no rules", {}, "allowed"],
+    [
+      "another scope",
+      { scopes: ["a:b", "c:d"] },
+      "scope: Scope 'http_fetch:get' not allowed. Allowed scopes: a:b, c:d",
+    ],
+    [
+      "scopes are no patterns",
+      { scopes: ["http_fetch:*"] },
+      "scope: Scope 'http_fetch:get' not allowed. Allowed scopes: http_fetch:*",
+    ],
+    ["an intent that the call does not name", { intent: "x" }, "allowed"],
+    ["size", { guards: { maxRequestSize: 28 } }, "size: Request size 29 exceeds limit 28"],
+    ["size that fits", { guards: { maxRequestSize: 29 } }, "allowed"],
+    ["a blocked host", { guards: { blockedDomains: ["a.example"] } }, "domain: Domain a.example is blocked"],
+    [
+      "a host above it",
+      { guards: { blockedDomains: ["example"], allowedDomains: ["a.example"] } },
+      "allowed",
+    ],
+    ["no allowed host", { guards: { allowedDomains: [] } }, "domain: Domain a.example not in allowed list: "],
+    [
+      "too early",
+      { guards: { timeWindow: { start: "12:31" } } },
+      "time: Request time 12:30 before allowed start time 12:31",
+    ],
+    [
+      "too late",
+      { guards: { timeWindow: { end: "12:29" } } },
+      "time: Request time 12:30 after allowed end time 12:29",
+    ],
+    [
+      "in time",
+      { guards: { timeWindow: { start: "12:30", end: "12:30", timezone: "Asia/Tokyo" } } },
+      "allowed",
+    ],
+    ["another day", { schedule: { allowedDays: [0, 6] } }, "schedule: Day 4 not in allowed days: 0, 6"],
+    ["no day", { schedule: { allowedDays: [] } }, "schedule: Day 4 not in allowed days: "],
+    ["a schedule that is off", { schedule: { enabled: false, allowedDays: [] } }, "allowed"],
+    [
+      "an early hour",
+      { schedule: { allowedHours: { start: 13 } } },
+      "schedule: Current hour 12 before allowed start hour 13",
+    ],
+    ["the last hour", { schedule: { allowedHours: { start: 12, end: 12 } } }, "allowed"],
+    [
+      "a late hour",
+      { schedule: { allowedHours: { end: 11 } } },
+      "schedule: Current hour 12 after allowed end hour 11",
+    ],
+    ["hour 0 counts as not set", { schedule: { allowedHours: { end: 0 } } }, "allowed"],
+    ["filters decide nothing", { responseFilters: { blockPatterns: ["."] } }, "allowed"],
+  ])("judges: %s", (_name, rules, wanted) => {
+    expect(reasonOf(rules)).toBe(wanted);
+  });
+
+  it(
+    req("fourRunr.local.policy", "goes by the gateway's local time, and guards hosts of http_fetch:get only"),
+    () => {
+      expect(reasonOf({ schedule: { allowedDays: [5] } }, get("https://a"), 12 * 60)).toBe("allowed");
+      const head = { ...get("https://b.example"), action: "head" };
+      expect(reasonOf({ guards: { allowedDomains: [] } }, head)).toBe("allowed");
+      expect(() => reasonOf({ guards: {} }, get("nope"))).toThrow(TypeError);
+      expect(reasonOf({}, get("nope"))).toBe("allowed");
+    },
+  );
+
+  it("is merged of the agent's and then the role's: lists united, single values from the last", () => {
+    const own = {
+      scopes: ["a:b"],
+      intent: "one",
+      guards: { maxRequestSize: 1, allowedDomains: ["x"] },
+      quotas: [{ action: "a:b", limit: 1, window: "1h" }],
+      responseFilters: { redactFields: ["f"], truncateFields: [{ field: "f", maxLength: 1 }] },
+    };
+    const role = {
+      scopes: ["a:b", "c:d"],
+      intent: "two",
+      guards: { allowedDomains: ["x", "y"], blockedDomains: ["z"] },
+      quotas: [{ action: "a:b", limit: 2, window: "24h" }],
+      schedule: { allowedDays: [1] },
+      responseFilters: { blockPatterns: ["p"] },
+    };
+    expect(mergePolicies([own, role])).toEqual({
+      scopes: ["a:b", "c:d"],
+      intent: "two",
+      guards: { maxRequestSize: 1, allowedDomains: ["x", "y"], blockedDomains: ["z"] },
+      quotas: [...own.quotas, ...role.quotas],
+      schedule: { allowedDays: [1] },
+      responseFilters: {
+        redactFields: ["f"],
+        truncateFields: [{ field: "f", maxLength: 1 }],
+        blockPatterns: ["p"],
+      },
+    });
+    expect(mergePolicies([own])).toEqual(own);
+    expect(mergePolicies([])).toEqual({ scopes: [], intent: "default_deny" });
+  });
+
+  it.each([
+    ["1h", 0, "2026-01-01T13:00:00.000Z"],
+    ["24h", 0, "2026-01-02T00:00:00.000Z"],
+    ["24h", 540, "2026-01-01T15:00:00.000Z"],
+    ["7d", 0, "2026-01-08T00:00:00.000Z"],
+    ["1m", 0, noon.toISOString()],
+  ])("begins a quota of %s anew, %i minutes ahead of UTC, at %s", (window, offset, wanted) => {
+    expect(quotaResetAt(window, noon, offset).toISOString()).toBe(wanted);
+  });
+});
+
+describe("policies of a gateway", () => {
+  const clock = new FakeClock({ now: noon.getTime() });
+  const gateway = new Local4Runr({ clock, rateLimit: { calls: 1_000 } });
+  let admin: GatewayAdmin;
+  let agent: { readonly agentId: string };
+
+  beforeAll(() => gateway.start());
+  afterAll(() => gateway.close());
+  beforeEach(async () => {
+    gateway.restart();
+    admin = new GatewayAdmin({ baseUrl: gateway.url, clock });
+    agent = await gateway.register({ role: "scraper", spec: { scopes: ["http_fetch:get"] } });
+  });
+
+  const client = () =>
+    new GatewayClient({ baseUrl: gateway.url, agentId: agent.agentId, clock, checkParams: false });
+
+  it(
+    req("fourRunr.local.quota", "count calls in windows of the calendar, refused ones too once they pass"),
+    async () => {
+      const spec = {
+        scopes: ["serpapi:search"],
+        quotas: [{ action: "serpapi:search", limit: 2, window: "1h" }],
+      };
+      agent = await gateway.register({ spec });
+      const gw = client();
+      const search = () => gw.proxy("serpapi", "search", { q: "a", num: 1 });
+      await search();
+      await expect(gw.proxy("serpapi", "search", { q: "a", num: 101 })).rejects.toThrow(
+        "num: Number must be",
+      );
+      const denied = await search().catch((error: unknown) => error);
+      expect(denied).toBeInstanceOf(GatewayPolicyError);
+      expect(denied).toMatchObject({ kind: "quota", resetAt: new Date("2026-01-01T13:00:00.000Z") });
+      await clock.advance(30 * 60_000);
+      await search();
+      await gw.close();
+    },
+  );
+
+  it("explain a denial by its kind, whatever the rule", async () => {
+    const gw = client();
+    const kinds = [];
+    await admin.updatePolicy((await admin.policies())[0]!.id, {
+      spec: { scopes: ["http_fetch:get"], intent: "wanted", guards: { blockedDomains: ["b.example"] } },
+    });
+    const calls = [
+      () => gw.proxy("openai", "complete", { prompt: "p" }),
+      () => gw.proxy("http_fetch", "get", { url: "https://a.example" }, { intent: "other" }),
+      () => gw.proxy("http_fetch", "get", { url: "https://b.example" }),
+    ];
+    for (const call of calls) {
+      const { correlationId, kind } = (await call().catch((error: unknown) => error)) as GatewayPolicyError;
+      const { denial, request } = await admin.explain(correlationId!);
+      kinds.push([kind, denial?.kind, request?.statusCode]);
+      await clock.advance(1_000);
+    }
+    expect(kinds).toEqual([
+      ["scope", "scope", 403],
+      ["intent", "intent", 403],
+      ["domain", "domain", 403],
+    ]);
+    await gw.close();
+  });
+
+  it(
+    req("fourRunr.local.wouldAllow", "decide as wouldAllow foretells, whatever the policies and the call"),
+    async () => {
+      const specs: fc.Arbitrary<wire.PolicySpec> = fc.record(
+        {
+          scopes: fc.subarray(["http_fetch:get", "http_fetch:head", "serpapi:search"], { minLength: 1 }),
+          intent: fc.constantFrom("leads", "mail"),
+          guards: fc.record(
+            {
+              maxRequestSize: fc.integer({ min: 20, max: 60 }),
+              allowedDomains: fc.subarray(["a.example", "b.example"]),
+              blockedDomains: fc.subarray(["b.example"]),
+            },
+            { requiredKeys: [] },
+          ),
+          schedule: fc.record({ allowedDays: fc.subarray([0, 1, 2, 3, 4, 5, 6]) }, { requiredKeys: [] }),
+        },
+        { requiredKeys: ["scopes"] },
+      );
+      const calls = fc.record(
+        {
+          action: fc.constantFrom("get", "head"),
+          url: fc.constantFrom("https://a.example/", "https://b.example/long/enough/to/matter"),
+          intent: fc.constantFrom("leads", "mail"),
+        },
+        { requiredKeys: ["action", "url"] },
+      );
+      const ofAgent = (await admin.policies())[0]!;
+      const head = { name: "of the role", role: "scraper" };
+      const ofRole = await admin.createPolicy({ ...head, spec: { scopes: ["a:b"] } });
+      await fc.assert(
+        fc.asyncProperty(specs, specs, calls, async (own, role, { action, ...params }) => {
+          await admin.updatePolicy(ofAgent.id, { spec: own });
+          await admin.updatePolicy(ofRole.id, { spec: role });
+          const foretold = await admin.wouldAllow({
+            agentId: agent.agentId,
+            tool: "http_fetch",
+            action,
+            params,
+          });
+          const gw = client();
+          const done = await gw.proxy("http_fetch", action, params).then(
+            () => "allowed",
+            (error: GatewayPolicyError) => error.reason,
+          );
+          await gw.close();
+          expect(done).toBe(foretold.allowed ? "allowed" : foretold.reason);
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
+});
+
+describe("the check of params", () => {
+  it(req("fourRunr.local.params", "says the same in the client and in the gateway"), () => {
+    const text = fc.oneof(
+      fc.string({ maxLength: 6 }),
+      fc.constantFrom("a@b.co", "https://a.example", "", "user"),
+    );
+    const value = fc.oneof(
+      text,
+      fc.integer({ min: -2, max: 31_000 }),
+      fc.constantFrom(null, undefined, true, [], {}, ["a@b.co", 5]),
+      fc.array(fc.record({ role: fc.constantFrom("user", "x", 3), content: text }), { maxLength: 2 }),
+      fc.constant("x".repeat(10_001)),
+    );
+    const names = [
+      "query",
+      "num",
+      "safe",
+      "url",
+      "headers",
+      "timeout",
+      "messages",
+      "prompt",
+      "to",
+      "subject",
+      "body",
+    ];
+    const params = fc.oneof(fc.dictionary(fc.constantFrom(...names, "cc", "temperature"), value), value);
+    const actions = Object.entries(toolActions).flatMap(([tool, entries]) =>
+      Object.entries(entries).map(([action, entry]) => [tool, action, entry.params] as const),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...actions), params, ([tool, action, schema], given) => {
+        expect(checkParams(tool, action, given)).toEqual(
+          issueTexts(zodParse(schemaAt(schema), given).issues),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
