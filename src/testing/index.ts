@@ -7,3 +7,6 @@ export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
 export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";
+export type { JobState } from "./scheduler/job-state.js";
+export type { Pool, PoolTable } from "./scheduler/pools.js";
+export type { SafetyAnswer, SafetyHook } from "./scheduler/safety.js";
