@@ -57,6 +57,11 @@ export {
 export type { PacketListener, PartyOptions, ReceiveCounts } from "./party.js";
 export { Party } from "./party.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
+export { artifactKey, contextKey, resultKey } from "./stores/keys.js";
+export type { StoreLimits } from "./stores/limited.js";
+export { limitedStore } from "./stores/limited.js";
+export type { ArtifactOptions } from "./stores/values.js";
+export { getBytes, getJson, putArtifact, putValue, valueBytes } from "./stores/values.js";
 export type { WorkerTrustMode } from "./trust-mode.js";
 export { parseWorkerTrustMode } from "./trust-mode.js";
 export type { PacketIssue } from "./validate.js";

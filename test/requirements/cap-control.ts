@@ -106,4 +106,50 @@ export const capControl = {
     statement: "A job that is submitted again is dispatched once.",
     source: CORDUM,
   },
+  "cap.store.values": {
+    statement: "A store holds JSON and any bytes; a pointer is redis:// and the key, unchanged.",
+    source: "cap-sdk-python 2.17.0; CAP spec 06",
+  },
+  "cap.store.artifacts": {
+    statement: "Artifacts lie under art:<id> and are named by their pointers.",
+    source: "Cordum Redis keys",
+  },
+  "cap.store.limits": {
+    statement: "Contexts and results are at most 2 MiB unless said otherwise; a limit of 0 or less is none.",
+    source: "cap-sdk-python 2.17.0 Agent",
+  },
+  "cap.store.timeout": {
+    statement: "A read or write of the store is given up after 5 s unless said otherwise.",
+    source: "cap-sdk-python 2.17.0 Agent",
+  },
+  "cap.store.file": {
+    statement: "The file store keeps every key apart, and no key leads out of its folder.",
+    source: "our own promise",
+  },
+  "cap.store.peer-missing": {
+    statement: "A missing optional package is an Unsupported error with the command that installs it.",
+    source: "our own promise",
+  },
+  "cap.store.redis": {
+    statement:
+      "The Redis store uses the key as it is, keeps binary values, and takes clients of ioredis and node-redis.",
+    source: "cap-sdk-python 2.17.0 RedisBlobStore",
+  },
+  "cap.store.ttl": {
+    statement: "Values stay for ever, or for the time that is asked for.",
+    source: "cap-sdk-python 2.17.0 RedisBlobStore; our own promise",
+  },
+  "cap.store.ping": {
+    statement: "pingRedis tells whether a Redis answers.",
+    source: "cap-sdk-python 2.17.0 ping_redis",
+  },
+  "cap.store.tls-env": {
+    statement:
+      "TLS settings come from REDIS_TLS_CA (else SSL_CERT_FILE), REDIS_TLS_CERT with REDIS_TLS_KEY, REDIS_TLS_SERVER_NAME and REDIS_TLS_INSECURE; at least TLS 1.2.",
+    source: "cap-sdk-python 2.17.0 redis_ssl_context_from_env",
+  },
+  "cap.store.tls": {
+    statement: "rediss:// means TLS with a certificate that is checked against the CA and the server name.",
+    source: "cap-sdk-python 2.17.0 RedisBlobStore",
+  },
 } as const satisfies Requirements;
