@@ -7,6 +7,7 @@ const root = join(import.meta.dirname, "..");
 const BROWSER_ENTRIES = [
   "src/index.ts",
   "src/cap/index.ts",
+  "src/cap/safety/index.ts",
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",

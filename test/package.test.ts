@@ -31,6 +31,7 @@ describe("entries for browsers", () => {
   it.each([
     "src/index.ts",
     "src/cap/index.ts",
+    "src/cap/safety/index.ts",
     "src/testing/index.ts",
     "gen/cap/index.ts",
     "gen/neuron/index.ts",

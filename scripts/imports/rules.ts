@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders and files that run on Node only. Nothing else may import `node:` modules as values. */
-const NODE_ONLY = [/^cli\//, /^cap\/(redis|file)\//, /^testing\/.*-server\.ts$/];
+const NODE_ONLY = [/^cli\//, /^cap\/(redis|file)\//, /^testing\/node\//, /^testing\/.*-server\.ts$/];
 
 /** Checks every file under `src`. */
 export function checkImports(src: string): ImportFinding[] {

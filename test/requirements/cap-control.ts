@@ -152,4 +152,47 @@ export const capControl = {
     statement: "rediss:// means TLS with a certificate that is checked against the CA and the server name.",
     source: "cap-sdk-python 2.17.0 RedisBlobStore",
   },
+  "cap.safety.wire": {
+    statement:
+      "Check, Evaluate, Explain, Simulate and ListSnapshots are spoken over gRPC and Connect, plaintext and TLS.",
+    source: "CAP safety.proto; CAP spec 09",
+  },
+  "cap.safety.bytes": {
+    statement: "What the official SDK writes as a policy check is read and written without loss.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.safety.evaluator": {
+    statement: "EvaluateUnified is spoken as the proto file has it.",
+    source: "CAP policy.proto",
+  },
+  "cap.safety.credentials": {
+    statement: "Credentials for a kernel follow no redirect and are never shown.",
+    source: "our own promise",
+  },
+  "cap.safety.verdict": {
+    statement:
+      "An unknown decision is DENY; approval_required turns an allow into waiting; QUARANTINE and REDACT are no answers about an input.",
+    source: CORDUM,
+  },
+  "cap.safety.kernel": {
+    statement: "A missing topic and one outside job.* are denied.",
+    source: "Cordum safety kernel, January 2026",
+  },
+  "cap.safety.fail-closed": {
+    statement:
+      "Without an answer of the kernel a job is denied; it is allowed only where that was asked for.",
+    source: "CAP spec 09; Cordum scheduler, January 2026",
+  },
+  "cap.safety.timeout": {
+    statement: "A policy check takes at most 2 s.",
+    source: CORDUM,
+  },
+  "cap.safety.circuit": {
+    statement: "3 failures open the circuit for 30 s; then at most 3 tries, of which 2 successes close it.",
+    source: CORDUM,
+  },
+  "cap.safety.scheduler": {
+    statement: "A scheduler puts its jobs before a kernel and does what the verdict says.",
+    source: CORDUM,
+  },
 } as const satisfies Requirements;
