@@ -135,6 +135,10 @@ export const capControl = {
       "The Redis store uses the key as it is, keeps binary values, and takes clients of ioredis and node-redis.",
     source: "cap-sdk-python 2.17.0 RedisBlobStore",
   },
+  "cap.store.interop": {
+    statement: "Values written by one SDK are found by the other under the same pointer.",
+    source: "cap-sdk-python 2.17.0 RedisBlobStore",
+  },
   "cap.store.ttl": {
     statement: "Values stay for ever, or for the time that is asked for.",
     source: "cap-sdk-python 2.17.0 RedisBlobStore; our own promise",
