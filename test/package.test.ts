@@ -49,9 +49,26 @@ describe("package.json", () => {
     for (const folder of ["src", "gen"]) {
       for (const specifier of bareImports(join(root, folder))) used.add(specifier);
     }
-    expect([...used].sort()).toEqual(Object.keys(manifest.dependencies!).sort());
+    const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
+    expect([...used].sort()).toEqual(Object.keys(declared).sort());
+  });
+
+  it("has every peer as an optional one, at a version that the tests run with, and only loads it late", () => {
+    const peers = Object.keys(manifest.peerDependencies ?? {});
+    const optional = manifest.peerDependenciesMeta as unknown as Record<string, { optional?: boolean }>;
+    expect(peers.filter((name) => !optional[name]?.optional || !manifest.devDependencies![name])).toEqual([]);
+    const early = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .flatMap((name) => staticImports(join(root, "src", name)).map((specifier) => `${name}: ${specifier}`));
+    expect(early.filter((line) => peers.some((peer) => line.endsWith(`: ${peer}`)))).toEqual([]);
   });
 });
+
+/** Imports that load a module with the file that names it. */
+function staticImports(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/^(?:import|export) (?!type )[^;]*?from "([^"]+)"/gm)].map(([, name]) => name!);
+}
 
 function bareImports(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })

@@ -91,6 +91,11 @@ export {
   progressPayload,
 } from "./payloads.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
+export { artifactKey, contextKey, resultKey } from "./stores/keys.js";
+export type { StoreLimits } from "./stores/limited.js";
+export { limitedStore } from "./stores/limited.js";
+export type { ArtifactOptions } from "./stores/values.js";
+export { getBytes, getJson, putArtifact, putValue, valueBytes } from "./stores/values.js";
 export type { WorkerTrustMode } from "./trust-mode.js";
 export { parseWorkerTrustMode } from "./trust-mode.js";
 export type { PacketIssue } from "./validate.js";

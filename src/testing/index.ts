@@ -49,3 +49,6 @@ export type { BigBrainStats } from "./local-big-brain.js";
 export { LocalBigBrain } from "./local-big-brain.js";
 export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";
+export type { JobState } from "./scheduler/job-state.js";
+export type { Pool, PoolTable } from "./scheduler/pools.js";
+export type { SafetyAnswer, SafetyHook } from "./scheduler/safety.js";

@@ -1,69 +1,53 @@
 /**
- * A small CAP scheduler for demos, tests and local development: it dispatches submitted jobs to the subject of
- * their topic and keeps their states. For one machine; it stores nothing.
+ * A CAP scheduler for demos, tests and local development: it dispatches submitted jobs and follows them to
+ * their end, with the decisions, codes and numbers of Cordum's own. For one machine: it keeps everything in
+ * this process and stores nothing; production is Cordum over NATS and Redis.
  */
 import { clone } from "@bufbuild/protobuf";
-import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
+import type { BusPacket, Heartbeat } from "../../gen/cap/index.js";
 import {
   JobRequestSchema,
-  JobStatus,
   QUEUE_SCHEDULER,
+  SUBJECT_CANCEL,
+  SUBJECT_HEARTBEAT,
   SUBJECT_RESULT,
   SUBJECT_SUBMIT,
 } from "../../gen/cap/index.js";
 import type { Subscription } from "../cap/bus.js";
-import { assertSubject } from "../cap/bus.js";
-import type { PartyOptions, ReceiveCounts } from "../cap/party.js";
+import type { ReceiveCounts } from "../cap/party.js";
 import { Party } from "../cap/party.js";
-import { Emitter } from "../core/emitter.js";
-import { errorText } from "../core/errors.js";
+import { ConflictError, NotFoundError } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger } from "../core/logger.js";
+import type { Loop } from "../core/loop.js";
+import { startLoop } from "../core/loop.js";
+import type { SchedulerEvents } from "./scheduler/engine.js";
+import { Engine } from "./scheduler/engine.js";
+import { isTerminal } from "./scheduler/job-state.js";
+import type { JobRecord, ScheduledJob } from "./scheduler/job-table.js";
+import type { LocalSchedulerOptions } from "./scheduler/options.js";
+import { APPROVED_LABEL } from "./scheduler/safety.js";
 
-/** Options of {@link LocalScheduler}. */
-export interface LocalSchedulerOptions extends Omit<PartyOptions, "senderId"> {
-  /** Default: "cordum-scheduler", the name of the real one. */
-  readonly senderId?: string | undefined;
-}
-
-/** What the scheduler knows of a job. */
-export interface ScheduledJob {
-  readonly jobId: string;
-  readonly topic: string;
-  readonly traceId: string;
-  status: JobStatus;
-  result?: JobResult;
-}
-
-/** What the scheduler tells of. */
-export interface SchedulerEvents {
-  dispatched: ScheduledJob;
-  finished: ScheduledJob;
-  /** A job that could not be dispatched. */
-  error: unknown;
-}
-
-const TERMINAL = new Set([
-  JobStatus.SUCCEEDED,
-  JobStatus.FAILED,
-  JobStatus.CANCELLED,
-  JobStatus.DENIED,
-  JobStatus.TIMEOUT,
-]);
+export type { SchedulerEvents } from "./scheduler/engine.js";
+export type { ScheduledJob } from "./scheduler/job-table.js";
+export type { LocalSchedulerOptions } from "./scheduler/options.js";
 
 /** A scheduler in this process. */
 export class LocalScheduler {
+  readonly #options: LocalSchedulerOptions;
   readonly #party: Party;
-  readonly #jobs = new Map<string, ScheduledJob>();
-  readonly #events: Emitter<SchedulerEvents>;
+  readonly #engine: Engine;
   readonly #logger: Logger;
-  readonly #sending = new Set<Promise<void>>();
   #subscriptions: Subscription[] = [];
+  #scan: Loop | undefined;
 
+  /** @throws ValidationError `invalid_key` for a key that is none. */
   constructor(options: LocalSchedulerOptions) {
+    const named = { ...options, senderId: options.senderId ?? QUEUE_SCHEDULER };
+    this.#options = options;
     this.#logger = safeLogger(options.logger);
-    this.#events = new Emitter({ logger: options.logger });
-    this.#party = new Party({ ...options, senderId: options.senderId ?? QUEUE_SCHEDULER });
+    this.#party = new Party(named);
+    this.#engine = new Engine(named, this.#party);
   }
 
   /** Messages received and refused. */
@@ -73,7 +57,12 @@ export class LocalScheduler {
 
   /** What is known of a job. */
   job(jobId: string): ScheduledJob | undefined {
-    return this.#jobs.get(jobId);
+    return this.#engine.jobs.get(jobId);
+  }
+
+  /** The last heartbeat of every worker that is alive, by worker id. */
+  workers(): ReadonlyMap<string, Heartbeat> {
+    return this.#engine.workers.alive();
   }
 
   /** Calls `listener` for every event until the returned function is called. */
@@ -81,68 +70,126 @@ export class LocalScheduler {
     event: Name,
     listener: (payload: SchedulerEvents[Name]) => void,
   ): () => void {
-    return this.#events.on(event, listener);
+    return this.#engine.events.on(event, listener);
   }
 
   /** Starts to take jobs. Resolves once the bus knows of it. */
   async start(): Promise<void> {
     const queue = { queue: QUEUE_SCHEDULER };
+    this.#engine.open = true;
     this.#subscriptions = await Promise.all([
+      this.#party.receive(SUBJECT_HEARTBEAT, { onPacket: (packet) => this.#heard(packet) }),
       this.#party.receive(SUBJECT_SUBMIT, { onPacket: (packet) => this.#submit(packet) }, queue),
-      this.#party.receive(SUBJECT_RESULT, { onPacket: (packet) => this.#finish(packet) }, queue),
+      this.#party.receive(SUBJECT_RESULT, { onPacket: (packet) => this.#result(packet) }, queue),
+      this.#party.receive(SUBJECT_CANCEL, { onPacket: (packet) => this.#cancelled(packet) }, queue),
     ]);
+    this.#scan = startLoop({
+      name: "scheduler scan",
+      intervalMs: this.#options.scanMs ?? 30_000,
+      run: () => this.#engine.reconcile(),
+      unref: true,
+      clock: this.#options.clock,
+      logger: this.#logger,
+    });
   }
 
-  /** Takes no more jobs and sends out those it has taken. Repeated calls are fine. */
+  /** Takes no more jobs and ends what is in hand; jobs that wait are dropped. Repeated calls are fine. */
   async close(): Promise<void> {
     await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.drain()));
-    await Promise.all(this.#sending);
+    await this.#engine.jobs.idle();
+    await this.#scan?.stop();
+    this.#engine.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #submit(packet: BusPacket): void {
-    if (packet.payload.case !== "jobRequest") return;
-    const request = packet.payload.value;
-    if (this.#jobs.has(request.jobId)) {
+  /**
+   * Lets a job go on that waits for approval: the safety hook is asked again, with the label
+   * `approval_granted`, and may still deny it.
+   *
+   * @throws NotFoundError; ConflictError for a job that does not wait for approval.
+   */
+  async approve(jobId: string): Promise<void> {
+    await this.#decide(jobId, async (job) => {
+      job.request = clone(JobRequestSchema, job.request);
+      job.request.labels[APPROVED_LABEL] = "true";
+      this.#engine.jobs.move(job, "PENDING");
+      await this.#engine.process(job);
+    });
+  }
+
+  /**
+   * Denies a job that waits for approval: DENIED, with a dead letter.
+   *
+   * @throws NotFoundError; ConflictError for a job that does not wait for approval.
+   */
+  async reject(jobId: string, reason = "approval rejected"): Promise<void> {
+    await this.#decide(jobId, (job) => this.#engine.bury(job, "DENIED", reason, "safety_denied"));
+  }
+
+  /**
+   * Cancels a job in any state but an end, and tells the workers. False when it has ended already.
+   *
+   * @throws NotFoundError; what {@link Bus.publish} throws.
+   */
+  async cancel(jobId: string, reason = "cancelled by request"): Promise<boolean> {
+    const job = this.#known(jobId);
+    let done = false;
+    await this.#engine.jobs.lock(jobId, () => {
+      done = this.#engine.end(job, "CANCELLED", reason);
+    });
+    if (!done) return false;
+    const value = { jobId, reason, requestedBy: this.#party.senderId };
+    await this.#party.send(SUBJECT_CANCEL, { case: "jobCancel", value }, jobId);
+    return true;
+  }
+
+  #known(jobId: string): JobRecord {
+    const job = this.#engine.jobs.get(jobId);
+    if (job === undefined) throw new NotFoundError(`no job ${JSON.stringify(jobId)}`);
+    return job;
+  }
+
+  async #decide(jobId: string, act: (job: JobRecord) => Promise<void>): Promise<void> {
+    const job = this.#known(jobId);
+    let waited = false;
+    await this.#engine.jobs.lock(jobId, async () => {
+      waited = job.state === "APPROVAL_REQUIRED";
+      if (waited) await act(job);
+    });
+    if (!waited) throw new ConflictError(`job ${JSON.stringify(jobId)} does not wait for approval`);
+  }
+
+  #heard({ payload }: BusPacket): void {
+    if (payload.case === "heartbeat") this.#engine.workers.add(payload.value);
+  }
+
+  #submit({ payload, traceId }: BusPacket): void {
+    if (payload.case !== "jobRequest") return;
+    const request = payload.value;
+    const known = this.#engine.jobs.get(request.jobId);
+    if (known !== undefined) {
       this.#logger.info("a job that is known was submitted again; ignored", { jobId: request.jobId });
       return;
     }
-    const { jobId, topic } = request;
-    const job: ScheduledJob = { jobId, topic, traceId: packet.traceId, status: JobStatus.PENDING };
-    this.#jobs.set(jobId, job);
-    const sending = this.#dispatch(job, request).finally(() => this.#sending.delete(sending));
-    this.#sending.add(sending);
+    const job = this.#engine.jobs.add(request, traceId);
+    void this.#engine.jobs.lock(job.jobId, () => this.#engine.process(job));
   }
 
-  /** The request travels on in a packet of the scheduler's own, as the real one does it. */
-  async #dispatch(job: ScheduledJob, request: JobRequest): Promise<void> {
-    try {
-      assertSubject(job.topic);
-      job.status = JobStatus.DISPATCHED;
-      const value = clone(JobRequestSchema, request);
-      await this.#party.send(job.topic, { case: "jobRequest", value }, job.traceId);
-      this.#events.emit("dispatched", job);
-    } catch (error) {
-      job.status = JobStatus.FAILED;
-      this.#logger.error("job not dispatched", { jobId: job.jobId, reason: errorText(error) });
-      this.#events.emit("error", error);
-    }
+  #result({ payload }: BusPacket): void {
+    if (payload.case !== "jobResult") return;
+    const result = payload.value;
+    void this.#engine.jobs.lock(result.jobId, () => this.#engine.finish(result));
   }
 
-  #finish(packet: BusPacket): void {
-    if (packet.payload.case !== "jobResult") return;
-    const result = packet.payload.value;
-    const job = this.#jobs.get(result.jobId);
-    if (job === undefined || TERMINAL.has(job.status)) {
-      this.#logger.info("a result nobody waits for; ignored", { jobId: result.jobId });
-      return;
-    }
-    // What a scheduler makes of a status that is not an end: the job has failed.
-    job.status = TERMINAL.has(result.status) ? result.status : JobStatus.FAILED;
-    job.result = result;
-    this.#events.emit("finished", job);
+  #cancelled({ payload }: BusPacket): void {
+    if (payload.case !== "jobCancel") return;
+    const { jobId, reason } = payload.value;
+    void this.#engine.jobs.lock(jobId, () => {
+      const job = this.#engine.jobs.get(jobId);
+      if (job !== undefined && !isTerminal(job.state)) this.#engine.end(job, "CANCELLED", reason);
+    });
   }
 }

@@ -7,13 +7,23 @@
 import { aureus } from "./aureus.ts";
 import { aureusEngine } from "./aureus-engine.ts";
 import { cap } from "./cap.ts";
+import { capControl } from "./cap-control.ts";
 import { core } from "./core.ts";
 import { fourRunr } from "./four-runr.ts";
 import { neuron } from "./neuron.ts";
 import { specs } from "./specs.ts";
 
 /** All requirements, by id. The part before the first dot names the area. */
-export const requirements = { ...core, ...cap, ...neuron, ...aureus, ...aureusEngine, ...fourRunr, ...specs };
+export const requirements = {
+  ...core,
+  ...cap,
+  ...capControl,
+  ...neuron,
+  ...aureus,
+  ...aureusEngine,
+  ...fourRunr,
+  ...specs,
+};
 
 export type RequirementId = keyof typeof requirements;
 

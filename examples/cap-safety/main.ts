@@ -1,0 +1,66 @@
+import { MemoryBus, Party, runWorker, submitJob } from "agentwire/cap";
+import { assertAllowed, createSafetyClient } from "agentwire/cap/safety";
+import { DecisionType, SUBJECT_HEARTBEAT } from "agentwire/gen/cap";
+import { LocalScheduler } from "agentwire/testing";
+import { LocalSafetyKernel } from "agentwire/testing/node";
+
+const kernel = new LocalSafetyKernel({
+  decide: ({ meta }) =>
+    meta?.riskTags.includes("payments")
+      ? { decision: DecisionType.DENY, reason: "no payments here" }
+      : {
+          decision: DecisionType.ALLOW_WITH_CONSTRAINTS,
+          constraints: { budgets: { maxRuntimeMs: 60_000n } },
+        },
+});
+const safety = createSafetyClient({ url: await kernel.listen() }); // gRPC, 2 s, denies when there is no answer
+
+const verdict = await safety.checkPolicy({
+  jobId: "j-1",
+  topic: "job.pay",
+  meta: { riskTags: ["payments"] },
+});
+try {
+  assertAllowed(verdict);
+} catch (error) {
+  console.log(String(error));
+}
+
+// A scheduler with pools, which asks that kernel about every job.
+const bus = new MemoryBus();
+const scheduler = new LocalScheduler({
+  bus: bus.connect(),
+  pools: { topics: { "job.echo": "echo", "job.pay": "echo" } },
+  safety: (request, { signal }) => safety.checkPolicy(request, { signal }),
+});
+await scheduler.start();
+const ended = new Promise<void>((resolve) => {
+  let left = 2;
+  scheduler.on("finished", ({ jobId, state, reason = "" }) => {
+    console.log(jobId, state, reason);
+    if (--left === 0) resolve();
+  });
+});
+
+const worker = await runWorker({
+  bus: bus.connect(),
+  subject: "worker.w-1.jobs", // a scheduler with pools sends a job to one worker
+  senderId: "w-1",
+  handler: ({ budget }) => ({ resultPtr: `redis://res:within-${budget?.deadlineMs}-ms` }),
+});
+const heartbeat = { workerId: "w-1", pool: "echo", maxParallelJobs: 4 };
+await new Party({ bus: bus.connect(), senderId: "w-1" }).send(SUBJECT_HEARTBEAT, {
+  case: "heartbeat",
+  value: heartbeat,
+});
+
+const client = { bus: bus.connect(), senderId: "client-1" };
+await submitJob({ ...client, request: { jobId: "j-2", topic: "job.pay", meta: { riskTags: ["payments"] } } });
+await submitJob({ ...client, request: { jobId: "j-3", topic: "job.echo" } });
+await ended;
+console.log(scheduler.job("j-3")?.result?.resultPtr);
+
+await worker.close();
+await scheduler.close();
+await safety.close();
+await kernel.close();

@@ -1,0 +1,22 @@
+/** Packages that only those install who need them. */
+import { UnsupportedError } from "../core/errors.js";
+
+const MISSING = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
+
+/**
+ * Loads an optional package.
+ *
+ * @throws UnsupportedError `missing_package` with the command that installs it; what the package itself throws.
+ */
+export async function loadPeer<T>(name: string, what: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const { code } = (error ?? {}) as { readonly code?: unknown };
+    if (typeof code !== "string" || !MISSING.has(code)) throw error;
+    throw new UnsupportedError(`${what} needs a package that is not installed: npm install ${name}`, {
+      code: "missing_package",
+      details: { package: name },
+    });
+  }
+}

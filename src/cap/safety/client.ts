@@ -1,0 +1,200 @@
+/** Asks a safety kernel, and a policy evaluator, over Connect or gRPC. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Client, Transport } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
+import type {
+  PolicyCheckRequestSchema,
+  PolicyCheckResponse,
+  PolicyEvaluateRequestSchema,
+  PolicyEvaluateResponse,
+} from "../../../gen/cap/index.js";
+import { PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
+import { withDeadline } from "../../core/abort.js";
+import type { Clock } from "../../core/clock.js";
+import { systemClock } from "../../core/clock.js";
+import { AbortedError, ClosedError, ConnectionError, errorText } from "../../core/errors.js";
+import type { Logger } from "../../core/logger.js";
+import { safeLogger, warnOnce } from "../../core/logger.js";
+import type { CircuitOptions, CircuitState } from "./circuit.js";
+import { Circuit } from "./circuit.js";
+import { rpcError } from "./errors.js";
+import type { KernelTransport, KernelTransportOptions } from "./transport.js";
+import { kernelTransport } from "./transport.js";
+import type { PolicyVerdict } from "./verdict.js";
+import { failedVerdict, verdictOf } from "./verdict.js";
+
+/** Options of {@link createSafetyClient}; either `url` or `transport`. */
+export interface SafetyClientOptions extends Omit<KernelTransportOptions, "url"> {
+  readonly url?: string | undefined;
+  /** A transport of Connect; it stays the caller's. Default: one for `url`. */
+  readonly transport?: Transport | undefined;
+  /** How long a call may take. Default: 2000. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * What {@link SafetyClient.checkPolicy} says when the kernel gives no answer: false DENY, true ALLOW, each time
+   * with a warning. True is for development only. Default: false.
+   */
+  readonly failOpen?: boolean | undefined;
+  /** When to stop asking a kernel that gives no answer. */
+  readonly circuit?: Omit<CircuitOptions, "clock"> | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+/** Options of a single call. */
+export interface PolicyCallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Default: that of the client. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A question about a job; `policyCheckRequest` makes one of a job request. */
+export type PolicyCheckInit = MessageInitShape<typeof PolicyCheckRequestSchema>;
+
+/** A question to the policy evaluator. */
+export type PolicyEvaluateInit = MessageInitShape<typeof PolicyEvaluateRequestSchema>;
+
+type Question = "check" | "evaluate" | "explain" | "simulate";
+
+/** Made by {@link createSafetyClient}. */
+export class SafetyClient {
+  readonly #options: SafetyClientOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #circuit: Circuit;
+  #connection: Promise<KernelTransport> | undefined;
+  #closed = false;
+
+  /** @internal Use {@link createSafetyClient}. */
+  constructor(options: SafetyClientOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = safeLogger(options.logger);
+    this.#circuit = new Circuit({ ...options.circuit, clock: this.#clock });
+    if (!options.failOpen) return;
+    const text = "the safety client fails open: jobs run when the kernel gives no answer";
+    warnOnce(options.logger, "cap.safety.fail-open", text);
+  }
+
+  /** Where the circuit stands. */
+  get circuit(): CircuitState {
+    return this.#circuit.state;
+  }
+
+  /**
+   * Asks whether a job may run (`Check`). A kernel that gives no answer, in time or at all, makes a verdict with
+   * `failed` that denies, or allows with `failOpen`.
+   *
+   * @throws AbortedError when the caller's signal fires, ClosedError; nothing else.
+   */
+  async checkPolicy(request: PolicyCheckInit, options: PolicyCallOptions = {}): Promise<PolicyVerdict> {
+    try {
+      return await this.#ask("check", request, options);
+    } catch (error) {
+      if (error instanceof ClosedError || (error instanceof AbortedError && options.signal?.aborted))
+        throw error;
+      const failOpen = this.#options.failOpen ?? false;
+      const reason = `safety kernel error: ${errorText(error)}`;
+      this.#logger.warn("no answer of the safety kernel", { reason, decision: failOpen ? "ALLOW" : "DENY" });
+      return failedVerdict(reason, failOpen);
+    }
+  }
+
+  /** `Evaluate`: the same decision as {@link SafetyClient.checkPolicy}. Rejects when there is no answer. */
+  evaluate(request: PolicyCheckInit, options: PolicyCallOptions = {}): Promise<PolicyVerdict> {
+    return this.#ask("evaluate", request, options);
+  }
+
+  /** `Explain`: the decision with its reasons. Rejects when there is no answer. */
+  explain(request: PolicyCheckInit, options: PolicyCallOptions = {}): Promise<PolicyVerdict> {
+    return this.#ask("explain", request, options);
+  }
+
+  /** `Simulate`: the decision, and nothing is recorded. Rejects when there is no answer. */
+  simulate(request: PolicyCheckInit, options: PolicyCallOptions = {}): Promise<PolicyVerdict> {
+    return this.#ask("simulate", request, options);
+  }
+
+  /** The hashes of the policies that the kernel knows. Rejects when there is no answer. */
+  async listSnapshots(options: PolicyCallOptions = {}): Promise<readonly string[]> {
+    const call = (client: Client<typeof SafetyKernel>, signal: AbortSignal) =>
+      client.listSnapshots({}, { signal, headers: this.#headers() });
+    return (await this.#call("ListSnapshots", SafetyKernel, call, options)).snapshots;
+  }
+
+  /** `PolicyEvaluator.EvaluateUnified`: judges a rule or a bundle. Rejects when there is no answer. */
+  evaluateUnified(
+    request: PolicyEvaluateInit,
+    options: PolicyCallOptions = {},
+  ): Promise<PolicyEvaluateResponse> {
+    const call = (client: Client<typeof PolicyEvaluator>, signal: AbortSignal) =>
+      client.evaluateUnified(request, { signal, headers: this.#headers() });
+    return this.#call("EvaluateUnified", PolicyEvaluator, call, options);
+  }
+
+  /** Lets go of the connections. Repeated calls are fine. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.then(({ close }) => close()).catch(() => {}); // one that was never made needs no end
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #ask(
+    question: Question,
+    request: PolicyCheckInit,
+    options: PolicyCallOptions,
+  ): Promise<PolicyVerdict> {
+    const call = (client: Client<typeof SafetyKernel>, signal: AbortSignal): Promise<PolicyCheckResponse> =>
+      client[question](request, { signal, headers: this.#headers() });
+    return verdictOf(await this.#call(question, SafetyKernel, call, options));
+  }
+
+  async #call<S extends typeof SafetyKernel | typeof PolicyEvaluator, T>(
+    what: string,
+    service: S,
+    call: (client: Client<S>, signal: AbortSignal) => Promise<T>,
+    options: PolicyCallOptions,
+  ): Promise<T> {
+    if (this.#closed) throw new ClosedError("the safety client is closed");
+    const leave = this.#circuit.enter();
+    if (leave === undefined) {
+      throw new ConnectionError("the circuit is open: the kernel gave no answer lately", {
+        code: "circuit_open",
+      });
+    }
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? 2_000;
+    try {
+      const limits = { timeoutMs, signal: options.signal, clock: this.#clock, what };
+      const answer = await withDeadline(limits, async (signal) =>
+        call(createClient(service, await this.#transport()), signal),
+      );
+      leave(true);
+      return answer;
+    } catch (error) {
+      // The caller's own abort says nothing about the kernel.
+      leave(options.signal?.aborted ? undefined : false);
+      throw rpcError(error);
+    }
+  }
+
+  async #transport(): Promise<Transport> {
+    const { transport, url = "" } = this.#options;
+    if (transport !== undefined) return transport;
+    this.#connection ??= kernelTransport({ ...this.#options, url });
+    return (await this.#connection).transport;
+  }
+
+  #headers(): Record<string, string> {
+    return { ...this.#options.headers };
+  }
+}
+
+/** Makes a client of a safety kernel. It connects at the first call. */
+export function createSafetyClient(options: SafetyClientOptions): SafetyClient {
+  return new SafetyClient(options);
+}

@@ -1,0 +1,109 @@
+/** What the safety kernel's answer means for a job. */
+import type { PolicyCheckResponse, PolicyConstraints, PolicyRemediation } from "../../../gen/cap/index.js";
+import { DecisionType } from "../../../gen/cap/index.js";
+import { PolicyDeniedError, RateLimitError } from "../../core/errors.js";
+import { SafetyDeniedError } from "../errors.js";
+
+/** A decision about a job. */
+export interface PolicyVerdict {
+  /**
+   * What is to be done: ALLOW, ALLOW_WITH_CONSTRAINTS, REQUIRE_HUMAN, THROTTLE or DENY. An ALLOW that needs an
+   * approval is REQUIRE_HUMAN here; every other number, known or not, is DENY.
+   */
+  readonly decision: DecisionType;
+  /** Whether the job may run now. */
+  readonly allowed: boolean;
+  readonly reason: string;
+  readonly ruleId: string;
+  /** Hash of the policies that decided. */
+  readonly policySnapshot: string;
+  /** What the job must keep to when it runs. */
+  readonly constraints?: PolicyConstraints | undefined;
+  readonly approvalRequired: boolean;
+  readonly approvalRef: string;
+  /** Where not empty, to be used in place of the job's `context_ptr`. */
+  readonly redactedContextPtr: string;
+  /** What would be allowed instead: other topics, capabilities, labels. */
+  readonly remediations: readonly PolicyRemediation[];
+  /** True when the kernel gave no answer, so that the verdict was made here. */
+  readonly failed: boolean;
+  /** The answer as it came. */
+  readonly response?: PolicyCheckResponse | undefined;
+}
+
+const DECISIONS = new Set([
+  DecisionType.ALLOW,
+  DecisionType.ALLOW_WITH_CONSTRAINTS,
+  DecisionType.REQUIRE_HUMAN,
+  DecisionType.THROTTLE,
+  DecisionType.DENY,
+]);
+const ALLOWS = new Set([DecisionType.ALLOW, DecisionType.ALLOW_WITH_CONSTRAINTS]);
+
+/** Reads an answer of the kernel. */
+export function verdictOf(response: PolicyCheckResponse): PolicyVerdict {
+  const { reason, ruleId, policySnapshot, approvalRequired, approvalRef, remediations } = response;
+  const known = DECISIONS.has(response.decision);
+  const asks = approvalRequired && ALLOWS.has(response.decision);
+  const decision = !known ? DecisionType.DENY : asks ? DecisionType.REQUIRE_HUMAN : response.decision;
+  return {
+    decision,
+    allowed: ALLOWS.has(decision),
+    reason: known ? reason : reason || `unknown decision ${response.decision}`,
+    ruleId,
+    policySnapshot,
+    constraints: response.constraints,
+    approvalRequired: decision === DecisionType.REQUIRE_HUMAN,
+    approvalRef,
+    redactedContextPtr: response.redactedContextPtr,
+    remediations,
+    failed: false,
+    response,
+  };
+}
+
+/** The verdict when the kernel gave no answer. */
+export function failedVerdict(reason: string, failOpen: boolean): PolicyVerdict {
+  return {
+    decision: failOpen ? DecisionType.ALLOW : DecisionType.DENY,
+    allowed: failOpen,
+    reason,
+    ruleId: "",
+    policySnapshot: "",
+    approvalRequired: false,
+    approvalRef: "",
+    redactedContextPtr: "",
+    remediations: [],
+    failed: true,
+  };
+}
+
+/** How long the scheduler waits before it asks again about a throttled job. */
+const THROTTLE_MS = 5_000;
+
+/**
+ * Returns when the job may run.
+ *
+ * @throws SafetyDeniedError for DENY (`details.remediations` says what would be allowed), PolicyDeniedError
+ * `approval_required` for REQUIRE_HUMAN, RateLimitError `safety_throttle` for THROTTLE.
+ */
+export function assertAllowed(verdict: PolicyVerdict): void {
+  if (verdict.allowed) return;
+  const { reason, ruleId, policySnapshot, approvalRef, remediations } = verdict;
+  if (verdict.decision === DecisionType.THROTTLE) {
+    throw new RateLimitError(reason || "throttled by the safety kernel", {
+      code: "safety_throttle",
+      retryAfterMs: THROTTLE_MS,
+      details: { ruleId, policySnapshot },
+    });
+  }
+  if (verdict.decision === DecisionType.REQUIRE_HUMAN) {
+    throw new PolicyDeniedError(reason || "a human has to approve this", {
+      code: "approval_required",
+      details: { ruleId, policySnapshot, approvalRef },
+    });
+  }
+  throw new SafetyDeniedError(reason || "denied by the safety kernel", {
+    details: { ruleId, policySnapshot, remediations },
+  });
+}

@@ -1,0 +1,59 @@
+/** A blob store with limits on size and time. */
+import { withDeadline } from "../../core/abort.js";
+import type { Clock } from "../../core/clock.js";
+import type { BlobStore } from "../blob-store.js";
+import { ResourceExhaustedError } from "../errors.js";
+
+/** Options of {@link limitedStore}. A limit of 0 or less is none. The defaults are those of the official SDKs. */
+export interface StoreLimits {
+  /** Longest value that is read, in bytes. Default: 2 MiB. */
+  readonly maxReadBytes?: number | undefined;
+  /** Longest value that is written, in bytes. Default: 2 MiB. */
+  readonly maxWriteBytes?: number | undefined;
+  /** How long one read or write may take. Default: 5000. */
+  readonly timeoutMs?: number | undefined;
+  /** Cuts every call short when it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+const TWO_MIB = 2 * 1024 * 1024;
+
+/**
+ * Puts limits on a store. A value that is too long to write never reaches it; closing closes it.
+ *
+ * @returns A store whose calls reject with ResourceExhaustedError `too_large`, TimeoutError or AbortedError.
+ */
+export function limitedStore(store: BlobStore, limits: StoreLimits = {}): BlobStore {
+  const { maxReadBytes = TWO_MIB, maxWriteBytes = TWO_MIB, timeoutMs = 5_000, signal, clock } = limits;
+  const inTime = <T>(what: string, call: () => Promise<T>): Promise<T> =>
+    withDeadline(
+      {
+        what,
+        timeoutMs: timeoutMs > 0 ? timeoutMs : Infinity,
+        signal,
+        ...(clock === undefined ? {} : { clock }),
+      },
+      async () => call(),
+    );
+  const check = (bytes: number, max: number): void => {
+    if (max <= 0 || bytes <= max) return;
+    throw new ResourceExhaustedError(`a value of ${bytes} bytes is larger than ${max}`, {
+      code: "too_large",
+      details: { bytes, max },
+    });
+  };
+  return {
+    async get(key) {
+      const value = await inTime("reading from the store", () => store.get(key));
+      if (value !== undefined) check(value.length, maxReadBytes);
+      return value;
+    },
+    async set(key, value) {
+      check(value.length, maxWriteBytes);
+      await inTime("writing to the store", () => store.set(key, value));
+    },
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,78 @@
+/** Values in a blob store: JSON, or bytes as they are. */
+import { uuid } from "../../core/ids.js";
+import { parseJson, stringifyJson } from "../../core/json.js";
+import type { BlobStore } from "../blob-store.js";
+import { JobNotFoundError } from "../errors.js";
+import { keyFromPointer, pointerFor } from "../pointer.js";
+import { artifactKey } from "./keys.js";
+
+/** The bytes of a value: a Uint8Array as it is, everything else as JSON. ValidationError `not_serializable`. */
+export function valueBytes(value: unknown): Uint8Array {
+  return value instanceof Uint8Array
+    ? value
+    : new TextEncoder().encode(stringifyJson(value, { what: "the value" }));
+}
+
+/**
+ * Keeps a value under a key and gives the pointer to it. A Uint8Array is kept as it is, everything else as JSON.
+ *
+ * @throws ValidationError `not_serializable`; what the store throws.
+ */
+export async function putValue(store: BlobStore, key: string, value: unknown): Promise<string> {
+  await store.set(key, valueBytes(value));
+  return pointerFor(key);
+}
+
+/**
+ * The bytes behind a pointer.
+ *
+ * @throws InvalidInputError for a pointer that is none, JobNotFoundError `not_found` when nothing is there, what
+ * the store throws.
+ */
+export async function getBytes(store: BlobStore, pointer: string): Promise<Uint8Array> {
+  const key = keyFromPointer(pointer);
+  const bytes = await store.get(key);
+  if (bytes !== undefined) return bytes;
+  throw new JobNotFoundError(`nothing is kept under ${JSON.stringify(key.slice(0, 256))}`, {
+    code: "not_found",
+  });
+}
+
+/**
+ * The JSON value behind a pointer.
+ *
+ * @throws What {@link getBytes} throws; ValidationError `not_json` for bytes that are not UTF-8 or not JSON.
+ */
+export async function getJson(store: BlobStore, pointer: string): Promise<unknown> {
+  const bytes = await getBytes(store, pointer);
+  // Bytes that are not UTF-8 become U+FFFD, which is fine inside a string only: so they are refused here.
+  const text = decode(bytes);
+  return parseJson(text ?? "\0", { what: "the value" });
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Options of {@link putArtifact}. */
+export interface ArtifactOptions {
+  /** Default: a random UUID. */
+  readonly id?: string | undefined;
+}
+
+/**
+ * Keeps an artifact under `art:<id>` and gives the pointer that goes into `artifact_ptrs`.
+ *
+ * @throws What {@link putValue} throws.
+ */
+export function putArtifact(
+  store: BlobStore,
+  value: unknown,
+  options: ArtifactOptions = {},
+): Promise<string> {
+  return putValue(store, artifactKey(options.id ?? uuid()), value);
+}
