@@ -2,6 +2,7 @@
 import {
   AgentwireError,
   type ErrorInfo,
+  errorText,
   NotFoundError,
   UnsupportedError,
   UpstreamError,
@@ -44,7 +45,7 @@ function readBody(operation: string, body: unknown): AureusErrorDetails {
     operation,
     ...(typeof error === "string" && { error }),
     ...(details !== undefined && details !== null && { details }),
-    ...(list && { errors: list.map(String) }),
+    ...(list && { errors: list.map(errorText) }),
   };
 }
 

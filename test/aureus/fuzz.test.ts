@@ -71,7 +71,7 @@ describe("any answer", () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [['{"errors":[{"toString":0}]}', 300]] },
     );
   });
 });
