@@ -5,6 +5,7 @@
 import type * as NodeHttp from "node:http";
 import type * as NodeHttps from "node:https";
 import { abortError } from "./abort-error.js";
+import { builtinModule } from "./builtin.js";
 import { type Clock, systemClock } from "./clock.js";
 import { ConnectionError, TimeoutError } from "./errors.js";
 import { Lru } from "./lru.js";
@@ -53,16 +54,10 @@ export interface KeepAliveOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** A node module, looked up at run time: an import would keep the importing entry from loading in a browser. */
-function builtin<Module>(name: string): Module | undefined {
-  const host = globalThis.process as { getBuiltinModule?: (name: string) => unknown } | undefined;
-  return host?.getBuiltinModule?.(name) as Module | undefined;
-}
-
 /** A client over this platform's node:http, or undefined where there is none. */
 export function keepAliveClient(options: KeepAliveOptions = {}): KeepAliveClient | undefined {
-  const http = builtin<typeof NodeHttp>("node:http");
-  const https = builtin<typeof NodeHttps>("node:https");
+  const http = builtinModule<typeof NodeHttp>("node:http");
+  const https = builtinModule<typeof NodeHttps>("node:https");
   if (typeof http?.request !== "function" || typeof https?.request !== "function") return undefined;
   const { maxSockets = 64, clock = systemClock } = options;
   const agents: Record<string, NodeHttp.Agent> = {};

@@ -3,6 +3,7 @@
  * signed and verified at the same time.
  */
 import type * as NodeCrypto from "node:crypto";
+import { builtinModule } from "../../core/builtin.js";
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
 import { invalidKey, pemLabel } from "./pem.js";
 
@@ -12,9 +13,7 @@ const CURVE_NAMES: Readonly<Record<string, string>> = { prime256v1: "P-256", sec
 
 /** The backend over this platform's node:crypto, or undefined where there is none. */
 export function findNodeCrypto(): CryptoBackend | undefined {
-  // Looked up at run time: an import would keep this entry from loading in a browser.
-  const host = globalThis.process as { getBuiltinModule?: (name: string) => Crypto | undefined } | undefined;
-  const crypto = host?.getBuiltinModule?.("node:crypto");
+  const crypto = builtinModule<Crypto>("node:crypto");
   return typeof crypto?.createPrivateKey === "function" ? nodeCrypto(crypto) : undefined;
 }
 

@@ -1,5 +1,6 @@
 /** The socket in front of the local server. Node only; the module is looked up when it is needed. */
 import type * as NodeHttp from "node:http";
+import { builtinModule } from "../../core/builtin.js";
 import { UnsupportedError } from "../../core/errors.js";
 import type { LocalAnswer, LocalRequest } from "./exchange.js";
 
@@ -43,10 +44,7 @@ export async function listen(answer: Answerer, options: ListenOptions): Promise<
 }
 
 function nodeHttp(): typeof NodeHttp {
-  const host = globalThis.process as
-    | { getBuiltinModule?: (name: string) => typeof NodeHttp | undefined }
-    | undefined;
-  const http = host?.getBuiltinModule?.("node:http");
+  const http = builtinModule<typeof NodeHttp>("node:http");
   if (http === undefined) {
     throw new UnsupportedError("listening needs node:http; use the `fetch` of the server instead");
   }

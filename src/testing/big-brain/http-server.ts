@@ -1,6 +1,7 @@
 /** The little of node:http that a counterpart needs, looked up only where a server is really started. */
 import type * as NodeHttp from "node:http";
 import type { AddressInfo } from "node:net";
+import { builtinModule } from "../../core/builtin.js";
 import { ConnectionError, UnsupportedError } from "../../core/errors.js";
 
 export type Request = NodeHttp.IncomingMessage;
@@ -41,9 +42,7 @@ export function listen(
 }
 
 function nodeHttp(): typeof NodeHttp {
-  // Looked up at run time: an import would keep `agentwire/testing` from loading in a browser.
-  const host = globalThis.process as { getBuiltinModule?: (name: string) => typeof NodeHttp } | undefined;
-  const http = host?.getBuiltinModule?.("node:http");
+  const http = builtinModule<typeof NodeHttp>("node:http");
   if (http === undefined) throw new UnsupportedError("LocalBigBrain listens on a port, which needs Node");
   return http;
 }

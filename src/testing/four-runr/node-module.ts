@@ -1,4 +1,5 @@
-/** Modules of the platform, looked up at run time: an import would keep the entry from loading in a browser. */
+/** Modules of the platform that the counterpart cannot do without. */
+import { builtinModule } from "../../core/builtin.js";
 import { UnsupportedError } from "../../core/errors.js";
 
 /**
@@ -6,9 +7,8 @@ import { UnsupportedError } from "../../core/errors.js";
  * @throws UnsupportedError where the platform has none
  */
 export function nodeModule<Module>(name: string): Module {
-  const host = globalThis.process as { getBuiltinModule?: (name: string) => unknown } | undefined;
-  const found = host?.getBuiltinModule?.(name);
+  const found = builtinModule<Module>(name);
   if (found === undefined)
     throw new UnsupportedError(`this platform has no ${name}; the counterpart runs on Node`);
-  return found as Module;
+  return found;
 }
