@@ -1,0 +1,55 @@
+/**
+ * What a worker needs of a stream that keeps jobs until they are done. Shipped: JetStream
+ * (`agentwire/cap/jetstream`). On a plain bus a message is delivered once, or never.
+ */
+import type { BusMessage, SubscribeOptions, Subscription } from "./bus.js";
+
+/** One delivery of a message that a stream keeps until it is told what became of it. */
+export interface Delivery {
+  /** How often the message was delivered, this time included. */
+  readonly attempt: number;
+  /** It is done: never deliver it again. Resolves when the stream has said so; tell it after the result is out. */
+  ack(): Promise<void>;
+  /** It is being worked on: puts off the next delivery. */
+  working(): void;
+  /** Deliver it again, to anybody, after `delayMs` (default: at once). */
+  giveBack(delayMs?: number): void;
+  /** It can never be done: never deliver it again. */
+  drop(reason: string): void;
+}
+
+/** A message that a stream keeps. */
+export interface DurableMessage extends BusMessage {
+  readonly delivery: Delivery;
+}
+
+/** What a stream answers to a publish. */
+export interface Stored {
+  readonly stream: string;
+  readonly sequence: number;
+  /** A message with this id was there already; nothing was added. */
+  readonly duplicate: boolean;
+}
+
+/** Streams beside a {@link Bus}: what is published is confirmed, what is received is acknowledged. */
+export interface DurableBus {
+  /** A message goes to somebody else when nothing is heard of it for so long. */
+  readonly ackWaitMs: number;
+  /**
+   * Publishes and waits until a stream has it. "ok" means stored.
+   *
+   * @throws PublishFailedError when no stream takes it; what {@link Bus.publish} throws.
+   */
+  publish(subject: string, data: Uint8Array, options: { readonly messageId: string }): Promise<Stored>;
+  /**
+   * Takes messages from the one consumer that all workers of `queue` share; without a queue, from one that is
+   * this worker's alone.
+   *
+   * @throws NotFoundError naming the streams that are missing; SubscribeFailedError.
+   */
+  subscribe(
+    subject: string,
+    onMessage: (message: DurableMessage) => void,
+    options?: SubscribeOptions,
+  ): Promise<Subscription>;
+}
