@@ -7,6 +7,7 @@
 import { aureus } from "./aureus.ts";
 import { aureusEngine } from "./aureus-engine.ts";
 import { cap } from "./cap.ts";
+import { capAgent } from "./cap-agent.ts";
 import { capControl } from "./cap-control.ts";
 import { core } from "./core.ts";
 import { fourRunr } from "./four-runr.ts";
@@ -17,6 +18,7 @@ import { specs } from "./specs.ts";
 export const requirements = {
   ...core,
   ...cap,
+  ...capAgent,
   ...capControl,
   ...neuron,
   ...aureus,
