@@ -118,7 +118,7 @@ export class Agent {
   ): this;
   job(topic: string, definition: HandlerDefinition, overrides?: TopicOverrides): this;
   // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing is known of the input's type
-  job<Input = any, Output = unknown>(topic: string, handler: AgentHandler<Input, Output>): this;
+  job<Input = any>(topic: string, handler: AgentHandler<Input>): this;
   job(topic: string, second: object, third?: unknown): this {
     this.#onlyBefore("job");
     if (this.#topics.has(topic)) throw new ConflictError(`${topic} has a handler already`);
