@@ -28,6 +28,8 @@ export interface RetryNotice {
 export interface RetryOptions {
   /** Numbers that differ from the defaults of {@link RetryPolicy}; `false` for a single try. */
   readonly policy?: Partial<RetryPolicy> | false | undefined;
+  /** How long one try may take where the policy does not say, in milliseconds. Default: no limit. */
+  readonly timeoutMs?: number | undefined;
   /** Ends the try in hand or the wait at once. */
   readonly signal?: AbortSignal | undefined;
   /** No try and no wait goes beyond this time, in milliseconds since the epoch. Default: none. */
@@ -92,9 +94,8 @@ export async function retry<T>(
   throwIfAborted(signal);
 
   for (let attempt = 1; ; attempt++) {
-    const { perAttemptTimeoutMs = Infinity } = policy;
-    const timeoutMs =
-      end === Infinity ? perAttemptTimeoutMs : Math.min(perAttemptTimeoutMs, end - clock.monotonic());
+    const perTryMs = policy.perAttemptTimeoutMs ?? options.timeoutMs ?? Infinity;
+    const timeoutMs = end === Infinity ? perTryMs : Math.min(perTryMs, end - clock.monotonic());
     try {
       return await withDeadline({ signal, timeoutMs, clock, what: `try ${attempt}` }, (linked) =>
         call({ attempt, signal: linked }),
