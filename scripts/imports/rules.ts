@@ -19,7 +19,7 @@ const PROTOCOLS = ["cap", "neuron", "aureus", "4runr"];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
   ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "handler", `gen/${name}`]])),
-  bridge: ["core", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
+  bridge: ["core", "handler", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   testing: ["core", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: ["index", "core", "bridge", "testing", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   index: ["core"],

@@ -93,6 +93,7 @@ export function handlerContext(sources: ContextSources, reports: ProgressReports
   return {
     task: entry.lease.task,
     leaseId: entry.leaseId,
+    correlationId: entry.lease.task.taskId,
     request: entry.lease,
     // Made when it is asked for: most handlers never do.
     get signal() {

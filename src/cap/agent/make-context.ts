@@ -25,6 +25,7 @@ export function agentContext(job: Job, parts: ContextParts): AgentContext {
   return {
     jobId: request.jobId,
     traceId: packet.traceId,
+    correlationId: packet.traceId,
     job: request,
     request,
     packet,

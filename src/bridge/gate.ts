@@ -1,0 +1,113 @@
+/** `ctx.gate`: the gates of Aureus, on a server or in this process, asked as a part of the piece of work. */
+import type { CrvGate, GoalGuard } from "../aureus/engine/index.js";
+import type {
+  Action,
+  AureusClient,
+  CallOptions,
+  Commit,
+  GateConfig,
+  GateResult,
+  GuardDecision,
+  Principal,
+} from "../aureus/index.js";
+import type { Clock } from "../core/clock.js";
+import { NotFoundError } from "../core/errors.js";
+import { type HandlerContext, HandlerFailure } from "../handler/index.js";
+import { inherited } from "./time-left.js";
+
+/** Where decisions are made: {@link aureusGate} on a server, {@link localGate} in this process. */
+export interface GateSource {
+  /** GoalGuard: whether the agent may do `action`. */
+  evaluate(action: Action, options: CallOptions): Promise<GuardDecision>;
+  /** CRV: whether a change passes the gate of that name. */
+  validate(gate: string, commit: Commit, options: CallOptions): Promise<GateResult>;
+}
+
+/** What {@link aureusGate} and {@link localGate} share. */
+interface GateOptions {
+  /** Who acts. */
+  readonly principal: Principal;
+}
+
+/** Options of {@link aureusGate}. */
+export interface AureusGateOptions extends GateOptions {
+  readonly client: Pick<AureusClient, "evaluatePolicy" | "validateCommit">;
+  /** The gates that changes can be put to, by name. Their validators are the server's. Default: none. */
+  readonly gates?: Readonly<Record<string, Omit<GateConfig, "name">>> | undefined;
+}
+
+/** Options of {@link localGate}. */
+export interface LocalGateOptions extends GateOptions {
+  readonly guard: Pick<GoalGuard, "evaluate">;
+  /** The gates that changes can be put to, by name. Default: none. */
+  readonly gates?: Readonly<Record<string, Pick<CrvGate, "validate">>> | undefined;
+}
+
+/** Decisions of an Aureus server. */
+export function aureusGate({ client, principal, gates = {} }: AureusGateOptions): GateSource {
+  return {
+    evaluate: (action, options) =>
+      client.evaluatePolicy({ principal, action, currentState: "evaluating", auditLog: [] }, options),
+    validate: async (name, commit, options) =>
+      client.validateCommit(commit, { name, ...known(gates, name) }, options),
+  };
+}
+
+/** Decisions of the engine in this process. */
+export function localGate({ guard, principal, gates = {} }: LocalGateOptions): GateSource {
+  return {
+    evaluate: async (action) => guard.evaluate(principal, action),
+    validate: async (name, commit) => known(gates, name).validate(commit),
+  };
+}
+
+function known<T>(gates: Readonly<Record<string, T>>, name: string): T {
+  if (Object.hasOwn(gates, name)) return gates[name]!;
+  throw new NotFoundError(`there is no gate ${JSON.stringify(name)}`);
+}
+
+/** The gates inside a handler. All calls end when the work is cut short. */
+export interface Gate {
+  /** The decision on an action. @throws What the source throws. */
+  evaluate(action: Action): Promise<GuardDecision>;
+  /**
+   * Goes on only when the action is allowed; else ends the work for good with code SAFETY_DENIED and the reason.
+   *
+   * @throws HandlerFailure (do not catch it); what the source throws.
+   */
+  require(action: Action): Promise<GuardDecision>;
+  /** The verdict on a change. @throws NotFoundError for a gate that is none; what the source throws. */
+  validate(gate: string, commit: Commit): Promise<GateResult>;
+  /**
+   * Goes on only when the gate does not block the change; else ends the work for good with code
+   * SAFETY_POLICY_VIOLATION and the reasons of the validators.
+   *
+   * @throws HandlerFailure (do not catch it); NotFoundError; what the source throws.
+   */
+  requireCommit(gate: string, commit: Commit): Promise<GateResult>;
+}
+
+/** The gates of a source, for one piece of work. */
+export function gateFor(source: GateSource, ctx: HandlerContext, clock: Clock): Gate {
+  const evaluate = (action: Action) => source.evaluate(action, inherited(ctx, undefined, clock.now()));
+  const validate = (gate: string, commit: Commit) =>
+    source.validate(gate, commit, inherited(ctx, undefined, clock.now()));
+  return {
+    evaluate,
+    validate,
+    async require(action) {
+      const decision = await evaluate(action);
+      if (decision.allowed) return decision;
+      const waits = decision.requiresHumanApproval ? "waits for approval" : "is not allowed";
+      throw new HandlerFailure(`action ${action.id} ${waits}: ${decision.reason}`, { code: "SAFETY_DENIED" });
+    },
+    async requireCommit(gate, commit) {
+      const verdict = await validate(gate, commit);
+      if (!verdict.blockedCommit) return verdict;
+      const reasons = verdict.validationResults.filter(({ valid }) => !valid).map(({ reason }) => reason);
+      throw new HandlerFailure(`gate ${gate} blocked commit ${commit.id}: ${reasons.join("; ")}`, {
+        code: "SAFETY_POLICY_VIOLATION",
+      });
+    },
+  };
+}
