@@ -1,0 +1,20 @@
+/** Handlers across the wires: tools and gates inside them, and what was made for one worker wire on the other. */
+export { type TopicHandlerOptions, topicHandler } from "./cap-on-neuron.js";
+export {
+  type Equipment,
+  type Equipped,
+  type EquippedContext,
+  type EquippedInit,
+  equip,
+} from "./equip.js";
+export { type ForwardOptions, forwardToCap } from "./forward.js";
+export {
+  type AureusGateOptions,
+  aureusGate,
+  type Gate,
+  type GateSource,
+  type LocalGateOptions,
+  localGate,
+} from "./gate.js";
+export { capabilityHandler, topicOf } from "./neuron-on-cap.js";
+export type { ToolOptions, Tools } from "./tools.js";

@@ -1,0 +1,63 @@
+/** Runs work under a span. */
+import type * as Otel from "@opentelemetry/api";
+import { AgentwireError } from "../core/errors.js";
+import { remoteSpan } from "./w3c.js";
+
+/** The OpenTelemetry API, as `import * as api from "@opentelemetry/api"` gives it. */
+export type OtelApi = typeof Otel;
+
+/** What a span is started with. */
+export interface SpanInit {
+  readonly name: string;
+  readonly kind: "client" | "producer" | "consumer" | "internal";
+  readonly attributes: Otel.Attributes;
+  /** The `traceparent` and `tracestate` of the sender; without one the active span is the parent. */
+  readonly from?: { readonly traceparent?: unknown; readonly tracestate?: unknown } | undefined;
+}
+
+/** Starts spans of one tracer. */
+export class Spans {
+  readonly #api: OtelApi;
+  readonly #tracer: Otel.Tracer;
+
+  constructor(api: OtelApi, tracer: Otel.Tracer) {
+    this.#api = api;
+    this.#tracer = tracer;
+  }
+
+  /** Runs `work` with a new span active. An error marks the span with its code, never with its text. */
+  async run<T>(init: SpanInit, work: (span: Otel.Span) => T | Promise<T>): Promise<T> {
+    const { context, trace, SpanStatusCode, SpanKind } = this.#api;
+    const kind = { client: 2, producer: 3, consumer: 4, internal: 0 }[init.kind] as Otel.SpanKind;
+    const parent = this.#parent(init.from) ?? context.active();
+    const span = this.#tracer.startSpan(
+      init.name,
+      { kind: kind satisfies (typeof SpanKind)[keyof typeof SpanKind], attributes: init.attributes },
+      parent,
+    );
+    try {
+      return await context.with(trace.setSpan(parent, span), () => work(span));
+    } catch (error) {
+      // The text of an error may quote what was sent.
+      span.setAttribute("error.type", errorType(error));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  #parent(from: SpanInit["from"]): Otel.Context | undefined {
+    const { context, trace, createTraceState } = this.#api;
+    const remote = remoteSpan(from?.traceparent);
+    if (remote === undefined) return undefined;
+    const { tracestate } = from ?? {};
+    const state = typeof tracestate === "string" ? { traceState: createTraceState(tracestate) } : {};
+    return trace.setSpanContext(context.active(), { ...remote, ...state });
+  }
+}
+
+function errorType(error: unknown): string {
+  if (error instanceof AgentwireError) return error.code;
+  return error instanceof Error ? error.name : typeof error;
+}
