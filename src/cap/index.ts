@@ -21,6 +21,7 @@ export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
+export type { Delivery, DurableBus, DurableMessage, Stored } from "./durable.js";
 export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
 export {
   emitAlert,
@@ -53,6 +54,7 @@ export {
   VersionMismatchError,
   WorkerUnavailableError,
 } from "./errors.js";
+export type { FinishedJobs, JobIdentity } from "./finished-jobs.js";
 export type { SubmitAndWaitOptions, WaitOptions } from "./job-client.js";
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
 export type { MemoryBusOptions } from "./memory-bus.js";
@@ -91,9 +93,12 @@ export {
   progressPayload,
 } from "./payloads.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
+export { finishedBytes, readFinished } from "./stores/finished-result.js";
 export { artifactKey, contextKey, resultKey } from "./stores/keys.js";
 export type { StoreLimits } from "./stores/limited.js";
 export { limitedStore } from "./stores/limited.js";
+export type { MemoryFinishedJobsOptions } from "./stores/memory-finished-jobs.js";
+export { MemoryFinishedJobs } from "./stores/memory-finished-jobs.js";
 export type { ArtifactOptions } from "./stores/values.js";
 export { getBytes, getJson, putArtifact, putValue, valueBytes } from "./stores/values.js";
 export type { WorkerTrustMode } from "./trust-mode.js";

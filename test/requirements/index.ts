@@ -8,6 +8,7 @@ import { aureus } from "./aureus.ts";
 import { aureusEngine } from "./aureus-engine.ts";
 import { cap } from "./cap.ts";
 import { capControl } from "./cap-control.ts";
+import { capDelivery } from "./cap-delivery.ts";
 import { core } from "./core.ts";
 import { fourRunr } from "./four-runr.ts";
 import { neuron } from "./neuron.ts";
@@ -18,6 +19,7 @@ export const requirements = {
   ...core,
   ...cap,
   ...capControl,
+  ...capDelivery,
   ...neuron,
   ...aureus,
   ...aureusEngine,
