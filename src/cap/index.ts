@@ -21,7 +21,7 @@ export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
-export type { Delivery, DurableBus, DurableMessage, Stored } from "./durable.js";
+export type { Delivery, DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "./durable.js";
 export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
 export {
   emitAlert,
