@@ -41,6 +41,8 @@ export {
   JobNotFoundError,
   JobTimeoutError,
   MalformedPacketError,
+  MaxRetriesExceededError,
+  NoPoolError,
   PermissionDeniedError,
   PolicyViolationError,
   PublishFailedError,
@@ -55,13 +57,29 @@ export {
   WorkerUnavailableError,
 } from "./errors.js";
 export type { FinishedJobs, JobIdentity } from "./finished-jobs.js";
-export type { SubmitAndWaitOptions, WaitOptions } from "./job-client.js";
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
+export type {
+  JobClientOptions,
+  JobSubmitted,
+  StartOptions,
+  SubmitAndWaitOptions,
+  SubmitManyOptions,
+  WaitOptions,
+} from "./job-client-options.js";
+export type { BatchItem } from "./jobs/batch.js";
+export type { CompensationInit } from "./jobs/compensation.js";
+export { compensation, compensationRequest, rollbackRequests } from "./jobs/compensation.js";
+export type { JobHandle } from "./jobs/handle.js";
+export type { JobOutcome, OutputOptions } from "./jobs/output.js";
+export type { JobSubmission } from "./jobs/submission.js";
+export type { WorkflowOptions } from "./jobs/workflow.js";
+export { Workflow, workflow, workflowOf } from "./jobs/workflow.js";
 export type { MemoryBusOptions } from "./memory-bus.js";
 export { MemoryBus } from "./memory-bus.js";
 export type { MetricsHook } from "./metrics.js";
 export { loggingMiddleware, noopMetrics } from "./metrics.js";
-export { jobError } from "./outcome.js";
+export type { JobEndReason } from "./outcome.js";
+export { endReason, jobError } from "./outcome.js";
 export type { CreatePacketOptions, PayloadInit, SealOptions, SignedPacket } from "./packet.js";
 export {
   assertValidPacket,

@@ -57,5 +57,45 @@ export const capDelivery = {
     statement: "Core subscribers still get what is kept in streams.",
     source: CORDUM,
   },
+  "cap.client.input": {
+    statement:
+      "The input of a job is kept under ctx:<job_id> before its request goes out with a pointer to it.",
+    source: "Cordum gateway, January 2026; CAP spec 06",
+  },
+  "cap.client.output": {
+    statement:
+      "The output of a job is read from its result_ptr, as JSON or bytes, and checked against a schema.",
+    source: SPEC,
+  },
+  "cap.client.reason": {
+    statement: "How a job ended without success is an error class and one word in details.reason.",
+    source: "Cordum scheduler, January 2026: codes of sys.job.dlq",
+  },
+  "cap.client.progress": {
+    statement: "Progress of a job is an async iterator that ends with the job.",
+    source: SPEC,
+  },
+  "cap.client.deadline": {
+    statement: "deadlineMs travels as budget.deadline_ms.",
+    source: SPEC,
+  },
+  "cap.client.batch": {
+    statement:
+      "A batch has at most so many jobs under way, and an item for each, in the order of the requests.",
+    source: OWN,
+  },
+  "cap.client.workflow": {
+    statement: "Jobs of a workflow share workflow id and trace, are numbered, and name their parent.",
+    source: "CAP spec 11",
+  },
+  "cap.client.compensation": {
+    statement:
+      "A compensation keeps the rules of a job request, inherits what it leaves empty, and has an idempotency key of its own; the last job is undone first.",
+    source: "CAP spec 11",
+  },
+  "cap.client.confirmed": {
+    statement:
+      "A client with a durable bus resolves a submission when a stream has it under jobreq:<job_id>.",
+    source: CORDUM,
+  },
 } as const satisfies Requirements;
-void SPEC;
