@@ -4,6 +4,24 @@
  * Messages, enums and subjects are generated: import them from `agentwire/gen/cap`.
  */
 
+// For agents.
+export { Agent } from "./agent/agent.js";
+export type {
+  AgentCall,
+  AgentContext,
+  AgentHandler,
+  AgentMiddleware,
+  JobProgressUpdate,
+} from "./agent/context.js";
+export type { LoadSample } from "./agent/load.js";
+export type {
+  AgentCounts,
+  AgentEvents,
+  AgentOptions,
+  AgentState,
+  HeartbeatInit,
+} from "./agent/options.js";
+export type { InputOf, OutputOf, TopicOptions, TopicOverrides } from "./agent/topics.js";
 export { sanitizeAgentName } from "./agent-name.js";
 export type { AlertOptions } from "./alerts.js";
 export type { BlobStore } from "./blob-store.js";
@@ -11,7 +29,6 @@ export { InMemoryBlobStore } from "./blob-store.js";
 // For those who build on packets and buses.
 export type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "./bus.js";
 export { assertSubject, subjectMatches } from "./bus.js";
-// For agents.
 export type { JobRequestInit, SubmitJobOptions, Submitted } from "./client.js";
 export { submitJob } from "./client.js";
 // Keys.
@@ -21,7 +38,9 @@ export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
+
 export type { Delivery, DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "./durable.js";
+
 export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
 export {
   emitAlert,
@@ -57,6 +76,7 @@ export {
   WorkerUnavailableError,
 } from "./errors.js";
 export type { FinishedJobs, JobIdentity } from "./finished-jobs.js";
+
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
 export type {
   JobClientOptions,

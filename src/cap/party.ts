@@ -14,6 +14,7 @@ import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { SigningKey } from "./crypto/backend.js";
 import type { CryptoOptions, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 import { KeyRing, toSigningKey } from "./crypto/key-ring.js";
+import type { DurableBus } from "./durable.js";
 import { Intake } from "./intake.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
 import { createPacket, sealPacket, sealPacketNow } from "./packet.js";
@@ -52,6 +53,8 @@ export interface PartyOptions extends CryptoOptions, VerifyOptions {
 export interface ReceiveOptions extends SubscribeOptions {
   /** Throws what is wrong with a packet. Default: the rules every packet must keep, `assertValidPacket`. */
   readonly check?: ((packet: BusPacket) => void) | undefined;
+  /** Where the messages come from. Default: the party's bus. */
+  readonly source?: Pick<Bus, "subscribe"> | Pick<DurableBus, "subscribe"> | undefined;
 }
 
 /** What became of the messages a party has received. */
@@ -98,11 +101,17 @@ export class Party {
   }
 
   /**
-   * Builds, seals and publishes a packet. "ok" means published.
+   * Builds, seals and publishes a packet. "ok" means published; with a publisher of the caller's own, what that
+   * one means by it.
    *
    * @throws InvalidInputError for a payload that breaks a rule; what {@link Bus.publish} throws.
    */
-  async send(subject: string, payload: PayloadInit, traceId?: string): Promise<BusPacket> {
+  async send(
+    subject: string,
+    payload: PayloadInit,
+    traceId?: string,
+    publish?: (subject: string, bytes: Uint8Array) => unknown,
+  ): Promise<BusPacket> {
     const { clock, sessionToken, mapOrder } = this.#options;
     const packet = createPacket(payload, {
       senderId: this.senderId,
@@ -116,7 +125,7 @@ export class Party {
       onOrdersDiffer: () => this.#warnOrdersDiffer(),
     };
     const bytes = sealPacketNow(packet, seal) ?? (await sealPacket(packet, seal));
-    const published = this.bus.publish(subject, bytes);
+    const published = publish === undefined ? this.bus.publish(subject, bytes) : publish(subject, bytes);
     if (published !== undefined) await published;
     return packet;
   }
@@ -159,7 +168,8 @@ export class Party {
         if (taken !== undefined) this.#hand(listener, taken, message);
       });
     });
-    const subscription = await this.bus.subscribe(subject, (message) => intake.push(message), options);
+    const source = options.source ?? this.bus;
+    const subscription = await source.subscribe(subject, (message) => intake.push(message), options);
     return {
       subject,
       queue: options.queue,

@@ -7,6 +7,7 @@
 import { aureus } from "./aureus.ts";
 import { aureusEngine } from "./aureus-engine.ts";
 import { cap } from "./cap.ts";
+import { capAgent } from "./cap-agent.ts";
 import { capControl } from "./cap-control.ts";
 import { capDelivery } from "./cap-delivery.ts";
 import { core } from "./core.ts";
@@ -18,6 +19,7 @@ import { specs } from "./specs.ts";
 export const requirements = {
   ...core,
   ...cap,
+  ...capAgent,
   ...capControl,
   ...capDelivery,
   ...neuron,

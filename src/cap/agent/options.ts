@@ -1,0 +1,124 @@
+/** What an agent is given, and what it tells. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { HeartbeatSchema, JobResult } from "../../../gen/cap/index.js";
+import type { AgentwireError } from "../../core/errors.js";
+import type { SchemaValidator } from "../../core/validate.js";
+import type { BlobStore } from "../blob-store.js";
+import type { Bus } from "../bus.js";
+import type { DurableBus } from "../durable.js";
+import type { FinishedJobs } from "../finished-jobs.js";
+import type { MetricsHook } from "../metrics.js";
+import type { PartyOptions, ReceiveCounts } from "../party.js";
+import type { AgentMiddleware } from "./context.js";
+import type { LoadSample } from "./load.js";
+
+/** A heartbeat as it is sent. */
+export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
+
+/** Where an agent stands. */
+export type AgentState = "idle" | "starting" | "running" | "closing" | "closed";
+
+/**
+ * Options of `Agent`. The defaults are those of the `Agent` of cap-sdk-python 2.17.0.
+ *
+ * What is given as an object stays the caller's; what a function makes is the agent's own and is closed with it.
+ */
+export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
+  /** The bus, or a function that connects to one: called at the start, within `ioTimeoutMs`. */
+  readonly bus: Bus | (() => Bus | Promise<Bus>);
+  /** Where inputs and outputs are, or a function that opens it. */
+  readonly store: BlobStore | (() => BlobStore | Promise<BlobStore>);
+  /** Name of the worker: sender of its packets, `worker_id` of its results. Default: `senderId`. */
+  readonly workerId?: string | undefined;
+  /** Default: "cap-runtime". */
+  readonly senderId?: string | undefined;
+  /** Name of the pool, not a subject. Without one Cordum's scheduler never chooses this worker. Default: "". */
+  readonly pool?: string | undefined;
+  /** Handlers that may run at once, at least 1; further jobs wait in memory, first come first served. Default: 1. */
+  readonly maxParallel?: number | undefined;
+  /** Further attempts after a handler has thrown. Default: 0. */
+  readonly retries?: number | undefined;
+  /** Wait before a further attempt; a function is told the number of the attempt that failed. Default: 0. */
+  readonly backoffMs?: number | ((attempt: number) => number) | undefined;
+  /** How long connecting, a read or a write may take; 0 or less is no limit. Default: 5000. */
+  readonly ioTimeoutMs?: number | undefined;
+  /** Bound of every stage of closing; `Infinity` is none. Default: 30000. */
+  readonly shutdownTimeoutMs?: number | undefined;
+  /** Longest input in bytes; 0 or less is no limit. Default: 2 MiB. */
+  readonly maxContextBytes?: number | undefined;
+  /** Longest output, and longest artifact, in bytes; 0 or less is no limit. Default: 2 MiB. */
+  readonly maxResultBytes?: number | undefined;
+  /** 0 or less means the default: 5000. */
+  readonly heartbeatIntervalMs?: number | undefined;
+  /** Changes a heartbeat before it is sent: gets what would be, gives what is. */
+  readonly heartbeat?: ((planned: HeartbeatInit) => HeartbeatInit | Promise<HeartbeatInit>) | undefined;
+  /** What the machine is doing, in percent. Default: measured where there is a `process`, else 0. */
+  readonly load?: (() => LoadSample) | undefined;
+  /** Told in heartbeats. A job's labels must equal these. Default: none. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Told in heartbeats. Default: "". */
+  readonly region?: string | undefined;
+  /** Kind of worker, told in heartbeats. Default: "". */
+  readonly type?: string | undefined;
+  /** Display name in heartbeats and the handshake. Default: "". */
+  readonly agentName?: string | undefined;
+  /** Bearer credential of heartbeats. Not the session token. Default: none. */
+  readonly heartbeatToken?: string | undefined;
+  /** Told in the handshake besides the topics. Default: none. */
+  readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
+  /** Put the text of exceptions on the wire. Default: false; the text is "handler failed". */
+  readonly exposeErrors?: boolean | undefined;
+  /**
+   * Say whether a failed job may be tried again: FAILED_FATAL (11) for what another try cannot mend,
+   * FAILED_RETRYABLE (10) for the rest. Cordum's scheduler takes both for FAILED. Default: false, FAILED (6).
+   */
+  readonly granularStatus?: boolean | undefined;
+  /** How long a handler that was cut short keeps its place, if it does not end. Default: 5000. */
+  readonly abandonMs?: number | undefined;
+  /** How long a result waits for a connection that broke to come back. Default: 30000. */
+  readonly publishAgainMs?: number | undefined;
+  /**
+   * Takes jobs from streams that keep them until they are done, and publishes results into one. A function is
+   * given the bus. Default: jobs come from the bus, at most once.
+   */
+  readonly durable?: DurableBus | ((bus: Bus) => DurableBus | Promise<DurableBus>) | undefined;
+  /** Answers a job that comes again with its result. Default: none; a job that comes again is done again. */
+  readonly finished?: FinishedJobs | (() => FinishedJobs | Promise<FinishedJobs>) | undefined;
+  /** Wraps handlers; the first one given is the outermost. */
+  readonly middleware?: readonly AgentMiddleware[] | undefined;
+  /** Judges JSON Schemas. Default: ajv. */
+  readonly validator?: SchemaValidator | undefined;
+  /** Told of jobs and heartbeats. What it throws hurts nothing. */
+  readonly metrics?: MetricsHook | undefined;
+  /** Close on SIGTERM and SIGINT, or on the signals named, where there is a `process`. Default: false. */
+  readonly handleSignals?: boolean | readonly string[] | undefined;
+}
+
+/** What became of the jobs of an agent. */
+export interface AgentCounts extends ReceiveCounts {
+  /** Results with SUCCEEDED. */
+  succeeded: number;
+  /** Results with another status. */
+  failed: number;
+  /** Jobs answered with the result of an earlier delivery, or by joining one in hand. */
+  repeated: number;
+  /** Runs of handlers, all attempts counted. */
+  runs: number;
+  /** Results that could not be published. */
+  unpublished: number;
+}
+
+/** What an agent tells of. */
+export interface AgentEvents {
+  state: AgentState;
+  /** A message was refused. */
+  refused: AgentwireError;
+  /** A job was taken. */
+  job: { readonly jobId: string; readonly topic: string };
+  /** A result was published. */
+  result: JobResult;
+  /** A heartbeat was published. */
+  heartbeat: HeartbeatInit;
+  /** A result that could not be published, a job that could not be settled, a heartbeat that failed. */
+  error: unknown;
+}

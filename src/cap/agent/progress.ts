@@ -1,0 +1,49 @@
+/** What handlers report: on the bus, and in the next heartbeat. */
+
+import { JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { errorText } from "../../core/errors.js";
+import type { Logger } from "../../core/logger.js";
+import type { Party } from "../party.js";
+import type { JobProgressUpdate } from "./context.js";
+import { wireText } from "./failures.js";
+import type { Job } from "./job.js";
+import type { HeartbeatInit } from "./options.js";
+
+/** The last report of a running job. */
+interface Report {
+  readonly job: Job;
+  readonly percent: number;
+  readonly message: string;
+}
+
+/** Publishes progress, and remembers the last word. */
+export class ProgressDesk {
+  #last: Report | undefined;
+
+  /** Reports without waiting. A job whose result is fixed reports no more. */
+  report(job: Job, update: JobProgressUpdate, party: Party, log: Logger): void {
+    if (job.settled || job.stopped !== undefined) return;
+    const { percent = 0, message = "", stepId = "" } = update;
+    const whole = Math.min(100, Math.max(0, Math.trunc(percent) || 0));
+    this.#last = { job, percent: whole, message: wireText(String(message)) };
+    const { jobId } = job.request;
+    const value = {
+      jobId,
+      stepId: wireText(stepId),
+      percent: whole,
+      message: this.#last.message,
+      status: JobStatus.RUNNING,
+    };
+    const before = job.reporting;
+    const sent = party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);
+    job.reporting = Promise.allSettled([before, sent]);
+    sent.catch((error: unknown) => log.warn("progress not sent", { reason: errorText(error) }));
+  }
+
+  /** What a heartbeat says of it, while the job that reported last is in hand. */
+  get told(): Pick<HeartbeatInit, "progressPct" | "lastMemo"> {
+    const last = this.#last;
+    if (last === undefined || last.job.settled) return {};
+    return { progressPct: last.percent, lastMemo: last.message };
+  }
+}

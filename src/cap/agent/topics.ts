@@ -1,0 +1,114 @@
+/** The topics an agent serves. */
+import { AgentwireError, ValidationError } from "../../core/errors.js";
+import { compose, type Next } from "../../core/middleware.js";
+import { isStandardSchema } from "../../core/standard-schema.js";
+import {
+  type Checker,
+  checkerFor,
+  type InferInput,
+  type InferOutput,
+  type Schema,
+  type SchemaValidator,
+} from "../../core/validate.js";
+import { assertSubject } from "../bus.js";
+import type { AgentCall, AgentHandler, AgentMiddleware } from "./context.js";
+import type { AgentOptions } from "./options.js";
+
+/** How one topic differs from the agent's options. */
+export type TopicOverrides = Pick<AgentOptions, "retries" | "backoffMs">;
+
+/** Options of `Agent.job`. `In` and `Out` are schemas, or undefined for none. */
+export interface TopicOptions<In extends Schema | undefined, Out extends Schema | undefined>
+  extends TopicOverrides {
+  /** What the input must look like: any Standard Schema, or a JSON Schema. Default: anything. */
+  readonly input?: In;
+  /** What the output must look like. Default: anything. */
+  readonly output?: Out;
+}
+
+/** What a handler gets under a schema of its input. */
+export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOutput<In> : unknown;
+
+/** What a handler must give under a schema of its output. */
+export type OutputOf<Out extends Schema | undefined> = Out extends Schema ? InferInput<Out> : unknown;
+
+/** A topic with its handler, as it was registered. */
+export interface Topic {
+  readonly topic: string;
+  readonly input: Schema | undefined;
+  readonly output: Schema | undefined;
+  readonly run: AgentHandler;
+  readonly retries: number;
+  readonly backoffMs: (attempt: number) => number;
+}
+
+/** A topic that is ready to serve. */
+export interface ServedTopic extends Topic {
+  readonly inputCheck: Checker<unknown> | undefined;
+  readonly outputCheck: Checker<unknown> | undefined;
+  /** The handler behind its middleware. */
+  readonly handle: Next<AgentCall, unknown>;
+}
+
+/**
+ * Brings the forms of `Agent.job` together.
+ *
+ * @throws ValidationError for a topic that is no subject, a handler that is no function, numbers that make no
+ * sense.
+ */
+export function makeTopic(
+  topic: string,
+  given: TopicOptions<Schema | undefined, Schema | undefined>,
+  run: unknown,
+  defaults: TopicOverrides,
+): Topic {
+  assertSubject(topic);
+  if (typeof run !== "function") throw new ValidationError(`${topic}: the handler must be a function`);
+  const retries = checkRetries(given.retries ?? defaults.retries ?? 0);
+  const backoff = given.backoffMs ?? defaults.backoffMs ?? 0;
+  const backoffMs = typeof backoff === "function" ? backoff : () => backoff;
+  return { topic, input: given.input, output: given.output, run: run as AgentHandler, retries, backoffMs };
+}
+
+/** @throws ValidationError for a number that is no whole one of at least 0. */
+export function checkRetries(retries: number): number {
+  if (Number.isSafeInteger(retries) && retries >= 0) return retries;
+  throw new ValidationError(`retries must be a whole number of at least 0, not ${retries}`);
+}
+
+/**
+ * Makes topics ready to serve, by topic.
+ *
+ * @throws ValidationError for a schema that cannot be used, and for a middleware that is none.
+ */
+export async function serveTopics(
+  topics: Iterable<Topic>,
+  options: {
+    readonly middleware: readonly AgentMiddleware[];
+    readonly validator: SchemaValidator | undefined;
+  },
+): Promise<Map<string, ServedTopic>> {
+  const served = new Map<string, ServedTopic>();
+  let { validator } = options;
+  const ready = async (name: string, schema: Schema | undefined): Promise<Checker<unknown> | undefined> => {
+    if (schema === undefined) return undefined;
+    if (validator === undefined && !isStandardSchema(schema)) {
+      validator = (await import("../../core/ajv-validator.js")).ajvValidator();
+    }
+    try {
+      return await checkerFor<unknown>(schema, validator as SchemaValidator);
+    } catch (error) {
+      if (!(error instanceof AgentwireError)) throw error;
+      throw new ValidationError(`${name}: ${error.message}`, { code: error.code, cause: error });
+    }
+  };
+  for (const topic of topics) {
+    served.set(topic.topic, {
+      ...topic,
+      inputCheck: await ready(`input of ${topic.topic}`, topic.input),
+      outputCheck: await ready(`output of ${topic.topic}`, topic.output),
+      handle: compose(options.middleware, async ({ input, context }) => topic.run(input, context)),
+    });
+  }
+  return served;
+}
