@@ -29,7 +29,7 @@ import type { JobOutcome } from "./jobs/output.js";
 import { OutputReader } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
 import type { SentRequest } from "./jobs/sender.js";
-import { RequestSender } from "./jobs/sender.js";
+import { sendRequest } from "./jobs/sender.js";
 import type { JobSubmission, PreparedJob } from "./jobs/submission.js";
 import { prepareJob } from "./jobs/submission.js";
 import { JobWaits } from "./jobs/waits.js";
@@ -41,7 +41,6 @@ import { limitedStore } from "./stores/limited.js";
 export class JobClient {
   readonly #options: JobClientOptions;
   readonly #party: Party;
-  readonly #sender: RequestSender;
   readonly #store: BlobStore | undefined;
   readonly #outputs: OutputReader;
   readonly #progress: ProgressBoard;
@@ -52,11 +51,10 @@ export class JobClient {
 
   /** @internal Use {@link openJobClient}. */
   constructor(options: JobClientOptions) {
-    const { store, storeLimits, durable } = options;
+    const { store, storeLimits } = options;
     this.#options = options;
     this.#party = new Party(options);
     this.#waits = new JobWaits(options.clock ?? systemClock);
-    this.#sender = new RequestSender(this.#party, options, durable);
     this.#store = store && limitedStore(store, { clock: options.clock, ...storeLimits });
     this.#outputs = new OutputReader(this.#store);
     this.#progress = new ProgressBoard(this.#party);
@@ -252,7 +250,7 @@ export class JobClient {
   ): Promise<SentRequest> {
     await job.keepInput();
     await givenUp?.();
-    return this.#sender.send(job.request, traceId ?? job.traceId);
+    return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
   }
 
   #cancelQuietly(jobId: string, why: Error): void {

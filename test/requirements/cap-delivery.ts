@@ -98,4 +98,13 @@ export const capDelivery = {
       "A client with a durable bus resolves a submission when a stream has it under jobreq:<job_id>.",
     source: CORDUM,
   },
+  "cap.tck.adapter": {
+    statement:
+      "The adapter answers hello with a handshake and every run with one result, in lines of at most 1 MiB; unknown fields are refused.",
+    source: "CAP conformance kit, adapter-v1",
+  },
+  "cap.tck.worker": {
+    statement: "Every case of the role worker passes.",
+    source: "CAP conformance kit, adapter-v1",
+  },
 } as const satisfies Requirements;

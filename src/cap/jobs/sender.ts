@@ -1,5 +1,4 @@
 /** How a client's requests get out: on the bus, or into a stream that confirms them. */
-import type { JobRequest } from "../../../gen/cap/index.js";
 import {
   labelledMessageId,
   MESSAGE_ID_LABEL,
@@ -7,11 +6,8 @@ import {
   SUBJECT_SUBMIT,
 } from "../../../gen/cap/index.js";
 import type { JobRequestInit } from "../client.js";
-import type { SigningKey } from "../crypto/backend.js";
-import { toSigningKey } from "../crypto/key-ring.js";
 import type { DurableBus, Stored } from "../durable.js";
-import { createPacket, sealPacket } from "../packet.js";
-import type { Party, PartyOptions } from "../party.js";
+import type { Party } from "../party.js";
 
 /** What became of a request. */
 export interface SentRequest {
@@ -20,42 +16,25 @@ export interface SentRequest {
   readonly stored: Stored | undefined;
 }
 
-/** Sends job requests. @throws ValidationError `invalid_key` for a key that is none, when it is made. */
-export class RequestSender {
-  readonly #party: Party;
-  readonly #options: PartyOptions;
-  readonly #durable: DurableBus | undefined;
-  readonly #key: SigningKey | undefined;
-
-  constructor(party: Party, options: PartyOptions, durable: DurableBus | undefined) {
-    this.#party = party;
-    this.#options = options;
-    this.#durable = durable;
-    const { privateKey } = options;
-    if (durable !== undefined && privateKey !== undefined) this.#key = toSigningKey(privateKey, options);
-  }
-
-  /** @throws What `Party.send` and `DurableBus.publish` throw. */
-  async send(value: JobRequestInit, traceId: string | undefined): Promise<SentRequest> {
-    const payload = { case: "jobRequest", value } as const;
-    if (this.#durable === undefined) {
-      const sent = await this.#party.send(SUBJECT_SUBMIT, payload, traceId);
-      return { traceId: sent.traceId, stored: undefined };
-    }
-    const { senderId, clock, sessionToken, mapOrder } = this.#options;
-    const packet = createPacket(payload, {
-      senderId,
-      ...(traceId === undefined ? {} : { traceId }),
-      ...(clock === undefined ? {} : { clock }),
+/** Sends a job request. @throws What `Party.send` and `DurableBus.publish` throw. */
+export async function sendRequest(
+  party: Party,
+  durable: DurableBus | undefined,
+  value: JobRequestInit & { readonly jobId: string },
+  traceId: string | undefined,
+): Promise<SentRequest> {
+  let stored: Stored | undefined;
+  const messageId = messageIdOf(value);
+  const store =
+    durable &&
+    (async (subject: string, bytes: Uint8Array) => {
+      stored = await durable.publish(subject, bytes, { messageId });
     });
-    const data = await sealPacket(packet, { key: this.#key, sessionToken, mapOrder });
-    const messageId = messageIdOf(packet.payload.value as JobRequest);
-    const stored = await this.#durable.publish(SUBJECT_SUBMIT, data, { messageId });
-    return { traceId: packet.traceId, stored };
-  }
+  const sent = await party.send(SUBJECT_SUBMIT, { case: "jobRequest", value }, traceId, store);
+  return { traceId: sent.traceId, stored };
 }
 
-function messageIdOf({ jobId, labels }: JobRequest): string {
-  const label = labels[MESSAGE_ID_LABEL];
+function messageIdOf({ jobId, labels }: JobRequestInit & { readonly jobId: string }): string {
+  const label = labels?.[MESSAGE_ID_LABEL];
   return label ? labelledMessageId(SUBJECT_SUBMIT, label) : requestMessageId(jobId);
 }

@@ -23,7 +23,7 @@ export type JobSubmission = JobRequestInit & {
 /** A request that can be sent. */
 export interface PreparedJob {
   readonly jobId: string;
-  readonly request: JobRequestInit;
+  readonly request: JobRequestInit & { readonly jobId: string };
   readonly traceId: string | undefined;
   readonly deadlineMs: number | undefined;
   /** Keeps the input, if there is one. */
@@ -39,7 +39,7 @@ export interface PreparedJob {
 export function prepareJob(submission: JobSubmission, store: BlobStore | undefined): PreparedJob {
   const { input, deadlineMs, traceId, ...given } = submission;
   const jobId = given.jobId || `job-${uuid()}`;
-  const request: JobRequestInit = { ...given, jobId };
+  const request = { ...given, jobId } as PreparedJob["request"];
   if (given.compensation !== undefined) assertCompensation(given.compensation);
   if (deadlineMs !== undefined) {
     if (!(deadlineMs > 0 && Number.isFinite(deadlineMs))) {
