@@ -53,6 +53,11 @@ export const capDelivery = {
     statement: "Subscriptions, publications and acknowledgements survive a restart of the server.",
     source: OWN,
   },
+  "cap.jetstream.nothing-lost": {
+    statement:
+      "A job whose submit was confirmed by a PubAck ends in at least one terminal result, and all its results are the same.",
+    source: OWN,
+  },
   "cap.jetstream.core": {
     statement: "Core subscribers still get what is kept in streams.",
     source: CORDUM,
