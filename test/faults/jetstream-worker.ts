@@ -1,4 +1,5 @@
 /** A worker process of the fault run: arguments are the URLs of NATS and Redis, its id, and the NATS client. */
+import { setTimeout } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { Agent } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
@@ -23,6 +24,7 @@ const agent = new Agent({
 agent.on("error", (error) => process.stderr.write(`${String(error)}\n`));
 agent.job<{ n: number }>(TOPIC, async ({ n }, { jobId }) => {
   await redis.rpush(RUNS_KEY, jobId);
+  await setTimeout(20); // long enough for a kill to find jobs that run
   return { n, square: n * n };
 });
 await agent.start();

@@ -6,7 +6,7 @@ import { req } from "../requirements/index.ts";
 import { runFaults } from "./jetstream-run.ts";
 
 const full = process.env.AGENTWIRE_FAULTS === "full";
-const [jobs, restarts, kills] = full ? [5_000, 5, 5] : [300, 2, 2];
+const [jobs, restarts, kills] = full ? [5_000, 5, 5] : [600, 2, 2];
 
 await describeWithPeers("faults of JetStream", [natsServer, redisServer], ([natsPath, redisPath]) => {
   describe.each(clients)("with %s", (...client) => {
