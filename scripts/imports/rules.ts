@@ -28,7 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders and files that run on Node only. Nothing else may import `node:` modules as values. */
-const NODE_ONLY = [/^cli\//, /^cap\/(redis|file|nats)\//, /^neuron\/auth\//, /^testing\/node\//];
+const NODE_ONLY = [/^cli\//, /^cap\/(redis|file|nats|jetstream)\//, /^neuron\/auth\//, /^testing\/node\//];
 
 /** Checks every file under `src`. */
 export function checkImports(src: string): ImportFinding[] {

@@ -31,6 +31,12 @@ export interface Stored {
   readonly duplicate: boolean;
 }
 
+/** Options of {@link DurableBus.subscribe}. */
+export interface DurableSubscribeOptions extends SubscribeOptions {
+  /** Messages that may be in hand, taken and not yet settled. Default: that of the bus. */
+  readonly maxInFlight?: number | undefined;
+}
+
 /** Streams beside a {@link Bus}: what is published is confirmed, what is received is acknowledged. */
 export interface DurableBus {
   /** A message goes to somebody else when nothing is heard of it for so long. */
@@ -50,6 +56,6 @@ export interface DurableBus {
   subscribe(
     subject: string,
     onMessage: (message: DurableMessage) => void,
-    options?: SubscribeOptions,
+    options?: DurableSubscribeOptions,
   ): Promise<Subscription>;
 }

@@ -93,7 +93,13 @@ export class DuplicateJobError extends CAPError {
 export class WorkerUnavailableError extends CAPError {
   static override readonly brands: readonly string[] = ["WorkerUnavailableError", "UpstreamError"];
   static override readonly numericCode = ErrorCode.JOB_WORKER_UNAVAILABLE;
-  static override readonly defaultRetryable = true;
+  static override readonly defaultRetryable: boolean = true;
+}
+
+/** 206: no pool serves the topic, so no worker ever will. The scheduler's `no_pool_mapping`. */
+export class NoPoolError extends WorkerUnavailableError {
+  static override readonly brands: readonly string[] = ["NoPoolError"];
+  static override readonly defaultRetryable = false;
 }
 
 /** 300: the safety kernel said no. */
@@ -138,6 +144,11 @@ export class ConnectionLostError extends CAPError {
 /** The job ended without success and no registered code says why. `code` is the worker's, where it gave one. */
 export class JobFailedError extends CAPError {
   static override readonly brands: readonly string[] = ["JobFailedError", "UpstreamError"];
+}
+
+/** The scheduler has dispatched the job as often as it may: its `max_retries_exceeded`. */
+export class MaxRetriesExceededError extends JobFailedError {
+  static override readonly brands: readonly string[] = ["MaxRetriesExceededError"];
 }
 
 /** The job was cancelled. */

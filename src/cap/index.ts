@@ -38,7 +38,9 @@ export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
-export type { Delivery, DurableBus, DurableMessage, Stored } from "./durable.js";
+
+export type { Delivery, DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "./durable.js";
+
 export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
 export {
   emitAlert,
@@ -58,6 +60,8 @@ export {
   JobNotFoundError,
   JobTimeoutError,
   MalformedPacketError,
+  MaxRetriesExceededError,
+  NoPoolError,
   PermissionDeniedError,
   PolicyViolationError,
   PublishFailedError,
@@ -72,13 +76,30 @@ export {
   WorkerUnavailableError,
 } from "./errors.js";
 export type { FinishedJobs, JobIdentity } from "./finished-jobs.js";
-export type { SubmitAndWaitOptions, WaitOptions } from "./job-client.js";
+
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
+export type {
+  JobClientOptions,
+  JobSubmitted,
+  StartOptions,
+  SubmitAndWaitOptions,
+  SubmitManyOptions,
+  WaitOptions,
+} from "./job-client-options.js";
+export type { BatchItem } from "./jobs/batch.js";
+export type { CompensationInit } from "./jobs/compensation.js";
+export { compensation, compensationRequest, rollbackRequests } from "./jobs/compensation.js";
+export type { JobHandle } from "./jobs/handle.js";
+export type { JobOutcome, OutputOptions } from "./jobs/output.js";
+export type { JobSubmission } from "./jobs/submission.js";
+export type { WorkflowOptions } from "./jobs/workflow.js";
+export { Workflow, workflow, workflowOf } from "./jobs/workflow.js";
 export type { MemoryBusOptions } from "./memory-bus.js";
 export { MemoryBus } from "./memory-bus.js";
 export type { MetricsHook } from "./metrics.js";
 export { loggingMiddleware, noopMetrics } from "./metrics.js";
-export { jobError } from "./outcome.js";
+export type { JobEndReason } from "./outcome.js";
+export { endReason, jobError } from "./outcome.js";
 export type { CreatePacketOptions, PayloadInit, SealOptions, SignedPacket } from "./packet.js";
 export {
   assertValidPacket,
@@ -110,9 +131,12 @@ export {
   progressPayload,
 } from "./payloads.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
+export { finishedBytes, readFinished } from "./stores/finished-result.js";
 export { artifactKey, contextKey, resultKey } from "./stores/keys.js";
 export type { StoreLimits } from "./stores/limited.js";
 export { limitedStore } from "./stores/limited.js";
+export type { MemoryFinishedJobsOptions } from "./stores/memory-finished-jobs.js";
+export { MemoryFinishedJobs } from "./stores/memory-finished-jobs.js";
 export type { ArtifactOptions } from "./stores/values.js";
 export { getBytes, getJson, putArtifact, putValue, valueBytes } from "./stores/values.js";
 export type { WorkerTrustMode } from "./trust-mode.js";

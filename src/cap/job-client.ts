@@ -2,81 +2,69 @@
  * A client that waits for its jobs: it listens to results and to the dead letter queue, where a job that is
  * denied or never ran is told of and nowhere else.
  */
-import type { BusPacket, JobResult } from "../../gen/cap/index.js";
-import {
-  JobStatus,
-  PROTOCOL_VERSION,
-  SUBJECT_CANCEL,
-  SUBJECT_DLQ,
-  SUBJECT_RESULT,
-  SUBJECT_SUBMIT,
-} from "../../gen/cap/index.js";
+import type { BusPacket, JobProgress } from "../../gen/cap/index.js";
+import { JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { abortError } from "../core/abort-error.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { errorText } from "../core/errors.js";
+import { AgentwireError, errorText } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
-import { onAbort } from "../core/on-abort.js";
+import type { BlobStore } from "./blob-store.js";
 import type { Subscription } from "./bus.js";
-import type { JobRequestInit, SubmitJobOptions, Submitted } from "./client.js";
-import {
-  ConnectionLostError,
-  DuplicateJobError,
-  InvalidInputError,
-  JobTimeoutError,
-  VersionMismatchError,
-} from "./errors.js";
+import { ConnectionLostError, DuplicateJobError } from "./errors.js";
+import type {
+  JobClientOptions,
+  JobSubmitted,
+  StartOptions,
+  SubmitAndWaitOptions,
+  SubmitManyOptions,
+  WaitOptions,
+} from "./job-client-options.js";
+import type { BatchItem } from "./jobs/batch.js";
+import { runBatch } from "./jobs/batch.js";
+import { assertDeadLetter } from "./jobs/dead-letter.js";
+import type { JobHandle } from "./jobs/handle.js";
+import type { JobOutcome } from "./jobs/output.js";
+import { OutputReader } from "./jobs/output.js";
+import { ProgressBoard } from "./jobs/progress.js";
+import type { SentRequest } from "./jobs/sender.js";
+import { sendRequest } from "./jobs/sender.js";
+import type { JobSubmission, PreparedJob } from "./jobs/submission.js";
+import { prepareJob } from "./jobs/submission.js";
+import { JobWaits } from "./jobs/waits.js";
 import { isUnderWay, jobError } from "./outcome.js";
-import type { PartyOptions } from "./party.js";
 import { Party } from "./party.js";
-
-/** Options of {@link JobClient.submitAndWait}. */
-export interface WaitOptions {
-  /** Joins all packets of the work. Default: random. */
-  readonly traceId?: string | undefined;
-  /** How long to wait for the end of the job. Default: 60000. */
-  readonly timeoutMs?: number | undefined;
-  /** Ends the wait. */
-  readonly signal?: AbortSignal | undefined;
-  /** Publish a job cancel when the wait ends before the job does. Default: false. */
-  readonly cancelOnAbort?: boolean | undefined;
-}
-
-/** Options of {@link submitAndWait}. */
-export interface SubmitAndWaitOptions
-  extends WaitOptions,
-    Omit<SubmitJobOptions, "traceId">,
-    Pick<PartyOptions, "publicKeys" | "acceptRawOrder" | "maxPacketBytes"> {}
-
-interface Waiting {
-  readonly done: (outcome: JobResult | Error) => void;
-}
+import { limitedStore } from "./stores/limited.js";
 
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
-  readonly #options: PartyOptions;
+  readonly #options: JobClientOptions;
   readonly #party: Party;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #store: BlobStore | undefined;
+  readonly #outputs: OutputReader;
+  readonly #progress: ProgressBoard;
+  readonly #waits: JobWaits;
   readonly #subscriptions: Subscription[] = [];
   readonly #close: StagedClose;
   #offStatus: (() => void) | undefined;
-  #onEmpty: () => void = () => {};
 
   /** @internal Use {@link openJobClient}. */
-  constructor(options: PartyOptions) {
+  constructor(options: JobClientOptions) {
+    const { store, storeLimits } = options;
     this.#options = options;
     this.#party = new Party(options);
+    this.#waits = new JobWaits(options.clock ?? systemClock);
+    this.#store = store && limitedStore(store, { clock: options.clock, ...storeLimits });
+    this.#outputs = new OutputReader(this.#store);
+    this.#progress = new ProgressBoard(this.#party);
     this.#close = new StagedClose(
       {
-        drain: () =>
-          new Promise<void>((resolve) => {
-            this.#onEmpty = resolve;
-            if (this.#waiting.size === 0) resolve();
-          }),
-        abort: (reason) => this.#failAll(reason),
+        drain: () => this.#waits.empty(),
+        abort: (reason) => this.#waits.failAll(reason),
         force: () => {
           this.#offStatus?.();
+          this.#progress.close();
           for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
         },
       },
@@ -86,14 +74,15 @@ export class JobClient {
 
   /** Jobs that are waited for now. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waits.size;
   }
 
   /** @internal */
-  async start(): Promise<void> {
+  async open(): Promise<void> {
     const { bus } = this.#options;
     this.#offStatus = bus.onStatus((status, error) => {
-      if (status === "closed") this.#failAll(new ConnectionLostError("the bus was closed", { cause: error }));
+      if (status === "closed")
+        this.#waits.failAll(new ConnectionLostError("the bus was closed", { cause: error }));
     });
     try {
       this.#subscriptions.push(
@@ -113,37 +102,93 @@ export class JobClient {
     }
   }
 
-  /** Publishes a job request and does not wait; see `submitJob`. */
-  async submit(request: JobRequestInit, options: Pick<WaitOptions, "traceId"> = {}): Promise<Submitted> {
+  /**
+   * Keeps the input of a job, publishes its request and does not wait.
+   *
+   * "ok" means published: nothing says that a scheduler took the job. For a client with a durable bus "ok" means
+   * that the stream has the request, or had it before (`stored.duplicate`), so that the job will end.
+   *
+   * @throws ValidationError, InvalidInputError for a submission that makes no sense, ClosedError; what the store and
+   * {@link Bus.publish} or {@link DurableBus.publish} throw.
+   */
+  async submit(submission: JobSubmission, options: Pick<WaitOptions, "traceId"> = {}): Promise<JobSubmitted> {
     this.#close.throwIfClosed();
-    const jobId = request.jobId || `job-${uuid()}`;
-    const { traceId } = await this.#send({ ...request, jobId }, options.traceId);
-    return { jobId, traceId };
+    const job = prepareJob(submission, this.#store);
+    return { jobId: job.jobId, ...(await this.#send(job, options.traceId)) };
   }
 
   /**
-   * Submits a job and resolves with its result when it SUCCEEDED.
+   * Submits a job and resolves with its result, and its output where the client has a store, when it SUCCEEDED.
    *
-   * @throws The error class of what went wrong, with the `JobResult` in `details.result`: SafetyDeniedError,
-   * WorkerUnavailableError (no pool, not dispatched), JobTimeoutError, JobCancelledError, …; JobFailedError
-   * where no registered code says why.
+   * "ok" means done: a worker has published the result.
+   *
+   * @throws The error class of what went wrong, with the `JobResult` in `details.result` and a
+   * {@link JobEndReason} in `details.reason`: SafetyDeniedError, NoPoolError, WorkerUnavailableError (not
+   * dispatched), MaxRetriesExceededError, JobTimeoutError, JobCancelledError, …; JobFailedError where no
+   * registered code says why.
    * @throws JobTimeoutError when `timeoutMs` is over; AbortedError when the signal fires; ClosedError when the
    * client is closed; ConnectionLostError when the bus is closed; DuplicateJobError for a job id that is
-   * waited for already; what `submitJob` throws.
+   * waited for already; ValidationError for an output that does not fit; what {@link JobClient.submit} throws.
    */
-  async submitAndWait(request: JobRequestInit, options: WaitOptions = {}): Promise<JobResult> {
+  async submitAndWait<T = unknown>(
+    submission: JobSubmission,
+    options: WaitOptions<T> = {},
+  ): Promise<JobOutcome<T>> {
+    const { result } = await this.#begin(submission, options);
+    return result;
+  }
+
+  /**
+   * Submits a job and gives a handle to follow it. "ok" means what it means for {@link JobClient.submit}.
+   *
+   * @throws What {@link JobClient.submit} throws; DuplicateJobError. How the job ends is told by `result`.
+   */
+  async start<T = unknown>(submission: JobSubmission, options: StartOptions<T> = {}): Promise<JobHandle<T>> {
     this.#close.throwIfClosed();
-    const { signal } = options;
-    if (signal?.aborted) throw abortError(signal);
-    const jobId = request.jobId || `job-${uuid()}`;
-    if (this.#waiting.has(jobId)) throw new DuplicateJobError(`job ${jobId} is waited for already`);
-    const ended = this.#wait(jobId, options);
+    await this.#progress.listen();
+    const jobId = submission.jobId || `job-${uuid()}`;
+    const progress = this.#progress.open(jobId);
     try {
-      await this.#send({ ...request, jobId }, options.traceId);
+      const { result, sent } = await this.#begin({ ...submission, jobId }, options);
+      const end = () => progress.end();
+      result.then(end, end); // also when the wait ends before the job; who wants to know why awaits `result`
+      const cancel = (reason?: string) => this.cancel(jobId, reason);
+      return { jobId, ...sent, result, progress: () => progress, cancel };
     } catch (error) {
-      this.#waiting.get(jobId)?.done(error as Error);
+      progress.end();
+      throw error;
     }
-    return ended;
+  }
+
+  /**
+   * How far a job is, whoever submitted it, from the first call of `next` on. Ends with the job, the signal, or the
+   * client. Progress is best effort: packets may be missing.
+   *
+   * @throws What {@link Bus.subscribe} throws.
+   */
+  async *progress(
+    jobId: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<JobProgress, void, undefined> {
+    this.#close.throwIfClosed();
+    await this.#progress.listen();
+    yield* this.#progress.open(jobId, options.signal);
+  }
+
+  /**
+   * Submits jobs, `concurrency` at a time, and gives one item for each, in the order of the requests. "ok" means that
+   * every job has an item; each tells by itself how its job ended. Requests are taken as there is room for them.
+   *
+   * When the signal fires, jobs under way and those of an array that were not submitted are rejected; other
+   * requests are not taken any more.
+   *
+   * @throws ValidationError for a `concurrency` below 1; what `requests` and `onItem` throw.
+   */
+  submitMany<T = unknown>(
+    requests: Iterable<JobSubmission> | AsyncIterable<JobSubmission>,
+    options: SubmitManyOptions<T> = {},
+  ): Promise<BatchItem<T>[]> {
+    return runBatch(requests, options, (submission) => this.submitAndWait<T>(submission, options));
   }
 
   /** Asks for a job to be stopped. "ok" means published. */
@@ -168,34 +213,44 @@ export class JobClient {
     return this.close();
   }
 
-  #send(value: JobRequestInit, traceId: string | undefined): Promise<BusPacket> {
-    return this.#party.send(SUBJECT_SUBMIT, { case: "jobRequest", value }, traceId);
+  /** Submits a job and waits for its end in the background. */
+  async #begin<T>(
+    submission: JobSubmission,
+    options: WaitOptions<T>,
+  ): Promise<{ readonly result: Promise<JobOutcome<T>>; readonly sent: SentRequest }> {
+    this.#close.throwIfClosed();
+    const { signal } = options;
+    if (signal?.aborted) throw abortError(signal);
+    const job = prepareJob(submission, this.#store);
+    const { jobId } = job;
+    if (this.#waits.has(jobId)) throw new DuplicateJobError(`job ${jobId} is waited for already`);
+    const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
+    const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
+    const ended = this.#waits.wait(jobId, { timeoutMs, signal, onGiveUp });
+    const result = ended.then((value) => this.#outputs.read(value, options, signal));
+    result.catch(() => {}); // a submission that fails is told below
+    const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
+    try {
+      // The end of the wait cuts the submission short; the end of the job, which may come first, does not.
+      const givenUp = ended.catch((error: unknown) => {
+        if (!(error instanceof AgentwireError && carriesResult(error.details))) throw error;
+      });
+      const sent = await Promise.race([sending, givenUp.then(() => sending)]);
+      return { result, sent };
+    } catch (error) {
+      this.#waits.done(jobId, error as Error);
+      throw error;
+    }
   }
 
-  #wait(jobId: string, options: WaitOptions): Promise<JobResult> {
-    const { clock = systemClock } = this.#options;
-    const { signal, timeoutMs = 60_000 } = options;
-    return new Promise((resolve, reject) => {
-      const done = (outcome: JobResult | Error): void => {
-        this.#waiting.delete(jobId);
-        clock.clearTimeout(timer);
-        off?.();
-        if (outcome instanceof Error) reject(outcome);
-        else if (outcome.status === JobStatus.SUCCEEDED) resolve(outcome);
-        else reject(jobError(outcome));
-        if (this.#waiting.size === 0) this.#onEmpty();
-      };
-      const giveUp = (error: Error): void => {
-        done(error);
-        if (options.cancelOnAbort) this.#cancelQuietly(jobId, error);
-      };
-      const timer = clock.setTimeout(
-        () => giveUp(new JobTimeoutError(`job ${jobId} did not end within ${timeoutMs} ms`)),
-        timeoutMs,
-      );
-      const off = signal && onAbort(signal, () => giveUp(abortError(signal)));
-      this.#waiting.set(jobId, { done });
-    });
+  async #send(
+    job: PreparedJob,
+    traceId: string | undefined,
+    givenUp?: () => Promise<unknown> | undefined,
+  ): Promise<SentRequest> {
+    await job.keepInput();
+    await givenUp?.();
+    return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
   }
 
   #cancelQuietly(jobId: string, why: Error): void {
@@ -209,35 +264,28 @@ export class JobClient {
 
   #onResult({ payload }: BusPacket): void {
     if (payload.case !== "jobResult" || isUnderWay(payload.value)) return;
-    this.#waiting.get(payload.value.jobId)?.done(payload.value);
+    const { jobId } = payload.value;
+    this.#progress.end(jobId);
+    this.#waits.done(jobId, payload.value);
   }
 
   #onDeadLetter({ payload }: BusPacket): void {
     if (payload.case !== "jobResult") return;
     const { value } = payload;
     // What is here did not succeed, whatever it says.
-    const waiting = this.#waiting.get(value.jobId);
-    waiting?.done(value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
-  }
-
-  #failAll(error: Error): void {
-    for (const { done } of [...this.#waiting.values()]) done(error);
+    this.#progress.end(value.jobId);
+    this.#waits.done(value.jobId, value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
   }
 }
 
-function assertDeadLetter({ payload, protocolVersion }: BusPacket): void {
-  if (protocolVersion !== PROTOCOL_VERSION) {
-    throw new VersionMismatchError(`protocol_version must equal ${PROTOCOL_VERSION}`);
-  }
-  if (payload.case !== "jobResult" || payload.value.jobId === "") {
-    throw new InvalidInputError("a dead letter must be the result of a job");
-  }
+function carriesResult(details: unknown): boolean {
+  return typeof details === "object" && details !== null && "result" in details;
 }
 
 /** Opens a client. Resolves once the bus knows that it listens. */
-export async function openJobClient(options: PartyOptions): Promise<JobClient> {
+export async function openJobClient(options: JobClientOptions): Promise<JobClient> {
   const client = new JobClient(options);
-  await client.start();
+  await client.open();
   return client;
 }
 
@@ -245,11 +293,11 @@ export async function openJobClient(options: PartyOptions): Promise<JobClient> {
  * Submits one job and waits for its end, with a client of its own: see {@link JobClient.submitAndWait}. For
  * several jobs open a client once.
  */
-export async function submitAndWait(options: SubmitAndWaitOptions): Promise<JobResult> {
+export async function submitAndWait<T = unknown>(options: SubmitAndWaitOptions<T>): Promise<JobOutcome<T>> {
   if (options.signal?.aborted) throw abortError(options.signal);
   const client = await openJobClient(options);
   try {
-    return await client.submitAndWait(options.request, options);
+    return await client.submitAndWait<T>(options.request, options);
   } finally {
     await client.close();
   }

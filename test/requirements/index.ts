@@ -9,6 +9,7 @@ import { aureusEngine } from "./aureus-engine.ts";
 import { cap } from "./cap.ts";
 import { capAgent } from "./cap-agent.ts";
 import { capControl } from "./cap-control.ts";
+import { capDelivery } from "./cap-delivery.ts";
 import { core } from "./core.ts";
 import { fourRunr } from "./four-runr.ts";
 import { neuron } from "./neuron.ts";
@@ -20,6 +21,7 @@ export const requirements = {
   ...cap,
   ...capAgent,
   ...capControl,
+  ...capDelivery,
   ...neuron,
   ...aureus,
   ...aureusEngine,

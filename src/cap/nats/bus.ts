@@ -9,6 +9,7 @@ import type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subs
 import { assertSubject } from "../bus.js";
 import { ConnectionLostError, PublishFailedError } from "../errors.js";
 import type { NatsConnection, NatsMessage, NatsStatus, NatsSubscription } from "./connection.js";
+import { rememberConnection } from "./connection-of.js";
 import { natsError } from "./errors.js";
 import { Outbox } from "./outbox.js";
 import { guardSocket } from "./socket-guard.js";
@@ -32,7 +33,7 @@ export interface NatsBusOptions {
  * Whoever made the connection may also use it directly. `close` and `drain` end it.
  */
 export function natsBus(connection: NatsConnection, options: NatsBusOptions = {}): Bus {
-  return new NatsBus(connection, options);
+  return rememberConnection(new NatsBus(connection, options), connection);
 }
 
 const STATUS_OF_EVENT: Readonly<Record<string, BusStatus>> = {

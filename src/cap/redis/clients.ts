@@ -1,4 +1,4 @@
-/** The two client libraries of Redis, as far as a blob store needs them. */
+/** The two client libraries of Redis, as far as the stores need them. */
 import { Buffer } from "node:buffer";
 import { UnsupportedError } from "../../core/errors.js";
 
@@ -23,6 +23,8 @@ export type RedisClientLike = IoredisLike | NodeRedisLike;
 export interface RedisCommands {
   get(key: string): Promise<Uint8Array | null>;
   set(key: string, value: Buffer, ttlMs: number | undefined): Promise<unknown>;
+  /** Sets a key that is not there yet, for so long; one that is there stays as it is. */
+  setNew(key: string, value: Buffer, ttlMs: number): Promise<unknown>;
 }
 
 /** RESP's type of a string that may hold any bytes; node-redis would decode it as UTF-8. */
@@ -39,6 +41,7 @@ export function redisCommands(client: RedisClientLike): RedisCommands {
     return {
       get: (key) => client.getBuffer(key),
       set: (key, value, ttlMs) => set(key, value, ...(ttlMs === undefined ? [] : ["PX", ttlMs])),
+      setNew: (key, value, ttlMs) => set(key, value, "PX", ttlMs, "NX"),
     };
   }
   if ("withTypeMapping" in client && typeof client.withTypeMapping === "function") {
@@ -46,6 +49,7 @@ export function redisCommands(client: RedisClientLike): RedisCommands {
     return {
       get: async (key) => (await binary.get(key)) as Uint8Array | null,
       set: (key, value, ttlMs) => set(key, value, ...(ttlMs === undefined ? [] : [{ PX: ttlMs }])),
+      setNew: (key, value, ttlMs) => set(key, value, { PX: ttlMs, NX: true }),
     };
   }
   throw new UnsupportedError("the client is neither one of ioredis nor one of redis 5 or later", {

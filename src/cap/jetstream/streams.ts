@@ -1,0 +1,86 @@
+/** The streams of a Cordum bus, with the settings that Cordum gives them. */
+import { STREAM_DUPLICATE_WINDOW_MS, STREAM_MAX_AGE_MS, STREAMS } from "../../../gen/cap/index.js";
+import { AgentwireError, NotFoundError, UnsupportedError } from "../../core/errors.js";
+import { subjectMatches } from "../bus.js";
+import { callApi, isAnswer, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.js";
+import type { Link } from "./link.js";
+
+/** The API counts in nanoseconds. */
+export const NANOSECONDS = 1_000_000;
+
+/** How streams are made. */
+export interface StreamSettings {
+  readonly storage: "file" | "memory";
+  readonly replicas: number;
+}
+
+/**
+ * Makes sure of both streams; one that is there stays as it is.
+ *
+ * @throws NotFoundError `missing_stream`, naming those that are missing, without `create`; UnsupportedError
+ * `no_jetstream` for a server without JetStream.
+ */
+export async function ensureStreams(
+  link: Link,
+  timeoutMs: number,
+  create: StreamSettings | undefined,
+): Promise<void> {
+  const missing: string[] = [];
+  for (const { stream, subjects } of Object.values(STREAMS)) {
+    if (await hasStream(link, timeoutMs, stream)) continue;
+    if (create === undefined) missing.push(stream);
+    else await createStream(link, timeoutMs, stream, subjects, create);
+  }
+  if (missing.length > 0) throw missingStreams(missing);
+}
+
+async function hasStream(link: Link, timeoutMs: number, stream: string): Promise<boolean> {
+  try {
+    await callApi(link, `STREAM.INFO.${stream}`, timeoutMs);
+    return true;
+  } catch (error) {
+    if (isAnswer(error, STREAM_NOT_FOUND)) return false;
+    if (error instanceof AgentwireError && error.code === "no_responders") {
+      throw new UnsupportedError("the NATS server has no JetStream", { code: "no_jetstream", cause: error });
+    }
+    throw error;
+  }
+}
+
+async function createStream(
+  link: Link,
+  timeoutMs: number,
+  name: string,
+  subjects: readonly string[],
+  { storage, replicas }: StreamSettings,
+): Promise<void> {
+  try {
+    await callApi(link, `STREAM.CREATE.${name}`, timeoutMs, {
+      name,
+      subjects,
+      storage,
+      num_replicas: replicas,
+      retention: "limits",
+      discard: "old",
+      max_age: STREAM_MAX_AGE_MS * NANOSECONDS,
+      duplicate_window: STREAM_DUPLICATE_WINDOW_MS * NANOSECONDS,
+    });
+  } catch (error) {
+    if (!isAnswer(error, STREAM_NAME_IN_USE)) throw error; // somebody else was faster
+  }
+}
+
+/** The stream that keeps a subject. @throws NotFoundError `missing_stream`. */
+export async function streamOf(link: Link, timeoutMs: number, subject: string): Promise<string> {
+  const { streams } = await callApi(link, "STREAM.NAMES", timeoutMs, { subject });
+  if (Array.isArray(streams) && typeof streams[0] === "string") return streams[0];
+  const expected = Object.values(STREAMS).find(({ subjects }) =>
+    subjects.some((pattern) => subjectMatches(pattern, subject)),
+  );
+  throw missingStreams([expected?.stream ?? `one for ${subject}`]);
+}
+
+function missingStreams(names: readonly string[]): NotFoundError {
+  const text = `JetStream streams are missing: ${names.join(", ")}; createStreams makes them`;
+  return new NotFoundError(text, { code: "missing_stream", details: { streams: names } });
+}

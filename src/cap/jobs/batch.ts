@@ -1,0 +1,70 @@
+/** Many jobs, a bounded number of them at a time. */
+import { ValidationError } from "../../core/errors.js";
+import { uuid } from "../../core/ids.js";
+import type { JobOutcome } from "./output.js";
+import type { JobSubmission } from "./submission.js";
+
+/** How one job of a batch ended. */
+export type BatchItem<T = unknown> =
+  | {
+      readonly status: "fulfilled";
+      /** Place of the job among the requests, from 0. */
+      readonly index: number;
+      readonly jobId: string;
+      readonly value: JobOutcome<T>;
+    }
+  | {
+      readonly status: "rejected";
+      readonly index: number;
+      readonly jobId: string;
+      /** What `JobClient.submitAndWait` threw. */
+      readonly reason: Error;
+    };
+
+/** Options of {@link runBatch}. */
+export interface BatchOptions<T> {
+  /** Jobs under way at the same time. Default: 16. */
+  readonly concurrency?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of every job as it ends. What it throws ends the batch. */
+  readonly onItem?: ((item: BatchItem<T>) => void) | undefined;
+}
+
+/** Runs jobs and gives an item for each, in the order of the requests. Rejects only with what `requests` throws. */
+export async function runBatch<T>(
+  requests: Iterable<JobSubmission> | AsyncIterable<JobSubmission>,
+  { concurrency = 16, signal, onItem }: BatchOptions<T>,
+  run: (submission: JobSubmission) => Promise<JobOutcome<T>>,
+): Promise<BatchItem<T>[]> {
+  if (!(concurrency >= 1)) throw new ValidationError(`concurrency must be at least 1, not ${concurrency}`);
+  const items: BatchItem<T>[] = [];
+  const running = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  const one = async (index: number, given: JobSubmission): Promise<void> => {
+    const jobId = given.jobId || `job-${uuid()}`;
+    let item: BatchItem<T>;
+    try {
+      const value = await run({ ...given, jobId });
+      item = { status: "fulfilled", index, jobId, value };
+    } catch (error) {
+      item = { status: "rejected", index, jobId, reason: error as Error };
+    }
+    items[index] = item;
+    onItem?.(item);
+  };
+  let index = 0;
+  for await (const submission of requests) {
+    if (signal?.aborted && !Array.isArray(requests)) break; // there may be no end to them
+    const job = one(index++, submission)
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => running.delete(job));
+    running.add(job);
+    while (running.size >= concurrency) await Promise.race(running);
+    if (failure !== undefined) break;
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.error;
+  return items;
+}

@@ -1,0 +1,71 @@
+/** The output of a job, from the pointer in its result. */
+import type { JobResult } from "../../../gen/cap/index.js";
+import { raceSignal } from "../../core/abort.js";
+import { ajvValidator } from "../../core/ajv-validator.js";
+import type { Checker, Schema, SchemaValidator } from "../../core/validate.js";
+import { checkerFor, refusal } from "../../core/validate.js";
+import type { BlobStore } from "../blob-store.js";
+import { getBytes, getJson } from "../stores/values.js";
+
+/** The result of a job that succeeded, with its output. */
+export type JobOutcome<T = unknown> = JobResult & {
+  /** What is behind `result_ptr`; undefined without a pointer or a store. */
+  readonly output: T;
+};
+
+/** How an output is read. */
+export interface OutputOptions<T = unknown> {
+  /** What the output must be: a Standard Schema, or a JSON Schema. Default: anything. */
+  readonly output?: Schema<T> | undefined;
+  /** `bytes` gives the output as it is kept, `none` leaves it unread. Default: `json`. */
+  readonly read?: "json" | "bytes" | "none" | undefined;
+}
+
+/** Reads outputs. */
+export class OutputReader {
+  readonly #store: BlobStore | undefined;
+  readonly #validator: SchemaValidator = ajvValidator();
+  readonly #checkers = new WeakMap<object, Promise<Checker<unknown>>>();
+
+  constructor(store: BlobStore | undefined) {
+    this.#store = store;
+  }
+
+  /**
+   * The result with its output.
+   *
+   * @throws ValidationError for an output that does not fit or is not JSON, JobNotFoundError `not_found` for one
+   * that is not there, InvalidInputError for a pointer that is none, AbortedError; what the store throws.
+   */
+  async read<T>(
+    result: JobResult,
+    options: OutputOptions<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<JobOutcome<T>> {
+    const output = (await raceSignal(this.#output(result, options), signal)) as T;
+    return Object.assign(result, { output });
+  }
+
+  async #output(
+    { resultPtr }: JobResult,
+    { output: schema, read }: OutputOptions<unknown>,
+  ): Promise<unknown> {
+    const store = read === "none" ? undefined : this.#store;
+    let value: unknown;
+    if (store !== undefined && resultPtr !== "") {
+      value = await (read === "bytes" ? getBytes(store, resultPtr) : getJson(store, resultPtr));
+    }
+    if (schema === undefined) return value;
+    const checked = await (await this.#checker(schema)).check(value);
+    if (!checked.ok) throw refusal("the output", checked.issues);
+    return checked.value;
+  }
+
+  #checker(schema: Schema<unknown>): Promise<Checker<unknown>> {
+    const known = this.#checkers.get(schema);
+    if (known !== undefined) return known;
+    const made = checkerFor(schema, this.#validator);
+    this.#checkers.set(schema, made);
+    return made;
+  }
+}

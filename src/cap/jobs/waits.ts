@@ -1,0 +1,78 @@
+/** The jobs a client waits for. */
+import type { JobResult } from "../../../gen/cap/index.js";
+import { JobStatus } from "../../../gen/cap/index.js";
+import { abortError } from "../../core/abort-error.js";
+import type { Clock } from "../../core/clock.js";
+import { onAbort } from "../../core/on-abort.js";
+import { JobTimeoutError } from "../errors.js";
+import { jobError } from "../outcome.js";
+
+/** How long to wait for a job. */
+export interface JobWait {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told when the wait ends before the job. */
+  readonly onGiveUp?: ((error: Error) => void) | undefined;
+}
+
+/** One promise for each job that is waited for. */
+export class JobWaits {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, (outcome: JobResult | Error) => void>();
+  #onEmpty: (() => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  has(jobId: string): boolean {
+    return this.#waiting.has(jobId);
+  }
+
+  /** Resolves with the result of a job that SUCCEEDED, rejects with what `jobError` makes of any other. */
+  wait(jobId: string, { timeoutMs, signal, onGiveUp }: JobWait): Promise<JobResult> {
+    return new Promise((resolve, reject) => {
+      const done = (outcome: JobResult | Error): void => {
+        this.#waiting.delete(jobId);
+        this.#clock.clearTimeout(timer);
+        off?.();
+        if (outcome instanceof Error) reject(outcome);
+        else if (outcome.status === JobStatus.SUCCEEDED) resolve(outcome);
+        else reject(jobError(outcome));
+        if (this.#waiting.size === 0) for (const tell of this.#onEmpty.splice(0)) tell();
+      };
+      const giveUp = (error: Error): void => {
+        done(error);
+        onGiveUp?.(error);
+      };
+      const timer = this.#clock.setTimeout(
+        () => giveUp(new JobTimeoutError(`job ${jobId} did not end within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      const off = signal && onAbort(signal, () => giveUp(abortError(signal)));
+      this.#waiting.set(jobId, done);
+    });
+  }
+
+  /** Tells who waits for a job, if anybody does, how it ended. */
+  done(jobId: string, outcome: JobResult | Error): void {
+    this.#waiting.get(jobId)?.(outcome);
+  }
+
+  /** Every wait ends with this error. */
+  failAll(error: Error): void {
+    for (const done of [...this.#waiting.values()]) done(error);
+  }
+
+  /** Resolves when nothing is waited for. */
+  empty(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#waiting.size === 0) resolve();
+      else this.#onEmpty.push(resolve);
+    });
+  }
+}

@@ -1,0 +1,82 @@
+/** Jobs that belong together: one workflow id, one trace, numbered steps, a parent (CAP spec 11). */
+import type { BusPacket } from "../../../gen/cap/index.js";
+import { randomHex, uuid } from "../../core/ids.js";
+import { InvalidInputError } from "../errors.js";
+import type { JobSubmission } from "./submission.js";
+
+/** Options of {@link workflow}. */
+export interface WorkflowOptions {
+  /** Default: random. */
+  readonly workflowId?: string | undefined;
+  /** The job whose children these are. Default: none. */
+  readonly parentJobId?: string | undefined;
+  /** Default: random. */
+  readonly traceId?: string | undefined;
+  /** Number of the first step. Default: 0. */
+  readonly firstStep?: number | undefined;
+  /** Whose jobs they are, where a job does not say otherwise. Default: none. */
+  readonly tenantId?: string | undefined;
+  /** Default: none. */
+  readonly principalId?: string | undefined;
+}
+
+/** Makes the jobs of a workflow. Make one with {@link workflow} or {@link workflowOf}. */
+export class Workflow {
+  readonly workflowId: string;
+  readonly parentJobId: string;
+  readonly traceId: string;
+  readonly #options: WorkflowOptions;
+  #nextStep: number;
+
+  /** @internal Use {@link workflow}. */
+  constructor(options: WorkflowOptions) {
+    this.#options = options;
+    this.workflowId = options.workflowId || `workflow-${uuid()}`;
+    this.parentJobId = options.parentJobId ?? "";
+    this.traceId = options.traceId || randomHex(16);
+    this.#nextStep = options.firstStep ?? 0;
+  }
+
+  /** A job of this workflow, as the next step unless it has a `stepIndex`. What it says itself stays. */
+  job(submission: JobSubmission): JobSubmission {
+    const { tenantId = "", principalId = "" } = this.#options;
+    return {
+      ...submission,
+      workflowId: submission.workflowId || this.workflowId,
+      parentJobId: submission.parentJobId || this.parentJobId,
+      tenantId: submission.tenantId || tenantId,
+      principalId: submission.principalId || principalId,
+      stepIndex: submission.stepIndex || this.#nextStep++,
+      traceId: submission.traceId ?? this.traceId,
+    } as JobSubmission;
+  }
+
+  /** The same workflow with another parent: for the children of one of its jobs. Steps count from 0 again. */
+  under(parentJobId: string): Workflow {
+    const { workflowId, traceId } = this;
+    return new Workflow({ ...this.#options, workflowId, traceId, parentJobId, firstStep: 0 });
+  }
+}
+
+/** A new workflow. */
+export function workflow(options: WorkflowOptions = {}): Workflow {
+  return new Workflow(options);
+}
+
+/**
+ * The workflow that a worker continues with children of the job it runs: the job is their parent, and they share its
+ * trace, tenant and principal. A job without a workflow id lends its own.
+ *
+ * @throws InvalidInputError for a packet that is no job request.
+ */
+export function workflowOf({ payload, traceId }: BusPacket): Workflow {
+  if (payload.case !== "jobRequest") throw new InvalidInputError("the packet is no job request");
+  const { jobId, workflowId, tenantId, principalId } = payload.value;
+  return new Workflow({
+    workflowId: workflowId || jobId,
+    parentJobId: jobId,
+    traceId,
+    tenantId,
+    principalId,
+  });
+}

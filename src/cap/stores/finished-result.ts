@@ -1,0 +1,23 @@
+/** Results of finished jobs as a store keeps them: the canonical bytes of the JobResult. */
+import type { JobResult } from "../../../gen/cap/index.js";
+import { JobResultSchema } from "../../../gen/cap/index.js";
+import { ProtocolError } from "../../core/errors.js";
+import { isUnderWay } from "../outcome.js";
+import { decodeCanonical } from "../wire/canonical-decode.js";
+import { encodeCanonical } from "../wire/canonical-encode.js";
+
+/** The bytes of a result. */
+export function finishedBytes(result: JobResult): Uint8Array {
+  return encodeCanonical(JobResultSchema, result).bytes;
+}
+
+/**
+ * The result behind the bytes.
+ *
+ * @throws ProtocolError for bytes that are not the result of a finished job.
+ */
+export function readFinished(bytes: Uint8Array): JobResult {
+  const { message } = decodeCanonical(JobResultSchema, bytes);
+  if (message.jobId !== "" && !isUnderWay(message)) return message;
+  throw new ProtocolError("what is kept is not the result of a finished job");
+}

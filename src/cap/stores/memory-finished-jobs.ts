@@ -1,0 +1,90 @@
+/** Results of finished jobs inside the process. */
+import type { JobResult } from "../../../gen/cap/index.js";
+import type { Clock } from "../../core/clock.js";
+import { systemClock } from "../../core/clock.js";
+import { ValidationError } from "../../core/errors.js";
+import { Lru } from "../../core/lru.js";
+import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";
+import { finishedBytes, readFinished } from "./finished-result.js";
+
+/** Options of {@link MemoryFinishedJobs}. */
+export interface MemoryFinishedJobsOptions {
+  /** Results kept at most; the one that was not asked for the longest goes first. Default: 10000. */
+  readonly maxEntries?: number | undefined;
+  /** How long a result is kept. Default: 86400000, a day. */
+  readonly ttlMs?: number | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+interface Entry {
+  readonly bytes: Uint8Array;
+  readonly until: number;
+}
+
+/**
+ * A {@link FinishedJobs} for the workers of one process. What it holds is gone with the process, so a job that
+ * comes again after a crash is done again.
+ *
+ * @throws ValidationError for a `maxEntries` or `ttlMs` that is not a number above 0.
+ */
+export class MemoryFinishedJobs implements FinishedJobs {
+  readonly #byJob: Lru<string, Entry>;
+  readonly #byKey: Lru<string, Entry>;
+  readonly #ttlMs: number;
+  readonly #clock: Clock;
+
+  constructor(options: MemoryFinishedJobsOptions = {}) {
+    const { maxEntries = 10_000, ttlMs = 86_400_000, clock = systemClock } = options;
+    if (!(maxEntries >= 1)) throw new ValidationError(`maxEntries must be at least 1, not ${maxEntries}`);
+    if (!(ttlMs > 0)) throw new ValidationError(`ttlMs must be above 0, not ${ttlMs}`);
+    this.#byJob = new Lru(maxEntries);
+    this.#byKey = new Lru(maxEntries);
+    this.#ttlMs = ttlMs;
+    this.#clock = clock;
+  }
+
+  /** Results that are kept now, those among them whose time is over and that nobody has asked for. */
+  get size(): number {
+    return this.#byJob.size;
+  }
+
+  async find(job: JobIdentity): Promise<JobResult | undefined> {
+    const entry = this.#find(job);
+    return entry && readFinished(entry.bytes);
+  }
+
+  async keep(job: JobIdentity, result: JobResult): Promise<JobResult> {
+    const entry = this.#find(job) ?? {
+      bytes: finishedBytes(result),
+      until: this.#clock.monotonic() + this.#ttlMs,
+    };
+    this.#byJob.set(job.jobId, entry);
+    const key = keyOf(job);
+    if (key !== undefined && this.#alive(this.#byKey, key) === undefined) this.#byKey.set(key, entry);
+    return readFinished(entry.bytes);
+  }
+
+  async close(): Promise<void> {
+    this.#byJob.clear();
+    this.#byKey.clear();
+  }
+
+  #find(job: JobIdentity): Entry | undefined {
+    const key = keyOf(job);
+    return (
+      this.#alive(this.#byJob, job.jobId) ?? (key === undefined ? undefined : this.#alive(this.#byKey, key))
+    );
+  }
+
+  #alive(entries: Lru<string, Entry>, name: string): Entry | undefined {
+    const entry = entries.get(name);
+    if (entry === undefined || this.#clock.monotonic() < entry.until) return entry;
+    entries.delete(name);
+    return undefined;
+  }
+}
+
+function keyOf({ idempotencyKey, tenantId }: JobIdentity): string | undefined {
+  return idempotencyKey === "" ? undefined : JSON.stringify([tenantId, idempotencyKey]);
+}

@@ -1,0 +1,49 @@
+/** A client, a scheduler and a worker around a bus in memory. */
+import { afterEach } from "vitest";
+import type { JobClientOptions, JobHandler } from "../../src/cap/index.js";
+import {
+  emitProgress,
+  InMemoryBlobStore,
+  MemoryBus,
+  openJobClient,
+  progressPayload,
+  runWorker,
+} from "../../src/cap/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { LocalScheduler } from "../../src/testing/local-scheduler.js";
+
+export const turn = () => new Promise((resolve) => setImmediate(resolve));
+export const failure = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error: unknown) => error as Error & { readonly code: string; readonly details: Record<string, unknown> },
+  );
+
+/** Runs until the worker is closed. */
+export const hang: JobHandler = (_, { signal }) =>
+  new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** `handler` serves `job.x`. */
+export async function setUp(handler: JobHandler, options: Partial<JobClientOptions> = {}, maxParallel = 1) {
+  const memory = new MemoryBus();
+  const bus = memory.connect();
+  const clock = new FakeClock();
+  const store = new InMemoryBlobStore();
+  const scheduler = new LocalScheduler({ bus, clock });
+  await scheduler.start();
+  const worker = await runWorker({ bus, subject: "job.x", handler, maxParallel, graceMs: 0 });
+  const client = await openJobClient({ bus: memory.connect(), senderId: "c", clock, store, ...options });
+  cleanups.push(
+    () => scheduler.close(),
+    () => worker.close(),
+    () => client.close(),
+  );
+  const report = (jobId: string, percent: number) =>
+    emitProgress(bus, progressPayload({ senderId: "cap-worker", jobId, percent }));
+  return { memory, bus, clock, store, scheduler, worker, client, report };
+}
