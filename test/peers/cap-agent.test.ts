@@ -359,6 +359,33 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
     },
   );
 
+  it(
+    req("cap.agent.readme", "the example serves its topic, and ends on SIGTERM with its job done"),
+    async () => {
+      const root = join(import.meta.dirname, "../..");
+      const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+      const env = { ...process.env, NATS_URL: nats.url, REDIS_URL: redis.url };
+      const bus = await connect();
+      const scheduler = new LocalScheduler({ bus, pools: { topics: { "job.summarize": "summaries" } } });
+      await scheduler.start();
+      ends.push(() => scheduler.close());
+      const client = await openJobClient({ bus, senderId: "c" });
+      ends.push(() => client.close());
+      const example = start(process.execPath, [tsx, join(root, "examples/cap-agent/main.ts")], env);
+      peers.push(example);
+      await store.set("ctx:example", new TextEncoder().encode('{"prompt":"hello"}'));
+      const request = { jobId: "example", topic: "job.summarize", contextPtr: "redis://ctx:example" };
+      const result = await client.submitAndWait(request);
+      expect(await outputOf(result)).toEqual({ summary: "hello" });
+      await store.set("ctx:empty", new TextEncoder().encode('{"prompt":""}'));
+      const empty = { ...request, jobId: "empty", contextPtr: "redis://ctx:empty" };
+      await expect(client.submitAndWait(empty)).rejects.toThrow("there is nothing to summarize");
+      const exited = new Promise<number | null>((resolve) => example.process.once("exit", resolve));
+      example.process.kill("SIGTERM");
+      expect(await exited).toBe(0);
+    },
+  );
+
   it("a NATS or a Redis that is not there is known at the start", async () => {
     const nobody = "127.0.0.1:1";
     const withoutNats = natsAgent({ env: { NATS_URL: `nats://${nobody}`, REDIS_URL: redis.url } });
