@@ -15,7 +15,8 @@ import type { AgentHandler, AgentMiddleware } from "./context.js";
 import { inTime } from "./in-time.js";
 import type { AgentCounts, AgentEvents, AgentOptions, AgentState } from "./options.js";
 import { onProcessSignal } from "./process-signals.js";
-import { type Session, startSession } from "./session.js";
+import type { Session } from "./session.js";
+import { startSession } from "./start-session.js";
 import {
   checkRetries,
   type InputOf,
