@@ -30,7 +30,7 @@ export type {
   WorkflowTaskResult,
 } from "./big-brain/workflow.js";
 export { runWorkflow } from "./big-brain/workflow.js";
-export type { AgentPair, AgentPairOptions, PairResult } from "./cap/agent-pair.js";
+export type { AgentPair, AgentPairOptions } from "./cap/agent-pair.js";
 export { memoryAgentPair } from "./cap/agent-pair.js";
 export type { HandlerRun, RunHandlerOptions } from "./cap/run-handler.js";
 export { runHandler } from "./cap/run-handler.js";

@@ -91,8 +91,8 @@ describe("memoryAgentPair", () => {
     pair.agent.job("job.summarize", { input }, ({ prompt }) => ({ summary: prompt.slice(0, 140) }));
     pair.agent.job("job.deny", () => 1);
     await pair.start();
-    const { output, result } = await pair.submit("job.summarize", { prompt: "hello" });
-    expect(output).toEqual({ summary: "hello" });
+    const result = await pair.submit("job.summarize", { prompt: "hello" });
+    expect(result.output).toEqual({ summary: "hello" });
     expect(result.workerId).toBe("test-worker");
     await expect(pair.submit("job.summarize", { prompt: 1 })).rejects.toThrow(InvalidInputError);
     await expect(pair.submit("job.deny", 1)).rejects.toThrow(SafetyDeniedError);

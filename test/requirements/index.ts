@@ -6,6 +6,7 @@
  */
 import { aureus } from "./aureus.ts";
 import { aureusEngine } from "./aureus-engine.ts";
+import { bridge } from "./bridge.ts";
 import { cap } from "./cap.ts";
 import { capAgent } from "./cap-agent.ts";
 import { capControl } from "./cap-control.ts";
@@ -25,6 +26,7 @@ export const requirements = {
   ...neuron,
   ...aureus,
   ...aureusEngine,
+  ...bridge,
   ...fourRunr,
   ...specs,
 };

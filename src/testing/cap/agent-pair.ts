@@ -1,19 +1,15 @@
 /** An agent and its client in one process, with a scheduler between them. */
-import type { JobResult } from "../../../gen/cap/index.js";
 import { Agent } from "../../cap/agent/agent.js";
 import type { AgentOptions } from "../../cap/agent/options.js";
 import { InMemoryBlobStore } from "../../cap/blob-store.js";
-import type { JobRequestInit } from "../../cap/client.js";
-import { type JobClient, openJobClient, type WaitOptions } from "../../cap/job-client.js";
+import { type JobClient, openJobClient } from "../../cap/job-client.js";
+import type { WaitOptions } from "../../cap/job-client-options.js";
+import type { JobOutcome } from "../../cap/jobs/output.js";
+import type { JobSubmission } from "../../cap/jobs/submission.js";
 import { MemoryBus } from "../../cap/memory-bus.js";
-import { keyFromPointer } from "../../cap/pointer.js";
-import { contextKey } from "../../cap/stores/keys.js";
-import { putValue } from "../../cap/stores/values.js";
 import type { Clock } from "../../core/clock.js";
-import { uuid } from "../../core/ids.js";
 import type { Logger } from "../../core/logger.js";
 import { LocalScheduler, type LocalSchedulerOptions } from "../local-scheduler.js";
-import { keptValue } from "./kept-value.js";
 
 /** Options of {@link memoryAgentPair}. */
 export interface AgentPairOptions {
@@ -25,13 +21,6 @@ export interface AgentPairOptions {
   readonly clock?: Clock | undefined;
   /** Default: silent. */
   readonly logger?: Logger | undefined;
-}
-
-/** What {@link AgentPair.submit} gives. */
-export interface PairResult {
-  readonly result: JobResult;
-  /** The output: JSON decoded, or bytes that are no JSON. */
-  readonly output: unknown;
 }
 
 /** See {@link memoryAgentPair}. */
@@ -50,7 +39,7 @@ export interface AgentPair {
    *
    * @throws What `JobClient.submitAndWait` throws for a job that does not succeed.
    */
-  submit(topic: string, input: unknown, request?: JobRequestInit, options?: WaitOptions): Promise<PairResult>;
+  submit(topic: string, input: unknown, request?: JobSubmission, options?: WaitOptions): Promise<JobOutcome>;
   /** Ends all three. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -93,14 +82,10 @@ export function memoryAgentPair(options: AgentPairOptions = {}): AgentPair {
     async start() {
       await scheduler.start();
       await agent.start();
-      client = await openJobClient({ ...common, bus: bus.connect(), senderId: "test-client" });
+      client = await openJobClient({ ...common, bus: bus.connect(), store, senderId: "test-client" });
     },
-    async submit(topic, input, request = {}, wait = {}) {
-      const jobId = request.jobId || `job-${uuid()}`;
-      const contextPtr = await putValue(store, contextKey(jobId), input);
-      const result = await opened().submitAndWait({ contextPtr, ...request, jobId, topic }, wait);
-      return { result, output: await keptValue(store, keyFromPointer(result.resultPtr)) };
-    },
+    submit: (topic, input, request = {}, wait = {}) =>
+      opened().submitAndWait({ ...request, topic, input }, wait),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { jsonSchema } from "../../src/core/json-schema.js";
+import { defineHandler, type HandlerContext } from "../../src/handler/index.js";
+import { req } from "../requirements/index.ts";
+import { overCap, overNeuron, type WorkerWire } from "./wires.ts";
+
+const number = jsonSchema<{ n: number }>({
+  type: "object",
+  properties: { n: { type: "number" } },
+  required: ["n"],
+});
+
+describe.each([
+  ["CAP", overCap as (definition: ReturnType<typeof defineHandler>) => Promise<WorkerWire>],
+  ["neuron", overNeuron],
+])("one handler on %s", (wire, serve) => {
+  it(
+    req("bridge.handler.output", "gets the input that its schema let through and gives the output"),
+    async () => {
+      const double = defineHandler({ input: number, output: number, run: ({ n }) => ({ n: n * 2 }) });
+      await using on = await serve(double);
+      expect(await on.submit({ n: 21 })).toEqual({ ended: "done", output: { n: 42 } });
+      expect(await on.submit(null)).toMatchObject({ ended: "failed" });
+      expect(await on.submit({ n: "x" })).toMatchObject({ ended: "failed" });
+    },
+  );
+
+  it("refuses an output that its schema does not let through", async () => {
+    const bad = defineHandler({ output: number, run: () => ({ n: "text" }) as never });
+    await using on = await serve(bad);
+    expect(await on.submit({})).toMatchObject({ ended: "failed" });
+  });
+
+  it(req("bridge.handler.fail", "ends for good with the reason and the code of ctx.fail"), async () => {
+    const failing = defineHandler({
+      run: (_, ctx) => ctx.fail("the page is gone", { code: "PAGE_GONE" }),
+    });
+    await using on = await serve(failing);
+    expect(await on.submit({})).toEqual({ ended: "failed", code: "PAGE_GONE", reason: "the page is gone" });
+  });
+
+  it("says what an exception said where exposeErrors allows it", async () => {
+    const throwing = defineHandler({
+      run: () => {
+        throw new RangeError("out of reach");
+      },
+    });
+    await using on = await serve(throwing);
+    expect(await on.submit({})).toMatchObject({
+      ended: "failed",
+      reason: expect.stringContaining("out of reach"),
+    });
+  });
+
+  it(req("bridge.handler.progress", "reports progress before its result"), async () => {
+    const steps = defineHandler({
+      async run(_, ctx) {
+        ctx.progress({ percent: 10, message: "begun" });
+        ctx.progress({ percent: 90, message: "nearly" });
+        return "done";
+      },
+    });
+    await using on = await serve(steps);
+    expect(await on.submit({})).toEqual({ ended: "done", output: "done" });
+    expect(on.progress()).toEqual(["begun", "nearly"]);
+  });
+
+  it(req("bridge.handler.cancel", "is aborted by a cancel, and the work ends as cancelled"), async () => {
+    let begun!: () => void;
+    const running = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    let reason: unknown;
+    const waiting = defineHandler({
+      run: (_, ctx) =>
+        new Promise((_, reject) => {
+          ctx.signal.addEventListener("abort", () => {
+            reason = ctx.signal.reason;
+            reject(reason);
+          });
+          begun();
+        }),
+    });
+    await using on = await serve(waiting);
+    const ended = on.submit({}, { id: "work-1" });
+    await running;
+    await on.cancel("work-1");
+    expect(await ended).toMatchObject({ ended: "cancelled" });
+    expect(reason).toMatchObject({ name: "AbortedError" });
+  });
+
+  it(
+    req("bridge.handler.context", "is told its deadline, its correlation id and the raw request"),
+    async () => {
+      let seen: HandlerContext | undefined;
+      const looking = defineHandler({
+        run(_, ctx) {
+          seen = ctx;
+          return null;
+        },
+      });
+      await using on = await serve(looking);
+      const before = Date.now();
+      await on.submit({}, { id: "work-7", deadlineMs: 60_000 });
+      expect(seen?.deadline).toBeGreaterThanOrEqual(before + 59_000);
+      expect(seen?.deadline).toBeLessThanOrEqual(Date.now() + 61_000);
+      expect(seen?.correlationId).toMatch(wire === "CAP" ? /^[0-9a-f]{32}$/ : /^work-7$/);
+      expect(seen?.request).toMatchObject(
+        wire === "CAP" ? { jobId: "work-7" } : { task: { taskId: "work-7" } },
+      );
+      expect(seen?.signal).toBeInstanceOf(AbortSignal);
+    },
+  );
+});
