@@ -1,0 +1,42 @@
+/** All commands. Each is loaded when it is asked for, so that none pays for what the others need. */
+import type { CommandEntry } from "./command.js";
+
+/** In the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "demo",
+    usage: "[--file PATH] [--nats URL]",
+    summary: "run a signed CAP job from submit to verified result, in this process or through a NATS server",
+    load: async () => (await import("./demo-command.js")).demoCommand,
+  },
+  {
+    name: "decode",
+    usage: "[FILE | - | TEXT]",
+    summary: "show what is in a captured CAP packet or neuron frame, with its canonical bytes and digest",
+    load: async () => (await import("./decode.js")).decodeCommand,
+  },
+  {
+    name: "verify",
+    usage: "[FILE | - | TEXT] --key SENDER=PEM",
+    summary: "verify the signature of a CAP packet, and say why it fails",
+    load: async () => (await import("./verify.js")).verifyCommand,
+  },
+  {
+    name: "sign",
+    usage: "[FILE | - | TEXT] --key PEM",
+    summary: "sign a CAP packet that is given as ProtoJSON or as bytes",
+    load: async () => (await import("./sign.js")).signCommand,
+  },
+  {
+    name: "keygen",
+    usage: "NAME",
+    summary: "make a P-256 key pair: NAME.key.pem and NAME.pub.pem",
+    load: async () => (await import("./keygen.js")).keygenCommand,
+  },
+  {
+    name: "enroll",
+    usage: "--moku-url URL [--name NAME]",
+    summary: "enroll this machine as a neuron: an administrator approves it in a browser",
+    load: async () => (await import("./enroll-command.js")).enrollCommand,
+  },
+];

@@ -1,0 +1,55 @@
+import type { Requirements } from "./types.ts";
+
+const GUIDE = "docs/cli.md";
+
+/** What the `agentwire` command promises. */
+export const cli = {
+  "cli.help": {
+    statement: "Every command has a --help with its options, examples that run, and one table of exit codes.",
+    source: GUIDE,
+  },
+  "cli.usage": {
+    statement: "A wrong command line ends with exit code 2, names what is wrong and suggests what was meant.",
+    source: GUIDE,
+  },
+  "cli.input": {
+    statement: "Packets are read from a file, the standard input, base64 or hex, told apart by themselves.",
+    source: GUIDE,
+  },
+  "cli.plain": {
+    statement: "Colours are used in a terminal only, and not with NO_COLOR or TERM=dumb.",
+    source: GUIDE,
+  },
+  "cli.decode.packet": {
+    statement:
+      "decode shows the fields of a packet, its canonical bytes with their digest, in both map orders where they differ, and its unknown fields.",
+    source: GUIDE,
+  },
+  "cli.decode.frame": {
+    statement:
+      "decode shows neuron frames from JSON and from captured event streams, and what is wrong with them.",
+    source: GUIDE,
+  },
+  "cli.secrets": {
+    statement:
+      "Tokens, keys and passwords are masked in everything the commands print, unless --show-secrets is given.",
+    source: GUIDE,
+  },
+  "cli.verify.verdict": {
+    statement:
+      "verify accepts and refuses what the official SDK accepts and refuses, with exit code 0 and 1.",
+    source: GUIDE,
+  },
+  "cli.verify.reason": {
+    statement: "verify says why a packet does not verify.",
+    source: GUIDE,
+  },
+  "cli.sign": {
+    statement: "sign makes the same canonical bytes as the official SDK, and what it signs verifies.",
+    source: GUIDE,
+  },
+  "cli.keygen": {
+    statement: "keygen writes a P-256 pair readable by its owner only, and never overwrites a file.",
+    source: GUIDE,
+  },
+} satisfies Requirements;
