@@ -10,6 +10,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./demo-command.js")).demoCommand,
   },
   {
+    name: "dev",
+    usage: "[--nats URL] [--redis URL] [--write-env FILE]",
+    summary:
+      "run the counterparts of all four wires on this machine, and print the variables that lead to them",
+    load: async () => (await import("./dev.js")).devCommand,
+  },
+  {
     name: "decode",
     usage: "[FILE | - | TEXT]",
     summary: "show what is in a captured CAP packet or neuron frame, with its canonical bytes and digest",

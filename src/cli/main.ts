@@ -7,7 +7,7 @@ const controller = new AbortController();
 
 /** The first signal ends the command in order, the next one ends the process. */
 function onStops(): void {
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => controller.abort());
 }
 
 // Whoever reads the output may stop reading, as `head` does.

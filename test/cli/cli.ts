@@ -27,8 +27,12 @@ export async function run(argv: readonly string[], given: Given = {}): Promise<O
   let [out, err] = ["", ""];
   const { input = "", env = {}, signal = new AbortController().signal } = given;
   const code = await runCli(argv, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
     readInput: async () => (typeof input === "string" ? new TextEncoder().encode(input) : input),
     inputIsTerminal: given.inputIsTerminal ?? false,
     color: given.color ?? false,

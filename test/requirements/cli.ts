@@ -52,4 +52,27 @@ export const cli = {
     statement: "keygen writes a P-256 pair readable by its owner only, and never overwrites a file.",
     source: GUIDE,
   },
+  "cli.dev.env": {
+    statement:
+      "dev starts every counterpart on loopback and prints the variables that lead to them, as lines, as JSON and into a file.",
+    source: GUIDE,
+  },
+  "cli.dev.partial": {
+    statement: "Without a NATS server dev says so and runs the other counterparts.",
+    source: GUIDE,
+  },
+  "cli.dev.stop": {
+    statement:
+      "dev ends everything it started at SIGINT and SIGTERM, with exit code 0, and leaves no file behind.",
+    source: GUIDE,
+  },
+  "cli.dev.health": {
+    statement: "The health page tells of every part, shows no secret, and answers this machine only.",
+    source: GUIDE,
+  },
+  "cli.dev.python": {
+    statement:
+      "The official Python SDKs of CAP and of the neuron protocol work by the variables of dev alone.",
+    source: GUIDE,
+  },
 } satisfies Requirements;
