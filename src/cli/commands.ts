@@ -41,6 +41,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./keygen.js")).keygenCommand,
   },
   {
+    name: "submit",
+    usage: "TOPIC [--input JSON] [--no-wait]",
+    summary: "submit a CAP job over NATS, wait for its end and print its result",
+    load: async () => (await import("./submit.js")).submitCommand,
+  },
+  {
+    name: "tap",
+    usage: "[SUBJECT...] [--from FILE]",
+    summary: "show what goes over the bus, decoded and verified; live or from a capture",
+    load: async () => (await import("./tap.js")).tapCommand,
+  },
+  {
     name: "enroll",
     usage: "--moku-url URL [--name NAME]",
     summary: "enroll this machine as a neuron: an administrator approves it in a browser",

@@ -75,4 +75,19 @@ export const cli = {
       "The official Python SDKs of CAP and of the neuron protocol work by the variables of dev alone.",
     source: GUIDE,
   },
+  "cli.submit": {
+    statement:
+      "submit keeps the input, submits, waits, prints the output and ends with 0 for a job that SUCCEEDED, 1 for any other end and 3 without a connection.",
+    source: GUIDE,
+  },
+  "cli.tap": {
+    statement:
+      "tap shows every message once, in order, decoded and verified, and only those that its filters let through.",
+    source: GUIDE,
+  },
+  "cli.tap.capture": {
+    statement:
+      "What tap --json --data wrote can be read again with --from, and decoded and verified line by line.",
+    source: GUIDE,
+  },
 } satisfies Requirements;
