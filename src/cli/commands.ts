@@ -53,6 +53,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./tap.js")).tapCommand,
   },
   {
+    name: "doctor",
+    usage: "[--role worker] [--publish]",
+    summary: "check servers, permissions, clocks, keys and environment, and say what to do",
+    load: async () => (await import("./doctor.js")).doctorCommand,
+  },
+  {
     name: "enroll",
     usage: "--moku-url URL [--name NAME]",
     summary: "enroll this machine as a neuron: an administrator approves it in a browser",
