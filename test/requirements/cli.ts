@@ -90,4 +90,14 @@ export const cli = {
       "What tap --json --data wrote can be read again with --from, and decoded and verified line by line.",
     source: GUIDE,
   },
+  "cli.doctor": {
+    statement:
+      "doctor finds servers that are away, clocks that differ, subjects that are not allowed, keys that do not match and variables that make no sense, and says what to do.",
+    source: GUIDE,
+  },
+  "cli.doctor.harmless": {
+    statement:
+      "doctor registers nothing, takes no job from a worker and publishes on no subject of CAP unless --publish is given.",
+    source: GUIDE,
+  },
 } satisfies Requirements;
