@@ -40,7 +40,7 @@ export const tapCommand: Command = {
     "job is taken from a worker. --json prints one line for each message. Ends at Ctrl-C, with exit code 0.",
   examples: [
     ["tap", "everything of CAP on NATS_URL"],
-    ["tap sys.job.> --key w=w.pub.pem --refused", "what a receiver with this key would refuse"],
+    ["tap 'sys.job.>' --key w=w.pub.pem --refused", "what a receiver with this key would refuse"],
     ["tap --json --data --count 100 > capture.jsonl", "a capture"],
     ["tap --from capture.jsonl --kind jobResult", "and what was in it"],
   ],

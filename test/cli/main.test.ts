@@ -8,6 +8,7 @@ import { EXIT, EXIT_TABLE } from "../../src/cli/exit-codes.js";
 import { fromBase64, packets } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
 import { collect, main, run, spawned, tsx } from "./cli.ts";
+import { pathWith } from "./dev-process.ts";
 
 const packet = packets[0]!;
 const key = `client-1=${join(import.meta.dirname, "../vectors/cap/keys/client.pub.pem")}`;
@@ -120,6 +121,24 @@ describe.skipIf(script === undefined)("in a terminal", () => {
       expect([code, out]).toEqual([0, expect.stringContaining("verified")]);
       expect(out).not.toContain("\u001b[");
     }
+  });
+
+  it(req("cli.dev.stop", "dev ends at Ctrl-C"), async () => {
+    const command = `'${tsx}' '${main}' dev`;
+    const env = { ...process.env, TERM: "xterm", PATH: pathWith([]) };
+    const child = spawn(script!, ["-qec", command, "/dev/null"], { env, stdio: "pipe" });
+    let text = "";
+    const ready = new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.includes("runs until Ctrl-C")) resolve();
+      });
+    });
+    const code = new Promise((resolve) => child.once("close", resolve));
+    await ready;
+    child.stdin.write("\u0003");
+    expect([await code, text]).toEqual([0, expect.stringMatching(/\^C[\s\S]*stopped\r\n$/)]);
+    expect(text).toContain("\u001b[33mcap\u001b[39m");
   });
 
   it("says what to do when nothing is piped in: exit 2", async () => {
