@@ -6,7 +6,8 @@ const W3C = "W3C Trace Context, level 1";
 /** What is promised of handlers across the wires, and of traces. */
 export const bridge = {
   "bridge.handler.output": {
-    statement: "A handler that is defined once is served as a CAP job and as a neuron lease, with its schemas.",
+    statement:
+      "A handler that is defined once is served as a CAP job and as a neuron lease, with its schemas.",
     source: README,
   },
   "bridge.handler.fail": {
@@ -46,7 +47,8 @@ export const bridge = {
     source: README,
   },
   "otel.traceparent": {
-    statement: "traceparent is written and read in the form of version 00; what breaks a rule of it is ignored.",
+    statement:
+      "traceparent is written and read in the form of version 00; what breaks a rule of it is ignored.",
     source: W3C,
   },
   "otel.one-trace": {

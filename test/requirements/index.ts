@@ -11,6 +11,7 @@ import { cap } from "./cap.ts";
 import { capAgent } from "./cap-agent.ts";
 import { capControl } from "./cap-control.ts";
 import { capDelivery } from "./cap-delivery.ts";
+import { cli } from "./cli.ts";
 import { core } from "./core.ts";
 import { fourRunr } from "./four-runr.ts";
 import { neuron } from "./neuron.ts";
@@ -29,6 +30,7 @@ export const requirements = {
   ...bridge,
   ...fourRunr,
   ...specs,
+  ...cli,
 };
 
 export type RequirementId = keyof typeof requirements;
