@@ -7,7 +7,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "demo",
     usage: "[--file PATH] [--nats URL]",
     summary: "run a signed CAP job from submit to verified result, in this process or through a NATS server",
-    load: async () => (await import("./demo-command.js")).demoCommand,
+    load: async () => (await import("./demo/command.js")).demoCommand,
   },
   {
     name: "dev",
