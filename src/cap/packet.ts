@@ -38,9 +38,9 @@ export type PayloadInit = NonNullable<
 export interface CreatePacketOptions {
   readonly senderId: string;
   /** Default: 32 random hex digits. */
-  readonly traceId?: string;
+  readonly traceId?: string | undefined;
   /** Default: now, to the millisecond. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** An unsigned packet of wire version 1 around a payload. */

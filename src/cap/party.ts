@@ -11,7 +11,6 @@ import { safeLogger, warnOnce } from "../core/logger.js";
 import type { AlertOptions } from "./alerts.js";
 import { ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
-import type { SigningKey } from "./crypto/backend.js";
 import type { CryptoOptions, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 import { KeyRing, toSigningKey } from "./crypto/key-ring.js";
 import { Intake } from "./intake.js";
@@ -80,7 +79,7 @@ export class Party {
   readonly senderId: string;
   readonly counts: ReceiveCounts = { received: 0, refused: 0 };
   readonly #options: PartyOptions;
-  readonly #signingKey: SigningKey | undefined;
+  readonly #seal: SealOptions;
   readonly #keys: KeyRing | undefined;
   readonly #logger: Logger;
   readonly #alerts: ProtocolAlerts | undefined;
@@ -90,8 +89,13 @@ export class Party {
     this.senderId = options.senderId;
     this.#options = options;
     this.#logger = safeLogger(options.logger);
-    this.#signingKey =
-      options.privateKey === undefined ? undefined : toSigningKey(options.privateKey, options);
+    const { privateKey, sessionToken, mapOrder } = options;
+    this.#seal = {
+      key: privateKey === undefined ? undefined : toSigningKey(privateKey, options),
+      sessionToken,
+      mapOrder,
+      onOrdersDiffer: () => this.#warnOrdersDiffer(),
+    };
     this.#keys = options.publicKeys === undefined ? undefined : new KeyRing(options.publicKeys, options);
     const { alerts, clock } = options;
     if (alerts) this.#alerts = new ProtocolAlerts({ ...(alerts === true ? {} : alerts), clock });
@@ -103,21 +107,26 @@ export class Party {
    * @throws InvalidInputError for a payload that breaks a rule; what {@link Bus.publish} throws.
    */
   async send(subject: string, payload: PayloadInit, traceId?: string): Promise<BusPacket> {
-    const { clock, sessionToken, mapOrder } = this.#options;
-    const packet = createPacket(payload, {
-      senderId: this.senderId,
-      ...(traceId === undefined ? {} : { traceId }),
-      ...(clock === undefined ? {} : { clock }),
-    });
-    const seal: SealOptions = {
-      key: this.#signingKey,
-      sessionToken,
-      mapOrder,
-      onOrdersDiffer: () => this.#warnOrdersDiffer(),
-    };
-    const bytes = sealPacketNow(packet, seal) ?? (await sealPacket(packet, seal));
+    return this.sendNow(subject, payload, traceId);
+  }
+
+  /**
+   * What {@link Party.send} does, at once where the key and the bus can: then the packet is returned, else a
+   * promise of it.
+   *
+   * @throws What {@link Party.send} rejects with.
+   */
+  sendNow(subject: string, payload: PayloadInit, traceId?: string): BusPacket | Promise<BusPacket> {
+    const { clock } = this.#options;
+    const packet = createPacket(payload, { senderId: this.senderId, traceId, clock });
+    const bytes = sealPacketNow(packet, this.#seal);
+    if (bytes === undefined) return this.#sendLater(subject, packet);
     const published = this.bus.publish(subject, bytes);
-    if (published !== undefined) await published;
+    return published === undefined ? packet : Promise.resolve(published).then(() => packet);
+  }
+
+  async #sendLater(subject: string, packet: BusPacket): Promise<BusPacket> {
+    await this.bus.publish(subject, await sealPacket(packet, this.#seal));
     return packet;
   }
 
