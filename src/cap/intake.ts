@@ -7,24 +7,30 @@
  */
 import type { BusMessage } from "./bus.js";
 
-/** Messages taken per turn: enough to make the turn cheap, few enough to let answers out. */
-const SLICE = 16;
+/** Of the messages that wait, so much is taken in one turn: the more there are, the fewer the turns. */
+const SHARE = 1 / 4;
 
 const nextTurn: (run: () => void) => void =
   typeof setImmediate === "function" ? setImmediate : (run) => setTimeout(run, 0);
 
 /** A queue in front of `take`. */
 export class Intake {
+  readonly #least: number;
   readonly #take: (message: BusMessage) => void;
   #queue: BusMessage[] = [];
   #next = 0;
-  #left = SLICE;
+  #left: number;
   #armed = false;
   #idle: (() => void)[] = [];
 
-  /** `take` is called in the order of arrival; it must not throw. */
-  constructor(take: (message: BusMessage) => void) {
+  /**
+   * @param take Called in the order of arrival; it must not throw.
+   * @param least Messages taken per turn at the least: enough to make the turn cheap, few enough to let answers out.
+   */
+  constructor(take: (message: BusMessage) => void, least: number) {
     this.#take = take;
+    this.#least = least;
+    this.#left = least;
   }
 
   /** Takes a message now, or in a later turn when this one has had its share. */
@@ -56,12 +62,13 @@ export class Intake {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    nextTurn(() => this.#turn());
+    // One turn is left to what the messages taken so far have given rise to, such as the publishing of results.
+    nextTurn(() => nextTurn(() => this.#turn()));
   }
 
   #turn(): void {
     this.#armed = false;
-    this.#left = SLICE;
+    this.#left = Math.max(this.#least, Math.floor((this.#queue.length - this.#next) * SHARE));
     while (this.#left > 0 && this.#next < this.#queue.length) {
       this.#left--;
       this.#take(this.#queue[this.#next++]!);
