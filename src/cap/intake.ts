@@ -7,15 +7,12 @@
  */
 import type { BusMessage } from "./bus.js";
 
-/** Of the messages that wait, so much is taken in one turn: the more there are, the fewer the turns. */
-const SHARE = 1 / 4;
-
 const nextTurn: (run: () => void) => void =
   typeof setImmediate === "function" ? setImmediate : (run) => setTimeout(run, 0);
 
 /** A queue in front of `take`. */
 export class Intake {
-  readonly #least: number;
+  readonly #slice: number;
   readonly #take: (message: BusMessage) => void;
   #queue: BusMessage[] = [];
   #next = 0;
@@ -25,12 +22,12 @@ export class Intake {
 
   /**
    * @param take Called in the order of arrival; it must not throw.
-   * @param least Messages taken per turn at the least: enough to make the turn cheap, few enough to let answers out.
+   * @param slice Messages taken per turn: enough to make the turn cheap, few enough to let answers out.
    */
-  constructor(take: (message: BusMessage) => void, least: number) {
+  constructor(take: (message: BusMessage) => void, slice: number) {
     this.#take = take;
-    this.#least = least;
-    this.#left = least;
+    this.#slice = slice;
+    this.#left = slice;
   }
 
   /** Takes a message now, or in a later turn when this one has had its share. */
@@ -68,7 +65,7 @@ export class Intake {
 
   #turn(): void {
     this.#armed = false;
-    this.#left = Math.max(this.#least, Math.floor((this.#queue.length - this.#next) * SHARE));
+    this.#left = this.#slice;
     while (this.#left > 0 && this.#next < this.#queue.length) {
       this.#left--;
       this.#take(this.#queue[this.#next++]!);

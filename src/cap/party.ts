@@ -69,7 +69,7 @@ export interface PacketListener {
   onRefused?(error: AgentwireError, message: BusMessage): void;
 }
 
-/** Messages taken in one turn of the event loop at the least; about a millisecond with signatures. */
+/** Messages taken in one turn of the event loop: a millisecond's worth with signatures, few system calls without. */
 const VERIFIED_PER_TURN = 16;
 const UNVERIFIED_PER_TURN = 32;
 
