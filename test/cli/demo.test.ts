@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { runDemo } from "../../src/cli/demo.js";
-import { formatDemo } from "../../src/cli/demo-report.js";
-import { summarize } from "../../src/cli/summarize.js";
+import { runDemo } from "../../src/cli/demo/play.js";
+import { formatEnd } from "../../src/cli/demo/report.js";
+import { summarize } from "../../src/cli/demo/summarize.js";
 import { describeWithPeers, natsServer } from "../peers/ladder.ts";
 import { startNats } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
@@ -41,28 +41,41 @@ describe("summarize", () => {
 });
 
 describe("agentwire demo", () => {
-  it(req("cap.demo", "every check holds, on the text that was given"), async () => {
-    const report = await runDemo({ file });
+  it(req("cap.demo", "every check holds, on the page that was given, and every wire was used"), async () => {
+    const seen: string[] = [];
+    const report = await runDemo({ file, onHop: ({ wire }) => seen.push(wire) });
     expect(report.checks.filter(({ held }) => !held)).toEqual([]);
-    expect(report.checks.length).toBeGreaterThan(5);
+    expect(report.checks.length).toBeGreaterThan(8);
     expect(report.summary).toEqual(summarize(readFileSync(file, "utf8")));
-    expect(report.hops.map(({ subject, verified }) => [subject, verified])).toEqual([
-      ["sys.job.submit", true],
-      ["job.summarize", true],
-      ["sys.job.result", true],
-      ["job.summarize", false],
+    expect(new Set(seen)).toEqual(new Set(["cap", "neuron", "4runr", "aureus"]));
+    expect(report.hops.map(({ wire }) => wire)).toEqual(seen);
+    const packets = report.hops.filter(({ wire, what }) => wire === "cap" && !what.includes("Progress"));
+    expect(packets.map(({ what, good }) => [what.split(" ")[0], good])).toEqual([
+      ...Array.from({ length: 2 }, () => [
+        ["sys.job.submit", true],
+        ["worker.demo-agent.jobs", true],
+        ["sys.job.result", true],
+      ]).flat(),
+      ["worker.demo-agent.jobs", false],
     ]);
   });
 
   it("says FAIL where a check does not hold", async () => {
     const report = await runDemo({ file });
-    expect(formatDemo({ ...report, checks: [{ name: "x", held: false }] })).toContain("FAIL x");
+    const end = formatEnd({ color: false }, { ...report, checks: [{ name: "x", held: false }] });
+    expect(end).toContain("FAIL x");
+  });
+
+  it("stops at once when it is interrupted", async () => {
+    const abort = new AbortController();
+    const running = runDemo({ file, signal: abort.signal, onHop: () => abort.abort() });
+    await expect(running).rejects.toThrow("[aborted]");
   });
 
   it(req("cap.demo", "runs as a command: exit 0, text or JSON"), async () => {
     const plain = await agentwire("demo", "--file", file);
     expect(plain.code).toBe(0);
-    expect(plain.stdout).toContain("ok   all three packets carry a signature that verifies");
+    expect(plain.stdout).toContain("carry a signature that verifies");
     const json = await agentwire("demo", "--json");
     expect(JSON.parse(json.stdout)).toMatchObject({ checks: expect.any(Array) });
   });
@@ -80,10 +93,10 @@ await describeWithPeers("agentwire demo --nats", [natsServer], ([path]) => {
   it(req("cap.demo", "runs the same through a real server"), async () => {
     const server = await startNats(path!);
     const { code, stdout } = await agentwire("demo", "--nats", server.url, "--file", file, "--json");
-    const report = JSON.parse(stdout) as { hops: object[]; checks: { held: boolean }[] };
+    const report = JSON.parse(stdout) as { hops: { wire: string }[]; checks: { held: boolean }[] };
     expect(code).toBe(0);
     expect(report.checks.every(({ held }) => held)).toBe(true);
-    expect(report.hops).toHaveLength(4);
+    expect(report.hops.filter(({ wire }) => wire === "cap")).toHaveLength(12);
     await server.stop();
     const away = await agentwire("demo", "--nats", server.url, "--file", file);
     expect(away.code).toBe(3);

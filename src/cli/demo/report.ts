@@ -1,42 +1,34 @@
-/** The demo's report as text. */
-import type { DemoReport } from "./demo.js";
+/** The demo as text: lines while it runs, and the end of it. */
+import { columns, type Io, paint } from "../io.js";
+import type { DemoReport } from "./play.js";
+import type { DemoHop, Wire } from "./trace.js";
 
-/** The lines a person reads. */
-export function formatDemo(report: DemoReport): string {
-  const { hops, summary, checks } = report;
-  const lines = [
-    `agentwire demo: a signed CAP job, submitted, dispatched, run and answered (${report.crypto})`,
-    `job ${report.jobId}: summarise ${report.file}`,
-    "",
-    ...table([
-      ["at", "subject", "sender", "payload", "bytes", "signature"],
-      ...hops.map((hop) => [
-        `${hop.atMs.toFixed(1)} ms`,
-        hop.subject,
-        hop.sender,
-        hop.payload,
-        `${hop.bytes}`,
-        `${hop.signatureBytes} bytes, ${hop.verified ? "verified" : "REFUSED"}`,
-      ]),
-    ]),
-    "",
-    `result after ${report.totalMs.toFixed(1)} ms: ${summary.lines} lines, ${summary.words} words, ${summary.characters} characters`,
-    ...summary.longestLines.map(
-      ({ line, characters, start }) => `  line ${line} has ${characters} characters: ${start}`,
-    ),
-    `  most frequent: ${summary.topWords.map(({ word, count }) => `${word} ${count}`).join(", ")}`,
-    "",
-    ...checks.map(({ name, held }) => `${held ? "ok  " : "FAIL"} ${name}`),
-  ];
-  return `${lines.join("\n")}\n`;
+const NAMES: Readonly<Record<Wire, string>> = {
+  cap: "CAP",
+  neuron: "neuron",
+  "4runr": "4Runr",
+  aureus: "Aureus",
+};
+
+/** One hop as a line. */
+export function hopLine(io: Pick<Io, "color">, { wire, atMs, what, note, good }: DemoHop): string {
+  const at = `${atMs.toFixed(1).padStart(7)} ms`;
+  const name = NAMES[wire].padEnd(6);
+  const line = `${paint(io, "dim", at)}  ${paint(io, "bold", name)}  ${what.padEnd(34)}  `;
+  return `${line}${good ? note : paint(io, "red", note)}\n`;
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd(),
+/** The lines after the last hop. */
+export function formatEnd(io: Pick<Io, "color">, report: DemoReport): string {
+  const { summary, checks, tookMs } = report;
+  const { lines = 0, words = 0, characters = 0, topWords = [] } = summary;
+  const facts = [
+    ["page", `${lines} lines, ${words} words, ${characters} characters`],
+    ["words", topWords.map(({ word, count }) => `${word} ${count}`).join(", ")],
+    ["took", `${tookMs.cap.toFixed(1)} ms over CAP, ${tookMs.neuron.toFixed(1)} ms over neuron`],
+  ];
+  const judged = checks.map(
+    ({ name, held }) => `${held ? paint(io, "green", "ok  ") : paint(io, "red", "FAIL")} ${name}\n`,
   );
+  return `\n${columns(facts)}\n${judged.join("")}`;
 }
