@@ -1,12 +1,13 @@
 /** The worker of the Holokai neuron protocol. */
-import type { Capability, ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import type { Capability } from "../../gen/neuron/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { type EmittedEvent, Emitter, type EventsOptions } from "../core/emitter.js";
-import { ClosedError, ConflictError, errorText, ProtocolError, ValidationError } from "../core/errors.js";
+import { ClosedError, ConflictError, errorText, ValidationError } from "../core/errors.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { retryPolicy } from "../core/retry-policy.js";
 import type { HandlerDefinition } from "../handler/index.js";
+import type { Delivery } from "./answer.js";
 import {
   type CapabilityDefinition,
   type CapabilityLike,
@@ -15,9 +16,11 @@ import {
   serve,
 } from "./capability.js";
 import { Dispatcher } from "./dispatcher.js";
-import { capabilityFor, checkClientFrame, POST_PATH, PROTOCOL_VERSION, parseServerFrame } from "./frames.js";
+import { POST_PATH, PROTOCOL_VERSION } from "./frames.js";
 import type { Handler } from "./handler-context.js";
 import { HttpTransport } from "./http-transport.js";
+import { type InboundTargets, takeFrame } from "./inbound.js";
+import type { LeaseEntry } from "./lease.js";
 import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
 import { Registration } from "./registration.js";
 import { SchemaBook } from "./schemas.js";
@@ -96,17 +99,7 @@ export class Neuron {
       middleware: options.middleware ?? [],
       postProgress: (frame) =>
         this.#transport.post(POST_PATH.progress, frame, { signal: this.#answersEnd.signal }),
-      onAnswered: ({ lease }, { answer, delivered, error }) => {
-        if (!delivered) {
-          logger.error("a lease could not be answered", {
-            leaseId: lease.leaseId,
-            answer: answer.type,
-            reason: errorText(error),
-          });
-          this.#events.emit("error", asError(error));
-        }
-        this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
-      },
+      onAnswered: (entry, delivery) => this.#onAnswered(entry, delivery),
     });
     this.#close = new StagedClose(
       {
@@ -117,10 +110,16 @@ export class Neuron {
       },
       { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
     );
+    const targets: InboundTargets = {
+      dispatcher: this.#dispatcher,
+      events: this.#events,
+      capabilities: this.#capabilities,
+      logger,
+    };
     this.#transport.subscribe({
       onOpen: () => this.#onOpen(),
       onClose: (reason) => this.#onClose(reason),
-      onFrame: (frame) => this.#onFrame(frame),
+      onFrame: (frame) => takeFrame(frame, targets),
       onError: (error) => this.#events.emit("error", error),
       onReconnecting: (info) => this.#events.emit("connection:reconnecting", info),
     });
@@ -228,20 +227,7 @@ export class Neuron {
     this.#capabilities.set(type, capability);
     this.#dispatcher.setConcurrency(type, concurrency);
     if (this.#session === undefined || !this.#transport.isConnected()) return;
-    const frame = {
-      type: "update-capability" as const,
-      neuronId: this.neuronId,
-      capability: capabilityFor(capability, this.#registration.version),
-    };
-    checkClientFrame(frame);
-    try {
-      await this.#transport.post(POST_PATH["update-capability"], frame, { signal: this.#session.signal });
-    } catch (error) {
-      this.#logger.warn("the gateway was not told of the new concurrency; the next registration says it", {
-        type,
-        reason: errorText(error),
-      });
-    }
+    await this.#registration.update(capability, this.#session.signal);
   }
 
   /**
@@ -295,6 +281,16 @@ export class Neuron {
     this.#session.start();
   }
 
+  #onAnswered({ lease }: LeaseEntry, { answer, delivered, error }: Delivery): void {
+    if (!delivered) {
+      const { leaseId } = lease;
+      const reason = errorText(error);
+      this.#logger.error("a lease could not be answered", { leaseId, answer: answer.type, reason });
+      this.#events.emit("error", error instanceof Error ? error : new Error(reason));
+    }
+    this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
+  }
+
   #onClose(reason: string): void {
     this.#endSession(reason);
     this.#events.emit("connection:close", reason);
@@ -304,55 +300,8 @@ export class Neuron {
     this.#session?.end(reason);
     this.#session = undefined;
   }
-
-  #onFrame(given: unknown): void {
-    let frame: ServerToNeuronFrame;
-    try {
-      frame = parseServerFrame(given);
-    } catch (error) {
-      return this.#onBadFrame(error);
-    }
-    this.#events.emit("frame", frame);
-    switch (frame.type) {
-      case "lease":
-        return this.#dispatcher.accept(frame);
-      case "cancel":
-        return this.#dispatcher.cancel(frame.leaseId, frame.reason);
-      case "registered":
-        return this.#onRegistered(frame);
-      case "capability-revoked":
-        this.#events.emit("capability:revoked", { type: frame.capability, reason: frame.reason });
-        return this.#dispatcher.revoke(frame.capability);
-      case "disconnect":
-        return this.#events.emit("disconnect", frame);
-    }
-  }
-
-  #onBadFrame(error: unknown): void {
-    this.#logger.warn("a frame of the gateway is dropped", { reason: errorText(error) });
-    if (!(error instanceof ProtocolError)) return;
-    const { leaseId, problem } = (error.details ?? {}) as { leaseId?: string; problem?: string };
-    if (leaseId !== undefined) this.#dispatcher.refuse(leaseId, problem ?? "");
-  }
-
-  #onRegistered(frame: Extract<ServerToNeuronFrame, { type: "registered" }>): void {
-    const accepted = new Set(frame.capabilities.map(({ type }) => type));
-    const missing = [...this.#capabilities.keys()].filter((type) => !accepted.has(type));
-    if (missing.length > 0) {
-      this.#logger.warn("the gateway did not take all capabilities; no leases will come for these", {
-        missing,
-      });
-    }
-    this.#dispatcher.restore(accepted);
-    const { sessionId, capabilities } = frame;
-    this.#events.emit("connection:registered", { sessionId, capabilities: capabilities.length });
-  }
 }
 
 function defined(overrides: object): object {
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(errorText(error));
 }
