@@ -28,7 +28,7 @@ const rounds = 3;
 const windowMs = 1_500;
 
 /** Medians at 1, 16 and 64 leases in hand. */
-export async function benchNeuron(): Promise<Measured[]> {
+export default async function benchNeuron(): Promise<Measured[]> {
   const python = await findPeer(neuronPython);
   const worker = join(import.meta.dirname, "neuron-worker.ts");
   const ours: Side = { name: "agentwire", command: process.execPath, args: ["--import", "tsx", worker] };

@@ -26,6 +26,7 @@ export {
   ValidationError,
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
+export { type KeepAliveFetch, type KeepAliveOptions, keepAliveFetch } from "./core/keep-alive-fetch.js";
 export {
   fromPino,
   type LogFields,
