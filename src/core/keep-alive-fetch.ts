@@ -127,6 +127,9 @@ function targets(): (url: string) => Target {
   };
 }
 
+/** What RFC 9110 lets a client repeat by itself. */
+const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
 /** A `fetch` over kept connections, and the way to close them. */
 export type KeepAliveFetch = typeof fetch & { close(): void };
 
@@ -134,7 +137,8 @@ export type KeepAliveFetch = typeof fetch & { close(): void };
  * A `fetch` for clients of this package (`fetch: keepAliveFetch()`), or undefined where there are no sockets.
  *
  * Takes a URL and the `method`, `headers`, `body` (text or bytes) and `signal` of the second argument, or a
- * `Request`; hands out a `Response` with the whole body read. Redirects are handed out, never followed.
+ * `Request`; hands out a `Response` with the whole body read. Redirects are handed out, never followed. What is
+ * idempotent is sent once more when a kept connection turns out to be dead.
  */
 export function keepAliveFetch(options: KeepAliveOptions = {}): KeepAliveFetch | undefined {
   const client = keepAliveClient(options);
@@ -145,8 +149,10 @@ export function keepAliveFetch(options: KeepAliveOptions = {}): KeepAliveFetch |
     const headers = Object.fromEntries(new Headers(init.headers ?? given?.headers));
     const body = init.body ?? (given?.body ? new Uint8Array(await given.arrayBuffer()) : undefined);
     const signal = init.signal ?? given?.signal;
+    const method = init.method ?? given?.method ?? "GET";
     const answer = await client.request(url, {
-      method: init.method ?? given?.method ?? "GET",
+      method,
+      retryStale: idempotent.has(method),
       headers: { ...headers, ...(typeof body === "string" ? textType(headers) : undefined) },
       body: typeof body === "string" || body instanceof Uint8Array ? body : undefined,
       signal: signal ?? undefined,

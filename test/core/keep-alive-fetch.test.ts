@@ -10,6 +10,7 @@ import {
   type KeepAliveClient,
   type KeepAliveOptions,
   keepAliveClient,
+  keepAliveFetch,
 } from "../../src/core/keep-alive-fetch.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -211,6 +212,24 @@ describe("connections", () => {
       cause: { code: "ECONNREFUSED" },
     });
     await expect(client().request("ftp://127.0.0.1/", get)).rejects.toMatchObject({ code: "connection" });
+  });
+});
+
+describe("keepAliveFetch", () => {
+  it("repeats on a dead connection what is idempotent, and nothing else", async () => {
+    const seen: string[] = [];
+    const { url } = await serve((request, response) => {
+      seen.push(request.method!);
+      // Every second request finds its connection dead.
+      if (seen.length % 2 === 0) request.socket.destroy();
+      else response.end("ok");
+    });
+    const kept = keepAliveFetch({ maxSockets: 1 })!;
+    cleanups.push(() => kept.close());
+    expect(await (await kept(url)).text()).toBe("ok");
+    expect(await (await kept(url)).text()).toBe("ok");
+    await expect(kept(url, { method: "POST", body: "x" })).rejects.toMatchObject({ code: "connection" });
+    expect(seen).toEqual(["GET", "GET", "GET", "POST"]);
   });
 });
 
