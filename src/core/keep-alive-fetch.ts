@@ -12,6 +12,7 @@ import type { Origin, TlsSettings } from "./http1/connection.js";
 import { exchange } from "./http1/exchange.js";
 import { Pool } from "./http1/pool.js";
 import { requestHead } from "./http1/request.js";
+import { KeptResponse } from "./kept-response.js";
 import { Lru } from "./lru.js";
 
 /** A request of {@link KeepAliveClient}. */
@@ -36,7 +37,7 @@ export interface KeepAliveAnswer {
   readonly statusText: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Calls `onChunk` with every piece; resolves at the end, rejects when the connection breaks first. */
-  read(onChunk: (chunk: Uint8Array) => void): Promise<void>;
+  read(onChunk: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
   /** Throws the body away, so that the connection can be used again. */
   discard(): void;
 }
@@ -146,7 +147,7 @@ export function keepAliveFetch(options: KeepAliveOptions = {}): KeepAliveFetch |
   const fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const given = input instanceof Request ? input : undefined;
     const url = given?.url ?? (input as string | URL);
-    const headers = Object.fromEntries(new Headers(init.headers ?? given?.headers));
+    const headers = plainHeaders(init.headers ?? given?.headers);
     const body = init.body ?? (given?.body ? new Uint8Array(await given.arrayBuffer()) : undefined);
     const signal = init.signal ?? given?.signal;
     const method = init.method ?? given?.method ?? "GET";
@@ -157,17 +158,22 @@ export function keepAliveFetch(options: KeepAliveOptions = {}): KeepAliveFetch |
       body: typeof body === "string" || body instanceof Uint8Array ? body : undefined,
       signal: signal ?? undefined,
     });
-    const chunks: Uint8Array[] = [];
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
     await answer.read((chunk) => void chunks.push(chunk));
-    const head = { status: answer.status, statusText: answer.statusText };
-    const noBody = answer.status === 204 || answer.status === 205 || answer.status === 304;
-    const response = new Response(noBody ? null : Buffer.concat(chunks), head);
-    for (const [name, value] of Object.entries(answer.headers)) {
-      for (const one of [value ?? []].flat()) response.headers.append(name, one);
-    }
-    return response;
+    const { status, statusText, headers: received } = answer;
+    const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    return new KeptResponse({ status, statusText, headers: received, bytes, url: String(url) });
   };
   return Object.assign(fetch as typeof globalThis.fetch, { close: () => client.close() });
+}
+
+/** Names in lower case. A plain object needs no object of the platform, which checks what is checked later. */
+function plainHeaders(given: RequestInit["headers"]): Record<string, string> {
+  if (given === undefined || Object.getPrototypeOf(given) !== Object.prototype)
+    return Object.fromEntries(new Headers(given));
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = `${value}`.trim();
+  return headers;
 }
 
 function textType(headers: Readonly<Record<string, string>>): Record<string, string> {

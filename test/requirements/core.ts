@@ -6,6 +6,10 @@ export const core = {
       "On Node there is a fetch over kept connections; it follows no redirect and repeats only what may be repeated.",
     source: "agentwire",
   },
+  "core.http.kept-response": {
+    statement: "What keepAliveFetch hands out answers like the platform's Response.",
+    source: "Fetch Standard",
+  },
   "core.http1.cuts": {
     statement: "An HTTP/1.1 answer is read alike however its bytes are cut.",
     source: "RFC 9112",

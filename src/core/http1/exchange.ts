@@ -10,8 +10,8 @@ import type { Pool } from "./pool.js";
 
 /** The body of an answer: kept until somebody reads it or throws it away. */
 class Body {
-  #waiting: Uint8Array[] | undefined = [];
-  #onChunk: ((chunk: Uint8Array) => void) | undefined;
+  #waiting: Uint8Array<ArrayBuffer>[] | undefined = [];
+  #onChunk: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
   #end: { readonly error?: unknown } | undefined;
   readonly #connection: Connection;
@@ -38,7 +38,7 @@ class Body {
     else this.#settle?.reject(error);
   }
 
-  read(onChunk: (chunk: Uint8Array) => void): Promise<void> {
+  read(onChunk: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void> {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     this.#onChunk = onChunk;
@@ -56,7 +56,7 @@ class Body {
     if (this.#end === undefined) this.#connection.resume();
   }
 
-  #give(bytes: Uint8Array): void {
+  #give(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#end?.error !== undefined) return;
     try {
       this.#onChunk?.(bytes);
