@@ -23,7 +23,10 @@ export interface KeepAliveRequest {
   readonly body?: string | Uint8Array | undefined;
   /** Ends the request, and the body that is being read, at once. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the head of the answer may take, in milliseconds; then a `TimeoutError`. Default: no limit. */
+  /**
+   * How long the head of the answer may take, in milliseconds; then a `TimeoutError`. A body that is thrown away
+   * may take as long again, then its connection is closed. Default: no limit.
+   */
   readonly headTimeoutMs?: number | undefined;
   /** Make the request once more when a kept connection turns out to be dead. Default: false. */
   readonly retryStale?: boolean | undefined;

@@ -247,6 +247,20 @@ describe("a head", () => {
     expect(await late).toMatchObject({ code: "timeout" });
   });
 
+  it("that is followed by no end of a body nobody wants holds its connection no longer than that", async () => {
+    const clock = new FakeClock();
+    const { url, connections } = await serve((_, response) => {
+      if (connections.count === 1) response.write("and so on");
+      else response.end("done");
+    });
+    const calls = client({ clock, maxSockets: 1 });
+    (await calls.request(url, { ...get, headTimeoutMs: 1_000 })).discard();
+    const next = calls.request(url, get);
+    await clock.advance(1_000);
+    expect(await text(await next)).toBe("done");
+    expect(connections.count).toBe(2);
+  });
+
   it(req("core.http1.desync", "that nobody asked for ends the connection"), async () => {
     const sockets: Socket[] = [];
     const server = createPlainServer((socket) => {

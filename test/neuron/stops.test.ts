@@ -88,10 +88,10 @@ describe("stops at random moments", () => {
     expect({ settled, inHand, answeredTwice }).toEqual({ settled: 1_000, inHand: 0, answeredTwice: 0 });
     expect(signals.length).toBeGreaterThan(200);
     gateway.drop("break");
-    while (handles() > before) await turn();
+    for (let i = 0; i < 1_000 && handles() > before; i++) await turn();
     // Listeners of handlers go with their signals; ours must be gone.
     const finished = signals.filter(({ aborted }) => !aborted);
     expect(finished.filter((signal) => getEventListeners(signal, "abort").length > 1)).toEqual([]);
-    expect(handles()).toBe(before);
+    expect(handles()).toBeLessThanOrEqual(before);
   });
 });

@@ -88,6 +88,11 @@ export function exchange(
       if (timer !== undefined) clock.clearTimeout(timer);
       timer = undefined;
     };
+    /** What nobody wants must not hold its connection for long. */
+    const limitRest = (): void => {
+      if (done || headTimeoutMs === Infinity || timer !== undefined) return;
+      timer = clock.setTimeout(() => connection?.destroy(), headTimeoutMs);
+    };
     const finish = (error?: Error): void => {
       if (done) return;
       done = true;
@@ -106,7 +111,7 @@ export function exchange(
       onHead(found) {
         stopTimer();
         answer = new Body(connection!);
-        resolve(answerOf(found, answer));
+        resolve(answerOf(found, answer, limitRest));
       },
       onBody: (bytes) => answer?.push(bytes),
       wantsMore: () => answer?.wanted ?? true,
@@ -136,12 +141,15 @@ export function exchange(
   });
 }
 
-function answerOf(head: AnswerHead, body: Body): KeepAliveAnswer {
+function answerOf(head: AnswerHead, body: Body, onDiscard: () => void): KeepAliveAnswer {
   return {
     status: head.status,
     statusText: head.statusText,
     headers: head.headers,
     read: (onChunk) => body.read(onChunk),
-    discard: () => body.discard(),
+    discard() {
+      body.discard();
+      onDiscard();
+    },
   };
 }
