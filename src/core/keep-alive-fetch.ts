@@ -8,10 +8,11 @@ import { abortError } from "./abort-error.js";
 import { builtinModule } from "./builtin.js";
 import { type Clock, systemClock } from "./clock.js";
 import { ConnectionError } from "./errors.js";
-import type { Origin, TlsSettings } from "./http1/connection.js";
+import type { Origin } from "./http1/connection.js";
 import { exchange } from "./http1/exchange.js";
 import { Pool } from "./http1/pool.js";
 import { requestHead } from "./http1/request.js";
+import type { TlsSettings } from "./http1/tls-settings.js";
 import { KeptResponse } from "./kept-response.js";
 import { Lru } from "./lru.js";
 

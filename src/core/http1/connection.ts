@@ -4,6 +4,7 @@ import type * as NodeTls from "node:tls";
 import { ConnectionError } from "../errors.js";
 import type { AnswerHead } from "./answer-head.js";
 import { AnswerParser } from "./answer-parser.js";
+import type { TlsSettings } from "./tls-settings.js";
 
 /** Where connections go. */
 export interface Origin {
@@ -13,17 +14,6 @@ export interface Origin {
   readonly port: number;
   /** What the `host` header says. */
   readonly host: string;
-}
-
-/** Certificates in PEM, and the name to ask for and to check. */
-export interface TlsSettings {
-  /** Trusted in place of what the platform trusts. */
-  readonly ca?: string | undefined;
-  /** The client's own, with its key. */
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  /** Default: the host of the URL. */
-  readonly servername?: string | undefined;
 }
 
 /** Node's modules, and what TLS is to be like. */
