@@ -253,6 +253,9 @@ await describeWithPeers("doctor on real servers", [natsServer, redisServer], ([n
     expect(all.code).toBe(0);
     expect(all.of("nats", "subscribe").map(({ text }) => text)).toEqual(["sys.job.cancel", "job.x"]);
     expect(all.of("nats", "publish").map(({ text }) => text)).toContain("sys.job.result");
+    expect(all.of("nats", "version")[0]!.text).toMatch(
+      /^nats-server [\d.]+.*, JetStream off, packets up to \d+ bytes$/,
+    );
     expect(all.of("nats", "round trip")[0]!.status).toBe("ok");
     const some = await doctor([...as("listener"), "--publish"]);
     expect(some.code).toBe(1);

@@ -7,7 +7,7 @@ import { COMMANDS } from "../../src/cli/commands.js";
 import { EXIT, EXIT_TABLE } from "../../src/cli/exit-codes.js";
 import { fromBase64, packets } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
-import { collect, main, run, spawned, tsx } from "./cli.ts";
+import { collect, command, run, spawned } from "./cli.ts";
 import { pathWith } from "./dev-process.ts";
 
 const packet = packets[0]!;
@@ -23,13 +23,13 @@ describe("help", () => {
       expect(out).toContain(`usage: agentwire ${entry.name}`);
       expect(out).toContain("--json");
       for (const [exit, meaning] of EXIT_TABLE) expect(out).toContain(`${exit}  ${meaning}`);
-      const command = await entry.load();
-      expect(command.examples.length).toBeGreaterThan(0);
-      for (const [line] of command.examples) {
+      const { examples, options } = await entry.load();
+      expect(examples.length).toBeGreaterThan(0);
+      for (const [line] of examples) {
         const [name, ...argv] = line.split(/ [<|>]/)[0]!.split(" ");
         expect(name).toBe(entry.name);
         const plain = argv.map((word) => word.replaceAll("'", ""));
-        expect(() => readArgs(plain, command.options, 99), line).not.toThrow();
+        expect(() => readArgs(plain, options, 99), line).not.toThrow();
       }
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThan(150);
     },
@@ -90,10 +90,15 @@ describe("as a process", () => {
   });
 
   it("ends quietly when nobody reads on", async () => {
-    const command = `"${tsx}" "${main}" --help | head -n 1`;
-    expect(execFileSync("sh", ["-c", command], { encoding: "utf8" })).toMatch(/^agentwire [\d.]+/);
+    const line = `${shellWords(command)} --help | head -n 1`;
+    expect(execFileSync("sh", ["-c", line], { encoding: "utf8" })).toMatch(/^agentwire [\d.]+/);
   });
 });
+
+/** Words as a shell takes them. */
+function shellWords(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(" ");
+}
 
 const script = findScript();
 if (script === undefined)
@@ -102,10 +107,10 @@ if (script === undefined)
 describe.skipIf(script === undefined)("in a terminal", () => {
   /** `script` runs a command in a pseudo-terminal and passes its output and exit code on. */
   const inTerminal = (argv: readonly string[], env: NodeJS.ProcessEnv = {}) => {
-    const command = [tsx, main, ...argv].map((word) => `'${word}'`).join(" ");
+    const line = shellWords([...command, ...argv]);
     const { NO_COLOR: _, ...rest } = process.env;
     return collect(
-      spawn(script!, ["-qec", command, "/dev/null"], {
+      spawn(script!, ["-qec", line, "/dev/null"], {
         env: { ...rest, TERM: "xterm", ...env },
         stdio: "pipe",
       }),
@@ -124,9 +129,11 @@ describe.skipIf(script === undefined)("in a terminal", () => {
   });
 
   it(req("cli.dev.stop", "dev ends at Ctrl-C"), async () => {
-    const command = `'${tsx}' '${main}' dev`;
     const env = { ...process.env, TERM: "xterm", PATH: pathWith([]) };
-    const child = spawn(script!, ["-qec", command, "/dev/null"], { env, stdio: "pipe" });
+    const child = spawn(script!, ["-qec", shellWords([...command, "dev"]), "/dev/null"], {
+      env,
+      stdio: "pipe",
+    });
     let text = "";
     const ready = new Promise<void>((resolve) => {
       child.stdout.on("data", (chunk: Buffer) => {
