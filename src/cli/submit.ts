@@ -3,6 +3,7 @@ import { type JobResult, JobStatus } from "../../gen/cap/index.js";
 import { type BlobStore, JobTimeoutError, openJobClient } from "../cap/index.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
+import { maskText } from "../core/mask-text.js";
 import { type Args, type Command, UsageError } from "./command.js";
 import { EXIT } from "./exit-codes.js";
 import { columns, type Io, oneLine, paint, printJson } from "./io.js";
@@ -123,7 +124,7 @@ async function report(
     facts.executionMs = Number(result.executionMs);
     facts.resultPtr = result.resultPtr;
   }
-  if (!succeeded) facts.error = errorText(error);
+  if (!succeeded) facts.error = maskText(errorText(error));
   if (succeeded && store !== undefined && result?.resultPtr) {
     try {
       facts.output = await readOutput(store, result.resultPtr);

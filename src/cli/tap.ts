@@ -129,6 +129,7 @@ class Ending {
     this.promise = new Promise((resolve, reject) => {
       now = (error) => (error === undefined ? resolve() : reject(error as Error));
     });
+    this.promise.catch(() => {}); // it may fail while nobody waits for it yet
     this.now = now;
     if (signal.aborted) now();
     else onAbort(signal, () => now());

@@ -1,7 +1,7 @@
 /** `agentwire dev` as a process, for tests that work against it. */
-import { dirname } from "node:path";
+import { delimiter, dirname } from "node:path";
 import { type Running, start } from "../peers/processes.ts";
-import { command } from "./cli.ts";
+import { command, folder } from "./cli.ts";
 
 /** What `dev --json` says of itself. */
 export interface DevInfo {
@@ -10,11 +10,9 @@ export interface DevInfo {
   readonly parts: Readonly<Record<string, { readonly state: string; readonly reason?: string }>>;
 }
 
-/** A PATH with the folders of some programs first, and without any NATS or Redis of the machine. */
+/** A PATH with the folders of some programs only: none of what the machine has besides is found. */
 export function pathWith(programs: readonly string[]): string {
-  return [...programs.map((program) => dirname(program)), dirname(process.execPath), "/usr/bin", "/bin"].join(
-    ":",
-  );
+  return programs.length === 0 ? folder() : programs.map((program) => dirname(program)).join(delimiter);
 }
 
 /** Starts it with `--json` and waits for its line. */

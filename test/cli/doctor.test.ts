@@ -187,10 +187,11 @@ describe("doctor", () => {
   );
 
   it(req("cli.doctor", "variables that make no sense"), async () => {
-    const { code, of } = await doctor([], {
+    const { code, of, out } = await doctor([], {
       AGENT_ID: '"quoted"',
       NATS_TLS_INSECURE: "1",
       NODE_TLS_REJECT_UNAUTHORIZED: "0",
+      NATS_PASSWORD: "/planted-95",
       PATH: "/bin",
     });
     expect(code).toBe(0);
@@ -198,7 +199,9 @@ describe("doctor", () => {
       ["AGENT_ID", "warn"],
       ["NATS_TLS_INSECURE", "warn"],
       ["NODE_TLS_REJECT_UNAUTHORIZED", "warn"],
+      ["NATS_PASSWORD", "ok"],
     ]);
+    expect(out).not.toContain("planted");
   });
 
   it("prints a table with what to do, and knows the Node it needs", async () => {
