@@ -23,7 +23,12 @@ export const command = [
 /** Starts a command line as a process of its own. */
 export function spawnCli(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
   const [program, ...first] = command;
-  return spawn(program, [...first, ...argv], { env, stdio: "pipe" });
+  const child = spawn(program, [...first, ...argv], { env, stdio: "pipe" });
+  // A test that fails is not to leave it behind.
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("close", () => process.off("exit", end));
+  return child;
 }
 
 /** What a command gave. */
