@@ -8,6 +8,7 @@ import { formatDemo } from "./demo-report.js";
 import { EXIT } from "./exit-codes.js";
 import { printJson } from "./io.js";
 
+/** Options, help and run of `agentwire demo`. */
 export const demoCommand: Command = {
   options: [
     { name: "file", value: "PATH", about: "the text to summarise (default: a document of this package)" },

@@ -10,6 +10,7 @@ import { columns, type Io, oneLine, paint, printJson } from "./io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "./key-files.js";
 import { keepInput, openStore, readOutput, STORE_OPTIONS } from "./store.js";
 
+/** Options, help and run of `agentwire submit`. */
 export const submitCommand: Command = {
   options: [
     { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },

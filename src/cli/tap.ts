@@ -15,6 +15,7 @@ import { type Captured, type TapFilter, tapLine, tapRecord, wanted } from "./tap
 const SUBJECTS = ["sys.>", "job.>", "worker.>"];
 const KINDS = BusPacketSchema.oneofs[0]!.fields.map(({ localName }) => localName);
 
+/** Options, help and run of `agentwire tap`. */
 export const tapCommand: Command = {
   options: [
     { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
