@@ -1,6 +1,6 @@
 /** `agentwire enroll`: enrols this machine as a neuron. */
 import { hostname } from "node:os";
-import { errorText } from "../core/errors.js";
+import { ConnectionError, errorText } from "../core/errors.js";
 import { EnrollmentError, type EnrollOptions, enroll } from "../neuron/auth/index.js";
 
 /** What the command line says. */
@@ -19,7 +19,8 @@ export interface EnrollIo extends Pick<EnrollOptions, "clock" | "fetch" | "signa
   readonly err: (text: string) => void;
 }
 
-/** Runs the command. Returns 0 when the machine is enrolled, 1 when not, 2 without a URL, 130 when interrupted. */
+/** Runs the command. Returns 0 when the machine is enrolled, 1 when not, 2 without a URL, 3 without
+ * a connection, 130 when interrupted. */
 export async function runEnroll(args: EnrollArguments, io: EnrollIo): Promise<number> {
   const { mokuUrl, name = `neuron-${hostname()}`, capabilities = "", credentialsFile, json } = args;
   if (!mokuUrl) {
@@ -55,6 +56,6 @@ export async function runEnroll(args: EnrollArguments, io: EnrollIo): Promise<nu
     // The code stands before the text already.
     const text = code === "" ? errorText(error) : errorText(error).replace(/^\[\w+\] /, "");
     io.err(`Enrollment failed${code}: ${text}\n`);
-    return 1;
+    return error instanceof ConnectionError ? 3 : 1;
   }
 }

@@ -86,7 +86,7 @@ await describeWithPeers("agentwire demo --nats", [natsServer], ([path]) => {
     expect(report.hops).toHaveLength(4);
     await server.stop();
     const away = await agentwire("demo", "--nats", server.url, "--file", file);
-    expect(away.code).toBe(1);
+    expect(away.code).toBe(3);
     expect(away.stderr).toContain("[connection]");
   });
 });

@@ -8,6 +8,7 @@ import { aureus } from "./aureus.ts";
 import { aureusEngine } from "./aureus-engine.ts";
 import { cap } from "./cap.ts";
 import { capControl } from "./cap-control.ts";
+import { cli } from "./cli.ts";
 import { core } from "./core.ts";
 import { fourRunr } from "./four-runr.ts";
 import { neuron } from "./neuron.ts";
@@ -23,6 +24,7 @@ export const requirements = {
   ...aureusEngine,
   ...fourRunr,
   ...specs,
+  ...cli,
 };
 
 export type RequirementId = keyof typeof requirements;

@@ -1,0 +1,67 @@
+/** All commands. Each is loaded when it is asked for, so that none pays for what the others need. */
+import type { CommandEntry } from "./command.js";
+
+/** In the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "demo",
+    usage: "[--file PATH] [--nats URL]",
+    summary: "run a signed CAP job from submit to verified result, in this process or through a NATS server",
+    load: async () => (await import("./demo-command.js")).demoCommand,
+  },
+  {
+    name: "dev",
+    usage: "[--nats URL] [--redis URL] [--write-env FILE]",
+    summary:
+      "run the counterparts of all four wires on this machine, and print the variables that lead to them",
+    load: async () => (await import("./dev.js")).devCommand,
+  },
+  {
+    name: "decode",
+    usage: "[FILE | - | TEXT]",
+    summary: "show what is in a captured CAP packet or neuron frame, with its canonical bytes and digest",
+    load: async () => (await import("./decode.js")).decodeCommand,
+  },
+  {
+    name: "verify",
+    usage: "[FILE | - | TEXT] --key SENDER=PEM",
+    summary: "verify the signature of a CAP packet, and say why it fails",
+    load: async () => (await import("./verify.js")).verifyCommand,
+  },
+  {
+    name: "sign",
+    usage: "[FILE | - | TEXT] --key PEM",
+    summary: "sign a CAP packet that is given as ProtoJSON or as bytes",
+    load: async () => (await import("./sign.js")).signCommand,
+  },
+  {
+    name: "keygen",
+    usage: "NAME",
+    summary: "make a P-256 key pair: NAME.key.pem and NAME.pub.pem",
+    load: async () => (await import("./keygen.js")).keygenCommand,
+  },
+  {
+    name: "submit",
+    usage: "TOPIC [--input JSON] [--no-wait]",
+    summary: "submit a CAP job over NATS, wait for its end and print its result",
+    load: async () => (await import("./submit.js")).submitCommand,
+  },
+  {
+    name: "tap",
+    usage: "[SUBJECT...] [--from FILE]",
+    summary: "show what goes over the bus, decoded and verified; live or from a capture",
+    load: async () => (await import("./tap.js")).tapCommand,
+  },
+  {
+    name: "doctor",
+    usage: "[--role worker] [--publish]",
+    summary: "check servers, permissions, clocks, keys and environment, and say what to do",
+    load: async () => (await import("./doctor.js")).doctorCommand,
+  },
+  {
+    name: "enroll",
+    usage: "--moku-url URL [--name NAME]",
+    summary: "enroll this machine as a neuron: an administrator approves it in a browser",
+    load: async () => (await import("./enroll-command.js")).enrollCommand,
+  },
+];

@@ -1,0 +1,149 @@
+/** `agentwire decode`: what is in a captured packet or frame. */
+import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { BusPacketSchema } from "../../gen/cap/index.js";
+import { encodePacket } from "../cap/index.js";
+import { errorText, ValidationError } from "../core/errors.js";
+import { isObject } from "../neuron/frames.js";
+import type { Command } from "./command.js";
+import { EXIT } from "./exit-codes.js";
+import { type FrameView, viewEvents, viewFrame } from "./frame-view.js";
+import { INPUT_OPTIONS, type Input, readInput } from "./input.js";
+import { columns, type Io, oneLine, paint, printJson } from "./io.js";
+import { isPacket, type PacketView, type SignedBytes, viewPacket } from "./packet-view.js";
+import { plain } from "./verdict.js";
+
+/** Options, help and run of `agentwire decode`. */
+export const decodeCommand: Command = {
+  options: [
+    ...INPUT_OPTIONS,
+    { name: "show-secrets", about: "show tokens and the bytes that hold them" },
+    {
+      name: "out",
+      value: "FILE",
+      about: "write the canonical unsigned bytes (spec order) of a packet there",
+    },
+  ],
+  maxArguments: 1,
+  notes:
+    "A packet may come as bytes, base64, hex or ProtoJSON, a line of `agentwire tap --json --data` as it is, a\n" +
+    "frame as JSON (several: one on each line) or as a captured event stream. Exit code 1: not readable, or a rule\n" +
+    "of its wire is broken.",
+  examples: [
+    ["decode packet.bin", "bytes in a file"],
+    ["decode CgV0LTEyMxIIY2xpZW50LTE=", "base64 or hex on the command line"],
+    ["decode - --json < events.txt", "an event stream of a neuron, for a program"],
+  ],
+  async run(args, io) {
+    const options = { showSecrets: args.flag("show-secrets") };
+    const views = viewsOf(await readInput(args, io, isPacket), options);
+    const [first] = views;
+    const out = args.text("out");
+    if (out !== undefined) {
+      if (first?.kind !== "cap-packet") throw new ValidationError("--out wants a packet");
+      if (first.canonical.spec.hex === undefined) {
+        throw new ValidationError("the bytes hold a secret: --out wants --show-secrets too");
+      }
+      const { writeNew } = await import("./files.js");
+      await writeNew(out, Buffer.from(first.canonical.spec.hex, "hex"));
+    }
+    if (args.flag("json")) printJson(io, views.length === 1 ? first : views);
+    else io.out(views.map((view) => format(view, io)).join("\n"));
+    const good = (view: PacketView | FrameView): boolean =>
+      view.kind === "cap-packet" ? view.issues.length === 0 : view.problem === undefined;
+    return views.every(good) ? EXIT.ok : EXIT.no;
+  },
+};
+
+function viewsOf(
+  input: Input,
+  options: { readonly showSecrets: boolean },
+): readonly (PacketView | FrameView)[] {
+  if (input.kind === "bytes") return [viewBytes(input, options)];
+  if (input.kind === "sse") {
+    const views = viewEvents(input.bytes, options);
+    if (views.length === 0) throw new ValidationError("the stream holds no event", { code: "bad_input" });
+    return views;
+  }
+  return input.values.map((value) => {
+    const bytes = packetBytes(value);
+    return bytes === undefined ? viewFrame(value, options) : viewPacket(bytes, options);
+  });
+}
+
+function viewBytes(
+  { format, bytes }: Extract<Input, { kind: "bytes" }>,
+  options: { readonly showSecrets: boolean },
+): PacketView {
+  try {
+    return viewPacket(bytes, options);
+  } catch (error) {
+    const isText = format === "raw" && /^[\s -~]+$/.test(Buffer.from(bytes).toString("latin1"));
+    const what = isText
+      ? "the input is text, but neither base64, hex, JSON nor an event stream"
+      : "not a packet";
+    throw new ValidationError(`${what}: ${plain(error)}`, { code: "bad_input" });
+  }
+}
+
+/** The bytes of a packet in ProtoJSON, or in a line of `tap`. Undefined for what is none. */
+export function packetBytes(value: unknown): Uint8Array | undefined {
+  if (!isObject(value)) return undefined;
+  if (typeof value.data === "string" && typeof value.subject === "string") {
+    return new Uint8Array(Buffer.from(value.data, "base64"));
+  }
+  const known = BusPacketSchema.fields.some(({ name, jsonName }) => jsonName in value || name in value);
+  if (!known || typeof value.type === "string") return undefined;
+  try {
+    return encodePacket(fromJson(BusPacketSchema, value as JsonValue));
+  } catch (error) {
+    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "bad_input" });
+  }
+}
+
+function format(view: PacketView | FrameView, io: Io): string {
+  return view.kind === "cap-packet" ? formatPacket(view, io) : formatFrame(view, io);
+}
+
+function formatPacket(view: PacketView, io: Io): string {
+  const { canonical, signature, unknownFields, issues } = view;
+  const title = `CAP packet: ${view.payload ?? "no known payload"} from ${oneLine(view.sender) || "nobody"}, ${view.bytes} bytes`;
+  const facts = [
+    ["received bytes", view.received === "not canonical" ? view.received : `canonical, ${view.received}`],
+    ["signature", signature === "" ? "none" : `${signature.length / 2} bytes: ${signature}`],
+    [
+      "map orders",
+      canonical.ordersDiffer ? "spec and upb order give different bytes" : "both give the same bytes",
+    ],
+    ...signedRows(canonical.ordersDiffer ? "unsigned, spec" : "unsigned", canonical.spec),
+    ...(canonical.upb === undefined ? [] : signedRows("unsigned, upb", canonical.upb)),
+    ...unknownFields.map(({ path, wireType, hex }) => ["unknown field", `${path} ${wireType} ${hex}`]),
+    ...issues.map(({ field, message }) => ["broken rule", paint(io, "red", `${field}: ${message}`)]),
+  ];
+  return `${paint(io, "bold", title)}\n${jsonText(view.fields)}\n${columns(facts)}`;
+}
+
+function signedRows(name: string, { length, sha256, hex }: SignedBytes): string[][] {
+  return [
+    [name, `${length} bytes, sha256 ${sha256}`],
+    ["", hex ?? "withheld, for it holds a secret: --show-secrets"],
+  ];
+}
+
+function formatFrame(view: FrameView, io: Io): string {
+  const title = `neuron frame: ${oneLine(view.type ?? "without a type")}${view.direction === undefined ? "" : `, ${view.direction}`}`;
+  const facts = [
+    ["compact JSON", `${view.bytes} bytes, sha256 ${view.sha256}`],
+    ...(view.eventId === undefined ? [] : [["event id", oneLine(view.eventId)]]),
+    ...view.unknownMembers.map((member) => ["unknown member", oneLine(member)]),
+    ["verdict", view.problem === undefined ? "fits" : paint(io, "red", oneLine(view.problem))],
+  ];
+  return `${paint(io, "bold", title)}\n${jsonText(view.fields)}\n${columns(facts)}`;
+}
+
+/** JSON escapes what could move the cursor, but for the controls of C1 and the marks that turn text round. */
+function jsonText(value: unknown): string {
+  return (JSON.stringify(value, null, 2) ?? "")
+    .split("\n")
+    .map((line) => oneLine(line))
+    .join("\n");
+}

@@ -1,0 +1,149 @@
+/** The CAP side of `agentwire dev`: NATS, Redis, a scheduler, and an echo worker for `--demo`. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { PublicKeys } from "../cap/index.js";
+import { runWorker } from "../cap/index.js";
+import type { Env } from "../core/env.js";
+import { errorText, UnsupportedError } from "../core/errors.js";
+import { maskText } from "../core/mask-text.js";
+import { LocalScheduler } from "../testing/index.js";
+import { type ChildServer, findOnPath, freePort, startServer } from "./child.js";
+import type { DevPart } from "./dev-part.js";
+
+/** Options of the CAP side. */
+export interface CapOptions {
+  /** A server to use. Default: a `nats-server` from the PATH. */
+  readonly nats?: string | undefined;
+  readonly natsPort?: number | undefined;
+  /** A server to use. Default: a `redis-server` from the PATH. */
+  readonly redis?: string | undefined;
+  readonly redisPort?: number | undefined;
+  /** Start nats-server with JetStream. */
+  readonly jetstream: boolean;
+  /** Private key of the scheduler. Default: its packets are unsigned. */
+  readonly privateKey?: string | undefined;
+  /** Whose packets it takes. Default: everybody's, signed or not. */
+  readonly publicKeys?: PublicKeys | undefined;
+  readonly demo: boolean;
+  readonly env: Env;
+  readonly log: (part: string, text: string) => void;
+}
+
+/** Takes the place of the state of a part whose server is gone. */
+const ENDED = { state: "ended", reason: "its server has ended" };
+
+/** Starts a NATS server, or uses the one that is given. */
+async function startNats(
+  options: CapOptions,
+  stops: (() => Promise<void>)[],
+): Promise<{ readonly url: string; readonly child?: ChildServer } | undefined> {
+  if (options.nats !== undefined) return { url: options.nats };
+  const program = findOnPath("nats-server", options.env);
+  if (program === undefined) return undefined;
+  const args = ["-a", "127.0.0.1", "-p", String(options.natsPort ?? -1)];
+  if (options.jetstream) {
+    const folder = await mkdtemp(join(tmpdir(), "agentwire-jetstream-"));
+    stops.push(() => rm(folder, { recursive: true, force: true }));
+    args.push("-js", "-sd", folder);
+  }
+  const ready = /Listening for client connections on \S+?:(\d+)[\s\S]*Server is ready/;
+  const server = await startServer(program, args, ready);
+  tellOfEnd(server, "nats-server", options);
+  stops.push(() => server.stop());
+  return { url: `nats://127.0.0.1:${server.ready[1]}`, child: server };
+}
+
+/** The NATS server with a scheduler on it. */
+export async function startCap(options: CapOptions): Promise<DevPart> {
+  const stops: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const stop of stops.splice(0).reverse()) await stop().catch(() => {}); // the others are to end too
+  };
+  try {
+    const nats = await startNats(options, stops);
+    if (nats === undefined) {
+      const reason = "no nats-server on the PATH: install one (https://nats.io/download), or give --nats URL";
+      return { name: "cap", state: "off", reason, env: {}, status: () => ({}), close };
+    }
+    const { url, child } = nats;
+    const { connectNats } = await import("../cap/nats/index.js");
+    const connect = async (name: string) => {
+      const bus = await connectNats({ servers: url, name, env: options.env });
+      stops.push(() => bus.drain());
+      return bus;
+    };
+    const scheduler = new LocalScheduler({
+      bus: await connect("agentwire-dev-scheduler"),
+      privateKey: options.privateKey,
+      publicKeys: options.publicKeys,
+    });
+    await scheduler.start();
+    stops.push(() => scheduler.close());
+    const ends: Record<string, number> = {};
+    scheduler.on("finished", ({ jobId, state, topic, reason }) => {
+      ends[state] = (ends[state] ?? 0) + 1;
+      options.log("cap", `job ${jobId} on ${topic}: ${state}${reason ? ` (${reason})` : ""}`);
+    });
+    scheduler.on("error", (error) => options.log("cap", `scheduler: ${errorText(error)}`));
+    if (options.demo) {
+      const worker = await runWorker({
+        bus: await connect("agentwire-dev-echo"),
+        subject: "job.echo",
+        senderId: "agentwire-dev-echo",
+        // The input is the output, so its pointer will do.
+        handler: ({ contextPtr }) => ({ resultPtr: contextPtr }),
+      });
+      stops.push(() => worker.close());
+    }
+    const status = () => ({
+      ...(child?.ended ? ENDED : {}),
+      nats: maskText(url),
+      ...(child === undefined ? {} : { pid: child.pid }),
+      signed: options.privateKey !== undefined,
+      workers: [...scheduler.workers().keys()],
+      jobs: ends,
+      packets: scheduler.counts,
+      ...(options.demo ? { demoTopic: "job.echo" } : {}),
+    });
+    return { name: "cap", state: "running", env: { NATS_URL: url }, status, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The Redis in which inputs and outputs of jobs are kept. */
+export async function startRedis(options: CapOptions): Promise<DevPart> {
+  const { redis, env, redisPort } = options;
+  if (redis !== undefined) {
+    const { pingRedis } = await import("../cap/redis/index.js");
+    const reason = await pingRedis({ url: redis, env }).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof UnsupportedError) return "not checked: ioredis is not installed";
+        throw error;
+      },
+    );
+    const status = () => ({ redis: maskText(redis) });
+    const part = { name: "redis", env: { REDIS_URL: redis }, status, close: async () => {} } as const;
+    return { ...part, state: "running", ...(reason === undefined ? {} : { reason }) };
+  }
+  const program = findOnPath("redis-server", env) ?? findOnPath("valkey-server", env);
+  if (program === undefined) {
+    const reason =
+      "no redis-server on the PATH: agents that keep inputs and outputs in Redis need --redis URL";
+    return { name: "redis", state: "off", reason, env: {}, status: () => ({}), close: async () => {} };
+  }
+  const port = redisPort ?? (await freePort());
+  const args = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no"];
+  const server = await startServer(program, args, /ready to accept connections/i);
+  tellOfEnd(server, "redis-server", options);
+  const url = `redis://127.0.0.1:${port}/0`;
+  const status = () => ({ ...(server.ended ? ENDED : {}), redis: url });
+  return { name: "redis", state: "running", env: { REDIS_URL: url }, status, close: () => server.stop() };
+}
+
+function tellOfEnd(server: ChildServer, name: string, { log }: CapOptions): void {
+  server.onEnd(() => log(name, "ended without being asked to"));
+}

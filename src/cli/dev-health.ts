@@ -1,0 +1,121 @@
+/** The health page of `agentwire dev`: for a person, for a program, and a way to give neurons a task. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ConnectionError, errorText } from "../core/errors.js";
+import { isLoopback } from "../core/insecure.js";
+import type { NeuronPart } from "./dev-http.js";
+
+/** What the page shows. */
+export interface Health {
+  readonly version: string;
+  readonly startedAt: string;
+  /** Name, value; no secrets. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly parts: Readonly<
+    Record<string, { readonly state: string; readonly reason?: string; readonly [fact: string]: unknown }>
+  >;
+}
+
+/** The server of the page. */
+export interface HealthServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 1_048_576;
+
+/** Serves the page on 127.0.0.1. @throws ConnectionError for a port that is taken */
+export async function serveHealth(
+  port: number,
+  health: () => Health,
+  neuron: NeuronPart,
+): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    answer(request, health, neuron).then(
+      ([status, type, body]) => send(response, status, type, body),
+      (error: unknown) => send(response, 400, JSON_TYPE, json({ error: errorText(error) })),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(new ConnectionError(`cannot listen on 127.0.0.1:${port}`, { cause })),
+    );
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const JSON_TYPE = "application/json";
+type Answer = readonly [status: number, type: string, body: string];
+
+async function answer(request: IncomingMessage, health: () => Health, neuron: NeuronPart): Promise<Answer> {
+  const { method, url = "/", headers } = request;
+  // A name of the web that was made to point here would let any page read this one.
+  const host = URL.canParse(`http://${headers.host}`) ? new URL(`http://${headers.host}`).hostname : "";
+  if (!isLoopback(host)) return [403, JSON_TYPE, json({ error: "only for this machine" })];
+  if (method === "GET" && url === "/") return [200, "text/html; charset=utf-8", page(health())];
+  if (method === "GET" && url === "/health") return [200, JSON_TYPE, json(health())];
+  if (method !== "POST" || url !== "/neuron/tasks") return [404, JSON_TYPE, json({ error: "not found" })];
+  // A page of another site cannot send this type without being allowed to.
+  if (headers["content-type"]?.split(";")[0]?.trim() !== JSON_TYPE) {
+    return [415, JSON_TYPE, json({ error: `send ${JSON_TYPE}` })];
+  }
+  const { capability, input } = JSON.parse(await bodyOf(request)) as {
+    capability?: unknown;
+    input?: unknown;
+  };
+  if (typeof capability !== "string") return [400, JSON_TYPE, json({ error: "capability is missing" })];
+  return [200, JSON_TYPE, json(await neuron.submit(capability, input))];
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_BODY_BYTES) throw new Error("the body is too large");
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, {
+    "content-type": type,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+  response.end(body);
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function page({ version, startedAt, env, parts }: Health): string {
+  const rows = Object.entries(parts).map(
+    ([name, { state, reason, ...facts }]) =>
+      `<tr class="${escaped(state)}"><th>${escaped(name)}<td>${escaped(reason ?? state)}<td><pre>${escaped(
+        JSON.stringify(facts, null, 1),
+      )}</pre>`,
+  );
+  const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2">
+<title>agentwire dev</title>
+<style>body{font:15px/1.4 system-ui;margin:2rem}th{text-align:left;vertical-align:top;padding-right:1rem}
+td{vertical-align:top;padding-right:1rem}pre{margin:0}.off{color:#888}.running th{color:#070}</style>
+<h1>agentwire ${escaped(version)} dev</h1><p>since ${escaped(startedAt)}; <a href="/health">the same as JSON</a></p>
+<table>${rows.join("")}</table><h2>Environment</h2><pre>${escaped(lines.join("\n"))}</pre></html>
+`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}

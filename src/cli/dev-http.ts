@@ -1,0 +1,108 @@
+/** The three counterparts of `agentwire dev` that speak HTTP. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Local4Runr, LocalAureus, LocalBigBrain, type TaskOutcome } from "../testing/index.js";
+import type { DevPart } from "./dev-part.js";
+import { writeNew } from "./files.js";
+
+type Log = (part: string, text: string) => void;
+
+/** A gateway for neurons, with a way to give it tasks. */
+export interface NeuronPart extends DevPart {
+  /** Puts a task into the queue; resolves with its outcome. Throws for a task that is none. */
+  submit(capability: string, input: unknown): Promise<TaskOutcome>;
+}
+
+/** Starts the gateway for neurons. With `demo` every capability gets one task when it is registered first. */
+export async function startNeuron(
+  options: { readonly port?: number | undefined; readonly demo: boolean },
+  log: Log,
+): Promise<NeuronPart> {
+  const token = `dev-${randomBytes(12).toString("hex")}`;
+  const brain = await LocalBigBrain.start({ port: options.port, tokens: [token] });
+  const neurons = new Map<string, { protocolVersion: string; capabilities: readonly string[] }>();
+  const ends: Record<string, number> = {};
+  const greeted = new Set<string>();
+  const submit = (capability: string, input: unknown) => brain.submit({ capability, input });
+  brain.on("registered", ({ neuronId, protocolVersion, capabilities }) => {
+    const types = capabilities.map(({ type }) => type);
+    neurons.set(neuronId, { protocolVersion, capabilities: types });
+    log("neuron", `${neuronId} registered (${protocolVersion}): ${types.join(", ") || "nothing"}`);
+    if (!options.demo) return;
+    for (const type of types.filter((type) => !greeted.has(type))) {
+      greeted.add(type);
+      void submit(type, { hello: "from agentwire dev" });
+    }
+  });
+  brain.on("outcome", (outcome) => {
+    ends[outcome.status] = (ends[outcome.status] ?? 0) + 1;
+    const why = outcome.status === "failed" ? `: ${outcome.reason}` : "";
+    log("neuron", `task ${outcome.taskId} ${outcome.status}${why}`);
+  });
+  brain.on("refused", ({ path, status, message }) =>
+    log("neuron", `refused ${path} with ${status}: ${message}`),
+  );
+  return {
+    name: "neuron",
+    state: "running",
+    env: { BIGBRAIN_GATEWAY_URL: brain.url, BIGBRAIN_NEURON_ID: "neuron-1", BIGBRAIN_TOKEN: token },
+    status: () => ({
+      url: brain.url,
+      neurons: [...neurons].map(([neuronId, facts]) => ({
+        neuronId,
+        connected: brain.isConnected(neuronId),
+        ...facts,
+      })),
+      tasks: ends,
+      leases: brain.stats(),
+    }),
+    submit,
+    close: () => brain.close(),
+  };
+}
+
+/** Starts an Aureus: V1 for anybody, and the console for `operator`. */
+export async function startAureus(port: number | undefined): Promise<DevPart> {
+  const aureus = new LocalAureus();
+  await aureus.start({ port });
+  return {
+    name: "aureus",
+    state: "running",
+    env: { AUREUS_URL: aureus.url },
+    status: () => ({ url: aureus.url, dialects: ["v1", "console"] }),
+    close: () => aureus.close(),
+  };
+}
+
+/** Starts a 4Runr gateway with one agent that may call every tool. */
+export async function start4Runr(port: number | undefined, log: Log): Promise<DevPart> {
+  const gateway = new Local4Runr({ port });
+  await gateway.start();
+  const folder = await mkdtemp(join(tmpdir(), "agentwire-dev-"));
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const { agentId, privateKeyPem } = await gateway.register({ name: "agentwire-dev" });
+    const keyFile = join(folder, "agent.key.pem");
+    await writeNew(keyFile, privateKeyPem, { mode: 0o600 });
+    let requests = 0;
+    gateway.on("request", ({ method, path, status }) => {
+      requests++;
+      log("4runr", `${method} ${path} ${status}`);
+    });
+    return {
+      name: "4runr",
+      state: "running",
+      env: { GATEWAY_URL: gateway.url, AGENT_ID: agentId, AGENT_PRIVATE_KEY: keyFile },
+      status: () => ({ url: gateway.url, agentId, requests }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

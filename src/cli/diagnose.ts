@@ -1,0 +1,149 @@
+/**
+ * Why a packet does not verify. A receiver only says that it does not; here everything that peers are known to do
+ * is tried: the other map order, bytes that were not canonical, and what `wrong-signature.ts` knows.
+ */
+import type { BusPacket } from "../../gen/cap/index.js";
+import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
+import type { Decoded, MapOrder } from "../cap/index.js";
+import { decodePacket, validatePacket } from "../cap/index.js";
+import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf, withoutSignature } from "./candidates.js";
+import type { KeyFiles } from "./key-files.js";
+import { messageToJson } from "./packet-json.js";
+import { no, plain, type Verdict, yes } from "./verdict.js";
+import { explainWrongSignature } from "./wrong-signature.js";
+
+/** Options of {@link diagnose}. */
+export interface DiagnoseOptions {
+  /** Accept signatures over this order only. Default: both. */
+  readonly mapOrder?: MapOrder | undefined;
+  /** Accept a signature over the received bytes, whatever their order. Default: false. */
+  readonly acceptRawOrder?: boolean;
+  /** Default: false. */
+  readonly allowP384?: boolean;
+}
+
+/** Verifies a packet, and finds out why not. */
+export async function diagnose(
+  bytes: Uint8Array,
+  files: KeyFiles,
+  options: DiagnoseOptions = {},
+): Promise<Verdict> {
+  const candidates = parseKeys(files, options);
+  if (bytes.length === 0) return no("malformed", "there are no bytes");
+  let decoded: Decoded<BusPacket>;
+  try {
+    decoded = decodePacket(bytes, Infinity);
+  } catch (error) {
+    return no("malformed", `the bytes are no packet: ${plain(error)}`);
+  }
+  const { message } = decoded;
+  const about = { sender: message.senderId, payload: message.payload.case };
+  const issues = validatePacket(message);
+  const broken = (field: string): boolean => issues.some((issue) => issue.field === field);
+  const finding =
+    (broken("protocol_version") &&
+      no("wrong_version", `protocol_version is ${message.protocolVersion}, not ${PROTOCOL_VERSION}`)) ||
+    (broken("payload") && unknownPayload(message)) ||
+    (await judgeSignature(decoded, bytes, candidates, options));
+  if (finding.ok && issues.length > 0) {
+    const rules = issues.map(({ field, message }) => `${field}: ${message}`).join("; ");
+    return {
+      ...no("broken_rule", `the signature is right, and receivers refuse it all the same: ${rules}`),
+      ...about,
+    };
+  }
+  return { ...finding, ...about };
+}
+
+function unknownPayload(message: BusPacket): Verdict {
+  const { unknown } = messageToJson(BusPacketSchema, message);
+  const numbers = unknown.filter(({ path }) => !path.includes(".")).map(({ number }) => number);
+  const why = numbers.length === 0 ? "" : `; field ${numbers.join(", ")} is not known to this version`;
+  return message.payload.case === undefined
+    ? no("unknown_payload", `the packet carries no payload${why}`)
+    : no(
+        "unknown_payload",
+        `${message.payload.case} is a phase of the worker trust exchange, no ordinary packet`,
+      );
+}
+
+async function judgeSignature(
+  decoded: Decoded<BusPacket>,
+  received: Uint8Array,
+  all: readonly Candidate[],
+  options: DiagnoseOptions,
+): Promise<Verdict> {
+  const { message } = decoded;
+  const { senderId, signature } = message;
+  if (senderId === "") return no("missing_signature", "sender_id is empty, so nobody can have signed it");
+  if (signature.length === 0) {
+    const advice = "sign it (agentwire sign), or take the receiver's public keys away";
+    return no("missing_signature", "the packet carries no signature", advice);
+  }
+  const own = all.filter(({ sender }) => sender === senderId || sender === undefined);
+  const others = all.filter((candidate) => !own.includes(candidate));
+  if (own.length === 0) {
+    const signer = await signerOf(others, formsOf(message), signature);
+    const hint = signer === undefined ? "" : `; the signature was made with the key of ${signer}`;
+    const known = [...new Set(all.map(({ sender }) => sender))].join(", ");
+    return no(
+      "unknown_sender",
+      `no key is known for ${senderId}${hint}`,
+      `keys are known for: ${known || "nobody"}`,
+    );
+  }
+  const genuine = await genuineForm(decoded, received, own, options);
+  return genuine ?? explainWrongSignature(message, received, decoded, own, others);
+}
+
+async function genuineForm(
+  decoded: Decoded<BusPacket>,
+  received: Uint8Array,
+  own: readonly Candidate[],
+  { mapOrder, acceptRawOrder }: DiagnoseOptions,
+): Promise<Verdict | undefined> {
+  const { message } = decoded;
+  const { signature } = message;
+  const [spec, upb] = formsOf(message);
+  if (await anyVerifies(own, spec!, signature)) {
+    if (upb === undefined) return yes("either order", "the signature is the sender's");
+    return mapOrder === "upb"
+      ? otherOrder("spec", "upb")
+      : yes("spec order", "the signature is the sender's");
+  }
+  if (upb !== undefined && (await anyVerifies(own, upb, signature))) {
+    if (mapOrder === "spec") return otherOrder("upb", "spec");
+    const advice = "peers that sort maps in spec order only (Go, the specification) refuse this packet";
+    return { ...yes("upb order", "the signature is the sender's, over maps in upb order"), advice };
+  }
+  const raw = withoutSignature(decoded, received);
+  if (message.signatureMetadata !== undefined && (await anyVerifies(own, productionForm(raw), signature))) {
+    const advice =
+      "audience, tenant, key id, expiry and replay, which this profile asks for, are not checked here";
+    return {
+      ...yes("CAP-PRODUCTION", "the signature is the sender's, of the CAP-PRODUCTION profile"),
+      advice,
+    };
+  }
+  if (!(await anyVerifies(own, raw, signature))) return undefined;
+  if (acceptRawOrder)
+    return yes("received bytes", "the signature is the sender's, over the bytes as received");
+  return no(
+    "not_canonical",
+    "the signature is the sender's, but over bytes that are not canonical: it signed what it sent as it was",
+    "older Go SDKs do that: --accept-raw-order here, `acceptRawOrder` at the receiver, or a newer SDK there",
+  );
+}
+
+/** What a signature of the CAP-PRODUCTION profile is over: a text of its own, then the bytes as they travel. */
+function productionForm(raw: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from("CAP-PRODUCTION-SIGNATURE-V1\0"), raw]);
+}
+
+function otherOrder(signed: MapOrder, wanted: MapOrder): Verdict {
+  return no(
+    "map_order",
+    `the signature is the sender's, but over maps in ${signed} order, not in ${wanted} order`,
+    `let the receiver try both orders, or sign with --map-order ${wanted}`,
+  );
+}

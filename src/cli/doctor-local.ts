@@ -1,0 +1,118 @@
+/** What `agentwire doctor` finds on this machine: Node, the environment, keys. */
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { PROTOCOL_VERSION as CAP_VERSION } from "../../gen/cap/index.js";
+import { defaultCrypto, toSigningKey } from "../cap/index.js";
+import type { Env } from "../core/env.js";
+import { errorText } from "../core/errors.js";
+import { isSecretName } from "../core/secret-names.js";
+import { VERSION } from "../index.js";
+import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../neuron/index.js";
+import type { Args } from "./command.js";
+import { type Check, fail, ok, warn } from "./doctor-check.js";
+import { readPrivateKey, readPublicKey } from "./key-files.js";
+import { SUPPORTED_NODE } from "./supported-node.js";
+import { plain } from "./verdict.js";
+
+/** Variables that change what the four wires do. */
+const KNOWN =
+  /^(?:NATS_|REDIS_|BIGBRAIN_|AUREUS_|GATEWAY_URL$|AGENT_ID$|AGENT_PRIVATE_KEY$|WORKER_ID$|CORDUM_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|NODE_TLS_REJECT_UNAUTHORIZED$)/;
+
+/** Versions and environment. */
+export function checkMachine(env: Env): Check[] {
+  const checks: Check[] = [];
+  const node = process.versions.node;
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  const good = major > SUPPORTED_NODE[0] || (major === SUPPORTED_NODE[0] && minor >= SUPPORTED_NODE[1]);
+  const text = `Node ${node}, agentwire ${VERSION}, ${defaultCrypto().name}`;
+  checks.push(
+    good
+      ? ok("versions", "runtime", text)
+      : fail("versions", "runtime", text, `use Node ${SUPPORTED_NODE.join(".")} or later`),
+  );
+  const wires = `CAP wire ${CAP_VERSION}; neuron ${NEURON_VERSION}, else ${FALLBACK_PROTOCOL_VERSION}`;
+  checks.push(ok("versions", "protocols", wires));
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === "" || !KNOWN.test(name)) continue;
+    checks.push(variable(name, value));
+  }
+  return checks;
+}
+
+function variable(name: string, value: string): Check {
+  if (value !== value.trim() || /^["'].*["']$/.test(value)) {
+    return warn(
+      "env",
+      name,
+      "has quotes or blanks around its value",
+      `unset ${name}, or set it without them`,
+    );
+  }
+  if (name === "NODE_TLS_REJECT_UNAUTHORIZED" && value === "0") {
+    return warn("env", name, "no certificate is checked by anything in this process", `unset ${name}`);
+  }
+  if (/_TLS_INSECURE$/.test(name) && /^(?:1|true)$/i.test(value)) {
+    return warn("env", name, "the server's certificate is not checked", `unset ${name}`);
+  }
+  // Where a key may be given as the path of a file, a path is no secret.
+  const isPath = name === "AGENT_PRIVATE_KEY" && existsSync(value);
+  if (isSecretName(name) && !isPath) return ok("env", name, `[secret], ${value.length} characters`);
+  return ok("env", name, value);
+}
+
+/** Keys that options and environment name. */
+export async function checkKeys(args: Args, env: Env): Promise<Check[]> {
+  const checks: Check[] = [];
+  const path = args.text("key");
+  let mine: string | undefined;
+  if (path !== undefined) {
+    try {
+      mine = toSigningKey(await readPrivateKey(path)).publicKeyPem;
+      checks.push(await privateFile(path, "private key"));
+    } catch (error) {
+      checks.push(fail("keys", "private key", plain(error), "agentwire keygen makes one"));
+    }
+  }
+  const own: string[] = [];
+  for (const [sender, file] of args.pairs("trust")) {
+    try {
+      const pem = await readPublicKey(file);
+      defaultCrypto().verifyingKey(pem);
+      if (sender === args.text("sender")) own.push(pem);
+      checks.push(ok("keys", `key of ${sender}`, `${file}: P-256`));
+    } catch (error) {
+      checks.push(
+        fail("keys", `key of ${sender}`, `${file}: ${plain(error)}`, "a public key is SPKI in PEM, on P-256"),
+      );
+    }
+  }
+  if (mine !== undefined && own.length > 0) checks.push(matching(mine, own, args.text("sender")!));
+  const agentKey = env.AGENT_PRIVATE_KEY;
+  if (agentKey?.startsWith("/") && !agentKey.includes("\n")) {
+    checks.push(await privateFile(agentKey, "AGENT_PRIVATE_KEY"));
+  }
+  return checks;
+}
+
+function matching(mine: string, own: readonly string[], sender: string): Check {
+  const same = own.some((pem) => pem.replace(/\s+/g, "") === mine.replace(/\s+/g, ""));
+  return same
+    ? ok("keys", "pair", `the private key is one that receivers know for ${sender}`)
+    : fail(
+        "keys",
+        "pair",
+        `the private key is none of those that receivers know for ${sender}`,
+        "give the receivers its public half, or sign with the other key",
+      );
+}
+
+async function privateFile(path: string, what: string): Promise<Check> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) === 0) return ok("keys", what, path);
+    const text = `${path} can be read by others (mode ${(mode & 0o777).toString(8)})`;
+    return warn("keys", what, text, `chmod 600 ${path}`);
+  } catch (error) {
+    return fail("keys", what, errorText(error));
+  }
+}

@@ -1,0 +1,294 @@
+import { createHash, createSign, sign as nodeSign } from "node:crypto";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type BusPacket, BusPacketSchema, SignatureMetadataSchema } from "../../gen/cap/index.js";
+import {
+  canonicalBytes,
+  createPacket,
+  encodePacket,
+  KeyRing,
+  openPacket,
+  signPacket,
+  toSigningKey,
+} from "../../src/cap/index.js";
+import type { Verdict } from "../../src/cli/verdict.js";
+import { fromBase64, keyFile, negative, packets, senderKeys } from "../cap/vectors.ts";
+import { req } from "../requirements/index.ts";
+import { file, folder, run } from "./cli.ts";
+
+const keys = join(import.meta.dirname, "../vectors/cap/keys");
+const all = ["client", "worker", "scheduler"].flatMap((name) => [
+  "--key",
+  `${name}-1=${keys}/${name}.pub.pem`,
+]);
+const ring = new KeyRing(senderKeys);
+const given = {
+  all,
+  empty: ["--key", `somebody-else=${keys}/client.pub.pem`],
+  "all+p384": [...all, "--key", `p384=${keys}/p384.pub.pem`, "--allow-p384"],
+};
+
+async function verdict(bytes: Uint8Array, ...options: string[]): Promise<Verdict & { code: number }> {
+  const { code, out, err } = await run(["verify", "-", "--format", "raw", "--json", ...options], {
+    input: bytes,
+  });
+  expect(err).toBe("");
+  return { ...(JSON.parse(out) as Verdict), code };
+}
+
+describe("verify", () => {
+  it.each(packets)(req("cli.verify.verdict", "$name: the recorded verdict"), async (vector) => {
+    const { ok, code, problem } = await verdict(fromBase64(vector.packet_b64), ...all);
+    expect([ok, code]).toEqual([vector.accepted_with_keys, vector.accepted_with_keys ? 0 : 1]);
+    if (!ok) expect(["broken_rule", "wrong_version", "unknown_payload"]).toContain(problem);
+  });
+
+  const reasons: Record<string, string> = {
+    empty: "malformed",
+    garbage: "malformed",
+    json_text: "malformed",
+    truncated_1: "malformed",
+    truncated_7: "malformed",
+    truncated_811: "malformed",
+    other_sender: "sender_changed",
+    unknown_sender: "unknown_sender",
+    unsigned: "missing_signature",
+    unsigned_empty_keymap: "missing_signature",
+    good_empty_keymap: "unknown_sender",
+    sig_p1363: "signature_not_der",
+    sig_trailing_byte: "signature_has_more_bytes",
+    sig_prehash_double: "hashed_twice",
+    sig_sha512: "other_hash",
+    sig_wrong_key: "wrong_key",
+    auth_token_added: "token_changed",
+    unknown_oneof_member: "unknown_payload",
+    invalid_utf8: "malformed",
+    group_wire_type: "unknown_fields_dropped",
+  };
+
+  it.each(negative)(req("cli.verify.reason", "$name: the recorded verdict, and why"), async (vector) => {
+    const found = await verdict(fromBase64(vector.packet_b64), ...given[vector.public_keys]);
+    expect(found.ok).toBe(vector.accepted_with_keys);
+    expect(found.code).toBe(found.ok ? 0 : 1);
+    expect(found.problem).toBe(found.ok ? undefined : (reasons[vector.name] ?? "wrong_signature"));
+    if (vector.name === "good_empty_keymap")
+      expect(found.text).toContain("made with the key of somebody-else");
+  });
+
+  const prefixes = createPacket(
+    { case: "jobRequest", value: { jobId: "j", topic: "job.x", labels: { env: "a", env_name: "b" } } },
+    { senderId: "client-1" },
+  );
+  const client = toSigningKey(keyFile("client.pkcs8.pem"));
+  const signed = (packet: BusPacket, over: Uint8Array): BusPacket => ({
+    ...packet,
+    signature: new Uint8Array(nodeSign("sha256", over, keyFile("client.pkcs8.pem"))),
+  });
+
+  it(
+    req("cli.verify.reason", "the other map order: accepted, and refused where only one is wanted"),
+    async () => {
+      const { bytes } = await signPacket(prefixes, client, "upb");
+      expect(await verdict(bytes, ...all)).toMatchObject({
+        ok: true,
+        signedOver: "upb order",
+        advice: expect.any(String),
+      });
+      expect(await verdict(bytes, ...all, "--map-order", "spec")).toMatchObject({
+        ok: false,
+        problem: "map_order",
+      });
+      expect(await verdict(bytes, ...all, "--map-order", "upb")).toMatchObject({ ok: true });
+      const spec = await signPacket(prefixes, client, "spec");
+      expect(await verdict(spec.bytes, ...all, "--map-order", "upb")).toMatchObject({ problem: "map_order" });
+      expect(await verdict(spec.bytes, ...all)).toMatchObject({ ok: true, signedOver: "spec order" });
+    },
+  );
+
+  it(req("cli.verify.reason", "bytes that are not canonical, signed as they were"), async () => {
+    const plain = create(BusPacketSchema, { ...prefixes, payload: { case: undefined } });
+    const [head, payload] = [encodePacket(plain), encodePacket(prefixes).slice(encodePacket(plain).length)];
+    const reversed = Buffer.concat([payload, head]);
+    const { signature } = signed(prefixes, reversed);
+    const bytes = Buffer.concat([reversed, Uint8Array.of(0x72, signature.length), signature]);
+    expect(await verdict(bytes, ...all)).toMatchObject({ ok: false, problem: "not_canonical" });
+    expect(await verdict(bytes, ...all, "--accept-raw-order")).toMatchObject({
+      ok: true,
+      signedOver: "received bytes",
+    });
+  });
+
+  it(req("cli.verify.reason", "unknown fields that the signer dropped, at any depth"), async () => {
+    const { signature } = signed(prefixes, canonicalBytes(prefixes).bytes);
+    const bytes = Buffer.concat([encodePacket({ ...prefixes, signature }), Uint8Array.of(0xf8, 0x7f, 1)]);
+    expect(await verdict(bytes, ...all)).toMatchObject({ problem: "unknown_fields_dropped" });
+  });
+
+  it("a packet of the CAP-PRODUCTION profile, signed over what travels", async () => {
+    const packet = {
+      ...prefixes,
+      signatureMetadata: create(SignatureMetadataSchema, { audience: "job.x" }),
+    };
+    const unsigned = canonicalBytes(packet).bytes;
+    const { signature } = signed(
+      packet,
+      Buffer.concat([Buffer.from("CAP-PRODUCTION-SIGNATURE-V1\0"), unsigned]),
+    );
+    expect(await verdict(encodePacket({ ...packet, signature }), ...all)).toMatchObject({
+      ok: true,
+      signedOver: "CAP-PRODUCTION",
+      advice: expect.stringContaining("replay"),
+    });
+    expect(await verdict(encodePacket({ ...prefixes, signature }), ...all)).toMatchObject({ ok: false });
+  });
+
+  it("has a verdict on anything: bytes changed, cut, doubled or made up", async () => {
+    const anything = fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      fc
+        .tuple(fc.constantFrom(...packets, ...negative), fc.nat(), fc.nat(255), fc.nat())
+        .map(([{ packet_b64 }, at, byte, end]) => {
+          const bytes = fromBase64(packet_b64);
+          if (bytes.length === 0) return bytes;
+          bytes[at % bytes.length] = byte;
+          return bytes.subarray(0, bytes.length - (end % 3));
+        }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anything, async (bytes) => {
+        const found = await verdict(bytes, ...all);
+        expect(found.code).toBe(found.ok ? 0 : 1);
+        expect(found.ok).toBe(found.problem === undefined);
+        const accepted = await openPacket(bytes, { keys: ring }).then(
+          () => true,
+          () => false,
+        );
+        expect(found.ok).toBe(accepted);
+        const decoded = await run(["decode", "-", "--format", "raw", "--json"], { input: bytes });
+        expect(decoded.code === 1 || found.problem !== "malformed").toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("a key without a sender is tried for everybody, and a private key counts as its public half", async () => {
+    const { bytes } = await signPacket(prefixes, client);
+    expect((await verdict(bytes, "--key", `${keys}/client.pkcs8.pem`)).ok).toBe(true);
+    expect((await verdict(bytes, "--key", `${keys}/worker.pub.pem`)).problem).toBe("wrong_signature");
+    const rotated = ["--key", `client-1=${keys}/worker.pub.pem`, "--key", `client-1=${keys}/client.pub.pem`];
+    expect((await verdict(bytes, ...rotated)).ok).toBe(true);
+  });
+
+  it("says what is wrong in words, and what is wrong with a key", async () => {
+    const text = await run(["verify", negative.find(({ name }) => name === "sig_p1363")!.packet_b64, ...all]);
+    expect(text.out).toMatch(/^NOT VERIFIED \(signature_not_der\): .+\n {2}sender +client-1\n/);
+    const fine = await run(["verify", packets[0]!.packet_b64, ...all], { color: true });
+    expect(fine.out).toContain("\u001b[32mverified\u001b[39m");
+    expect((await run(["verify", packets[0]!.packet_b64])).code).toBe(2);
+    const cases: [string, RegExp][] = [
+      [file("k", "hello"), /holds no PEM text/],
+      [`${keys}/p384.pub.pem`, /the key of every sender cannot be used: .*P-384/],
+      ["a=/no/such/key", /no such file/],
+    ];
+    for (const [key, problem] of cases) {
+      const { code, err } = await run(["verify", packets[0]!.packet_b64, "--key", key]);
+      expect([code, err]).toEqual([1, expect.stringMatching(problem)]);
+    }
+    const json = await run(["verify", "-", ...all], { input: '{"type":"ack"}' });
+    expect([json.code, json.err]).toEqual([1, expect.stringContaining("no CAP packet")]);
+  });
+});
+
+/** JSON has no -0, ProtoJSON has. */
+function protoJson(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => (Object.is(member, -0) ? "-0" : member));
+}
+
+describe("sign", () => {
+  const usable = packets.filter(({ accepted_with_keys }) => accepted_with_keys);
+
+  it.each(usable)(
+    req("cli.sign", "$name: from ProtoJSON, over the recorded bytes, and it verifies"),
+    async (vector) => {
+      const argv = ["sign", "-", "--key", `${keys}/${vector.key}.pkcs8.pem`, "--map-order", "upb", "--json"];
+      const { code, out } = await run(argv, { input: protoJson(vector.json) });
+      expect(code).toBe(0);
+      const { packet, sha256 } = JSON.parse(out) as { packet: string; sha256: string };
+      expect(sha256).toBe(vector.sha256_hex);
+      expect((await verdict(fromBase64(packet), ...all)).ok).toBe(true);
+    },
+  );
+
+  it("signs bytes anew, keeps unknown fields, and writes base64, hex or a file", async () => {
+    const { packet_b64 } = negative.find(({ name }) => name === "unknown_nested")!;
+    const key = ["--key", `${keys}/worker.sec1.pem`, "--sender", "worker-1"];
+    const base64 = await run(["sign", packet_b64, ...key]);
+    expect((await verdict(fromBase64(base64.out), ...all)).ok).toBe(true);
+    expect((await run(["decode", base64.out.trim()])).out).toMatch(/unknown field +job_request\./);
+    const hex = await run(["sign", packet_b64, ...key, "--as", "hex"]);
+    expect((await verdict(Buffer.from(hex.out.trim(), "hex"), ...all)).ok).toBe(true);
+    const out = join(folder(), "signed.bin");
+    expect((await run(["sign", packet_b64, ...key, "--out", out])).out).toContain("signed");
+    expect((await verdict(new Uint8Array(readFileSync(out)), ...all)).ok).toBe(true);
+    expect((await run(["sign", packet_b64, ...key, "--out", out])).err).toContain("not overwritten");
+  });
+
+  it("fills in what every packet has, refuses what breaks a rule, and warns of the two orders", async () => {
+    const key = ["--key", `${keys}/client.pkcs8.pem`];
+    const job = { jobRequest: { jobId: "j", topic: "job.x", labels: { a: "1", ab: "2" } } };
+    const argv = ["sign", "-", ...key, "--sender", "client-1"];
+    const { code, out, err } = await run(argv, { input: JSON.stringify(job) });
+    expect([code, err]).toEqual([0, expect.stringContaining("keys that begin alike")]);
+    expect((await verdict(fromBase64(out), ...all)).signedOver).toBe("spec order");
+    const exact = await run([...argv, "--exact"], { input: JSON.stringify(job) });
+    expect([exact.code, exact.err]).toEqual([1, expect.stringContaining("trace_id")]);
+    const nobody = await run(["sign", "-", ...key], { input: JSON.stringify(job) });
+    expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining("sender_id: must not be empty")]);
+    expect((await run(["sign", "-"], { input: "{}" })).code).toBe(2);
+    expect((await run(["sign", "-", ...key, "--as", "raw"], { input: "{}" })).code).toBe(2);
+    const wrong = await run(["sign", "-", "--key", `${keys}/client.pub.pem`], { input: "{}" });
+    expect([wrong.code, wrong.err]).toEqual([
+      1,
+      expect.stringContaining('a private key must be "PRIVATE KEY"'),
+    ]);
+  });
+});
+
+describe("keygen", () => {
+  it(req("cli.keygen", "makes a pair that signs and verifies, mode 0600"), async () => {
+    const name = join(folder(), "client-9");
+    const { code, out } = await run(["keygen", name, "--json"]);
+    const { privateKey, publicKey } = JSON.parse(out) as { privateKey: string; publicKey: string };
+    expect([code, privateKey, publicKey]).toEqual([0, `${name}.key.pem`, `${name}.pub.pem`]);
+    for (const path of [privateKey, publicKey]) expect(statSync(path).mode & 0o777).toBe(0o600);
+    const pem = readFileSync(privateKey, "utf8");
+    expect(pem).toContain("-----BEGIN PRIVATE KEY-----");
+    expect(out).not.toContain(pem.split("\n")[1]);
+    expect(createSign("sha256").update("x").sign(pem).length).toBeGreaterThan(60);
+    const job = JSON.stringify({ jobRequest: { jobId: "j", topic: "job.x" } });
+    const signed = await run(["sign", "-", "--key", privateKey, "--sender", "c"], { input: job });
+    expect((await verdict(fromBase64(signed.out), "--key", `c=${publicKey}`)).ok).toBe(true);
+  });
+
+  it(req("cli.keygen", "overwrites neither file, and leaves no half of a pair"), async () => {
+    const name = join(folder(), "k");
+    await run(["keygen", name]);
+    const digest = () =>
+      createHash("sha256")
+        .update(readFileSync(`${name}.key.pem`))
+        .digest("hex");
+    const before = digest();
+    const again = await run(["keygen", name]);
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining("not overwritten")]);
+    expect(digest()).toBe(before);
+    const half = join(folder(), "h");
+    writeFileSync(`${half}.pub.pem`, "mine");
+    expect((await run(["keygen", half])).code).toBe(1);
+    expect([existsSync(`${half}.key.pem`), readFileSync(`${half}.pub.pem`, "utf8")]).toEqual([false, "mine"]);
+    expect((await run(["keygen"])).code).toBe(2);
+    expect((await run(["keygen", join(folder(), "no/such/folder")])).code).toBe(1);
+  });
+});

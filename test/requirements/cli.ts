@@ -1,0 +1,103 @@
+import type { Requirements } from "./types.ts";
+
+const GUIDE = "docs/cli.md";
+
+/** What the `agentwire` command promises. */
+export const cli = {
+  "cli.help": {
+    statement: "Every command has a --help with its options, examples that run, and one table of exit codes.",
+    source: GUIDE,
+  },
+  "cli.usage": {
+    statement: "A wrong command line ends with exit code 2, names what is wrong and suggests what was meant.",
+    source: GUIDE,
+  },
+  "cli.input": {
+    statement: "Packets are read from a file, the standard input, base64 or hex, told apart by themselves.",
+    source: GUIDE,
+  },
+  "cli.plain": {
+    statement: "Colours are used in a terminal only, and not with NO_COLOR or TERM=dumb.",
+    source: GUIDE,
+  },
+  "cli.decode.packet": {
+    statement:
+      "decode shows the fields of a packet, its canonical bytes with their digest, in both map orders where they differ, and its unknown fields.",
+    source: GUIDE,
+  },
+  "cli.decode.frame": {
+    statement:
+      "decode shows neuron frames from JSON and from captured event streams, and what is wrong with them.",
+    source: GUIDE,
+  },
+  "cli.secrets": {
+    statement:
+      "Tokens, keys and passwords are masked in everything the commands print, unless --show-secrets is given.",
+    source: GUIDE,
+  },
+  "cli.verify.verdict": {
+    statement:
+      "verify accepts and refuses what the official SDK accepts and refuses, with exit code 0 and 1.",
+    source: GUIDE,
+  },
+  "cli.verify.reason": {
+    statement: "verify says why a packet does not verify.",
+    source: GUIDE,
+  },
+  "cli.sign": {
+    statement: "sign makes the same canonical bytes as the official SDK, and what it signs verifies.",
+    source: GUIDE,
+  },
+  "cli.keygen": {
+    statement: "keygen writes a P-256 pair readable by its owner only, and never overwrites a file.",
+    source: GUIDE,
+  },
+  "cli.dev.env": {
+    statement:
+      "dev starts every counterpart on loopback and prints the variables that lead to them, as lines, as JSON and into a file.",
+    source: GUIDE,
+  },
+  "cli.dev.partial": {
+    statement: "Without a NATS server dev says so and runs the other counterparts.",
+    source: GUIDE,
+  },
+  "cli.dev.stop": {
+    statement:
+      "dev ends everything it started at SIGINT and SIGTERM, with exit code 0, and leaves no file behind.",
+    source: GUIDE,
+  },
+  "cli.dev.health": {
+    statement: "The health page tells of every part, shows no secret, and answers this machine only.",
+    source: GUIDE,
+  },
+  "cli.dev.python": {
+    statement:
+      "The official Python SDKs of CAP and of the neuron protocol work by the variables of dev alone.",
+    source: GUIDE,
+  },
+  "cli.submit": {
+    statement:
+      "submit keeps the input, submits, waits, prints the output and ends with 0 for a job that SUCCEEDED, 1 for any other end and 3 without a connection.",
+    source: GUIDE,
+  },
+  "cli.tap": {
+    statement:
+      "tap shows every message once, in order, decoded and verified, and only those that its filters let through.",
+    source: GUIDE,
+  },
+  "cli.tap.capture": {
+    statement:
+      "What tap --json --data wrote can be read again with --from, and decoded and verified line by line.",
+    source: GUIDE,
+  },
+  "cli.doctor": {
+    statement:
+      "doctor finds servers that are away, clocks that differ, subjects that are not allowed, keys that do not match and variables that make no sense, and says what to do.",
+    source: GUIDE,
+  },
+  "cli.doctor.harmless": {
+    statement:
+      "doctor registers nothing, takes no job from a worker and publishes on no subject of CAP unless --publish is given.",
+    source: GUIDE,
+  },
+} satisfies Requirements;
