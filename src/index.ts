@@ -26,7 +26,12 @@ export {
   ValidationError,
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
-export { type KeepAliveFetch, type KeepAliveOptions, keepAliveFetch } from "./core/keep-alive-fetch.js";
+export {
+  type KeepAliveFetch,
+  type KeepAliveOptions,
+  keepAliveFetch,
+  type TlsSettings,
+} from "./core/keep-alive-fetch.js";
 export {
   fromPino,
   type LogFields,

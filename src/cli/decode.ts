@@ -12,6 +12,7 @@ import { columns, type Io, oneLine, paint, printJson } from "./io.js";
 import { isPacket, type PacketView, type SignedBytes, viewPacket } from "./packet-view.js";
 import { plain } from "./verdict.js";
 
+/** Options, help and run of `agentwire decode`. */
 export const decodeCommand: Command = {
   options: [
     ...INPUT_OPTIONS,

@@ -30,9 +30,15 @@ export interface CapOptions {
   readonly log: (part: string, text: string) => void;
 }
 
+/** Takes the place of the state of a part whose server is gone. */
+const ENDED = { state: "ended", reason: "its server has ended" };
+
 /** Starts a NATS server, or uses the one that is given. */
-async function startNats(options: CapOptions, stops: (() => Promise<void>)[]): Promise<string | undefined> {
-  if (options.nats !== undefined) return options.nats;
+async function startNats(
+  options: CapOptions,
+  stops: (() => Promise<void>)[],
+): Promise<{ readonly url: string; readonly child?: ChildServer } | undefined> {
+  if (options.nats !== undefined) return { url: options.nats };
   const program = findOnPath("nats-server", options.env);
   if (program === undefined) return undefined;
   const args = ["-a", "127.0.0.1", "-p", String(options.natsPort ?? -1)];
@@ -45,7 +51,7 @@ async function startNats(options: CapOptions, stops: (() => Promise<void>)[]): P
   const server = await startServer(program, args, ready);
   tellOfEnd(server, "nats-server", options);
   stops.push(() => server.stop());
-  return `nats://127.0.0.1:${server.ready[1]}`;
+  return { url: `nats://127.0.0.1:${server.ready[1]}`, child: server };
 }
 
 /** The NATS server with a scheduler on it. */
@@ -55,11 +61,12 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
     for (const stop of stops.splice(0).reverse()) await stop().catch(() => {}); // the others are to end too
   };
   try {
-    const url = await startNats(options, stops);
-    if (url === undefined) {
+    const nats = await startNats(options, stops);
+    if (nats === undefined) {
       const reason = "no nats-server on the PATH: install one (https://nats.io/download), or give --nats URL";
       return { name: "cap", state: "off", reason, env: {}, status: () => ({}), close };
     }
+    const { url, child } = nats;
     const { connectNats } = await import("../cap/nats/index.js");
     const connect = async (name: string) => {
       const bus = await connectNats({ servers: url, name, env: options.env });
@@ -90,7 +97,9 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
       stops.push(() => worker.close());
     }
     const status = () => ({
+      ...(child?.ended ? ENDED : {}),
       nats: maskText(url),
+      ...(child === undefined ? {} : { pid: child.pid }),
       signed: options.privateKey !== undefined,
       workers: [...scheduler.workers().keys()],
       jobs: ends,
@@ -131,7 +140,7 @@ export async function startRedis(options: CapOptions): Promise<DevPart> {
   const server = await startServer(program, args, /ready to accept connections/i);
   tellOfEnd(server, "redis-server", options);
   const url = `redis://127.0.0.1:${port}/0`;
-  const status = () => ({ redis: url });
+  const status = () => ({ ...(server.ended ? ENDED : {}), redis: url });
   return { name: "redis", state: "running", env: { REDIS_URL: url }, status, close: () => server.stop() };
 }
 

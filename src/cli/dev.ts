@@ -8,6 +8,7 @@ import { EXIT } from "./exit-codes.js";
 import { columns, type Io, oneLine, paint } from "./io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "./key-files.js";
 
+/** Options, help and run of `agentwire dev`. */
 export const devCommand: Command = {
   options: [
     {

@@ -116,7 +116,16 @@ async function genuineForm(
     const advice = "peers that sort maps in spec order only (Go, the specification) refuse this packet";
     return { ...yes("upb order", "the signature is the sender's, over maps in upb order"), advice };
   }
-  if (!(await anyVerifies(own, withoutSignature(decoded, received), signature))) return undefined;
+  const raw = withoutSignature(decoded, received);
+  if (message.signatureMetadata !== undefined && (await anyVerifies(own, productionForm(raw), signature))) {
+    const advice =
+      "audience, tenant, key id, expiry and replay, which this profile asks for, are not checked here";
+    return {
+      ...yes("CAP-PRODUCTION", "the signature is the sender's, of the CAP-PRODUCTION profile"),
+      advice,
+    };
+  }
+  if (!(await anyVerifies(own, raw, signature))) return undefined;
   if (acceptRawOrder)
     return yes("received bytes", "the signature is the sender's, over the bytes as received");
   return no(
@@ -124,6 +133,11 @@ async function genuineForm(
     "the signature is the sender's, but over bytes that are not canonical: it signed what it sent as it was",
     "older Go SDKs do that: --accept-raw-order here, `acceptRawOrder` at the receiver, or a newer SDK there",
   );
+}
+
+/** What a signature of the CAP-PRODUCTION profile is over: a text of its own, then the bytes as they travel. */
+function productionForm(raw: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from("CAP-PRODUCTION-SIGNATURE-V1\0"), raw]);
 }
 
 function otherOrder(signed: MapOrder, wanted: MapOrder): Verdict {

@@ -30,18 +30,22 @@ export interface Findings {
 
 type Area = Check["area"];
 
+/** A check that found all in order. */
 export function ok(area: Area, what: string, text: string): Check {
   return { area, what, status: "ok", text: maskText(text) };
 }
 
+/** A check that found something to look at; it is no failure. */
 export function warn(area: Area, what: string, text: string, advice?: string): Check {
   return { area, what, status: "warn", text: maskText(text), ...(advice === undefined ? {} : { advice }) };
 }
 
+/** A check that failed. */
 export function fail(area: Area, what: string, text: string, advice?: string): Check {
   return { area, what, status: "fail", text: maskText(text), ...(advice === undefined ? {} : { advice }) };
 }
 
+/** Something that was not looked at, and why. */
 export function skip(area: Area, what: string, text: string): Check {
   return { area, what, status: "skip", text };
 }

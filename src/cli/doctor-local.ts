@@ -1,4 +1,5 @@
 /** What `agentwire doctor` finds on this machine: Node, the environment, keys. */
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { PROTOCOL_VERSION as CAP_VERSION } from "../../gen/cap/index.js";
 import { defaultCrypto, toSigningKey } from "../cap/index.js";
@@ -53,7 +54,8 @@ function variable(name: string, value: string): Check {
   if (/_TLS_INSECURE$/.test(name) && /^(?:1|true)$/i.test(value)) {
     return warn("env", name, "the server's certificate is not checked", `unset ${name}`);
   }
-  const isPath = value.startsWith("/") && !value.includes("\n");
+  // Where a key may be given as the path of a file, a path is no secret.
+  const isPath = name === "AGENT_PRIVATE_KEY" && existsSync(value);
   if (isSecretName(name) && !isPath) return ok("env", name, `[secret], ${value.length} characters`);
   return ok("env", name, value);
 }

@@ -1,6 +1,7 @@
 /** What `agentwire doctor` finds on NATS and Redis. */
 import { SUBJECTS, type SubjectEntry } from "../../gen/cap/index.js";
 import { type Bus, PublishFailedError } from "../cap/index.js";
+import type { NatsConnection } from "../cap/nats/index.js";
 import { withDeadline } from "../core/abort.js";
 import { type Env, optionOrEnv } from "../core/env.js";
 import { type AgentwireError, UnsupportedError } from "../core/errors.js";
@@ -28,9 +29,18 @@ export async function checkNats({ args, role, env, timeoutMs, signal }: NatsChec
     return { checks: [skip("nats", "server", "not configured: NATS_URL or --nats URL")] };
   const { connectNats } = await import("../cap/nats/index.js");
   let bus: Bus;
+  let server: ServerFacts | undefined;
   const started = performance.now();
   try {
-    bus = await connectNats({ servers, env, timeoutMs, signal, name: "agentwire doctor", maxReconnects: 0 });
+    const { connect } = await import("nats");
+    bus = await connectNats({
+      ...{ servers, env, timeoutMs, signal, name: "agentwire doctor", maxReconnects: 0 },
+      connect: async (options) => {
+        const connection = await connect(options as Parameters<typeof connect>[0]);
+        if (connection.info !== undefined) server = connection.info;
+        return connection as NatsConnection;
+      },
+    });
   } catch (error) {
     const advice =
       "is the server up, the port right, and are user, password or credentials those of this server?";
@@ -46,6 +56,7 @@ export async function checkNats({ args, role, env, timeoutMs, signal }: NatsChec
     return {
       checks: [
         ok("nats", "server", `${servers}: connected in ${ms(connectedMs)}, round trip ${ms(roundTripMs)}`),
+        ...(server === undefined ? [] : [versionOf(server)]),
         await roundTrip(bus, refusals, timeoutMs),
         ...(await permissions(bus, args, role, refusals)),
       ],
@@ -55,6 +66,18 @@ export async function checkNats({ args, role, env, timeoutMs, signal }: NatsChec
   } finally {
     await bus.close();
   }
+}
+
+/** What a server says of itself. */
+interface ServerFacts {
+  readonly version: string;
+  readonly max_payload: number;
+  readonly jetstream?: boolean;
+}
+
+function versionOf({ version, max_payload, jetstream }: ServerFacts): Check {
+  const text = `nats-server ${version}, JetStream ${jetstream ? "on" : "off"}, packets up to ${max_payload} bytes`;
+  return ok("nats", "version", text);
 }
 
 /** A message to ourselves, on a subject that nobody else has. */

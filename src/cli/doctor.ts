@@ -14,6 +14,7 @@ const COLORS: Readonly<Record<Check["status"], Color>> = {
   skip: "dim",
 };
 
+/** Options, help and run of `agentwire doctor`. */
 export const doctorCommand: Command = {
   options: [
     { name: "nats", value: "URL", about: "default: NATS_URL" },

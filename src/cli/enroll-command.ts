@@ -2,6 +2,7 @@
 import type { Command } from "./command.js";
 import { runEnroll } from "./enroll.js";
 
+/** Options, help and run of `agentwire enroll`. */
 export const enrollCommand: Command = {
   options: [
     { name: "moku-url", value: "URL", about: "the identity server" },

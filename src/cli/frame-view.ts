@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import type { SchemaName } from "../../gen/neuron/index.js";
 import { schemaDocument } from "../../gen/neuron/index.js";
 import { errorText } from "../core/errors.js";
-import { mask } from "../core/mask.js";
 import { SseDecoder } from "../core/sse.js";
 import { checkClientFrame, isObject, POST_PATH, parseServerFrame } from "../neuron/frames.js";
+import { masked } from "./masked.js";
 
 /** A frame as `decode --json` prints it. */
 export interface FrameView {
@@ -35,7 +35,6 @@ interface Schema {
 }
 
 const schemas = schemaDocument.components.schemas as Readonly<Record<SchemaName, Schema>>;
-const WHOLE = { depth: 120, entries: 1_000_000, text: 16_777_216 };
 
 /** Looks at a frame: anything that JSON can say. */
 export function viewFrame(value: unknown, options: { readonly showSecrets?: boolean } = {}): FrameView {
@@ -48,7 +47,7 @@ export function viewFrame(value: unknown, options: { readonly showSecrets?: bool
     kind: "neuron-frame",
     type,
     direction: schema === undefined ? undefined : ours ? "neuron to gateway" : "gateway to neuron",
-    fields: options.showSecrets ? value : mask(value, WHOLE),
+    fields: options.showSecrets ? value : masked(value),
     bytes: text.length,
     sha256: createHash("sha256").update(text).digest("hex"),
     unknownMembers: schema === undefined ? [] : unknownMembers(value, schema, ""),

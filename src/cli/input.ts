@@ -24,8 +24,6 @@ export type Input =
 
 /** Shorter text on the command line is taken for the name of a file that is not there. */
 const SHORTEST_LITERAL = 24;
-const HEX = /^(?:0x)?(?:[0-9a-f]{2}[\s:]*)+$/i;
-const BASE64 = /^[\w+/\s-]+={0,2}\s*$/;
 
 /**
  * Reads the input that the first argument names.
@@ -49,7 +47,7 @@ async function bytesOf(given: string | undefined, io: Io): Promise<Uint8Array> {
     }
     return io.readInput();
   }
-  if (given.length >= SHORTEST_LITERAL && (HEX.test(given) || BASE64.test(given)) && !existsSync(given)) {
+  if (given.length >= SHORTEST_LITERAL && (hexOf(given) ?? base64Of(given)) && !existsSync(given)) {
     return new TextEncoder().encode(given);
   }
   return readBytes(given);
@@ -112,12 +110,14 @@ function jsonOf(text: string): Input | undefined {
 }
 
 function hexOf(text: string): Input | undefined {
-  if (!HEX.test(text)) return undefined;
-  const digits = text.replace(/^0x/i, "").replace(/[\s:]+/g, "");
+  const digits = text.replace(/[\s:]+/g, "").replace(/^0x/i, "");
+  if (digits.length % 2 === 1 || !/^[0-9a-f]+$/i.test(digits)) return undefined;
   return { kind: "bytes", format: "hex", bytes: new Uint8Array(Buffer.from(digits, "hex")) };
 }
 
+/** Also the form for URLs, and without the signs that fill it up. */
 function base64Of(text: string): Input | undefined {
-  if (!BASE64.test(text) || text.replace(/[\s=]+/g, "").length % 4 === 1) return undefined;
-  return { kind: "bytes", format: "base64", bytes: new Uint8Array(Buffer.from(text, "base64")) };
+  const signs = text.replace(/\s+/g, "");
+  if (!/^[\w+/-]+={0,2}$/.test(signs) || signs.replace(/=+$/, "").length % 4 === 1) return undefined;
+  return { kind: "bytes", format: "base64", bytes: new Uint8Array(Buffer.from(signs, "base64")) };
 }

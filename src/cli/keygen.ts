@@ -10,6 +10,7 @@ import { printJson } from "./io.js";
 
 const MODE = 0o600;
 
+/** Options, help and run of `agentwire keygen`. */
 export const keygenCommand: Command = {
   options: [],
   maxArguments: 1,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { BusPacketSchema } from "../../gen/cap/index.js";
 import type { PacketIssue } from "../cap/index.js";
 import { canonicalBytes, decodePacket, encodePacket, validatePacket } from "../cap/index.js";
-import { mask } from "../core/mask.js";
+import { masked } from "./masked.js";
 import { messageToJson, type UnknownField } from "./packet-json.js";
 
 /** Bytes a signature covers. */
@@ -41,14 +41,11 @@ export interface PacketView {
   readonly hidesSecrets: boolean;
 }
 
-/** Bounds of `mask` that a packet does not reach. */
-const WHOLE = { depth: 120, entries: 1_000_000, text: 16_777_216 };
-
 /** Looks at a packet. @throws MalformedPacketError */
 export function viewPacket(bytes: Uint8Array, options: { readonly showSecrets?: boolean } = {}): PacketView {
   const { message } = decodePacket(bytes, Infinity);
   const { fields, unknown } = messageToJson(BusPacketSchema, message);
-  const shown = options.showSecrets ? fields : mask(fields, WHOLE);
+  const shown = options.showSecrets ? fields : masked(fields);
   const hidesSecrets = JSON.stringify(shown) !== JSON.stringify(fields);
   const spec = canonicalBytes(message, "spec");
   const upb = spec.ordersDiffer ? canonicalBytes(message, "upb") : undefined;

@@ -21,6 +21,7 @@ import { printJson } from "./io.js";
 import { readPrivateKey } from "./key-files.js";
 import { isPacket } from "./packet-view.js";
 
+/** Options, help and run of `agentwire sign`. */
 export const signCommand: Command = {
   options: [
     { name: "key", value: "PEM", about: "file with the private key: PKCS8 or SEC1, P-256" },

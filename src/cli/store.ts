@@ -6,6 +6,7 @@ import { type Args, type OptionSpec, UsageError } from "./command.js";
 import { readBytes } from "./input.js";
 import type { Io } from "./io.js";
 
+/** Options that say what the input is, and where it is kept. */
 export const STORE_OPTIONS: readonly OptionSpec[] = [
   { name: "input", value: "JSON", about: "the input of the job; it is kept in the store" },
   { name: "input-file", value: "FILE", about: "the same from a file, or from - for the standard input" },

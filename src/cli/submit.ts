@@ -3,12 +3,14 @@ import { type JobResult, JobStatus } from "../../gen/cap/index.js";
 import { type BlobStore, JobTimeoutError, openJobClient } from "../cap/index.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
+import { maskText } from "../core/mask-text.js";
 import { type Args, type Command, UsageError } from "./command.js";
 import { EXIT } from "./exit-codes.js";
 import { columns, type Io, oneLine, paint, printJson } from "./io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "./key-files.js";
 import { keepInput, openStore, readOutput, STORE_OPTIONS } from "./store.js";
 
+/** Options, help and run of `agentwire submit`. */
 export const submitCommand: Command = {
   options: [
     { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
@@ -123,7 +125,7 @@ async function report(
     facts.executionMs = Number(result.executionMs);
     facts.resultPtr = result.resultPtr;
   }
-  if (!succeeded) facts.error = errorText(error);
+  if (!succeeded) facts.error = maskText(errorText(error));
   if (succeeded && store !== undefined && result?.resultPtr) {
     try {
       facts.output = await readOutput(store, result.resultPtr);

@@ -1,10 +1,10 @@
 /** One message of the bus, as `agentwire tap` shows it. */
 import { type BusPacket, BusPacketSchema, JobStatus } from "../../gen/cap/index.js";
 import { decodePacket, subjectMatches, validatePacket } from "../cap/index.js";
-import { mask } from "../core/mask.js";
 import { diagnose } from "./diagnose.js";
 import { type Io, oneLine, paint } from "./io.js";
 import type { KeyFiles } from "./key-files.js";
+import { masked } from "./masked.js";
 import { messageToJson } from "./packet-json.js";
 import { plain } from "./verdict.js";
 
@@ -73,7 +73,7 @@ export async function tapRecord(
     ...(issues.length === 0
       ? {}
       : { problem: issues.map(({ field, message }) => `${field}: ${message}`).join("; ") }),
-    packet: mask(messageToJson(BusPacketSchema, message).fields, { depth: 120, entries: 100_000 }),
+    packet: masked(messageToJson(BusPacketSchema, message).fields),
     ...bytes,
   };
 }

@@ -15,6 +15,7 @@ import { type Captured, type TapFilter, tapLine, tapRecord, wanted } from "./tap
 const SUBJECTS = ["sys.>", "job.>", "worker.>"];
 const KINDS = BusPacketSchema.oneofs[0]!.fields.map(({ localName }) => localName);
 
+/** Options, help and run of `agentwire tap`. */
 export const tapCommand: Command = {
   options: [
     { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
@@ -129,6 +130,7 @@ class Ending {
     this.promise = new Promise((resolve, reject) => {
       now = (error) => (error === undefined ? resolve() : reject(error as Error));
     });
+    this.promise.catch(() => {}); // it may fail while nobody waits for it yet
     this.now = now;
     if (signal.aborted) now();
     else onAbort(signal, () => now());

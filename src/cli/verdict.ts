@@ -22,7 +22,7 @@ export type VerifyProblem =
   | "broken_rule";
 
 /** Over which bytes a signature was found to be. */
-export type SignedOver = "spec order" | "upb order" | "either order" | "received bytes";
+export type SignedOver = "spec order" | "upb order" | "either order" | "received bytes" | "CAP-PRODUCTION";
 
 /** What was found. */
 export interface Verdict {

@@ -10,6 +10,7 @@ import { readKeyFiles } from "./key-files.js";
 import { isPacket } from "./packet-view.js";
 import type { Verdict } from "./verdict.js";
 
+/** Options, help and run of `agentwire verify`. */
 export const verifyCommand: Command = {
   options: [
     {

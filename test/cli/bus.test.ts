@@ -1,5 +1,4 @@
 /** submit and tap against a real server, and tap on captures. */
-import { spawn } from "node:child_process";
 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,16 +11,15 @@ import {
   keyFromPointer,
   pointerFor,
   runWorker,
-  submitJob,
 } from "../../src/cap/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import type { TapRecord } from "../../src/cli/tap-record.js";
 import { LocalScheduler } from "../../src/testing/index.js";
 import { negative, packets } from "../cap/vectors.ts";
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";
-import { freePort, start, startNats, startRedis } from "../peers/processes.ts";
+import { freePort, startNats, startRedis } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
-import { collect, file, folder, main, run, tsx } from "./cli.ts";
+import { collect, file, folder, run, said, spawnCli } from "./cli.ts";
 
 const keys = join(import.meta.dirname, "../vectors/cap/keys");
 const lines = (out: string) =>
@@ -233,10 +231,12 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
   });
 
   it(req("cli.submit", "Ctrl-C ends the wait: exit 130"), async () => {
-    const child = spawn(tsx, [main, "submit", "job.nobody", "--nats", server.url], { stdio: "pipe" });
-    const heard = new Promise<void>(
-      (resolve) => void open().then((bus) => bus.subscribe("sys.job.submit", () => resolve())),
-    );
+    const bus = await open();
+    const heard = new Promise<void>((resolve) => {
+      void bus.subscribe("sys.job.submit", () => resolve());
+    });
+    await bus.flush();
+    const child = spawnCli(["submit", "job.nobody", "--nats", server.url]);
     const outcome = collect(child);
     await heard;
     child.kill("SIGINT");
@@ -248,8 +248,7 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
       "--key",
       `${name}=${file("k.pem", pem)}`,
     ]);
-    const tap = start(tsx, [
-      main,
+    const child = spawnCli([
       "tap",
       "--nats",
       server.url,
@@ -261,14 +260,12 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
       "3",
       ...keys,
     ]);
-    await tap.until("listening to");
-    const code = new Promise((resolve) => tap.process.once("exit", resolve));
+    const outcome = collect(child);
+    await said(child, "listening to");
     await run(["submit", "job.shout", ...signed(), "--job-id", "live-1", "--input", '{"text":"x"}']);
-    expect(await code).toBe(0);
-    const records = tap
-      .output()
-      .split("\n")
-      .filter((line) => line.startsWith("{"));
+    const { code, out } = await outcome;
+    expect(code).toBe(0);
+    const records = out.trim().split("\n");
     expect(
       lines(records.join("\n")).map(({ subject, sender, signature }) => [subject, sender, signature]),
     ).toEqual([
@@ -282,15 +279,15 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
   });
 
   it(req("cli.tap", "tells of what is no packet, ends at Ctrl-C with 0 and at its time"), async () => {
-    const tap = start(tsx, [main, "tap", "job.>", "--nats", server.url]);
-    await tap.until("listening to job.>");
+    const child = spawnCli(["tap", "job.>", "--nats", server.url]);
+    const outcome = collect(child);
+    await said(child, "listening to job.>");
     const bus = await open();
+    const shown = said(child, "no packet");
     await bus.publish("job.odd", new TextEncoder().encode("hello"));
-    await submitJob({ bus, senderId: "s", request: { jobId: "j", topic: "job.x" } });
-    await tap.until("no packet");
-    const code = new Promise((resolve) => tap.process.once("exit", resolve));
-    tap.process.kill("SIGINT");
-    expect(await code).toBe(0);
+    await shown;
+    child.kill("SIGINT");
+    expect((await outcome).code).toBe(0);
     const timed = ["tap", "none.here", "--nats", server.url, "--timeout-ms", "30"];
     expect((await run(timed)).code).toBe(0);
     expect((await run([...timed, "--count", "1"])).code).toBe(1);

@@ -1,14 +1,35 @@
 /** The command as a user runs it: in this process, as a process of its own, or in a terminal. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Io } from "../../src/cli/io.js";
 import { runCli } from "../../src/cli/run.js";
 
 const root = join(import.meta.dirname, "../..");
-export const tsx = join(root, "node_modules/.bin/tsx");
-export const main = join(root, "src/cli/main.ts");
+/**
+ * What starts the command: program and first arguments. Not the `tsx` command, which passes signals on for a moment
+ * only, and then kills.
+ */
+export const command = [
+  process.execPath,
+  "--import",
+  pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
+  join(root, "src/cli/main.ts"),
+] as const;
+
+/** Starts a command line as a process of its own. */
+export function spawnCli(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  const [program, ...first] = command;
+  const child = spawn(program, [...first, ...argv], { env, stdio: "pipe" });
+  // A test that fails is not to leave it behind.
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("close", () => process.off("exit", end));
+  return child;
+}
 
 /** What a command gave. */
 export interface Outcome {
@@ -48,11 +69,11 @@ export function spawned(
   input?: Uint8Array | string,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Outcome> {
-  return collect(spawn(tsx, [main, ...argv], { env, stdio: "pipe" }), input);
+  return collect(spawnCli(argv, env), input);
 }
 
 /** Waits for the end of a process and for all it wrote. */
-export function collect(child: ReturnType<typeof spawn>, input?: Uint8Array | string): Promise<Outcome> {
+export function collect(child: ChildProcess, input?: Uint8Array | string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     let [out, err] = ["", ""];
     child.stdout!.on("data", (chunk: Buffer) => {
@@ -65,6 +86,20 @@ export function collect(child: ReturnType<typeof spawn>, input?: Uint8Array | st
     child.once("close", (code) => resolve({ code: code ?? -1, out, err }));
     child.stdin!.on("error", () => {}); // it may not want to read
     child.stdin!.end(input);
+  });
+}
+
+/** Resolves when a process has written a text to either stream. */
+export function said(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let seen = "";
+    const look = (chunk: Buffer): void => {
+      seen += chunk.toString();
+      if (seen.includes(text)) resolve();
+    };
+    child.stdout!.on("data", look);
+    child.stderr!.on("data", look);
+    child.once("close", () => reject(new Error(`it ended without "${text}": ${seen}`)));
   });
 }
 

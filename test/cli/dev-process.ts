@@ -1,7 +1,7 @@
 /** `agentwire dev` as a process, for tests that work against it. */
-import { dirname } from "node:path";
+import { delimiter, dirname } from "node:path";
 import { type Running, start } from "../peers/processes.ts";
-import { main, tsx } from "./cli.ts";
+import { command, folder } from "./cli.ts";
 
 /** What `dev --json` says of itself. */
 export interface DevInfo {
@@ -10,11 +10,9 @@ export interface DevInfo {
   readonly parts: Readonly<Record<string, { readonly state: string; readonly reason?: string }>>;
 }
 
-/** A PATH with the folders of some programs first, and without any NATS or Redis of the machine. */
+/** A PATH with the folders of some programs only: none of what the machine has besides is found. */
 export function pathWith(programs: readonly string[]): string {
-  return [...programs.map((program) => dirname(program)), dirname(process.execPath), "/usr/bin", "/bin"].join(
-    ":",
-  );
+  return programs.length === 0 ? folder() : programs.map((program) => dirname(program)).join(delimiter);
 }
 
 /** Starts it with `--json` and waits for its line. */
@@ -23,7 +21,10 @@ export async function startDev(
   path: string,
 ): Promise<Running & { readonly info: DevInfo; exit(signal: NodeJS.Signals): Promise<number | null> }> {
   const { NATS_URL: _n, REDIS_URL: _r, ...env } = process.env;
-  const running = start(tsx, [main, "dev", "--json", ...argv], { ...env, PATH: path });
+  const running = start(command[0], [...command.slice(1), "dev", "--json", ...argv], {
+    ...env,
+    PATH: path,
+  });
   const ended = new Promise<number | null>((resolve) => running.process.once("exit", resolve));
   await running.until(/^\{.*\}$/m);
   const info = JSON.parse(/^\{.*\}$/m.exec(running.output())![0]) as DevInfo;

@@ -225,6 +225,15 @@ await describeWithPeers(
       expect(await answer.json()).toMatchObject({ status: "completed", output: { text: "HELLO" } });
     });
 
+    it(req("cli.dev.health", "says when a server that it started has ended"), async () => {
+      const { info, until, exit } = await dev([], pathWith([nats!]));
+      const { cap } = await healthOf(info);
+      process.kill(cap!.pid as number);
+      await until("ended without being asked to");
+      expect(await healthOf(info)).toMatchObject({ cap: { state: "ended" }, neuron: { state: "running" } });
+      expect(await exit("SIGINT")).toBe(0);
+    });
+
     it(req("cli.dev.stop", "ends the servers it started, and not the one it was given"), async () => {
       const started = await dev(["--jetstream"], pathWith([nats!, redis!]));
       const ports = ["NATS_URL", "REDIS_URL"].map((name) => Number(new URL(started.info.env[name]!).port));

@@ -24,7 +24,7 @@ describe("docs/cli.md", () => {
     block!.split(/^\$ agentwire /m).slice(1),
   );
 
-  it.each(shown)("%s", async (text) => {
+  it.each(shown.map((text) => [text.split("\n")[0]!, text]))("agentwire %s", async (_, text) => {
     const at = text.indexOf("\n");
     const argv = text.slice(0, at).split(" ");
     const { out } = await run(argv.map((word) => files[word] ?? word));

@@ -187,10 +187,11 @@ describe("doctor", () => {
   );
 
   it(req("cli.doctor", "variables that make no sense"), async () => {
-    const { code, of } = await doctor([], {
+    const { code, of, out } = await doctor([], {
       AGENT_ID: '"quoted"',
       NATS_TLS_INSECURE: "1",
       NODE_TLS_REJECT_UNAUTHORIZED: "0",
+      NATS_PASSWORD: "/planted-95",
       PATH: "/bin",
     });
     expect(code).toBe(0);
@@ -198,7 +199,9 @@ describe("doctor", () => {
       ["AGENT_ID", "warn"],
       ["NATS_TLS_INSECURE", "warn"],
       ["NODE_TLS_REJECT_UNAUTHORIZED", "warn"],
+      ["NATS_PASSWORD", "ok"],
     ]);
+    expect(out).not.toContain("planted");
   });
 
   it("prints a table with what to do, and knows the Node it needs", async () => {
@@ -253,6 +256,9 @@ await describeWithPeers("doctor on real servers", [natsServer, redisServer], ([n
     expect(all.code).toBe(0);
     expect(all.of("nats", "subscribe").map(({ text }) => text)).toEqual(["sys.job.cancel", "job.x"]);
     expect(all.of("nats", "publish").map(({ text }) => text)).toContain("sys.job.result");
+    expect(all.of("nats", "version")[0]!.text).toMatch(
+      /^nats-server [\d.]+.*, JetStream off, packets up to \d+ bytes$/,
+    );
     expect(all.of("nats", "round trip")[0]!.status).toBe("ok");
     const some = await doctor([...as("listener"), "--publish"]);
     expect(some.code).toBe(1);

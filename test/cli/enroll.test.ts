@@ -1,17 +1,11 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EnrollArguments, runEnroll } from "../../src/cli/enroll.js";
 import { type AuthServer, freshPath, startAuthServer } from "../neuron/auth-server.ts";
-import { start } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
+import { collect, said, spawnCli, spawned } from "./cli.ts";
 
-const root = join(import.meta.dirname, "../..");
-const tsx = join(root, "node_modules/.bin/tsx");
-const main = join(root, "src/cli/main.ts");
 const PLANTED = "planted-secret-77a0";
 
 let server: AuthServer;
@@ -86,18 +80,29 @@ describe("agentwire enroll", () => {
 
   it(req("neuron.auth.cli", "is interrupted by Ctrl-C: exit 130"), async () => {
     poll = { status: 400, body: { error: "authorization_pending" } };
-    const args = [main, "enroll", "--moku-url", server.url, "--name", "n", "--credentials-file", freshPath()];
-    const running = start(tsx, args);
-    const ended = new Promise((resolve) => running.process.once("exit", resolve));
-    await running.until("CODE-1");
-    running.process.kill("SIGINT");
-    expect(await ended).toBe(130);
-    expect(running.output()).toContain("Enrollment interrupted.");
+    const child = spawnCli([
+      "enroll",
+      "--moku-url",
+      server.url,
+      "--name",
+      "n",
+      "--credentials-file",
+      freshPath(),
+    ]);
+    const outcome = collect(child);
+    await said(child, "CODE-1");
+    child.kill("SIGINT");
+    expect(await outcome).toMatchObject({
+      code: 130,
+      err: expect.stringContaining("Enrollment interrupted."),
+    });
     expect(server.seen[1]!.form.client_name).toBe("n");
   });
 
   it("without a command the help is shown: exit 1", async () => {
-    const ended = await promisify(execFile)(tsx, [main]).catch((error: unknown) => error);
-    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("enroll --moku-url URL") });
+    expect(await spawned([])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("enroll --moku-url URL"),
+    });
   });
 });

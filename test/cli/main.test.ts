@@ -6,9 +6,11 @@ import { readArgs } from "../../src/cli/command.js";
 import { COMMANDS } from "../../src/cli/commands.js";
 import { EXIT, EXIT_TABLE } from "../../src/cli/exit-codes.js";
 import { fromBase64, packets } from "../cap/vectors.ts";
+import { describeWithPeers } from "../peers/ladder.ts";
 import { req } from "../requirements/index.ts";
-import { collect, main, run, spawned, tsx } from "./cli.ts";
+import { collect, command, run, spawned } from "./cli.ts";
 import { pathWith } from "./dev-process.ts";
+import { pseudoTerminal, shellWords, terminalArgs } from "./terminal.ts";
 
 const packet = packets[0]!;
 const key = `client-1=${join(import.meta.dirname, "../vectors/cap/keys/client.pub.pem")}`;
@@ -23,13 +25,13 @@ describe("help", () => {
       expect(out).toContain(`usage: agentwire ${entry.name}`);
       expect(out).toContain("--json");
       for (const [exit, meaning] of EXIT_TABLE) expect(out).toContain(`${exit}  ${meaning}`);
-      const command = await entry.load();
-      expect(command.examples.length).toBeGreaterThan(0);
-      for (const [line] of command.examples) {
+      const { examples, options } = await entry.load();
+      expect(examples.length).toBeGreaterThan(0);
+      for (const [line] of examples) {
         const [name, ...argv] = line.split(/ [<|>]/)[0]!.split(" ");
         expect(name).toBe(entry.name);
         const plain = argv.map((word) => word.replaceAll("'", ""));
-        expect(() => readArgs(plain, command.options, 99), line).not.toThrow();
+        expect(() => readArgs(plain, options, 99), line).not.toThrow();
       }
       expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThan(150);
     },
@@ -90,43 +92,33 @@ describe("as a process", () => {
   });
 
   it("ends quietly when nobody reads on", async () => {
-    const command = `"${tsx}" "${main}" --help | head -n 1`;
-    expect(execFileSync("sh", ["-c", command], { encoding: "utf8" })).toMatch(/^agentwire [\d.]+/);
+    const line = `${shellWords(command)} --help | head -n 1`;
+    expect(execFileSync("sh", ["-c", line], { encoding: "utf8" })).toMatch(/^agentwire [\d.]+/);
   });
 });
 
-const script = findScript();
-if (script === undefined)
-  process.stderr.write("skipped: agentwire in a terminal: no `script` (util-linux) on PATH\n");
-
-describe.skipIf(script === undefined)("in a terminal", () => {
-  /** `script` runs a command in a pseudo-terminal and passes its output and exit code on. */
+await describeWithPeers("in a terminal", [pseudoTerminal], ([terminal]) => {
   const inTerminal = (argv: readonly string[], env: NodeJS.ProcessEnv = {}) => {
-    const command = [tsx, main, ...argv].map((word) => `'${word}'`).join(" ");
     const { NO_COLOR: _, ...rest } = process.env;
-    return collect(
-      spawn(script!, ["-qec", command, "/dev/null"], {
-        env: { ...rest, TERM: "xterm", ...env },
-        stdio: "pipe",
-      }),
-    );
+    return spawn(terminal!, terminalArgs(terminal!, [...command, ...argv]), {
+      env: { ...rest, TERM: "xterm", ...env },
+      stdio: "pipe",
+    });
   };
 
   it(req("cli.plain", "shows colours, unless NO_COLOR or a dumb terminal forbid it"), async () => {
     const argv = ["verify", packet.packet_b64, "--key", key];
-    const colored = await inTerminal(argv);
+    const colored = await collect(inTerminal(argv));
     expect([colored.code, colored.out]).toEqual([0, expect.stringContaining("\u001b[32mverified\u001b[39m")]);
     for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) {
-      const { code, out } = await inTerminal(argv, env);
+      const { code, out } = await collect(inTerminal(argv, env));
       expect([code, out]).toEqual([0, expect.stringContaining("verified")]);
       expect(out).not.toContain("\u001b[");
     }
   });
 
   it(req("cli.dev.stop", "dev ends at Ctrl-C"), async () => {
-    const command = `'${tsx}' '${main}' dev`;
-    const env = { ...process.env, TERM: "xterm", PATH: pathWith([]) };
-    const child = spawn(script!, ["-qec", command, "/dev/null"], { env, stdio: "pipe" });
+    const child = inTerminal(["dev"], { PATH: pathWith([]) });
     let text = "";
     const ready = new Promise<void>((resolve) => {
       child.stdout.on("data", (chunk: Buffer) => {
@@ -142,18 +134,7 @@ describe.skipIf(script === undefined)("in a terminal", () => {
   });
 
   it("says what to do when nothing is piped in: exit 2", async () => {
-    const { code, out } = await inTerminal(["decode"]);
+    const { code, out } = await collect(inTerminal(["decode"]));
     expect([code, out]).toEqual([2, expect.stringContaining("nothing to read")]);
   });
 });
-
-/** The `script` of util-linux; the one of BSD takes other options. */
-function findScript(): string | undefined {
-  try {
-    return /util-linux/.test(execFileSync("script", ["--version"], { encoding: "utf8" }))
-      ? "script"
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -2,11 +2,20 @@ import { createHash, createSign, sign as nodeSign } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BusPacket, BusPacketSchema } from "../../gen/cap/index.js";
-import { canonicalBytes, createPacket, encodePacket, signPacket, toSigningKey } from "../../src/cap/index.js";
+import { type BusPacket, BusPacketSchema, SignatureMetadataSchema } from "../../gen/cap/index.js";
+import {
+  canonicalBytes,
+  createPacket,
+  encodePacket,
+  KeyRing,
+  openPacket,
+  signPacket,
+  toSigningKey,
+} from "../../src/cap/index.js";
 import type { Verdict } from "../../src/cli/verdict.js";
-import { fromBase64, keyFile, negative, packets } from "../cap/vectors.ts";
+import { fromBase64, keyFile, negative, packets, senderKeys } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
 import { file, folder, run } from "./cli.ts";
 
@@ -15,6 +24,7 @@ const all = ["client", "worker", "scheduler"].flatMap((name) => [
   "--key",
   `${name}-1=${keys}/${name}.pub.pem`,
 ]);
+const ring = new KeyRing(senderKeys);
 const given = {
   all,
   empty: ["--key", `somebody-else=${keys}/client.pub.pem`],
@@ -115,6 +125,53 @@ describe("verify", () => {
     const { signature } = signed(prefixes, canonicalBytes(prefixes).bytes);
     const bytes = Buffer.concat([encodePacket({ ...prefixes, signature }), Uint8Array.of(0xf8, 0x7f, 1)]);
     expect(await verdict(bytes, ...all)).toMatchObject({ problem: "unknown_fields_dropped" });
+  });
+
+  it("a packet of the CAP-PRODUCTION profile, signed over what travels", async () => {
+    const packet = {
+      ...prefixes,
+      signatureMetadata: create(SignatureMetadataSchema, { audience: "job.x" }),
+    };
+    const unsigned = canonicalBytes(packet).bytes;
+    const { signature } = signed(
+      packet,
+      Buffer.concat([Buffer.from("CAP-PRODUCTION-SIGNATURE-V1\0"), unsigned]),
+    );
+    expect(await verdict(encodePacket({ ...packet, signature }), ...all)).toMatchObject({
+      ok: true,
+      signedOver: "CAP-PRODUCTION",
+      advice: expect.stringContaining("replay"),
+    });
+    expect(await verdict(encodePacket({ ...prefixes, signature }), ...all)).toMatchObject({ ok: false });
+  });
+
+  it("has a verdict on anything: bytes changed, cut, doubled or made up", async () => {
+    const anything = fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      fc
+        .tuple(fc.constantFrom(...packets, ...negative), fc.nat(), fc.nat(255), fc.nat())
+        .map(([{ packet_b64 }, at, byte, end]) => {
+          const bytes = fromBase64(packet_b64);
+          if (bytes.length === 0) return bytes;
+          bytes[at % bytes.length] = byte;
+          return bytes.subarray(0, bytes.length - (end % 3));
+        }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anything, async (bytes) => {
+        const found = await verdict(bytes, ...all);
+        expect(found.code).toBe(found.ok ? 0 : 1);
+        expect(found.ok).toBe(found.problem === undefined);
+        const accepted = await openPacket(bytes, { keys: ring }).then(
+          () => true,
+          () => false,
+        );
+        expect(found.ok).toBe(accepted);
+        const decoded = await run(["decode", "-", "--format", "raw", "--json"], { input: bytes });
+        expect(decoded.code === 1 || found.problem !== "malformed").toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("a key without a sender is tried for everybody, and a private key counts as its public half", async () => {

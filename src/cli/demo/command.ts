@@ -8,6 +8,7 @@ import { printJson } from "../io.js";
 import { runDemo } from "./play.js";
 import { formatEnd, hopLine } from "./report.js";
 
+/** `agentwire demo`. */
 export const demoCommand: Command = {
   options: [
     {
