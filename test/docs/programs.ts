@@ -13,6 +13,7 @@ export async function printed(file: string, env: NodeJS.ProcessEnv = {}): Promis
   const { stdout } = await run(join(root, "node_modules/.bin/tsx"), args, {
     cwd: root,
     env: { ...rest, ...env },
+    timeout: 45_000, // ends the program before the test gives up on it
   });
   return stdout;
 }
