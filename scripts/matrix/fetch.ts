@@ -12,11 +12,15 @@ const FETCH_MS = 180_000;
 export class NotFetched extends Error {}
 
 /**
- * The folder of a package, fetched unless it is there. No script of the package runs.
+ * The folder of a package, fetched unless it is there, with what it needs `beside` it. No script of the package runs.
  *
  * @throws NotFetched that says why it cannot be had.
  */
-export async function fetchPackage(name: string, version: string): Promise<string> {
+export async function fetchPackage(
+  name: string,
+  version: string,
+  beside: readonly string[] = [],
+): Promise<string> {
   const folder = join(cache, `${name.replace("/", "+")}@${version}`);
   const installed = join(folder, "node_modules", name);
   if (existsSync(join(folder, ".done"))) return installed;
@@ -25,7 +29,7 @@ export async function fetchPackage(name: string, version: string): Promise<strin
   mkdirSync(making, { recursive: true });
   writeFileSync(join(making, "package.json"), '{"private":true}');
   try {
-    await install(making, [`${name}@${version}`]);
+    await install(making, [`${name}@${version}`, ...beside]);
     writeFileSync(join(making, ".done"), "");
     if (existsSync(folder))
       rmSync(making, { recursive: true }); // another process was faster
