@@ -42,7 +42,8 @@ export async function errorClasses(root: string): Promise<ErrorClass[]> {
     if (from.startsWith("agentwire/gen/")) continue;
     const module = (await import(pathToFileURL(join(root, source)).href)) as Record<string, unknown>;
     base ??= module.AgentwireError as Constructor;
-    for (const value of Object.values(module)) {
+    const names = Object.keys(module).sort(); // loaders differ in their order
+    for (const value of names.map((name) => module[name])) {
       if (typeof value !== "function" || typeof value.prototype !== "object") continue;
       const type = value as Constructor;
       if (type !== base && !Object.prototype.isPrototypeOf.call(base.prototype, value.prototype)) continue;

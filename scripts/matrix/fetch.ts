@@ -43,7 +43,7 @@ export async function fetchPackage(
 
 /** `npm install` in a folder, without scripts. Rejects with npm's own words. */
 export async function install(folder: string, specifiers: readonly string[]): Promise<void> {
-  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--force"];
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   await run("npm", ["install", ...options, ...specifiers], { cwd: folder, timeout: FETCH_MS });
 }
 

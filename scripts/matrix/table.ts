@@ -34,22 +34,23 @@ export function rowLines(row: Row): string[] {
       : outcome.results.flatMap(({ ours, resolution }) =>
           ours.slice(0, 10).map((line) => `     ${resolution}: ${line}`),
         );
-  return [`${head}${time}  ${summary(row)}`, ...failed];
+  return [`${head}${time}  ${summary(row, true)}`, ...failed];
 }
 
 /** The table for the document: no times, so that it changes only when an outcome does. */
 export function markdownTable(rows: readonly Row[]): string {
   const lines = rows.map(
-    (row) => `| ${row.name} | ${row.version} | ${isGreen(row) ? summary(row) : "**failed**"} |`,
+    (row) => `| ${row.name} | ${row.version} | ${isGreen(row) ? summary(row, false) : "**failed**"} |`,
   );
   return ["| on | version | outcome |", "| --- | --- | --- |", ...lines].join("\n");
 }
 
-function summary({ outcome }: Row): string {
+function summary({ outcome }: Row, details: boolean): string {
   if (outcome.kind === "missing" || outcome.kind === "broken") return outcome.reason;
   if (outcome.kind === "programs") {
     const passed = outcome.results.filter(({ ok }) => ok);
-    return `${passed.length} of ${outcome.results.length} programs: ${passed.map(({ part, detail }) => `${part} (${detail})`).join(", ")}`;
+    const names = passed.map(({ part, detail }) => (details ? `${part} (${detail})` : part));
+    return `${passed.length} of ${outcome.results.length} programs: ${names.join(", ")}`;
   }
   return outcome.results
     .map(({ resolution, ours, foreign }) => {
