@@ -30,6 +30,8 @@ if (process.platform !== "linux" || process.arch !== "x64") {
   console.error("pnpm matrix runs on Linux on x64 only: its runtimes are fetched for it");
   process.exit(process.env.AGENTWIRE_STRICT === "1" ? 1 : 0);
 }
+// Ended from outside, it still ends what it started.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const project = await makeProject();
 const rows: Row[] = [];
 

@@ -55,7 +55,20 @@ export async function runInChromium(
   });
   let output = "";
   child.stderr.on("data", (chunk) => (output += String(chunk)));
-  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let over = false;
+  const gone = new Promise<void>((resolve) => {
+    const ended = (error?: Error | number | null) => {
+      over = true;
+      if (error instanceof Error) output += String(error);
+      resolve();
+    };
+    child.once("exit", ended);
+    child.once("error", ended);
+  });
+  const end = () => {
+    if (!over && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
+  process.once("exit", end);
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
@@ -69,8 +82,9 @@ export async function runInChromium(
     ]);
   } finally {
     clearTimeout(timer);
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+    end();
     await gone;
+    process.off("exit", end);
     server.close();
     server.closeAllConnections();
     rmSync(profile, { recursive: true, force: true, maxRetries: 3 });

@@ -39,6 +39,7 @@ const config :Workerd.Config = (
   let output = "";
   child.stdout.on("data", (chunk) => (output += String(chunk)));
   child.stderr.on("data", (chunk) => (output += String(chunk)));
+  child.once("error", (error) => (output += String(error)));
   try {
     const response = await ask(`http://127.0.0.1:${port}`, JSON.stringify(peers), child);
     const text = await response.text();
@@ -59,7 +60,7 @@ async function ask(url: string, body: string, child: ChildProcess): Promise<Resp
       return await fetch(url, { method: "POST", body, signal });
     } catch (error) {
       const { cause } = error as { cause?: { code?: string } };
-      if (cause?.code !== "ECONNREFUSED" || child.exitCode !== null) throw error;
+      if (cause?.code !== "ECONNREFUSED" || child.exitCode !== null || child.pid === undefined) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
