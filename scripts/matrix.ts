@@ -12,6 +12,7 @@ import { runInChromium } from "./matrix/chromium.ts";
 import { corsProxy } from "./matrix/cors.ts";
 import { NotFetched } from "./matrix/fetch.ts";
 import { bundleSmoke, makeProject } from "./matrix/project.ts";
+import { runReadme } from "./matrix/readme.ts";
 import { runOn } from "./matrix/run.ts";
 import type { Peers } from "./matrix/smoke/peers.ts";
 import { isGreen, markdownTable, type Row, rowLines } from "./matrix/table.ts";
@@ -41,6 +42,13 @@ for (const runtime of serverRuntimes) {
   await row(runtime.name, runtime.version, async () => ({
     kind: "programs",
     results: await runOn(runtime, script, project),
+  }));
+}
+if (wants("readme")) {
+  const [oldest] = serverRuntimes;
+  await row("README, Node", oldest!.version, async () => ({
+    kind: "programs",
+    results: await runReadme(oldest!, project),
   }));
 }
 if (wants("workerd")) {
