@@ -31,7 +31,7 @@ export const BROWSER_ENTRIES: readonly string[] = [
 ];
 
 /** Packages that only do their work when they are called for; they are loaded by `import()`. */
-const LAZY = ["ajv", "ajv/*", "ajv-draft-04", "@connectrpc/connect-node", "@connectrpc/connect-web"];
+export const LAZY = ["ajv", "ajv/*", "ajv-draft-04", "@connectrpc/connect-node", "@connectrpc/connect-web"];
 
 /**
  * Bundles one entry, with lazily loaded packages left outside.

@@ -132,7 +132,7 @@ export class LocalScheduler {
   /**
    * Cancels a job in any state but an end, and tells the workers. False when it has ended already.
    *
-   * @throws NotFoundError; what {@link Bus.publish} throws.
+   * @throws NotFoundError; what `Bus.publish` throws.
    */
   async cancel(jobId: string, reason = "cancelled by request"): Promise<boolean> {
     const job = this.#known(jobId);

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -97,16 +96,4 @@ describe("the examples", () => {
       log.mockRestore();
     },
   );
-});
-
-describe("docs/4runr-local.md", () => {
-  const text = readFileSync(join(root, "docs/4runr-local.md"), "utf8");
-  const [, file, code, printed] =
-    /<!-- (examples\/\S+)\/main\.ts -->\n\n```ts\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/.exec(text) ?? [];
-
-  it("shows an example as it is, and what it prints", async () => {
-    expect(text.match(/```ts\n/g)).toHaveLength(1);
-    expect(code).toBe(readFileSync(join(root, `${file}/main.ts`), "utf8"));
-    expect(await run(file!.replace("examples/", ""))).toBe(printed);
-  });
 });

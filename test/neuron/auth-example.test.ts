@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeCredentialFile } from "../../src/neuron/auth/index.js";
@@ -10,12 +9,6 @@ const root = join(import.meta.dirname, "../..");
 const file = "examples/neuron-auth/main.ts";
 
 describe("the guide to neuron credentials", () => {
-  it("shows the example as it is", () => {
-    const guide = readFileSync(join(root, "docs/neuron-auth.md"), "utf8");
-    expect(guide).toContain(`<!-- ${file} -->\n\n\`\`\`ts\n${readFileSync(join(root, file), "utf8")}\`\`\``);
-    expect(guide.match(/```ts\n/g)).toHaveLength(1);
-  });
-
   it("has an example that serves leases with a token from the file, until SIGTERM", async () => {
     const server = await startAuthServer(() => ({ body: { access_token: "at-1", expires_in: 900 } }));
     const brain = await LocalBigBrain.start({ tokens: ["at-1"] });

@@ -1,6 +1,5 @@
-/** The examples, run against the embedded gateway; and the guide, whose code is theirs. */
-import { execFileSync, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+/** The examples, run against the embedded gateway. */
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -206,25 +205,4 @@ describe("runners", () => {
       expect(await ended).toBe(0);
     },
   );
-});
-
-describe("the guide", () => {
-  const guide = readFileSync(join(root, "docs/neuron.md"), "utf8");
-  const snippets = [
-    ...guide.matchAll(/<!-- (examples\/\S+) -->\n```ts\n([\s\S]*?)```\n(?:\n```text\n([\s\S]*?)```)?/g),
-  ];
-
-  it.each(snippets.map(([, file, code, output]) => [file!, code!, output]))(
-    "shows %s as it is, and what it prints",
-    (file, code, output) => {
-      expect(code).toBe(readFileSync(join(root, file), "utf8"));
-      if (output === undefined) return;
-      expect(execFileSync(tsx, [join(root, file)], { encoding: "utf8" })).toBe(output);
-    },
-  );
-
-  it("shows only code that is an example", () => {
-    expect(snippets.length).toBeGreaterThan(1);
-    expect(guide.match(/```ts\n/g)).toHaveLength(snippets.length);
-  });
 });

@@ -1,23 +1,20 @@
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { allDocuments } from "../../scripts/docs/documents.ts";
+import { snippetsOf } from "../../scripts/docs/snippets.ts";
+import { printed } from "../docs/programs.ts";
 import { describeWithPeers, natsServer } from "./ladder.ts";
 import { startNats } from "./processes.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 await describeWithPeers("docs/cap-nats.md", [natsServer], ([path]) => {
-  it("shows the example as it is, and what it prints", async () => {
-    const guide = readFileSync(join(root, "docs/cap-nats.md"), "utf8");
-    const [, file, code, output] =
-      /<!-- (examples\/\S+) -->\n```ts\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/.exec(guide)!;
-    expect(code).toBe(readFileSync(join(root, file!), "utf8"));
+  it("shows what its example prints", async () => {
+    const [shown] = snippetsOf(allDocuments(root)).filter(
+      ({ example }) => example === "examples/cap-nats/main.ts",
+    );
     const server = await startNats(path!);
-    const env = { ...process.env, NATS_URL: server.url };
-    const run = promisify(execFile)(join(root, "node_modules/.bin/tsx"), [join(root, file!)], { env });
-    const { stdout } = await run.finally(() => server.stop());
-    expect(stdout).toBe(output);
+    const text = await printed(shown!.file, { NATS_URL: server.url }).finally(() => server.stop());
+    expect(text).toBe(shown!.output);
   });
 });

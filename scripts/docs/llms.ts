@@ -1,0 +1,60 @@
+/** `llms.txt`: an index for language models, and the full text behind it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { allDocuments, type Document } from "./documents.ts";
+import { entryExports } from "./exports.ts";
+
+/** The index: what the package is, its guides, its entries. */
+export function llmsText(root: string): string {
+  const { description } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    description: string;
+  };
+  const documents = allDocuments(root);
+  const guides = documents
+    .filter(({ path }) => path.startsWith("docs/"))
+    .map((document) => `- [${title(document)}](${document.path}): ${lead(document)}`);
+  const entries = entryExports(root).map(({ entry, summary, exports }) => {
+    const values = exports.filter(({ kind }) => kind !== "type").map(({ name }) => name);
+    const shown = entry.startsWith("agentwire/gen/") ? "" : ` Exports ${values.join(", ")}.`;
+    return `- \`${entry}\`: ${summary || "Generated: types, client, operation table and schemas."}${shown}`;
+  });
+  return [
+    "# agentwire",
+    `> ${description}`,
+    "ESM, Node 20.19 or later, browsers, Bun, Deno and workerd. Import each wire by its subpath; every name below is exported from the entry it stands under.",
+    "## Guides",
+    ["- [README](README.md): what it is, a worker and a client, what each entry costs", ...guides].join("\n"),
+    "## Entries",
+    entries.join("\n"),
+    "## Optional",
+    "- [Contributing](CONTRIBUTING.md): how specs become code, what a good change has\n- [Changelog](CHANGELOG.md)",
+    "",
+  ]
+    .join("\n\n")
+    .replace(/\n+$/, "\n");
+}
+
+/** Everything: the README, all guides, and every export with its doc comment. */
+export function llmsFullText(root: string): string {
+  const documents = allDocuments(root).map(({ path, text }) => `<!-- ${path} -->\n\n${text.trim()}`);
+  const reference = entryExports(root).map(({ entry, summary, exports }) => {
+    const names = exports.map(
+      ({ name, kind, comment }) => `- ${kind} \`${name}\`: ${comment.replace(/\s+/g, " ")}`,
+    );
+    return [`## ${entry}`, summary, names.join("\n")].filter((part) => part !== "").join("\n\n");
+  });
+  return [...documents, "# Exports", ...reference, ""].join("\n\n");
+}
+
+function title({ text, path }: Document): string {
+  return /^# (.+)$/m.exec(text)?.[1] ?? path;
+}
+
+/** The first sentence of prose; for a guide that starts with code, its headings. */
+function lead({ text }: Document): string {
+  const [, afterTitle = ""] = text.split(/^# .+\n/m);
+  const first = afterTitle.trim().split("\n\n")[0]!.replace(/\s+/g, " ");
+  if (first !== "" && !/^(?:<!--|```|\||-)/.test(first))
+    return first.split(/(?<=\.)\s/)[0]!.replace(/\.$/, "");
+  return [...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading!.toLowerCase()).join("; ");
+}

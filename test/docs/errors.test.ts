@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readBlock } from "../../scripts/docs/blocks.ts";
+import { errorClasses, errorCodes, errorTables } from "../../scripts/docs/errors.ts";
+import { AgentwireError } from "../../src/index.js";
+
+const root = join(import.meta.dirname, "../..");
+
+describe("docs/errors.md", () => {
+  it("has every class and every code of the sources; `pnpm docs:write` makes it so", async () => {
+    for (const [name, table] of Object.entries(await errorTables(root)))
+      expect(readBlock(join(root, "docs/errors.md"), name)).toBe(table);
+  });
+
+  it("tells what each class means, and which entry has it", async () => {
+    const classes = await errorClasses(root);
+    expect(classes.filter(({ means }) => means === "")).toEqual([]);
+    expect(classes.find(({ name }) => name === "GatewayTimeoutError")).toMatchObject({
+      from: "agentwire/4runr",
+      retryable: true,
+      also: expect.arrayContaining(["TimeoutError", "GatewayError"]),
+    });
+    expect(classes.map(({ name }) => name)).toContain(AgentwireError.name);
+  });
+
+  it("finds codes where errors are made, and no other text called code", () => {
+    const codes = new Map(errorCodes(root).map(({ code, classes }) => [code, classes]));
+    expect(codes.get("missing_package")).toEqual(["UnsupportedError"]);
+    expect(codes.has("CANCELLED")).toBe(false); // a code of a nack
+  });
+});
