@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { bench4runr } from "./4runr.ts";
 import { benchAureus } from "./aureus.ts";
 import { benchCap } from "./cap.ts";
+import { benchCapAgent } from "./cap-agent.ts";
 import type { Measured } from "./measure.ts";
 import { benchNeuron } from "./neuron.ts";
 import { benchPacket } from "./packet.ts";
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<Measured[]>>> = {
   packet: benchPacket,
   aureus: benchAureus,
   cap: benchCap,
+  "cap-agent": benchCapAgent,
   neuron: benchNeuron,
   "4runr": bench4runr,
 };

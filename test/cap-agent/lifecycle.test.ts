@@ -147,6 +147,21 @@ describe("an agent", () => {
     expect([agent.state, connection.status(), memory.subscriptionCount]).toEqual(["closed", "closed", 1]);
   });
 
+  it("tells of what happens, one after the other, until it is closed", async () => {
+    const { agent, send, clock } = await bench();
+    agent.job("job.echo", () => 1);
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { type } of agent.events()) seen.push(type);
+    })();
+    await agent.start();
+    await clock.settle();
+    await send();
+    await agent.close();
+    await reading;
+    expect(seen).toEqual(["state", "heartbeat", "state", "job", "result", "state", "state"]);
+  });
+
   it(req("cap.agent.lifecycle", "run starts and blocks until the agent is closed"), async () => {
     const { agent, clock } = await bench();
     agent.job("job.echo", () => 1);

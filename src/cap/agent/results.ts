@@ -111,7 +111,7 @@ export class ResultDesk {
         this.#inTime("publishing a result", () => durable.publish(subject, bytes, { messageId })));
     const { traceId } = job.packet;
     const untilMs = clock.monotonic() + publishAgainMs;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         await party.send(SUBJECT_RESULT, { case: "jobResult", value }, traceId, publish);
         return;
@@ -123,7 +123,8 @@ export class ResultDesk {
         if (!passing || timeoutMs <= 0 || signal.aborted) throw error;
         log.warn("a result waits to be published", { jobId: value.jobId, reason: errorText(error) });
         await untilConnected(party.bus, { timeoutMs, clock, signal });
-        if (durable !== undefined) await sleep(Math.min(AGAIN_MS, timeoutMs), { clock, signal });
+        // A bus that says it is connected and does not publish must not be asked without a pause.
+        if (durable !== undefined || tries > 1) await sleep(Math.min(AGAIN_MS, timeoutMs), { clock, signal });
       }
     }
   }
