@@ -1,10 +1,11 @@
 /** `pnpm bench 4runr`: a proxied call against bare fetch doing the same JSON work on the same server. */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createFourRunrClient } from "../gen/4runr/index.js";
 import { GatewayClient } from "../src/4runr/index.js";
+import { keepAliveFetch } from "../src/index.js";
+import { answering } from "./answering.ts";
+import { loaded } from "./loaded.ts";
 import type { Measured } from "./measure.ts";
-import { formatMeasured, measure } from "./measure.ts";
+import { formatMeasured, inLanes, measure } from "./measure.ts";
 
 const params = { q: "openai canada", query: "openai canada", engine: "google", num: 10 };
 const answer = JSON.stringify({
@@ -23,41 +24,13 @@ const answer = JSON.stringify({
 const token = `${btoa(JSON.stringify({ agent_id: "a" }))}.${"ab".repeat(32)}`;
 const issued = JSON.stringify({ agent_token: token, token_id: "t", expires_at: "x", agent_name: "n" });
 
-/** Does the work one at a time. */
-function serial(work: () => Promise<unknown>) {
-  return async (times: number): Promise<void> => {
-    for (let i = 0; i < times; i++) await work();
-  };
-}
-
-/** Keeps sixteen in flight. */
-function at16(work: () => Promise<unknown>) {
-  return async (times: number): Promise<void> => {
-    let left = times;
-    const lane = async () => {
-      while (left-- > 0) await work();
-    };
-    await Promise.all(Array.from({ length: 16 }, lane));
-  };
-}
-
 /** Runs the benchmark and prints its tables. */
-export async function bench4runr(): Promise<Measured[]> {
-  const server = createServer((request, response) => {
-    request.resume().on("end", () => {
-      const isToken = request.url === "/api/generate-token";
-      const body = isToken ? issued : answer;
-      response.writeHead(isToken ? 201 : 200, {
-        "content-type": "application/json",
-        "content-length": Buffer.byteLength(body),
-        "x-correlation-id": "req_1_1",
-      });
-      response.end(body);
-    });
+export default async function bench4runr(): Promise<Measured[]> {
+  const server = await answering({
+    "/api/generate-token": { status: 201, body: issued },
+    "*": { status: 200, body: answer },
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-
+  const { baseUrl } = server;
   const bareWith = (send: typeof fetch) => async () => {
     const response = await send(`${baseUrl}/api/proxy-request`, {
       method: "POST",
@@ -75,19 +48,22 @@ export async function bench4runr(): Promise<Measured[]> {
     const { data } = await openapi.POST("/api/proxy-request", { body });
     return data;
   };
+  const kept = keepAliveFetch()!;
   const gw = new GatewayClient({ baseUrl, agentId: "a" });
-  const ours = () => gw.proxy("serpapi", "search", params);
-  await ours();
+  const gwKept = new GatewayClient({ baseUrl, agentId: "a", fetch: kept });
+  const proxy = (client: GatewayClient) => () => client.proxy("serpapi", "search", params);
 
   const rows: Measured[] = [];
-  for (const [how, run] of [
-    ["serial", serial],
-    ["16 in flight", at16],
+  for (const [how, lanes] of [
+    ["serial", 1],
+    ["16 in flight", 16],
   ] as const) {
+    const against = `bare fetch, ${how}`;
     const measured = await measure([
-      { name: `bare fetch, ${how}`, run: run(bare) },
-      { name: `openapi-fetch, ${how}`, run: run(generated), against: `bare fetch, ${how}` },
-      { name: `proxy, ${how}`, run: run(ours), against: `bare fetch, ${how}` },
+      { name: against, run: inLanes(lanes, bare) },
+      { name: `openapi-fetch, ${how}`, run: inLanes(lanes, generated), against },
+      { name: `proxy, ${how}`, run: inLanes(lanes, proxy(gw)), against },
+      { name: `proxy over keepAliveFetch, ${how}`, run: inLanes(lanes, proxy(gwKept)), against },
     ]);
     console.log(formatMeasured(`a call over loopback, ${how}`, measured));
     rows.push(...measured);
@@ -99,19 +75,19 @@ export async function bench4runr(): Promise<Measured[]> {
     new Response(isToken(url) ? issued : answer, { status: isToken(url) ? 201 : 200 })) as typeof fetch;
   const offline = new GatewayClient({ baseUrl, agentId: "a", fetch: answered });
   const alone = await measure([
-    { name: "bare, no network", run: serial(bareWith(answered)) },
-    {
-      name: "proxy, no network",
-      run: serial(() => offline.proxy("serpapi", "search", params)),
-      against: "bare, no network",
-    },
+    { name: "bare, no network", run: inLanes(1, bareWith(answered)) },
+    { name: "proxy, no network", run: inLanes(1, proxy(offline)), against: "bare, no network" },
   ]);
   console.log(formatMeasured("without a network", alone));
   const [bareMicros, oursMicros] = alone.map(({ perSecond }) => 1e6 / perSecond);
   console.log(`  added by proxy: ${(oursMicros! - bareMicros!).toFixed(1)} us a call`);
 
-  await Promise.all([gw.close(), offline.close()]);
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  console.log("what a bundle takes");
+  for (const names of ["GatewayClient", "GatewayAdmin", "*"])
+    console.log(await loaded("src/4runr/index.ts", names));
+
+  await Promise.all([gw.close(), gwKept.close(), offline.close()]);
+  kept.close();
+  server.stop();
   return [...rows, ...alone];
 }

@@ -29,7 +29,7 @@ interface Found {
 }
 
 /** Runs the benchmark and prints its table. */
-export async function benchCapAgent(): Promise<Measured[]> {
+export default async function benchCapAgent(): Promise<Measured[]> {
   const wanted = [natsServer, redisServer, capPython];
   const [natsPath, redisPath, python] = await Promise.all(wanted.map(findPeer));
   if (!natsPath || !redisPath || !python) throw new Error(wanted.map(({ howTo }) => howTo).join("; "));

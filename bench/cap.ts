@@ -71,7 +71,7 @@ interface Found {
 }
 
 /** Runs the benchmark and prints its table. */
-export async function benchCap(): Promise<Measured[]> {
+export default async function benchCap(): Promise<Measured[]> {
   const [natsPath, python] = await Promise.all([findPeer(natsServer), findPeer(capPython)]);
   if (natsPath === undefined) throw new Error(`no nats-server: ${natsServer.howTo}`);
   if (python === undefined) throw new Error(`no cap-sdk-python: ${capPython.howTo}`);

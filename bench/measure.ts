@@ -71,3 +71,14 @@ export function formatMeasured(title: string, rows: readonly Measured[]): string
     }),
   ].join("\n");
 }
+
+/** Does the work so many times, `lanes` of it at once. */
+export function inLanes(lanes: number, work: () => Promise<unknown>): Case["run"] {
+  return async (times) => {
+    let left = times;
+    const lane = async (): Promise<void> => {
+      while (left-- > 0) await work();
+    };
+    await Promise.all(Array.from({ length: Math.min(lanes, times) }, lane));
+  };
+}

@@ -1,9 +1,11 @@
 /** `pnpm bench neuron`: leases per second and wake-up latency, ours and holokai-neuron-sdk 0.2.0 in turns. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { findPeer, neuronPython } from "../test/peers/ladder.ts";
+import { compiled } from "./compiled.ts";
+import { loaded } from "./loaded.ts";
 import type { Measured } from "./measure.ts";
-import { BenchGateway } from "./neuron-gateway.ts";
+import { BenchGateway, type LeaseRound } from "./neuron-gateway.ts";
 
 const pythonWorker = `
 import asyncio, sys
@@ -28,26 +30,30 @@ const rounds = 3;
 const windowMs = 1_500;
 
 /** Medians at 1, 16 and 64 leases in hand. */
-export async function benchNeuron(): Promise<Measured[]> {
+export default async function benchNeuron(): Promise<Measured[]> {
   const python = await findPeer(neuronPython);
-  const worker = join(import.meta.dirname, "neuron-worker.ts");
-  const ours: Side = { name: "agentwire", command: process.execPath, args: ["--import", "tsx", worker] };
+  const worker = await compiled("neuron-worker.ts");
+  const ours: Side = { name: "agentwire", command: process.execPath, args: [worker] };
   const sides: Side[] = [ours];
   if (python === undefined) console.log(`no ratio: ${neuronPython.howTo}`);
   else sides.push({ name: neuronPython.name, command: python, args: ["-c", pythonWorker] });
   const rows: Measured[] = [];
   const running = await Promise.all(sides.map(startSide));
   try {
-    console.log("neuron: leases/s (p50 from lease written to ack received)");
+    console.log(
+      "neuron: leases/s (p50 from lease written to ack received; CPU time per lease, worker + gateway)",
+    );
     for (const concurrency of [1, 16, 64]) {
-      const found = new Map<string, { perSecond: number; p50Ms: number }[]>();
+      const found = new Map<string, Found[]>();
       for (let round = -1; round < rounds; round++) {
-        for (const { side, gateway } of running) {
+        for (const { side, gateway, child } of running) {
+          const before = cpuSeconds(child.pid!);
           const result = await gateway.round(concurrency, round < 0 ? 500 : windowMs);
-          if (round >= 0) found.set(side.name, [...(found.get(side.name) ?? []), result]);
+          const workerUs = ((cpuSeconds(child.pid!) - before) / (result.perSecond * windowMs)) * 1e9;
+          if (round >= 0) found.set(side.name, [...(found.get(side.name) ?? []), { ...result, workerUs }]);
         }
       }
-      const median = (name: string, key: "perSecond" | "p50Ms") =>
+      const median = (name: string, key: keyof Found) =>
         found
           .get(name)
           ?.map((one) => one[key])
@@ -60,9 +66,10 @@ export async function benchNeuron(): Promise<Measured[]> {
         rows.push({ name: `${concurrency} in hand, ${name}`, perSecond, ratio, against });
         const speed = Math.round(perSecond).toLocaleString("en").padStart(8);
         const p50 = `p50 ${median(name, "p50Ms")!.toFixed(2)} ms`;
+        const cpu = `${median(name, "workerUs")!.toFixed(0)} + ${median(name, "cpuUs")!.toFixed(0)} us`;
         const compared = against === undefined ? "" : `  ${ratio.toFixed(1)}x`;
         console.log(
-          `  ${String(concurrency).padStart(3)} in hand  ${name.padEnd(18)} ${speed}/s  ${p50}${compared}`,
+          `  ${String(concurrency).padStart(3)} in hand  ${name.padEnd(18)} ${speed}/s  ${p50}  ${cpu.padStart(13)}${compared}`,
         );
       }
     }
@@ -72,7 +79,25 @@ export async function benchNeuron(): Promise<Measured[]> {
       await gateway.stop();
     }
   }
+  console.log("what a bundle takes, without ajv and what else is loaded late");
+  for (const names of ["Neuron", "*"]) console.log(await loaded("src/neuron/index.ts", names));
   return rows;
+}
+
+interface Found extends LeaseRound {
+  /** CPU time of the worker per lease, in microseconds. */
+  readonly workerUs: number;
+}
+
+/** CPU time that a process has used, where the system tells (Linux, in hundredths of a second), else NaN. */
+function cpuSeconds(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 async function startSide(side: Side): Promise<{ side: Side; gateway: BenchGateway; child: ChildProcess }> {

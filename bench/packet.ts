@@ -55,7 +55,7 @@ function parallel(work: () => Promise<unknown>) {
 }
 
 /** Runs the benchmark and prints its tables. */
-export async function benchPacket(): Promise<Measured[]> {
+export default async function benchPacket(): Promise<Measured[]> {
   const { privateKeyPem, publicKeyPem } = defaultCrypto().generateKeyPair();
   const bytes = encodePacket(packet);
   const shuffled = toBinary(BusPacketSchema, packet); // its map holds "9" before "10"

@@ -12,9 +12,10 @@ for (const { file, imports, rule } of checkImports(join(root, "src"))) {
 }
 for (const entry of BROWSER_ENTRIES) {
   try {
-    const { minified, gzipped } = await bundleForBrowser(join(root, entry));
+    const { minified, gzipped, gzippedInAll } = await bundleForBrowser(join(root, entry));
+    const later = gzippedInAll > gzipped ? `, ${kilobytes(gzippedInAll)} with what is loaded late` : "";
     console.log(
-      `${entry.padEnd(22)} ${kilobytes(minified)} min, ${kilobytes(gzipped)} min+gzip, no node: import`,
+      `${entry.padEnd(22)} ${kilobytes(minified)} min, ${kilobytes(gzipped)} min+gzip${later}, no node: import`,
     );
   } catch (error) {
     failed++;

@@ -27,6 +27,12 @@ export {
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
 export {
+  type KeepAliveFetch,
+  type KeepAliveOptions,
+  keepAliveFetch,
+  type TlsSettings,
+} from "./core/keep-alive-fetch.js";
+export {
   fromPino,
   type LogFields,
   type Logger,

@@ -32,17 +32,27 @@ export function neuronFrom(env: Env): Neuron {
   return new Neuron({ gatewayUrl, neuronId, auth: authFrom(env) });
 }
 
-/** Starts it, and stops it in order on a signal. */
-export async function run(serve: (neuron: Neuron) => void): Promise<void> {
-  const neuron = neuronFrom(process.env);
-  serve(neuron);
+/** Tells on the console what happens to its connection. */
+export function report(neuron: Neuron): Neuron {
   neuron.on("connection:registered", ({ capabilities }) => console.log(`registered, ${capabilities} taken`));
   neuron.on("connection:reconnecting", ({ delayMs, reason }) =>
     console.log(`again in ${delayMs} ms: ${reason}`),
   );
   neuron.on("error", (error) => console.error(error.message));
-  const stop = () => void neuron.stop({ drain: true, timeoutMs: 30_000 }).then(() => process.exit(0));
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  return neuron;
+}
+
+/** Ends the process in order on SIGTERM and SIGINT. */
+export function onSignal(stop: () => Promise<unknown>): void {
+  const end = () => void stop().then(() => process.exit(0));
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
+}
+
+/** Starts a neuron, and stops it in order on a signal. */
+export async function run(serve: (neuron: Neuron) => void): Promise<void> {
+  const neuron = report(neuronFrom(process.env));
+  serve(neuron);
+  onSignal(() => neuron.stop({ drain: true, timeoutMs: 30_000 }));
   await neuron.start();
 }

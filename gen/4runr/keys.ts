@@ -5,8 +5,8 @@ import type { OperationId } from "./operations.js";
 /** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
 export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
 
-/** The members of an object that change: wire key → camelCase key, and the shape of the value if it has one. */
-export type ObjectKeys = Readonly<Record<string, readonly [camelKey: string, shape?: Shape]>>;
+/** The members of an object that change, by wire key: the shape of the value, null where it has none. */
+export type ObjectKeys = Readonly<Record<string, Shape | null>>;
 
 /** The shapes of the parts of an operation; a part that is missing needs no conversion. */
 export interface OperationShapes {
@@ -20,28 +20,23 @@ export interface OperationShapes {
 /** Every object of 4Runr token gateway whose keys differ between wire and TypeScript, by name. */
 export const keyMap: Readonly<Record<string, ObjectKeys>> = {
   Agent: {},
-  ApplicationError: { retry_after: ["retryAfter"] },
+  ApplicationError: { retry_after: null },
   BypassError: {},
   ChaosAnswer: {},
   ChaosRequest: {},
-  CreatedAgent: { agent_id: ["agentId"], private_key: ["privateKey"] },
+  CreatedAgent: { agent_id: null, private_key: null },
   CreatedPolicy: {},
   Credential: {},
   CredentialAnswer: {},
-  ErrorBody: { retry_after: ["retryAfter"] },
+  ErrorBody: { retry_after: null },
   FrameworkError: {},
   Health: {},
-  IssuedToken: {
-    agent_token: ["agentToken"],
-    token_id: ["tokenId"],
-    expires_at: ["expiresAt"],
-    agent_name: ["agentName"],
-  },
-  Job: { job_id: ["jobId"] },
+  IssuedToken: { agent_token: null, token_id: null, expires_at: null, agent_name: null },
+  Job: { job_id: null },
   MergedPolicy: {},
   MergedSpec: {},
-  MockAnswer: { chaos_enabled: ["chaosEnabled"], bypass_warning: ["bypassWarning"] },
-  NewAgent: { created_by: ["createdBy"] },
+  MockAnswer: { chaos_enabled: null, bypass_warning: null },
+  NewAgent: { created_by: null },
   NewCredential: {},
   NewPolicy: {},
   Policy: {},
@@ -50,21 +45,17 @@ export const keyMap: Readonly<Record<string, ObjectKeys>> = {
   PolicyLog: {},
   PolicyQuota: {},
   PolicySpec: {},
-  ProxyAnswer: { metadata: ["metadata", "ProxyAnswer.metadata"] },
-  "ProxyAnswer.metadata": {
-    agent_id: ["agentId"],
-    agent_name: ["agentName"],
-    response_time_ms: ["responseTimeMs"],
-  },
-  ProxyCall: { agent_token: ["agentToken"], token_id: ["tokenId"], proof_payload: ["proofPayload"] },
+  ProxyAnswer: { metadata: "ProxyAnswer.metadata" },
+  "ProxyAnswer.metadata": { agent_id: null, agent_name: null, response_time_ms: null },
+  ProxyCall: { agent_token: null, token_id: null, proof_payload: null },
   ProxyStatus: {
-    configured_tools: ["configuredTools"],
-    available_actions: ["availableActions"],
-    signing_secret: ["signingSecret"],
-    gateway_key: ["gatewayKey"],
-    kek_configured: ["kekConfigured"],
+    configured_tools: null,
+    available_actions: null,
+    signing_secret: null,
+    gateway_key: null,
+    kek_configured: null,
   },
-  QueuedJob: { job_id: ["jobId"] },
+  QueuedJob: { job_id: null },
   Readiness: {},
   RegisteredToken: {},
   RequestLog: {},
@@ -72,8 +63,8 @@ export const keyMap: Readonly<Record<string, ObjectKeys>> = {
   SentinelAnswer: {},
   TelemetryAnswer: {},
   TokenRecord: {},
-  TokenRequest: { agent_id: ["agentId"], expires_at: ["expiresAt"] },
-  "revokeTokenRecord.200": { token_id: ["tokenId"] },
+  TokenRequest: { agent_id: null, expires_at: null },
+  "revokeTokenRecord.200": { token_id: null },
 };
 
 /** Which shapes an operation takes and gives. */

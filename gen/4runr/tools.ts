@@ -239,189 +239,183 @@ export const toolActions = {
   readonly [Tool in keyof ToolActions]: { readonly [Action in keyof ToolActions[Tool]]: ToolActionEntry };
 };
 
-/** The schemas that stand at the actions themselves, by `tool.action`: a part of `schemaDocument`. */
-export const toolSchemas: Readonly<Record<string, Readonly<Record<string, object>>>> = {
+/** The schemas of parameters that stand at the actions themselves, by `tool.action`. */
+export const toolParams: Readonly<Record<string, object>> = {
   "serpapi.search": {
-    params: {
-      type: "object",
-      required: ["query"],
-      properties: {
-        query: { type: "string", minLength: 1, maxLength: 500 },
-        q: { type: "string" },
-        engine: { type: "string", default: "google" },
-        location: { type: "string" },
-        num: { type: "number", minimum: 1, maximum: 100, default: 10 },
-        start: { type: "number", minimum: 0 },
-        safe: { enum: ["active", "off"] },
-        intent: { type: "string" },
-      },
-      additionalProperties: true,
+    type: "object",
+    required: ["query"],
+    properties: {
+      query: { type: "string", minLength: 1, maxLength: 500 },
+      q: { type: "string" },
+      engine: { type: "string", default: "google" },
+      location: { type: "string" },
+      num: { type: "number", minimum: 1, maximum: 100, default: 10 },
+      start: { type: "number", minimum: 0 },
+      safe: { enum: ["active", "off"] },
+      intent: { type: "string" },
     },
-    result: {
-      type: "object",
-      properties: {
-        source: { type: "string" },
-        query: { type: "string" },
-        results: {
-          type: "array",
-          items: {
-            type: "object",
-            required: ["title", "url"],
-            properties: { title: { type: "string" }, url: { type: "string" } },
-            additionalProperties: true,
-          },
-        },
-        ts: { type: "number" },
-      },
-      additionalProperties: true,
-    },
+    additionalProperties: true,
   },
   "http_fetch.get": {
-    params: {
-      type: "object",
-      required: ["url"],
-      properties: {
-        url: { type: "string", format: "uri" },
-        headers: { type: "object", additionalProperties: { type: "string" } },
-        timeout: { type: "number", minimum: 1000, maximum: 30000, default: 10000 },
-        intent: { type: "string" },
-      },
-      additionalProperties: true,
+    type: "object",
+    required: ["url"],
+    properties: {
+      url: { type: "string", format: "uri" },
+      headers: { type: "object", additionalProperties: { type: "string" } },
+      timeout: { type: "number", minimum: 1000, maximum: 30000, default: 10000 },
+      intent: { type: "string" },
     },
-    result: {
-      type: "object",
-      required: ["url", "status", "headers"],
-      properties: {
-        url: { type: "string" },
-        status: { type: "integer" },
-        statusText: { type: "string" },
-        headers: { type: "object", additionalProperties: true },
-        body: { type: "string" },
-        data: {},
-        bytes: { type: "integer" },
-      },
-      additionalProperties: true,
-    },
+    additionalProperties: true,
   },
   "http_fetch.head": {
-    params: {
-      type: "object",
-      required: ["url"],
-      properties: {
-        url: { type: "string", format: "uri" },
-        headers: { type: "object", additionalProperties: { type: "string" } },
-        timeout: { type: "number", minimum: 1000, maximum: 30000, default: 10000 },
-        intent: { type: "string" },
-      },
-      additionalProperties: true,
+    type: "object",
+    required: ["url"],
+    properties: {
+      url: { type: "string", format: "uri" },
+      headers: { type: "object", additionalProperties: { type: "string" } },
+      timeout: { type: "number", minimum: 1000, maximum: 30000, default: 10000 },
+      intent: { type: "string" },
     },
-    result: {
-      type: "object",
-      required: ["url", "status", "headers"],
-      properties: {
-        url: { type: "string" },
-        status: { type: "integer" },
-        statusText: { type: "string" },
-        headers: { type: "object", additionalProperties: true },
-        bytes: { type: "integer" },
-      },
-      additionalProperties: true,
-    },
+    additionalProperties: true,
   },
   "openai.chat": {
-    params: {
-      type: "object",
-      required: ["messages"],
-      properties: {
-        messages: {
-          type: "array",
-          minItems: 1,
-          maxItems: 50,
-          items: {
-            type: "object",
-            required: ["role", "content"],
-            properties: {
-              role: { enum: ["system", "user", "assistant"] },
-              content: { type: "string", minLength: 1, maxLength: 4000 },
-            },
-            additionalProperties: true,
+    type: "object",
+    required: ["messages"],
+    properties: {
+      messages: {
+        type: "array",
+        minItems: 1,
+        maxItems: 50,
+        items: {
+          type: "object",
+          required: ["role", "content"],
+          properties: {
+            role: { enum: ["system", "user", "assistant"] },
+            content: { type: "string", minLength: 1, maxLength: 4000 },
           },
+          additionalProperties: true,
         },
-        input: { type: "string" },
-        model: { type: "string" },
-        temperature: { type: "number", minimum: 0, maximum: 2 },
-        max_tokens: { type: "number", minimum: 1, maximum: 4000 },
-        intent: { type: "string" },
       },
-      additionalProperties: true,
+      input: { type: "string" },
+      model: { type: "string" },
+      temperature: { type: "number", minimum: 0, maximum: 2 },
+      max_tokens: { type: "number", minimum: 1, maximum: 4000 },
+      intent: { type: "string" },
     },
-    result: {
-      type: "object",
-      properties: { model: { type: "string" }, output: { type: "string" }, tokens_est: { type: "number" } },
-      additionalProperties: true,
-    },
+    additionalProperties: true,
   },
   "openai.complete": {
-    params: {
-      type: "object",
-      required: ["prompt"],
-      properties: {
-        prompt: { type: "string", minLength: 1, maxLength: 4000 },
-        model: { type: "string" },
-        temperature: { type: "number", minimum: 0, maximum: 2 },
-        max_tokens: { type: "number", minimum: 1, maximum: 4000 },
-        intent: { type: "string" },
-      },
-      additionalProperties: true,
+    type: "object",
+    required: ["prompt"],
+    properties: {
+      prompt: { type: "string", minLength: 1, maxLength: 4000 },
+      model: { type: "string" },
+      temperature: { type: "number", minimum: 0, maximum: 2 },
+      max_tokens: { type: "number", minimum: 1, maximum: 4000 },
+      intent: { type: "string" },
     },
-    result: {
-      type: "object",
-      properties: { model: { type: "string" }, output: { type: "string" }, tokens_est: { type: "number" } },
-      additionalProperties: true,
-    },
+    additionalProperties: true,
   },
   "gmail_send.send": {
-    params: {
-      type: "object",
-      required: ["to", "subject", "body"],
-      properties: {
-        to: { type: "string", format: "email" },
-        subject: { type: "string", minLength: 1, maxLength: 200 },
-        body: { type: "string", minLength: 1, maxLength: 10000 },
-        text: { type: "string" },
-        html: { type: "string" },
-        from: { type: "string", format: "email" },
-        cc: { type: "array", items: { type: "string", format: "email" } },
-        bcc: { type: "array", items: { type: "string", format: "email" } },
-        idempotency_key: { type: "string" },
-        intent: { type: "string" },
-      },
-      additionalProperties: true,
+    type: "object",
+    required: ["to", "subject", "body"],
+    properties: {
+      to: { type: "string", format: "email" },
+      subject: { type: "string", minLength: 1, maxLength: 200 },
+      body: { type: "string", minLength: 1, maxLength: 10000 },
+      text: { type: "string" },
+      html: { type: "string" },
+      from: { type: "string", format: "email" },
+      cc: { type: "array", items: { type: "string", format: "email" } },
+      bcc: { type: "array", items: { type: "string", format: "email" } },
+      idempotency_key: { type: "string" },
+      intent: { type: "string" },
     },
-    result: {
-      type: "object",
-      required: ["to"],
-      properties: {
-        to: { type: "string" },
-        id: { type: "string" },
-        status: { type: "string" },
-        subject_len: { type: "integer" },
-        body_len: { type: "integer" },
-        success: { type: "boolean" },
-        messageId: { type: "string" },
-        threadId: { type: "string" },
-        subject: { type: "string" },
-        timestamp: { type: "string" },
-      },
-      additionalProperties: true,
-    },
+    additionalProperties: true,
   },
   "gmail_send.profile": {
-    params: { type: "object", properties: { intent: { type: "string" } }, additionalProperties: true },
-    result: {
-      type: "object",
-      properties: { email: { type: "string" }, name: { type: "string" }, status: { type: "string" } },
-      additionalProperties: true,
+    type: "object",
+    properties: { intent: { type: "string" } },
+    additionalProperties: true,
+  },
+};
+
+/** The same of results: apart, because a client checks parameters only. */
+export const toolResults: Readonly<Record<string, object>> = {
+  "serpapi.search": {
+    type: "object",
+    properties: {
+      source: { type: "string" },
+      query: { type: "string" },
+      results: {
+        type: "array",
+        items: {
+          type: "object",
+          required: ["title", "url"],
+          properties: { title: { type: "string" }, url: { type: "string" } },
+          additionalProperties: true,
+        },
+      },
+      ts: { type: "number" },
     },
+    additionalProperties: true,
+  },
+  "http_fetch.get": {
+    type: "object",
+    required: ["url", "status", "headers"],
+    properties: {
+      url: { type: "string" },
+      status: { type: "integer" },
+      statusText: { type: "string" },
+      headers: { type: "object", additionalProperties: true },
+      body: { type: "string" },
+      data: {},
+      bytes: { type: "integer" },
+    },
+    additionalProperties: true,
+  },
+  "http_fetch.head": {
+    type: "object",
+    required: ["url", "status", "headers"],
+    properties: {
+      url: { type: "string" },
+      status: { type: "integer" },
+      statusText: { type: "string" },
+      headers: { type: "object", additionalProperties: true },
+      bytes: { type: "integer" },
+    },
+    additionalProperties: true,
+  },
+  "openai.chat": {
+    type: "object",
+    properties: { model: { type: "string" }, output: { type: "string" }, tokens_est: { type: "number" } },
+    additionalProperties: true,
+  },
+  "openai.complete": {
+    type: "object",
+    properties: { model: { type: "string" }, output: { type: "string" }, tokens_est: { type: "number" } },
+    additionalProperties: true,
+  },
+  "gmail_send.send": {
+    type: "object",
+    required: ["to"],
+    properties: {
+      to: { type: "string" },
+      id: { type: "string" },
+      status: { type: "string" },
+      subject_len: { type: "integer" },
+      body_len: { type: "integer" },
+      success: { type: "boolean" },
+      messageId: { type: "string" },
+      threadId: { type: "string" },
+      subject: { type: "string" },
+      timestamp: { type: "string" },
+    },
+    additionalProperties: true,
+  },
+  "gmail_send.profile": {
+    type: "object",
+    properties: { email: { type: "string" }, name: { type: "string" }, status: { type: "string" } },
+    additionalProperties: true,
   },
 };

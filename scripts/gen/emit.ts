@@ -51,8 +51,3 @@ export function printDoc(text: string | undefined, indent = 0): string {
 export function pascalCase(name: string): string {
   return name.replace(/(?:^|[^A-Za-z0-9]+)([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
-
-/** `max_retries` → `maxRetries`; leading underscores stay. */
-export function camelCase(wireKey: string): string {
-  return wireKey.replace(/(?<=[A-Za-z0-9])_+([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}

@@ -1,4 +1,4 @@
-import { camelCase } from "./emit.ts";
+import { camelCase } from "../../src/core/keys.ts";
 import type { Node, ShapeReader } from "./shapes.ts";
 
 /** A shape as it is written out: the name of an object, or a list or map of shapes. */
@@ -24,7 +24,7 @@ function needed(objects: ShapeReader["objects"]): Set<string> {
 export class KeyRows {
   readonly #reader: ShapeReader;
   readonly #needed: Set<string>;
-  readonly #rows = new Map<string, Record<string, [camelKey: string, shape?: Shape]>>();
+  readonly #rows = new Map<string, Record<string, Shape | null>>();
   readonly #shown = new Map<string, string>();
 
   constructor(reader: ShapeReader) {
@@ -57,12 +57,11 @@ export class KeyRows {
     const taken = short !== name && (this.#rows.has(short) || this.#reader.api.schemas[short] !== undefined);
     const shown = taken ? name : short;
     this.#shown.set(name, shown);
-    const row: Record<string, [camelKey: string, shape?: Shape]> = {};
+    const row: Record<string, Shape | null> = {};
     this.#rows.set(shown, row);
     for (const [key, node] of this.#reader.objects.get(name) ?? []) {
       const shape = this.shapeOf(node);
-      if (shape !== undefined) row[key] = [camelCase(key), shape];
-      else if (camelCase(key) !== key) row[key] = [camelCase(key)];
+      if (shape !== undefined || camelCase(key) !== key) row[key] = shape ?? null;
     }
     return shown;
   }

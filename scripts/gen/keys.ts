@@ -28,8 +28,8 @@ import type { OperationId } from "./operations.js";
 /** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
 export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
 
-/** The members of an object that change: wire key → camelCase key, and the shape of the value if it has one. */
-export type ObjectKeys = Readonly<Record<string, readonly [camelKey: string, shape?: Shape]>>;
+/** The members of an object that change, by wire key: the shape of the value, null where it has none. */
+export type ObjectKeys = Readonly<Record<string, Shape | null>>;
 
 /** The shapes of the parts of an operation; a part that is missing needs no conversion. */
 export interface OperationShapes {

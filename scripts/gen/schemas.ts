@@ -95,10 +95,19 @@ export function emitSchemas(api: OpenApi, addresses: SchemaAddresses): string {
     Object.fromEntries(Object.entries(addresses.inline).filter(([owner]) => actions.has(owner) === ofTools));
   const document = printValue({ $id: id, components: { schemas }, inline: part(false) });
   // Those of tools stand in a file of their own, so that a bundle can hold them alone.
+  const ofTools = [...actions]
+    .map((owner) => [owner, Object.keys(addresses.inline[owner] ?? {})] as const)
+    .filter(([, parts]) => parts.length > 0)
+    .map(([owner, parts]) => {
+      const key = JSON.stringify(owner);
+      const lists: Record<string, string> = { params: "toolParams", result: "toolResults" };
+      return `    ${key}: { ${parts.map((name) => `${name}: ${lists[name]}[${key}]!`).join(", ")} },\n`;
+    })
+    .join("");
   const documentText =
     actions.size === 0
       ? document
-      : document.replace(/\binline: \{(\}?)(?!.*\binline: \{)/s, "inline: {\n    ...toolSchemas,$1");
+      : document.replace(/\binline: \{(\}?)(?!.*\binline: \{)/s, `inline: {\n${ofTools.trimEnd()}$1`);
   const since = membersSince(api);
   const sinceText = `
 /** Members that came with a later protocol version, by schema: \`{ schema: { member: version } }\`. */
@@ -106,7 +115,7 @@ export const membersSince = ${printValue(since, 0, 28)} as const;
 `;
   return `${header(api.source.file)}
 import type { OperationId } from "./operations.js";
-${actions.size > 0 ? 'import { toolSchemas } from "./tools.js";\n' : ""}
+${actions.size > 0 ? 'import { toolParams, toolResults } from "./tools.js";\n' : ""}
 /** The \`$id\` of {@link schemaDocument}. */
 export const schemaId = ${JSON.stringify(id)};
 

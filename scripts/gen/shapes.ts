@@ -1,4 +1,4 @@
-import { camelCase } from "./emit.ts";
+import { camelCase } from "../../src/core/keys.ts";
 import type { Finding } from "./finding.ts";
 import { asRecord, type OpenApi, refName, type Schema, type SchemaAt } from "./openapi.ts";
 

@@ -1,4 +1,5 @@
-import { camelCase, header, printDoc, printValue } from "./emit.ts";
+import { camelCase } from "../../src/core/keys.ts";
+import { header, printDoc, printValue } from "./emit.ts";
 import type { SubjectSpec, SubjectsSpec } from "./subjects-spec.ts";
 
 /** `workflowEvent` → `WORKFLOW_EVENT`. */

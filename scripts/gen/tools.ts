@@ -27,6 +27,13 @@ function facts({ params, result, ...rest }: ToolAction): unknown {
   return { ...rest, params: params.schema, result: result.schema };
 }
 
+/** The schemas under one name, by `tool.action`. */
+function partOf({ inline }: SchemaAddresses, name: string): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(inline).flatMap(([owner, schemas]) => (name in schemas ? [[owner, schemas[name]]] : [])),
+  );
+}
+
 /**
  * `tools.ts`: the types of tool calls and the table a retry layer reads next to `operationTable`. Undefined
  * when no operation carries `x-tool-actions`. Parameters and results are user data: they keep their casing.
@@ -75,7 +82,10 @@ export const toolActions = ${printValue(table)} as const satisfies {
   readonly [Tool in keyof ToolActions]: { readonly [Action in keyof ToolActions[Tool]]: ToolActionEntry };
 };
 
-/** The schemas that stand at the actions themselves, by \`tool.action\`: a part of \`schemaDocument\`. */
-export const toolSchemas: Readonly<Record<string, Readonly<Record<string, object>>>> = ${printValue(addresses.inline)};
+/** The schemas of parameters that stand at the actions themselves, by \`tool.action\`. */
+export const toolParams: Readonly<Record<string, object>> = ${printValue(partOf(addresses, "params"))};
+
+/** The same of results: apart, because a client checks parameters only. */
+export const toolResults: Readonly<Record<string, object>> = ${printValue(partOf(addresses, "result"))};
 `;
 }

@@ -1,4 +1,5 @@
-import { camelCase, isIdentifier, printDoc } from "./emit.ts";
+import { camelCase } from "../../src/core/keys.ts";
+import { isIdentifier, printDoc } from "./emit.ts";
 import { asRecord, type OpenApi, refName, type Schema } from "./openapi.ts";
 
 /** How a schema is written as a type. */

@@ -10,6 +10,8 @@ export async function emitTypes(api: OpenApi): Promise<string> {
   const nodes = await openapiTS(structuredClone(api.source.data) as OpenAPI3, {
     // A request member with a default stays optional for the caller.
     defaultNonNullable: false,
+    // An object whose members the spec leaves open may hold any, not none.
+    emptyObjectsUnknown: true,
     rootTypes: true,
     rootTypesNoSchemaPrefix: true,
     rootTypesKeepCasing: true,

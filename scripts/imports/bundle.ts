@@ -5,8 +5,11 @@ import { build } from "esbuild";
 /** What came out. */
 export interface BundleSize {
   readonly entry: string;
+  /** What is loaded with the entry, in bytes. */
   readonly minified: number;
   readonly gzipped: number;
+  /** The same with what is only loaded when it is needed, by `import()`. */
+  readonly gzippedInAll: number;
 }
 
 /** The entries that must bundle for a browser. */
@@ -44,9 +47,32 @@ export async function bundleForBrowser(entry: string): Promise<BundleSize> {
     platform: "browser",
     format: "esm",
     target: "es2022",
+    splitting: true,
+    outdir: "out",
+    metafile: true,
     external: LAZY,
     logLevel: "silent",
   });
-  const code = result.outputFiles[0]!.contents;
-  return { entry, minified: code.length, gzipped: gzipSync(code).length };
+  const { outputs } = result.metafile;
+  const files = result.outputFiles.map(({ path, contents }) => ({
+    name: Object.keys(outputs).find((name) => path.endsWith(name))!,
+    minified: contents.length,
+    gzipped: gzipSync(contents).length,
+  }));
+  const first = new Set<string>();
+  const follow = (name: string): void => {
+    if (first.has(name)) return;
+    first.add(name);
+    for (const { path, kind } of outputs[name]?.imports ?? []) if (kind === "import-statement") follow(path);
+  };
+  follow(Object.keys(outputs).find((name) => outputs[name]!.entryPoint !== undefined)!);
+  const sum = (some: typeof files, key: "minified" | "gzipped"): number =>
+    some.reduce((total, file) => total + file[key], 0);
+  const loaded = files.filter(({ name }) => first.has(name));
+  return {
+    entry,
+    minified: sum(loaded, "minified"),
+    gzipped: sum(loaded, "gzipped"),
+    gzippedInAll: sum(files, "gzipped"),
+  };
 }

@@ -1,5 +1,5 @@
 /** Parameters of tools: what the gateway checks and what the tool behind it reads are brought together here. */
-import { toolActions, toolSchemas } from "../../gen/4runr/index.js";
+import { toolActions, toolParams } from "../../gen/4runr/index.js";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -81,7 +81,7 @@ export function isKnownAction(tool: string, action: string): boolean {
 export function checkParams(tool: string, action: string, params: unknown): readonly string[] {
   if (!isKnownAction(tool, action)) return [`No validator found for ${tool}:${action}`];
   const issues: string[] = [];
-  const schema = toolSchemas[`${tool}.${action}`]?.params as ParamSchema;
+  const schema = toolParams[`${tool}.${action}`] as ParamSchema;
   check(schema, params, "", (at, text) => issues.push(`${at}: ${text}`));
   return issues;
 }

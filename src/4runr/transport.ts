@@ -12,7 +12,6 @@ import { type RetryNotice, retry } from "../core/retry.js";
 import { mayRetry, type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
 import { asGatewayError, errorFromGateway } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError } from "./errors.js";
-import { mockFetch } from "./mock.js";
 
 /** Options that both clients of the gateway have. */
 export interface TransportOptions {
@@ -67,6 +66,15 @@ class Refusal extends AgentwireError {
   }
 }
 
+/** The gateway of `mock://`, loaded when the first call needs it: most programs never do. */
+function mockGateway(): typeof fetch {
+  let gateway: Promise<typeof fetch> | undefined;
+  return async (input, init) => {
+    gateway ??= import("./mock.js").then(({ mockFetch }) => mockFetch());
+    return (await gateway)(input, init);
+  };
+}
+
 /** Makes the calls; see {@link Transport.call}. */
 export class Transport {
   readonly baseUrl: string;
@@ -97,7 +105,7 @@ export class Transport {
       timeoutMs,
       clock,
       headers,
-      fetch: isMock ? mockFetch() : options.fetch,
+      fetch: isMock ? mockGateway() : options.fetch,
       toError: (answer) => (answer.status >= 400 ? new Refusal(answer) : undefined),
     });
     this.baseUrl = isMock ? options.baseUrl : this.#http.baseUrl;

@@ -9,8 +9,8 @@ const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
  * A body of the wire without the null members of its objects. What belongs to the user is not looked into.
  * Objects are changed in place: they were made for the wire. A part that the caller owns has no shape.
  */
-export function dropNulls(value: unknown, shape: Shape | undefined): void {
-  if (shape === undefined || typeof value !== "object" || value === null) return;
+export function dropNulls(value: unknown, shape: Shape | null | undefined): void {
+  if (shape === undefined || shape === null || typeof value !== "object" || value === null) return;
   // What does not have its shape was not copied and still is the caller's.
   const isList = typeof shape === "object" && "list" in shape;
   if (Array.isArray(value) !== isList || "toJSON" in value) return;
@@ -26,7 +26,7 @@ export function dropNulls(value: unknown, shape: Shape | undefined): void {
     if (item === null) {
       if (VALUES[shape] !== key) delete members[key];
     } else if (typeof item === "object" && rows !== undefined && Object.hasOwn(rows, key)) {
-      dropNulls(item, rows[key]![1]);
+      dropNulls(item, rows[key]);
     }
   }
 }

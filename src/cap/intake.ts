@@ -7,24 +7,27 @@
  */
 import type { BusMessage } from "./bus.js";
 
-/** Messages taken per turn: enough to make the turn cheap, few enough to let answers out. */
-const SLICE = 16;
-
 const nextTurn: (run: () => void) => void =
   typeof setImmediate === "function" ? setImmediate : (run) => setTimeout(run, 0);
 
 /** A queue in front of `take`. */
 export class Intake {
+  readonly #slice: number;
   readonly #take: (message: BusMessage) => void;
   #queue: BusMessage[] = [];
   #next = 0;
-  #left = SLICE;
+  #left: number;
   #armed = false;
   #idle: (() => void)[] = [];
 
-  /** `take` is called in the order of arrival; it must not throw. */
-  constructor(take: (message: BusMessage) => void) {
+  /**
+   * @param take Called in the order of arrival; it must not throw.
+   * @param slice Messages taken per turn: enough to make the turn cheap, few enough to let answers out.
+   */
+  constructor(take: (message: BusMessage) => void, slice: number) {
     this.#take = take;
+    this.#slice = slice;
+    this.#left = slice;
   }
 
   /** Takes a message now, or in a later turn when this one has had its share. */
@@ -56,12 +59,13 @@ export class Intake {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    nextTurn(() => this.#turn());
+    // One turn is left to what the messages taken so far have given rise to, such as the publishing of results.
+    nextTurn(() => nextTurn(() => this.#turn()));
   }
 
   #turn(): void {
     this.#armed = false;
-    this.#left = SLICE;
+    this.#left = this.#slice;
     while (this.#left > 0 && this.#next < this.#queue.length) {
       this.#left--;
       this.#take(this.#queue[this.#next++]!);

@@ -17,6 +17,7 @@ import {
   VersionMismatchError,
 } from "./errors.js";
 import { validatePacket } from "./validate.js";
+import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
 import type { CanonicalBytes } from "./wire/canonical-encode.js";
@@ -38,9 +39,9 @@ export type PayloadInit = NonNullable<
 export interface CreatePacketOptions {
   readonly senderId: string;
   /** Default: 32 random hex digits. */
-  readonly traceId?: string;
+  readonly traceId?: string | undefined;
   /** Default: now, to the millisecond. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** An unsigned packet of wire version 1 around a payload. */
@@ -111,18 +112,19 @@ export async function signPacket(
   mapOrder: MapOrder = "spec",
 ): Promise<SignedPacket> {
   const unsigned = canonicalBytes(packet, mapOrder);
-  return withSignature(unsigned, await key.sign(unsigned.bytes));
-}
-
-function withSignature(unsigned: CanonicalBytes, signature: Uint8Array): SignedPacket {
-  const { bytes, skippedAt, ordersDiffer } = unsigned;
-  return { bytes: insertSignature(bytes, skippedAt, signature), signature, ordersDiffer };
+  const signature = await key.sign(unsigned.bytes);
+  const bytes = insertSignature(unsigned, signature, (size) => new Uint8Array(size));
+  return { bytes, signature, ordersDiffer: unsigned.ordersDiffer };
 }
 
 /** Puts the signature field where its number belongs, so that nothing is encoded twice. */
-function insertSignature(unsigned: Uint8Array, at: number, signature: Uint8Array): Uint8Array {
+function insertSignature(
+  { bytes: unsigned, skippedAt: at }: CanonicalBytes,
+  signature: Uint8Array,
+  make: (size: number) => Uint8Array,
+): Uint8Array {
   const header = signature.length < 0x80 ? 2 : 3;
-  const bytes = new Uint8Array(unsigned.length + header + signature.length);
+  const bytes = make(unsigned.length + header + signature.length);
   bytes.set(unsigned.subarray(0, at));
   bytes[at] = (SIGNATURE_FIELD << 3) | 2;
   bytes[at + 1] = header === 2 ? signature.length : (signature.length & 0x7f) | 0x80;
@@ -161,7 +163,8 @@ export async function sealPacket(packet: BusPacket, options: SealOptions = {}): 
 }
 
 /**
- * What {@link sealPacket} does, at once. Undefined when the key signs only asynchronously.
+ * What {@link sealPacket} does, at once, for bytes that are published and then forgotten: see {@link cutBytes}.
+ * Undefined when the key signs only asynchronously.
  *
  * @throws What {@link sealPacket} throws.
  */
@@ -169,10 +172,11 @@ export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uin
   const { key, mapOrder, onOrdersDiffer } = options;
   if (key !== undefined && key.signSync === undefined) return undefined;
   const outgoing = readyToSend(packet, options);
-  if (key?.signSync === undefined) return encodePacket(outgoing, mapOrder);
-  const unsigned = canonicalBytes(outgoing, mapOrder);
-  if (unsigned.ordersDiffer) onOrdersDiffer?.();
-  return withSignature(unsigned, key.signSync(unsigned.bytes)).bytes;
+  const skip = key === undefined ? 0 : SIGNATURE_FIELD;
+  const encoded = encodeCanonical(BusPacketSchema, outgoing, { mapOrder, skip, momentary: true });
+  if (key?.signSync === undefined) return encoded.bytes;
+  if (encoded.ordersDiffer) onOrdersDiffer?.();
+  return insertSignature(encoded, key.signSync(encoded.bytes), cutBytes);
 }
 
 /** The packet with its token, checked. */

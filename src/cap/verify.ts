@@ -10,6 +10,7 @@ import type { VerifyingKey } from "./crypto/backend.js";
 import type { KeyRing } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
 import { assertValidPacket, canonicalBytes, decodePacket } from "./packet.js";
+import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 
 /** Why a packet was refused. */
@@ -105,7 +106,7 @@ function* signedForms(
 /** The bytes without the given ranges. */
 function without(bytes: Uint8Array, ranges: readonly (readonly [number, number])[]): Uint8Array {
   const removed = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
-  const rest = new Uint8Array(bytes.length - removed);
+  const rest = cutBytes(bytes.length - removed);
   let from = 0;
   let to = 0;
   for (const [start, end] of [...ranges, [bytes.length, bytes.length] as const]) {

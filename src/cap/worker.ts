@@ -10,7 +10,7 @@ import { Emitter } from "../core/emitter.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { Limiter } from "../core/limiter.js";
 import type { Logger } from "../core/logger.js";
-import { safeLogger, scoped } from "../core/logger.js";
+import { safeLogger, scoped, silentLogger } from "../core/logger.js";
 import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import type { Subscription } from "./bus.js";
@@ -22,6 +22,7 @@ import { Party } from "./party.js";
 import type {
   JobCall,
   JobContext,
+  JobHandler,
   JobResultInit,
   WorkerCounts,
   WorkerEvents,
@@ -31,6 +32,12 @@ import type {
 const DEFAULT_WORKER_ID = "cap-worker";
 /** First of the codes that belong to applications. */
 const HANDLER_FAILED = 1000 as ErrorCode;
+
+/** A job that was taken. */
+interface Job {
+  readonly packet: BusPacket;
+  readonly request: JobRequest;
+}
 
 function failed(message: string, code = HANDLER_FAILED, name = "HANDLER_FAILED"): JobResultInit {
   return { status: JobStatus.FAILED, errorMessage: message, errorCodeEnum: code, errorCode: name };
@@ -46,9 +53,11 @@ export class Worker {
   readonly #limiter: Limiter;
   readonly #metrics: Required<MetricsHook>;
   readonly #abort = new AbortController();
-  readonly #running = new Set<Promise<void>>();
-  readonly #waiting: { readonly packet: BusPacket; readonly request: JobRequest }[] = [];
-  readonly #handle: (call: JobCall) => Promise<JobResultInit | null | undefined>;
+  /** Jobs that were taken and whose results are not published yet. */
+  #unfinished = 0;
+  #onFinished: () => void = () => {};
+  readonly #waiting: Job[] = [];
+  readonly #handle: (call: JobCall) => ReturnType<JobHandler>;
   readonly #close: StagedClose;
   #subscription: Subscription | undefined;
   #offSignal: (() => void) | undefined;
@@ -62,20 +71,20 @@ export class Worker {
     this.#party = new Party({ ...options, senderId: options.senderId ?? DEFAULT_WORKER_ID });
     this.counts = Object.assign(this.#party.counts, { completed: 0, failed: 0, unpublished: 0 });
     this.#limiter = new Limiter(options.maxParallel ?? 1);
-    this.#handle = compose(options.middleware ?? [], async ({ request, context }) =>
-      options.handler(request, context),
-    );
+    const handle = ({ request, context }: JobCall) => options.handler(request, context);
+    const { middleware = [] } = options;
+    this.#handle = middleware.length === 0 ? handle : compose(middleware, async (call) => handle(call));
     this.#close = new StagedClose(
       {
         stopIntake: () => this.#subscription?.drain(),
-        drain: async () => {
-          while (this.#running.size > 0) await Promise.all(this.#running);
-        },
+        drain: () =>
+          new Promise<void>((resolve) => {
+            this.#onFinished = resolve;
+            if (this.#unfinished === 0) resolve();
+          }),
         abort: (reason) => {
           this.#abort.abort(reason);
-          for (const { packet, request } of this.#waiting.splice(0)) {
-            this.#track(this.#refuse(packet, request));
-          }
+          for (const job of this.#waiting.splice(0)) this.#refuse(job);
         },
         force: async () => {
           this.#offSignal?.();
@@ -138,9 +147,11 @@ export class Worker {
 
   #accept(packet: BusPacket): void {
     if (packet.payload.case !== "jobRequest") return; // not for a worker
-    this.#metrics.onJobReceived(packet.payload.value.jobId, packet.payload.value.topic);
-    if (this.#abort.signal.aborted) return this.#track(this.#refuse(packet, packet.payload.value));
-    this.#waiting.push({ packet, request: packet.payload.value });
+    const request = packet.payload.value;
+    this.#metrics.onJobReceived(request.jobId, request.topic);
+    this.#unfinished++;
+    if (this.#abort.signal.aborted) return this.#refuse({ packet, request });
+    this.#waiting.push({ packet, request });
     this.#startWaiting();
   }
 
@@ -149,113 +160,137 @@ export class Worker {
     while (this.#waiting.length > 0) {
       const release = this.#limiter.tryAcquire();
       if (release === undefined) return;
-      const { packet, request } = this.#waiting.shift()!;
-      this.#track(this.#run(packet, request, release).finally(() => this.#startWaiting()));
+      void this.#run(this.#waiting.shift()!, release);
     }
-  }
-
-  #track(work: Promise<void>): void {
-    const job = work.finally(() => this.#running.delete(job));
-    this.#running.add(job);
   }
 
   /** The bus will not deliver this job again: says that it was not done. */
-  #refuse(packet: BusPacket, request: JobRequest): Promise<void> {
+  #refuse(job: Job): void {
     const code = ErrorCode.JOB_WORKER_UNAVAILABLE;
-    const refusal = failed("worker closed before the job ran", code, "WORKER_UNAVAILABLE");
-    return this.#publish(packet, request, refusal);
+    void this.#publish(job, failed("worker closed before the job ran", code, "WORKER_UNAVAILABLE"), 0n);
   }
 
-  async #run(packet: BusPacket, request: JobRequest, release: () => void): Promise<void> {
+  async #run(job: Job, release: () => void): Promise<void> {
     const clock = this.#options.clock ?? systemClock;
+    const started = clock.monotonic();
+    const { packet, request } = job;
+    const log = this.#logOf(job, request.topic);
+    const signal = this.#abort.signal;
+    const context: JobContext = { jobId: request.jobId, traceId: packet.traceId, packet, signal, log };
+    let result: JobResultInit;
     try {
-      const started = clock.monotonic();
-      const result = await this.#execute(packet, request);
-      const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));
-      await this.#publish(packet, request, result, executionMs);
-    } finally {
-      release();
-    }
-  }
-
-  async #execute(packet: BusPacket, request: JobRequest): Promise<JobResultInit> {
-    const { jobId } = request;
-    const fields = { jobId, traceId: packet.traceId, topic: request.topic };
-    const log = scoped(this.#logger, fields);
-    const context: JobContext = { jobId, traceId: packet.traceId, packet, signal: this.#abort.signal, log };
-    try {
-      const result = await this.#handle({ request, context });
-      if (result === null || result === undefined) return failed("handler returned null");
-      return result;
+      result = (await this.#handle({ request, context })) ?? failed("handler returned null");
     } catch (error) {
       log.warn("handler failed", { exceptionType: error instanceof Error ? error.name : typeof error });
-      return failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
+      result = failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
     }
+    const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));
+    const later = this.#publish(job, result, executionMs);
+    if (later !== undefined) await later;
+    release();
+    this.#startWaiting();
   }
 
-  /** Publishes the result; one that cannot be sent is replaced by a FAILED one, so that no job is lost. */
-  async #publish(
-    packet: BusPacket,
-    request: JobRequest,
-    given: JobResultInit,
-    executionMs = 0n,
-  ): Promise<void> {
-    const { jobId } = request;
-    const log = scoped(this.#logger, { jobId, traceId: packet.traceId });
-    let result = this.#settle(given, jobId, executionMs, log);
-    const publish = () =>
-      this.#party.send(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
-    const send = () =>
-      publish().catch(async (error: unknown) => {
-        if (!(error instanceof ConnectionLostError)) throw error;
-        const { bus, clock, publishAgainMs: timeoutMs = 30_000 } = this.#options;
-        log.warn("no connection for the result; it waits", { reason: error.message });
-        await untilConnected(bus, { timeoutMs, clock, signal: this.#abort.signal });
-        return publish();
-      });
+  /** Publishes the result and counts the job as finished, at once where that can be. Never fails. */
+  #publish(job: Job, given: JobResultInit, executionMs: bigint): undefined | Promise<void> {
+    let result = given;
     try {
-      await send().catch((error: unknown) => {
+      result = this.#settle(job, given, executionMs);
+      const sent = this.#send(job, result);
+      if (sent instanceof Promise) {
+        return sent.then(
+          () => this.#published(result),
+          (error: unknown) => this.#publishAgain(job, result, executionMs, error),
+        );
+      }
+    } catch (error) {
+      return this.#publishAgain(job, result, executionMs, error);
+    }
+    this.#published(result);
+    return undefined;
+  }
+
+  #send({ packet }: Job, result: JobResultInit): BusPacket | Promise<BusPacket> {
+    return this.#party.sendNow(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
+  }
+
+  /**
+   * After a failed try: once more when there is a connection again. A result that cannot be sent is replaced by
+   * a FAILED one, so that no job is lost.
+   */
+  async #publishAgain(job: Job, given: JobResultInit, executionMs: bigint, problem: unknown): Promise<void> {
+    const log = this.#logOf(job);
+    let result = given;
+    const whenConnected = async (error: unknown): Promise<void> => {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      const { bus, clock, publishAgainMs: timeoutMs = 30_000 } = this.#options;
+      log.warn("no connection for the result; it waits", { reason: error.message });
+      await untilConnected(bus, { timeoutMs, clock, signal: this.#abort.signal });
+      await this.#send(job, result);
+    };
+    try {
+      await whenConnected(problem).catch(async (error: unknown) => {
         if (!isUnsendable(error)) throw error;
         log.error("the handler's result cannot be sent", { reason: errorText(error) });
-        result = this.#settle(failed("result cannot be sent"), jobId, executionMs, log);
-        return send();
+        result = this.#settle(job, failed("result cannot be sent"), executionMs);
+        const sendNow = async () => void (await this.#send(job, result));
+        await sendNow().catch(whenConnected);
       });
     } catch (error) {
       this.counts.unpublished++;
       log.error("result not published", { reason: errorText(error) });
       this.#events.emit("error", error);
-      return;
+      return this.#finished();
     }
-    const status = result.status ?? JobStatus.SUCCEEDED;
-    const tookMs = Number(result.executionMs ?? 0n);
+    this.#published(result);
+  }
+
+  #published({
+    jobId = "",
+    status = JobStatus.SUCCEEDED,
+    executionMs = 0n,
+    errorMessage,
+  }: JobResultInit): void {
+    const tookMs = Number(executionMs);
     if (status === JobStatus.FAILED) {
       this.counts.failed++;
-      this.#metrics.onJobFailed(jobId, result.errorMessage ?? "");
+      this.#metrics.onJobFailed(jobId, errorMessage ?? "");
     } else {
       this.counts.completed++;
       this.#metrics.onJobCompleted(jobId, tookMs, statusName(status));
     }
     this.#events.emit("result", { jobId, status, executionMs: tookMs });
+    this.#finished();
+  }
+
+  #finished(): void {
+    if (--this.#unfinished === 0) this.#onFinished();
   }
 
   /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
-  #settle(given: JobResultInit, jobId: string, executionMs: bigint, log: Logger): JobResultInit {
+  #settle(job: Job, given: JobResultInit, executionMs: bigint): JobResultInit {
     const result: JobResultInit = {
       executionMs,
       status: JobStatus.SUCCEEDED,
       ...given,
-      jobId: given.jobId || jobId,
+      jobId: given.jobId || job.request.jobId,
       workerId: this.workerId,
     };
     if (given.workerId && given.workerId !== this.workerId) {
       // Peers drop such a result without a word; the sender is the worker.
-      log.warn("handler set another worker id; it is replaced by the sender's", { workerId: given.workerId });
+      const { workerId } = given;
+      this.#logOf(job).warn("handler set another worker id; it is replaced by the sender's", { workerId });
     }
     if (result.status === JobStatus.DENIED) {
-      log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
+      this.#logOf(job).warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
       return { ...result, status: JobStatus.FAILED };
     }
     return result;
+  }
+
+  #logOf({ packet: { traceId }, request: { jobId } }: Job, topic?: string): Logger {
+    if (this.#logger === silentLogger) return silentLogger;
+    return scoped(this.#logger, topic === undefined ? { jobId, traceId } : { jobId, traceId, topic });
   }
 }
 

@@ -40,6 +40,15 @@ export function linkSignals(
   signals: Iterable<AbortSignal | undefined>,
   options: LinkOptions = {},
 ): LinkedSignal {
+  return link(signals, options);
+}
+
+/** `onFire` is called when the signal fires: a listener on a new signal would cost as much as the signal. */
+function link(
+  signals: Iterable<AbortSignal | undefined>,
+  options: LinkOptions,
+  onFire?: (signal: AbortSignal) => void,
+): LinkedSignal {
   const { timeoutMs = Infinity, what = "the call", clock = systemClock } = options;
   const controller = new AbortController();
   const offs: (() => void)[] = [];
@@ -53,6 +62,7 @@ export function linkSignals(
   const abort = (reason?: unknown): void => {
     dispose();
     controller.abort(reason);
+    onFire?.(controller.signal);
   };
   const onTime = (): void => abort(new TimeoutError(`${what} took longer than ${timeoutMs} ms`));
 
@@ -108,17 +118,24 @@ export interface DeadlineOptions extends LinkOptions {
  * fires, at once in both cases, whether `work` heeds the signal it is given or not. Aborts that `work` lets
  * through as a foreign error come out as ours.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   options: DeadlineOptions,
   work: (signal: AbortSignal) => PromiseLike<T>,
 ): Promise<T> {
-  const link = linkSignals([options.signal], options);
-  try {
-    if (link.signal.aborted) throw abortError(link.signal);
-    return await raceSignal(work(link.signal), link.signal);
-  } catch (error) {
-    throw asAbortError(error, link.signal);
-  } finally {
-    link.dispose();
-  }
+  return new Promise<T>((resolve, reject) => {
+    const { signal, dispose } = link([options.signal], options, (fired) => reject(abortError(fired)));
+    if (signal.aborted) return;
+    const fail = (error: unknown): void => {
+      dispose();
+      reject(asAbortError(error, signal));
+    };
+    try {
+      work(signal).then((value) => {
+        dispose();
+        resolve(value);
+      }, fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
 }

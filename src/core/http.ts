@@ -145,7 +145,8 @@ export class HttpClient<Id extends string> {
     return retry(
       ({ attempt, signal }) => this.#try({ operationId, method, url, headers, body, attempt, signal }),
       {
-        policy: policy.perAttemptTimeoutMs === undefined ? withTimeout(policy, timeoutMs) : policy,
+        policy,
+        timeoutMs,
         signal: input.signal,
         shouldRetry: (error) => mayRetry(rule, error),
         onRetry: onRetry && ((notice) => onRetry(notice, operationId)),
@@ -186,15 +187,4 @@ export class HttpClient<Id extends string> {
     const { logger, allowInsecure = false } = this.#options;
     if (logger !== undefined) warnIfInsecure(this.baseUrl, { logger, allowInsecure });
   }
-}
-
-const timed = new WeakMap<RetryPolicy, Map<number, RetryPolicy>>();
-
-/** The policy with a time per try; made once for each pair, because a policy that is known needs no check. */
-function withTimeout(policy: RetryPolicy, perAttemptTimeoutMs: number): RetryPolicy {
-  const known = timed.get(policy) ?? new Map<number, RetryPolicy>();
-  timed.set(policy, known);
-  const found = known.get(perAttemptTimeoutMs) ?? retryPolicy({ perAttemptTimeoutMs }, policy);
-  if (known.size < 16) known.set(perAttemptTimeoutMs, found);
-  return found;
 }

@@ -6,13 +6,18 @@
 /** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
 export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
 
-/** The members of an object that change: wire key → camelCase key, and the shape of the value if it has one. */
-export type ObjectKeys = Readonly<Record<string, readonly [camelKey: string, shape?: Shape]>>;
+/** The members of an object that change, by wire key: the shape of the value, null where it has none. */
+export type ObjectKeys = Readonly<Record<string, Shape | null>>;
 
 /** The members of every object, by name: the generated `keyMap`. */
 export type KeyMap = Readonly<Record<string, ObjectKeys>>;
 
-type Rename = readonly [key: string, shape: Shape | undefined];
+/** `max_retries` → `maxRetries`; leading underscores stay. */
+export function camelCase(wireKey: string): string {
+  return wireKey.replace(/(?<=[A-Za-z0-9])_+([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+type Rename = readonly [key: string, shape: Shape | null];
 type Renames = ReadonlyMap<string, Rename>;
 
 interface Directions {
@@ -29,19 +34,9 @@ function prepare(keys: KeyMap): Directions {
     const toWire = new Map<string, Renames>();
     const fromWire = new Map<string, Renames>();
     for (const [name, members] of Object.entries(keys)) {
-      const entries = Object.entries(members);
-      toWire.set(
-        name,
-        new Map(
-          entries.map(([wireKey, [camelKey, shape]]): [string, Rename] => [camelKey, [wireKey, shape]]),
-        ),
-      );
-      fromWire.set(
-        name,
-        new Map(
-          entries.map(([wireKey, [camelKey, shape]]): [string, Rename] => [wireKey, [camelKey, shape]]),
-        ),
-      );
+      const entries = Object.entries(members).map(([key, shape]) => [key, camelCase(key), shape] as const);
+      toWire.set(name, new Map(entries.map(([wireKey, key, shape]) => [key, [wireKey, shape]])));
+      fromWire.set(name, new Map(entries.map(([wireKey, key, shape]) => [wireKey, [key, shape]])));
     }
     found = { toWire, fromWire };
     prepared.set(keys, found);
@@ -60,8 +55,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !("toJSON" in value);
 }
 
-function convert(value: unknown, shape: Shape | undefined, objects: ReadonlyMap<string, Renames>): unknown {
-  if (shape === undefined) return value;
+function convert(
+  value: unknown,
+  shape: Shape | null | undefined,
+  objects: ReadonlyMap<string, Renames>,
+): unknown {
+  if (shape === undefined || shape === null) return value;
   if (typeof shape === "object" && "list" in shape) {
     return Array.isArray(value) ? value.map((item) => convert(item, shape.list, objects)) : value;
   }

@@ -28,6 +28,8 @@ export interface RetryNotice {
 export interface RetryOptions {
   /** Numbers that differ from the defaults of {@link RetryPolicy}; `false` for a single try. */
   readonly policy?: Partial<RetryPolicy> | false | undefined;
+  /** How long one try may take where the policy does not say, in milliseconds. Default: no limit. */
+  readonly timeoutMs?: number | undefined;
   /** Ends the try in hand or the wait at once. */
   readonly signal?: AbortSignal | undefined;
   /** No try and no wait goes beyond this time, in milliseconds since the epoch. Default: none. */
@@ -65,6 +67,14 @@ function tell(options: RetryOptions, notice: RetryNotice): void {
   }
 }
 
+/** When all is over, on the clock that never jumps. */
+function endOf(deadline: number | undefined, budgetMs: number | undefined, clock: Clock): number {
+  if (Number.isNaN(deadline)) throw new ValidationError("retry: deadline must be a number");
+  if (deadline === undefined && budgetMs === undefined) return Infinity;
+  const untilDeadline = (deadline ?? Infinity) - clock.now();
+  return clock.monotonic() + Math.min(budgetMs ?? Infinity, untilDeadline);
+}
+
 /**
  * Calls `call` until it succeeds, and gives its result, or throws the error of the last try as it was.
  *
@@ -80,14 +90,12 @@ export async function retry<T>(
 ): Promise<T> {
   const { signal, clock = systemClock, random = Math.random, shouldRetry = isRetryable } = options;
   const policy = retryPolicy(options.policy);
-  const now = clock.monotonic();
-  if (Number.isNaN(options.deadline)) throw new ValidationError("retry: deadline must be a number");
-  const untilDeadline = (options.deadline ?? Infinity) - clock.now();
-  const end = now + Math.min(policy.budgetMs ?? Infinity, untilDeadline);
+  const end = endOf(options.deadline, policy.budgetMs, clock);
   throwIfAborted(signal);
 
   for (let attempt = 1; ; attempt++) {
-    const timeoutMs = Math.min(policy.perAttemptTimeoutMs ?? Infinity, end - clock.monotonic());
+    const perTryMs = policy.perAttemptTimeoutMs ?? options.timeoutMs ?? Infinity;
+    const timeoutMs = end === Infinity ? perTryMs : Math.min(perTryMs, end - clock.monotonic());
     try {
       return await withDeadline({ signal, timeoutMs, clock, what: `try ${attempt}` }, (linked) =>
         call({ attempt, signal: linked }),

@@ -88,6 +88,12 @@ function isDefinition(given: CapabilityLike): given is CapabilityDefinition<neve
   return "input" in given && "output" in given;
 }
 
+/** A capability with some members replaced; those that are undefined replace nothing. */
+export function override(given: CapabilityLike, overrides: object = {}): CapabilityLike {
+  const defined = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  return { ...given, ...Object.fromEntries(defined) };
+}
+
 /**
  * Brings the forms of `Neuron.handle` together.
  *

@@ -86,8 +86,8 @@ async function token(auth: AuthCallback, reason: AuthReason["reason"]): Promise<
   } catch (error) {
     throw new AuthCallbackError(error);
   }
-  if (typeof given !== "string" || given === "" || /[\r\n]/.test(given))
-    throw new AuthCallbackError(new TypeError("it must give a token: text of one line"));
+  if (typeof given !== "string" || !/^[\x20-\x7e]+$/.test(given))
+    throw new AuthCallbackError(new TypeError("it must give a token: one line of ASCII text"));
   return given;
 }
 

@@ -5,13 +5,14 @@ import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { AuthError, ClosedError, ConnectionError, errorText, ValidationError } from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { stringifyJson } from "../core/json.js";
-import { type KeepAliveClient, keepAliveClient } from "../core/keep-alive-fetch.js";
+import type { KeepAliveClient } from "../core/keep-alive-fetch.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { type EventStream, openEventStream } from "./event-stream.js";
 import { fetchClient } from "./fetch-client.js";
 import { isObject, type PostPath } from "./frames.js";
 import { type AuthCallback, GatewayHttp } from "./gateway-http.js";
+import { platformClient } from "./platform-client.js";
 import type { PostOptions, Transport, TransportCallbacks } from "./transport.js";
 
 /** Options of {@link HttpTransport}. */
@@ -39,7 +40,7 @@ export interface HttpTransportOptions {
   readonly maxEventBytes?: number | undefined;
   /** Connections for POSTs at most, on Node; the stream has one of its own. Default: 64. */
   readonly maxSockets?: number | undefined;
-  /** Used for everything. Default: kept connections over node:http on Node, else the platform's. */
+  /** Used for everything. Default: kept connections on Node, else the platform's. */
   readonly fetch?: typeof fetch | undefined;
   /** The user knows that the token travels in the clear. Default: false, one warning. */
   readonly allowInsecure?: boolean | undefined;
@@ -86,12 +87,10 @@ export class HttpTransport implements Transport {
       jitter: options.reconnectJitter ?? 0,
     });
     const { fetch } = options;
-    const kept =
-      fetch === undefined
-        ? keepAliveClient({ maxSockets: options.maxSockets, clock: this.#clock })
-        : undefined;
-    this.#client =
-      kept ?? fetchClient(fetch ?? ((input, init) => globalThis.fetch(input, init)), this.#clock);
+    const { maxSockets } = options;
+    this.#client = fetch
+      ? fetchClient(fetch, this.#clock)
+      : platformClient({ maxSockets, clock: this.#clock });
     this.#http = new GatewayHttp({ client: this.#client, auth: options.auth });
   }
 

@@ -1,30 +1,26 @@
 /** The worker of the Holokai neuron protocol. */
-import type { Capability, ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import type { Capability } from "../../gen/neuron/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { type EmittedEvent, Emitter, type EventsOptions } from "../core/emitter.js";
-import { ClosedError, ConflictError, errorText, ProtocolError, ValidationError } from "../core/errors.js";
+import { ClosedError, ConflictError, errorText, ValidationError } from "../core/errors.js";
 import { type Logger, safeLogger } from "../core/logger.js";
-import { retryPolicy } from "../core/retry-policy.js";
 import type { HandlerDefinition } from "../handler/index.js";
+import type { Delivery } from "./answer.js";
+import { assemble, type NeuronParts } from "./assemble.js";
 import {
   type CapabilityDefinition,
   type CapabilityLike,
   type CapabilityRegistration,
+  override,
   type Served,
   serve,
 } from "./capability.js";
-import { Dispatcher } from "./dispatcher.js";
-import { capabilityFor, checkClientFrame, POST_PATH, PROTOCOL_VERSION, parseServerFrame } from "./frames.js";
 import type { Handler } from "./handler-context.js";
-import { HttpTransport } from "./http-transport.js";
+import { takeFrame } from "./inbound.js";
+import type { LeaseEntry } from "./lease.js";
 import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
-import { Registration } from "./registration.js";
-import { SchemaBook } from "./schemas.js";
 import { Session } from "./session.js";
-import type { Transport } from "./transport.js";
-
-const reconnectNumbers = { attempts: Infinity, baseMs: 500, capMs: 30_000, jitter: 0 };
 
 /** How long aborted handlers, and then the last answers, may take at the end of {@link Neuron.stop}. */
 const abortMs = 2_000;
@@ -40,10 +36,7 @@ export class Neuron {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #events: Emitter<NeuronEvents>;
-  readonly #transport: Transport;
-  readonly #schemas: SchemaBook;
-  readonly #dispatcher: Dispatcher;
-  readonly #registration: Registration;
+  readonly #parts: NeuronParts;
   readonly #served = new Map<string, Served>();
   readonly #capabilities = new Map<string, Capability>();
   readonly #answersEnd = new AbortController();
@@ -51,76 +44,38 @@ export class Neuron {
   #started: Promise<void> | undefined;
   #session: Session | undefined;
 
-  /** @throws ValidationError for an empty neuronId, or what {@link HttpTransport} throws. */
+  /** @throws ValidationError for an empty neuronId, or what `HttpTransport` throws. */
   constructor(options: NeuronOptions) {
     if (typeof options.neuronId !== "string" || options.neuronId === "")
       throw new ValidationError("neuronId must be a text that is not empty");
-    const { clock = systemClock, random = Math.random, neuronId } = options;
+    const { clock = systemClock, neuronId } = options;
     this.neuronId = neuronId;
     this.#options = options;
     this.#clock = clock;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
-    this.#transport = options.transport ?? new HttpTransport(options);
-    this.#schemas = new SchemaBook({
-      validator: options.validator,
-      source: options.schemaSource ?? "registered-first",
-    });
     const logger = this.#logger;
-    this.#registration = new Registration({
-      neuronId,
-      transport: this.#transport,
-      protocolVersion: options.protocolVersion ?? PROTOCOL_VERSION,
-      fallback: options.protocolVersion === undefined,
-      policy: retryPolicy(reconnectNumbers),
-      clock,
-      random,
+    const parts = assemble(options, {
       logger,
+      answersEnd: this.#answersEnd.signal,
+      onAnswered: (entry, delivery) => this.#onAnswered(entry, delivery),
     });
-    this.#dispatcher = new Dispatcher({
-      answers: {
-        transport: this.#transport,
-        clock,
-        random,
-        logger,
-        signal: this.#answersEnd.signal,
-        minRetryMs: options.answerRetryMs ?? 30_000,
-      },
-      schemas: this.#schemas,
-      logger,
-      clock,
-      exposeErrors: options.exposeErrors ?? true,
-      expired: options.expired ?? "run",
-      cancelGraceMs: options.cancelGraceMs ?? 30_000,
-      dedupeTasks: options.dedupeTasks ?? 0,
-      middleware: options.middleware ?? [],
-      postProgress: (frame) =>
-        this.#transport.post(POST_PATH.progress, frame, { signal: this.#answersEnd.signal }),
-      onAnswered: ({ lease }, { answer, delivered, error }) => {
-        if (!delivered) {
-          logger.error("a lease could not be answered", {
-            leaseId: lease.leaseId,
-            answer: answer.type,
-            reason: errorText(error),
-          });
-          this.#events.emit("error", asError(error));
-        }
-        this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
-      },
-    });
+    this.#parts = parts;
     this.#close = new StagedClose(
       {
-        stopIntake: () => this.#dispatcher.handBack(),
-        drain: () => this.#dispatcher.leases.onIdle(),
-        abort: (reason) => this.#dispatcher.abortAll(reason),
+        stopIntake: () => this.#parts.dispatcher.handBack(),
+        drain: () => this.#parts.dispatcher.leases.onIdle(),
+        abort: (reason) => this.#parts.dispatcher.abortAll(reason),
         force: () => this.#force(),
       },
       { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
     );
-    this.#transport.subscribe({
+    const events = this.#events;
+    const targets = { dispatcher: parts.dispatcher, events, capabilities: this.#capabilities, logger };
+    this.#parts.transport.subscribe({
       onOpen: () => this.#onOpen(),
       onClose: (reason) => this.#onClose(reason),
-      onFrame: (frame) => this.#onFrame(frame),
+      onFrame: (frame) => takeFrame(frame, targets),
       onError: (error) => this.#events.emit("error", error),
       onReconnecting: (info) => this.#events.emit("connection:reconnecting", info),
     });
@@ -149,7 +104,7 @@ export class Neuron {
 
   /** Leases in hand: queued, running, and those whose answer is on its way. */
   get leasesInHand(): number {
-    return this.#dispatcher.leases.size;
+    return this.#parts.dispatcher.leases.size;
   }
 
   /**
@@ -177,14 +132,14 @@ export class Neuron {
   handle(capability: CapabilityLike, second: object, third?: unknown): void {
     if (this.#started !== undefined)
       throw new ConflictError("Neuron.handle() must be called before start()", { code: "started" });
-    const overrides = third === undefined ? {} : defined(second);
     const handler = (third ?? second) as Handler | HandlerDefinition;
-    const served = serve({ ...capability, ...overrides } as CapabilityLike, handler, this.#options.logger);
+    const overrides = third === undefined ? undefined : second;
+    const served = serve(override(capability, overrides), handler, this.#options.logger);
     const { type } = served.capability;
     if (this.#served.has(type)) throw new ConflictError(`${type} has a handler already`);
     this.#served.set(type, served);
     this.#capabilities.set(type, served.capability);
-    this.#dispatcher.add(served);
+    this.#parts.dispatcher.add(served);
   }
 
   /**
@@ -206,9 +161,9 @@ export class Neuron {
     this.#close.throwIfClosed();
     if (this.#served.size === 0)
       throw new ValidationError("Neuron.start() requires at least one handler; call handle() first");
-    await Promise.all([...this.#served.values()].map((served) => this.#schemas.prepare(served)));
+    await Promise.all([...this.#served.values()].map((served) => this.#parts.schemas.prepare(served)));
     this.#close.throwIfClosed();
-    await this.#transport.start();
+    await this.#parts.transport.start();
   }
 
   /**
@@ -226,22 +181,9 @@ export class Neuron {
       throw new ValidationError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
     const capability = { ...known, concurrency };
     this.#capabilities.set(type, capability);
-    this.#dispatcher.setConcurrency(type, concurrency);
-    if (this.#session === undefined || !this.#transport.isConnected()) return;
-    const frame = {
-      type: "update-capability" as const,
-      neuronId: this.neuronId,
-      capability: capabilityFor(capability, this.#registration.version),
-    };
-    checkClientFrame(frame);
-    try {
-      await this.#transport.post(POST_PATH["update-capability"], frame, { signal: this.#session.signal });
-    } catch (error) {
-      this.#logger.warn("the gateway was not told of the new concurrency; the next registration says it", {
-        type,
-        reason: errorText(error),
-      });
-    }
+    this.#parts.dispatcher.setConcurrency(type, concurrency);
+    if (this.#session === undefined || !this.#parts.transport.isConnected()) return;
+    await this.#parts.registration.update(capability, this.#session.signal);
   }
 
   /**
@@ -264,13 +206,13 @@ export class Neuron {
   }
 
   async #force(): Promise<void> {
-    this.#dispatcher.abandon();
+    this.#parts.dispatcher.abandon();
     const timer = this.#clock.setTimeout(() => this.#answersEnd.abort(this.#ended()), abortMs / 2);
-    await this.#dispatcher.leases.onIdle();
+    await this.#parts.dispatcher.leases.onIdle();
     this.#clock.clearTimeout(timer);
     this.#answersEnd.abort(this.#ended());
     this.#endSession("the neuron stopped");
-    await this.#transport.stop();
+    await this.#parts.transport.stop();
     this.#events.end();
   }
 
@@ -282,9 +224,9 @@ export class Neuron {
     this.#endSession("another stream was opened");
     this.#session = new Session({
       neuronId: this.neuronId,
-      registration: this.#registration,
-      transport: this.#transport,
-      leases: this.#dispatcher.leases,
+      registration: this.#parts.registration,
+      transport: this.#parts.transport,
+      leases: this.#parts.dispatcher.leases,
       capabilities: () => [...this.#capabilities.values()],
       heartbeatIntervalMs: this.#options.heartbeatIntervalMs ?? 10_000,
       clock: this.#clock,
@@ -293,6 +235,16 @@ export class Neuron {
     });
     this.#events.emit("connection:open", undefined);
     this.#session.start();
+  }
+
+  #onAnswered({ lease }: LeaseEntry, { answer, delivered, error }: Delivery): void {
+    if (!delivered) {
+      const { leaseId } = lease;
+      const reason = errorText(error);
+      this.#logger.error("a lease could not be answered", { leaseId, answer: answer.type, reason });
+      this.#events.emit("error", error instanceof Error ? error : new Error(reason));
+    }
+    this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
   }
 
   #onClose(reason: string): void {
@@ -304,55 +256,4 @@ export class Neuron {
     this.#session?.end(reason);
     this.#session = undefined;
   }
-
-  #onFrame(given: unknown): void {
-    let frame: ServerToNeuronFrame;
-    try {
-      frame = parseServerFrame(given);
-    } catch (error) {
-      return this.#onBadFrame(error);
-    }
-    this.#events.emit("frame", frame);
-    switch (frame.type) {
-      case "lease":
-        return this.#dispatcher.accept(frame);
-      case "cancel":
-        return this.#dispatcher.cancel(frame.leaseId, frame.reason);
-      case "registered":
-        return this.#onRegistered(frame);
-      case "capability-revoked":
-        this.#events.emit("capability:revoked", { type: frame.capability, reason: frame.reason });
-        return this.#dispatcher.revoke(frame.capability);
-      case "disconnect":
-        return this.#events.emit("disconnect", frame);
-    }
-  }
-
-  #onBadFrame(error: unknown): void {
-    this.#logger.warn("a frame of the gateway is dropped", { reason: errorText(error) });
-    if (!(error instanceof ProtocolError)) return;
-    const { leaseId, problem } = (error.details ?? {}) as { leaseId?: string; problem?: string };
-    if (leaseId !== undefined) this.#dispatcher.refuse(leaseId, problem ?? "");
-  }
-
-  #onRegistered(frame: Extract<ServerToNeuronFrame, { type: "registered" }>): void {
-    const accepted = new Set(frame.capabilities.map(({ type }) => type));
-    const missing = [...this.#capabilities.keys()].filter((type) => !accepted.has(type));
-    if (missing.length > 0) {
-      this.#logger.warn("the gateway did not take all capabilities; no leases will come for these", {
-        missing,
-      });
-    }
-    this.#dispatcher.restore(accepted);
-    const { sessionId, capabilities } = frame;
-    this.#events.emit("connection:registered", { sessionId, capabilities: capabilities.length });
-  }
-}
-
-function defined(overrides: object): object {
-  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(errorText(error));
 }

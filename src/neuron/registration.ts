@@ -31,11 +31,6 @@ export class Registration {
     this.#version = options.protocolVersion;
   }
 
-  /** The version spoken now. */
-  get version(): string {
-    return this.#version;
-  }
-
   /**
    * Registers these capabilities: again and again while the gateway is in trouble, until `signal` fires.
    * Rejects when the gateway says no.
@@ -51,6 +46,22 @@ export class Registration {
         logger.warn("the registration failed and is tried again", { delayMs, reason: errorText(error) });
         await sleep(delayMs, { clock, signal });
       }
+    }
+  }
+
+  /** Tells of one capability that has changed. A failure is only logged: the next registration says it. */
+  async update(given: Capability, signal: AbortSignal): Promise<void> {
+    const { neuronId, transport, logger } = this.#options;
+    const capability = capabilityFor(given, this.#version);
+    const frame = { type: "update-capability" as const, neuronId, capability };
+    checkClientFrame(frame);
+    try {
+      await transport.post(POST_PATH[frame.type], frame, { signal });
+    } catch (error) {
+      logger.warn("the gateway was not told of the new concurrency; the next registration says it", {
+        type: capability.type,
+        reason: errorText(error),
+      });
     }
   }
 

@@ -1,6 +1,5 @@
 /** Which schema judges a lease, and its verdict. */
 import type { Lease } from "../../gen/neuron/index.js";
-import { ajvValidator } from "../core/ajv-validator.js";
 import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
 import { type Checker, checkerFor, type SchemaValidator } from "../core/validate.js";
@@ -22,6 +21,22 @@ export type Verdict =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly errors: readonly string[] };
 
+/** The validator over ajv, loaded with the first JSON Schema: a neuron without one has no use for it. */
+function lateAjv(): SchemaValidator {
+  let loading: Promise<SchemaValidator> | undefined;
+  return {
+    async compile(schema) {
+      loading ??= import("../core/ajv-validator.js")
+        .then(({ ajvValidator }) => ajvValidator({ unresolvedRefs: "when-reached" }))
+        .catch((error: unknown) => {
+          loading = undefined;
+          throw error;
+        });
+      return (await loading).compile(schema);
+    },
+  };
+}
+
 /** The schemas of one neuron. Registered ones are compiled once and kept, those of leases in a bounded cache. */
 export class SchemaBook {
   readonly #validator: SchemaValidator;
@@ -29,7 +44,7 @@ export class SchemaBook {
   readonly #registered = new WeakMap<Served, Partial<Record<Side, Checker<unknown>>>>();
 
   constructor(options: { readonly validator?: SchemaValidator | undefined; readonly source: SchemaSource }) {
-    this.#validator = options.validator ?? ajvValidator({ unresolvedRefs: "when-reached" });
+    this.#validator = options.validator ?? lateAjv();
     this.#source = options.source;
   }
 

@@ -4,8 +4,9 @@ import { randomBytes, randomHex, uuid } from "../../src/core/ids.ts";
 describe("random ids", () => {
   it("come from the platform, and differ", () => {
     expect(randomBytes(32)).toHaveLength(32);
-    expect(new Set(Array.from({ length: 100 }, () => randomHex(16))).size).toBe(100);
-    expect(new Set(Array.from({ length: 100 }, () => uuid())).size).toBe(100);
+    expect(new Set(Array.from({ length: 1000 }, () => randomHex(16))).size).toBe(1000);
+    expect(new Set(Array.from({ length: 1000 }, () => uuid())).size).toBe(1000);
+    expect(randomHex(5000)).toMatch(/^[0-9a-f]{10000}$/);
   });
 
   it("can be fixed by a source", () => {

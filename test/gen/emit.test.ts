@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
-import { camelCase, pascalCase, printDoc, printValue } from "../../scripts/gen/emit.ts";
+import { pascalCase, printDoc, printValue } from "../../scripts/gen/emit.ts";
+import { camelCase } from "../../src/core/keys.ts";
 
 /** The value of a TypeScript expression. */
 function evaluate(text: string): unknown {

@@ -5,7 +5,10 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { httpFetch } from "../../examples/neuron-http-fetch/capability.ts";
+import { startBridge } from "../../examples/neuron-mcp-bridge/bridge.ts";
 import { batchProcess } from "../../examples/neuron-progress-cancel/capability.ts";
+import { publicSearch, webSearch } from "../../examples/neuron-web-search/capability.ts";
+import { startStub } from "../../examples/neuron-web-search/stub-server.ts";
 import type { HandlerDefinition } from "../../src/handler/index.js";
 import { Neuron } from "../../src/neuron/index.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
@@ -48,6 +51,119 @@ describe("http.fetch", () => {
   });
 });
 
+describe("web.search", () => {
+  const capability = "examples/web.search";
+
+  it("gives what the server found, and fails for good when it refuses", async () => {
+    const stub = await startStub();
+    cleanups.push(() => stub.close());
+    const gateway = await serve(capability, webSearch(stub.url));
+    const submit = (input: unknown) => gateway.submit({ capability, input });
+    const leases = { title: "Leases", snippet: "Work that is handed out for a time." };
+    expect(await submit({ query: "lease" })).toMatchObject({
+      status: "completed",
+      output: {
+        query: "lease",
+        results: [leases, { title: "Heartbeats" }, { title: "Neurons", url: "https://example.org/neurons" }],
+      },
+    });
+    expect(await submit({ query: "lease", maxResults: 1 })).toMatchObject({ output: { results: [leases] } });
+    expect(await submit({ query: "nothing of the kind" })).toMatchObject({ output: { results: [] } });
+    expect(await submit({ query: "status 503" })).toMatchObject({
+      kind: "terminal",
+      code: "UPSTREAM_NON_2XX",
+    });
+    expect(await submit({ query: "" })).toMatchObject({ kind: "schema-mismatch" });
+  });
+
+  it.runIf(process.env.E2E_NETWORK === "1")("finds something on the network", async () => {
+    const gateway = await serve(capability, webSearch(publicSearch));
+    const outcome = await gateway.submit({ capability, input: { query: "TypeScript" } });
+    expect(outcome).toMatchObject({ status: "completed", output: { query: "TypeScript" } });
+  });
+});
+
+describe("the MCP bridge", () => {
+  async function bridge() {
+    const gateway = await LocalBigBrain.start();
+    cleanups.push(() => gateway.close());
+    const lines: string[] = [];
+    const running = await startBridge({
+      command: process.execPath,
+      args: ["--import", "tsx", join(root, "examples/neuron-mcp-bridge/server.ts")],
+      prefix: "mcp",
+      newNeuron: () => new Neuron({ gatewayUrl: gateway.url, neuronId: "bridge", auth: () => "t" }),
+      log: (line) => lines.push(line),
+    });
+    cleanups.push(() => running.close());
+    const submit = (tool: string, input: unknown = {}, taskId?: string) =>
+      gateway.submit({ capability: `mcp/${tool}`, input, taskId });
+    return { gateway, lines, running, submit };
+  }
+
+  it("serves the tools of a real server with their schemas, and leaves out what fits no capability", async () => {
+    const { gateway, lines, submit } = await bridge();
+    expect(await submit("divide", { a: 6, b: 4 })).toMatchObject({
+      status: "completed",
+      output: { quotient: 1.5 },
+    });
+    const { capabilities } = gateway.registration("bridge")!;
+    expect(capabilities.map(({ type }) => type)).toEqual([
+      "mcp/divide",
+      "mcp/countdown",
+      "mcp/cancellations",
+      "mcp/learn",
+    ]);
+    expect(capabilities[0]).toMatchObject({
+      description: "Divides a by b.",
+      inputSchema: { required: ["a", "b"] },
+      outputSchema: { required: ["quotient"] },
+    });
+    expect(lines).toContainEqual(expect.stringMatching(/"not a capability" is left out/));
+    expect(await submit("divide", { a: 6 })).toMatchObject({ kind: "schema-mismatch" });
+    expect(await submit("divide", { a: 6, b: 0 })).toMatchObject({
+      kind: "terminal",
+      code: "MCP_TOOL_ERROR",
+      reason: "b must not be 0",
+    });
+  });
+
+  it("passes progress on, and cancels the call of a cancelled lease", async () => {
+    const { gateway, submit } = await bridge();
+    const done = await submit("countdown", { from: 1 });
+    expect(done).toMatchObject({ output: { content: [{ type: "text", text: "lift-off" }] } });
+    const begun = gateway.until("progress", ({ frame }) => frame.message === "4093");
+    const cut = submit("countdown", { from: 4_096 }, "long");
+    const { lease } = await begun;
+    expect(lease.progress.slice(0, 3).map(({ percent, message }) => [percent, message])).toEqual([
+      [0.0244140625, "4095"],
+      [0.048828125, "4094"],
+      [0.0732421875, "4093"],
+    ]);
+    expect(gateway.cancel("long")).toBe(true);
+    expect(await cut).toMatchObject({ status: "cancelled" });
+    expect(await submit("cancellations")).toMatchObject({ output: { content: [{ text: "1" }] } });
+  });
+
+  it("serves a tool that the server has learned", async () => {
+    const { gateway, submit } = await bridge();
+    const learned = gateway.until("registered", ({ capabilities }) =>
+      capabilities.some(({ type }) => type === "mcp/greet"),
+    );
+    expect(await submit("learn")).toMatchObject({ status: "completed" });
+    await learned;
+    expect(await submit("greet", { name: "Ada" })).toMatchObject({
+      output: { content: [{ text: "hello, Ada" }] },
+    });
+  });
+
+  it("ends when the server does", async () => {
+    const { running } = await bridge();
+    await running.close();
+    await expect(running.closed).resolves.toBeUndefined();
+  });
+});
+
 describe("progress and cancel", () => {
   it("reports every item, and ends when cancelled", async () => {
     const gateway = await serve("examples/batch.process", batchProcess);
@@ -68,7 +184,7 @@ describe("progress and cancel", () => {
 });
 
 describe("runners", () => {
-  it.each(["http-fetch", "progress-cancel"])(
+  it.each(["http-fetch", "web-search", "progress-cancel", "mcp-bridge"])(
     "neuron-%s registers, and stops in order on SIGTERM",
     async (name) => {
       const gateway = await LocalBigBrain.start();

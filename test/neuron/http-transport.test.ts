@@ -49,7 +49,7 @@ function make(options: Partial<HttpTransportOptions> = {}) {
 }
 
 const platforms: [string, Partial<HttpTransportOptions>][] = [
-  ["node:http", {}],
+  ["kept connections", {}],
   ["a given fetch", { fetch }],
 ];
 

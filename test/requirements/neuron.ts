@@ -81,6 +81,10 @@ export const neuron = {
     statement: "Whatever a frame holds, it is read leniently or refused with a typed error.",
     source: "agentwire",
   },
+  "neuron.browser": {
+    statement: "The neuron entry runs where there is fetch and nothing of Node.",
+    source: "@holokai/neuron-sdk, reference: Node 20+ and browsers",
+  },
   "neuron.readme.quick-start": {
     statement:
       "The quick start of the README works: a handler reports progress and returns an echo, which is acked.",

@@ -2294,21 +2294,21 @@ export interface components {
     /** @description A tool that undoes what a task did. */
     CompensationAction: {
       tool: string;
-      args: Record<string, never>;
+      args: Record<string, unknown>;
     };
     /** @description Where a task runs apart from the world. */
     SandboxConfig: {
       enabled: boolean;
       type?: components["schemas"]["SandboxType"];
       simulationMode?: boolean;
-      permissions?: Record<string, never>;
+      permissions?: Record<string, unknown>;
     };
     /** @description One task of a workflow. */
     TaskSpec: {
       id: string;
       name: string;
       type: components["schemas"]["TaskType"];
-      inputs?: Record<string, never>;
+      inputs?: Record<string, unknown>;
       retry?: components["schemas"]["RetryConfig"];
       idempotencyKey?: string;
       timeoutMs?: number;
@@ -2375,7 +2375,7 @@ export interface components {
     /** @description A generated workflow. */
     GeneratedWorkflow: {
       spec: components["schemas"]["WorkflowSpec"];
-      metadata: Record<string, never>;
+      metadata: Record<string, unknown>;
     };
     /** @description State of a task. `error` is kept from the last failed attempt even when the task succeeds in the end. */
     TaskStatus: {
@@ -2427,7 +2427,7 @@ export interface components {
       taskId?: string;
       tenantId?: string;
       data?: unknown;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description An event with a text for people. */
     TimelineEntry: {
@@ -2436,7 +2436,7 @@ export interface components {
       workflowId: string;
       taskId?: string;
       description: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description A saved state. */
     Snapshot: {
@@ -2445,10 +2445,10 @@ export interface components {
       taskId: string;
       stepId: string;
       contentHash: string;
-      worldStateSnapshot: Record<string, never>;
+      worldStateSnapshot: Record<string, unknown>;
       memoryPointers: unknown[];
       merkleRoot: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
       verified?: boolean;
     };
     /** @description A task of the graph. */
@@ -2493,7 +2493,7 @@ export interface components {
       intent?: components["schemas"]["Intent"];
       dataZone?: components["schemas"]["DataZone"];
       allowedTools?: string[];
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description Who wants to do it. */
     Principal: {
@@ -2507,7 +2507,7 @@ export interface components {
       reason: string;
       requiresHumanApproval: boolean;
       approvalToken?: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description Who wants to do what. */
     SimulatePolicyRequest: {
@@ -2529,7 +2529,7 @@ export interface components {
       type?: string;
       riskTier?: components["schemas"]["PolicyRiskTier"];
       requiredPermissions?: components["schemas"]["Permission"][];
-      crvGate?: Record<string, never>;
+      crvGate?: Record<string, unknown>;
     };
     /** @description The workflow of a test case. */
     TestWorkflow: {
@@ -2544,7 +2544,7 @@ export interface components {
       description: string;
       workflowSpec: components["schemas"]["TestWorkflow"];
       sampleData: unknown;
-      expectedOutcome?: Record<string, never>;
+      expectedOutcome?: Record<string, unknown>;
       /** @enum {string} */
       mode?: "dry_run" | "validation" | "simulation";
     };
@@ -2578,7 +2578,7 @@ export interface components {
       workflowSpec: components["schemas"]["WorkflowSpec"];
       version: string;
       createdBy: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description A version of a workflow. */
     WorkflowVersion: {
@@ -2588,14 +2588,14 @@ export interface components {
       spec: components["schemas"]["WorkflowSpec"];
       createdAt: string;
       createdBy: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description A new deployment. */
     CreateDeploymentRequest: {
       versionId: string;
       environment: components["schemas"]["DeploymentEnvironment"];
       deployedBy: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description Who approved. */
     DeploymentApproval: {
@@ -2647,7 +2647,7 @@ export interface components {
       gateChecks?: components["schemas"]["GateCheck"][];
       rollbackSnapshotId?: string;
       thresholds?: components["schemas"]["GateThresholds"];
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description A deployment in a list. */
     DeploymentOverview: {
@@ -2690,7 +2690,7 @@ export interface components {
       responseTime: number;
       uptime: number;
       lastChecked: string;
-      metrics: Record<string, never>;
+      metrics: Record<string, unknown>;
     };
     /** @description A deployment with its health. */
     DeploymentHealthStatus: {
@@ -2745,7 +2745,7 @@ export interface components {
       versionId: string;
       environment?: components["schemas"]["DeploymentEnvironment"];
       deployedBy?: string;
-      metadata?: Record<string, never>;
+      metadata?: Record<string, unknown>;
     };
     /** @description A staged deployment workflow that was started. */
     DeploymentWorkflow: {
@@ -2787,7 +2787,7 @@ export interface components {
       workflowId?: string;
       taskId?: string;
       taskType?: string;
-      data: Record<string, never>;
+      data: Record<string, unknown>;
       tags?: {
         [key: string]: string;
       };
@@ -2806,8 +2806,8 @@ export interface components {
     /** @description A postmortem and what became of its fix. */
     Reflexion: {
       fixPromoted: boolean;
-      postmortem: Record<string, never>;
-      sandboxResult?: Record<string, never>;
+      postmortem: Record<string, unknown>;
+      sandboxResult?: Record<string, unknown>;
     };
     /** @description Figures about postmortems. */
     ReflexionStats: {
@@ -2829,7 +2829,7 @@ export interface components {
     };
     /** @description A blueprint to register. */
     RegisterAgentRequest: {
-      blueprint: Record<string, never>;
+      blueprint: Record<string, unknown>;
       changeDescription?: string;
       tags?: string[];
     };
@@ -2873,7 +2873,7 @@ export interface components {
     /** @description A generated memory policy. */
     MemoryPolicyAnswer: {
       generatedAt: string;
-      policy: Record<string, never>;
+      policy: Record<string, unknown>;
     };
     /** @description A parameter of a tool. */
     McpToolParameter: {
@@ -2895,8 +2895,8 @@ export interface components {
     };
     /** @description A generated MCP server definition. */
     McpServerAnswer: {
-      server: Record<string, never>;
-      validation: Record<string, never>;
+      server: Record<string, unknown>;
+      validation: Record<string, unknown>;
     };
     /** @description A tool to write an adapter for. */
     ToolAdapterRequest: {
@@ -4237,7 +4237,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4268,7 +4268,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4610,7 +4610,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4639,7 +4639,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4668,7 +4668,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4697,7 +4697,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4901,7 +4901,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4930,7 +4930,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -4959,7 +4959,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5223,7 +5223,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5251,7 +5251,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5303,7 +5303,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5444,7 +5444,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5500,7 +5500,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5528,7 +5528,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5731,7 +5731,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5760,7 +5760,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {
@@ -5789,7 +5789,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, unknown>;
       };
     };
     responses: {

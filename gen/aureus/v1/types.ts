@@ -310,7 +310,7 @@ export interface components {
       /** @description How sensitive. */
       data_zone?: components["schemas"]["DataZone"] | null;
       /** @description Further conditions; the engine ignores them. */
-      conditions?: Record<string, never> | null;
+      conditions?: Record<string, unknown> | null;
     };
     /** @description How often a task is tried. */
     RetryConfig: {
@@ -328,7 +328,7 @@ export interface components {
       /** @description Name of the tool. */
       tool: string;
       /** @description Its arguments; absent means none. */
-      args?: Record<string, never> | null;
+      args?: Record<string, unknown> | null;
     };
     /** @description Tasks that run when this one does not succeed. */
     CompensationHook: {
@@ -346,7 +346,7 @@ export interface components {
       /** @description Whether effects are only simulated. */
       simulation_mode?: boolean | null;
       /** @description What the sandbox allows. */
-      permissions?: Record<string, never> | null;
+      permissions?: Record<string, unknown> | null;
     };
     /** @description One task of a workflow. */
     TaskSpec: {
@@ -357,7 +357,7 @@ export interface components {
       /** @description What kind of task. */
       type: components["schemas"]["TaskType"];
       /** @description What the tool is given. */
-      inputs?: Record<string, never> | null;
+      inputs?: Record<string, unknown> | null;
       /** @description How often it is tried. */
       retry?: components["schemas"]["RetryConfig"] | null;
       /** @description Marks repeated runs as the same. */
@@ -427,7 +427,7 @@ export interface components {
       /** @description The workflow. */
       workflow: components["schemas"]["WorkflowSpec"];
       /** @description Data for its tasks. */
-      context?: Record<string, never> | null;
+      context?: Record<string, unknown> | null;
       /** @description Links what belongs together. */
       correlation_id?: string | null;
     };
@@ -481,7 +481,7 @@ export interface components {
       /** @description How sure the validator is, 0 to 1. */
       confidence?: number | null;
       /** @description More about it. */
-      metadata?: Record<string, never> | null;
+      metadata?: Record<string, unknown> | null;
       /** @description Why it failed. */
       failure_code?: components["schemas"]["FailureTaxonomy"] | null;
       /** @description What helps. */
@@ -496,7 +496,7 @@ export interface components {
       /** @description The old state. */
       previous_state?: unknown;
       /** @description More about it; `workflowId` and `taskId` attach telemetry. */
-      metadata?: Record<string, never> | null;
+      metadata?: Record<string, unknown> | null;
     };
     /** @description Try again with another tool. */
     RetryAltToolStrategy: {
@@ -599,7 +599,7 @@ export interface components {
       /** @description What gates call it. */
       validator_id: string;
       /** @description What it does; no shape is defined. */
-      config: Record<string, never>;
+      config: Record<string, unknown>;
     };
     /** @description What a server says about a new validator. No shape is defined. */
     ValidatorRegistration: {
@@ -627,7 +627,7 @@ export interface components {
       /** @description Tools that may do it; none named means any. */
       allowed_tools?: string[] | null;
       /** @description More about it. */
-      metadata?: Record<string, never> | null;
+      metadata?: Record<string, unknown> | null;
     };
     /** @description Who wants to do it. */
     Principal: {
@@ -649,7 +649,7 @@ export interface components {
       /** @description What a human approves with. */
       approval_token?: string | null;
       /** @description More about it. */
-      metadata?: Record<string, never> | null;
+      metadata?: Record<string, unknown> | null;
     };
     /** @description A step of the policy machine. The engine's own JSON says `from` and `to`. */
     StateTransition: {
@@ -744,7 +744,7 @@ export interface components {
       /** @description Links what belongs together. */
       correlation_id?: string | null;
       /** @description About it. */
-      data: Record<string, never>;
+      data: Record<string, unknown>;
       /** @description Labels. */
       tags?: {
         [key: string]: string;
@@ -772,7 +772,7 @@ export interface components {
       /** @description What. */
       message: string;
       /** @description More about it. */
-      context?: Record<string, never> | null;
+      context?: Record<string, unknown> | null;
     };
     /** @description A timed part of a trace. */
     Span: {

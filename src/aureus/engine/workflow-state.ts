@@ -2,9 +2,7 @@
 import type { WorkflowEvent } from "../../../gen/aureus/console/types.js";
 
 /** Something that happened, as the console tells it. */
-export interface EngineEvent extends Omit<WorkflowEvent, "metadata"> {
-  readonly metadata?: Readonly<Record<string, unknown>>;
-}
+export type EngineEvent = WorkflowEvent;
 
 /** Where a task stands. */
 export type TaskRunStatus = "pending" | "running" | "retrying" | "completed" | "failed" | "timeout";

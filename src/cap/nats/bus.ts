@@ -47,6 +47,8 @@ class NatsBus implements Bus {
   readonly #logger: Logger;
   readonly #events: Emitter<{ status: { status: BusStatus; error?: AgentwireError } }>;
   #status: BusStatus;
+  /** The last one found good: most messages of a party go to one subject. */
+  #lastSubject = "";
 
   constructor(connection: NatsConnection, options: NatsBusOptions) {
     this.#connection = connection;
@@ -67,7 +69,10 @@ class NatsBus implements Bus {
   }
 
   publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
-    assertSubject(subject);
+    if (subject !== this.#lastSubject) {
+      assertSubject(subject);
+      this.#lastSubject = subject;
+    }
     if (this.#status === "closed") throw new ClosedError("the NATS connection is closed");
     if (this.#status === "reconnecting") {
       throw new ConnectionLostError(`NATS publish ${subject}: the connection is being made anew`);

@@ -3,8 +3,10 @@
  * length of a sub-message is known when its prefix is due: one pass, no size pass, no copies.
  */
 import { ValidationError } from "../../core/errors.js";
+import { cutBytes } from "./block.js";
 
 const encoder = new TextEncoder();
+const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
 
 export class ByteWriter {
   private buffer = new Uint8Array(4096);
@@ -23,9 +25,12 @@ export class ByteWriter {
     this.start = this.buffer.length;
   }
 
-  /** A copy of what was written. */
-  finish(): Uint8Array {
-    return this.buffer.slice(this.start);
+  /** A copy of what was written; when it is for a moment only, see {@link cutBytes}. */
+  finish(momentary: boolean): Uint8Array {
+    if (!momentary) return this.buffer.slice(this.start);
+    const bytes = cutBytes(this.length);
+    bytes.set(this.buffer.subarray(this.start));
+    return bytes;
   }
 
   private reserve(bytes: number): void {
@@ -64,6 +69,7 @@ export class ByteWriter {
   /** The low 64 bits of a number as a varint. */
   varint64(value: bigint): void {
     this.reserve(10);
+    if (value >= 0n && value <= maxSafe) return this.varint53(Number(value));
     const wide = BigInt.asUintN(64, value);
     // In groups of 28 bits, four bytes each: arithmetic on bigints is slow.
     const groups = [Number(wide & 0xfffffffn), Number((wide >> 28n) & 0xfffffffn), Number(wide >> 56n)];
@@ -74,6 +80,19 @@ export class ByteWriter {
       const bits = (groups[i >> 2]! >>> (7 * (i & 3))) & 0x7f;
       this.buffer[this.start + i] = i + 1 < size ? bits | 0x80 : bits;
     }
+  }
+
+  private varint53(value: number): void {
+    let size = 1;
+    for (let limit = 0x80; value >= limit; limit *= 0x80) size++;
+    this.start -= size;
+    let at = this.start;
+    let rest = value;
+    while (rest > 0x7f) {
+      this.buffer[at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.buffer[at] = rest;
   }
 
   float32(value: number): void {

@@ -27,9 +27,11 @@ export interface CanonicalBytes {
 /** How {@link encodeCanonical} writes. */
 export interface EncodeOptions {
   /** Default: "spec". */
-  readonly mapOrder?: MapOrder;
+  readonly mapOrder?: MapOrder | undefined;
   /** Number of a top-level field to leave out. Default: none. */
   readonly skip?: number;
+  /** The bytes are published or signed at once and then forgotten; they may share their buffer. Default: false. */
+  readonly momentary?: boolean;
 }
 
 interface Run {
@@ -58,7 +60,7 @@ export function encodeCanonical<Desc extends DescMessage>(
   const skip = options.skip ?? 0;
   try {
     const written = writeMessage(run, plan, message as Message & Record<string, unknown>, skip);
-    const bytes = writer.finish();
+    const bytes = writer.finish(options.momentary ?? false);
     return { bytes, skippedAt: bytes.length - written, ordersDiffer: run.ordersDiffer };
   } finally {
     idle.push(writer);
@@ -97,7 +99,13 @@ function writeField(run: Run, field: FieldPlan, message: Record<string, unknown>
     return;
   }
   const value = message[field.key];
-  if (value === undefined || (value === "" && field.kind === Kind.string)) return; // most fields of most packets
+  if (value === undefined) return;
+  if (field.kind === Kind.string && field.shape === "single" && typeof value === "string") {
+    // Most fields of most packets, and most of those empty.
+    if (value === "") return;
+    run.writer.string(value);
+    return run.writer.varint32(field.tag);
+  }
   if (field.shape === "single") writeSingle(run, field, value, true);
   else if (field.shape === "list") writeList(run, field, value as readonly unknown[]);
   else writeMap(run, field, value as Readonly<Record<string, unknown>>);

@@ -6,11 +6,20 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
 import { Kind, planOf } from "./field-plan.js";
+import { blankPacket, blankRequest, blankResult } from "./hot-blanks.js";
 
 type Fields = Record<string, unknown>;
 
+const hotBlanks: Readonly<Record<string, () => object>> = {
+  "cordum.agent.v1.BusPacket": blankPacket,
+  "cordum.agent.v1.JobRequest": blankRequest,
+  "cordum.agent.v1.JobResult": blankResult,
+};
+
 /** A message with nothing set. */
 export function blankMessage(plan: MessagePlan): Fields {
+  const hot = hotBlanks[plan.desc.typeName];
+  if (hot !== undefined) return hot() as Fields;
   const message: Fields = { ...plan.blank };
   for (const key of plan.lists) message[key] = [];
   for (const key of plan.maps) message[key] = {};

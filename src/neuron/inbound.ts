@@ -1,0 +1,62 @@
+/** What each frame of the gateway does to a neuron. */
+import type { Capability, RegisteredFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import type { Emitter } from "../core/emitter.js";
+import { errorText, ProtocolError } from "../core/errors.js";
+import type { Logger } from "../core/logger.js";
+import type { Dispatcher } from "./dispatcher.js";
+import { parseServerFrame } from "./frames.js";
+import type { NeuronEvents } from "./neuron-options.js";
+
+/** What frames act upon. */
+export interface InboundTargets {
+  readonly dispatcher: Dispatcher;
+  readonly events: Emitter<NeuronEvents>;
+  /** What is advertised, by type. */
+  readonly capabilities: ReadonlyMap<string, Capability>;
+  readonly logger: Logger;
+}
+
+/** Takes whatever came as a frame. One that cannot be read is dropped with a warning, a lease in it refused. */
+export function takeFrame(given: unknown, targets: InboundTargets): void {
+  const { dispatcher, events } = targets;
+  let frame: ServerToNeuronFrame;
+  try {
+    frame = parseServerFrame(given);
+  } catch (error) {
+    return dropFrame(error, targets);
+  }
+  events.emit("frame", frame);
+  switch (frame.type) {
+    case "lease":
+      return dispatcher.accept(frame);
+    case "cancel":
+      return dispatcher.cancel(frame.leaseId, frame.reason);
+    case "registered":
+      return onRegistered(frame, targets);
+    case "capability-revoked":
+      events.emit("capability:revoked", { type: frame.capability, reason: frame.reason });
+      return dispatcher.revoke(frame.capability);
+    case "disconnect":
+      return events.emit("disconnect", frame);
+  }
+}
+
+function dropFrame(error: unknown, { dispatcher, logger }: InboundTargets): void {
+  logger.warn("a frame of the gateway is dropped", { reason: errorText(error) });
+  if (!(error instanceof ProtocolError)) return;
+  const { leaseId, problem } = (error.details ?? {}) as { leaseId?: string; problem?: string };
+  if (leaseId !== undefined) dispatcher.refuse(leaseId, problem ?? "");
+}
+
+function onRegistered(
+  { sessionId, capabilities }: RegisteredFrame,
+  { dispatcher, events, capabilities: advertised, logger }: InboundTargets,
+): void {
+  const accepted = new Set(capabilities.map(({ type }) => type));
+  const missing = [...advertised.keys()].filter((type) => !accepted.has(type));
+  if (missing.length > 0) {
+    logger.warn("the gateway did not take all capabilities; no leases will come for these", { missing });
+  }
+  dispatcher.restore(accepted);
+  events.emit("connection:registered", { sessionId, capabilities: capabilities.length });
+}
