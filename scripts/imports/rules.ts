@@ -21,7 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "handler", `gen/${name}`]])),
   bridge: ["core", "handler", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   otel: ["core", ...PROTOCOLS],
-  testing: ["core", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
+  testing: ["core", "handler", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: ["index", "core", "handler", "bridge", "testing", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   index: ["core"],
   handler: ["core"],

@@ -56,8 +56,8 @@ export interface ReceiveOptions extends SubscribeOptions {
   readonly source?: Pick<Bus, "subscribe"> | Pick<DurableBus, "subscribe"> | undefined;
 }
 
-/** Publishes a packet in place of the bus. */
-type Publish = (subject: string, bytes: Uint8Array) => unknown;
+/** Hands the bytes of a packet on in place of the bus. */
+export type PublishBytes = (subject: string, bytes: Uint8Array) => unknown;
 
 /** What became of the messages a party has received. */
 export interface ReceiveCounts {
@@ -117,7 +117,12 @@ export class Party {
    *
    * @throws InvalidInputError for a payload that breaks a rule; what {@link Bus.publish} throws.
    */
-  async send(subject: string, payload: PayloadInit, traceId?: string, publish?: Publish): Promise<BusPacket> {
+  async send(
+    subject: string,
+    payload: PayloadInit,
+    traceId?: string,
+    publish?: PublishBytes,
+  ): Promise<BusPacket> {
     return this.sendNow(subject, payload, traceId, publish);
   }
 
@@ -131,7 +136,7 @@ export class Party {
     subject: string,
     payload: PayloadInit,
     traceId?: string,
-    publish?: Publish,
+    publish?: PublishBytes,
   ): BusPacket | Promise<BusPacket> {
     const { clock } = this.#options;
     const packet = createPacket(payload, { senderId: this.senderId, traceId, clock });
@@ -141,7 +146,7 @@ export class Party {
     return published === undefined ? packet : Promise.resolve(published).then(() => packet);
   }
 
-  async #sendLater(subject: string, packet: BusPacket, publish?: Publish): Promise<BusPacket> {
+  async #sendLater(subject: string, packet: BusPacket, publish?: PublishBytes): Promise<BusPacket> {
     const bytes = await sealPacket(packet, this.#seal);
     await (publish === undefined ? this.bus.publish(subject, bytes) : publish(subject, bytes));
     return packet;

@@ -477,6 +477,18 @@ describe("closing", () => {
     expect([begun.length, clock.pending]).toEqual([1, 0]);
   });
 
+  it(req("cap.agent.close", "waits for jobs whose places are held by handlers that go on"), async () => {
+    const { agent, send, cancel, results, clock } = await bench();
+    agent.job("job.echo", (_, { jobId }) => (jobId === "1" ? new Promise(() => {}) : 1));
+    await agent.start();
+    await send({ jobId: "1" });
+    await send({ jobId: "2" });
+    await cancel("1");
+    await clock.until(agent.close());
+    expect(results()).toMatchObject([CANCELLED, { jobId: "2", status: JobStatus.SUCCEEDED }]);
+    expect([clock.monotonic(), clock.pending]).toEqual([5_000, 0]);
+  });
+
   it(req("cap.agent.close", "goes on when a stage fails or takes too long"), async () => {
     const memory = new MemoryBus();
     const order: string[] = [];

@@ -2,56 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
 import { JobResultSchema, JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
-import type {
-  AgentOptions,
-  Bus,
-  Delivery,
-  DurableBus,
-  DurableMessage,
-  FinishedJobs,
-  JobIdentity,
-} from "../../src/cap/index.js";
+import type { AgentOptions, Bus, FinishedJobs, JobIdentity } from "../../src/cap/index.js";
 import { Agent, ConnectionLostError, MemoryBus, Party, PublishFailedError } from "../../src/cap/index.js";
 import { req } from "../requirements/index.ts";
 import { bench, gate } from "./agent-bench.ts";
-
-/** A stream that remembers what it was told. Messages come from the bus, with a delivery each. */
-function stream(bus: Bus) {
-  const told: string[] = [];
-  const published: { subject: string; messageId: string }[] = [];
-  const asked: [string, string | undefined][] = [];
-  let refuse: unknown;
-  let deliveries = 0;
-  const durable: DurableBus = {
-    ackWaitMs: 30_000,
-    async publish(subject, data, { messageId }) {
-      if (refuse !== undefined) throw refuse;
-      await bus.publish(subject, data);
-      published.push({ subject, messageId });
-      told.push(`stored ${messageId}`);
-      return { stream: "S", sequence: published.length, duplicate: false };
-    },
-    subscribe(subject, onMessage, options) {
-      asked.push([subject, options?.queue]);
-      const wrap = (message: Omit<DurableMessage, "delivery">): void => {
-        const n = ++deliveries;
-        const delivery: Delivery = {
-          attempt: 1,
-          ack: async () => void told.push(`ack ${n}`),
-          working: () => void told.push(`working ${n}`),
-          giveBack: (delayMs) => void told.push(`back ${n} ${delayMs ?? "now"}`),
-          drop: (reason) => void told.push(`drop ${n} ${reason}`),
-        };
-        onMessage({ ...message, delivery });
-      };
-      return bus.subscribe(subject, wrap, options);
-    },
-  };
-  const refuseWith = (error: unknown) => {
-    refuse = error;
-  };
-  return { durable, told, published, asked, refuseWith };
-}
+import { stream } from "./stream.ts";
 
 /** A store of finished jobs in memory. */
 function memory(fault?: { find?: unknown; keep?: unknown }) {
@@ -319,6 +274,28 @@ describe("results that cannot be published", () => {
     });
     await set.clock.settle();
     expect(seen).toEqual([JobStatus.SUCCEEDED]);
+  });
+
+  it("are given up when a bus that says it is connected goes on refusing them", async () => {
+    const set = await bench();
+    let tries = 0;
+    const agent = new Agent({
+      bus: failing(set.bus, () => {
+        tries++;
+        return new ConnectionLostError("away");
+      }),
+      store: set.store,
+      clock: set.clock,
+      workerId: "w-4",
+      publishAgainMs: 2_000,
+    });
+    const errors: unknown[] = [];
+    agent.on("error", (error) => errors.push(error));
+    agent.job("job.echo", () => 1);
+    await agent.start();
+    await set.send();
+    await set.clock.advance(2_000);
+    expect([tries, errors.length, agent.jobsInHand]).toEqual([6, 1, 0]);
   });
 
   it("are told of when they are lost, and replaced when they could never be sent", async () => {

@@ -37,6 +37,7 @@ export class Dispatcher {
   readonly #inHand = new Map<string, Job>();
   readonly #byKey = new Map<string, Promise<void>>();
   readonly #work = new Set<Promise<void>>();
+  readonly #idle: (() => void)[] = [];
   #closing = false;
   #aborted = false;
 
@@ -115,8 +116,11 @@ export class Dispatcher {
   }
 
   /** Resolves when every job in hand is answered. */
-  async idle(): Promise<void> {
-    while (this.#work.size > 0 || this.#inHand.size > 0) await Promise.all(this.#work);
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#tellIdle();
+    });
   }
 
   /** Cuts every job short: those of a stream are given back, the others answered. */
@@ -139,8 +143,21 @@ export class Dispatcher {
   #track(work: Promise<void>): void {
     const tracked = work
       .catch((error: unknown) => this.#parts.onError(error))
-      .finally(() => this.#work.delete(tracked));
+      .finally(() => {
+        this.#work.delete(tracked);
+        this.#tellIdle();
+      });
     this.#work.add(tracked);
+  }
+
+  #drop(job: Job): void {
+    this.#inHand.delete(job.request.jobId);
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#work.size > 0 || this.#inHand.size > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   async #process(job: Job): Promise<void> {
@@ -196,7 +213,7 @@ export class Dispatcher {
     else counts.failed++;
     // The place is free from here on; acknowledging takes a while.
     if (job.deliveries.length > 0) this.#track(this.#acknowledge(job));
-    else this.#inHand.delete(job.request.jobId);
+    else this.#drop(job);
     onResult(result);
   }
 
@@ -217,11 +234,11 @@ export class Dispatcher {
         });
       }
     }
-    this.#inHand.delete(job.request.jobId);
+    this.#drop(job);
   }
 
   #giveBack(job: Job, delayMs?: number): void {
-    this.#inHand.delete(job.request.jobId);
+    this.#drop(job);
     for (const delivery of job.deliveries.splice(0)) delivery.giveBack(delayMs);
   }
 

@@ -84,9 +84,8 @@ export class ResultDesk {
 
   /** The sender is the worker, or peers drop the result; the job is the one that was asked for. */
   #own(job: Job, given: JobResultInit): JobResult {
-    const { $typeName: _, ...fields } = given as JobResult;
     const { jobId } = job.request;
-    return createMessage(JobResultSchema, { ...fields, jobId, workerId: this.#parts.party.senderId });
+    return createMessage(JobResultSchema, { ...given, jobId, workerId: this.#parts.party.senderId });
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {
@@ -112,7 +111,7 @@ export class ResultDesk {
         this.#inTime("publishing a result", () => durable.publish(subject, bytes, { messageId })));
     const { traceId } = job.packet;
     const untilMs = clock.monotonic() + publishAgainMs;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         await party.send(SUBJECT_RESULT, { case: "jobResult", value }, traceId, publish);
         return;
@@ -124,7 +123,8 @@ export class ResultDesk {
         if (!passing || timeoutMs <= 0 || signal.aborted) throw error;
         log.warn("a result waits to be published", { jobId: value.jobId, reason: errorText(error) });
         await untilConnected(party.bus, { timeoutMs, clock, signal });
-        if (durable !== undefined) await sleep(Math.min(AGAIN_MS, timeoutMs), { clock, signal });
+        // A bus that says it is connected and does not publish must not be asked without a pause.
+        if (durable !== undefined || tries > 1) await sleep(Math.min(AGAIN_MS, timeoutMs), { clock, signal });
       }
     }
   }

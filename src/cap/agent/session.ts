@@ -1,11 +1,11 @@
 /** One life of an agent on a bus: what its start makes, and its end takes down. */
-import type { BusPacket, JobResult } from "../../../gen/cap/index.js";
+import type { BusPacket, JobRequest, JobResult } from "../../../gen/cap/index.js";
 import { SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
 import type { Clock } from "../../core/clock.js";
 import type { AgentwireError } from "../../core/errors.js";
 import { ClosedError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import { scoped } from "../../core/logger.js";
+import { type LogFields, scoped, silentLogger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import type { BlobStore } from "../blob-store.js";
 import type { Bus, BusMessage, Subscription } from "../bus.js";
@@ -233,12 +233,7 @@ export class Session {
     const { options, clock, log: logger, counts } = this.#parts;
     const { store } = this.#means;
     const { request, packet } = job;
-    const log = scoped(logger, {
-      jobId: logField(request.jobId),
-      traceId: logField(packet.traceId),
-      topic: logField(request.topic),
-      senderId: logField(packet.senderId),
-    });
+    const log = logger === silentLogger ? logger : scoped(logger, jobFields(packet, request));
     const { ioTimeoutMs = 5_000, maxContextBytes = TWO_MIB, maxResultBytes = TWO_MIB } = options;
     const context = agentContext(job, {
       log,
@@ -263,6 +258,16 @@ export class Session {
       },
     });
   }
+}
+
+/** What every log line about a job says. */
+function jobFields({ traceId, senderId }: BusPacket, { jobId, topic }: JobRequest): LogFields {
+  return {
+    jobId: logField(jobId),
+    traceId: logField(traceId),
+    topic: logField(topic),
+    senderId: logField(senderId),
+  };
 }
 
 function deliveryOf(message: BusMessage): Delivery | undefined {

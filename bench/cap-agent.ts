@@ -1,0 +1,181 @@
+/**
+ * `pnpm bench cap-agent`: jobs per second of an agent with its inputs and outputs in Redis, ours against the one
+ * of cap-sdk-python in the same run, in turns; straight and through a scheduler, by jobs in flight.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { build } from "esbuild";
+import { SUBJECT_RESULT, SUBJECT_SUBMIT } from "../gen/cap/index.js";
+import type { Bus } from "../src/cap/index.js";
+import { generateKeyPair, Party } from "../src/cap/index.js";
+import { connectNats } from "../src/cap/nats/index.js";
+import { RedisBlobStore } from "../src/cap/redis/index.js";
+import { LocalScheduler } from "../src/testing/local-scheduler.js";
+import { capPython, findPeer, natsServer, redisServer } from "../test/peers/ladder.ts";
+import { startNats, startRedis } from "../test/peers/processes.ts";
+import type { Measured } from "./measure.ts";
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const WINDOW_MS = Number(process.env.BENCH_WINDOW_MS ?? 1500);
+const PARALLEL = 64;
+const root = join(import.meta.dirname, "..");
+
+interface Found {
+  readonly speed: number;
+  /** CPU of the agent's process per job, in microseconds. */
+  readonly cpu: number;
+}
+
+/** Runs the benchmark and prints its table. */
+export default async function benchCapAgent(): Promise<Measured[]> {
+  const wanted = [natsServer, redisServer, capPython];
+  const [natsPath, redisPath, python] = await Promise.all(wanted.map(findPeer));
+  if (!natsPath || !redisPath || !python) throw new Error(wanted.map(({ howTo }) => howTo).join("; "));
+  const [nats, redis] = await Promise.all([startNats(natsPath), startRedis(redisPath)]);
+  const store = new RedisBlobStore({ url: redis.url });
+  const rows: Measured[] = [];
+  try {
+    await store.set("ctx:bench", new TextEncoder().encode('{"prompt":"hello world"}'));
+    const script = await bundle("agent");
+    for (const signed of [false, true]) {
+      const keys = { scheduler: generateKeyPair(), worker: generateKeyPair() };
+      const publicKeys = {
+        "cordum-scheduler": keys.scheduler.publicKeyPem,
+        "w-ts": keys.worker.publicKeyPem,
+        "w-py": keys.worker.publicKeyPem,
+      };
+      const mode = signed ? "signed" : "unsigned";
+      const ends: Record<"ts" | "py", ChildProcess> = { ts: undefined as never, py: undefined as never };
+      for (const language of ["ts", "py"] as const) {
+        const given = JSON.stringify({
+          nats: nats.url,
+          redis: redis.url,
+          worker: `w-${language}`,
+          pool: "agents",
+          parallel: PARALLEL,
+          prefix: `${language}-${mode}`,
+          ...(signed ? { public: publicKeys, private: keys.worker.privateKeyPem } : {}),
+        });
+        const peer = join(root, "test/peers/cap_agent_peer.py");
+        const [command, file] = language === "ts" ? [process.execPath, script] : [python, peer];
+        ends[language] = await open(command, [file, given]);
+      }
+      const bus = await connectNats({ env: {}, servers: nats.url });
+      const own = signed ? { publicKeys, privateKey: keys.scheduler.privateKeyPem } : {};
+      rows.push(...(await compare({ bus, mode, own, ends })));
+      for (const end of Object.values(ends)) end.kill("SIGKILL");
+      await bus.close();
+    }
+  } finally {
+    await store.close();
+    await Promise.all([nats.stop(), redis.stop()]);
+  }
+  const heapScript = await bundle("agent-heap");
+  const heap = JSON.parse(execFileSync(process.execPath, ["--expose-gc", heapScript], { encoding: "utf8" }));
+  console.log(
+    `  in memory: ${heap.cpuMicros.toFixed(1)} us CPU a job with its client; ` +
+      `${heap.bytesPerJob.toFixed(1)} bytes of heap left by each of ${heap.jobs} jobs`,
+  );
+  return rows;
+}
+
+async function compare(run: {
+  readonly bus: Bus;
+  readonly mode: string;
+  readonly own: object;
+  readonly ends: Readonly<Record<"ts" | "py", ChildProcess>>;
+}): Promise<Measured[]> {
+  const { bus, mode, own, ends } = run;
+  const party = new Party({ bus, senderId: "cordum-scheduler", mapOrder: "upb", ...own });
+  const scheduler = new LocalScheduler({ bus, mapOrder: "upb", ...own });
+  await scheduler.start();
+  let onDone = () => {};
+  await party.receive(SUBJECT_RESULT, { onPacket: () => onDone() });
+  let sent = 0;
+  const round = async (language: "ts" | "py", hop: boolean, inFlight: number, ms: number): Promise<Found> => {
+    const topic = `job.${language}-${mode}.echo`;
+    const send = (): void => {
+      const value = { jobId: `job-${mode}-${sent++}`, topic, contextPtr: "redis://ctx:bench" };
+      void party.send(hop ? SUBJECT_SUBMIT : topic, { case: "jobRequest", value }, "t");
+    };
+    const [cpu, started] = [cpuOf(ends[language].pid!), performance.now()];
+    let done = 0;
+    await new Promise<void>((resolve) => {
+      let open = inFlight;
+      onDone = () => {
+        done++;
+        if (performance.now() - started < ms) send();
+        else if (--open === 0) resolve();
+      };
+      for (let i = 0; i < inFlight; i++) send();
+    });
+    const seconds = (performance.now() - started) / 1000;
+    return { speed: done / seconds, cpu: ((cpuOf(ends[language].pid!) - cpu) / done) * 1e6 };
+  };
+  for (const language of ["ts", "py"] as const) await round(language, false, 100, WINDOW_MS); // warms up
+  const rows: Measured[] = [];
+  for (const [hop, inFlight] of [
+    [false, 1],
+    [false, 10],
+    [false, 100],
+    [false, 1000],
+    [true, 64],
+  ] as const) {
+    const found: Record<"ts" | "py", Found[]> = { ts: [], py: [] };
+    for (let i = -1; i < ROUNDS; i++) {
+      for (const language of ["ts", "py"] as const) {
+        const result = await round(language, hop, inFlight, i < 0 ? WINDOW_MS / 2 : WINDOW_MS);
+        if (i >= 0) found[language].push(result); // the first round does not count
+      }
+    }
+    const what = `${mode}, ${hop ? "through a scheduler, " : ""}${inFlight} in flight`;
+    const [ours, theirs] = [median(found.ts), median(found.py)];
+    const against = `cap-sdk-python, ${what}`;
+    rows.push(
+      { name: against, perSecond: theirs.speed, ratio: 1, against: undefined },
+      { name: `agentwire, ${what}`, perSecond: ours.speed, ratio: ours.speed / theirs.speed, against },
+    );
+    const speed = ({ speed, cpu }: Found) => `${speed.toFixed(0)}/s (${cpu.toFixed(0)} us CPU a job)`;
+    const ratio = `${(ours.speed / theirs.speed).toFixed(2)}x, CPU ${(theirs.cpu / ours.cpu).toFixed(2)}x`;
+    console.log(`  ${what}: ours ${speed(ours)}, cap-sdk-python ${speed(theirs)}: ${ratio}`);
+  }
+  await scheduler.close();
+  return rows;
+}
+
+function median(found: readonly Found[]): Found {
+  const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
+  return { speed: middle(found.map(({ speed }) => speed)), cpu: middle(found.map(({ cpu }) => cpu)) };
+}
+
+async function open(command: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
+  for await (const line of createInterface({ input: child.stdout })) if (line === "peer ready") return child;
+  throw new Error(`${command} ended early`);
+}
+
+/** CPU seconds of a process, from /proc. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** An end as users run it: compiled. */
+async function bundle(name: string): Promise<string> {
+  const outfile = join(root, `.cache/bench/cap-${name}.mjs`);
+  await build({
+    entryPoints: [join(import.meta.dirname, `cap/${name}.ts`)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    packages: "external",
+    logLevel: "error",
+  });
+  return outfile;
+}
