@@ -30,6 +30,10 @@ export type {
   WorkflowTaskResult,
 } from "./big-brain/workflow.js";
 export { runWorkflow } from "./big-brain/workflow.js";
+export type { AgentPair, AgentPairOptions, PairResult } from "./cap/agent-pair.js";
+export { memoryAgentPair } from "./cap/agent-pair.js";
+export type { HandlerRun, RunHandlerOptions } from "./cap/run-handler.js";
+export { runHandler } from "./cap/run-handler.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
 export type { GatewayFaultKind, ScriptedFault } from "./four-runr/faults.js";

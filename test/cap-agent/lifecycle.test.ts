@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ComponentRole, JobStatus } from "../../gen/cap/index.js";
 import type { Bus, BusStatus } from "../../src/cap/index.js";
 import { Agent, InMemoryBlobStore, MemoryBus } from "../../src/cap/index.js";
@@ -55,6 +55,30 @@ describe("an agent", () => {
     await expect(agent.start()).rejects.toThrow("input of job.x");
     expect(agent.state).toBe("idle");
     expect(memory.subscriptionCount).toBe(1);
+  });
+
+  it.each([{ privateKey: "nonsense" }, { publicKeys: { a: "nonsense" } }, { workerId: "a b" }])(
+    "does not start with %j",
+    async (options) => {
+      const { agent, memory } = await bench(options);
+      agent.job("job.x", () => 1);
+      await expect(agent.start()).rejects.toThrow(ValidationError);
+      expect(memory.subscriptionCount).toBe(1);
+    },
+  );
+
+  it("does not start as if there were worker trust where the environment asks for it", async () => {
+    vi.stubEnv("CORDUM_SDK_HANDSHAKE", "enforce");
+    try {
+      const { agent, logged } = await bench();
+      agent.job("job.x", () => 1);
+      await expect(agent.start()).rejects.toMatchObject({ name: "UnsupportedError", code: "worker_trust" });
+      vi.stubEnv("CORDUM_SDK_HANDSHAKE", "warn");
+      await agent.start();
+      expect(logged.some((line) => line.includes("runs without a session"))).toBe(true);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it("a start that fails takes down what it made, and may be tried again", async () => {

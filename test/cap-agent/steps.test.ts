@@ -133,6 +133,7 @@ describe("the input", () => {
 
   it.each([
     ["not JSON", new TextEncoder().encode("{nope secret"), /^context decode failed: not JSON/],
+    ["marked with a BOM", new Uint8Array([0xef, 0xbb, 0xbf, 0x31]), /^context decode failed: not JSON/],
     ["empty", new Uint8Array(), /^context decode failed: not JSON/],
     ["not UTF-8", new Uint8Array([0xff, 0xfe]), /^context decode failed: not UTF-8$/],
   ])(req("cap.agent.decode", "that is %s"), async (_, bytes, message) => {

@@ -15,7 +15,8 @@ import type { AgentHandler, AgentMiddleware } from "./context.js";
 import { inTime } from "./in-time.js";
 import type { AgentCounts, AgentEvents, AgentOptions, AgentState } from "./options.js";
 import { onProcessSignal } from "./process-signals.js";
-import { type Session, startSession } from "./session.js";
+import type { Session } from "./session.js";
+import { startSession } from "./start-session.js";
 import {
   checkRetries,
   type InputOf,
@@ -27,6 +28,7 @@ import {
 } from "./topics.js";
 
 const DEFAULT_ID = "cap-runtime";
+const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
 
 /**
  * Serves topics: takes jobs, reads their inputs, runs handlers, writes outputs, publishes results.
@@ -158,10 +160,12 @@ export class Agent {
     if (this.#closing !== undefined) throw new ClosedError("the agent is closed");
     if (this.#starting !== undefined) throw new ConflictError("the agent was started already");
     if (this.#topics.size === 0) throw new ConflictError("no handlers registered", { code: "no_handlers" });
-    this.#starting = this.#start();
+    const off = onProcessSignal(this.#options.handleSignals, () => void this.close());
+    this.#starting = this.#start(off);
     try {
       await this.#starting;
     } catch (error) {
+      off();
       this.#starting = undefined;
       if (this.#closing === undefined) this.#enter("idle");
       throw error;
@@ -221,7 +225,7 @@ export class Agent {
     this.#events.emit("state", state);
   }
 
-  async #start(): Promise<void> {
+  async #start(offSignals: () => void): Promise<void> {
     this.#enter("starting");
     this.#session = await startSession({
       options: this.#options,
@@ -246,14 +250,13 @@ export class Agent {
       onError: (error) => this.#events.emit("error", error),
       onBusClosed: (error) => this.#onBusClosed(error),
     });
-    const off = onProcessSignal(this.#options.handleSignals, () => void this.close());
-    this.#session.onEnd(off);
+    this.#session.onEnd(offSignals);
     if (this.#closing === undefined) this.#enter("running");
   }
 
   #onResult(result: JobResult): void {
     const { jobId, status, executionMs, errorMessage } = result;
-    if (status === JobStatus.FAILED) this.#metrics.onJobFailed(jobId, errorMessage);
+    if (FAILURES.has(status)) this.#metrics.onJobFailed(jobId, errorMessage);
     else this.#metrics.onJobCompleted(jobId, Number(executionMs), statusName(status));
     this.#events.emit("result", result);
   }

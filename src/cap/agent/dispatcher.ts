@@ -1,47 +1,31 @@
 /** Takes jobs, gives them places, and sees to it that each one is answered. */
 import type { BusPacket, JobCancel, JobRequest, JobResult } from "../../../gen/cap/index.js";
 import { JobStatus } from "../../../gen/cap/index.js";
-import type { Clock, TimerHandle } from "../../core/clock.js";
 import { AgentwireError, errorText } from "../../core/errors.js";
-import { Limiter, type Release } from "../../core/limiter.js";
-import type { Logger } from "../../core/logger.js";
 import type { Delivery } from "../durable.js";
 import type { JobResultInit } from "../worker-options.js";
 import { cancelled, failureResult, JobFailure, logField, wireText, workerClosed } from "./failures.js";
 import { inTime } from "./in-time.js";
 import { Job } from "./job.js";
-import { type JobLimits, jobLimits } from "./limits.js";
+import { jobLimits, NO_LIMITS } from "./limits.js";
 import type { AgentCounts } from "./options.js";
+import { Places, type PlacesParts } from "./places.js";
 import { identityOf, type ResultDesk } from "./results.js";
 import type { ServedTopic } from "./topics.js";
 
 /** What it needs of its agent. */
-export interface DispatcherParts {
-  readonly maxParallel: number;
+export interface DispatcherParts extends Omit<PlacesParts, "start"> {
   readonly results: ResultDesk;
   readonly counts: AgentCounts;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly abandonMs: number;
   readonly ioTimeoutMs: number;
   readonly granularStatus: boolean;
   /** Equal idempotency keys wait for each other. */
   readonly joinKeys: boolean;
   /** Does a job. Never rejects. */
   readonly run: (job: Job) => Promise<JobResultInit>;
-  /** Called when a place was given back and nobody took it. */
-  readonly onFree: () => void;
   readonly onResult: (result: JobResult) => void;
   readonly onError: (error: unknown) => void;
 }
-
-/** Why a job cannot even be looked at. */
-const NO_LIMITS: JobLimits = {
-  deadlineMs: undefined,
-  maxRuntimeMs: undefined,
-  maxRetries: undefined,
-  maxArtifactBytes: undefined,
-};
 
 /** How long a job that could not be settled stays away, so that a store that is down is not asked at once. */
 const GIVE_BACK_MS = 1_000;
@@ -49,24 +33,24 @@ const GIVE_BACK_MS = 1_000;
 /** Jobs in hand: first come first served, within `maxParallel` places. */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
-  readonly #limiter: Limiter;
+  readonly #places: Places;
   readonly #inHand = new Map<string, Job>();
   readonly #byKey = new Map<string, Promise<void>>();
   readonly #work = new Set<Promise<void>>();
-  readonly #lingering = new Set<TimerHandle>();
-  #queue: Job[] = [];
-  #head = 0;
   #closing = false;
   #aborted = false;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    this.#limiter = new Limiter(parts.maxParallel);
+    this.#places = new Places({
+      ...parts,
+      start: (job, leave) => this.#track(this.#process(job).finally(leave)),
+    });
   }
 
   /** Places taken: running handlers, and those that were cut short and go on. */
   get active(): number {
-    return this.#limiter.active;
+    return this.#places.active;
   }
 
   /** Jobs taken and not answered yet. */
@@ -100,8 +84,7 @@ export class Dispatcher {
     this.#inHand.set(request.jobId, job);
     if (this.#aborted) refusal ??= workerClosed(false);
     if (refusal === undefined) {
-      this.#queue.push(job);
-      this.#startWaiting();
+      this.#places.add(job);
     } else {
       job.waiting = false;
       this.#track(this.#answer(job, failureResult(refusal, granularStatus), false));
@@ -123,8 +106,8 @@ export class Dispatcher {
   /** From now on jobs of a stream are given back: those that wait at once, others as they come. */
   stopIntake(): void {
     this.#closing = true;
-    for (const job of this.#queue.slice(this.#head)) {
-      if (!job.waiting || job.deliveries.length === 0) continue;
+    for (const job of this.#places.waiting) {
+      if (job.deliveries.length === 0) continue;
       job.waiting = false;
       job.settle();
       this.#giveBack(job);
@@ -143,27 +126,8 @@ export class Dispatcher {
   }
 
   /** Forgets handlers that go on although they were cut short. */
-  release(): void {
-    for (const timer of this.#lingering) this.#parts.clock.clearTimeout(timer);
-    this.#lingering.clear();
-  }
-
-  #startWaiting(): void {
-    while (this.#head < this.#queue.length) {
-      if (!this.#queue[this.#head]!.waiting) {
-        this.#head++;
-        continue;
-      }
-      const release = this.#limiter.tryAcquire();
-      if (release === undefined) break;
-      const job = this.#queue[this.#head++]!;
-      job.waiting = false;
-      this.#track(this.#process(job, release));
-    }
-    if (this.#head === this.#queue.length || this.#head > 1_024) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
+  forget(): void {
+    this.#places.forget();
   }
 
   #onStop(job: Job): void {
@@ -179,7 +143,7 @@ export class Dispatcher {
     this.#work.add(tracked);
   }
 
-  async #process(job: Job, release: Release): Promise<void> {
+  async #process(job: Job): Promise<void> {
     let done: (() => void) | undefined;
     try {
       for (let twin = this.#twin(job); twin !== undefined && !job.stopped; twin = this.#twin(job)) {
@@ -193,7 +157,6 @@ export class Dispatcher {
       this.#unsettled(job, error);
     } finally {
       done?.();
-      this.#releaseWhenEnded(job, release);
     }
   }
 
@@ -271,36 +234,6 @@ export class Dispatcher {
     const reason = error instanceof AgentwireError ? error.message : errorText(error);
     this.#parts.log.error(again ? "a job is given back" : "a result is not published", { jobId, reason });
     this.#parts.onError(error);
-  }
-
-  /** A handler that was cut short and goes on keeps its place for a while, so that not too much runs at once. */
-  #releaseWhenEnded(job: Job, release: Release): void {
-    const free = (): void => {
-      release();
-      this.#startWaiting();
-      this.#parts.onFree();
-    };
-    const { handler } = job;
-    if (handler === undefined || this.#aborted) return free();
-    const { clock, log, abandonMs } = this.#parts;
-    const timer = clock.setTimeout(
-      () => {
-        this.#lingering.delete(timer);
-        log.warn("a handler that was cut short goes on; its place is given away", {
-          jobId: logField(job.request.jobId),
-        });
-        free();
-      },
-      abandonMs,
-      { unref: true },
-    );
-    this.#lingering.add(timer);
-    const ended = (): void => {
-      if (!this.#lingering.delete(timer)) return;
-      clock.clearTimeout(timer);
-      free();
-    };
-    handler.then(ended, ended);
   }
 }
 

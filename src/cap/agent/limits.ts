@@ -14,7 +14,8 @@ export interface JobLimits {
   readonly maxArtifactBytes: number | undefined;
 }
 
-const NONE: JobLimits = {
+/** No limits at all. */
+export const NO_LIMITS: JobLimits = {
   deadlineMs: undefined,
   maxRuntimeMs: undefined,
   maxRetries: undefined,
@@ -39,7 +40,7 @@ export function jobLimits({ env, budget }: JobRequest): JobLimits {
   const deadlineMs = limit(budget?.deadlineMs);
   const { CORDUM_POLICY_CONSTRAINTS: json, CORDUM_MAX_RETRIES, CORDUM_MAX_ARTIFACT_BYTES } = env;
   if (json === undefined && CORDUM_MAX_RETRIES === undefined && CORDUM_MAX_ARTIFACT_BYTES === undefined) {
-    return deadlineMs === undefined ? NONE : { ...NONE, deadlineMs };
+    return deadlineMs === undefined ? NO_LIMITS : { ...NO_LIMITS, deadlineMs };
   }
   const budgets = json ? budgetsOf(json) : {};
   const of = (key: BudgetKey, variable?: string): number | undefined =>

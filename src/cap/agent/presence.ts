@@ -58,7 +58,6 @@ export class Presence {
       name: "heartbeat",
       intervalMs: heartbeatIntervalMs > 0 ? heartbeatIntervalMs : 5_000,
       immediate: true,
-      unref: true,
       clock,
       logger: log,
       onError,

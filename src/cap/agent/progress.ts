@@ -29,7 +29,7 @@ export class ProgressDesk {
     const { jobId } = job.request;
     const value = {
       jobId,
-      stepId: wireText(stepId),
+      stepId: wireText(String(stepId)),
       percent: whole,
       message: this.#last.message,
       status: JobStatus.RUNNING,

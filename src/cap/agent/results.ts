@@ -84,9 +84,8 @@ export class ResultDesk {
 
   /** The sender is the worker, or peers drop the result; the job is the one that was asked for. */
   #own(job: Job, given: JobResultInit): JobResult {
-    const { $typeName: _, ...fields } = given as JobResult;
     const { jobId } = job.request;
-    return createMessage(JobResultSchema, { ...fields, jobId, workerId: this.#parts.party.senderId });
+    return createMessage(JobResultSchema, { ...given, jobId, workerId: this.#parts.party.senderId });
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {

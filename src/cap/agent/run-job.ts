@@ -42,7 +42,7 @@ export interface RunParts {
   readonly onAttempt: () => void;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads the input, runs the handler, writes the output. Never rejects; the result says how it went. */
 export async function runJob(job: Job, parts: RunParts): Promise<JobResultInit> {

@@ -1,19 +1,17 @@
 /** One life of an agent on a bus: what its start makes, and its end takes down. */
-import type { BusPacket, JobResult } from "../../../gen/cap/index.js";
+import type { BusPacket, JobRequest, JobResult } from "../../../gen/cap/index.js";
 import { SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
 import type { Clock } from "../../core/clock.js";
-import { readEnv } from "../../core/env.js";
 import type { AgentwireError } from "../../core/errors.js";
-import { ClosedError, UnsupportedError } from "../../core/errors.js";
+import { ClosedError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import { scoped } from "../../core/logger.js";
+import { type LogFields, scoped, silentLogger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import type { BlobStore } from "../blob-store.js";
-import { assertSubject, type Bus, type BusMessage, type Subscription } from "../bus.js";
+import type { Bus, BusMessage, Subscription } from "../bus.js";
 import type { Delivery, DurableBus, DurableMessage } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import { Party } from "../party.js";
-import { parseWorkerTrustMode } from "../trust-mode.js";
 import type { JobResultInit } from "../worker-options.js";
 import type { AgentMiddleware } from "./context.js";
 import { Dispatcher } from "./dispatcher.js";
@@ -21,12 +19,12 @@ import { bareText, logField } from "./failures.js";
 import type { Job } from "./job.js";
 import { agentContext } from "./make-context.js";
 import type { AgentCounts, AgentOptions, HeartbeatInit } from "./options.js";
-import { Owned } from "./owned.js";
+import type { Owned } from "./owned.js";
 import { Presence } from "./presence.js";
 import { ProgressDesk } from "./progress.js";
 import { ResultDesk } from "./results.js";
 import { runJob } from "./run-job.js";
-import { type ServedTopic, serveTopics, type Topic } from "./topics.js";
+import type { ServedTopic, Topic } from "./topics.js";
 
 const TWO_MIB = 2 * 1024 * 1024;
 /** How long jobs that were aborted may take to be answered. */
@@ -56,56 +54,14 @@ export interface SessionParts {
 export type RunStage = (name: string, work: () => unknown, timeoutMs?: number) => Promise<boolean>;
 
 /** What a session works with. */
-interface Means {
+export interface Means {
   readonly bus: Bus;
   readonly store: BlobStore;
   readonly durable: DurableBus | undefined;
   readonly finished: FinishedJobs | undefined;
 }
 
-/**
- * Connects, subscribes and tells schedulers. What was made is taken down again when something fails.
- *
- * @throws UnsupportedError when the environment asks for worker trust; what `Agent.start` says.
- */
-export async function startSession(parts: SessionParts): Promise<Session> {
-  const { options, clock, workerId, topics, middleware } = parts;
-  checkTrust(parts.log);
-  assertSubject(workerSubject(workerId));
-  const served = await serveTopics(topics, { middleware, validator: options.validator });
-  const owned = new Owned(clock, options.ioTimeoutMs ?? 5_000);
-  let session: Session | undefined;
-  try {
-    const { durable, finished } = options;
-    const bus = await owned.take("connecting", options.bus, (made) => made.drain());
-    const store = await owned.take("opening the store", options.store, (made) => made.close());
-    const means: Means = {
-      bus,
-      store,
-      durable: typeof durable === "function" ? await durable(bus) : durable,
-      finished: finished && (await owned.take("opening the finished jobs", finished, (made) => made.close())),
-    };
-    session = new Session(parts, means, served, owned);
-    if (parts.closing()) throw new ClosedError("the agent was closed while it started");
-    await session.open();
-    return session;
-  } catch (error) {
-    session?.abandon();
-    await owned.letGo();
-    throw error;
-  }
-}
-
-/** Trust is no part of this runtime: it must not run as if it were there. */
-function checkTrust(log: Logger): void {
-  const text = readEnv("CORDUM_SDK_HANDSHAKE");
-  const mode = text === undefined ? "off" : parseWorkerTrustMode(text);
-  const message = "the worker trust exchange (CORDUM_SDK_HANDSHAKE) is not available";
-  if (mode === "enforce") throw new UnsupportedError(message, { code: "worker_trust" });
-  if (mode === "warn") log.warn(`${message}; the worker runs without a session`);
-}
-
-/** See {@link startSession}. */
+/** Made by `startSession`. */
 export class Session {
   readonly dispatcher: Dispatcher;
   readonly #parts: SessionParts;
@@ -228,7 +184,7 @@ export class Session {
     for (const end of this.#ends.splice(0)) end();
     for (const one of this.#jobs.splice(0)) one.unsubscribe();
     this.#cancels?.unsubscribe();
-    this.dispatcher.release();
+    this.dispatcher.forget();
     void this.#presence.stop();
     void this.#ticks?.stop();
   }
@@ -277,12 +233,7 @@ export class Session {
     const { options, clock, log: logger, counts } = this.#parts;
     const { store } = this.#means;
     const { request, packet } = job;
-    const log = scoped(logger, {
-      jobId: logField(request.jobId),
-      traceId: logField(packet.traceId),
-      topic: logField(request.topic),
-      senderId: logField(packet.senderId),
-    });
+    const log = logger === silentLogger ? logger : scoped(logger, jobFields(packet, request));
     const { ioTimeoutMs = 5_000, maxContextBytes = TWO_MIB, maxResultBytes = TWO_MIB } = options;
     const context = agentContext(job, {
       log,
@@ -307,6 +258,16 @@ export class Session {
       },
     });
   }
+}
+
+/** What every log line about a job says. */
+function jobFields({ traceId, senderId }: BusPacket, { jobId, topic }: JobRequest): LogFields {
+  return {
+    jobId: logField(jobId),
+    traceId: logField(traceId),
+    topic: logField(topic),
+    senderId: logField(senderId),
+  };
 }
 
 function deliveryOf(message: BusMessage): Delivery | undefined {

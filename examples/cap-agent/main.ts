@@ -1,0 +1,26 @@
+import { jsonSchema } from "agentwire";
+import { natsAgent } from "agentwire/cap/nats";
+
+const input = jsonSchema<{ prompt: string }>({
+  type: "object",
+  properties: { prompt: { type: "string" } },
+  required: ["prompt"],
+});
+
+// NATS_URL and REDIS_URL say where bus and store are.
+const agent = natsAgent({
+  workerId: "worker-1",
+  pool: "summaries", // a pool of the scheduler's table: without one it never chooses this worker
+  retries: 2,
+  maxParallel: 4,
+  handleSignals: true,
+  logger: console,
+});
+
+agent.job("job.summarize", { input }, async ({ prompt }, ctx) => {
+  ctx.progress({ percent: 50, message: "reading" });
+  if (prompt === "") ctx.fail("there is nothing to summarize", { code: "JOB_INVALID_INPUT" });
+  return { summary: prompt.slice(0, 140) };
+});
+
+await agent.run(); // until SIGTERM, SIGINT or agent.close()

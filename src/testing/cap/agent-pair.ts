@@ -1,0 +1,107 @@
+/** An agent and its client in one process, with a scheduler between them. */
+import type { JobResult } from "../../../gen/cap/index.js";
+import { Agent } from "../../cap/agent/agent.js";
+import type { AgentOptions } from "../../cap/agent/options.js";
+import { InMemoryBlobStore } from "../../cap/blob-store.js";
+import type { JobRequestInit } from "../../cap/client.js";
+import { type JobClient, openJobClient, type WaitOptions } from "../../cap/job-client.js";
+import { MemoryBus } from "../../cap/memory-bus.js";
+import { keyFromPointer } from "../../cap/pointer.js";
+import { contextKey } from "../../cap/stores/keys.js";
+import { putValue } from "../../cap/stores/values.js";
+import type { Clock } from "../../core/clock.js";
+import { uuid } from "../../core/ids.js";
+import type { Logger } from "../../core/logger.js";
+import { LocalScheduler, type LocalSchedulerOptions } from "../local-scheduler.js";
+import { keptValue } from "./kept-value.js";
+
+/** Options of {@link memoryAgentPair}. */
+export interface AgentPairOptions {
+  /** How the agent differs from the defaults. */
+  readonly agent?: Partial<Omit<AgentOptions, "bus">> | undefined;
+  /** How the scheduler differs from the defaults, such as `pools` or `safety`. */
+  readonly scheduler?: Partial<Omit<LocalSchedulerOptions, "bus">> | undefined;
+  /** One clock for everything, such as a `FakeClock`. Default: the system's. */
+  readonly clock?: Clock | undefined;
+  /** Default: silent. */
+  readonly logger?: Logger | undefined;
+}
+
+/** What {@link AgentPair.submit} gives. */
+export interface PairResult {
+  readonly result: JobResult;
+  /** The output: JSON decoded, or bytes that are no JSON. */
+  readonly output: unknown;
+}
+
+/** See {@link memoryAgentPair}. */
+export interface AgentPair {
+  /** Give it handlers before {@link AgentPair.start}. */
+  readonly agent: Agent;
+  readonly scheduler: LocalScheduler;
+  readonly bus: MemoryBus;
+  readonly store: InMemoryBlobStore;
+  /** The client; only after the start. */
+  readonly client: JobClient;
+  /** Starts scheduler, agent and client. */
+  start(): Promise<void>;
+  /**
+   * Keeps an input, submits a job and waits for its end.
+   *
+   * @throws What `JobClient.submitAndWait` throws for a job that does not succeed.
+   */
+  submit(topic: string, input: unknown, request?: JobRequestInit, options?: WaitOptions): Promise<PairResult>;
+  /** Ends all three. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** An agent and a client over a bus and a store in memory, with a `LocalScheduler` between them. */
+export function memoryAgentPair(options: AgentPairOptions = {}): AgentPair {
+  const { clock, logger } = options;
+  const bus = new MemoryBus(clock === undefined ? {} : { clock });
+  const store = new InMemoryBlobStore();
+  const common = { clock, logger };
+  const agent = new Agent({
+    ...common,
+    store,
+    workerId: "test-worker",
+    pool: "test",
+    load: () => ({}),
+    ...options.agent,
+    bus: bus.connect(),
+  });
+  const scheduler = new LocalScheduler({ ...common, ...options.scheduler, bus: bus.connect() });
+  let client: JobClient | undefined;
+  const opened = (): JobClient => {
+    if (client === undefined) throw new Error("the pair is not started");
+    return client;
+  };
+  const close = async (): Promise<void> => {
+    await client?.close();
+    await agent.close();
+    await scheduler.close();
+  };
+  return {
+    agent,
+    scheduler,
+    bus,
+    store,
+    get client() {
+      return opened();
+    },
+    async start() {
+      await scheduler.start();
+      await agent.start();
+      client = await openJobClient({ ...common, bus: bus.connect(), senderId: "test-client" });
+    },
+    async submit(topic, input, request = {}, wait = {}) {
+      const jobId = request.jobId || `job-${uuid()}`;
+      const contextPtr = await putValue(store, contextKey(jobId), input);
+      const result = await opened().submitAndWait({ contextPtr, ...request, jobId, topic }, wait);
+      return { result, output: await keptValue(store, keyFromPointer(result.resultPtr)) };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
