@@ -37,6 +37,8 @@ import { isUnderWay, jobError } from "./outcome.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 
+export type { WaitOptions } from "./job-client-options.js";
+
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
   readonly #options: JobClientOptions;
