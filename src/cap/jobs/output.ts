@@ -30,6 +30,11 @@ export class OutputReader {
     this.#store = store;
   }
 
+  /** Whether an output is to be read or judged at all. */
+  isWanted({ output, read }: OutputOptions<never>): boolean {
+    return output !== undefined || (this.#store !== undefined && read !== "none");
+  }
+
   /**
    * The result with its output.
    *
