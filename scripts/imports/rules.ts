@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
   ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "handler", `gen/${name}`]])),
   bridge: ["core", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
-  testing: ["core", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
+  testing: ["core", "handler", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: ["index", "core", "bridge", "testing", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   index: ["core"],
   handler: ["core"],
