@@ -37,7 +37,7 @@ export interface JetStreamOptions {
   readonly maxAckPending?: number | undefined;
   /** Messages of one subscription that may be in hand: what the worker can run at once. Default: 16. */
   readonly maxInFlight?: number | undefined;
-  /** How long publishing and acknowledging go on while the server restarts. Default: 30000. */
+  /** How long publishing goes on while the server restarts; acknowledging at most 3000. Default: 30000. */
   readonly againMs?: number | undefined;
   /** How long one request to the server may take. Default: 5000. */
   readonly timeoutMs?: number | undefined;
