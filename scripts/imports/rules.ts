@@ -22,7 +22,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   bridge: ["core", "handler", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   otel: ["core", ...PROTOCOLS],
   testing: ["core", "handler", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
-  cli: ["index", "core", "handler", "bridge", "testing", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
+  cli: [
+    "index",
+    "core",
+    "handler",
+    "bridge",
+    "testing",
+    ...PROTOCOLS,
+    ...PROTOCOLS.map((name) => `gen/${name}`),
+  ],
   index: ["core"],
   handler: ["core"],
 };

@@ -37,6 +37,8 @@ import { isUnderWay, jobError } from "./outcome.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 
+export type { WaitOptions } from "./job-client-options.js";
+
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
   readonly #options: JobClientOptions;
@@ -227,15 +229,13 @@ export class JobClient {
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
     const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
     const ended = this.#waits.wait(jobId, { timeoutMs, signal, onGiveUp });
-    const result = ended.then((value) => this.#outputs.read(value, options, signal));
+    const result = this.#outputs.isWanted(options as WaitOptions<never>)
+      ? ended.then((value) => this.#outputs.read(value, options, signal))
+      : (ended as Promise<JobOutcome<T>>);
     result.catch(() => {}); // a submission that fails is told below
     const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
     try {
-      // The end of the wait cuts the submission short; the end of the job, which may come first, does not.
-      const givenUp = ended.catch((error: unknown) => {
-        if (!(error instanceof AgentwireError && carriesResult(error.details))) throw error;
-      });
-      const sent = await Promise.race([sending, givenUp.then(() => sending)]);
+      const sent = await (this.#isQuick(job) ? sending : cutShort(sending, ended));
       return { result, sent };
     } catch (error) {
       this.#waits.done(jobId, error as Error);
@@ -243,13 +243,20 @@ export class JobClient {
     }
   }
 
+  /** Publishing on a plain bus does not take time that is worth cutting short. */
+  #isQuick(job: PreparedJob): boolean {
+    return job.keepInput === undefined && this.#options.durable === undefined;
+  }
+
   async #send(
     job: PreparedJob,
     traceId: string | undefined,
     givenUp?: () => Promise<unknown> | undefined,
   ): Promise<SentRequest> {
-    await job.keepInput();
-    await givenUp?.();
+    if (job.keepInput !== undefined) {
+      await job.keepInput();
+      await givenUp?.();
+    }
     return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
   }
 
@@ -276,6 +283,14 @@ export class JobClient {
     this.#progress.end(value.jobId);
     this.#waits.done(value.jobId, value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
   }
+}
+
+/** A submission that the end of the wait cuts short. The end of the job, which may come first, does not. */
+function cutShort<T>(sending: Promise<T>, ended: Promise<unknown>): Promise<T> {
+  const givenUp = ended.catch((error: unknown) => {
+    if (!(error instanceof AgentwireError && carriesResult(error.details))) throw error;
+  });
+  return Promise.race([sending, givenUp.then(() => sending)]);
 }
 
 function carriesResult(details: unknown): boolean {

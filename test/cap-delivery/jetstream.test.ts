@@ -190,6 +190,7 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
         while (heard.length === 0) await turn();
         expect(heard).toEqual(["1 true"]);
         const { until } = await collect(durable, "job.x", { queue: "job.x" });
+        await put(durable, "job.x", "2");
         const [message] = await until(1);
         expect(message!.reply).toBeUndefined();
         expect(message!.data.constructor).toBe(Uint8Array);
@@ -251,7 +252,7 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
       req("cap.jetstream.backpressure", "never more in hand than asked for, and all come in the end"),
       async () => {
         const { url } = await serve();
-        const { durable } = await open(url, { maxInFlight: 3 });
+        const { durable } = await open(url, { maxInFlight: 3, startFrom: "all" });
         await Promise.all(Array.from({ length: 50 }, (_, i) => put(durable, "job.x", String(i))));
         const inHand: DurableMessage[] = [];
         let most = 0;
@@ -294,12 +295,30 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
       expect([...done].sort()).toEqual(ids.sort());
     });
 
-    it("what waits when nobody pulls is there for the next worker", async () => {
+    it(
+      req("cap.jetstream.start", "a new consumer begins with what comes, or with all there is"),
+      async () => {
+        const { url } = await serve();
+        const { durable } = await open(url);
+        const { durable: all } = await open(url, { startFrom: "all" });
+        await put(durable, "worker.w9.jobs", "before");
+        const fresh = await collect(durable, "worker.w9.jobs");
+        await put(durable, "worker.w9.jobs", "after");
+        expect((await fresh.until(1)).map(text)).toEqual(["after"]);
+        const other = await collect(all, "worker.w9.jobs", { queue: "q" });
+        expect((await other.until(2)).map(text)).toEqual(["before", "after"]);
+      },
+    );
+
+    it("what comes while nobody pulls is there for the next worker", async () => {
       const { url } = await serve();
       const { durable } = await open(url);
-      await put(durable, "worker.w9.jobs", "before");
+      const first = await collect(durable, "worker.w9.jobs");
+      await first.subscription.drain();
+      await put(durable, "worker.w9.jobs", "meanwhile");
       const { until } = await collect(durable, "worker.w9.jobs");
-      expect((await until(1)).map(text)).toEqual(["before"]);
+      expect((await until(1)).map(text)).toEqual(["meanwhile"]);
+      expect(first.got).toEqual([]);
     });
 
     it(
@@ -336,12 +355,14 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
     it("a consumer that somebody deletes is made again", async () => {
       const { url } = await serve();
       const { durable } = await open(url);
-      const { until } = await collect(durable, "job.x", { queue: "q" });
+      await put(durable, "job.x", "0");
+      const { got, until } = await collect(durable, "job.x", { queue: "q" });
       await put(durable, "job.x", "1");
       await (await until(1))[0]!.delivery.ack();
+      expect(got.map(text)).toEqual(["1"]);
       await api(url, "CONSUMER.DELETE.CORDUM_JOBS.dur_q__job_x");
       await put(durable, "job.x", "2");
-      const all = await until(3); // the new consumer begins at the beginning
+      const all = await until(3); // the new one begins where the old one had begun
       expect(new Set(all.map(text))).toEqual(new Set(["1", "2"]));
     });
 

@@ -58,6 +58,11 @@ export const capDelivery = {
       "A job whose submit was confirmed by a PubAck ends in at least one terminal result, and all its results are the same.",
     source: OWN,
   },
+  "cap.jetstream.start": {
+    statement:
+      "A consumer that is made begins with what is published from then on, so that a first durable worker does not do a week of jobs again; with all only when told to.",
+    source: OWN,
+  },
   "cap.jetstream.core": {
     statement: "Core subscribers still get what is kept in streams.",
     source: CORDUM,
@@ -97,6 +102,10 @@ export const capDelivery = {
     statement:
       "A compensation keeps the rules of a job request, inherits what it leaves empty, and has an idempotency key of its own; the last job is undone first.",
     source: "CAP spec 11",
+  },
+  "cap.client.everywhere": {
+    statement: "Agent and client do the same over both NATS clients, with JetStream and without.",
+    source: OWN,
   },
   "cap.client.confirmed": {
     statement:

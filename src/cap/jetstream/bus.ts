@@ -26,13 +26,18 @@ export interface JetStreamOptions {
   readonly storage?: "file" | "memory" | undefined;
   /** Servers that keep a copy of a stream that is made. Default: 1. */
   readonly replicas?: number | undefined;
+  /**
+   * For consumers that are made: begin with what is published from then on, or with `all` that the stream keeps, up to
+   * a week, jobs that others have done included. A consumer that is there goes on where it was. Default: "new".
+   */
+  readonly startFrom?: "new" | "all" | undefined;
   /** For consumers that are made: a message goes to somebody else when nothing is heard of it. Default: 600000. */
   readonly ackWaitMs?: number | undefined;
   /** For consumers that are made: unacknowledged messages of all workers together. Default: 2048. */
   readonly maxAckPending?: number | undefined;
   /** Messages of one subscription that may be in hand: what the worker can run at once. Default: 16. */
   readonly maxInFlight?: number | undefined;
-  /** How long publishing and acknowledging go on while the server restarts. Default: 30000. */
+  /** How long publishing goes on while the server restarts; acknowledging at most 3000. Default: 30000. */
   readonly againMs?: number | undefined;
   /** How long one request to the server may take. Default: 5000. */
   readonly timeoutMs?: number | undefined;
@@ -140,9 +145,12 @@ class JetStreamBus implements DurableBus {
     assertCount("maxInFlight", options.maxInFlight);
     const { queue, maxInFlight = this.#options.maxInFlight ?? 16 } = options;
     try {
-      const { stream, consumer } = await patiently(this.#link, this.#patience, () =>
-        this.#consumer(subject, queue),
+      const { startFrom = "new" } = this.#options;
+      const { stream, consumer, created } = await patiently(this.#link, this.#patience, () =>
+        this.#consumer(subject, queue, startFrom),
       );
+      // One that is deleted begins where it had begun: jobs may come again, none is left out.
+      const again = startFrom === "all" ? startFrom : created;
       const subscription = new PullSubscription({
         link: this.#link,
         stream,
@@ -154,7 +162,7 @@ class JetStreamBus implements DurableBus {
         logger: this.#logger,
         clock: this.#options.clock,
         onMessage,
-        restore: () => this.#consumer(subject, queue),
+        restore: () => this.#consumer(subject, queue, again),
       });
       subscription.start();
       return subscription;
@@ -170,17 +178,19 @@ class JetStreamBus implements DurableBus {
   async #consumer(
     subject: string,
     queue: string | undefined,
-  ): Promise<{ readonly stream: string; readonly consumer: string }> {
+    startFrom: string,
+  ): Promise<{ readonly stream: string; readonly consumer: string; readonly created: string }> {
     const stream = await streamOf(this.#link, this.#timeoutMs, subject);
-    const { name, ackWaitMs } = await ensureConsumer(this.#link, this.#timeoutMs, {
+    const { name, ackWaitMs, created } = await ensureConsumer(this.#link, this.#timeoutMs, {
       stream,
       subject,
       queue,
+      startFrom,
       ackWaitMs: this.#options.ackWaitMs ?? CONSUMER_ACK_WAIT_MS,
       maxAckPending: this.#options.maxAckPending ?? CONSUMER_MAX_ACK_PENDING,
     });
     this.#ackWaitMs = Math.min(this.#ackWaitMs, ackWaitMs);
-    return { stream, consumer: name };
+    return { stream, consumer: name, created };
   }
 }
 

@@ -12,6 +12,8 @@ export interface ConsumerSettings {
   readonly queue: string | undefined;
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
+  /** Where one that is made begins: a moment in the server's words, or `new` or `all`. */
+  readonly startFrom: string;
 }
 
 /** A consumer that is there. */
@@ -19,6 +21,8 @@ export interface Consumer {
   readonly name: string;
   /** As the server has it. */
   readonly ackWaitMs: number;
+  /** When it was made, in the server's words. */
+  readonly created: string;
 }
 
 /**
@@ -48,7 +52,7 @@ export async function ensureConsumer(
       ack_wait: settings.ackWaitMs * NANOSECONDS,
       max_ack_pending: settings.maxAckPending,
       max_deliver: -1,
-      deliver_policy: "all",
+      ...startOf(settings.startFrom),
       replay_policy: "instant",
       ...(queue === "" ? { inactive_threshold: STREAM_MAX_AGE_MS * NANOSECONDS } : {}),
     };
@@ -62,5 +66,10 @@ export async function ensureConsumer(
   if (config.deliver_subject) fail("it pushes its messages and cannot be pulled from");
   if (config.filter_subject !== subject) fail(`it serves ${String(config.filter_subject)}, not ${subject}`);
   if (config.ack_policy !== "explicit") fail("it takes no acknowledgement of each message");
-  return { name, ackWaitMs: Number(config.ack_wait) / NANOSECONDS };
+  return { name, ackWaitMs: Number(config.ack_wait) / NANOSECONDS, created: String(info.created) };
+}
+
+function startOf(startFrom: string): object {
+  if (startFrom === "new" || startFrom === "all") return { deliver_policy: startFrom };
+  return { deliver_policy: "by_start_time", opt_start_time: startFrom };
 }

@@ -11,6 +11,10 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const ACK = bytes("+ACK");
 const WORKING = bytes("+WPI");
 const TERMINATE = bytes("+TERM");
+/** How long one acknowledgement waits for its answer. */
+const ACK_MS = 1_000;
+/** How long it is tried again: what is not acknowledged comes again, and is answered again. */
+const ACK_AGAIN_MS = 3_000;
 
 /** What a delivery needs of its subscription. */
 export interface DeliveryContext {
@@ -44,9 +48,16 @@ export class JetStreamDelivery implements Delivery {
 
   async ack(): Promise<void> {
     const { link, patience } = this.#context;
+    const timeoutMs = Math.min(patience.timeoutMs, ACK_MS);
+    const tell = () => link.request(this.#subject, ACK, { timeoutMs });
     try {
-      const { timeoutMs } = patience;
-      await patiently(link, patience, () => link.request(this.#subject, ACK, { timeoutMs }));
+      await tell();
+    } catch (error) {
+      if ((error as { readonly retryable?: boolean }).retryable !== true) throw error;
+      this.#settle(); // the place is free: others need not wait for a server that restarts
+      // One that has forgotten the delivery does not answer at all, and delivers again.
+      const againMs = Math.min(patience.againMs, ACK_AGAIN_MS);
+      await patiently(link, { ...patience, againMs, timeoutMs }, tell);
     } finally {
       this.#settle();
     }

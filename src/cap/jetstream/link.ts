@@ -20,6 +20,8 @@ export interface HeadedMessage extends NatsMessage {
 
 /** A connection of either client, with what streams need beside a bus. */
 export interface JetStreamConnection extends Omit<NatsConnection, "subscribe" | "request"> {
+  /** Inboxes begin with the prefix that the connection was made with. */
+  readonly options?: { readonly inboxPrefix?: string };
   subscribe(
     subject: string,
     options?: { queue?: string; callback?: (error: Error | null, message: HeadedMessage) => void },
@@ -44,13 +46,15 @@ export class Link {
   readonly connection: JetStreamConnection;
   readonly #lost = new Set<(error: Error) => void>();
   readonly #onBack = new Set<() => void>();
+  readonly #hurry: () => void;
   #connected: boolean;
 
   /** @throws ValidationError `not_nats` for a bus that is none of NATS. */
   constructor(given: Bus | NatsConnection) {
-    const isBus = "onStatus" in given;
-    this.bus = isBus ? given : natsBus(given);
-    this.connection = (isBus ? connectionOf(given) : given) as JetStreamConnection;
+    this.bus = "onStatus" in given ? given : natsBus(given);
+    const { connection, hurry } = connectionOf(this.bus);
+    this.connection = connection as JetStreamConnection;
+    this.#hurry = hurry;
     this.#connected = this.bus.status() === "connected";
     this.bus.onStatus((status) => {
       const before = this.#connected;
@@ -87,6 +91,7 @@ export class Link {
       this.#lost.add(reject);
     });
     try {
+      this.#hurry(); // what was published before arrives before
       const answer = this.connection.request(subject, data, {
         timeout,
         ...(headers === undefined ? {} : { headers: headers as never }),

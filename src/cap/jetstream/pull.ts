@@ -104,7 +104,7 @@ export class PullSubscription implements Subscription {
 
   #listen(): void {
     const { connection } = this.#options.link;
-    this.#inbox = createInbox();
+    this.#inbox = createInbox(connection.options?.inboxPrefix);
     this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error === null) this.#onMessage(message);

@@ -1,7 +1,6 @@
 /** The output of a job, from the pointer in its result. */
 import type { JobResult } from "../../../gen/cap/index.js";
 import { raceSignal } from "../../core/abort.js";
-import { ajvValidator } from "../../core/ajv-validator.js";
 import type { Checker, Schema, SchemaValidator } from "../../core/validate.js";
 import { checkerFor, refusal } from "../../core/validate.js";
 import type { BlobStore } from "../blob-store.js";
@@ -24,11 +23,16 @@ export interface OutputOptions<T = unknown> {
 /** Reads outputs. */
 export class OutputReader {
   readonly #store: BlobStore | undefined;
-  readonly #validator: SchemaValidator = ajvValidator();
+  #validator: Promise<SchemaValidator> | undefined;
   readonly #checkers = new WeakMap<object, Promise<Checker<unknown>>>();
 
   constructor(store: BlobStore | undefined) {
     this.#store = store;
+  }
+
+  /** Whether an output is to be read or judged at all. */
+  isWanted({ output, read }: OutputOptions<never>): boolean {
+    return output !== undefined || (this.#store !== undefined && read !== "none");
   }
 
   /**
@@ -64,8 +68,13 @@ export class OutputReader {
   #checker(schema: Schema<unknown>): Promise<Checker<unknown>> {
     const known = this.#checkers.get(schema);
     if (known !== undefined) return known;
-    const made = checkerFor(schema, this.#validator);
+    const made = this.#make(schema);
     this.#checkers.set(schema, made);
     return made;
+  }
+
+  async #make(schema: Schema<unknown>): Promise<Checker<unknown>> {
+    this.#validator ??= import("../../core/ajv-validator.js").then(({ ajvValidator }) => ajvValidator());
+    return checkerFor(schema, await this.#validator);
   }
 }

@@ -26,8 +26,8 @@ export interface PreparedJob {
   readonly request: JobRequestInit & { readonly jobId: string };
   readonly traceId: string | undefined;
   readonly deadlineMs: number | undefined;
-  /** Keeps the input, if there is one. */
-  keepInput(): Promise<void>;
+  /** Keeps the input, where there is one. */
+  readonly keepInput: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -47,7 +47,7 @@ export function prepareJob(submission: JobSubmission, store: BlobStore | undefin
     }
     request.budget = { ...given.budget, deadlineMs: BigInt(Math.ceil(deadlineMs)) };
   }
-  if (input === undefined) return { jobId, request, traceId, deadlineMs, keepInput: async () => {} };
+  if (input === undefined) return { jobId, request, traceId, deadlineMs, keepInput: undefined };
   if (store === undefined) {
     throw new ValidationError("an input wants a store to keep it in", { code: "no_store" });
   }

@@ -33,7 +33,7 @@ export interface NatsBusOptions {
  * Whoever made the connection may also use it directly. `close` and `drain` end it.
  */
 export function natsBus(connection: NatsConnection, options: NatsBusOptions = {}): Bus {
-  return rememberConnection(new NatsBus(connection, options), connection);
+  return new NatsBus(connection, options);
 }
 
 const STATUS_OF_EVENT: Readonly<Record<string, BusStatus>> = {
@@ -56,6 +56,7 @@ class NatsBus implements Bus {
     this.#outbox = new Outbox(connection, (error, subject) =>
       this.#set(this.#status, natsError(error, "publish", subject)),
     );
+    rememberConnection(this, { connection, hurry: () => this.#outbox.empty() });
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });

@@ -1,23 +1,29 @@
-/** Which connection is behind a bus, for what the bus itself does not offer. */
+/** What is behind a bus of NATS, for what the bus itself does not offer. */
 import { ValidationError } from "../../core/errors.js";
 import type { Bus } from "../bus.js";
 import type { NatsConnection } from "./connection.js";
 
-const connections = new WeakMap<Bus, NatsConnection>();
+/** A connection, and the bus's way to it. */
+export interface BehindBus {
+  readonly connection: NatsConnection;
+  /** Hands over what the bus has gathered to send, so that what is sent past it does not overtake. */
+  hurry(): void;
+}
 
-/** Remembers the connection of a bus. */
-export function rememberConnection(bus: Bus, connection: NatsConnection): Bus {
-  connections.set(bus, connection);
-  return bus;
+const known = new WeakMap<Bus, BehindBus>();
+
+/** Remembers what is behind a bus. */
+export function rememberConnection(bus: Bus, behind: BehindBus): void {
+  known.set(bus, behind);
 }
 
 /**
- * The connection behind a bus of `connectNats` or `natsBus`.
+ * What is behind a bus of `connectNats` or `natsBus`.
  *
  * @throws ValidationError `not_nats` for another bus.
  */
-export function connectionOf(bus: Bus): NatsConnection {
-  const connection = connections.get(bus);
-  if (connection !== undefined) return connection;
+export function connectionOf(bus: Bus): BehindBus {
+  const behind = known.get(bus);
+  if (behind !== undefined) return behind;
   throw new ValidationError("this bus is none of connectNats or natsBus", { code: "not_nats" });
 }

@@ -1,0 +1,69 @@
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isAnswer, readAnswer } from "../../src/cap/jetstream/api.js";
+import { attemptOf } from "../../src/cap/jetstream/delivery.js";
+import { RedisFinishedJobs } from "../../src/cap/redis/index.js";
+import { AgentwireError, ProtocolError, UnsupportedError, UpstreamError } from "../../src/core/errors.js";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const thrown = (call: () => unknown): unknown => {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+};
+
+describe("answers of JetStream", () => {
+  it("are objects, or errors with the server's number", () => {
+    expect(readAnswer(bytes('{"stream":"S","seq":1}'), "publish")).toEqual({ stream: "S", seq: 1 });
+    const missing = thrown(() =>
+      readAnswer(bytes('{"error":{"code":404,"err_code":10059,"description":"stream not found"}}'), "x"),
+    );
+    expect(missing).toBeInstanceOf(UpstreamError);
+    expect(missing).toMatchObject({ code: "jetstream_10059", retryable: false });
+    expect([isAnswer(missing, 10059), isAnswer(missing, 1), isAnswer(new Error("x"), 1)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const busy = thrown(() => readAnswer(bytes('{"error":{"code":503,"err_code":10008}}'), "x"));
+    expect(busy).toMatchObject({ retryable: true });
+    const off = thrown(() => readAnswer(bytes('{"error":{"code":503,"err_code":10039}}'), "x"));
+    expect(off).toBeInstanceOf(UnsupportedError);
+  });
+
+  it("that are junk are errors of ours", () => {
+    for (const junk of ["", "null", "[]", "1", "{", '"x"', "+OK"]) {
+      expect(
+        thrown(() => readAnswer(bytes(junk), "x")),
+        junk,
+      ).toBeInstanceOf(ProtocolError);
+    }
+    fc.assert(
+      fc.property(fc.oneof(fc.json().map(bytes), fc.uint8Array()), (data) => {
+        const answer = thrown(() => readAnswer(data, "x"));
+        if (answer instanceof Error) expect(answer).toBeInstanceOf(AgentwireError);
+        else expect(typeof answer).toBe("object");
+      }),
+    );
+  });
+});
+
+describe("the number of a delivery", () => {
+  it.each([
+    ["$JS.ACK.S.C.3.10.4.1700000000000000000.0", 3],
+    ["$JS.ACK.domain.hash.S.C.7.10.4.1700000000000000000.0", 7],
+    ["$JS.ACK._.hash.S.C.2.10.4.1700000000000000000.0.token", 2],
+    ["$JS.ACK.S.C.x", 1],
+    ["$JS.ACK", 1],
+  ])("of %s is %s", (subject, attempt) => {
+    expect(attemptOf(subject)).toBe(attempt);
+  });
+});
+
+it("a store of finished jobs does not show the password of its URL", () => {
+  const store = new RedisFinishedJobs({ url: "redis://user:hunter2@127.0.0.1:1/0" });
+  expect(inspect(store, { depth: 9, showHidden: true }) + JSON.stringify(store)).not.toContain("hunter2");
+});
