@@ -194,7 +194,13 @@ export class Session {
     queue: string | undefined,
     find: (topic: string) => ServedTopic | undefined,
   ): Promise<void> {
-    const { counts, onRefused } = this.#parts;
+    const { counts, onRefused, maxParallel: maxInFlight } = this.#parts;
+    const { durable } = this.#means;
+    const source: Pick<DurableBus, "subscribe"> | undefined = durable && {
+      // No more than can run, so that other workers get the rest.
+      subscribe: (name, onMessage, options) =>
+        durable.subscribe(name, onMessage, { ...options, maxInFlight }),
+    };
     const subscription = await this.#party.receive(
       subject,
       {
@@ -209,7 +215,7 @@ export class Session {
           onRefused(error);
         },
       },
-      { queue, source: this.#means.durable },
+      { queue, source },
     );
     this.#jobs.push(subscription);
   }
