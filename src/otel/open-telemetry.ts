@@ -2,8 +2,8 @@
 import type { Span } from "@opentelemetry/api";
 import type { ToolCall } from "../4runr/index.js";
 import type { AgentMiddleware, JobSubmission } from "../cap/index.js";
-import { UnsupportedError } from "../core/errors.js";
 import type { Middleware } from "../core/middleware.js";
+import { loadPeer } from "../core/optional-peer.js";
 import { VERSION } from "../core/version.js";
 import type { LeaseCall } from "../neuron/index.js";
 import { type OtelApi, Spans } from "./spans.js";
@@ -11,7 +11,7 @@ import { type TraceHeaders, traceHeaders } from "./w3c.js";
 
 /** Options of {@link openTelemetry}. */
 export interface OpenTelemetryOptions {
-  /** `import * as api from "@opentelemetry/api"`. Default: that package, loaded now. */
+  /** The whole module `@opentelemetry/api`. Default: that package, loaded now. */
   readonly api?: OtelApi | undefined;
   /** Name of the tracer. Default: "agentwire". */
   readonly tracerName?: string | undefined;
@@ -45,7 +45,8 @@ export interface OpenTelemetry {
  * @throws UnsupportedError when `@opentelemetry/api` is not installed.
  */
 export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise<OpenTelemetry> {
-  const api = options.api ?? (await loadApi());
+  const load = () => import("@opentelemetry/api");
+  const api = options.api ?? (await loadPeer("@opentelemetry/api", "tracing", load));
   const spans = new Spans(api, api.trace.getTracer(options.tracerName ?? "agentwire", VERSION));
   const carried = (span: Span | undefined): TraceHeaders =>
     span === undefined ? {} : traceHeaders(span.spanContext());
@@ -147,12 +148,4 @@ function tracedFetch(
       return response;
     });
   };
-}
-
-async function loadApi(): Promise<OtelApi> {
-  try {
-    return await import("@opentelemetry/api");
-  } catch (cause) {
-    throw new UnsupportedError("tracing needs @opentelemetry/api: npm install @opentelemetry/api", { cause });
-  }
 }

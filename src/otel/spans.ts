@@ -3,7 +3,7 @@ import type * as Otel from "@opentelemetry/api";
 import { AgentwireError } from "../core/errors.js";
 import { remoteSpan } from "./w3c.js";
 
-/** The OpenTelemetry API, as `import * as api from "@opentelemetry/api"` gives it. */
+/** The whole module `@opentelemetry/api`. */
 export type OtelApi = typeof Otel;
 
 /** What a span is started with. */

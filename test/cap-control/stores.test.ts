@@ -20,7 +20,7 @@ import {
   ResourceExhaustedError,
   resultKey,
 } from "../../src/cap/index.js";
-import { loadPeer } from "../../src/cap/optional-peer.js";
+import { loadPeer } from "../../src/core/optional-peer.js";
 import {
   AbortedError,
   ClosedError,

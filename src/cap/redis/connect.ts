@@ -5,7 +5,7 @@ import { errorText, ValidationError } from "../../core/errors.js";
 import { isLoopback } from "../../core/insecure.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger, warnOnce } from "../../core/logger.js";
-import { loadPeer } from "../optional-peer.js";
+import { loadPeer } from "../../core/optional-peer.js";
 import type { IoredisLike } from "./clients.js";
 import type { RedisTls } from "./tls.js";
 import { redisTlsFromEnv } from "./tls.js";

@@ -3,8 +3,8 @@ import type { Transport } from "@connectrpc/connect";
 import { ValidationError } from "../../core/errors.js";
 import { warnIfInsecure } from "../../core/insecure.js";
 import type { Logger } from "../../core/logger.js";
+import { loadPeer } from "../../core/optional-peer.js";
 import { isSecretName } from "../../core/secret-names.js";
-import { loadPeer } from "../optional-peer.js";
 
 /** TLS to a kernel; texts are PEM. For Node. */
 export interface KernelTls {

@@ -15,7 +15,7 @@ import type {
   PolicyEvaluateResponseSchema,
 } from "../../../gen/cap/index.js";
 import { DecisionType, PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
-import { loadPeer } from "../../cap/optional-peer.js";
+import { loadPeer } from "../../core/optional-peer.js";
 import { ConflictError } from "../../core/errors.js";
 
 /** What a kernel answers; `policySnapshot` is filled in. */

@@ -1,5 +1,5 @@
 /** Packages that only those install who need them. */
-import { UnsupportedError } from "../core/errors.js";
+import { UnsupportedError } from "./errors.js";
 
 const MISSING = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
 
