@@ -16,7 +16,7 @@ try {
 }
 
 // The next two searches fail on the way: the client tries a search again, for it does no harm.
-gateway.faults.add({ fault: { kind: "status", status: 503 }, tool: "serpapi", times: 2 });
+gateway.faults.add({ kind: "status", status: 503, tool: "serpapi", times: 2 });
 gw.on("retry", ({ attempt }) => console.log("try", attempt, "failed"));
 await gw.proxy("serpapi", "search", { q: "again" });
 

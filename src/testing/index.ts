@@ -4,11 +4,9 @@
  */
 export { MemoryBus } from "../cap/memory-bus.js";
 export type { LocalUser } from "./aureus/console-users.js";
-export type { AureusFault } from "./aureus/faults.js";
 export type { TelemetryStore } from "./aureus/telemetry-store.js";
 export type { ValidatorLogic } from "./aureus/validator-registry.js";
-export type { Fault, FaultPoint, FaultTiming } from "./big-brain/fault-script.js";
-export { FaultScript } from "./big-brain/fault-script.js";
+export type { BigBrainFault, BigBrainFaultPoint } from "./big-brain/faults.js";
 export type {
   BigBrainEvents,
   LeaseAnswer,
@@ -36,7 +34,7 @@ export type { HandlerRun, RunHandlerOptions } from "./cap/run-handler.js";
 export { runHandler } from "./cap/run-handler.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
-export type { GatewayFaultKind, ScriptedFault } from "./four-runr/faults.js";
+export type { FourRunrFault } from "./four-runr/faults.js";
 export type { IdKind, IdSource } from "./four-runr/ids.js";
 export type {
   Local4RunrEvents,
@@ -46,8 +44,11 @@ export type {
 } from "./four-runr/options.js";
 export type { ToolAction, ToolParams, Tools } from "./four-runr/tools.js";
 export { ToolFailure } from "./four-runr/tools.js";
+export type { Pieces } from "./http/answer.js";
+export type { FaultKind, FaultTiming, HttpFault } from "./http/faults.js";
+export { FaultScript } from "./http/faults.js";
 export { Local4Runr } from "./local-4runr.js";
-export type { LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
+export type { AureusFault, LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";
 export type { BigBrainStats } from "./local-big-brain.js";
 export { LocalBigBrain } from "./local-big-brain.js";

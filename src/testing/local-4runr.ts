@@ -3,11 +3,9 @@
  * verify, policies, rate limit, circuit breaker and mock tools answer as the real gateway in mock mode does.
  * Everything is in memory. Runs on Node.
  */
-import type * as NodeHttp from "node:http";
-import type { AddressInfo } from "node:net";
 import type { wire } from "../../gen/4runr/index.js";
 import { mockTools } from "../4runr/mock-tools.js";
-import { type Clock, sleep, systemClock } from "../core/clock.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter } from "../core/emitter.js";
 import { ClosedError, errorText } from "../core/errors.js";
@@ -15,11 +13,10 @@ import { type Logger, safeLogger } from "../core/logger.js";
 import { type GatewayAnswer, refused } from "./four-runr/answer.js";
 import { BodyChecks } from "./four-runr/body-checks.js";
 import type { GatewayContext } from "./four-runr/context.js";
-import { FaultScript } from "./four-runr/faults.js";
-import { preflight, readRequest, send } from "./four-runr/gateway-http.js";
+import type { FourRunrFault } from "./four-runr/faults.js";
+import { preflight, readRequest, toHttp } from "./four-runr/gateway-http.js";
 import { gatewayIds } from "./four-runr/ids.js";
 import { Metrics } from "./four-runr/metrics.js";
-import { nodeModule } from "./four-runr/node-module.js";
 import type {
   Local4RunrEvents,
   Local4RunrOptions,
@@ -32,6 +29,9 @@ import { GatewayStore } from "./four-runr/store.js";
 import { TokenMint } from "./four-runr/tokens.js";
 import { ToolRunner } from "./four-runr/tool-runner.js";
 import { brokenLiveTools, withActions } from "./four-runr/tools.js";
+import { type HttpAnswer, send } from "./http/answer.js";
+import { FaultScript, withFault } from "./http/faults.js";
+import { type HttpRequest, type HttpResponse, LoopbackServer } from "./http/server.js";
 
 const everything: wire.PolicySpec = {
   scopes: [
@@ -47,16 +47,16 @@ const everything: wire.PolicySpec = {
 
 /** A gateway in this process, on loopback. */
 export class Local4Runr {
-  /** Faults of the connection and of answers. */
-  readonly faults = new FaultScript();
+  /** What goes wrong on purpose. */
+  readonly faults = new FaultScript<FourRunrFault>();
   readonly #options: Local4RunrOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #events: Emitter<Local4RunrEvents>;
-  readonly #server: NodeHttp.Server;
+  readonly #server: LoopbackServer;
   readonly #closing: StagedClose;
   #gateway: GatewayContext;
-  #url: string | undefined;
+  #started = false;
 
   /** @throws UnsupportedError where the platform is not Node */
   constructor(options: Local4RunrOptions = {}) {
@@ -64,17 +64,19 @@ export class Local4Runr {
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
-    for (const fault of options.faults ?? []) this.faults.add(fault);
+    this.faults.add(...(options.faults ?? []));
     this.#gateway = this.#make();
-    const http = nodeModule<typeof NodeHttp>("node:http");
-    this.#server = http.createServer((message, response) => void this.#serve(message, response));
+    const { port, clock, logger } = options;
+    this.#server = new LoopbackServer((message, response) => this.#serve(message, response), {
+      ...{ port, clock, logger },
+    });
     this.#closing = new StagedClose(
       {
         stopIntake: () => {
           this.#gateway.settings.shuttingDown = true;
         },
-        drain: () => this.#stopListening(),
-        force: () => this.#server.closeAllConnections(),
+        drain: () => this.#server.drain(),
+        force: () => this.#server.close(),
       },
       { what: "the local gateway", graceMs: 1_000, logger: options.logger },
     );
@@ -82,8 +84,8 @@ export class Local4Runr {
 
   /** Where it listens, without a slash at the end. @throws ClosedError before {@link Local4Runr.start} */
   get url(): string {
-    if (this.#url === undefined) throw new ClosedError("the local gateway was not started");
-    return this.#url;
+    if (!this.#started) throw new ClosedError("the local gateway was not started");
+    return this.#server.url;
   }
 
   /** Whether one call of a tool in five fails. */
@@ -95,19 +97,13 @@ export class Local4Runr {
     this.#gateway.settings.chaos = on;
   }
 
-  /** Starts to listen on 127.0.0.1. Resolves with the URL. */
+  /** Starts to listen on 127.0.0.1. Resolves with the URL. Rejects with a `ConnectionError` when the port is taken. */
   async start(): Promise<string> {
     this.#closing.throwIfClosed();
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(this.#options.port ?? 0, "127.0.0.1", () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
-    this.#url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-    this.#logger.info("local gateway listens", { url: this.#url });
-    return this.#url;
+    await this.#server.start();
+    this.#started = true;
+    this.#logger.info("local gateway listens", { url: this.url });
+    return this.url;
   }
 
   /** Makes an agent with a policy of its own. The same could be done over HTTP. */
@@ -120,9 +116,18 @@ export class Local4Runr {
     return { agentId, privateKeyPem, env };
   }
 
-  /** Forgets agents, tokens, policies, logs and counts, as the real gateway does when it starts anew. */
-  restart(): void {
+  /** Forgets agents, tokens, policies, logs and counts. */
+  forget(): void {
     this.#gateway = this.#make();
+  }
+
+  /**
+   * Cuts all connections and listens on the same port again `downMs` later (default: at once). All is forgotten, as by
+   * the real gateway when it starts anew.
+   */
+  restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
+    this.forget();
+    return this.#server.restart(options);
   }
 
   /** Calls `listener` for every event until the returned function is called. */
@@ -182,44 +187,36 @@ export class Local4Runr {
     };
   }
 
-  async #serve(message: NodeHttp.IncomingMessage, response: NodeHttp.ServerResponse): Promise<void> {
-    try {
-      const asked = preflight(message);
-      const origin = message.headers.origin;
-      if (asked) return await send(response, asked, { origin, fault: undefined, clock: this.#clock });
-      const read = await readRequest(message);
-      const { method = "GET" } = message;
-      const path = "request" in read ? read.request.path : read.path;
-      const operation = findRoute(method, path)?.operation;
-      const tool =
-        "request" in read ? (read.request.body as { tool?: unknown } | undefined)?.tool : undefined;
-      const fault = this.faults.next(operation, typeof tool === "string" ? tool : undefined);
-      if (fault?.kind === "drop" && !fault.after) return void message.socket.destroy();
-      if (fault?.kind === "delay") await sleep(fault.ms, { clock: this.#clock });
-      const given = await this.#answer(read, fault);
+  async #serve(message: HttpRequest, response: HttpResponse): Promise<void> {
+    const { origin } = message.headers;
+    const asked = preflight(message);
+    if (asked) return send(response, toHttp(asked, origin), this.#clock);
+    const read = await readRequest(message);
+    const { method = "GET" } = message;
+    const path = "request" in read ? read.request.path : read.path;
+    const operation = findRoute(method, path)?.operation;
+    const tool = "request" in read ? (read.request.body as { tool?: unknown } | undefined)?.tool : undefined;
+    const fault = this.faults.next(operation, (of) => of.tool === undefined || of.tool === tool);
+    const tell = ({ status, headers }: Pick<HttpAnswer, "status" | "headers">): void =>
       this.#events.emit("request", {
-        method,
-        path,
-        operation,
-        status: given.status,
-        correlationId: given.headers?.["x-correlation-id"],
+        ...{ method, path, operation, status },
+        correlationId: headers["x-correlation-id"],
       });
-      if (fault?.kind === "drop") return void message.socket.destroy();
-      await send(response, given, { origin, fault, clock: this.#clock });
-    } catch (error) {
-      this.#logger.debug("a request ended early", { reason: errorText(error) });
-      message.socket.destroy();
-    }
+    const work = async (): Promise<HttpAnswer> => {
+      const answer = toHttp(await this.#answer(read), origin);
+      tell(answer);
+      return answer;
+    };
+    const answer = await withFault(fault, work, {
+      clock: this.#clock,
+      faultBody: (status) => ({ error: `injected ${status}` }),
+      restart: (how) => this.restart(how),
+    });
+    if (fault?.kind === "status") tell(answer);
+    await send(response, answer, this.#clock);
   }
 
-  async #answer(
-    read: Awaited<ReturnType<typeof readRequest>>,
-    fault: ReturnType<FaultScript["next"]>,
-  ): Promise<GatewayAnswer> {
-    if (fault?.kind === "status") {
-      const { status, headers, body = { error: `injected ${status}` } } = fault;
-      return { status, body, ...(headers && { headers }) };
-    }
+  async #answer(read: Awaited<ReturnType<typeof readRequest>>): Promise<GatewayAnswer> {
     if ("refusal" in read) return read.refusal;
     try {
       return await dispatch(read.request, this.#gateway);
@@ -235,13 +232,5 @@ export class Local4Runr {
     const { status, body: given } = await dispatch(request, this.#gateway);
     if (status < 300) return given;
     throw new TypeError(`the local gateway refused ${path}: ${JSON.stringify(given)}`);
-  }
-
-  /** Ends when the last request in hand has ended. */
-  #stopListening(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
-    });
   }
 }

@@ -2,7 +2,7 @@
  * A small Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the login,
  * workflow and approval part of the console. For one machine; it stores nothing.
  */
-import type { Principal, TaskSpec } from "../../gen/aureus/v1/index.js";
+import type { OperationId, Principal, TaskSpec } from "../../gen/aureus/v1/index.js";
 import type {
   EngineEvent,
   GoalGuard as Guard,
@@ -16,14 +16,20 @@ import { raceSignal } from "../core/abort.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { errorText, NotFoundError } from "../core/errors.js";
 import { type Logger, safeLogger } from "../core/logger.js";
-import { answerConsole, matchConsole } from "./aureus/console-routes.js";
+import { answerConsole, type LocalConsoleOperation, matchConsole } from "./aureus/console-routes.js";
 import { bearer, ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console-users.js";
-import { htmlNotFound, json, type LocalAnswer, type LocalRequest } from "./aureus/exchange.js";
-import { type AureusFault, DroppedConnection, Faults } from "./aureus/faults.js";
-import { type Listening, listen } from "./aureus/node-server.js";
+import { htmlNotFound, type LocalRequest, readRequest } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
 import { answerV1, matchV1, type V1State } from "./aureus/v1-routes.js";
 import { type ValidatorLogic, ValidatorRegistry } from "./aureus/validator-registry.js";
+import { type HttpAnswer, json, send } from "./http/answer.js";
+import { DroppedConnection, FaultScript, type HttpFault, withFault } from "./http/faults.js";
+import { LoopbackServer } from "./http/server.js";
+
+/** A fault of {@link LocalAureus}, at an operation of V1 or of the console part. */
+export type AureusFault = HttpFault<OperationId | LocalConsoleOperation>;
+
+const MAX_BODY_BYTES = 10_485_760;
 
 /** A tool of {@link LocalAureus}: gets the task's `inputs`, gives the task's result. Throwing fails the attempt. */
 export type LocalTool = (inputs: Readonly<Record<string, unknown>>, context: TaskContext) => unknown;
@@ -57,6 +63,8 @@ export interface LocalAureusOptions {
   readonly console?: boolean | undefined;
   /** Telemetry entries kept of each kind. Default: 100,000. */
   readonly maxTelemetry?: number | undefined;
+  /** What goes wrong on purpose. More can be added to `LocalAureus.faults`. */
+  readonly faults?: readonly AureusFault[] | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
   /** Default: silent. */
@@ -73,20 +81,20 @@ export interface LocalListenOptions {
 
 /** An Aureus in this process: hand its `fetch` to a client, or `start` it and use its `url`. */
 export class LocalAureus {
+  /** What goes wrong on purpose. */
+  readonly faults = new FaultScript<AureusFault>();
   readonly #options: LocalAureusOptions;
   readonly #logger: Logger;
-  readonly #faults: Faults;
   readonly #users: ConsoleUsers;
   readonly #state: V1State;
   readonly #decisions = new Map<string, EngineEvent[]>();
-  #listening: Listening | undefined;
-  #where = { host: "127.0.0.1", port: 0 };
+  #server: LoopbackServer | undefined;
 
   constructor(options: LocalAureusOptions = {}) {
     const { clock = systemClock } = options;
     this.#options = options;
     this.#logger = safeLogger(options.logger);
-    this.#faults = new Faults(clock);
+    this.faults.add(...(options.faults ?? []));
     this.#users = new ConsoleUsers(options.users ?? [defaultUser], clock);
     const guard = new GoalGuard({ clock });
     const { principal = { id: "local-agent", type: "agent", permissions: [] } } = options;
@@ -126,8 +134,7 @@ export class LocalAureus {
 
   /** The base URL for clients. Before `start` only {@link LocalAureus.fetch} serves it. */
   get url(): string {
-    if (this.#listening === undefined) return "http://localhost";
-    return `http://${this.#where.host}:${this.#listening.port}`;
+    return this.#server?.url ?? "http://localhost";
   }
 
   /** Answers in this process, whatever the host of the URL: pass it to a client as its `fetch`. */
@@ -142,54 +149,67 @@ export class LocalAureus {
       throw init?.signal?.aborted ? init.signal.reason : error;
     });
     // 204 and 304 must not have a body.
-    const body = answer.status === 204 || answer.status === 304 ? null : answer.text;
+    const body = answer.status === 204 || answer.status === 304 ? null : (answer.text ?? null);
     return new Response(body, { status: answer.status, headers: answer.headers });
   };
 
-  /** Listens on loopback. Node only. Rejects with an `UnsupportedError` elsewhere, with the system's error on a taken port. */
+  /**
+   * Listens on loopback. Rejects with an `UnsupportedError` anywhere but on Node, with a `ConnectionError` when the
+   * port is taken.
+   */
   async start(options: LocalListenOptions = {}): Promise<void> {
-    if (this.#listening !== undefined) return;
-    this.#where = { host: options.host ?? "127.0.0.1", port: options.port ?? 0 };
-    const limits = { ...this.#where, maxBodyBytes: 10_485_760 };
-    this.#listening = await listen((request) => this.#answer(request), limits);
+    if (this.#server !== undefined) return;
+    const { clock } = this.#state;
+    const server = new LoopbackServer(
+      async (request, response) => {
+        const read = await readRequest(request, MAX_BODY_BYTES);
+        const answer =
+          read === undefined ? json(413, { error: "Payload too large" }) : await this.#answer(read);
+        await send(response, answer, clock);
+      },
+      { ...options, clock, logger: this.#logger },
+    );
+    this.#server = server;
+    try {
+      await server.start();
+    } catch (error) {
+      this.#server = undefined;
+      throw error;
+    }
   }
 
   /**
-   * Cuts all connections, ends all logins and listens on the same port again, at the earliest after `downMs`
-   * (default 0). Workflows and telemetry stay.
+   * Cuts all connections, ends all logins and listens on the same port again `downMs` later (default: at once).
+   * Workflows that run are cancelled; what is known of them stays, and so does telemetry.
    */
-  async restart(options: { readonly downMs?: number } = {}): Promise<void> {
-    const { port } = this.#listening ?? { port: 0 };
-    const { host } = this.#where;
-    await this.close();
+  async restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
+    this.#cancelAll();
     this.#users.forget();
-    const { clock } = this.#state;
-    if (options.downMs) await new Promise<void>((resolve) => clock.setTimeout(resolve, options.downMs!));
-    await this.start({ host, port });
+    await this.#server?.restart(options);
   }
 
   /** Stops listening, cuts connections and cancels the workflows that run. Repeated calls are fine. */
   async close(): Promise<void> {
-    for (const run of this.#state.running.values()) run.abort();
-    const listening = this.#listening;
-    this.#listening = undefined;
-    await listening?.close();
+    this.#cancelAll();
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** Orders a fault. The returned function takes it back. */
-  fault(fault: AureusFault): () => void {
-    return this.#faults.order(fault);
+  #cancelAll(): void {
+    for (const run of this.#state.running.values()) run.abort();
   }
 
-  async #answer(request: LocalRequest): Promise<LocalAnswer> {
+  async #answer(request: LocalRequest): Promise<HttpAnswer> {
     const { v1 = true, console = true } = this.#options;
     const v1Match = v1 ? matchV1(request) : undefined;
     const consoleMatch = console && v1Match === undefined ? matchConsole(request) : undefined;
-    return this.#faults.apply(v1Match?.operation ?? consoleMatch?.operation, async () => {
+    const fault = this.faults.next(v1Match?.operation ?? consoleMatch?.operation);
+    const work = async (): Promise<HttpAnswer> => {
       try {
         if (request.method === "OPTIONS" && console) return { status: 200, headers: {}, text: "OK" };
         if (v1Match !== undefined) {
@@ -205,6 +225,11 @@ export class LocalAureus {
         this.#logger.error("the local server failed", { path: request.path, reason: errorText(error) });
         return json(500, { error: "Internal server error", details: errorText(error) });
       }
+    };
+    return withFault(fault, work, {
+      clock: this.#state.clock,
+      faultBody: () => ({ error: "fault" }),
+      restart: (how) => this.restart(how),
     });
   }
 

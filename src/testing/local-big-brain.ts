@@ -6,10 +6,9 @@ import type { ServerToNeuronFrame } from "../../gen/neuron/index.js";
 import { ClosedError } from "../core/errors.js";
 import { type Loop, startLoop } from "../core/loop.js";
 import { Endpoints } from "./big-brain/endpoints.js";
-import type { FaultScript } from "./big-brain/fault-script.js";
+import type { BigBrainFault } from "./big-brain/faults.js";
 import { frameChecker } from "./big-brain/frame-check.js";
 import { Gateway } from "./big-brain/gateway.js";
-import { type LoopbackServer, listen } from "./big-brain/http-server.js";
 import type {
   BigBrainEvents,
   LeaseRecord,
@@ -19,6 +18,8 @@ import type {
   TaskOutcome,
   TaskSpec,
 } from "./big-brain/types.js";
+import type { FaultScript } from "./http/faults.js";
+import { LoopbackServer } from "./http/server.js";
 
 /** What a gateway has seen so far. */
 export interface BigBrainStats {
@@ -42,16 +43,20 @@ export interface BigBrainStats {
 export class LocalBigBrain {
   readonly #gateway: Gateway;
   readonly #ends = new Set<(reason: ClosedError) => void>();
-  #server: LoopbackServer | undefined;
+  readonly #server: LoopbackServer;
   #endpoints: Endpoints | undefined;
   #reaper: Loop | undefined;
-  #port: number;
-  #restarting: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(options: LocalBigBrainOptions) {
-    this.#port = options.port ?? 0;
     this.#gateway = new Gateway(options, (how) => this.restart(how));
+    const { port, logger } = options;
+    const { clock } = this.#gateway;
+    this.#server = new LoopbackServer((request, response) => this.#endpoints!.handle(request, response), {
+      port,
+      clock,
+      logger,
+    });
   }
 
   /**
@@ -61,7 +66,7 @@ export class LocalBigBrain {
   static async start(options: LocalBigBrainOptions = {}): Promise<LocalBigBrain> {
     const brain = new LocalBigBrain(options);
     brain.#endpoints = new Endpoints(brain.#gateway, await frameChecker());
-    await brain.#listen();
+    await brain.#server.start();
     brain.#reaper = startLoop({
       name: "lease reaper",
       intervalMs: options.reapIntervalMs ?? 1_000,
@@ -75,11 +80,11 @@ export class LocalBigBrain {
 
   /** What a neuron takes as `gatewayUrl`. The same after a restart. */
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return this.#server.url;
   }
 
   /** What goes wrong on purpose. */
-  get faults(): FaultScript {
+  get faults(): FaultScript<BigBrainFault> {
     return this.#gateway.faults;
   }
 
@@ -184,9 +189,9 @@ export class LocalBigBrain {
     return this.#gateway.send(neuronId, what);
   }
 
-  /** Ends the stream of one neuron, or of all: broken off (default) or in order. Returns how many. */
-  dropStreams(options: { neuronId?: string; how?: "end" | "reset" } = {}): number {
-    const { neuronId, how = "reset" } = options;
+  /** Ends the stream of one neuron, or of all: cut off (default) or in order. Returns how many. */
+  dropStreams(options: { neuronId?: string; how?: "end" | "drop" } = {}): number {
+    const { neuronId, how = "drop" } = options;
     const hit = [...this.#gateway.streams.values()].filter(
       (at) => neuronId === undefined || at.neuronId === neuronId,
     );
@@ -194,12 +199,9 @@ export class LocalBigBrain {
     return hit.length;
   }
 
-  /** Goes down, breaking every connection, and comes up on the same port `downMs` later. Tasks and leases stay. */
-  restart(options: { downMs?: number } = {}): Promise<void> {
-    this.#restarting ??= this.#goDownAndUp(options.downMs ?? 0).finally(() => {
-      this.#restarting = undefined;
-    });
-    return this.#restarting;
+  /** Cuts every connection and listens on the same port again `downMs` later. Default: at once. Tasks and leases stay. */
+  restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
+    return this.#server.restart(options);
   }
 
   /** What has been seen so far, counted over the leases that are remembered. */
@@ -227,24 +229,11 @@ export class LocalBigBrain {
     return this.close();
   }
 
-  async #listen(): Promise<void> {
-    this.#server = await listen(this.#port, (request, response) => {
-      void this.#endpoints!.handle(request, response);
-    });
-    this.#port = this.#server.port;
-  }
-
-  async #goDownAndUp(downMs: number): Promise<void> {
-    await this.#server?.stop();
-    if (downMs > 0) await new Promise<void>((resolve) => this.#gateway.clock.setTimeout(resolve, downMs));
-    if (this.#closed === undefined) await this.#listen();
-  }
-
   async #end(): Promise<void> {
     await this.#reaper?.stop();
     this.#gateway.board.close();
     this.dropStreams({ how: "end" });
-    await this.#server?.stop();
+    await this.#server.close();
     this.#gateway.emitter.end();
     for (const reject of this.#ends) reject(new ClosedError("the gateway is closed"));
     this.#ends.clear();

@@ -85,11 +85,11 @@ describe("the examples", () => {
       expect(await sendMail(other.env)).toBe(
         "denied by policy: Scope 'gmail_send:send' not allowed. Allowed scopes: serpapi:search",
       );
-      gateway.faults.add({ fault: { kind: "status", status: 401 }, operation: "generateToken" });
+      gateway.faults.add({ kind: "status", status: 401, on: "generateToken" });
       expect(await sendMail(other.env)).toBe("authentication failed");
       const third = await gateway.register();
       calls.length = 0;
-      gateway.faults.add({ fault: { kind: "status", status: 502 }, tool: "gmail_send" });
+      gateway.faults.add({ kind: "status", status: 502, tool: "gmail_send" });
       expect(await sendMail(third.env)).toBe("the mail service failed");
       expect(calls, "a mail that may have gone out is not sent again").toEqual([]);
       expect(log).toHaveBeenCalled();

@@ -141,7 +141,7 @@ describe("policies of a gateway", () => {
   beforeAll(() => gateway.start());
   afterAll(() => gateway.close());
   beforeEach(async () => {
-    gateway.restart();
+    gateway.forget();
     admin = new GatewayAdmin({ baseUrl: gateway.url, clock });
     agent = await gateway.register({ role: "scraper", spec: { scopes: ["http_fetch:get"] } });
   });

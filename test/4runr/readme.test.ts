@@ -109,9 +109,9 @@ describe("the README", () => {
     expect(printed[5]).toMatch(/^Rate limited, retry after (60|59) seconds$/);
     const denied = await gateway.register({ spec: { scopes: ["http_fetch:get"] } });
     await call(new GatewayClient({ agentId: denied.agentId }));
-    gateway.faults.add({ fault: { kind: "status", status: 401 }, operation: "proxyRequest" });
+    gateway.faults.add({ kind: "status", status: 401, on: "proxyRequest" });
     await call(new GatewayClient({ agentId: denied.agentId }));
-    gateway.faults.add({ fault: { kind: "status", status: 503 }, operation: "proxyRequest" });
+    gateway.faults.add({ kind: "status", status: 503, on: "proxyRequest" });
     await call(new GatewayClient({ agentId: denied.agentId, retry: false }));
     expect(printed.slice(6)).toEqual(["Policy violation", "Authentication failed", "Upstream service error"]);
   });

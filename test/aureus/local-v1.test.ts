@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { OperationId } from "../../gen/aureus/v1/index.js";
 import { operationTable } from "../../gen/aureus/v1/index.js";
 import { AureusClient } from "../../src/aureus/index.js";
 import { ConflictError, ConnectionError, ValidationError } from "../../src/core/errors.js";
 import { answerProblems } from "../../src/testing/aureus/body-check.js";
-import { matchOperation } from "../../src/testing/aureus/exchange.js";
+import { matchV1 } from "../../src/testing/aureus/v1-routes.js";
 import { LocalAureus } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { type RecordedCase, recordedCases, recordedValidators, recordedWorkflows } from "./engine-cases.ts";
@@ -73,7 +72,7 @@ describe("every request of the Python SDK", () => {
     const asksForOne = path.includes("/workflows/") ? !path.endsWith("/execute") : path.includes("/traces/");
     expect(status).toBe(asksForOne ? 404 : path.includes("/observability/") && method === "POST" ? 202 : 200);
     const request = { method, path, query: new URLSearchParams(), headers: {}, text: "" };
-    const match = matchOperation<OperationId>(operationTable, request);
+    const match = matchV1(request);
     if (match !== undefined) expect(await answerProblems(match.operation, status, body)).toEqual([]);
   });
 
@@ -279,11 +278,17 @@ describe("faults", () => {
   it(req("aureus.local.faults", "a status for one operation, so many times"), async () => {
     const server = new LocalAureus();
     const client = new AureusClient({ baseUrl: server.url, fetch: server.fetch, ...options });
-    server.fault({ operation: "getMetrics", status: 503, times: 2, headers: { "retry-after": "1" } });
+    server.faults.add({
+      kind: "status",
+      on: "getMetrics",
+      status: 503,
+      times: 2,
+      headers: { "retry-after": "1" },
+    });
     await client.reportMetric(metric);
     for (const _ of [1, 2]) await expect(client.getMetrics()).rejects.toMatchObject({ status: 503 });
     expect(await client.getMetrics()).toHaveLength(1);
-    const undo = server.fault({ times: Infinity, status: 500, body: "oops" });
+    const undo = server.faults.add({ kind: "status", times: Infinity, status: 500, body: "oops" });
     await expect(client.getMetrics()).rejects.toMatchObject({ status: 500 });
     undo();
     expect(await client.getMetrics()).toHaveLength(1);
@@ -299,10 +304,10 @@ describe("faults", () => {
         ...(!socket && { fetch: server.fetch }),
         ...options,
       });
-      server.fault({ operation: "reportMetric", drop: "before" });
+      server.faults.add({ kind: "drop", on: "reportMetric" });
       await expect(client.reportMetric(metric)).rejects.toBeInstanceOf(ConnectionError);
       expect(server.telemetry.metrics).toHaveLength(0);
-      server.fault({ operation: "reportMetric", drop: "after" });
+      server.faults.add({ kind: "drop", on: "reportMetric", when: "after" });
       await expect(client.reportMetric(metric)).rejects.toBeInstanceOf(ConnectionError);
       expect(server.telemetry.metrics).toHaveLength(1);
     },

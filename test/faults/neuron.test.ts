@@ -1,7 +1,7 @@
 /** A neuron under a gateway that loses streams, goes down, cancels and loses answers: no lease stays behind. */
 import { expect, it } from "vitest";
 import { Neuron } from "../../src/neuron/index.js";
-import type { Fault, TaskOutcome } from "../../src/testing/index.js";
+import type { BigBrainFault, TaskOutcome } from "../../src/testing/index.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 
@@ -29,9 +29,9 @@ it(req(
   const random = randomFrom(6);
   const brain = await LocalBigBrain.start();
   brain.faults.add(
-    ...Array.from({ length: 20 }, (_, i): Fault[] => [
-      { kind: "reset", on: "ack", when: "after", after: 40 * i + 5 },
-      { kind: "reset", on: "ack", when: "before", after: 40 * i + 15 },
+    ...Array.from({ length: 20 }, (_, i): BigBrainFault[] => [
+      { kind: "drop", on: "ack", when: "after", after: 40 * i + 5 },
+      { kind: "drop", on: "ack", when: "before", after: 40 * i + 15 },
       { kind: "status", on: "ack", status: 503, after: 40 * i + 25 },
       { kind: "status", on: "nack", status: 502, after: 5 * i },
       { kind: "duplicate", on: "lease", after: 50 * i },
@@ -75,7 +75,7 @@ it(req(
   brain.on("lease", ({ taskId }) => {
     leases++;
     if (drops < DROPS && leases >= 85 * (drops + 1)) {
-      drops += brain.dropStreams({ how: drops % 2 ? "end" : "reset" });
+      drops += brain.dropStreams({ how: drops % 2 ? "end" : "drop" });
     } else if (restarts < RESTARTS && leases >= 350 * (restarts + 1)) {
       restarts++;
       going.push(brain.restart({ downMs: 10 }));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Fault } from "../../src/testing/index.js";
+import type { BigBrainFault } from "../../src/testing/index.js";
 import { FakeClock, LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { RawNeuron } from "./local-big-brain-client.ts";
@@ -7,7 +7,7 @@ import { RawNeuron } from "./local-big-brain-client.ts";
 let brain: LocalBigBrain;
 afterEach(() => brain.close());
 
-async function withFaults(...faults: Fault[]): Promise<void> {
+async function withFaults(...faults: BigBrainFault[]): Promise<void> {
   brain = await LocalBigBrain.start();
   brain.faults.add(...faults);
 }
@@ -16,7 +16,7 @@ describe("LocalBigBrain: faults", () => {
   it(
     req("neuron.gateway.faults", "answers with a status so many times, after so many requests"),
     async () => {
-      await withFaults({ kind: "status", on: "ack", status: 503, body: "{}", after: 1, times: 2 });
+      await withFaults({ kind: "status", on: "ack", status: 503, body: {}, after: 1, times: 2 });
       const neuron = await RawNeuron.serve(brain.url);
       const outcome = brain.submit({ capability: "acme/echo" });
       const { leaseId } = (await neuron.frame("lease")).lease;
@@ -38,8 +38,8 @@ describe("LocalBigBrain: faults", () => {
 
   it("breaks a request off before it is taken, or after it", async () => {
     await withFaults(
-      { kind: "reset", on: "ack", when: "before" },
-      { kind: "reset", on: "ack", when: "after", after: 1 },
+      { kind: "drop", on: "ack", when: "before" },
+      { kind: "drop", on: "ack", when: "after", after: 1 },
     );
     const neuron = await RawNeuron.serve(brain.url);
     const outcome = brain.submit({ capability: "acme/echo" });

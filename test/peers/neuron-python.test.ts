@@ -153,7 +153,7 @@ await describeWithPeers("LocalBigBrain and holokai-neuron-sdk 0.2.0", [neuronPyt
       { kind: "status", on: "ack", status: 401, after: 1 },
       { kind: "status", on: "openEvents", status: 503, times: 2 },
     );
-    for (const how of ["reset", "end"] as const) {
+    for (const how of ["drop", "end"] as const) {
       const slow = brain.submit({ capability: "py/slow", input: 0.3 });
       await brain.until("heartbeat", ({ inFlight }) => inFlight.length > 0);
       const back = brain.until("registered");

@@ -5,9 +5,11 @@ import type { Action as GuardAction } from "../../../gen/aureus/v1/index.js";
 import type { EngineEvent, GoalGuard, WorkflowEngine } from "../../aureus/engine/index.js";
 import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
+import { type HttpAnswer, json } from "../http/answer.js";
+import { type Matched, router } from "../http/routes.js";
 import type { ConsoleUsers, LocalUser } from "./console-users.js";
 import { timeline, workflowStatus } from "./console-views.js";
-import { json, type LocalAnswer, type LocalRequest, type Matched, matchOperation } from "./exchange.js";
+import type { LocalRequest } from "./exchange.js";
 
 /** What the operations work on. */
 export interface ConsoleState {
@@ -40,9 +42,11 @@ const PERMISSIONS = {
 /** The id of an operation that the local console has. */
 export type LocalConsoleOperation = keyof typeof PERMISSIONS;
 
-/** The operation that a request is for. */
-export function matchConsole(request: LocalRequest): Matched<LocalConsoleOperation> | undefined {
-  const found = matchOperation(operationTable, request);
+const route = router(operationTable);
+
+/** The operation that a request is for. A slash at the end is fine. */
+export function matchConsole({ method, path }: LocalRequest): Matched<LocalConsoleOperation> | undefined {
+  const found = route(method, path.replace(/\/+$/, ""));
   if (found === undefined || !Object.hasOwn(PERMISSIONS, found.operation)) return undefined;
   return found as Matched<LocalConsoleOperation>;
 }
@@ -52,7 +56,7 @@ export function answerConsole(
   { operation, params }: Matched<LocalConsoleOperation>,
   request: LocalRequest,
   state: ConsoleState,
-): LocalAnswer {
+): HttpAnswer {
   let body: Record<string, unknown> = {};
   // A body without the content type is ignored, and one that is no JSON is a 500, as on the real server.
   if (request.headers["content-type"]?.startsWith("application/json") && request.text !== "") {
@@ -78,7 +82,7 @@ function answerUser(
   body: Readonly<Record<string, unknown>>,
   user: LocalUser,
   state: ConsoleState,
-): LocalAnswer {
+): HttpAnswer {
   const run = state.engine.workflow(id);
   switch (operation) {
     case "listWorkflows":
@@ -119,7 +123,7 @@ function answerUser(
   }
 }
 
-const notFound = (): LocalAnswer => json(404, { error: "Workflow not found" });
+const notFound = (): HttpAnswer => json(404, { error: "Workflow not found" });
 
 function eventsOf(id: string, state: ConsoleState): EngineEvent[] {
   const events = [...(state.engine.workflow(id)?.events ?? []), ...(state.decisions.get(id) ?? [])];
@@ -145,7 +149,7 @@ function decide(
   });
 }
 
-function advise(spec: WorkflowSpec): LocalAnswer {
+function advise(spec: WorkflowSpec): HttpAnswer {
   if (!Array.isArray(spec.tasks)) return json(500, { error: "Failed to validate CRV" });
   const warnings = spec.tasks
     .filter(({ riskTier }) => riskTier === "HIGH" || riskTier === "CRITICAL")
@@ -156,7 +160,7 @@ function advise(spec: WorkflowSpec): LocalAnswer {
   return json(200, { valid: true, errors: [], warnings });
 }
 
-function simulate(body: { action?: Action; principal?: Principal }, state: ConsoleState): LocalAnswer {
+function simulate(body: { action?: Action; principal?: Principal }, state: ConsoleState): HttpAnswer {
   const { action, principal } = body;
   if (action === undefined || principal === undefined) {
     return json(400, { error: "Missing required fields: action, principal" });

@@ -1,7 +1,8 @@
 /** Logins of the local console: users, tokens and what they may do. */
 import type { Clock } from "../../core/clock.js";
 import { randomHex } from "../../core/ids.js";
-import { json, type LocalAnswer, type LocalRequest } from "./exchange.js";
+import { type HttpAnswer, json } from "../http/answer.js";
+import type { LocalRequest } from "./exchange.js";
 
 /** A user of the local console. */
 export interface LocalUser {
@@ -46,7 +47,7 @@ export class ConsoleUsers {
   }
 
   /** Answers a login. Logins of one user within the same second get the same token, as on the real server. */
-  login(body: Readonly<Record<string, unknown>>): LocalAnswer {
+  login(body: Readonly<Record<string, unknown>>): HttpAnswer {
     const { username, password } = body;
     const user = this.#users.find((candidate) => candidate.username === username);
     if (user === undefined) return json(401, { error: "Invalid credentials" });
@@ -65,7 +66,7 @@ export class ConsoleUsers {
   }
 
   /** The user of a request, or the answer that refuses it. */
-  authorize(request: LocalRequest, permission: string | undefined): LocalUser | LocalAnswer {
+  authorize(request: LocalRequest, permission: string | undefined): LocalUser | HttpAnswer {
     const token = bearer(request);
     if (token === undefined) return json(401, { error: "Unauthorized: Missing or invalid token" });
     const session = this.#sessions.get(token);
@@ -80,7 +81,7 @@ export class ConsoleUsers {
   }
 
   /** Ends the session of a request. */
-  logout(request: LocalRequest): LocalAnswer {
+  logout(request: LocalRequest): HttpAnswer {
     this.#sessions.delete(bearer(request) ?? "");
     return json(200, { message: "Logged out successfully" });
   }

@@ -12,8 +12,10 @@ import { dropNulls } from "../../aureus/nulls.js";
 import type { Clock } from "../../core/clock.js";
 import { ConflictError, errorText } from "../../core/errors.js";
 import { fromWire, toWire } from "../../core/keys.js";
+import { type HttpAnswer, json } from "../http/answer.js";
+import { type Matched, router } from "../http/routes.js";
 import { requestProblems } from "./body-check.js";
-import { json, type LocalAnswer, type LocalRequest, type Matched, matchOperation } from "./exchange.js";
+import type { LocalRequest } from "./exchange.js";
 import type { TelemetryStore } from "./telemetry-store.js";
 import type { ValidatorRegistry } from "./validator-registry.js";
 
@@ -30,9 +32,11 @@ export interface V1State {
   readonly cancelled: Set<string>;
 }
 
-/** The operation that a request is for. */
-export function matchV1(request: LocalRequest): Matched<OperationId> | undefined {
-  return matchOperation(operationTable, request);
+const route = router(operationTable);
+
+/** The operation that a request is for. A slash at the end is fine. */
+export function matchV1({ method, path }: LocalRequest): Matched<OperationId> | undefined {
+  return route(method, path.replace(/\/+$/, ""));
 }
 
 /** Carries out an operation. A body that is not as the spec says is 400, with every problem in `errors`. */
@@ -40,7 +44,7 @@ export async function answerV1(
   { operation, params }: Matched<OperationId>,
   request: LocalRequest,
   state: V1State,
-): Promise<LocalAnswer> {
+): Promise<HttpAnswer> {
   let wire: unknown;
   if (operationTable[operation].method === "post" && operation !== "cancelWorkflow") {
     try {
@@ -98,7 +102,7 @@ export async function answerV1(
   }
 }
 
-async function execute(request: WorkflowExecutionRequest, state: V1State): Promise<LocalAnswer> {
+async function execute(request: WorkflowExecutionRequest, state: V1State): Promise<HttpAnswer> {
   const { workflow, context, correlationId } = request;
   const cancel = new AbortController();
   try {
@@ -113,7 +117,7 @@ async function execute(request: WorkflowExecutionRequest, state: V1State): Promi
   }
 }
 
-function status(workflowId: string, state: V1State): LocalAnswer {
+function status(workflowId: string, state: V1State): HttpAnswer {
   const run = state.engine.workflow(workflowId);
   if (run === undefined) return json(404, { error: "Workflow not found" });
   return json(200, {
@@ -130,14 +134,14 @@ function status(workflowId: string, state: V1State): LocalAnswer {
   });
 }
 
-function cancel(workflowId: string, state: V1State): LocalAnswer {
+function cancel(workflowId: string, state: V1State): HttpAnswer {
   if (state.engine.workflow(workflowId) === undefined) return json(404, { error: "Workflow not found" });
   state.cancelled.add(workflowId);
   state.running.get(workflowId)?.abort();
   return json(200, { workflow_id: workflowId, status: "cancelled", success: true });
 }
 
-async function validateCommit(request: ValidateCommitRequest, state: V1State): Promise<LocalAnswer> {
+async function validateCommit(request: ValidateCommitRequest, state: V1State): Promise<HttpAnswer> {
   const { commit, gateConfig } = request;
   const { validators, unknown } = state.validators.find(gateConfig.validators);
   if (unknown.length > 0) {
@@ -151,12 +155,12 @@ async function validateCommit(request: ValidateCommitRequest, state: V1State): P
   }
 }
 
-function report(kind: "events" | "metrics" | "spans", entry: unknown, state: V1State): LocalAnswer {
+function report(kind: "events" | "metrics" | "spans", entry: unknown, state: V1State): HttpAnswer {
   state.telemetry.add(kind, entry as Record<string, unknown>);
   return json(202, { accepted: 1 });
 }
 
-function metrics({ query }: LocalRequest, state: V1State): LocalAnswer {
+function metrics({ query }: LocalRequest, state: V1State): HttpAnswer {
   try {
     return json(200, state.telemetry.metricsOf(query));
   } catch (error) {

@@ -9,11 +9,12 @@ import type {
 } from "../../../gen/neuron/index.js";
 import { operationTable } from "../../../gen/neuron/index.js";
 import { uuid } from "../../core/ids.js";
+import { type HttpAnswer, json, send } from "../http/answer.js";
+import { withFault } from "../http/faults.js";
+import { type HttpRequest, type HttpResponse, readBody } from "../http/server.js";
 import { EventStream } from "./event-stream.js";
-import { type Fault, faultOf } from "./fault-script.js";
 import type { FrameChecker, PostOperation } from "./frame-check.js";
 import type { Gateway } from "./gateway.js";
-import { answer, type Request, type Response, readBody } from "./http-server.js";
 import type { LeaseAnswer, RefusedRequest, Registration } from "./types.js";
 
 /** An answer that is not 200. */
@@ -41,16 +42,28 @@ export class Endpoints {
     this.#checker = checker;
   }
 
-  /** Answers one request. Never rejects. */
-  async handle(request: Request, response: Response): Promise<void> {
+  /** Answers one request. Rejects when the connection is to be cut, or is. */
+  async handle(request: HttpRequest, response: HttpResponse): Promise<void> {
     const { method = "", url: path = "", headers } = request;
-    const text = await readBody(request, this.#gateway.options.maxBodyBytes ?? 4_194_304);
-    // Broken off by the one who sends: nothing was asked.
-    if (!request.complete) return;
-    this.#gateway.emitter.emit("request", { method, path, headers, body: text ?? "" });
+    const { options, emitter, clock } = this.#gateway;
+    const text = await readBody(request, options.maxBodyBytes ?? 4_194_304);
+    emitter.emit("request", { method, path, headers, body: text ?? "" });
+    const work = this.#answer(request, response, method, path, text);
+    // Sent in the same turn in which the request was taken: nothing that listens comes in between.
+    const answer = work instanceof Promise ? await work : work;
+    if (answer !== undefined) await send(response, answer, clock);
+  }
+
+  #answer(
+    request: HttpRequest,
+    response: HttpResponse,
+    method: string,
+    path: string,
+    text: string | undefined,
+  ): HttpAnswer | undefined | Promise<HttpAnswer | undefined> {
     const [pathname = "", query = ""] = path.split("?");
     const operation = OPERATIONS.get(pathname);
-    const refuse = (refusal: Refusal): void => this.#refuse(response, path, refusal, text);
+    const refuse = (refusal: Refusal): HttpAnswer => this.#refuse(path, refusal, text);
     if (operation === undefined) return refuse({ status: 404, code: "NOT_FOUND", message: "no such path" });
     if (operation.method !== method) {
       return refuse({ status: 405, code: "METHOD_NOT_ALLOWED", message: `${method} is not for this path` });
@@ -58,44 +71,30 @@ export class Endpoints {
     if (text === undefined) {
       return refuse({ status: 413, code: "TOO_LARGE", message: "the body is too large" });
     }
+    const { id } = operation;
     const neuronId = new URLSearchParams(query).get("neuronId") ?? this.#neuronOf(text);
-    const struck = this.#gateway.faults.strike(operation.id, neuronId);
-    if ((await this.#early(struck, request, response)) || response.destroyed) return;
-    const unfit = this.#headersUnfit(operation.id, request);
-    if (unfit) return refuse(unfit);
-    if (operation.id === "openEvents") this.#open(neuronId, response, path);
-    else if (!query) this.#post(operation.id, text, response, path, faultOf(struck, "reset") !== undefined);
-    else refuse({ status: 400, code: "INVALID_FRAME", message: "a POST has no query" });
-    this.#late(struck, neuronId, response);
-  }
-
-  /** Faults that come before a request is taken. True when it is dealt with. */
-  async #early(struck: readonly Fault[], request: Request, response: Response): Promise<boolean> {
-    const delay = faultOf(struck, "delay");
-    if (delay) {
-      await new Promise<void>((resolve) => {
-        this.#gateway.clock.setTimeout(resolve, delay.delayMs, { unref: true });
-      });
+    const work = (): HttpAnswer | undefined => {
+      if (response.destroyed) return undefined;
+      const unfit = this.#headersUnfit(id, request);
+      if (unfit) return refuse(unfit);
+      if (id === "openEvents") return this.#open(neuronId, response, path);
+      if (query) return refuse({ status: 400, code: "INVALID_FRAME", message: "a POST has no query" });
+      return this.#post(id, text, path);
+    };
+    const { faults, streams, clock, restart } = this.#gateway;
+    const fault = faults.next(id, (of) => of.neuronId === undefined || of.neuronId === neuronId);
+    const ofLease = fault?.kind === "duplicate" || fault?.kind === "cancel";
+    if (fault === undefined || fault.kind === "drop-stream" || ofLease) {
+      const answer = work();
+      if (fault?.kind === "drop-stream" && neuronId !== undefined) {
+        streams.get(neuronId)?.end(fault.how ?? "drop");
+      }
+      return answer;
     }
-    if (faultOf(struck, "reset")?.when === "before") {
-      request.socket.destroy();
-      return true;
-    }
-    const status = faultOf(struck, "status");
-    if (status) answer(response, status.status, status.body ?? '{"code":"FAULT"}', status.headers);
-    return status !== undefined;
+    return withFault(fault, work, { clock, restart, faultBody: () => ({ code: "FAULT" }) });
   }
 
-  /** Faults that come after it. */
-  #late(struck: readonly Fault[], neuronId: string | undefined, response: Response): void {
-    if (faultOf(struck, "reset")) response.destroy();
-    const drop = faultOf(struck, "drop-stream");
-    if (drop && neuronId !== undefined) this.#gateway.streams.get(neuronId)?.end(drop.how ?? "reset");
-    const restart = faultOf(struck, "restart");
-    if (restart) void this.#gateway.restart({ downMs: restart.downMs ?? 0 });
-  }
-
-  #headersUnfit(operation: keyof typeof operationTable, { headers }: Request): Refusal | undefined {
+  #headersUnfit(operation: keyof typeof operationTable, { headers }: HttpRequest): Refusal | undefined {
     const token = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
     const { tokens } = this.#gateway.options;
     const known =
@@ -112,10 +111,10 @@ export class Endpoints {
       : { status: 415, code: "UNSUPPORTED_MEDIA_TYPE", message: "a frame is application/json" };
   }
 
-  #open(neuronId: string | undefined, response: Response, path: string): void {
+  #open(neuronId: string | undefined, response: HttpResponse, path: string): HttpAnswer | undefined {
     if (!neuronId) {
       const message = "neuronId is missing";
-      return this.#refuse(response, path, { status: 400, code: "INVALID_REQUEST", message });
+      return this.#refuse(path, { status: 400, code: "INVALID_REQUEST", message });
     }
     const { streams, emitter, clock, board, options } = this.#gateway;
     streams.get(neuronId)?.end("end");
@@ -129,16 +128,16 @@ export class Endpoints {
       emitter.emit("disconnected", { neuronId, stream: stream.number });
     });
     emitter.emit("connected", { neuronId, stream: stream.number });
+    return undefined;
   }
 
-  #post(operation: PostOperation, text: string, response: Response, path: string, silent: boolean): void {
+  #post(operation: PostOperation, text: string, path: string): HttpAnswer {
     const { protocol = "1.1.0" } = this.#gateway.options;
     const checked = this.#checker.check(operation, text, protocol);
     const refusal: Refusal | undefined = checked.ok
       ? this.#take(checked.frame, text)
       : { status: 400, code: "INVALID_FRAME", message: checked.message };
-    if (refusal) this.#refuse(response, path, refusal, text);
-    else if (!silent) answer(response, 200, '{"ok":true}');
+    return refusal === undefined ? json(200, { ok: true }) : this.#refuse(path, refusal, text);
   }
 
   #take(frame: ClientFrame, text: string): Refusal | undefined {
@@ -153,7 +152,7 @@ export class Endpoints {
         return this.#progress(frame);
       case "ack":
       case "nack":
-        return this.#answer(frame, text);
+        return this.#settle(frame, text);
     }
   }
 
@@ -225,7 +224,7 @@ export class Endpoints {
     return undefined;
   }
 
-  #answer(frame: LeaseAnswer, text: string): Refusal | undefined {
+  #settle(frame: LeaseAnswer, text: string): Refusal | undefined {
     const { leases, board, emitter } = this.#gateway;
     const wasOpen = leases.get(frame.leaseId)?.state === "open";
     const verdict = leases.answer(frame, text);
@@ -258,14 +257,14 @@ export class Endpoints {
     }
   }
 
-  #refuse(response: Response, path: string, refusal: Refusal, body: unknown = ""): void {
+  #refuse(path: string, refusal: Refusal, body: unknown = ""): HttpAnswer {
     const { status, code, message } = refusal;
     const { refused, emitter, options } = this.#gateway;
     const entry: RefusedRequest = { path, status, code, message, body };
     refused.push(entry);
     if (refused.length > (options.remember ?? 100_000)) refused.shift();
     emitter.emit("refused", entry);
-    answer(response, status, JSON.stringify({ code, message }));
+    return json(status, { code, message });
   }
 }
 

@@ -1,9 +1,8 @@
 /** One open event stream of one neuron, and what the neuron has registered over it. */
 import type { Capability, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
 import type { Clock, TimerHandle } from "../../core/clock.js";
-import type { Response } from "./http-server.js";
-
-const encoder = new TextEncoder();
+import { type Pieces, writeInPieces } from "../http/answer.js";
+import type { HttpResponse } from "../http/server.js";
 
 /** A capability with the leases of it that this stream has not answered. */
 export interface ServedCapability {
@@ -17,7 +16,7 @@ export class EventStream {
   readonly served = new Map<string, ServedCapability>();
   /** Tasks that this stream handed back without running them; it does not get them again. */
   readonly handedBack = new Set<string>();
-  readonly #response: Response;
+  readonly #response: HttpResponse;
   #keepAlive: TimerHandle | undefined;
   #open = true;
   /** Set while a frame is being written in pieces; what comes meanwhile waits here. */
@@ -26,7 +25,7 @@ export class EventStream {
   constructor(
     readonly neuronId: string,
     readonly number: number,
-    response: Response,
+    response: HttpResponse,
   ) {
     this.#response = response;
     response.socket?.setNoDelay(true);
@@ -75,25 +74,19 @@ export class EventStream {
     else if (this.open) this.#response.write(text);
   }
 
-  /** Writes one frame in pieces of so many bytes, each when the one before has left. */
-  async sendInPieces(frame: ServerToNeuronFrame, bytes: number): Promise<void> {
+  /** Writes one frame in pieces, each when the one before has left. */
+  async sendInPieces(frame: ServerToNeuronFrame, pieces: Pieces, clock: Clock): Promise<void> {
     const text = `event: ${frame.type}\r\ndata: ${JSON.stringify(frame)}\r\n\r\n`;
     if (this.#waiting !== undefined) return this.write(text);
-    const size = Math.max(bytes, 1);
-    const whole = encoder.encode(text);
-    this.#waiting = [];
-    for (let at = 0; at < whole.length && this.open; at += size) {
-      await new Promise<void>((resolve) => {
-        this.#response.write(whole.subarray(at, at + size), () => resolve());
-      });
-    }
-    const waiting = this.#waiting;
+    const waiting: (string | Uint8Array)[] = [];
+    this.#waiting = waiting;
+    await writeInPieces(this.#response, text, pieces, clock);
     this.#waiting = undefined;
     for (const later of waiting) this.write(later);
   }
 
-  /** Ends the stream: in order, or by breaking the connection. */
-  end(how: "end" | "reset"): void {
+  /** Ends the stream: in order, or by cutting the connection. */
+  end(how: "end" | "drop"): void {
     this.#open = false;
     if (how === "end") this.#response.end();
     else this.#response.destroy();

@@ -3,8 +3,9 @@ import type { Capability, ServerToNeuronFrame } from "../../../gen/neuron/index.
 import { type Clock, systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import { formatTime } from "../../core/time.js";
+import { FaultScript } from "../http/faults.js";
 import type { EventStream } from "./event-stream.js";
-import { FaultScript } from "./fault-script.js";
+import type { BigBrainFault } from "./faults.js";
 import { deliverLease } from "./lease-delivery.js";
 import { LeaseStore } from "./lease-store.js";
 import { TaskBoard } from "./task-board.js";
@@ -25,7 +26,7 @@ export class Gateway {
   readonly leases: LeaseStore;
   readonly board: TaskBoard;
   readonly emitter: Emitter<BigBrainEvents>;
-  readonly faults = new FaultScript();
+  readonly faults = new FaultScript<BigBrainFault>();
   readonly refused: RefusedRequest[] = [];
   readonly streams = new Map<string, EventStream>();
   readonly registrations = new Map<string, Registration>();
@@ -34,9 +35,10 @@ export class Gateway {
   constructor(
     readonly options: LocalBigBrainOptions,
     /** Takes the port down and up again. */
-    readonly restart: (options: { downMs?: number }) => Promise<void>,
+    readonly restart: (options: { downMs?: number | undefined }) => Promise<void>,
   ) {
     this.clock = options.clock ?? systemClock;
+    this.faults.add(...(options.faults ?? []));
     this.emitter = new Emitter({ logger: options.logger });
     const remember = options.remember ?? 100_000;
     this.leases = new LeaseStore(remember);

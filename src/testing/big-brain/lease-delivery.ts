@@ -1,8 +1,9 @@
 /** A lease on its way to the stream, with whatever is to go wrong there. */
 import type { LeaseFrame } from "../../../gen/neuron/index.js";
 import { formatTime } from "../../core/time.js";
+import { malformed } from "../http/faults.js";
 import type { EventStream } from "./event-stream.js";
-import { faultOf } from "./fault-script.js";
+import type { BigBrainFault } from "./faults.js";
 import type { Gateway } from "./gateway.js";
 import type { Task } from "./task-board.js";
 import type { LeaseRecord } from "./types.js";
@@ -10,26 +11,42 @@ import type { LeaseRecord } from "./types.js";
 /** Writes a lease frame, or lets the faults do their work. */
 export function deliverLease(gateway: Gateway, stream: EventStream, lease: LeaseRecord, task: Task): void {
   const frame = leaseFrame(lease, task);
-  const struck = gateway.faults.strike("lease", stream.neuronId);
+  const { neuronId } = stream;
+  const fault = gateway.faults.next("lease", (of) => of.neuronId === undefined || of.neuronId === neuronId);
+  if (fault?.kind === "drop" && fault.when !== "after") return stream.end("drop");
   const write = (): void => {
-    const split = faultOf(struck, "split");
-    if (split) void stream.sendInPieces(frame, split.bytes);
+    if (fault?.kind === "split") void stream.sendInPieces(frame, fault, gateway.clock);
+    else if (fault?.kind === "malformed") stream.write(`data: ${malformed(JSON.stringify(frame))}\n\n`);
     else stream.send(frame);
-    if (faultOf(struck, "duplicate")) stream.send(frame);
     gateway.emitter.emit("lease", lease);
-    const cancel = faultOf(struck, "cancel");
-    if (cancel) {
-      const { afterMs = 0, reason = "cancelled by the fault script" } = cancel;
-      gateway.clock.setTimeout(() => gateway.board.cancel(task.taskId, reason), afterMs, { unref: true });
-    }
-    const drop = faultOf(struck, "drop-stream");
-    if (drop) stream.end(drop.how ?? "reset");
-    const restart = faultOf(struck, "restart");
-    if (restart) void gateway.restart({ downMs: restart.downMs ?? 0 });
+    if (fault !== undefined) strikeAfter(gateway, stream, fault, task, frame);
   };
-  const delay = faultOf(struck, "delay");
-  if (delay) gateway.clock.setTimeout(write, delay.delayMs, { unref: true });
+  if (fault?.kind === "delay") gateway.clock.setTimeout(write, fault.delayMs, { unref: true });
   else write();
+}
+
+function strikeAfter(
+  gateway: Gateway,
+  stream: EventStream,
+  fault: BigBrainFault,
+  { taskId }: Task,
+  frame: LeaseFrame,
+): void {
+  switch (fault.kind) {
+    case "duplicate":
+      return stream.send(frame);
+    case "cancel": {
+      const { afterMs = 0, reason = "cancelled by the fault script" } = fault;
+      gateway.clock.setTimeout(() => gateway.board.cancel(taskId, reason), afterMs, { unref: true });
+      return;
+    }
+    case "drop":
+      return stream.end("drop");
+    case "drop-stream":
+      return stream.end(fault.how ?? "drop");
+    case "restart":
+      void gateway.restart({ downMs: fault.downMs });
+  }
 }
 
 function leaseFrame(lease: LeaseRecord, { spec }: Task): LeaseFrame {

@@ -9,6 +9,7 @@ import type {
 } from "../../../gen/neuron/index.js";
 import type { Clock } from "../../core/clock.js";
 import type { Logger } from "../../core/logger.js";
+import type { BigBrainFault } from "./faults.js";
 
 /** How often the gateway tries a task again after a `retryable` nack. Without it one is the end. */
 export interface TaskRetry {
@@ -169,6 +170,8 @@ export interface LocalBigBrainOptions {
   readonly admit?: ((capability: Capability, neuronId: string) => boolean) | undefined;
   /** Largest body that is read, in bytes. Default: 4,194,304. */
   readonly maxBodyBytes?: number | undefined;
+  /** What goes wrong on purpose. More can be added to `LocalBigBrain.faults`. */
+  readonly faults?: readonly BigBrainFault[] | undefined;
   /** Finished tasks, leases and refusals that are remembered. Default: 100,000. */
   readonly remember?: number | undefined;
   /** Default: the clock of the platform. */

@@ -3,7 +3,7 @@ import type { wire } from "../../../gen/4runr/index.js";
 import type { Clock } from "../../core/clock.js";
 import type { Logger } from "../../core/logger.js";
 import type { BreakerOptions } from "./breaker.js";
-import type { ScriptedFault } from "./faults.js";
+import type { FourRunrFault } from "./faults.js";
 import type { IdSource } from "./ids.js";
 import type { RateLimitOptions } from "./rate-limit.js";
 import type { ServedOperation } from "./router.js";
@@ -28,8 +28,8 @@ export interface Local4RunrOptions {
   readonly breaker?: BreakerOptions | undefined;
   /** One call of a tool in five fails, after 0.3 to 1.5 s. Default: false. */
   readonly chaos?: boolean | undefined;
-  /** Faults of the connection and of answers. More can be added to `Local4Runr.faults`. */
-  readonly faults?: readonly ScriptedFault[] | undefined;
+  /** What goes wrong on purpose. More can be added to `Local4Runr.faults`. */
+  readonly faults?: readonly FourRunrFault[] | undefined;
   /**
    * Refuse a body that breaks the spec although the real gateway would take it, for example an agent whose
    * name is a number. Default: true.

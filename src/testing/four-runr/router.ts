@@ -1,5 +1,6 @@
 /** Finds the operation that a request is for; the routes are those of the spec. */
 import { type OperationId, operationTable } from "../../../gen/4runr/index.js";
+import { router } from "../http/routes.js";
 import { adminHandlers } from "./admin.js";
 import { agentHandlers } from "./agents.js";
 import { type GatewayAnswer, GatewayFault, type GatewayRequest, noRoute, refused } from "./answer.js";
@@ -22,62 +23,10 @@ const handlers: Handlers<ServedOperation> = {
   proxyRequest,
 };
 
-interface Route {
-  readonly operation: ServedOperation;
-  readonly method: string;
-  readonly segments: readonly string[];
-}
+/** The operation that a method and a path are for. */
+export const findRoute = router(operationTable, Object.keys(handlers) as ServedOperation[]);
 
-/** Routes without parameters first: `/api/policies/merged/{agent_id}` before `/api/policies/{policy_id}`. */
-const routes: readonly Route[] = (Object.keys(handlers) as ServedOperation[])
-  .map((operation) => {
-    const { method, path } = operationTable[operation];
-    return { operation, method: method.toUpperCase(), segments: path.split("/") };
-  })
-  .sort((a, b) => parameters(a) - parameters(b));
-
-function parameters({ segments }: Route): number {
-  return segments.filter((segment) => segment.startsWith("{")).length;
-}
-
-/** A route that fits. */
-export interface Found {
-  readonly operation: ServedOperation;
-  readonly params: Readonly<Record<string, string>>;
-}
-
-/** The operation for a method and a path, or undefined. A path with an extra or a doubled slash fits none. */
-export function findRoute(method: string, path: string): Found | undefined {
-  const given = path.split("/");
-  for (const { operation, method: wanted, segments } of routes) {
-    if (wanted !== method || segments.length !== given.length) continue;
-    const params = match(segments, given);
-    if (params) return { operation, params };
-  }
-  return undefined;
-}
-
-function match(segments: readonly string[], given: readonly string[]): Record<string, string> | undefined {
-  const params: Record<string, string> = {};
-  for (const [index, segment] of segments.entries()) {
-    const value = given[index]!;
-    if (!segment.startsWith("{")) {
-      if (segment !== value) return undefined;
-    } else if (value === "") return undefined;
-    else params[segment.slice(1, -1)] = decode(value);
-  }
-  return params;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-const faults: Partial<Readonly<Record<ServedOperation, string>>> = {
+const stumbles: Partial<Readonly<Record<ServedOperation, string>>> = {
   createAgent: "Internal server error while creating agent.",
   generateToken: "Internal server error while generating token.",
 };
@@ -93,6 +42,6 @@ export async function dispatch(
     return await handlers[found.operation]({ ...request, params: found.params }, gateway);
   } catch (error) {
     if (!(error instanceof GatewayFault)) throw error;
-    return refused(500, faults[found.operation] ?? "Internal server error");
+    return refused(500, stumbles[found.operation] ?? "Internal server error");
   }
 }

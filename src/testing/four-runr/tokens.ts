@@ -3,7 +3,7 @@
  * lower-case hexadecimal. Clients treat them as opaque.
  */
 import type * as NodeCrypto from "node:crypto";
-import { nodeModule } from "./node-module.js";
+import { requireBuiltin } from "../../core/builtin.js";
 
 /** What a token says, in the order in which it says it. */
 export interface TokenPayload {
@@ -24,7 +24,7 @@ export type TokenVerdict =
 
 /** Makes and checks tokens with one secret. */
 export class TokenMint {
-  readonly #crypto = nodeModule<typeof NodeCrypto>("node:crypto");
+  readonly #crypto = requireBuiltin<typeof NodeCrypto>("node:crypto", "the local gateway");
   readonly #secret: string;
 
   /** `secret`: the gateway's signing secret, used as UTF-8. */
