@@ -1,8 +1,9 @@
 /** Keys of CAP senders, from PEM files. */
 import { toSigningKey } from "../cap/index.js";
-import { errorText, ValidationError } from "../core/errors.js";
+import { ValidationError } from "../core/errors.js";
 import type { Args } from "./command.js";
 import { readBytes } from "./input.js";
+import { plain } from "./plain.js";
 
 /** Public keys in PEM by sender; under `undefined` those that were given without one. */
 export type KeyFiles = ReadonlyMap<string | undefined, readonly string[]>;
@@ -53,7 +54,7 @@ function check<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new ValidationError(`${path}: ${errorText(error).replace(/^\[\w+\] /, "")}`, {
+    throw new ValidationError(`${path}: ${plain(error)}`, {
       code: "invalid_key",
     });
   }

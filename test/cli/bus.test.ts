@@ -13,7 +13,7 @@ import {
   runWorker,
 } from "../../src/cap/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
-import type { TapRecord } from "../../src/cli/tap-record.js";
+import type { TapRecord } from "../../src/cli/bus/tap-record.js";
 import { LocalScheduler } from "../../src/testing/index.js";
 import { negative, packets } from "../cap/vectors.ts";
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { GatewayClient } from "../../src/4runr/index.js";
 import { AureusClient } from "../../src/aureus/index.js";
-import { envLines } from "../../src/cli/dev-env.js";
+import { envLines } from "../../src/cli/dev/env.js";
 import { NotFoundError } from "../../src/core/errors.js";
 import { Neuron } from "../../src/neuron/index.js";
 import { capPython, describeWithPeers, natsServer, neuronPython, redisServer } from "../peers/ladder.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readArgs } from "../../src/cli/command.js";
 import { COMMANDS } from "../../src/cli/commands.js";
 import { EXIT_TABLE } from "../../src/cli/exit-codes.js";
-import type { VerifyProblem } from "../../src/cli/verdict.js";
+import type { VerifyProblem } from "../../src/cli/packet/verdict.js";
 import { negative, packets } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
 import { file, run } from "./cli.ts";

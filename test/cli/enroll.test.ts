@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type EnrollArguments, runEnroll } from "../../src/cli/enroll.js";
+import { type EnrollArguments, runEnroll } from "../../src/cli/enroll/enroll.js";
 import { type AuthServer, freshPath, startAuthServer } from "../neuron/auth-server.ts";
 import { req } from "../requirements/index.ts";
 import { collect, said, spawnCli, spawned } from "./cli.ts";

@@ -14,7 +14,7 @@ import {
   signPacket,
   toSigningKey,
 } from "../../src/cap/index.js";
-import type { Verdict } from "../../src/cli/verdict.js";
+import type { Verdict } from "../../src/cli/packet/verdict.js";
 import { fromBase64, keyFile, negative, packets, senderKeys } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
 import { file, folder, run } from "./cli.ts";

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Local4Runr, LocalAureus, LocalBigBrain, type TaskOutcome } from "../testing/index.js";
-import type { DevPart } from "./dev-part.js";
-import { writeNew } from "./files.js";
+import { Local4Runr, LocalAureus, LocalBigBrain, type TaskOutcome } from "../../testing/index.js";
+import { writeNew } from "../files.js";
+import type { DevPart } from "./part.js";
 
 type Log = (part: string, text: string) => void;
 

@@ -1,12 +1,12 @@
 /** `agentwire verify`: is the signature of a packet right, and if not, why? */
-import { ValidationError } from "../core/errors.js";
-import { type Command, UsageError } from "./command.js";
+import { ValidationError } from "../../core/errors.js";
+import { type Command, UsageError } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { INPUT_OPTIONS, type Input, readInput } from "../input.js";
+import { columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { readKeyFiles } from "../key-files.js";
 import { packetBytes } from "./decode.js";
 import { diagnose } from "./diagnose.js";
-import { EXIT } from "./exit-codes.js";
-import { INPUT_OPTIONS, type Input, readInput } from "./input.js";
-import { columns, type Io, oneLine, paint, printJson } from "./io.js";
-import { readKeyFiles } from "./key-files.js";
 import { isPacket } from "./packet-view.js";
 import type { Verdict } from "./verdict.js";
 

@@ -1,11 +1,11 @@
 /** `agentwire doctor`: is everything there that an agent needs? */
-import type { Command } from "./command.js";
-import type { Check, Findings } from "./doctor-check.js";
-import { check4Runr, checkAureus, checkClocks, checkNeuron } from "./doctor-http.js";
-import { checkKeys, checkMachine } from "./doctor-local.js";
-import { checkNats, checkRedis, ROLES } from "./doctor-nats.js";
-import { EXIT } from "./exit-codes.js";
-import { type Color, columns, type Io, oneLine, paint, printJson } from "./io.js";
+import type { Command } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { type Color, columns, type Io, oneLine, paint, printJson } from "../io.js";
+import type { Check, Findings } from "./check.js";
+import { check4Runr, checkAureus, checkClocks, checkNeuron } from "./http.js";
+import { checkKeys, checkMachine } from "./local.js";
+import { checkNats, checkRedis, ROLES } from "./nats.js";
 
 const COLORS: Readonly<Record<Check["status"], Color>> = {
   ok: "green",

@@ -1,7 +1,7 @@
 /** `agentwire enroll`: enrols this machine as a neuron. */
 import { hostname } from "node:os";
-import { ConnectionError, errorText } from "../core/errors.js";
-import { EnrollmentError, type EnrollOptions, enroll } from "../neuron/auth/index.js";
+import { ConnectionError, errorText } from "../../core/errors.js";
+import { EnrollmentError, type EnrollOptions, enroll } from "../../neuron/auth/index.js";
 
 /** What the command line says. */
 export interface EnrollArguments {

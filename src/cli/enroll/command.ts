@@ -1,5 +1,5 @@
 /** `agentwire enroll` on the command line. */
-import type { Command } from "./command.js";
+import type { Command } from "../command.js";
 import { runEnroll } from "./enroll.js";
 
 /** Options, help and run of `agentwire enroll`. */

@@ -1,12 +1,12 @@
 /** `agentwire dev`: all counterparts on this machine, until Ctrl-C. */
 import { rm } from "node:fs/promises";
-import { onAbort } from "../core/on-abort.js";
-import { type Command, UsageError } from "./command.js";
-import { envLines, writeEnvFile } from "./dev-env.js";
-import { type Stack, startStack, statusOf } from "./dev-stack.js";
-import { EXIT } from "./exit-codes.js";
-import { columns, type Io, oneLine, paint } from "./io.js";
-import { publicKeysOf, readKeyFiles, readPrivateKey } from "./key-files.js";
+import { onAbort } from "../../core/on-abort.js";
+import { type Command, UsageError } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { columns, type Io, oneLine, paint } from "../io.js";
+import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
+import { envLines, writeEnvFile } from "./env.js";
+import { type Stack, startStack, statusOf } from "./stack.js";
 
 /** Options, help and run of `agentwire dev`. */
 export const devCommand: Command = {

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
-import type { Env } from "../core/env.js";
-import { ConnectionError } from "../core/errors.js";
+import type { Env } from "../../core/env.js";
+import { ConnectionError } from "../../core/errors.js";
 
 /** A server that was started. */
 export interface ChildServer {

@@ -1,11 +1,12 @@
 /** What there is to see in a neuron frame, or in a captured event stream of them. */
 import { createHash } from "node:crypto";
-import type { SchemaName } from "../../gen/neuron/index.js";
-import { schemaDocument } from "../../gen/neuron/index.js";
-import { errorText } from "../core/errors.js";
-import { SseDecoder } from "../core/sse.js";
-import { checkClientFrame, isObject, POST_PATH, parseServerFrame } from "../neuron/frames.js";
-import { masked } from "./masked.js";
+import type { SchemaName } from "../../../gen/neuron/index.js";
+import { schemaDocument } from "../../../gen/neuron/index.js";
+import { errorText } from "../../core/errors.js";
+import { isObject } from "../../core/json.js";
+import { SseDecoder } from "../../core/sse.js";
+import { checkClientFrame, POST_PATH, parseServerFrame } from "../../neuron/frames.js";
+import { masked } from "../masked.js";
 
 /** A frame as `decode --json` prints it. */
 export interface FrameView {

@@ -1,14 +1,14 @@
 /** `agentwire tap`: what goes over the bus, decoded and verified, live or from a capture. */
-import { BusPacketSchema } from "../../gen/cap/index.js";
-import { linkSignals } from "../core/abort.js";
-import { errorText, ValidationError } from "../core/errors.js";
-import { onAbort } from "../core/on-abort.js";
-import { isObject } from "../neuron/frames.js";
-import type { Args, Command } from "./command.js";
-import { EXIT } from "./exit-codes.js";
-import { interpret, readBytes } from "./input.js";
-import type { Io } from "./io.js";
-import { readKeyFiles } from "./key-files.js";
+import { BusPacketSchema } from "../../../gen/cap/index.js";
+import { linkSignals } from "../../core/abort.js";
+import { errorText, ValidationError } from "../../core/errors.js";
+import { isObject } from "../../core/json.js";
+import { onAbort } from "../../core/on-abort.js";
+import type { Args, Command } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { interpret, readBytes } from "../input.js";
+import type { Io } from "../io.js";
+import { readKeyFiles } from "../key-files.js";
 import { type Captured, type TapFilter, tapLine, tapRecord, wanted } from "./tap-record.js";
 
 /** Everything of CAP; other subjects of the server are not listened to. */
@@ -84,7 +84,7 @@ async function listen(
   show: Printer,
   limit: number,
 ): Promise<number> {
-  const { connectNats } = await import("../cap/nats/index.js");
+  const { connectNats } = await import("../../cap/nats/index.js");
   const servers = args.text("nats");
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
   const link = linkSignals([io.signal], { timeoutMs: args.whole("timeout-ms", 1), what: "listening" });

@@ -1,10 +1,10 @@
 /** Where `agentwire submit` keeps the input of a job and finds its output. */
-import { type BlobStore, contextKey, getBytes, putValue } from "../cap/index.js";
-import { optionOrEnv } from "../core/env.js";
-import { ValidationError } from "../core/errors.js";
-import { type Args, type OptionSpec, UsageError } from "./command.js";
-import { readBytes } from "./input.js";
-import type { Io } from "./io.js";
+import { type BlobStore, contextKey, getBytes, putValue } from "../../cap/index.js";
+import { optionOrEnv } from "../../core/env.js";
+import { ValidationError } from "../../core/errors.js";
+import { type Args, type OptionSpec, UsageError } from "../command.js";
+import { readBytes } from "../input.js";
+import type { Io } from "../io.js";
 
 /** Options that say what the input is, and where it is kept. */
 export const STORE_OPTIONS: readonly OptionSpec[] = [
@@ -19,12 +19,12 @@ export const STORE_OPTIONS: readonly OptionSpec[] = [
 export async function openStore(args: Args, { env }: Io): Promise<BlobStore | undefined> {
   const folder = args.text("store-dir");
   if (folder !== undefined) {
-    const { FileBlobStore } = await import("../cap/file/index.js");
+    const { FileBlobStore } = await import("../../cap/file/index.js");
     return new FileBlobStore({ folder });
   }
   const url = optionOrEnv(args.text("redis"), "REDIS_URL", env);
   if (url === undefined) return undefined;
-  const { RedisBlobStore } = await import("../cap/redis/index.js");
+  const { RedisBlobStore } = await import("../../cap/redis/index.js");
   return new RedisBlobStore({ url, env });
 }
 

@@ -1,12 +1,12 @@
 /** One message of the bus, as `agentwire tap` shows it. */
-import { type BusPacket, BusPacketSchema, JobStatus } from "../../gen/cap/index.js";
-import { decodePacket, subjectMatches, validatePacket } from "../cap/index.js";
-import { diagnose } from "./diagnose.js";
-import { type Io, oneLine, paint } from "./io.js";
-import type { KeyFiles } from "./key-files.js";
-import { masked } from "./masked.js";
-import { messageToJson } from "./packet-json.js";
-import { plain } from "./verdict.js";
+import { type BusPacket, BusPacketSchema, JobStatus } from "../../../gen/cap/index.js";
+import { decodePacket, subjectMatches, validatePacket } from "../../cap/index.js";
+import { type Io, oneLine, paint } from "../io.js";
+import type { KeyFiles } from "../key-files.js";
+import { masked } from "../masked.js";
+import { diagnose } from "../packet/diagnose.js";
+import { messageToJson } from "../packet/packet-json.js";
+import { plain } from "../plain.js";
 
 /** A message as it came. */
 export interface Captured {

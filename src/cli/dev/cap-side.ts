@@ -2,14 +2,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PublicKeys } from "../cap/index.js";
-import { runWorker } from "../cap/index.js";
-import type { Env } from "../core/env.js";
-import { errorText, UnsupportedError } from "../core/errors.js";
-import { maskText } from "../core/mask-text.js";
-import { LocalScheduler } from "../testing/index.js";
+import type { PublicKeys } from "../../cap/index.js";
+import { runWorker } from "../../cap/index.js";
+import type { Env } from "../../core/env.js";
+import { errorText, UnsupportedError } from "../../core/errors.js";
+import { maskText } from "../../core/mask-text.js";
+import { LocalScheduler } from "../../testing/index.js";
 import { type ChildServer, findOnPath, freePort, startServer } from "./child.js";
-import type { DevPart } from "./dev-part.js";
+import type { DevPart } from "./part.js";
 
 /** Options of the CAP side. */
 export interface CapOptions {
@@ -67,7 +67,7 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
       return { name: "cap", state: "off", reason, env: {}, status: () => ({}), close };
     }
     const { url, child } = nats;
-    const { connectNats } = await import("../cap/nats/index.js");
+    const { connectNats } = await import("../../cap/nats/index.js");
     const connect = async (name: string) => {
       const bus = await connectNats({ servers: url, name, env: options.env });
       stops.push(() => bus.drain());
@@ -117,7 +117,7 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
 export async function startRedis(options: CapOptions): Promise<DevPart> {
   const { redis, env, redisPort } = options;
   if (redis !== undefined) {
-    const { pingRedis } = await import("../cap/redis/index.js");
+    const { pingRedis } = await import("../../cap/redis/index.js");
     const reason = await pingRedis({ url: redis, env }).then(
       () => undefined,
       (error: unknown) => {

@@ -1,9 +1,9 @@
 /** The health page of `agentwire dev`: for a person, for a program, and a way to give neurons a task. */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { ConnectionError, errorText } from "../core/errors.js";
-import { isLoopback } from "../core/insecure.js";
-import type { NeuronPart } from "./dev-http.js";
+import { errorText } from "../../core/errors.js";
+import { isLoopback } from "../../core/insecure.js";
+import { escapeHtml } from "../../testing/http/html.js";
+import { type HttpRequest, type HttpResponse, LoopbackServer, readBody } from "../../testing/http/server.js";
+import type { NeuronPart } from "./http-sides.js";
 
 /** What the page shows. */
 export interface Health {
@@ -16,12 +16,6 @@ export interface Health {
   >;
 }
 
-/** The server of the page. */
-export interface HealthServer {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
 const MAX_BODY_BYTES = 1_048_576;
 
 /** Serves the page on 127.0.0.1. @throws ConnectionError for a port that is taken */
@@ -29,33 +23,23 @@ export async function serveHealth(
   port: number,
   health: () => Health,
   neuron: NeuronPart,
-): Promise<HealthServer> {
-  const server = createServer((request, response) => {
-    answer(request, health, neuron).then(
-      ([status, type, body]) => send(response, status, type, body),
-      (error: unknown) => send(response, 400, JSON_TYPE, json({ error: errorText(error) })),
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(new ConnectionError(`cannot listen on 127.0.0.1:${port}`, { cause })),
-    );
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+): Promise<LoopbackServer> {
+  const server = new LoopbackServer(
+    (request, response) =>
+      answer(request, health, neuron).then(
+        ([status, type, body]) => send(response, status, type, body),
+        (error: unknown) => send(response, 400, JSON_TYPE, json({ error: errorText(error) })),
+      ),
+    { port },
+  );
+  await server.start();
+  return server;
 }
 
 const JSON_TYPE = "application/json";
 type Answer = readonly [status: number, type: string, body: string];
 
-async function answer(request: IncomingMessage, health: () => Health, neuron: NeuronPart): Promise<Answer> {
+async function answer(request: HttpRequest, health: () => Health, neuron: NeuronPart): Promise<Answer> {
   const { method, url = "/", headers } = request;
   // A name of the web that was made to point here would let any page read this one.
   const host = URL.canParse(`http://${headers.host}`) ? new URL(`http://${headers.host}`).hostname : "";
@@ -67,7 +51,9 @@ async function answer(request: IncomingMessage, health: () => Health, neuron: Ne
   if (headers["content-type"]?.split(";")[0]?.trim() !== JSON_TYPE) {
     return [415, JSON_TYPE, json({ error: `send ${JSON_TYPE}` })];
   }
-  const { capability, input } = JSON.parse(await bodyOf(request)) as {
+  const text = await readBody(request, MAX_BODY_BYTES);
+  if (text === undefined) return [413, JSON_TYPE, json({ error: "the body is too large" })];
+  const { capability, input } = JSON.parse(text) as {
     capability?: unknown;
     input?: unknown;
   };
@@ -75,18 +61,7 @@ async function answer(request: IncomingMessage, health: () => Health, neuron: Ne
   return [200, JSON_TYPE, json(await neuron.submit(capability, input))];
 }
 
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size > MAX_BODY_BYTES) throw new Error("the body is too large");
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function send(response: ServerResponse, status: number, type: string, body: string): void {
+function send(response: HttpResponse, status: number, type: string, body: string): void {
   response.writeHead(status, {
     "content-type": type,
     "cache-control": "no-store",
@@ -102,7 +77,7 @@ function json(value: unknown): string {
 function page({ version, startedAt, env, parts }: Health): string {
   const rows = Object.entries(parts).map(
     ([name, { state, reason, ...facts }]) =>
-      `<tr class="${escaped(state)}"><th>${escaped(name)}<td>${escaped(reason ?? state)}<td><pre>${escaped(
+      `<tr class="${escapeHtml(state)}"><th>${escapeHtml(name)}<td>${escapeHtml(reason ?? state)}<td><pre>${escapeHtml(
         JSON.stringify(facts, null, 1),
       )}</pre>`,
   );
@@ -111,11 +86,7 @@ function page({ version, startedAt, env, parts }: Health): string {
 <title>agentwire dev</title>
 <style>body{font:15px/1.4 system-ui;margin:2rem}th{text-align:left;vertical-align:top;padding-right:1rem}
 td{vertical-align:top;padding-right:1rem}pre{margin:0}.off{color:#888}.running th{color:#070}</style>
-<h1>agentwire ${escaped(version)} dev</h1><p>since ${escaped(startedAt)}; <a href="/health">the same as JSON</a></p>
-<table>${rows.join("")}</table><h2>Environment</h2><pre>${escaped(lines.join("\n"))}</pre></html>
+<h1>agentwire ${escapeHtml(version)} dev</h1><p>since ${escapeHtml(startedAt)}; <a href="/health">the same as JSON</a></p>
+<table>${rows.join("")}</table><h2>Environment</h2><pre>${escapeHtml(lines.join("\n"))}</pre></html>
 `;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

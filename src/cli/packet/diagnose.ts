@@ -2,14 +2,15 @@
  * Why a packet does not verify. A receiver only says that it does not; here everything that peers are known to do
  * is tried: the other map order, bytes that were not canonical, and what `wrong-signature.ts` knows.
  */
-import type { BusPacket } from "../../gen/cap/index.js";
-import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
-import type { Decoded, MapOrder } from "../cap/index.js";
-import { decodePacket, validatePacket } from "../cap/index.js";
+import type { BusPacket } from "../../../gen/cap/index.js";
+import { BusPacketSchema, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
+import type { Decoded, MapOrder } from "../../cap/index.js";
+import { decodePacket, validatePacket } from "../../cap/index.js";
+import type { KeyFiles } from "../key-files.js";
+import { plain } from "../plain.js";
 import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf, withoutSignature } from "./candidates.js";
-import type { KeyFiles } from "./key-files.js";
 import { messageToJson } from "./packet-json.js";
-import { no, plain, type Verdict, yes } from "./verdict.js";
+import { no, type Verdict, yes } from "./verdict.js";
 import { explainWrongSignature } from "./wrong-signature.js";
 
 /** Options of {@link diagnose}. */

@@ -1,16 +1,16 @@
 /** `agentwire decode`: what is in a captured packet or frame. */
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { BusPacketSchema } from "../../gen/cap/index.js";
-import { encodePacket } from "../cap/index.js";
-import { errorText, ValidationError } from "../core/errors.js";
-import { isObject } from "../neuron/frames.js";
-import type { Command } from "./command.js";
-import { EXIT } from "./exit-codes.js";
+import { BusPacketSchema } from "../../../gen/cap/index.js";
+import { encodePacket } from "../../cap/index.js";
+import { errorText, ValidationError } from "../../core/errors.js";
+import { isObject } from "../../core/json.js";
+import type { Command } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { INPUT_OPTIONS, type Input, readInput } from "../input.js";
+import { columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { plain } from "../plain.js";
 import { type FrameView, viewEvents, viewFrame } from "./frame-view.js";
-import { INPUT_OPTIONS, type Input, readInput } from "./input.js";
-import { columns, type Io, oneLine, paint, printJson } from "./io.js";
 import { isPacket, type PacketView, type SignedBytes, viewPacket } from "./packet-view.js";
-import { plain } from "./verdict.js";
 
 /** Options, help and run of `agentwire decode`. */
 export const decodeCommand: Command = {
@@ -43,7 +43,7 @@ export const decodeCommand: Command = {
       if (first.canonical.spec.hex === undefined) {
         throw new ValidationError("the bytes hold a secret: --out wants --show-secrets too");
       }
-      const { writeNew } = await import("./files.js");
+      const { writeNew } = await import("../files.js");
       await writeNew(out, Buffer.from(first.canonical.spec.hex, "hex"));
     }
     if (args.flag("json")) printJson(io, views.length === 1 ? first : views);

@@ -1,18 +1,18 @@
 /** What `agentwire doctor` finds on this machine: Node, the environment, keys. */
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { PROTOCOL_VERSION as CAP_VERSION } from "../../gen/cap/index.js";
-import { defaultCrypto, toSigningKey } from "../cap/index.js";
-import type { Env } from "../core/env.js";
-import { errorText } from "../core/errors.js";
-import { isSecretName } from "../core/secret-names.js";
-import { VERSION } from "../index.js";
-import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../neuron/index.js";
-import type { Args } from "./command.js";
-import { type Check, fail, ok, warn } from "./doctor-check.js";
-import { readPrivateKey, readPublicKey } from "./key-files.js";
+import { PROTOCOL_VERSION as CAP_VERSION } from "../../../gen/cap/index.js";
+import { defaultCrypto, toSigningKey } from "../../cap/index.js";
+import type { Env } from "../../core/env.js";
+import { errorText } from "../../core/errors.js";
+import { isSecretName } from "../../core/secret-names.js";
+import { VERSION } from "../../index.js";
+import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../../neuron/index.js";
+import type { Args } from "../command.js";
+import { readPrivateKey, readPublicKey } from "../key-files.js";
+import { plain } from "../plain.js";
+import { type Check, fail, ok, warn } from "./check.js";
 import { SUPPORTED_NODE } from "./supported-node.js";
-import { plain } from "./verdict.js";
 
 /** Variables that change what the four wires do. */
 const KNOWN =

@@ -1,16 +1,16 @@
 /** What `agentwire doctor` finds on the three wires that speak HTTP. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { operationTable as fourRunr } from "../../gen/4runr/index.js";
-import { operationTable as neuron } from "../../gen/neuron/index.js";
-import { linkSignals } from "../core/abort.js";
-import { type Env, optionOrEnv, readEnv } from "../core/env.js";
-import { AgentwireError, ConnectionError, errorText } from "../core/errors.js";
-import { randomHex } from "../core/ids.js";
-import { isInsecure } from "../core/insecure.js";
-import { createClientCredentialsAuth, defaultCredentialPath } from "../neuron/auth/index.js";
-import type { Args } from "./command.js";
-import { type Check, type Findings, fail, failed, ok, type ServerTime, skip, warn } from "./doctor-check.js";
+import { operationTable as fourRunr } from "../../../gen/4runr/index.js";
+import { operationTable as neuron } from "../../../gen/neuron/index.js";
+import { linkSignals } from "../../core/abort.js";
+import { type Env, optionOrEnv, readEnv } from "../../core/env.js";
+import { AgentwireError, ConnectionError, errorText } from "../../core/errors.js";
+import { randomHex } from "../../core/ids.js";
+import { isInsecure } from "../../core/insecure.js";
+import { createClientCredentialsAuth, defaultCredentialPath } from "../../neuron/auth/index.js";
+import type { Args } from "../command.js";
+import { type Check, type Findings, fail, failed, ok, type ServerTime, skip, warn } from "./check.js";
 
 /** How a request is bounded. */
 export interface Bounds {

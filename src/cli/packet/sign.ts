@@ -1,8 +1,8 @@
 /** `agentwire sign`: a signed packet from ProtoJSON or from bytes. */
 import { createHash } from "node:crypto";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import type { BusPacket } from "../../gen/cap/index.js";
-import { BusPacketSchema } from "../../gen/cap/index.js";
+import type { BusPacket } from "../../../gen/cap/index.js";
+import { BusPacketSchema } from "../../../gen/cap/index.js";
 import {
   assertValidPacket,
   canonicalBytes,
@@ -10,15 +10,15 @@ import {
   decodePacket,
   signPacket,
   toSigningKey,
-} from "../cap/index.js";
-import { errorText, ValidationError } from "../core/errors.js";
-import { isObject } from "../neuron/frames.js";
-import { type Command, UsageError } from "./command.js";
-import { EXIT } from "./exit-codes.js";
-import { writeNew } from "./files.js";
-import { INPUT_OPTIONS, type Input, readInput } from "./input.js";
-import { printJson } from "./io.js";
-import { readPrivateKey } from "./key-files.js";
+} from "../../cap/index.js";
+import { errorText, ValidationError } from "../../core/errors.js";
+import { isObject } from "../../core/json.js";
+import { type Command, UsageError } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { writeNew } from "../files.js";
+import { INPUT_OPTIONS, type Input, readInput } from "../input.js";
+import { printJson } from "../io.js";
+import { readPrivateKey } from "../key-files.js";
 import { isPacket } from "./packet-view.js";
 
 /** Options, help and run of `agentwire sign`. */

@@ -1,13 +1,13 @@
 /** `agentwire submit`: a job over NATS, and its result. */
-import { type JobResult, JobStatus } from "../../gen/cap/index.js";
-import { type BlobStore, JobTimeoutError, openJobClient } from "../cap/index.js";
-import { AgentwireError, errorText } from "../core/errors.js";
-import { uuid } from "../core/ids.js";
-import { maskText } from "../core/mask-text.js";
-import { type Args, type Command, UsageError } from "./command.js";
-import { EXIT } from "./exit-codes.js";
-import { columns, type Io, oneLine, paint, printJson } from "./io.js";
-import { publicKeysOf, readKeyFiles, readPrivateKey } from "./key-files.js";
+import { type JobResult, JobStatus } from "../../../gen/cap/index.js";
+import { type BlobStore, JobTimeoutError, openJobClient } from "../../cap/index.js";
+import { AgentwireError, errorText } from "../../core/errors.js";
+import { uuid } from "../../core/ids.js";
+import { maskText } from "../../core/mask-text.js";
+import { type Args, type Command, UsageError } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
 import { keepInput, openStore, readOutput, STORE_OPTIONS } from "./store.js";
 
 /** Options, help and run of `agentwire submit`. */
@@ -65,7 +65,7 @@ export const submitCommand: Command = {
     const store = await openStore(args, io);
     try {
       const contextPtr = await keepInput(args, io, store, jobId);
-      const { connectNats } = await import("../cap/nats/index.js");
+      const { connectNats } = await import("../../cap/nats/index.js");
       const servers = args.text("nats");
       const bus = await connectNats({ servers, name: "agentwire submit", env: io.env, signal: io.signal });
       try {

@@ -1,12 +1,12 @@
 /** `agentwire keygen`: a key pair for a sender of CAP packets. */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { generateKeyPair } from "../cap/index.js";
-import { ValidationError } from "../core/errors.js";
-import { type Command, UsageError } from "./command.js";
-import { EXIT } from "./exit-codes.js";
-import { writeNew } from "./files.js";
-import { printJson } from "./io.js";
+import { generateKeyPair } from "../../cap/index.js";
+import { ValidationError } from "../../core/errors.js";
+import { type Command, UsageError } from "../command.js";
+import { EXIT } from "../exit-codes.js";
+import { writeNew } from "../files.js";
+import { printJson } from "../io.js";
 
 const MODE = 0o600;
 

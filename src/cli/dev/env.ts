@@ -1,7 +1,7 @@
 /** The variables that lead a program to the counterparts, as lines that shells and dotenv readers take. */
 import { readFile } from "node:fs/promises";
-import { ValidationError } from "../core/errors.js";
-import { writeNew } from "./files.js";
+import { ValidationError } from "../../core/errors.js";
+import { writeNew } from "../files.js";
 
 const FIRST_LINE = "# written by agentwire dev";
 

@@ -1,12 +1,13 @@
 /** All counterparts together. */
 
-import { maskText } from "../core/mask-text.js";
-import { isSecretName } from "../core/secret-names.js";
-import { VERSION } from "../index.js";
-import { type CapOptions, startCap, startRedis } from "./dev-cap.js";
-import { type HealthServer, serveHealth } from "./dev-health.js";
-import { start4Runr, startAureus, startNeuron } from "./dev-http.js";
-import type { DevPart } from "./dev-part.js";
+import { maskText } from "../../core/mask-text.js";
+import { isSecretName } from "../../core/secret-names.js";
+import { VERSION } from "../../index.js";
+import type { LoopbackServer } from "../../testing/http/server.js";
+import { type CapOptions, startCap, startRedis } from "./cap-side.js";
+import { serveHealth } from "./health.js";
+import { start4Runr, startAureus, startNeuron } from "./http-sides.js";
+import type { DevPart } from "./part.js";
 
 /** Options of {@link startStack}. A port that is not given is any free one. */
 export interface StackOptions extends CapOptions {
@@ -28,7 +29,7 @@ export interface Stack {
 /** Starts everything, or nothing: when one part fails, those that run are ended. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const parts: DevPart[] = [];
-  let page: HealthServer | undefined;
+  let page: LoopbackServer | undefined;
   const close = async (): Promise<void> => {
     await page?.close();
     await Promise.allSettled(parts.map((part) => part.close()));

@@ -1,7 +1,7 @@
 /** One thing that `agentwire doctor` looked at. */
-import { AuthError, ConnectionError, errorText, TimeoutError } from "../core/errors.js";
-import { maskText } from "../core/mask-text.js";
-import { plain } from "./verdict.js";
+import { AuthError, ConnectionError, errorText, TimeoutError } from "../../core/errors.js";
+import { maskText } from "../../core/mask-text.js";
+import { plain } from "../plain.js";
 
 /** What was found. `skip`: there was nothing to look at. */
 export interface Check {

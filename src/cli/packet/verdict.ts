@@ -1,5 +1,4 @@
 /** What `agentwire verify` finds. */
-import { errorText } from "../core/errors.js";
 
 /** What is wrong with a packet. */
 export type VerifyProblem =
@@ -45,9 +44,4 @@ export function yes(signedOver: SignedOver, text: string): Verdict {
 /** One that does not. */
 export function no(problem: VerifyProblem, text: string, advice?: string): Verdict {
   return { ok: false, problem, text, ...(advice === undefined ? {} : { advice }) };
-}
-
-/** The text of an error without its code. */
-export function plain(error: unknown): string {
-  return errorText(error).replace(/^\[\w+\] /, "");
 }

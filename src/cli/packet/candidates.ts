@@ -1,10 +1,10 @@
 /** The keys that may have made a signature, and the bytes it may be over. */
-import type { BusPacket } from "../../gen/cap/index.js";
-import type { Decoded, VerifyingKey } from "../cap/index.js";
-import { canonicalBytes, defaultCrypto } from "../cap/index.js";
-import { ValidationError } from "../core/errors.js";
-import type { KeyFiles } from "./key-files.js";
-import { plain } from "./verdict.js";
+import type { BusPacket } from "../../../gen/cap/index.js";
+import type { Decoded, VerifyingKey } from "../../cap/index.js";
+import { canonicalBytes, defaultCrypto } from "../../cap/index.js";
+import { ValidationError } from "../../core/errors.js";
+import type { KeyFiles } from "../key-files.js";
+import { plain } from "../plain.js";
 
 /** A key that may have made the signature. */
 export interface Candidate {

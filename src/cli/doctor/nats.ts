@@ -1,14 +1,14 @@
 /** What `agentwire doctor` finds on NATS and Redis. */
-import { SUBJECTS, type SubjectEntry } from "../../gen/cap/index.js";
-import { type Bus, PublishFailedError } from "../cap/index.js";
-import type { NatsConnection } from "../cap/nats/index.js";
-import { withDeadline } from "../core/abort.js";
-import { type Env, optionOrEnv } from "../core/env.js";
-import { type AgentwireError, UnsupportedError } from "../core/errors.js";
-import { randomHex } from "../core/ids.js";
-import type { Args } from "./command.js";
-import { type Check, type Findings, fail, failed, ok, skip, warn } from "./doctor-check.js";
-import { plain } from "./verdict.js";
+import { SUBJECTS, type SubjectEntry } from "../../../gen/cap/index.js";
+import { type Bus, PublishFailedError } from "../../cap/index.js";
+import type { NatsConnection } from "../../cap/nats/index.js";
+import { withDeadline } from "../../core/abort.js";
+import { type Env, optionOrEnv } from "../../core/env.js";
+import { type AgentwireError, UnsupportedError } from "../../core/errors.js";
+import { randomHex } from "../../core/ids.js";
+import type { Args } from "../command.js";
+import { plain } from "../plain.js";
+import { type Check, type Findings, fail, failed, ok, skip, warn } from "./check.js";
 
 /** Roles of the protocol whose subjects can be tried. */
 export const ROLES = ["client", "worker", "scheduler"] as const;
@@ -27,7 +27,7 @@ export async function checkNats({ args, role, env, timeoutMs, signal }: NatsChec
   const servers = optionOrEnv(args.text("nats"), "NATS_URL", env);
   if (servers === undefined)
     return { checks: [skip("nats", "server", "not configured: NATS_URL or --nats URL")] };
-  const { connectNats } = await import("../cap/nats/index.js");
+  const { connectNats } = await import("../../cap/nats/index.js");
   let bus: Bus;
   let server: ServerFacts | undefined;
   const started = performance.now();
@@ -173,7 +173,7 @@ export async function checkRedis(args: Args, env: Env, timeoutMs: number): Promi
   if (url === undefined)
     return { checks: [skip("redis", "server", "not configured: REDIS_URL or --redis URL")] };
   try {
-    const { pingRedis } = await import("../cap/redis/index.js");
+    const { pingRedis } = await import("../../cap/redis/index.js");
     const tookMs = await pingRedis({ url, env, connectTimeoutMs: timeoutMs });
     return { checks: [ok("redis", "server", `${url}: PING in ${ms(tookMs)}`)] };
   } catch (error) {
