@@ -3,10 +3,8 @@
  * of cap-sdk-python in the same run, in turns; straight and through a scheduler, by jobs in flight.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build } from "esbuild";
 import { SUBJECT_RESULT, SUBJECT_SUBMIT } from "../gen/cap/index.js";
 import type { Bus } from "../src/cap/index.js";
 import { generateKeyPair, Party } from "../src/cap/index.js";
@@ -15,6 +13,8 @@ import { RedisBlobStore } from "../src/cap/redis/index.js";
 import { LocalScheduler } from "../src/testing/local-scheduler.js";
 import { capPython, findPeer, natsServer, redisServer } from "../test/peers/ladder.ts";
 import { startNats, startRedis } from "../test/peers/processes.ts";
+import { compiled } from "./compiled.ts";
+import { cpuOf } from "./cpu.ts";
 import type { Measured } from "./measure.ts";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
@@ -38,7 +38,7 @@ export default async function benchCapAgent(): Promise<Measured[]> {
   const rows: Measured[] = [];
   try {
     await store.set("ctx:bench", new TextEncoder().encode('{"prompt":"hello world"}'));
-    const script = await bundle("agent");
+    const script = await compiled("cap/agent.ts");
     for (const signed of [false, true]) {
       const keys = { scheduler: generateKeyPair(), worker: generateKeyPair() };
       const publicKeys = {
@@ -72,7 +72,7 @@ export default async function benchCapAgent(): Promise<Measured[]> {
     await store.close();
     await Promise.all([nats.stop(), redis.stop()]);
   }
-  const heapScript = await bundle("agent-heap");
+  const heapScript = await compiled("cap/agent-heap.ts");
   const heap = JSON.parse(execFileSync(process.execPath, ["--expose-gc", heapScript], { encoding: "utf8" }));
   console.log(
     `  in memory: ${heap.cpuMicros.toFixed(1)} us CPU a job with its client; ` +
@@ -154,28 +154,4 @@ async function open(command: string, args: readonly string[]): Promise<ChildProc
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
   for await (const line of createInterface({ input: child.stdout })) if (line === "peer ready") return child;
   throw new Error(`${command} ended early`);
-}
-
-/** CPU seconds of a process, from /proc. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-/** An end as users run it: compiled. */
-async function bundle(name: string): Promise<string> {
-  const outfile = join(root, `.cache/bench/cap-${name}.mjs`);
-  await build({
-    entryPoints: [join(import.meta.dirname, `cap/${name}.ts`)],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    logLevel: "error",
-  });
-  return outfile;
 }

@@ -5,14 +5,14 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import * as crypto from "node:crypto";
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build } from "esbuild";
 import { canonicalBytes, createPacket, generateKeyPair } from "../src/cap/index.js";
 import { capPython, findPeer, natsServer } from "../test/peers/ladder.ts";
 import { startNats } from "../test/peers/processes.ts";
+import { compiled } from "./compiled.ts";
+import { cpuOf } from "./cpu.ts";
 import type { Measured } from "./measure.ts";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
@@ -79,7 +79,7 @@ export default async function benchCap(): Promise<Measured[]> {
   const keys = { client: generateKeyPair(), worker: generateKeyPair() };
   const publicKeys = { "client-1": keys.client.publicKeyPem, "worker-1": keys.worker.publicKeyPem };
   const ends: End[] = [];
-  const bundled = await bundle();
+  const bundled = await compiled("cap/end.ts");
   const open = async (language: "ts" | "py", role: "client" | "worker", subject: string, signed: boolean) => {
     const given = JSON.stringify(signed ? { public: publicKeys, private: keys[role].privateKeyPem } : null);
     const [command, script] =
@@ -127,22 +127,6 @@ export default async function benchCap(): Promise<Measured[]> {
   }
 }
 
-/** Our end as users run it: compiled, without the helpers that tsx adds to every function. */
-async function bundle(): Promise<string> {
-  const outfile = join(import.meta.dirname, "../.cache/bench/cap-end.mjs");
-  await build({
-    entryPoints: [join(import.meta.dirname, "cap/end.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    logLevel: "error",
-  });
-  return outfile;
-}
-
 async function measureAll(cases: readonly Case[], serverPid: number): Promise<Map<string, Found[]>> {
   const found = new Map<string, Found[]>(cases.map(({ name }) => [name, []]));
   for (let round = -1; round < ROUNDS; round++) {
@@ -162,18 +146,6 @@ async function measureAll(cases: readonly Case[], serverPid: number): Promise<Ma
     }
   }
   return found;
-}
-
-/** CPU seconds of a process, from /proc; NaN where there is none. */
-function cpuOf(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return Number.NaN;
-  }
 }
 
 /** Jobs per second if the cores did nothing but sign twice and verify twice for each. */

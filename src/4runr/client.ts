@@ -85,7 +85,7 @@ export class GatewayClient implements AsyncDisposable {
         },
       },
       {
-        graceMs: options.closeGraceMs,
+        graceMs: options.graceMs,
         what: "the gateway client",
         clock: this.#clock,
         logger,

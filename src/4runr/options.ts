@@ -34,7 +34,7 @@ export interface GatewayClientOptions extends TransportOptions {
   /** Wraps every call of a tool, the first one outermost. It sees no token. */
   readonly middleware?: readonly Middleware<ToolCall, unknown>[] | undefined;
   /** How long `close` waits for calls in hand, in milliseconds. Default: 10000. */
-  readonly closeGraceMs?: number | undefined;
+  readonly graceMs?: number | undefined;
 }
 
 /** What `getToken` asks for. */

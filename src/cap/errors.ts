@@ -4,7 +4,7 @@
  */
 import { ErrorCode } from "../../gen/cap/index.js";
 import type { ErrorInfo } from "../core/errors.js";
-import { AgentwireError } from "../core/errors.js";
+import { AgentwireError, ValidationError } from "../core/errors.js";
 
 /** Base of all errors that have a code in the CAP registry. `code` is the registered name. */
 export class CAPError extends AgentwireError {
@@ -154,4 +154,9 @@ export class MaxRetriesExceededError extends JobFailedError {
 /** The job was cancelled. */
 export class JobCancelledError extends CAPError {
   static override readonly brands: readonly string[] = ["JobCancelledError", "AbortedError"];
+}
+
+/** True where the same packet could never be sent: it is no packet, or the bus will not have it. */
+export function isUnsendable(error: unknown): boolean {
+  return error instanceof ValidationError || (error instanceof PublishFailedError && !error.retryable);
 }

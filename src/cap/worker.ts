@@ -7,7 +7,7 @@ import { ErrorCode, JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter } from "../core/emitter.js";
-import { errorText, ValidationError } from "../core/errors.js";
+import { errorText } from "../core/errors.js";
 import { Limiter } from "../core/limiter.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, scoped, silentLogger } from "../core/logger.js";
@@ -15,7 +15,7 @@ import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import type { Subscription } from "./bus.js";
 import { untilConnected } from "./bus-status.js";
-import { ConnectionLostError, PublishFailedError } from "./errors.js";
+import { ConnectionLostError, isUnsendable } from "./errors.js";
 import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
 import { Party } from "./party.js";
@@ -292,11 +292,6 @@ export class Worker {
     if (this.#logger === silentLogger) return silentLogger;
     return scoped(this.#logger, topic === undefined ? { jobId, traceId } : { jobId, traceId, topic });
   }
-}
-
-/** Sending the same result again could never work. */
-function isUnsendable(error: unknown): boolean {
-  return error instanceof ValidationError || (error instanceof PublishFailedError && !error.retryable);
 }
 
 /**

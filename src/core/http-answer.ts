@@ -104,20 +104,26 @@ const TYPES: Readonly<Record<number, ErrorType>> = {
  */
 export function errorFromAnswer(answer: HttpAnswer, what: string, clock?: Clock): AgentwireError {
   const { status, body } = answer;
-  const info = answerInfo(answer, clock);
-  if (status === 0 || (status >= 300 && status < 400)) {
-    return new ProtocolError(`${what} answered with a redirect, which is not followed`, {
-      ...info,
-      code: "redirect",
-    });
-  }
-  const message = `${what} answered ${status}${describe(body)}`;
+  const message = isRedirect(status)
+    ? `${what} answered with a redirect, which is not followed`
+    : `${what} answered ${status}${describe(body)}`;
+  return errorForStatus(status, message, answerInfo(answer, clock));
+}
+
+/** The same for a message of the protocol's own. */
+export function errorForStatus(status: number, message: string, info: ErrorInfo): AgentwireError {
+  if (isRedirect(status)) return new ProtocolError(message, { code: "redirect", ...info });
   const type = TYPES[status];
   if (type !== undefined) return new type(message, info);
   return new UpstreamError(message, {
     ...info,
     retryable: status >= 500 && status !== 501 && status !== 505,
   });
+}
+
+/** Browsers show a redirect that is not followed as status 0. */
+function isRedirect(status: number): boolean {
+  return status === 0 || (status >= 300 && status < 400);
 }
 
 /** What every error made from an answer carries: status, body, and the wait the server asks for. */

@@ -1,4 +1,5 @@
 /** JSON Schema as a type, and which revision of it a schema is written in. */
+import { isObject } from "./json.js";
 
 /** A JSON Schema as it stands in a program or arrives on a wire: an object of keywords, `true` or `false`. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
@@ -36,5 +37,5 @@ export function dialectOf(schema: unknown): Dialect {
 
 /** True for what may be a JSON Schema: an object that is not a list, or a boolean. */
 export function isJsonSchema(value: unknown): value is JsonSchema {
-  return typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value));
+  return typeof value === "boolean" || isObject(value);
 }

@@ -71,3 +71,8 @@ export function stringifyJson(value: unknown, options: JsonOptions = {}): string
   if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);
   return text;
 }
+
+/** True for a JSON object: neither null nor a list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -3,6 +3,8 @@
  * spec. Only members the spec names are renamed; user data and unknown members pass through as they are.
  */
 
+import { isObject } from "./json.js";
+
 /** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
 export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
 
@@ -51,8 +53,8 @@ function setMember(target: Record<string, unknown>, key: string, value: unknown)
 }
 
 /** True for what JSON writes as an object with the members that it has. */
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !("toJSON" in value);
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && !("toJSON" in value);
 }
 
 function convert(
@@ -64,7 +66,7 @@ function convert(
   if (typeof shape === "object" && "list" in shape) {
     return Array.isArray(value) ? value.map((item) => convert(item, shape.list, objects)) : value;
   }
-  if (!isObject(value)) return value;
+  if (!isPlain(value)) return value;
   const result: Record<string, unknown> = {};
   if (typeof shape === "object") {
     for (const [key, item] of Object.entries(value))

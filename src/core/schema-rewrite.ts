@@ -1,4 +1,5 @@
 /** Where ajv reads a schema differently from its specification: rewritten so that both mean the same. */
+import { isObject } from "./json.js";
 import type { Dialect, JsonSchema } from "./json-schema.js";
 
 type Node = Record<string, unknown>;
@@ -22,10 +23,6 @@ for (const [role, keywords] of [
 /** Keywords whose values are data, never schemas. */
 const dataKeywords = new Set(["const", "default", "enum", "example", "examples"]);
 
-function isNode(value: unknown): value is Node {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /**
  * A copy of `schema` that ajv judges by as the specification says:
  * - `nullable` and `$async` go: they are no keywords of JSON Schema, but ajv obeys them;
@@ -43,7 +40,7 @@ function visit(value: unknown, role: Role, refStandsAlone: boolean): unknown {
   if (Array.isArray(value)) {
     return value.map((item) => visit(item, role === "list" ? "schema" : role, refStandsAlone));
   }
-  if (!isNode(value)) return value;
+  if (!isObject(value)) return value;
   const copy: Node = {};
   for (const [name, inner] of Object.entries(value)) {
     const isData = role !== "map" && dataKeywords.has(name);
@@ -70,9 +67,9 @@ function amend(schema: Node, refStandsAlone: boolean): void {
     delete schema.enum;
     schema.allOf = [...(Array.isArray(allOf) ? allOf : []), false];
   }
-  if (isNode(properties) && Object.hasOwn(properties, "__proto__")) {
+  if (isObject(properties) && Object.hasOwn(properties, "__proto__")) {
     const pattern = "^__proto__$";
-    const patterns = isNode(patternProperties) ? { ...patternProperties } : {};
+    const patterns = isObject(patternProperties) ? { ...patternProperties } : {};
     const own = Object.getOwnPropertyDescriptor(properties, "__proto__")?.value;
     patterns[pattern] = pattern in patterns ? { allOf: [patterns[pattern], own] } : own;
     schema.patternProperties = patterns;

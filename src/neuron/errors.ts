@@ -1,40 +1,13 @@
 /** What a gateway refuses, as errors. */
-import {
-  AgentwireError,
-  AuthError,
-  ConflictError,
-  type ErrorInfo,
-  NotFoundError,
-  PolicyDeniedError,
-  ProtocolError,
-  RateLimitError,
-  UpstreamError,
-  ValidationError,
-} from "../core/errors.js";
+import { AgentwireError } from "../core/errors.js";
+import { errorForStatus } from "../core/http-answer.js";
+import { isObject } from "../core/json.js";
 import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
-import { isObject } from "./frames.js";
 
 /** The gateway did not take the registration. The stream stays open, but no leases come. */
 export class RegistrationRejectedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["RegistrationRejectedError"];
   static override readonly defaultCode: string = "registration_rejected";
-}
-
-type ErrorType = new (message: string, info?: ErrorInfo) => AgentwireError;
-
-const byStatus: Readonly<Record<number, ErrorType>> = {
-  400: ValidationError,
-  401: AuthError,
-  403: PolicyDeniedError,
-  404: NotFoundError,
-  409: ConflictError,
-  422: ValidationError,
-  429: RateLimitError,
-};
-
-function classFor(status: number): ErrorType {
-  if (status >= 300 && status < 400) return ProtocolError;
-  return byStatus[status] ?? (status >= 500 ? UpstreamError : AgentwireError);
 }
 
 /** What is looked at of an error answer. */
@@ -57,7 +30,7 @@ export function refusalError(what: string, { status, statusText, headers, text }
   const retryAfterMs = retryAfterFromHeaders({ get: header }) ?? retryAfterFromBody(body);
   const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
   const message = `${what} failed: ${status} ${statusText}${redirect}${text && ` - ${text}`}`;
-  return new (classFor(status))(message, {
+  return errorForStatus(status, message, {
     status,
     ...(code === undefined ? {} : { code }),
     ...(text === "" ? {} : { body }),

@@ -7,7 +7,7 @@ import {
   type ServerToNeuronFrame,
 } from "../../gen/neuron/index.js";
 import { ProtocolError, ValidationError } from "../core/errors.js";
-import { parseJson } from "../core/json.js";
+import { isObject, parseJson } from "../core/json.js";
 import { frameCheck } from "./frame-check.js";
 
 /** The protocol version spoken by default: 1.1.0 brought descriptions and schemas into registrations. */
@@ -52,10 +52,7 @@ const clientFrames: Readonly<Record<ClientFrame["type"], SchemaName>> = {
   progress: "ProgressFrame",
 };
 
-/** True for a JSON object. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+export { isObject };
 
 /**
  * Reads a frame from the gateway: JSON text, or an object of a transport that has no text. Members that are not

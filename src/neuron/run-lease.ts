@@ -1,5 +1,5 @@
 /** One run of a handler, from the input of a lease to its outcome. */
-import { AgentwireError, errorText } from "../core/errors.js";
+import { errorText } from "../core/errors.js";
 import type { Next } from "../core/middleware.js";
 import { HandlerFailure } from "../handler/index.js";
 import type { Served } from "./capability.js";
@@ -75,7 +75,7 @@ function failure(error: unknown, { entry, exposeErrors, context }: LeaseRun): Ou
   if (error instanceof HandlerFailure) {
     return { kind: "terminal", reason: error.reason, code: error.failureCode ?? "HANDLER_TERMINAL" };
   }
-  const reason = error instanceof AgentwireError ? error.message : errorText(error);
   context.log.warn("handler failed", { error });
-  return { kind: "retryable", reason: exposeErrors ? reason : "handler failed", code: "HANDLER_THREW" };
+  const reason = exposeErrors ? errorText(error) : "handler failed";
+  return { kind: "retryable", reason, code: "HANDLER_THREW" };
 }

@@ -1,10 +1,10 @@
 /** Which schema judges a lease, and its verdict. */
 import type { Lease } from "../../gen/neuron/index.js";
-import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
+import { errorText, ValidationError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
 import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
 import { type Checker, checkerFor, type SchemaValidator } from "../core/validate.js";
 import type { Served } from "./capability.js";
-import { isObject } from "./frames.js";
 
 /**
  * Which schema is asked where a capability has one and the lease brings another: the registered one
@@ -110,7 +110,7 @@ export class SchemaBook {
 }
 
 function describe(error: unknown): string {
-  const text = error instanceof AgentwireError ? error.message : errorText(error);
+  const text = errorText(error);
   return error instanceof ValidationError && error.code === "invalid_schema"
     ? `invalid schema: ${text}`
     : text;

@@ -68,7 +68,9 @@ export class Local4Runr {
     this.#gateway = this.#make();
     const { port, clock, logger } = options;
     this.#server = new LoopbackServer((message, response) => this.#serve(message, response), {
-      ...{ port, clock, logger },
+      port,
+      clock,
+      logger,
     });
     this.#closing = new StagedClose(
       {

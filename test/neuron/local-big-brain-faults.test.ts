@@ -88,6 +88,22 @@ describe("LocalBigBrain: faults", () => {
     expect(neuron.frames.at(-1)).toMatchObject({ lease: { leaseId: "lease-3" } });
   });
 
+  it("writes a lease that is not JSON, and cuts the stream instead of writing one", async () => {
+    await withFaults({ kind: "malformed", on: "lease" }, { kind: "drop", on: "lease" });
+    const neuron = await RawNeuron.serve(brain.url);
+    const outcome = brain.submit({ capability: "acme/echo" });
+    await neuron.ended;
+    const [text = ""] = /\{"type":"lease".*/.exec(neuron.chunks.join("")) ?? [];
+    expect(text).toContain('"leaseId":"lease-1"');
+    expect(() => JSON.parse(text)).toThrow(SyntaxError);
+    const again = await RawNeuron.serve(brain.url);
+    await again.ended;
+    expect(again.chunks.join("")).not.toContain('"type":"lease"');
+    const third = await RawNeuron.serve(brain.url);
+    await third.ack((await third.frame("lease")).lease.leaseId);
+    expect(await outcome).toMatchObject({ status: "completed", attempts: 3 });
+  });
+
   it("cancels a lease that is on its way", async () => {
     await withFaults({ kind: "cancel", on: "lease", reason: "changed my mind" });
     const neuron = await RawNeuron.serve(brain.url);

@@ -1,7 +1,9 @@
 /** Servers and scripts that tests start, and end by the process they got. */
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
+import { freePort } from "../../src/cli/dev/child.js";
+
+export { freePort };
 
 /** A running process. */
 export interface Running {
@@ -12,18 +14,6 @@ export interface Running {
   until(text: string | RegExp): Promise<void>;
   /** Ends it and resolves when it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Starts a program and collects what it writes. */

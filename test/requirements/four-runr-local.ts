@@ -37,7 +37,7 @@ export const fourRunrLocal = {
     source: gateway,
   },
   "fourRunr.local.faults": {
-    statement: "Faults come by a script: dropped, delayed, refused, malformed and slow answers.",
+    statement: "Faults come by a script: dropped, delayed, refused, malformed and split answers.",
     source: "agentwire design, embedded counterparts",
   },
   "fourRunr.local.strict": {

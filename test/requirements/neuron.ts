@@ -236,7 +236,7 @@ export const neuron = {
   },
   "neuron.gateway.faults": {
     statement:
-      "A fault script makes the embedded gateway fail at chosen requests: status, delay, reset, dropped stream, duplicate, split frame, cancel.",
+      "A fault script makes the embedded gateway fail at chosen requests: status, delay, dropped connection, dropped stream, duplicate, split frame, cancel.",
     source: "testing, fault script",
   },
   "neuron.gateway.restart": {

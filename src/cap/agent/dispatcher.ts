@@ -1,7 +1,7 @@
 /** Takes jobs, gives them places, and sees to it that each one is answered. */
 import type { BusPacket, JobCancel, JobRequest, JobResult } from "../../../gen/cap/index.js";
 import { JobStatus } from "../../../gen/cap/index.js";
-import { AgentwireError, errorText } from "../../core/errors.js";
+import { errorText } from "../../core/errors.js";
 import type { Delivery } from "../durable.js";
 import type { JobResultInit } from "../worker-options.js";
 import { cancelled, failureResult, JobFailure, logField, wireText, workerClosed } from "./failures.js";
@@ -248,7 +248,7 @@ export class Dispatcher {
     job.settle();
     this.#giveBack(job, this.#closing ? undefined : GIVE_BACK_MS);
     const jobId = logField(job.request.jobId);
-    const reason = error instanceof AgentwireError ? error.message : errorText(error);
+    const reason = errorText(error);
     this.#parts.log.error(again ? "a job is given back" : "a result is not published", { jobId, reason });
     this.#parts.onError(error);
   }

@@ -1,5 +1,6 @@
 /** What a scheduler allows a job, read from its request (Cordum: budget, and variables in `env`). */
 import type { JobRequest } from "../../../gen/cap/index.js";
+import { isObject } from "../../core/json.js";
 import { badInput } from "./failures.js";
 
 /** Limits of one job. What is undefined is not limited. */
@@ -69,10 +70,6 @@ function budgetsOf(json: string): Readonly<Record<string, unknown>> {
   if (budgets === null) return {};
   if (!isObject(budgets)) throw unreadable();
   return budgets;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function limit(value: unknown): number | undefined {

@@ -2,11 +2,11 @@
 import type { JobResult } from "../../../gen/cap/index.js";
 import { JobResultSchema, JobStatus, SUBJECT_RESULT } from "../../../gen/cap/index.js";
 import { type Clock, sleep } from "../../core/clock.js";
-import { AgentwireError, errorText, ValidationError } from "../../core/errors.js";
+import { AgentwireError, errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { untilConnected } from "../bus-status.js";
 import type { DurableBus } from "../durable.js";
-import { ConnectionLostError, PublishFailedError } from "../errors.js";
+import { ConnectionLostError, isUnsendable } from "../errors.js";
 import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";
 import type { Party } from "../party.js";
 import { createMessage } from "../wire/create.js";
@@ -132,9 +132,4 @@ export class ResultDesk {
   #inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
     return inTime(what, this.#parts.ioTimeoutMs, this.#parts.clock, work);
   }
-}
-
-/** Sending the same result again could never work. */
-function isUnsendable(error: unknown): boolean {
-  return error instanceof ValidationError || (error instanceof PublishFailedError && !error.retryable);
 }

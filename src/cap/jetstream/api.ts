@@ -6,6 +6,7 @@ import {
   UnsupportedError,
   UpstreamError,
 } from "../../core/errors.js";
+import { isObject } from "../../core/json.js";
 import type { Link } from "./link.js";
 
 /** Codes of the server's answers. */
@@ -30,8 +31,8 @@ export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   } catch (error) {
     throw new ProtocolError(`JetStream ${what}: ${errorText(error)}`, { cause: error });
   }
-  if (!isRecord(answer)) throw new ProtocolError(`JetStream ${what}: the answer is no object`);
-  if (!isRecord(answer.error)) return answer;
+  if (!isObject(answer)) throw new ProtocolError(`JetStream ${what}: the answer is no object`);
+  if (!isObject(answer.error)) return answer;
   const { code, err_code: number, description } = answer.error;
   const text = `JetStream ${what}: ${String(description)}`;
   if (NOT_ENABLED.has(Number(number))) throw new UnsupportedError(text, { code: "no_jetstream" });
@@ -57,9 +58,4 @@ export async function callApi(
   const data = new TextEncoder().encode(body === undefined ? "" : JSON.stringify(body));
   const answer = await link.request(`$JS.API.${name}`, data, { timeoutMs });
   return readAnswer(answer.data, name);
-}
-
-/** Whether a JSON value is an object. */
-export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

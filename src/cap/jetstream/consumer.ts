@@ -1,7 +1,8 @@
 /** The durable consumers that workers pull their jobs from. */
 import { durableName, STREAM_MAX_AGE_MS } from "../../../gen/cap/index.js";
+import { isObject } from "../../core/json.js";
 import { SubscribeFailedError } from "../errors.js";
-import { CONSUMER_NOT_FOUND, callApi, isAnswer, isRecord } from "./api.js";
+import { CONSUMER_NOT_FOUND, callApi, isAnswer } from "./api.js";
 import type { Link } from "./link.js";
 import { NANOSECONDS } from "./streams.js";
 
@@ -62,7 +63,7 @@ export async function ensureConsumer(
   const fail = (why: string): never => {
     throw new SubscribeFailedError(`JetStream consumer ${name}: ${why}`, { retryable: false });
   };
-  if (!isRecord(config)) return fail("the server says nothing of its settings");
+  if (!isObject(config)) return fail("the server says nothing of its settings");
   if (config.deliver_subject) fail("it pushes its messages and cannot be pulled from");
   if (config.filter_subject !== subject) fail(`it serves ${String(config.filter_subject)}, not ${subject}`);
   if (config.ack_policy !== "explicit") fail("it takes no acknowledgement of each message");

@@ -3,6 +3,7 @@ import { withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { AbortedError, AgentwireError, ConnectionError } from "../../core/errors.js";
 import { warnIfInsecure } from "../../core/insecure.js";
+import { isObject } from "../../core/json.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
 import { OAuthTokenError } from "./errors.js";
 
@@ -98,9 +99,7 @@ export function isPassing(error: unknown): boolean {
 function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

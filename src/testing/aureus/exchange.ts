@@ -1,5 +1,6 @@
 /** One request as the local server sees it, whether it came over a socket or not. */
 import type { HttpAnswer } from "../http/answer.js";
+import { escapeHtml } from "../http/html.js";
 import { type HttpRequest, readBody } from "../http/server.js";
 
 /** A request that was read to its end. */
@@ -29,7 +30,7 @@ export async function readRequest(
 
 /** What a console server says of a path that it does not have. */
 export function htmlNotFound({ method, path }: LocalRequest): HttpAnswer {
-  const shown = path.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const shown = escapeHtml(path);
   const text = `<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n<pre>Cannot ${method} ${shown}</pre>\n</body>\n</html>\n`;
   return { status: 404, headers: { "content-type": "text/html; charset=utf-8" }, text };
 }

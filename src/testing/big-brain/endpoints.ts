@@ -83,15 +83,19 @@ export class Endpoints {
     };
     const { faults, streams, clock, restart } = this.#gateway;
     const fault = faults.next(id, (of) => of.neuronId === undefined || of.neuronId === neuronId);
-    const ofLease = fault?.kind === "duplicate" || fault?.kind === "cancel";
-    if (fault === undefined || fault.kind === "drop-stream" || ofLease) {
-      const answer = work();
-      if (fault?.kind === "drop-stream" && neuronId !== undefined) {
-        streams.get(neuronId)?.end(fault.how ?? "drop");
+    switch (fault?.kind) {
+      case undefined:
+      case "duplicate":
+      case "cancel":
+        return work();
+      case "drop-stream": {
+        const answer = work();
+        if (neuronId !== undefined) streams.get(neuronId)?.end(fault?.how ?? "drop");
+        return answer;
       }
-      return answer;
+      default:
+        return withFault(fault, work, { clock, restart, faultBody: () => ({ code: "FAULT" }) });
     }
-    return withFault(fault, work, { clock, restart, faultBody: () => ({ code: "FAULT" }) });
   }
 
   #headersUnfit(operation: keyof typeof operationTable, { headers }: HttpRequest): Refusal | undefined {

@@ -1,11 +1,11 @@
 /** What `Local4Runr` is given and what it tells. */
 import type { wire } from "../../../gen/4runr/index.js";
+import type { RateLimit } from "../../4runr/rate.js";
 import type { Clock } from "../../core/clock.js";
 import type { Logger } from "../../core/logger.js";
 import type { BreakerOptions } from "./breaker.js";
 import type { FourRunrFault } from "./faults.js";
 import type { IdSource } from "./ids.js";
-import type { RateLimitOptions } from "./rate-limit.js";
 import type { ServedOperation } from "./router.js";
 import type { Tools } from "./tools.js";
 
@@ -23,7 +23,7 @@ export interface Local4RunrOptions {
   /** Actions in place of the mock ones of the same name. Throw a `ToolFailure` for an upstream's own answer. */
   readonly tools?: Tools | undefined;
   /** Default: 5 calls in 60 s for each agent. */
-  readonly rateLimit?: RateLimitOptions | undefined;
+  readonly rateLimit?: RateLimit | undefined;
   /** Default: open for 30 s after 5 failures. */
   readonly breaker?: BreakerOptions | undefined;
   /** One call of a tool in five fails, after 0.3 to 1.5 s. Default: false. */

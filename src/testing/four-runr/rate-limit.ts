@@ -1,13 +1,6 @@
-/** So many calls per window for each agent. */
+/** So many calls per window for each agent; the window begins with its first call. */
+import type { RateLimit as RateLimitOptions } from "../../4runr/rate.js";
 import type { Clock } from "../../core/clock.js";
-
-/** How many calls pass. */
-export interface RateLimitOptions {
-  /** Default: 5. */
-  readonly calls?: number | undefined;
-  /** The window begins with an agent's first call. Default: 60,000. */
-  readonly windowMs?: number | undefined;
-}
 
 /** Fixed windows, one per agent, in memory. */
 export class RateLimit {

@@ -1,0 +1,217 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { ConnectionError } from "../../src/core/errors.js";
+import { FaultScript, type HttpFault } from "../../src/testing/http/faults.js";
+import { router } from "../../src/testing/http/routes.js";
+import { LoopbackServer, readBody } from "../../src/testing/http/server.js";
+import { FakeClock, Local4Runr, LocalAureus, LocalBigBrain } from "../../src/testing/index.js";
+
+const ends: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end.close();
+});
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const text = async (url: string) => (await fetch(url)).text();
+
+describe("a server on loopback", () => {
+  it("goes down and comes up again on the same port", async () => {
+    const clock = new FakeClock();
+    const server = new LoopbackServer((_, response) => void response.end("ok"), { clock });
+    ends.push(server);
+    await server.restart();
+    expect(server.url, "it did not listen").toBe("http://127.0.0.1:0");
+    await server.start();
+    const { url } = server;
+    expect(await text(url)).toBe("ok");
+    const back = server.restart({ downMs: 5_000 });
+    expect(server.restart()).toBe(back);
+    while (clock.pending === 0) await turn();
+    await expect(fetch(url)).rejects.toThrow("fetch failed");
+    await clock.advance(5_000);
+    await back;
+    expect(server.url).toBe(url);
+    expect(await text(url)).toBe("ok");
+  });
+
+  it("stays down when it is closed meanwhile", async () => {
+    const clock = new FakeClock();
+    const server = new LoopbackServer((_, response) => void response.end("ok"), { clock });
+    await server.start();
+    const back = server.restart({ downMs: 5_000 });
+    while (clock.pending === 0) await turn();
+    await server.close();
+    await back;
+    expect(clock.pending).toBe(0);
+    await expect(fetch(server.url)).rejects.toThrow("fetch failed");
+  });
+
+  it("refuses a port that is taken", async () => {
+    const first = new LoopbackServer(() => {});
+    ends.push(first);
+    await first.start();
+    const port = Number(new URL(first.url).port);
+    await expect(new LoopbackServer(() => {}, { port }).start()).rejects.toThrow(ConnectionError);
+    await expect(new LocalAureus().start({ port })).rejects.toThrow(ConnectionError);
+    await expect(LocalBigBrain.start({ port })).rejects.toThrow(ConnectionError);
+    await expect(new Local4Runr({ port }).start()).rejects.toThrow(ConnectionError);
+  });
+
+  it("cuts the connection of a request that fails, and reads a body up to its limit", async () => {
+    const lines: unknown[] = [];
+    const log = (message: string, fields: unknown) => void lines.push([message, fields]);
+    const logger = { debug: log, info: log, warn: log, error: log };
+    const server = new LoopbackServer(
+      async (request, response) => {
+        const body = await readBody(request, 3);
+        if (body === "no") throw new Error("cannot");
+        response.end(body ?? "too large");
+      },
+      { logger },
+    );
+    ends.push(server);
+    await server.start();
+    const post = async (body: string) => (await fetch(server.url, { method: "POST", body })).text();
+    expect(await post("ü")).toBe("ü");
+    expect(await post("abcd")).toBe("too large");
+    await expect(post("no")).rejects.toThrow("fetch failed");
+    expect(lines).toEqual([["a request ended early", { reason: "cannot" }]]);
+  });
+});
+
+describe("a router", () => {
+  it("prefers a path without parameters, and decodes parameters", () => {
+    const route = router({
+      one: { method: "get", path: "/things/{id}" },
+      all: { method: "get", path: "/things/all" },
+      make: { method: "post", path: "/things" },
+    });
+    expect(route("GET", "/things/all")).toEqual({ operation: "all", params: {} });
+    expect(route("get", "/things/a%20b")).toEqual({ operation: "one", params: { id: "a b" } });
+    expect(route("GET", "/things/%zz")).toEqual({ operation: "one", params: { id: "%zz" } });
+    for (const path of ["/things/", "/things", "/things/a/", "//things/a"]) {
+      expect(route("GET", path), path).toBeUndefined();
+    }
+    expect(route("POST", "/things")?.operation).toBe("make");
+  });
+});
+
+describe("a fault script", () => {
+  const kinds = (script: FaultScript<HttpFault>, points: readonly string[]) =>
+    points.map((point) => script.next(point)?.kind);
+
+  it("strikes in order, one fault each request, where and as often as it says", () => {
+    const script = new FaultScript<HttpFault>();
+    script.add(
+      { kind: "drop", on: "a", after: 1 },
+      { kind: "malformed", times: 2 },
+      { kind: "delay", delayMs: 1, on: "b" },
+    );
+    expect(script.pending).toBe(4);
+    // The first of "a" passes the first fault, and the second one strikes it.
+    expect(kinds(script, ["a", "a", "b", "b", "b"])).toEqual([
+      "malformed",
+      "drop",
+      "malformed",
+      "delay",
+      undefined,
+    ]);
+    expect(script.pending).toBe(0);
+  });
+
+  it("is taken back and forgotten, and may strike for ever", () => {
+    const script = new FaultScript<HttpFault>();
+    const off = script.add({ kind: "drop", times: Infinity });
+    expect(kinds(script, ["a", "b", "c"])).toEqual(["drop", "drop", "drop"]);
+    expect(script.pending).toBe(Infinity);
+    off();
+    expect(script.next("a")).toBeUndefined();
+    script.add({ kind: "drop" });
+    script.clear();
+    expect(script.next("a")).toBeUndefined();
+  });
+});
+
+describe("the same words at every counterpart", () => {
+  interface Served {
+    readonly url: string;
+    readonly path: string;
+    readonly init?: RequestInit;
+    readonly on: string;
+    readonly faults: FaultScript<HttpFault>;
+    restart(): Promise<void>;
+  }
+  const served: Readonly<Record<string, () => Promise<Served>>> = {
+    LocalBigBrain: async () => {
+      const brain = await LocalBigBrain.start();
+      ends.push(brain);
+      const headers = { authorization: "Bearer t", "content-type": "application/json" };
+      return {
+        url: brain.url,
+        path: "/neuron/heartbeat",
+        init: { method: "POST", headers, body: "{}" },
+        on: "heartbeat",
+        faults: brain.faults as unknown as FaultScript<HttpFault>,
+        restart: () => brain.restart(),
+      };
+    },
+    LocalAureus: async () => {
+      const aureus = new LocalAureus();
+      ends.push(aureus);
+      await aureus.start();
+      return {
+        url: aureus.url,
+        path: "/api/v1/observability/metrics",
+        on: "getMetrics",
+        faults: aureus.faults as unknown as FaultScript<HttpFault>,
+        restart: () => aureus.restart(),
+      };
+    },
+    Local4Runr: async () => {
+      const gateway = new Local4Runr();
+      ends.push(gateway);
+      const url = await gateway.start();
+      return {
+        url,
+        path: "/health",
+        on: "getHealth",
+        faults: gateway.faults as unknown as FaultScript<HttpFault>,
+        restart: () => gateway.restart(),
+      };
+    },
+  };
+
+  it.each(Object.keys(served))("%s", async (name) => {
+    const { url, path, init, on, faults, restart } = await served[name]!();
+    const ask = () => fetch(url + path, init);
+    const { status } = await ask();
+    faults.add(
+      { kind: "status", on, status: 503, headers: { "retry-after": "1" } },
+      { kind: "status", on, status: 500, body: "oops" },
+      { kind: "drop", on },
+      { kind: "drop", on, when: "after" },
+      { kind: "malformed", on },
+      { kind: "split", on, bytes: 3 },
+      { kind: "delay", on, delayMs: 0 },
+      { kind: "restart", on },
+    );
+    const busy = await ask();
+    expect([busy.status, busy.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await busy.json()).toBeTypeOf("object");
+    const failed = await ask();
+    expect([failed.status, await failed.text()]).toEqual([500, "oops"]);
+    for (const _ of ["before", "after"]) await expect(ask()).rejects.toThrow("fetch failed");
+    const wrong = await ask();
+    expect(wrong.status).toBe(status);
+    await expect(wrong.json()).rejects.toThrow(SyntaxError);
+    for (const _ of ["split", "delayed"]) {
+      const whole = await ask();
+      expect(whole.status).toBe(status);
+      expect(await whole.json()).toBeTypeOf("object");
+    }
+    await expect(ask()).rejects.toThrow("fetch failed");
+    expect(faults.pending).toBe(0);
+    await restart();
+    // The client may find only now that its connection was cut.
+    expect((await ask().catch(ask)).status).toBe(status);
+  });
+});
