@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import config from "../openapi.config.ts";
-import { SpecError } from "./gen/finding.ts";
+import { runScript, SpecError } from "./gen/finding.ts";
 import { checkGen, type Drift, writeGen } from "./gen/run.ts";
 
 const options = { root: join(import.meta.dirname, ".."), config };
@@ -34,10 +34,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 1;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof SpecError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+await runScript(main);

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import config from "../openapi.config.ts";
-import { SpecError } from "./gen/finding.ts";
+import { runScript, SpecError } from "./gen/finding.ts";
 import { checkSpecs, updateBaselines } from "./specs/check.ts";
 
 const options = { root: join(import.meta.dirname, ".."), config };
@@ -23,10 +23,4 @@ async function main([flag, name, ...rest]: readonly string[]): Promise<number> {
   return results.some(({ findings }) => findings.length > 0) ? 1 : 0;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof SpecError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+await runScript(main);
