@@ -20,7 +20,6 @@ import {
   ResourceExhaustedError,
   resultKey,
 } from "../../src/cap/index.js";
-import { loadPeer } from "../../src/core/optional-peer.js";
 import {
   AbortedError,
   ClosedError,
@@ -29,6 +28,7 @@ import {
   UpstreamError,
   ValidationError,
 } from "../../src/core/errors.js";
+import { loadPeer } from "../../src/core/optional-peer.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 

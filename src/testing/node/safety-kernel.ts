@@ -15,8 +15,8 @@ import type {
   PolicyEvaluateResponseSchema,
 } from "../../../gen/cap/index.js";
 import { DecisionType, PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
-import { loadPeer } from "../../core/optional-peer.js";
 import { ConflictError } from "../../core/errors.js";
+import { loadPeer } from "../../core/optional-peer.js";
 
 /** What a kernel answers; `policySnapshot` is filled in. */
 export type KernelAnswer = MessageInitShape<typeof PolicyCheckResponseSchema>;
