@@ -73,11 +73,11 @@ export function exchange(given: KeepAliveRequest, context: ExchangeContext): Pro
     const off = signal && onAbort(signal, () => end(abortError(signal)));
     inHand.add(end);
     let bytesBefore = 0;
-    if (retryStale) {
-      request.on("socket", ({ bytesRead }) => {
-        bytesBefore = bytesRead;
-      });
-    }
+    request.on("socket", ({ bytesRead }) => {
+      bytesBefore = bytesRead;
+      // After the write: an end that comes before it adds an empty piece, and two pieces cost more than one.
+      if (body !== undefined) process.nextTick(() => request.end());
+    });
     request.on("response", (response) => {
       clock.clearTimeout(timer);
       const why = (): Error | undefined => ended;
@@ -92,11 +92,12 @@ export function exchange(given: KeepAliveRequest, context: ExchangeContext): Pro
       const reset = error.code === "ECONNRESET" || error.code === "EPIPE";
       // The server closed it while it lay idle, and answered nothing.
       const stale = reset && bytesBefore > 0 && request.socket?.bytesRead === bytesBefore;
-      if (ended === undefined && stale) context.again().then(resolve, reject);
+      if (retryStale && ended === undefined && stale) context.again().then(resolve, reject);
       else reject(broken(error));
     });
     request.on("close", over);
-    request.end(body);
+    if (body === undefined) request.end();
+    else request.write(body);
   });
 }
 

@@ -258,6 +258,20 @@ describe("a request", () => {
     },
   );
 
+  it("arrives with its body: text, bytes, an empty one, none", async () => {
+    const { url, connections } = await serve(async (request, response) => {
+      const chunks = await request.toArray();
+      response.end(`${request.headers["content-length"]} ${Buffer.concat(chunks)}`);
+    });
+    const calls = client();
+    const seen: string[] = [];
+    for (const body of ["é", new TextEncoder().encode("ü"), "", new Uint8Array(), undefined])
+      seen.push(await text(await calls.request(url, { method: "POST", headers: {}, body })));
+    seen.push(await text(await calls.request(url, get)));
+    expect(seen).toEqual(["2 é", "2 ü", "0 ", "0 ", "0 ", "undefined "]);
+    expect(connections.count).toBe(1);
+  });
+
   it("is not repeated when a byte of its answer came", async () => {
     const seen: string[] = [];
     const { url } = await serve((request, response) => {
