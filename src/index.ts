@@ -26,7 +26,7 @@ export {
   ValidationError,
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
-export type { KeepAliveOptions, TlsSettings } from "./core/keep-alive-client.js";
+export type { KeepAliveOptions, TlsSettings } from "./core/keep-alive.js";
 export { type KeepAliveFetch, keepAliveFetch } from "./core/keep-alive-fetch.js";
 export {
   fromPino,

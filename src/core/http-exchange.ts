@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { abortError } from "./abort-error.js";
 import type { Clock } from "./clock.js";
 import { ConnectionError, TimeoutError, ValidationError } from "./errors.js";
-import type { KeepAliveAnswer, KeepAliveRequest } from "./keep-alive-client.js";
+import type { KeepAliveAnswer, KeepAliveRequest } from "./keep-alive.js";
 import { onAbort } from "./on-abort.js";
 
 /** Said here, and by nobody else. */
@@ -83,7 +83,7 @@ export function exchange(given: KeepAliveRequest, context: ExchangeContext): Pro
       const why = (): Error | undefined => ended;
       const limitRest = (): void => {
         // What nobody wants must not hold its connection for long.
-        if (!response.complete && headTimeoutMs !== Infinity && ended === undefined)
+        if (!response.complete && !response.destroyed && headTimeoutMs !== Infinity)
           timer = clock.setTimeout(() => request.destroy(), headTimeoutMs);
       };
       resolve(new Answer(response, { end, why, limitRest }));

@@ -1,5 +1,6 @@
 /** A `fetch` over connections that are kept, for the clients of this package. On Node only. */
-import { type KeepAliveOptions, keepAliveClient } from "./keep-alive-client.js";
+import type { KeepAliveOptions } from "./keep-alive.js";
+import { keepAliveClient } from "./keep-alive-client.js";
 
 /** What RFC 9110 lets a client repeat by itself. */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);

@@ -1,6 +1,6 @@
 /** The platform's own way to make requests: kept connections on Node, `fetch` elsewhere. */
 import { builtinModule } from "../core/builtin.js";
-import type { KeepAliveClient, KeepAliveOptions } from "../core/keep-alive-client.js";
+import type { KeepAliveClient, KeepAliveOptions } from "../core/keep-alive.js";
 import { fetchClient } from "./fetch-client.js";
 
 /** A client whose code is loaded with its first request: a browser never loads that for Node. */

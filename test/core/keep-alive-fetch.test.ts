@@ -7,12 +7,8 @@ import { type AddressInfo, createServer as createPlainServer, type Socket } from
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  type KeepAliveAnswer,
-  type KeepAliveClient,
-  type KeepAliveOptions,
-  keepAliveClient,
-} from "../../src/core/keep-alive-client.js";
+import type { KeepAliveAnswer, KeepAliveClient, KeepAliveOptions } from "../../src/core/keep-alive.js";
+import { keepAliveClient } from "../../src/core/keep-alive-client.js";
 import { keepAliveFetch } from "../../src/core/keep-alive-fetch.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
