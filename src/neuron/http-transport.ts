@@ -5,7 +5,7 @@ import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { AuthError, ClosedError, ConnectionError, errorText, ValidationError } from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { stringifyJson } from "../core/json.js";
-import type { KeepAliveClient } from "../core/keep-alive-fetch.js";
+import type { KeepAliveClient } from "../core/keep-alive.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { type EventStream, openEventStream } from "./event-stream.js";
