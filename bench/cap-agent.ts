@@ -6,11 +6,10 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { SUBJECT_RESULT, SUBJECT_SUBMIT } from "../gen/cap/index.js";
-import type { Bus } from "../src/cap/index.js";
+import type { PartyOptions } from "../src/cap/index.js";
 import { generateKeyPair, Party } from "../src/cap/index.js";
 import { connectNats } from "../src/cap/nats/index.js";
 import { RedisBlobStore } from "../src/cap/redis/index.js";
-import { LocalScheduler } from "../src/testing/local-scheduler.js";
 import { capPython, findPeer, natsServer, redisServer } from "../test/peers/ladder.ts";
 import { startNats, startRedis } from "../test/peers/processes.ts";
 import { compiled } from "./compiled.ts";
@@ -39,6 +38,7 @@ export default async function benchCapAgent(): Promise<Measured[]> {
   try {
     await store.set("ctx:bench", new TextEncoder().encode('{"prompt":"hello world"}'));
     const script = await compiled("cap/agent.ts");
+    const scheduler = await compiled("cap/scheduler.ts");
     for (const signed of [false, true]) {
       const keys = { scheduler: generateKeyPair(), worker: generateKeyPair() };
       const publicKeys = {
@@ -64,7 +64,10 @@ export default async function benchCapAgent(): Promise<Measured[]> {
       }
       const bus = await connectNats({ env: {}, servers: nats.url });
       const own = signed ? { publicKeys, privateKey: keys.scheduler.privateKeyPem } : {};
-      rows.push(...(await compare({ bus, mode, own, ends })));
+      const sender = { bus, senderId: "cordum-scheduler", mapOrder: "upb", ...own } as const;
+      const asScheduler = () =>
+        open(process.execPath, [scheduler, JSON.stringify({ nats: nats.url, ...own })]);
+      rows.push(...(await compare({ sender, mode, ends, asScheduler })));
       for (const end of Object.values(ends)) end.kill("SIGKILL");
       await bus.close();
     }
@@ -82,15 +85,14 @@ export default async function benchCapAgent(): Promise<Measured[]> {
 }
 
 async function compare(run: {
-  readonly bus: Bus;
+  readonly sender: PartyOptions;
   readonly mode: string;
-  readonly own: object;
   readonly ends: Readonly<Record<"ts" | "py", ChildProcess>>;
+  readonly asScheduler: () => Promise<ChildProcess>;
 }): Promise<Measured[]> {
-  const { bus, mode, own, ends } = run;
-  const party = new Party({ bus, senderId: "cordum-scheduler", mapOrder: "upb", ...own });
-  const scheduler = new LocalScheduler({ bus, mapOrder: "upb", ...own });
-  await scheduler.start();
+  const { sender, mode, ends, asScheduler } = run;
+  const party = new Party(sender);
+  let scheduler: ChildProcess | undefined;
   let onDone = () => {};
   await party.receive(SUBJECT_RESULT, { onPacket: () => onDone() });
   let sent = 0;
@@ -123,6 +125,8 @@ async function compare(run: {
     [false, 1000],
     [true, 64],
   ] as const) {
+    // A process of its own, as in life; where jobs go straight there is none.
+    if (hop) scheduler = await asScheduler();
     const found: Record<"ts" | "py", Found[]> = { ts: [], py: [] };
     for (let i = -1; i < ROUNDS; i++) {
       for (const language of ["ts", "py"] as const) {
@@ -141,7 +145,7 @@ async function compare(run: {
     const ratio = `${(ours.speed / theirs.speed).toFixed(2)}x, CPU ${(theirs.cpu / ours.cpu).toFixed(2)}x`;
     console.log(`  ${what}: ours ${speed(ours)}, cap-sdk-python ${speed(theirs)}: ${ratio}`);
   }
-  await scheduler.close();
+  scheduler?.kill("SIGKILL");
   return rows;
 }
 

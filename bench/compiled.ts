@@ -1,6 +1,21 @@
 /** Benchmarks measure what users run: compiled code, without the helpers that tsx adds to every function. */
-import { join } from "node:path";
-import { build } from "esbuild";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { build, type Plugin } from "esbuild";
+
+/** Every file keeps the folder that it thinks it is in. */
+const ownFolder: Plugin = {
+  name: "own folder",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/(?:bench|test|scripts)\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace(
+        /\bimport\.meta\.dirname\b/g,
+        JSON.stringify(dirname(path)),
+      ),
+      loader: "ts",
+    }));
+  },
+};
 
 /** Compiles a file of this folder (or below it) with all that it imports from the project. @returns the path of the result */
 export async function compiled(file: string): Promise<string> {
@@ -17,7 +32,7 @@ export async function compiled(file: string): Promise<string> {
     format: "esm",
     target: "node20",
     packages: "external",
-    define: { "import.meta.dirname": JSON.stringify(import.meta.dirname) },
+    plugins: [ownFolder],
     logLevel: "error",
   });
   return outfile;

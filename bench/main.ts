@@ -9,7 +9,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   packet: () => compiled("packet.ts"),
   aureus: () => compiled("aureus.ts"),
   cap: async () => "./cap.ts",
-  "cap-agent": async () => "./cap-agent.ts",
+  "cap-agent": () => compiled("cap-agent.ts"),
   neuron: async () => "./neuron.ts",
   "4runr": () => compiled("4runr.ts"),
 };

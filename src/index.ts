@@ -26,12 +26,8 @@ export {
   ValidationError,
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
-export {
-  type KeepAliveFetch,
-  type KeepAliveOptions,
-  keepAliveFetch,
-  type TlsSettings,
-} from "./core/keep-alive-fetch.js";
+export type { KeepAliveOptions, TlsSettings } from "./core/keep-alive.js";
+export { type KeepAliveFetch, keepAliveFetch } from "./core/keep-alive-fetch.js";
 export {
   fromPino,
   type LogFields,

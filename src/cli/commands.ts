@@ -6,7 +6,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "demo",
     usage: "[--file PATH] [--nats URL]",
-    summary: "run a signed CAP job from submit to verified result, in this process or through a NATS server",
+    summary: "one agent on all four wires: what goes over each is shown and checked; no server is needed",
     load: async () => (await import("./demo/command.js")).demoCommand,
   },
   {
@@ -63,5 +63,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: "--moku-url URL [--name NAME]",
     summary: "enroll this machine as a neuron: an administrator approves it in a browser",
     load: async () => (await import("./enroll/command.js")).enrollCommand,
+  },
+  {
+    name: "tck",
+    usage: "[--self-test]",
+    summary: "be tested by CAP's conformance kit as a worker, or perform its cases here",
+    load: async () => (await import("./tck-command.js")).tckCommand,
   },
 ];

@@ -3,7 +3,7 @@ import type { EventSourceMessage } from "eventsource-parser";
 import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { errorText, ProtocolError, TimeoutError } from "../core/errors.js";
-import type { KeepAliveAnswer } from "../core/keep-alive-fetch.js";
+import type { KeepAliveAnswer } from "../core/keep-alive.js";
 import { SseDecoder } from "../core/sse.js";
 import type { GatewayHttp } from "./gateway-http.js";
 

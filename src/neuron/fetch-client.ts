@@ -3,7 +3,7 @@ import { type LinkedSignal, linkSignals } from "../core/abort.js";
 import { asAbortError } from "../core/abort-error.js";
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, ConnectionError, errorText } from "../core/errors.js";
-import type { KeepAliveAnswer, KeepAliveClient } from "../core/keep-alive-fetch.js";
+import type { KeepAliveAnswer, KeepAliveClient } from "../core/keep-alive.js";
 import { onAbort } from "../core/on-abort.js";
 
 /** Makes requests with `fetch`: in browsers, and where the user gives one. Redirects are not followed. */

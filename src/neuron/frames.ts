@@ -52,8 +52,6 @@ const clientFrames: Readonly<Record<ClientFrame["type"], SchemaName>> = {
   progress: "ProgressFrame",
 };
 
-export { isObject };
-
 /**
  * Reads a frame from the gateway: JSON text, or an object of a transport that has no text. Members that are not
  * known are kept and ignored, at any depth.

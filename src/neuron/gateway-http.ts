@@ -1,6 +1,6 @@
 /** Single requests to a gateway: the bearer token, one refresh on a 401, and answers turned into errors. */
 import { AgentwireError, AuthError, errorText } from "../core/errors.js";
-import type { KeepAliveAnswer, KeepAliveClient, KeepAliveRequest } from "../core/keep-alive-fetch.js";
+import type { KeepAliveAnswer, KeepAliveClient, KeepAliveRequest } from "../core/keep-alive.js";
 import { refusalError } from "./errors.js";
 
 /** Why a token is asked for: for a request, or because the last one was answered with 401. */

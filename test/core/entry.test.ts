@@ -71,6 +71,7 @@ describe("the package root", () => {
         "errorText",
         "fromPino",
         "jsonSchema",
+        "keepAliveFetch",
         "mayRetry",
         "neverSent",
         "noRetry",

@@ -1,19 +1,20 @@
 /** The client over kept connections, against servers of node:http and node:https. */
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer as createPlainServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { inspect, promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  type KeepAliveAnswer,
-  type KeepAliveClient,
-  type KeepAliveOptions,
-  keepAliveClient,
-  keepAliveFetch,
-} from "../../src/core/keep-alive-fetch.js";
+import type { KeepAliveAnswer, KeepAliveClient, KeepAliveOptions } from "../../src/core/keep-alive.js";
+import { keepAliveClient } from "../../src/core/keep-alive-client.js";
+import { keepAliveFetch } from "../../src/core/keep-alive-fetch.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
+
+const root = join(import.meta.dirname, "../..");
+const run = promisify(execFile);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -75,11 +76,11 @@ describe("bodies", () => {
 
   it("wait until they are read, and those that nobody wants hold no connection", async () => {
     const { url, connections } = await serve((_, response) => void response.end("body"));
-    const calls = client({ maxSockets: 1 });
+    const calls = client({ maxSockets: 2 });
     const early = await calls.request(url, get);
     for (let i = 0; i < 3; i++) (await calls.request(url, get)).discard();
     expect(await text(early)).toBe("body");
-    expect(connections.count).toBe(1);
+    expect(connections.count).toBe(2);
   });
 
   it("are not read ahead of their reader", async () => {
@@ -122,37 +123,34 @@ describe("bodies", () => {
 });
 
 describe("connections", () => {
-  it(
-    req("core.http1.pool", "are no more than allowed; who waits is served in order, or leaves"),
-    async () => {
-      const waiting: ServerResponse[] = [];
-      const order: string[] = [];
-      let arrived = (): void => {};
-      const { url, connections } = await serve((request, response) => {
-        order.push(request.url!);
-        waiting.push(response);
-        arrived();
-      });
-      const next = () => new Promise<void>((resolve) => (arrived = resolve));
-      const calls = client({ maxSockets: 1 });
-      const abort = new AbortController();
-      const first = next();
-      const all = ["a", "b", "c"].map((path) =>
-        calls
-          .request(url + path, path === "b" ? { ...get, signal: abort.signal } : get)
-          .then(text, (error: Error) => error.name),
-      );
-      await first;
-      abort.abort();
-      expect(await all[1]).toBe("AbortedError");
-      const second = next();
-      waiting[0]!.end("1");
-      await second;
-      waiting[1]!.end("2");
-      expect(await Promise.all(all)).toEqual(["1", "AbortedError", "2"]);
-      expect([order, connections.count]).toEqual([["/a", "/c"], 1]);
-    },
-  );
+  it(req("core.http.pool", "are no more than allowed; who waits is served in order, or leaves"), async () => {
+    const waiting: ServerResponse[] = [];
+    const order: string[] = [];
+    let arrived = (): void => {};
+    const { url, connections } = await serve((request, response) => {
+      order.push(request.url!);
+      waiting.push(response);
+      arrived();
+    });
+    const next = () => new Promise<void>((resolve) => (arrived = resolve));
+    const calls = client({ maxSockets: 1 });
+    const abort = new AbortController();
+    const first = next();
+    const all = ["a", "b", "c"].map((path) =>
+      calls
+        .request(url + path, path === "b" ? { ...get, signal: abort.signal } : get)
+        .then(text, (error: Error) => error.name),
+    );
+    await first;
+    abort.abort();
+    expect(await all[1]).toBe("AbortedError");
+    const second = next();
+    waiting[0]!.end("1");
+    await second;
+    waiting[1]!.end("2");
+    expect(await Promise.all(all)).toEqual(["1", "AbortedError", "2"]);
+    expect([order, connections.count]).toEqual([["/a", "/c"], 1]);
+  });
 
   it("of their own stand beside the pool, and are closed at the end", async () => {
     const { url, connections } = await serve((request, response) => {
@@ -172,25 +170,24 @@ describe("connections", () => {
     expect(connections.count).toBe(2);
   });
 
-  it("are not used after the time for which the server keeps them, nor when it says that it closes", async () => {
-    const clock = new FakeClock();
+  it("are not used again when the server says that it closes", async () => {
     const { url, connections } = await serve((request, response) => {
       response.setHeader("connection", request.url === "/close" ? "close" : "keep-alive");
-      response.setHeader("keep-alive", "timeout=5");
       response.end();
     });
-    const calls = client({ clock });
-    const call = async (path = "") => (await calls.request(url + path, get)).discard();
-    await call();
-    await clock.advance(3_900);
-    await call();
-    expect(connections.count).toBe(1);
-    await clock.advance(4_000);
-    await call();
+    const calls = client();
+    for (const path of ["", "", "close", ""]) await text(await calls.request(url + path, get));
     expect(connections.count).toBe(2);
-    await call("close");
-    await call();
-    expect(connections.count).toBe(3);
+  });
+
+  it("that lie idle keep no process alive", async () => {
+    const { url, server } = await serve((_, response) => void response.end("done"));
+    server.keepAliveTimeout = 0;
+    const program = `
+      import { keepAliveFetch } from ${JSON.stringify(join(root, "src/core/keep-alive-fetch.ts"))};
+      console.log(await (await keepAliveFetch()(process.argv[1])).text());`;
+    const args = ["--import", "tsx", "--input-type=module", "-e", program, url];
+    expect((await run(process.execPath, args, { cwd: root })).stdout).toBe("done\n");
   });
 
   it("end with the client, and so does what is on them or waits", async () => {
@@ -202,6 +199,7 @@ describe("connections", () => {
     await first;
     calls.close();
     for (const error of await Promise.all(all)) expect(error).toMatchObject({ code: "connection" });
+    await expect(calls.request(url, get)).rejects.toMatchObject({ code: "connection" });
   });
 
   it("that cannot be opened are an error with its cause", async () => {
@@ -215,7 +213,120 @@ describe("connections", () => {
   });
 });
 
+describe("a request", () => {
+  it(
+    req("core.http.injection", "holds no line of somebody else's making, and its errors no value"),
+    async () => {
+      const seen: IncomingMessage[] = [];
+      const { url } = await serve((request, response) => {
+        seen.push(request);
+        response.end();
+      });
+      const calls = client();
+      const bad = [
+        { headers: { "x-token": "s3cret\r\nx-admin: 1" } },
+        { headers: { "x-token": "s3cret\nx-admin: 1" } },
+        { headers: { "x-token": "s3cret\0" } },
+        { headers: { "x-token": "s3cret é" } },
+        { headers: { "x-admin: s3cret\r\nx": "1" } },
+        { headers: { "": "s3cret" } },
+        { headers: {}, method: "GET / HTTP/1.1\r\nx-admin:" },
+      ];
+      for (const given of bad) {
+        const error: unknown = await calls.request(url, { ...get, ...given }).catch((e: unknown) => e);
+        expect(error).toMatchObject({ name: "ValidationError" });
+        if (given.headers["x-token"] !== undefined) expect(inspect(error)).not.toContain("s3cret");
+      }
+      expect(seen).toEqual([]);
+      const smuggling = {
+        "Content-Length": "1",
+        "transfer-encoding": "chunked",
+        host: "evil",
+        Connection: "x",
+      };
+      await text(await calls.request(`${url}a b?c=\r\nd`, { method: "POST", headers: smuggling, body: "é" }));
+      expect(seen[0]).toMatchObject({ url: "/a%20b?c=d" });
+      expect(seen[0]!.headers).toEqual({
+        host: new URL(url).host,
+        connection: "keep-alive",
+        "content-length": "2",
+      });
+    },
+  );
+
+  it("arrives with its body: text, bytes, an empty one, none", async () => {
+    const { url, connections } = await serve(async (request, response) => {
+      const chunks = await request.toArray();
+      response.end(`${request.headers["content-length"]} ${Buffer.concat(chunks)}`);
+    });
+    const calls = client();
+    const seen: string[] = [];
+    for (const body of ["é", new TextEncoder().encode("ü"), "", new Uint8Array(), undefined])
+      seen.push(await text(await calls.request(url, { method: "POST", headers: {}, body })));
+    seen.push(await text(await calls.request(url, get)));
+    expect(seen).toEqual(["2 é", "2 ü", "0 ", "0 ", "0 ", "undefined "]);
+    expect(connections.count).toBe(1);
+  });
+
+  it("is not repeated when a byte of its answer came", async () => {
+    const seen: string[] = [];
+    const { url } = await serve((request, response) => {
+      seen.push(request.url!);
+      if (seen.length === 1) return void response.end("ok");
+      request.socket.end("HTTP/1.1 200");
+      return undefined;
+    });
+    const calls = client();
+    const repeatable = { ...get, retryStale: true };
+    expect(await text(await calls.request(url, repeatable))).toBe("ok");
+    await expect(calls.request(url, repeatable)).rejects.toMatchObject({ code: "connection" });
+    expect(seen).toHaveLength(2);
+  });
+
+  it("that nobody may repeat on a new connection fails with it, and those that wait go on", async () => {
+    const seen: string[] = [];
+    const { url } = await serve((request, response) => {
+      seen.push(request.url!);
+      if (request.url === "/dies") request.socket.destroy();
+      else response.end("ok");
+    });
+    const calls = client({ maxSockets: 1 });
+    const [first, second] = await Promise.all([
+      calls.request(`${url}dies`, { ...get, retryStale: true }).catch((error: Error) => error),
+      calls.request(url, get).then(text),
+    ]);
+    expect(first).toMatchObject({ code: "connection", cause: { code: "ECONNRESET" } });
+    expect([second, seen]).toEqual(["ok", ["/dies", "/"]]);
+  });
+});
+
 describe("keepAliveFetch", () => {
+  it(
+    req("core.http.response", "hands out the platform's response, without an early answer or a redirect"),
+    async () => {
+      const { url } = await serve((request, response) => {
+        if (request.url === "/none") return void response.writeHead(204, { "x-a": "1" }).end();
+        response.writeEarlyHints({ link: "</style>; rel=preload" });
+        response.writeHead(302, "Gone fishing", { "set-cookie": ["a=1", "b=2"], location: "/none" });
+        response.end(JSON.stringify({ method: request.method, type: request.headers["content-type"] }));
+        return undefined;
+      });
+      const kept = keepAliveFetch()!;
+      cleanups.push(() => kept.close());
+      const answer = await kept(url, { method: "POST", body: "x" });
+      expect(answer).toBeInstanceOf(Response);
+      expect([answer.status, answer.statusText, answer.redirected]).toEqual([302, "Gone fishing", false]);
+      expect(answer.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+      expect(await answer.clone().json()).toEqual({ method: "POST", type: "text/plain;charset=UTF-8" });
+      const none = await kept(`${url}none`);
+      expect([none.status, none.body, none.headers.get("x-a")]).toEqual([204, null, "1"]);
+      const thrown: unknown = await kept(url, { headers: { "x-token": "s3cret é" } }).catch(
+        (e: unknown) => e,
+      );
+      expect(inspect(thrown)).not.toContain("s3cret");
+    },
+  );
+
   it("repeats on a dead connection what is idempotent, and nothing else", async () => {
     const seen: string[] = [];
     const { url } = await serve((request, response) => {
@@ -261,7 +372,7 @@ describe("a head", () => {
     expect(connections.count).toBe(2);
   });
 
-  it(req("core.http1.desync", "that nobody asked for ends the connection"), async () => {
+  it(req("core.http.desync", "that nobody asked for ends the connection"), async () => {
     const sockets: Socket[] = [];
     const server = createPlainServer((socket) => {
       sockets.push(socket);

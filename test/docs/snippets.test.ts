@@ -11,6 +11,9 @@ const root = join(import.meta.dirname, "../..");
 /** Examples that want a peer, a signal or a look at more than their output: which test runs them. */
 const RUN_BY: Readonly<Record<string, string>> = {
   "examples/cap-nats/main.ts": "test/peers/cap-nats-example.test.ts",
+  "examples/cap-agent/main.ts": "test/peers/cap-agent.test.ts",
+  "examples/cap-delivery/main.ts": "test/peers/cap-delivery-example.test.ts",
+  "examples/neuron-mcp-bridge/main.ts": "test/neuron/examples.test.ts",
   "examples/aureus-crv/main.ts": "test/aureus/examples.test.ts",
   "examples/neuron-auth/main.ts": "test/neuron/auth-example.test.ts",
   "examples/neuron-http-fetch/main.ts": "test/neuron/examples.test.ts",

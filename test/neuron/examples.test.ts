@@ -75,11 +75,14 @@ describe("web.search", () => {
     expect(await submit({ query: "" })).toMatchObject({ kind: "schema-mismatch" });
   });
 
-  it.runIf(process.env.E2E_NETWORK === "1")("finds something on the network", async () => {
-    const gateway = await serve(capability, webSearch(publicSearch));
-    const outcome = await gateway.submit({ capability, input: { query: "TypeScript" } });
-    expect(outcome).toMatchObject({ status: "completed", output: { query: "TypeScript" } });
-  });
+  // Only where the network may be used: tests are for loopback.
+  if (process.env.E2E_NETWORK === "1") {
+    it("finds something on the network", async () => {
+      const gateway = await serve(capability, webSearch(publicSearch));
+      const outcome = await gateway.submit({ capability, input: { query: "TypeScript" } });
+      expect(outcome).toMatchObject({ status: "completed", output: { query: "TypeScript" } });
+    });
+  }
 });
 
 describe("the MCP bridge", () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AuthError, ProtocolError, TimeoutError, ValidationError } from "../../src/core/errors.js";
-import { keepAliveClient, keepAliveFetch } from "../../src/core/keep-alive-fetch.js";
+import { keepAliveClient } from "../../src/core/keep-alive-client.js";
+import { keepAliveFetch } from "../../src/core/keep-alive-fetch.js";
 import type { AuthReason, HttpTransportOptions, ReconnectInfo } from "../../src/neuron/index.js";
 import { HttpTransport } from "../../src/neuron/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";

@@ -6,28 +6,20 @@ export const core = {
       "On Node there is a fetch over kept connections; it follows no redirect and repeats only what may be repeated.",
     source: "agentwire",
   },
-  "core.http.kept-response": {
-    statement: "What keepAliveFetch hands out answers like the platform's Response.",
+  "core.http.response": {
+    statement: "keepAliveFetch hands out the platform's Response.",
     source: "Fetch Standard",
   },
-  "core.http1.cuts": {
-    statement: "An HTTP/1.1 answer is read alike however its bytes are cut.",
-    source: "RFC 9112",
-  },
-  "core.http1.strict": {
-    statement: "An answer whose framing two readers could understand differently is refused.",
-    source: "RFC 9112, section 11.2",
-  },
-  "core.http1.injection": {
+  "core.http.injection": {
     statement: "Nothing given for a request can add a line to its head.",
     source: "RFC 9112, section 11.1",
   },
-  "core.http1.pool": {
+  "core.http.pool": {
     statement: "A client holds no more connections to an origin than it may; further requests wait in order.",
     source: "agentwire",
   },
-  "core.http1.desync": {
-    statement: "Bytes on a connection that nobody asked for end it.",
+  "core.http.desync": {
+    statement: "A second answer to one request ends the connection and is given to nobody.",
     source: "RFC 9112, section 9.2",
   },
   "core.errors.brand": {
