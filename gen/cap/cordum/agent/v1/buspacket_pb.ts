@@ -17,7 +17,7 @@ import { file_cordum_agent_v1_heartbeat } from "./heartbeat_pb.js";
 import type { IdentityBinding, JobCancel, JobProgress, JobRequest, JobResult } from "./job_pb.js";
 import { file_cordum_agent_v1_job } from "./job_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt/google/protobuf/timestamp_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

@@ -11,7 +11,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import type { DecisionType } from "./safety_pb.js";
 import { file_cordum_agent_v1_safety } from "./safety_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt/google/protobuf/struct_pb.js";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt/google/protobuf/timestamp_pb.js";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
