@@ -29,7 +29,7 @@ export async function generateProto(
   for (const name of files) {
     const path = join(folder, name);
     const from = `${config.input}/${name.replace(/_pb\.ts$/, ".proto")}`;
-    writeFileSync(path, `${header(from)}\n${withOwnImports(readFileSync(path, "utf8"))}`);
+    writeFileSync(path, `${header(from)}\n${withTextDescriptor(withOwnImports(readFileSync(path, "utf8")))}`);
   }
 
   const payloads = oneofCases(readFileSync(join(root, config.input, config.packet), "utf8"), "payload");
@@ -61,4 +61,25 @@ function withOwnImports(source: string): string {
         })
         .join("\n"),
   );
+}
+
+/**
+ * Writes the descriptor as text in place of base64: the names in it can be read, and bundles compress it to two
+ * thirds of the size.
+ */
+function withTextDescriptor(source: string): string {
+  return source.replace(
+    /fileDesc\("([A-Za-z0-9+/=]+)"/,
+    (_, base64: string) => `fileDesc(/*@__PURE__*/ btoa(${binaryLiteral(atob(base64))})`,
+  );
+}
+
+/** A string literal for characters of one byte each, in ASCII. */
+function binaryLiteral(bytes: string): string {
+  const text = bytes.replace(/[^ !#-[\]-~]/g, (char) => {
+    if (char === "\n") return "\\n";
+    if (char === '"' || char === "\\") return `\\${char}`;
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+  return `"${text}"`;
 }
