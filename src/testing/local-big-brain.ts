@@ -245,7 +245,6 @@ export class LocalBigBrain {
     this.#gateway.board.close();
     this.dropStreams({ how: "end" });
     await this.#server?.stop();
-    this.#gateway.emitter.end();
     for (const reject of this.#ends) reject(new ClosedError("the gateway is closed"));
     this.#ends.clear();
   }
