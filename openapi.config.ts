@@ -31,6 +31,7 @@ export default {
       output: "gen/4runr",
       clientName: "FourRunr",
       camelCase: true,
+      operationGroups: { agentOperations: ["generateToken", "proxyRequest", "getJob"] },
       recordings: { format: "gateway", folder: "test/vectors/4runr" },
     },
   },

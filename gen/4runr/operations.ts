@@ -14,6 +14,10 @@ export interface OperationEntry {
   readonly retry?: "never";
 }
 
+const generateTokenEntry = { method: "post", path: "/api/generate-token", idempotent: true } as const satisfies OperationEntry;
+const proxyRequestEntry = { method: "post", path: "/api/proxy-request", idempotent: false } as const satisfies OperationEntry;
+const getJobEntry = { method: "get", path: "/api/jobs/{job_id}", idempotent: true } as const satisfies OperationEntry;
+
 /** Every operation of 4Runr token gateway, by operation id. */
 export const operationTable = {
   /** Create an agent and a key pair for it. */
@@ -23,7 +27,7 @@ export const operationTable = {
   /** One agent. */
   getAgent: { method: "get", path: "/api/agents/{agent_id}", idempotent: true },
   /** Get a token for an agent. */
-  generateToken: { method: "post", path: "/api/generate-token", idempotent: true },
+  generateToken: generateTokenEntry,
   /** The tokens of an agent that are not revoked, with the tokens themselves. */
   listTokenRecords: { method: "get", path: "/api/tokens/{agent_id}", idempotent: true },
   /** Mark the record of a token as revoked. */
@@ -33,9 +37,9 @@ export const operationTable = {
   /** Revoke a token. */
   revokeToken: { method: "post", path: "/api/admin/tokens/{token_id}/revoke", idempotent: true },
   /** Call a tool. */
-  proxyRequest: { method: "post", path: "/api/proxy-request", idempotent: false },
+  proxyRequest: proxyRequestEntry,
   /** How far a queued call has come. Planned by the vendor; every gateway answers 404. */
-  getJob: { method: "get", path: "/api/jobs/{job_id}", idempotent: true },
+  getJob: getJobEntry,
   /** Which tools are configured. In mock mode all are. */
   getProxyStatus: { method: "get", path: "/api/proxy/status", idempotent: true },
   /** Proxied calls, newest first. */
@@ -92,3 +96,10 @@ export const operationTable = {
 
 /** The id of an operation. */
 export type OperationId = keyof typeof operationTable;
+
+/** Some of {@link operationTable}, for clients that make no other calls. */
+export const agentOperations = {
+  generateToken: generateTokenEntry,
+  proxyRequest: proxyRequestEntry,
+  getJob: getJobEntry,
+} as const satisfies Readonly<Record<string, OperationEntry>>;

@@ -12,6 +12,11 @@ export interface SpecConfig {
   readonly camelCase?: boolean;
   /** Enums that can be read accept values that are not known yet, in the models. Default: true. */
   readonly openEnums?: boolean;
+  /**
+   * Tables with some of the operations, by the name of the constant: a client that imports one leaves all other
+   * operations out of a bundle. Default: only the table of all.
+   */
+  readonly operationGroups?: Readonly<Record<string, readonly string[]>>;
   /** The document as last released, for the comparison. Default: `baseline.yaml` beside the document. */
   readonly baseline?: string;
   /** Breaks that were decided on, with reasons. Default: `accepted-breaks.yaml` beside the document. */

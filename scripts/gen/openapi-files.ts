@@ -27,7 +27,7 @@ export async function generateOpenApi(root: string, config: SpecConfig, out: str
   const files: Record<string, string | undefined> = {
     types: await emitTypes(api),
     client: emitClient(api, config.clientName),
-    operations: emitOperations(api),
+    operations: emitOperations(api, config.operationGroups),
     tools: emitTools(api, addresses),
     schemas: emitSchemas(api, addresses),
     keys: config.camelCase ? emitKeys(api) : undefined,

@@ -1,6 +1,7 @@
 /** The operator's client: agents, tokens, policies, logs, credentials, and what they come to. */
 import type * as api from "../../gen/4runr/index.js";
-import { keyMap, operationShapes } from "../../gen/4runr/index.js";
+import { keyMap, operationShapes } from "../../gen/4runr/keys.js";
+import { operationTable } from "../../gen/4runr/operations.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import type { PathValues, QueryValues } from "../core/http-url.js";
@@ -58,7 +59,7 @@ interface Given {
  * Every method throws GatewayError (see its subclasses) or AbortedError.
  */
 export class GatewayAdmin {
-  readonly #transport: Transport;
+  readonly #transport: Transport<api.OperationId>;
   readonly #options: TransportOptions;
 
   /** @throws GatewayValidationError without a base URL; ValidationError for a bad one */
@@ -67,7 +68,7 @@ export class GatewayAdmin {
     if (baseUrl === undefined)
       throw new GatewayValidationError("baseUrl is missing, and GATEWAY_URL is not set");
     this.#options = options;
-    this.#transport = new Transport({ ...options, baseUrl });
+    this.#transport = new Transport(operationTable, { ...options, baseUrl });
   }
 
   /** Creates an agent. The private key is in this answer and nowhere else; no operation asks for it. */

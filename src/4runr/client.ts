@@ -1,5 +1,6 @@
 /** The client of an agent: tokens kept and renewed, calls of tools, jobs. */
 import type { wire } from "../../gen/4runr/index.js";
+import { agentOperations } from "../../gen/4runr/operations.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter, type Listener } from "../core/emitter.js";
@@ -14,7 +15,7 @@ import { generateCorrelationId, sortedJson } from "./ids.js";
 import { Jobs } from "./jobs.js";
 import type { GatewayClientOptions, TokenOptions } from "./options.js";
 import { type RateLimit, RateWindow } from "./rate.js";
-import { type PreparedCall, ToolSender } from "./sender.js";
+import { type AgentTransport, type PreparedCall, ToolSender } from "./sender.js";
 import { Transport } from "./transport.js";
 import type {
   AnyParams,
@@ -32,7 +33,7 @@ export class GatewayClient implements AsyncDisposable {
   readonly agentId: string;
   readonly #options: GatewayClientOptions;
   readonly #clock: Clock;
-  readonly #transport: Transport;
+  readonly #transport: AgentTransport;
   readonly #sender: ToolSender;
   readonly #events: Emitter<GatewayEvents>;
   readonly #jobs = new Jobs();
@@ -60,8 +61,10 @@ export class GatewayClient implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     const logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger });
-    this.#transport = new Transport({ ...rest, baseUrl }, (notice, operation, correlationId) =>
-      this.#onRetry(notice, operation, correlationId),
+    this.#transport = new Transport(
+      agentOperations,
+      { ...rest, baseUrl },
+      (notice, operation, correlationId) => this.#onRetry(notice, operation, correlationId),
     );
     const { rateLimit = false } = options;
     this.#sender = new ToolSender({
@@ -81,7 +84,6 @@ export class GatewayClient implements AsyncDisposable {
         force: () => {
           this.#abort.abort();
           this.#sender.clear();
-          this.#events.end();
         },
       },
       {

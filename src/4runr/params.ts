@@ -1,5 +1,5 @@
 /** Parameters of tools: what the gateway checks and what the tool behind it reads are brought together here. */
-import { toolActions, toolParams } from "../../gen/4runr/index.js";
+import { toolActions, toolParams } from "../../gen/4runr/tools.js";
 
 type Params = Readonly<Record<string, unknown>>;
 

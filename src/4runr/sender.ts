@@ -1,6 +1,6 @@
 /** Sends calls of tools with the tokens of one agent. */
-import type { wire } from "../../gen/4runr/index.js";
-import { toolActions } from "../../gen/4runr/index.js";
+import type { agentOperations, wire } from "../../gen/4runr/index.js";
+import { toolActions } from "../../gen/4runr/tools.js";
 import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import type { Emitter } from "../core/emitter.js";
@@ -27,11 +27,14 @@ export interface PreparedCall {
   readonly async: boolean;
 }
 
+/** Makes the calls that an agent needs. */
+export type AgentTransport = Transport<keyof typeof agentOperations>;
+
 /** What {@link ToolSender} works with. */
 export interface SenderContext {
   readonly agentId: string;
   readonly options: GatewayClientOptions;
-  readonly transport: Transport;
+  readonly transport: AgentTransport;
   readonly events: Emitter<GatewayEvents>;
   readonly clock: Clock;
   readonly logger: Logger;

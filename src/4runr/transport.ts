@@ -1,9 +1,8 @@
 /** Calls of the gateway's operations, with its own rules of what may be tried again and its own errors. */
 import type { OperationId } from "../../gen/4runr/index.js";
-import { operationTable } from "../../gen/4runr/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { AgentwireError } from "../core/errors.js";
-import type { HttpInput } from "../core/http.js";
+import type { HttpInput, HttpOperation } from "../core/http.js";
 import { HttpClient } from "../core/http.js";
 import type { HttpAnswer } from "../core/http-answer.js";
 import { warnIfInsecure } from "../core/insecure.js";
@@ -75,32 +74,31 @@ function mockGateway(): typeof fetch {
   };
 }
 
-/** Makes the calls; see {@link Transport.call}. */
-export class Transport {
+/** Makes the calls of some of the operations; see {@link Transport.call}. */
+export class Transport<Id extends OperationId> {
   readonly baseUrl: string;
-  readonly #http: HttpClient<OperationId>;
+  readonly #http: HttpClient<Id>;
+  readonly #operations: Readonly<Record<Id, HttpOperation>>;
   readonly #policy: RetryPolicy;
   readonly #options: TransportOptions;
   readonly #clock: Clock;
-  readonly #onRetry: (notice: RetryNotice, operation: OperationId, correlationId: string | undefined) => void;
+  readonly #onRetry: (notice: RetryNotice, operation: Id, correlationId: string | undefined) => void;
 
   constructor(
+    operations: Readonly<Record<Id, HttpOperation>>,
     options: TransportOptions & { readonly baseUrl: string },
-    onRetry: (
-      notice: RetryNotice,
-      operation: OperationId,
-      correlationId: string | undefined,
-    ) => void = () => {},
+    onRetry: (notice: RetryNotice, operation: Id, correlationId: string | undefined) => void = () => {},
   ) {
     const isMock = options.baseUrl.startsWith("mock://");
     const { timeoutMs = 6_000, logger, clock, headers } = options;
+    this.#operations = operations;
     this.#options = options;
     this.#clock = clock ?? systemClock;
     this.#onRetry = onRetry;
     this.#policy = retryPolicy(options.retry ?? gatewayRetryPolicy, gatewayRetryPolicy);
-    this.#http = new HttpClient<OperationId>({
+    this.#http = new HttpClient<Id>({
       baseUrl: isMock ? "http://mock.invalid" : options.baseUrl,
-      operations: operationTable,
+      operations,
       what: "the gateway",
       timeoutMs,
       clock,
@@ -123,23 +121,18 @@ export class Transport {
    *
    * @throws GatewayError, AbortedError; ValidationError for input that cannot be sent
    */
-  async call(operationId: OperationId, input: TransportInput = {}): Promise<HttpAnswer> {
+  async call(operationId: Id, input: TransportInput = {}): Promise<HttpAnswer> {
     try {
       return await this.#try(operationId, input, input.signal);
     } catch (error) {
-      const rule: RetryRule = input.rule ?? operationTable[operationId];
+      const rule: RetryRule = input.rule ?? this.#operations[operationId];
       if (this.#policy.attempts === 1 || !this.#mayRetry(rule, error)) throw error;
       return this.#again(operationId, input, rule, error);
     }
   }
 
   /** Goes on after a first try that failed. Most calls never come here, and are spared the engine's cost. */
-  #again(
-    operationId: OperationId,
-    input: TransportInput,
-    rule: RetryRule,
-    firstError: unknown,
-  ): Promise<HttpAnswer> {
+  #again(operationId: Id, input: TransportInput, rule: RetryRule, firstError: unknown): Promise<HttpAnswer> {
     const { clock, random, logger } = this.#options;
     return retry(
       ({ attempt, signal }) =>
@@ -163,11 +156,7 @@ export class Transport {
     return mayRetry(rule, error);
   }
 
-  async #try(
-    operationId: OperationId,
-    input: TransportInput,
-    signal: AbortSignal | undefined,
-  ): Promise<HttpAnswer> {
+  async #try(operationId: Id, input: TransportInput, signal: AbortSignal | undefined): Promise<HttpAnswer> {
     await input.beforeTry?.(signal);
     try {
       const answer = await this.#http.call(operationId, { ...input, signal, retry: false });

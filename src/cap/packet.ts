@@ -3,7 +3,6 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { clone } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
@@ -186,8 +185,7 @@ function readyToSend(packet: BusPacket, { key, sessionToken }: SealOptions): Bus
     if (key === undefined && packet.signature.length > 0) {
       throw new InvalidInputError("session token change requires re-signing the packet");
     }
-    outgoing = clone(BusPacketSchema, packet); // the caller's packet stays as it is
-    outgoing.authToken = sessionToken;
+    outgoing = { ...packet, authToken: sessionToken }; // the caller's packet stays as it is
   }
   assertValidPacket(outgoing);
   return outgoing;

@@ -1,28 +1,13 @@
 /** Typed events whose listeners cannot hurt the one who emits. */
-import { EventBuffer } from "./event-buffer.js";
 import { type Logger, safeLogger } from "./logger.js";
 
 /** Called with what was emitted. What it throws is logged, not passed on. */
 export type Listener<Payload> = (payload: Payload) => void;
 
-/** One event as `events()` hands it out: its name and what was emitted with it. */
-export type EmittedEvent<Events extends object> = {
-  [Name in keyof Events]: { readonly type: Name; readonly data: Events[Name] };
-}[keyof Events];
-
-/** Options of {@link Emitter.events}. */
-export interface EventsOptions {
-  /** Ends the iteration, without an error, when it fires. */
-  readonly signal?: AbortSignal | undefined;
-  /** Events kept for a slow reader; a further one replaces the oldest, with a warning. Default: 1,000. */
-  readonly capacity?: number | undefined;
-}
-
 /** `Events` maps the names of events to what is emitted with each. */
 export class Emitter<Events extends object> {
   readonly #logger: Logger;
   readonly #listeners = new Map<keyof Events, Set<{ call: Listener<never> }>>();
-  readonly #buffers = new Set<EventBuffer<EmittedEvent<Events>>>();
 
   constructor(options: { readonly logger?: Logger | undefined } = {}) {
     this.#logger = safeLogger(options.logger);
@@ -48,7 +33,7 @@ export class Emitter<Events extends object> {
     return off;
   }
 
-  /** How many listeners an event has. Iterations with `events()` do not count. */
+  /** How many listeners an event has. */
   listenerCount(event: keyof Events): number {
     return this.#listeners.get(event)?.size ?? 0;
   }
@@ -58,9 +43,8 @@ export class Emitter<Events extends object> {
    * with, is logged. An event named `error` that nobody listens to is logged as an error.
    */
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
-    for (const buffer of this.#buffers) buffer.push({ type: event, data: payload });
     const listeners = this.#listeners.get(event);
-    if (event === "error" && !listeners?.size && this.#buffers.size === 0) {
+    if (event === "error" && !listeners?.size && !this.isRead()) {
       this.#logger.error("an error that nobody listens to", { error: payload });
     }
     if (!listeners) return;
@@ -74,25 +58,9 @@ export class Emitter<Events extends object> {
     }
   }
 
-  /**
-   * All events from now on, for `for await`. Leaving the loop, the signal, or {@link Emitter.end} ends it.
-   */
-  events(options: EventsOptions = {}): AsyncIterableIterator<EmittedEvent<Events>> {
-    let dropped = 0;
-    const buffer = new EventBuffer<EmittedEvent<Events>>({
-      ...options,
-      onDrop: () => {
-        if (dropped++ === 0) this.#logger.warn("a reader of events is too slow; the oldest are dropped");
-      },
-      onEnd: () => this.#buffers.delete(buffer),
-    });
-    if (!options.signal?.aborted) this.#buffers.add(buffer);
-    return buffer;
-  }
-
-  /** Ends every `events()` iteration after what it has buffered. Listeners stay. */
-  end(): void {
-    for (const buffer of [...this.#buffers]) buffer.end();
+  /** True when someone learns of every event in another way than by a listener. */
+  protected isRead(): boolean {
+    return false;
   }
 
   #blame(event: keyof Events, error: unknown): void {

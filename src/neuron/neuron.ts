@@ -2,8 +2,8 @@
 import type { Capability } from "../../gen/neuron/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { type EmittedEvent, Emitter, type EventsOptions } from "../core/emitter.js";
 import { ClosedError, ConflictError, errorText, ValidationError } from "../core/errors.js";
+import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../core/iterable-emitter.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import type { HandlerDefinition } from "../handler/index.js";
 import type { Delivery } from "./answer.js";
@@ -35,7 +35,7 @@ export class Neuron {
   readonly #options: NeuronOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #events: Emitter<NeuronEvents>;
+  readonly #events: IterableEmitter<NeuronEvents>;
   readonly #parts: NeuronParts;
   readonly #served = new Map<string, Served>();
   readonly #capabilities = new Map<string, Capability>();
@@ -53,7 +53,7 @@ export class Neuron {
     this.#options = options;
     this.#clock = clock;
     this.#logger = safeLogger(options.logger);
-    this.#events = new Emitter({ logger: options.logger });
+    this.#events = new IterableEmitter({ logger: options.logger });
     const logger = this.#logger;
     const parts = assemble(options, {
       logger,

@@ -234,7 +234,6 @@ export class LocalBigBrain {
     this.#gateway.board.close();
     this.dropStreams({ how: "end" });
     await this.#server.close();
-    this.#gateway.emitter.end();
     for (const reject of this.#ends) reject(new ClosedError("the gateway is closed"));
     this.#ends.clear();
   }

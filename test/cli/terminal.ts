@@ -31,7 +31,8 @@ const PTY = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(s
 /** The arguments with which a found program runs `words`. */
 export function terminalArgs(program: string, words: readonly string[]): string[] {
   if (basename(program) !== "script") return ["-c", PTY, ...words];
-  return ["-qec", shellWords(words), "/dev/null"];
+  // Some shells end with 130 of their own when Ctrl-C reached them too, so none stays.
+  return ["-qec", `exec ${shellWords(words)}`, "/dev/null"];
 }
 
 /** Words as a shell takes them. */

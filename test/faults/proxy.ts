@@ -8,6 +8,8 @@ export interface Proxy {
   stall(): void;
   /** Stops reading what the server sends, as a client that is too slow does. */
   stallReading(): void;
+  /** Ends every connection, and new ones as soon as they are made. */
+  refuse(): void;
   /** Everything passes again, also what was held back. */
   resume(): void;
   stop(): Promise<void>;
@@ -16,7 +18,7 @@ export interface Proxy {
 /** Starts a link to a port of this machine. */
 export async function startProxy(port: number): Promise<Proxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
-  let mode: "open" | "stalled" | "not reading" = "open";
+  let mode: "open" | "stalled" | "not reading" | "refusing" = "open";
   const apply = ([client, server]: readonly [Socket, Socket]): void => {
     if (mode === "stalled") client.pause();
     else client.resume();
@@ -24,6 +26,8 @@ export async function startProxy(port: number): Promise<Proxy> {
     else server.pause();
   };
   const listener: Server = createServer((client) => {
+    client.on("error", () => {});
+    if (mode === "refusing") return void client.destroy();
     const server = dial(port, "127.0.0.1");
     const pair = [client, server] as const;
     pairs.add(pair);
@@ -47,6 +51,10 @@ export async function startProxy(port: number): Promise<Proxy> {
     url: `nats://127.0.0.1:${(listener.address() as { port: number }).port}`,
     stall: () => set("stalled"),
     stallReading: () => set("not reading"),
+    refuse: () => {
+      mode = "refusing";
+      for (const pair of pairs) for (const socket of pair) socket.destroy();
+    },
     resume: () => set("open"),
     stop: async () => {
       for (const pair of pairs) for (const socket of pair) socket.destroy();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeGen } from "../../scripts/gen/run.ts";
 import { fromWire, type KeyMap, type Shape, toWire } from "../../src/core/keys.ts";
 import { req } from "../requirements/index.ts";
-import { makeProject, type Project, shopOnly } from "./project.ts";
+import { makeProject, type Project, shopOnly, shop as shopSpec } from "./project.ts";
 
 interface Answer {
   readonly data?: unknown;
@@ -52,6 +52,30 @@ describe("generated tables", () => {
       callTool: { method: "post", path: "/tools", idempotent: false },
     });
   });
+
+  it(
+    req("specs.gen.operations", "hold some of them in tables of their own, where the config says so"),
+    async () => {
+      const other = makeProject();
+      try {
+        const withGroup = (ids: readonly string[]) => ({
+          specs: { shop: { ...shopSpec, operationGroups: { clerk: ids } } },
+        });
+        await writeGen({ root: other.root, config: withGroup(["placeOrder", "callTool"]) });
+        const { clerk, operationTable } = (await import(other.path("gen/shop/index.ts"))) as Shop & {
+          readonly clerk: Record<string, unknown>;
+        };
+        expect(operationTable).toEqual(shop.operationTable);
+        const { placeOrder, callTool } = operationTable;
+        expect(clerk).toEqual({ placeOrder, callTool });
+        await expect(writeGen({ root: other.root, config: withGroup(["sellOrder"]) })).rejects.toThrow(
+          "has no operation sellOrder",
+        );
+      } finally {
+        other.remove();
+      }
+    },
+  );
 
   it(req("specs.gen.tools", "name the retry rule and the schemas of every tool action"), () => {
     expect(shop.toolActions).toEqual({

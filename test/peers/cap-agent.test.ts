@@ -23,6 +23,7 @@ import { RedisBlobStore } from "../../src/cap/redis/index.js";
 import { jsonSchema } from "../../src/core/json-schema.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { keyFile } from "../cap/vectors.ts";
+import { startProxy } from "../faults/proxy.ts";
 import { req } from "../requirements/index.ts";
 import { capPython, describeWithPeers, natsServer, redisServer } from "./ladder.ts";
 import type { Running } from "./processes.ts";
@@ -403,8 +404,11 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       let server = await startNats(natsPath!);
       ends.push(() => server.stop());
       const { port } = server;
+      // In front of the agent only, so that it cannot come back before somebody listens.
+      const link = await startProxy(port);
+      ends.push(() => link.stop());
       const agent = natsAgent({
-        natsUrl: server.url,
+        natsUrl: link.url,
         env: {},
         store,
         workerId: "worker-r",
@@ -413,18 +417,21 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       agent.job("job.again.echo", (input) => input);
       await agent.start();
       ends.push(() => agent.close());
+      link.refuse();
       await server.stop();
       server = await startNats(natsPath!, { port });
       const bus = await connectNats({ env: {}, servers: server.url });
       ends.push(() => bus.close());
       const party = new Party({ bus, senderId: "scheduler" });
-      await new Promise<void>((resolve, reject) => {
-        party
-          .receive(SUBJECT_HANDSHAKE, {
-            onPacket: ({ senderId }) => senderId === "worker-r" && resolve(),
-          })
-          .catch(reject);
+      let greet!: () => void;
+      const greeted = new Promise<void>((resolve) => {
+        greet = resolve;
       });
+      await party.receive(SUBJECT_HANDSHAKE, {
+        onPacket: ({ senderId }) => senderId === "worker-r" && greet(),
+      });
+      link.resume();
+      await greeted;
       const done = new Promise<JobResult>((resolve) => agent.on("result", resolve));
       await store.set("ctx:again", new TextEncoder().encode("7"));
       const value = { jobId: "again", topic: "job.again.echo", contextPtr: "redis://ctx:again" };

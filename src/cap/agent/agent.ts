@@ -2,8 +2,8 @@
 import type { JobResult } from "../../../gen/cap/index.js";
 import { JobStatus } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
-import { type EmittedEvent, Emitter, type EventsOptions } from "../../core/emitter.js";
 import { ClosedError, ConflictError, errorText, ValidationError } from "../../core/errors.js";
+import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
@@ -49,7 +49,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #events: Emitter<AgentEvents>;
+  readonly #events: IterableEmitter<AgentEvents>;
   readonly #metrics: Required<MetricsHook>;
   readonly #maxParallel: number;
   readonly #shutdownMs: number;
@@ -75,7 +75,7 @@ export class Agent {
     this.#maxParallel = Math.max(1, maxParallel);
     this.#shutdownMs = shutdownTimeoutMs;
     this.#logger = safeLogger(options.logger);
-    this.#events = new Emitter({ logger: options.logger });
+    this.#events = new IterableEmitter({ logger: options.logger });
     this.#metrics = safeMetrics(options.metrics, options.logger);
     this.#middleware = [...(options.middleware ?? [])];
   }

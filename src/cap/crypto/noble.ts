@@ -2,9 +2,8 @@
  * Signing with @noble/curves: runs everywhere, about 20 times slower than node:crypto to sign and 40 times
  * slower to verify.
  */
-import { p256, p384 } from "@noble/curves/nist.js";
-import { sha256 } from "@noble/hashes/sha2.js";
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
+import { ecdsaOn } from "./curves.js";
 import { invalidKey, parsePrivatePem, parsePublicPem, privatePem, publicPem } from "./pem.js";
 
 // Peers do not normalise s, so about half of their signatures have a high one.
@@ -17,6 +16,7 @@ export const nobleCrypto: CryptoBackend = {
   signingKey(pem: string): SigningKey {
     const { curve, bytes } = parsePrivatePem(pem);
     if (curve !== "P-256") throw invalidKey(`a signing key must be on P-256, is on ${curve}`);
+    const p256 = ecdsaOn("P-256");
     if (!p256.utils.isValidSecretKey(bytes)) throw invalidKey("the private key is out of range");
     return {
       sign: (data) => p256.sign(data, bytes, DER),
@@ -28,14 +28,13 @@ export const nobleCrypto: CryptoBackend = {
     const { curve, bytes } = parsePublicPem(pem);
     if (curve === "P-384" && !options.allowP384)
       throw invalidKey("a public key must be on P-256, is on P-384");
-    const algorithm = curve === "P-256" ? p256 : p384;
+    const algorithm = ecdsaOn(curve);
     if (!algorithm.utils.isValidPublicKey(bytes))
       throw invalidKey("the public key is not a point of its curve");
     return {
       verify(data, signature) {
         try {
-          // Hashed here, because p384 would use SHA-384.
-          return algorithm.verify(signature, sha256(data), bytes, { ...DER, prehash: false });
+          return algorithm.verify(signature, data, bytes, DER);
         } catch {
           return false; // not DER
         }
@@ -44,6 +43,7 @@ export const nobleCrypto: CryptoBackend = {
   },
 
   generateKeyPair() {
+    const p256 = ecdsaOn("P-256");
     const { secretKey } = p256.keygen();
     const point = p256.getPublicKey(secretKey, false);
     return { privateKeyPem: privatePem(secretKey, point), publicKeyPem: publicPem(point) };

@@ -3,7 +3,6 @@
  * descriptor: a flat list of fields in ascending order of their numbers.
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { ScalarType } from "@bufbuild/protobuf";
 import { UnsupportedError } from "../../core/errors.js";
 
 /** How the value of a field is written. */
@@ -64,7 +63,22 @@ export interface MessagePlan {
   readonly oneofs: readonly string[];
 }
 
-const scalarKinds: Partial<Record<ScalarType, Kind>> = {
+/**
+ * The numbers of `google.protobuf.FieldDescriptorProto.Type`. protobuf-es gives them only together with its JSON
+ * codec, which nothing here needs.
+ */
+const ScalarType = {
+  DOUBLE: 1,
+  FLOAT: 2,
+  INT64: 3,
+  UINT64: 4,
+  INT32: 5,
+  BOOL: 8,
+  STRING: 9,
+  BYTES: 12,
+} as const;
+
+const scalarKinds: Readonly<Record<number, Kind>> = {
   [ScalarType.STRING]: Kind.string,
   [ScalarType.BYTES]: Kind.bytes,
   [ScalarType.INT32]: Kind.int32,
@@ -151,7 +165,7 @@ function planField(field: DescField): FieldPlan {
   const shape = field.fieldKind === "list" ? "list" : field.fieldKind === "map" ? "map" : "single";
   const packed = field.fieldKind === "list" && field.packed;
   const wireType = wireTypes[kind];
-  if (field.fieldKind === "map" && field.mapKey !== ScalarType.STRING) {
+  if (field.fieldKind === "map" && (field.mapKey as number) !== ScalarType.STRING) {
     throw new UnsupportedError(`${field}: only maps with string keys have a canonical form here`);
   }
   if (shape === "single" && kind !== Kind.message && !field.oneof && field.proto.proto3Optional) {
