@@ -23,6 +23,8 @@ export const BROWSER_ENTRIES: readonly string[] = [
   "src/aureus/index.ts",
   "src/aureus/engine/index.ts",
   "src/4runr/index.ts",
+  "src/bridge/index.ts",
+  "src/otel/index.ts",
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",
@@ -31,7 +33,14 @@ export const BROWSER_ENTRIES: readonly string[] = [
 ];
 
 /** Packages that only do their work when they are called for; they are loaded by `import()`. */
-export const LAZY = ["ajv", "ajv/*", "ajv-draft-04", "@connectrpc/connect-node", "@connectrpc/connect-web"];
+export const LAZY = [
+  "ajv",
+  "ajv/*",
+  "ajv-draft-04",
+  "@connectrpc/connect-node",
+  "@connectrpc/connect-web",
+  "@opentelemetry/api",
+];
 
 /**
  * Bundles one entry, with lazily loaded packages left outside.
