@@ -56,7 +56,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       spans.run(
         {
           name: `${call.tool} ${call.action}`,
-          kind: "internal",
+          kind: "INTERNAL",
           attributes: {
             "agentwire.wire": "4runr",
             "gen_ai.tool.name": `${call.tool}.${call.action}`,
@@ -69,7 +69,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       spans.run(
         {
           name: `submit ${submission.topic ?? ""}`,
-          kind: "producer",
+          kind: "PRODUCER",
           attributes: {
             "agentwire.wire": "cap",
             "messaging.system": "nats",
@@ -88,7 +88,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       return spans.run(
         {
           name: `job ${job.topic}`,
-          kind: "consumer",
+          kind: "CONSUMER",
           from: { traceparent: job.env.TRACEPARENT, tracestate: job.env.TRACESTATE },
           attributes: {
             "agentwire.wire": "cap",
@@ -107,7 +107,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       return spans.run(
         {
           name: `lease ${task.capability}`,
-          kind: "consumer",
+          kind: "CONSUMER",
           from: task.metadata ?? {},
           attributes: {
             "agentwire.wire": "neuron",
@@ -139,12 +139,12 @@ function tracedFetch(
       // Without its query, which may hold what is nobody's business.
       "url.path": url.pathname,
     };
-    return spans.run({ name: `${method} ${url.pathname}`, kind: "client", attributes }, async (span) => {
+    return spans.run({ name: `${method} ${url.pathname}`, kind: "CLIENT", attributes }, async (span) => {
       const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
       for (const [name, value] of Object.entries(carried(span))) headers.set(name, value);
       const response = await (base ?? fetch)(input, { ...init, headers: Object.fromEntries(headers) });
       span.setAttribute("http.response.status_code", response.status);
-      if (response.status >= 400) span.setStatus({ code: 2 satisfies 2 });
+      if (response.status >= 400) spans.fail(span);
       return response;
     });
   };

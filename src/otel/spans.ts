@@ -9,7 +9,7 @@ export type OtelApi = typeof Otel;
 /** What a span is started with. */
 export interface SpanInit {
   readonly name: string;
-  readonly kind: "client" | "producer" | "consumer" | "internal";
+  readonly kind: keyof typeof Otel.SpanKind;
   readonly attributes: Otel.Attributes;
   /** The `traceparent` and `tracestate` of the sender; without one the active span is the parent. */
   readonly from?: { readonly traceparent?: unknown; readonly tracestate?: unknown } | undefined;
@@ -28,13 +28,9 @@ export class Spans {
   /** Runs `work` with a new span active. An error marks the span with its code, never with its text. */
   async run<T>(init: SpanInit, work: (span: Otel.Span) => T | Promise<T>): Promise<T> {
     const { context, trace, SpanStatusCode, SpanKind } = this.#api;
-    const kind = { client: 2, producer: 3, consumer: 4, internal: 0 }[init.kind] as Otel.SpanKind;
     const parent = this.#parent(init.from) ?? context.active();
-    const span = this.#tracer.startSpan(
-      init.name,
-      { kind: kind satisfies (typeof SpanKind)[keyof typeof SpanKind], attributes: init.attributes },
-      parent,
-    );
+    const { name, kind, attributes } = init;
+    const span = this.#tracer.startSpan(name, { kind: SpanKind[kind], attributes }, parent);
     try {
       return await context.with(trace.setSpan(parent, span), () => work(span));
     } catch (error) {
@@ -45,6 +41,11 @@ export class Spans {
     } finally {
       span.end();
     }
+  }
+
+  /** Marks a span whose work came to a bad end without an error. */
+  fail(span: Otel.Span): void {
+    span.setStatus({ code: this.#api.SpanStatusCode.ERROR });
   }
 
   #parent(from: SpanInit["from"]): Otel.Context | undefined {

@@ -22,12 +22,11 @@ export function traceHeaders(span: SpanContext): TraceHeaders {
 
 /** The span that `traceparent` names; undefined for what is no such header. */
 export function remoteSpan(traceparent: unknown): SpanContext | undefined {
-  const found = typeof traceparent === "string" ? FORM.exec(traceparent) : null;
-  if (found === null) return undefined;
-  const [, traceId, spanId, flags] = found as unknown as [string, string, string, string];
+  if (typeof traceparent !== "string") return undefined;
+  const [, traceId, spanId, flags] = FORM.exec(traceparent) ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   // Version 00 has these four members and no more.
-  const tooLong =
-    traceparent !== undefined && String(traceparent).startsWith("00") && String(traceparent).length > 55;
-  if (traceId === NO_TRACE || spanId === NO_SPAN || tooLong) return undefined;
+  if (traceparent.startsWith("00") && traceparent.length > 55) return undefined;
+  if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
 }
