@@ -38,12 +38,13 @@ export {
 } from "./core/logger.js";
 export type { Middleware, Next } from "./core/middleware.js";
 export { neverSent } from "./core/never-sent.js";
-export { type Attempt, type RetryNotice, type RetryOptions, retry } from "./core/retry.js";
+export { type Attempt, type RetryNotice, retry } from "./core/retry.js";
 export {
   backoffMs,
   defaultRetryPolicy,
   mayRetry,
   noRetry,
+  type RetryOptions,
   type RetryPolicy,
   type RetryRule,
   retryPolicy,

@@ -4,7 +4,7 @@ import { Local4Runr } from "agentwire/testing";
 const gateway = new Local4Runr();
 await gateway.start();
 const { agentId } = await gateway.register({ role: "scraper", spec: { scopes: ["serpapi:search"] } });
-const gw = new GatewayClient({ baseUrl: gateway.url, agentId, retry: { baseMs: 10 } });
+const gw = new GatewayClient({ baseUrl: gateway.url, agentId, retry: { minDelayMs: 10 } });
 
 const { results = [] } = await gw.proxy("serpapi", "search", { q: "openai canada", num: 2 });
 console.log(results.map(({ title }) => title));

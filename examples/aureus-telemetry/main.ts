@@ -25,7 +25,7 @@ const telemetry = new Telemetry({
   correlationId: "trace-001",
   tags: { env: "example" },
   concurrency: 1,
-  retry: { attempts: 2, baseMs: 0 }, // a try whose answer got lost is made again: an item may arrive twice
+  retry: { attempts: 2, minDelayMs: 0 }, // a try whose answer got lost is made again: an item may arrive twice
 });
 telemetry.on("loss", ({ item, reason }) => console.log("lost", item.kind, reason));
 

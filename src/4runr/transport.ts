@@ -19,7 +19,7 @@ export interface TransportOptions {
   /** How long one try may take, in milliseconds. Default: 6000, which some tools exceed. */
   readonly timeoutMs?: number | undefined;
   /** Numbers that differ from the gateway's: 4 tries, waits of 1, 2, 4 s ± 12.5 %. `false` for a single try. */
-  readonly retry?: Partial<RetryPolicy> | false | undefined;
+  readonly retry?: RetryOptions | false | undefined;
   /** Waits, up to a minute, where the gateway says that it takes no call for a while. Default: false. */
   readonly waitForLimits?: boolean | undefined;
   readonly fetch?: typeof fetch | undefined;
@@ -48,9 +48,9 @@ export interface TransportInput extends HttpInput {
 /** 1 s · 2^n, at most 10 s, ± 12.5 %: the vendor's waits, written as a share taken off the longest. */
 export const gatewayRetryPolicy: RetryPolicy = retryPolicy({
   attempts: 4,
-  baseMs: 1_125,
+  minDelayMs: 1_125,
   factor: 2,
-  capMs: 11_250,
+  maxDelayMs: 11_250,
   jitter: 2 / 9,
   maxRetryAfterMs: 60_000,
 });

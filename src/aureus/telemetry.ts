@@ -67,7 +67,7 @@ export interface TelemetryOptions {
    * How often an item is tried. A try whose answer got lost is made again as well, so an item may arrive
    * twice; `false` makes one try only. Default: 5 tries, 500 ms before the second, doubling up to 8 s.
    */
-  readonly retry?: Partial<RetryPolicy> | false | undefined;
+  readonly retry?: RetryOptions | false | undefined;
   /** How long `close()` goes on sending, in milliseconds. Default: 10,000. */
   readonly graceMs?: number | undefined;
   /** Set in events that have none, and the trace of spans that have none. */

@@ -15,7 +15,7 @@ import { dropNulls } from "./nulls.js";
 export type V1OperationId = OperationId;
 
 /** The waits of the Aureus engine's own task retries. */
-export const aureusRetryPolicy: RetryPolicy = retryPolicy({ baseMs: 1_000, factor: 2, jitter: 0.5 });
+export const aureusRetryPolicy: RetryPolicy = retryPolicy({ minDelayMs: 1_000, factor: 2, jitter: 0.5 });
 
 /** Options of one call. */
 export interface CallOptions {
@@ -24,7 +24,7 @@ export interface CallOptions {
   /** How long one try may take, in milliseconds. Default: the client's. */
   readonly timeoutMs?: number | undefined;
   /** Default: the client's. */
-  readonly retry?: Partial<RetryPolicy> | false | undefined;
+  readonly retry?: RetryOptions | false | undefined;
 }
 
 /** Options of the V1 wire. */

@@ -25,6 +25,8 @@ export interface LinkOptions {
   readonly timeoutMs?: number | undefined;
   /** What takes the time, for the message of the `TimeoutError`. Default: "the call". */
   readonly what?: string | undefined;
+  /** The whole message of the `TimeoutError`, in place of "<what> took longer than <timeoutMs> ms". */
+  readonly late?: string | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
 }
@@ -49,7 +51,7 @@ function link(
   options: LinkOptions,
   onFire?: (signal: AbortSignal) => void,
 ): LinkedSignal {
-  const { timeoutMs = Infinity, what = "the call", clock = systemClock } = options;
+  const { timeoutMs = Infinity, what = "the call", clock = systemClock, late } = options;
   const controller = new AbortController();
   const offs: (() => void)[] = [];
   let timer: TimerHandle | undefined;
@@ -64,7 +66,7 @@ function link(
     controller.abort(reason);
     onFire?.(controller.signal);
   };
-  const onTime = (): void => abort(new TimeoutError(`${what} took longer than ${timeoutMs} ms`));
+  const onTime = (): void => abort(new TimeoutError(late ?? `${what} took longer than ${timeoutMs} ms`));
 
   for (const source of signals) {
     if (source === undefined) continue;

@@ -52,7 +52,7 @@ export interface HttpUserOptions {
   /** How long one try may take, in milliseconds. Default: 30000. */
   readonly timeoutMs?: number | undefined;
   /** Numbers that differ from the defaults of the client's policy; `false` for a single try. */
-  readonly retry?: Partial<RetryPolicy> | false | undefined;
+  readonly retry?: RetryOptions | false | undefined;
   readonly clock?: Clock | undefined;
   /** A number from 0 up to 1, for the jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
@@ -95,7 +95,7 @@ export interface HttpInput {
   /** How long one try may take, in milliseconds. Default: the client's. */
   readonly timeoutMs?: number | undefined;
   /** Default: the client's. */
-  readonly retry?: Partial<RetryPolicy> | false | undefined;
+  readonly retry?: RetryOptions | false | undefined;
   /** What the table cannot know, such as a tool's action. Default: the operation's own entry. */
   readonly rule?: RetryRule | undefined;
 }

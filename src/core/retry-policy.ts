@@ -2,32 +2,31 @@
 import { AbortedError, AgentwireError, ValidationError } from "./errors.js";
 import { neverSent } from "./never-sent.js";
 
-/** The numbers of the retry engine. */
+/** When and how often a failed call is made again. */
 export interface RetryPolicy {
-  /** Tries in all, the first one included; `Infinity` goes on until the budget, a deadline or the signal. Default: 3. */
+  /** Attempts in total, including the first; `Infinity` retries until the total time or the signal ends the call. Default: 3. */
   readonly attempts: number;
-  /** Wait before the second try, in milliseconds. Default: 500. */
-  readonly baseMs: number;
-  /** Each further wait is so many times the one before. Default: 2. */
+  /** Delay before the second attempt, in milliseconds. Default: 500. */
+  readonly minDelayMs: number;
+  /** Multiplies the delay after each further attempt. Default: 2. */
   readonly factor: number;
-  /** No wait of ours is longer, in milliseconds. Default: 8,000. */
-  readonly capMs: number;
-  /** Up to this share of a wait is taken off at random, 0 to 1. Default: 0.25. */
+  /** Upper bound of a delay, in milliseconds. Default: 8,000. */
+  readonly maxDelayMs: number;
+  /** Share of each delay that is randomly taken off, 0 to 1. Default: 0.25. */
   readonly jitter: number;
-  /** A peer that asks for a longer wait is not waited for, in milliseconds. Default: 60,000. */
+  /** If the peer asks for a longer delay than this, the call fails instead. In milliseconds. Default: 60,000. */
   readonly maxRetryAfterMs: number;
-  /** How long one try may take, in milliseconds. Default: no limit. */
-  readonly perAttemptTimeoutMs?: number | undefined;
-  /** How long all tries and waits together may take, in milliseconds. Default: no limit. */
-  readonly budgetMs?: number | undefined;
 }
+
+/** How a client retries: the numbers that differ from its own. */
+export type RetryOptions = { readonly [Name in keyof RetryPolicy]?: RetryPolicy[Name] | undefined };
 
 /** What is used where nothing else is said: the numbers that users of HTTP clients are used to. */
 export const defaultRetryPolicy: RetryPolicy = Object.freeze({
   attempts: 3,
-  baseMs: 500,
+  minDelayMs: 500,
   factor: 2,
-  capMs: 8_000,
+  maxDelayMs: 8_000,
   jitter: 0.25,
   maxRetryAfterMs: 60_000,
 });
@@ -43,7 +42,7 @@ const whole = new WeakSet<object>([defaultRetryPolicy, noRetry]);
  * `false` means {@link noRetry}; a policy that was made here is returned as it is.
  */
 export function retryPolicy(
-  given: Partial<RetryPolicy> | false = {},
+  given: RetryOptions | false = {},
   defaults: RetryPolicy = defaultRetryPolicy,
 ): RetryPolicy {
   if (given === false) return noRetry;
@@ -69,12 +68,12 @@ export function retryPolicy(
 
 /**
  * The wait after try number `attempt` (1 is the first), in milliseconds:
- * `min(capMs, baseMs * factor ** (attempt - 1))`, less a random share of up to `jitter`.
+ * `min(maxDelayMs, minDelayMs * factor ** (attempt - 1))`, less a random share of up to `jitter`.
  */
 export function backoffMs(attempt: number, policy: RetryPolicy, random: () => number = Math.random): number {
-  const grown = policy.baseMs * policy.factor ** (attempt - 1);
+  const grown = policy.minDelayMs * policy.factor ** (attempt - 1);
   // 0 * Infinity is NaN: with a base of 0 there is nothing to grow.
-  const full = Math.min(policy.capMs, policy.baseMs === 0 ? 0 : grown);
+  const full = Math.min(policy.maxDelayMs, policy.minDelayMs === 0 ? 0 : grown);
   return full - full * policy.jitter * Math.min(Math.max(random(), 0), 1);
 }
 

@@ -4,7 +4,7 @@ import { throwIfAborted, withDeadline } from "./abort.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
 import { AgentwireError, ValidationError } from "./errors.js";
 import { type Logger, safeLogger } from "./logger.js";
-import { backoffMs, type RetryPolicy, retryPolicy } from "./retry-policy.js";
+import { backoffMs, type RetryOptions, retryPolicy } from "./retry-policy.js";
 
 /** What a call is told about the try it is. */
 export interface Attempt {
@@ -24,12 +24,14 @@ export interface RetryNotice {
   readonly error: unknown;
 }
 
-/** Options of {@link retry}. */
-export interface RetryOptions {
-  /** Numbers that differ from the defaults of {@link RetryPolicy}; `false` for a single try. */
-  readonly policy?: Partial<RetryPolicy> | false | undefined;
-  /** How long one try may take where the policy does not say, in milliseconds. Default: no limit. */
+/** What {@link retry} works with. */
+export interface RetryRun {
+  /** Numbers that differ from the defaults; `false` for a single attempt. */
+  readonly policy?: RetryOptions | false | undefined;
+  /** Limit of one attempt, in milliseconds. Default: no limit. */
   readonly timeoutMs?: number | undefined;
+  /** Limit of all attempts and delays together, in milliseconds. Default: no limit. */
+  readonly totalTimeoutMs?: number | undefined;
   /** Ends the try in hand or the wait at once. */
   readonly signal?: AbortSignal | undefined;
   /** No try and no wait goes beyond this time, in milliseconds since the epoch. Default: none. */
@@ -57,7 +59,7 @@ function askedWaitMs(error: unknown): number | undefined {
 }
 
 /** Neither the hook nor the logger can break the call they are told about. */
-function tell(options: RetryOptions, notice: RetryNotice): void {
+function tell(options: RetryRun, notice: RetryNotice): void {
   const logger = safeLogger(options.logger);
   logger.debug("a call failed and is tried again", { ...notice });
   try {
@@ -68,37 +70,43 @@ function tell(options: RetryOptions, notice: RetryNotice): void {
 }
 
 /** When all is over, on the clock that never jumps. */
-function endOf(deadline: number | undefined, budgetMs: number | undefined, clock: Clock): number {
+function endOf(deadline: number | undefined, totalMs: number | undefined, clock: Clock): number {
   if (Number.isNaN(deadline)) throw new ValidationError("retry: deadline must be a number");
-  if (deadline === undefined && budgetMs === undefined) return Infinity;
+  if (deadline === undefined && totalMs === undefined) return Infinity;
   const untilDeadline = (deadline ?? Infinity) - clock.now();
-  return clock.monotonic() + Math.min(budgetMs ?? Infinity, untilDeadline);
+  return clock.monotonic() + Math.min(totalMs ?? Infinity, untilDeadline);
 }
 
 /**
- * Calls `call` until it succeeds, and gives its result, or throws the error of the last try as it was.
+ * Calls `call` until it succeeds and returns its result, or throws the error of the last attempt unchanged.
  *
- * Between two tries it waits as the peer asked (`error.retryAfterMs`), else as {@link backoffMs} says. It
- * gives up, without waiting, when `shouldRetry` says no, the tries are used up, or the wait would end after
- * the budget or the deadline, or is longer than `maxRetryAfterMs`. The caller's signal ends everything at
- * once with an `AbortedError`, also when `call` does not heed the signal it is given. A try that takes too
- * long fails with a `TimeoutError`.
+ * Between two attempts it waits for as long as the peer asked (`error.retryAfterMs`), else as {@link backoffMs}
+ * says. It gives up, without waiting, when `shouldRetry` says no, when no attempt is left, or when the wait would
+ * end after the total time or the deadline, or is longer than `maxRetryAfterMs`. The caller's signal ends
+ * everything at once, also when `call` ignores the signal it is given. An attempt that takes too long fails with
+ * a `TimeoutError`.
  */
 export async function retry<T>(
   call: (attempt: Attempt) => PromiseLike<T>,
-  options: RetryOptions = {},
+  options: RetryRun = {},
 ): Promise<T> {
   const { signal, clock = systemClock, random = Math.random, shouldRetry = isRetryable } = options;
+  const { totalTimeoutMs, timeoutMs: attemptMs = Infinity } = options;
   const policy = retryPolicy(options.policy);
-  const end = endOf(options.deadline, policy.budgetMs, clock);
+  const start = clock.monotonic();
+  const end = endOf(options.deadline, totalTimeoutMs, clock);
   throwIfAborted(signal);
 
   for (let attempt = 1; ; attempt++) {
-    const perTryMs = policy.perAttemptTimeoutMs ?? options.timeoutMs ?? Infinity;
-    const timeoutMs = end === Infinity ? perTryMs : Math.min(perTryMs, end - clock.monotonic());
+    const left = end === Infinity ? Infinity : end - clock.monotonic();
+    const late =
+      left < attemptMs
+        ? `all attempts took longer than ${Math.max(0, Math.round(end - start))} ms`
+        : `attempt ${attempt} took longer than ${attemptMs} ms`;
     try {
-      return await withDeadline({ signal, timeoutMs, clock, what: `try ${attempt}` }, (linked) =>
-        call({ attempt, signal: linked }),
+      return await withDeadline(
+        { signal, timeoutMs: Math.min(attemptMs, left), clock, late },
+        (linked) => call({ attempt, signal: linked }),
       );
     } catch (error) {
       throwIfAborted(signal);

@@ -30,7 +30,7 @@ export interface AnswerSources {
   readonly minRetryMs: number;
 }
 
-const policy = retryPolicy({ attempts: Infinity, baseMs: 250, capMs: 5_000 });
+const policy = retryPolicy({ attempts: Infinity, minDelayMs: 250, maxDelayMs: 5_000 });
 
 /** True when the same answer may be accepted later: trouble on the way, a busy gateway, a credential to renew. */
 function mayBeAccepted(error: unknown): boolean {

@@ -29,7 +29,7 @@ export interface NeuronWiring {
 }
 
 /** Registrations are tried again like connections, without an end. */
-const registerAgain = { attempts: Infinity, baseMs: 500, capMs: 30_000, jitter: 0 };
+const registerAgain = { attempts: Infinity, minDelayMs: 500, maxDelayMs: 30_000, jitter: 0 };
 
 /** Makes the parts. Throws what {@link HttpTransport} throws. */
 export function assemble(options: NeuronOptions, wiring: NeuronWiring): NeuronParts {

@@ -82,8 +82,8 @@ export class HttpTransport implements Transport {
     warnIfInsecure(this.#base, options);
     this.#policy = retryPolicy({
       attempts: Infinity,
-      baseMs: options.initialReconnectDelayMs ?? 500,
-      capMs: options.maxReconnectDelayMs ?? 30_000,
+      minDelayMs: options.initialReconnectDelayMs ?? 500,
+      maxDelayMs: options.maxReconnectDelayMs ?? 30_000,
       jitter: options.reconnectJitter ?? 0,
     });
     const { fetch } = options;

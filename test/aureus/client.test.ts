@@ -140,7 +140,7 @@ describe("requests", () => {
 });
 
 describe("retries", () => {
-  const options = (): AureusClientOptions => ({ retry: { attempts: 3, baseMs: 0 } });
+  const options = (): AureusClientOptions => ({ retry: { attempts: 3, minDelayMs: 0 } });
   const busy = { status: 429, headers: { "retry-after": "0" }, body: { error: "Too many" } };
 
   it(
@@ -282,7 +282,7 @@ describe("secrets", () => {
         if (path.endsWith("/status")) return { status: 307, headers: { location: `${elsewhere.url}/x` } };
         return { status: 500, body: { error: "no", details: "boom" } };
       },
-      { apiKey: "planted-api-key", logger, retry: { attempts: 2, baseMs: 0 } },
+      { apiKey: "planted-api-key", logger, retry: { attempts: 2, minDelayMs: 0 } },
     );
     const console = new AureusConsoleClient({
       baseUrl: url,

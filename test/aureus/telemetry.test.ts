@@ -72,7 +72,7 @@ describe("counts", () => {
       sink: client,
       capacity: 20_000,
       concurrency: 16,
-      retry: { attempts: 2, baseMs: 0 },
+      retry: { attempts: 2, minDelayMs: 0 },
     });
     const losses: TelemetryLoss[] = [];
     telemetry.on("loss", (loss) => losses.push(loss));

@@ -73,7 +73,7 @@ function json(
 }
 
 function client(baseUrl: string, more: Partial<HttpClientOptions<Id>> = {}) {
-  return new HttpClient<Id>({ baseUrl, operations, what: "the server", retry: { baseMs: 0 }, ...more });
+  return new HttpClient<Id>({ baseUrl, operations, what: "the server", retry: { minDelayMs: 0 }, ...more });
 }
 
 const failure = (promise: Promise<unknown>) =>

@@ -21,9 +21,9 @@ describe("retryPolicy", () => {
   it("pins the defaults", () => {
     expect(retryPolicy()).toEqual({
       attempts: 3,
-      baseMs: 500,
+      minDelayMs: 500,
       factor: 2,
-      capMs: 8_000,
+      maxDelayMs: 8_000,
       jitter: 0.25,
       maxRetryAfterMs: 60_000,
     });
@@ -32,12 +32,12 @@ describe("retryPolicy", () => {
   });
 
   it("takes what is given, and the defaults for the rest and for undefined", () => {
-    const policy = retryPolicy({ attempts: 5, budgetMs: 10, perAttemptTimeoutMs: undefined });
-    expect(policy).toEqual({ ...defaultRetryPolicy, attempts: 5, budgetMs: 10 });
-    expect(retryPolicy({ baseMs: 1 }, policy)).toMatchObject({ attempts: 5, baseMs: 1 });
+    const policy = retryPolicy({ attempts: 5, maxDelayMs: 10, jitter: undefined });
+    expect(policy).toEqual({ ...defaultRetryPolicy, attempts: 5, maxDelayMs: 10 });
+    expect(retryPolicy({ minDelayMs: 1 }, policy)).toMatchObject({ attempts: 5, minDelayMs: 1 });
     expect(retryPolicy(policy)).toBe(policy);
     expect(Object.isFrozen(policy)).toBe(true);
-    expect(retryPolicy({ attempts: Infinity, capMs: Infinity }).attempts).toBe(Infinity);
+    expect(retryPolicy({ attempts: Infinity, maxDelayMs: Infinity }).attempts).toBe(Infinity);
   });
 
   it.each([
@@ -46,12 +46,10 @@ describe("retryPolicy", () => {
     { attempts: Number.NaN },
     { jitter: -0.1 },
     { jitter: 1.1 },
-    { baseMs: -1 },
+    { minDelayMs: -1 },
     { factor: Number.NaN },
-    { capMs: -1 },
-    { budgetMs: Number.NaN },
-    { perAttemptTimeoutMs: -1 },
-    { maxRetryAfterMs: "5" as unknown as number, baseMs: "x" as unknown as number },
+    { maxDelayMs: -1 },
+    { maxRetryAfterMs: "5" as unknown as number, minDelayMs: "x" as unknown as number },
   ])("refuses %j", (given) => {
     expect(() => retryPolicy(given)).toThrow(ValidationError);
   });
@@ -59,26 +57,26 @@ describe("retryPolicy", () => {
 
 describe("backoffMs", () => {
   it("grows by the factor up to the cap, less the jitter", () => {
-    const policy = retryPolicy({ baseMs: 100, factor: 3, capMs: 1_000, jitter: 0.5 });
+    const policy = retryPolicy({ minDelayMs: 100, factor: 3, maxDelayMs: 1_000, jitter: 0.5 });
     expect([1, 2, 3, 4].map((attempt) => backoffMs(attempt, policy, () => 0))).toEqual([
       100, 300, 900, 1_000,
     ]);
     expect([1, 2, 3, 4].map((attempt) => backoffMs(attempt, policy, () => 1))).toEqual([50, 150, 450, 500]);
-    expect(backoffMs(1, retryPolicy({ baseMs: 0, factor: Infinity }), () => 0)).toBe(0);
+    expect(backoffMs(1, retryPolicy({ minDelayMs: 0, factor: Infinity }), () => 0)).toBe(0);
   });
 
   it(req("core.retry.backoff", "always lies between the step less its jitter share and the step"), () => {
     const numbers = fc.record({
-      baseMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      minDelayMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
       factor: fc.double({ min: 1, max: 100, noNaN: true }),
-      capMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+      maxDelayMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
       jitter: fc.double({ min: 0, max: 1, noNaN: true }),
     });
     fc.assert(
       fc.property(numbers, fc.integer({ min: 1, max: 2_000 }), fc.double(), (given, attempt, draw) => {
         const policy = retryPolicy(given);
         const step =
-          given.baseMs === 0 ? 0 : Math.min(given.capMs, given.baseMs * given.factor ** (attempt - 1));
+          given.minDelayMs === 0 ? 0 : Math.min(given.maxDelayMs, given.minDelayMs * given.factor ** (attempt - 1));
         const ms = backoffMs(attempt, policy, () => (Number.isNaN(draw) ? 0.5 : draw));
         expect(ms).toBeLessThanOrEqual(step);
         expect(ms).toBeGreaterThanOrEqual(step * (1 - given.jitter) - 1e-6 * step);

@@ -9,7 +9,7 @@ import {
   UpstreamError,
   ValidationError,
 } from "../../src/core/errors.ts";
-import { type Attempt, type RetryNotice, type RetryOptions, retry } from "../../src/core/retry.ts";
+import { type Attempt, type RetryNotice, type RetryRun, retry } from "../../src/core/retry.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { req } from "../requirements/index.ts";
 
@@ -24,7 +24,7 @@ function failing(clock: FakeClock, failures: number, error: () => Error = () => 
   return { call, starts };
 }
 
-function options(clock: FakeClock, policy: RetryOptions["policy"], more: RetryOptions = {}): RetryOptions {
+function options(clock: FakeClock, policy: RetryRun["policy"], more: RetryRun = {}): RetryRun {
   return {
     policy: typeof policy === "object" ? { jitter: 0, ...policy } : policy,
     clock,
@@ -51,7 +51,7 @@ describe("retry", () => {
     const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
     const all = options(
       clock,
-      { attempts: 4, baseMs: 100 },
+      { attempts: 4, minDelayMs: 100 },
       { onRetry: (notice) => notices.push(notice), logger },
     );
     expect(await clock.until(retry(call, all))).toBe("try 4");
@@ -68,7 +68,7 @@ describe("retry", () => {
   it("takes the jitter off with the injected random", async () => {
     const clock = new FakeClock();
     const { call, starts } = failing(clock, 2);
-    await clock.until(retry(call, { policy: { baseMs: 100, jitter: 0.25 }, clock, random: () => 1 }));
+    await clock.until(retry(call, { policy: { minDelayMs: 100, jitter: 0.25 }, clock, random: () => 1 }));
     expect(starts).toEqual([0, 75, 225]);
   });
 
@@ -126,7 +126,7 @@ describe("retry", () => {
       2,
       () => new RateLimitError("slow", { retryAfterMs: waits.shift()! }),
     );
-    await clock.until(retry(call, options(clock, { capMs: 1_000 })));
+    await clock.until(retry(call, options(clock, { maxDelayMs: 1_000 })));
     expect(starts).toEqual([0, 30_000, 30_000]);
   });
 
@@ -139,9 +139,12 @@ describe("retry", () => {
 
   it("throws at once when the peer asks for more than the limit or the budget", async () => {
     const clock = new FakeClock();
-    for (const policy of [{ maxRetryAfterMs: 4_999 }, { budgetMs: 5_000 }]) {
+    for (const [policy, limit] of [
+      [{ maxRetryAfterMs: 4_999 }, {}],
+      [{}, { totalTimeoutMs: 5_000 }],
+    ] as const) {
       const { call, starts } = failing(clock, 9, () => new RateLimitError("slow", { retryAfterMs: 5_000 }));
-      await expect(retry(call, options(clock, policy))).rejects.toThrow("slow");
+      await expect(retry(call, options(clock, policy, limit))).rejects.toThrow("slow");
       expect(starts).toHaveLength(1);
     }
     expect(clock.monotonic()).toBe(0);
@@ -154,7 +157,7 @@ describe("retry", () => {
     ),
     async () => {
       const limits = [
-        (ms: number) => ({ policy: { budgetMs: ms } }),
+        (ms: number) => ({ totalTimeoutMs: ms }),
         (ms: number, clock: FakeClock) => ({ deadline: clock.now() + ms }),
       ];
       await fc.assert(
@@ -163,15 +166,14 @@ describe("retry", () => {
           fc.integer({ min: 1, max: 5_000 }),
           fc.integer({ min: 0, max: 500 }),
           fc.integer({ min: 1, max: 400 }),
-          async (limit, limitMs, baseMs, workMs) => {
+          async (limit, limitMs, minDelayMs, workMs) => {
             const clock = new FakeClock();
-            const given = limit(limitMs, clock);
-            const policy = { attempts: Infinity, baseMs, ...("policy" in given ? given.policy : {}) };
+            const policy = { attempts: Infinity, minDelayMs };
             const work = async (): Promise<never> => {
               await sleep(workMs, { clock });
               throw new UpstreamError("down");
             };
-            const run = retry(work, options(clock, policy, "deadline" in given ? given : {}));
+            const run = retry(work, options(clock, policy, limit(limitMs, clock)));
             const error = await clock.until(run).catch((thrown: unknown) => thrown);
             expect(
               error === undefined || error instanceof UpstreamError || error instanceof TimeoutError,
@@ -193,7 +195,7 @@ describe("retry", () => {
       signals.push(signal);
       return attempt < 2 ? forever() : Promise.resolve("second");
     };
-    const all = options(clock, { perAttemptTimeoutMs: 50, baseMs: 10 });
+    const all = options(clock, { minDelayMs: 10 }, { timeoutMs: 50 });
     expect(await clock.until(retry(call, all))).toBe("second");
     expect(clock.monotonic()).toBe(60);
     expect(signals.map((signal) => signal.aborted)).toEqual([true, false]);
@@ -203,8 +205,8 @@ describe("retry", () => {
 
   it("gives the last try no more than what is left of the budget", async () => {
     const clock = new FakeClock();
-    const all = options(clock, { perAttemptTimeoutMs: 80, budgetMs: 100, baseMs: 0, attempts: 9 });
-    await expect(clock.until(retry(forever, all))).rejects.toThrow("try 2 took longer than 20 ms");
+    const all = options(clock, { minDelayMs: 0, attempts: 9 }, { timeoutMs: 80, totalTimeoutMs: 100 });
+    await expect(clock.until(retry(forever, all))).rejects.toThrow("all attempts took longer than 100 ms");
     expect(clock.monotonic()).toBe(100);
   });
 
@@ -212,7 +214,7 @@ describe("retry", () => {
     const clock = new FakeClock();
     const call = vi.fn(forever);
     await expect(retry(call, options(clock, {}, { deadline: clock.now() }))).rejects.toThrow(TimeoutError);
-    await expect(retry(call, options(clock, { budgetMs: 0 }))).rejects.toThrow(TimeoutError);
+    await expect(retry(call, options(clock, {}, { totalTimeoutMs: 0 }))).rejects.toThrow(TimeoutError);
     await expect(retry(call, options(clock, {}, { deadline: Number.NaN }))).rejects.toThrow(ValidationError);
     expect(call).not.toHaveBeenCalled();
   });
@@ -252,7 +254,7 @@ describe("retry", () => {
   it("goes on without end when it may", async () => {
     const clock = new FakeClock();
     const { call, starts } = failing(clock, 200);
-    const all = options(clock, { attempts: Infinity, baseMs: 1, capMs: 60_000 });
+    const all = options(clock, { attempts: Infinity, minDelayMs: 1, maxDelayMs: 60_000 });
     expect(await clock.until(retry(call, all), Infinity)).toBe("try 201");
     expect(starts.at(-1)! - starts.at(-2)!).toBe(60_000);
   });

@@ -162,7 +162,7 @@ describe("a piece of work over all four wires", () => {
     const answers = [503, 200];
     const client = new AureusClient({
       baseUrl: "http://127.0.0.1:1",
-      retry: { baseMs: 0 },
+      retry: { minDelayMs: 0 },
       fetch: otel.fetch(
         async () => new Response("[]", { status: answers.shift()!, headers: { "retry-after": "0" } }),
       ),

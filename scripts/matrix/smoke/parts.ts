@@ -63,7 +63,7 @@ const programs: Readonly<Record<string, (context: SmokeContext) => Promise<strin
       async () => {
         if (++tries < 2) throw new TimeoutError("once");
       },
-      { policy: { baseMs: 1 } },
+      { policy: { minDelayMs: 1 } },
     );
     check(tries === 2 && new TimeoutError("x") instanceof AgentwireError, "retry and errors");
     const compiled = await validator.compile({ type: "object", required: ["a"] });

@@ -32,7 +32,8 @@ export async function patiently<T>(
       return call();
     },
     {
-      policy: { attempts: Infinity, baseMs: 50, factor: 2, capMs: 1_000, budgetMs: againMs },
+      policy: { attempts: Infinity, minDelayMs: 50, factor: 2, maxDelayMs: 1_000 },
+      totalTimeoutMs: againMs,
       clock,
     },
   );

@@ -1,0 +1,16 @@
+/** The runtime of generated HTTP clients. */
+
+export { HttpClient } from "./client.js";
+export type { BodyKind, HttpOperation, OperationShapes, Paging, ResultKind } from "./operation.js";
+export type {
+  CallOptions,
+  ClientOptions,
+  HttpCall,
+  HttpClientOptions,
+  HttpMiddleware,
+  QueryOptions,
+  SendOptions,
+  TlsOptions,
+} from "./options.js";
+export { PagePromise } from "./pages.js";
+export { type Outcome, type ResponseInfo, ResponsePromise, type WithResponse } from "./response-promise.js";
