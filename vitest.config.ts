@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     // Examples import the package by its name; tests run them on the sources.
     alias: [
+      { find: "#transport", replacement: join(root, "src/http/transport-node.ts") },
       { find: /^agentwire\/gen\/(.+)$/, replacement: join(root, "gen/$1/index.ts") },
       { find: /^agentwire\/(.+)$/, replacement: join(root, "src/$1/index.ts") },
       { find: /^agentwire$/, replacement: join(root, "src/index.ts") },

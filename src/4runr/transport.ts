@@ -8,7 +8,13 @@ import type { HttpAnswer } from "../core/http-answer.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { type RetryNotice, retry } from "../core/retry.js";
-import { mayRetry, type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
+import {
+  mayRetry,
+  type RetryOptions,
+  type RetryPolicy,
+  type RetryRule,
+  retryPolicy,
+} from "../core/retry-policy.js";
 import { asGatewayError, errorFromGateway } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError } from "./errors.js";
 

@@ -7,7 +7,7 @@ import { randomHex, uuid } from "../core/ids.js";
 import { Limiter } from "../core/limiter.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { retry } from "../core/retry.js";
-import { type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import { type RetryOptions, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { ActiveSpan, type SpanOptions } from "./span.js";
 import type { CallOptions } from "./v1-wire.js";
 

@@ -4,7 +4,7 @@ import { type OperationId, operationTable } from "../../gen/aureus/v1/operations
 import { AgentwireError, ProtocolError } from "../core/errors.js";
 import { HttpClient, type HttpInput, type HttpUserOptions } from "../core/http.js";
 import { fromWire, toWire } from "../core/keys.js";
-import type { RetryPolicy } from "../core/retry-policy.js";
+import type { RetryOptions, RetryPolicy } from "../core/retry-policy.js";
 import { retryPolicy } from "../core/retry-policy.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { type DispatcherOption, withDispatcher } from "./dispatcher.js";

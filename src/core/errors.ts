@@ -8,7 +8,7 @@
 const brandsKey = Symbol.for("agentwire.error.brands");
 
 /** What an {@link AgentwireError} can carry besides its message. */
-export interface ErrorInfo {
+export interface AgentwireErrorOptions {
   /** Stable code, shown in front of the message. Default: the code of the class. */
   readonly code?: string;
   /** True when the same call may succeed if it is made again. Default: that of the class. */
@@ -19,6 +19,14 @@ export interface ErrorInfo {
   readonly status?: number;
   /** The id under which the peer logged this call. */
   readonly correlationId?: string;
+  /** The id under which the peer logged this call. */
+  readonly requestId?: string;
+  /** Headers of the answer, where there was one. */
+  readonly headers?: Headers;
+  /** Requests that the call made. */
+  readonly attempts?: number;
+  /** False when the request provably never left. */
+  readonly sent?: boolean;
   /** How long the peer asked to wait before the next try, in milliseconds. */
   readonly retryAfterMs?: number;
   /** Facts about the failure, safe to log. */
@@ -75,6 +83,10 @@ export class AgentwireError extends Error {
   declare readonly status?: number;
   /** The id under which the peer logged this call. */
   declare readonly correlationId?: string;
+  declare readonly requestId?: string;
+  declare readonly headers?: Headers;
+  declare readonly attempts?: number;
+  declare readonly sent?: boolean;
   /** How long the peer asked to wait before the next try, in milliseconds. */
   declare readonly retryAfterMs?: number;
   /** Facts about the failure, safe to log. */
@@ -82,16 +94,17 @@ export class AgentwireError extends Error {
   /** The peer's answer as it came. Not enumerable, so that printing the error does not print it. */
   declare readonly body?: unknown;
 
-  constructor(message: string, info: ErrorInfo = {}) {
+  constructor(message: string, info: AgentwireErrorOptions = {}) {
     const type = new.target as typeof AgentwireError;
     const code = info.code ?? type.defaultCode;
     super(`[${code}] ${message}`, info.cause === undefined ? undefined : { cause: info.cause });
     this.name = type.brands[0] ?? type.name;
     this.code = code;
     this.retryable = info.retryable ?? type.defaultRetryable;
-    for (const key of ["status", "correlationId", "retryAfterMs", "details"] as const) {
+    for (const key of ["status", "correlationId", "requestId", "attempts", "sent", "retryAfterMs", "details"] as const) {
       if (info[key] !== undefined) Object.defineProperty(this, key, { value: info[key], enumerable: true });
     }
+    if (info.headers !== undefined) Object.defineProperty(this, "headers", { value: info.headers });
     if (info.body !== undefined) Object.defineProperty(this, "body", { value: info.body });
     Object.defineProperty(this, "name", { enumerable: false });
     Object.defineProperty(this, brandsKey, { value: brandsOf(type) });
@@ -189,3 +202,5 @@ export function errorText(error: unknown): string {
     return "unprintable value";
   }
 }
+
+export type ErrorInfo = AgentwireErrorOptions;

@@ -19,7 +19,7 @@ import { compose } from "./middleware.js";
 import { neverSent } from "./never-sent.js";
 import type { RetryNotice } from "./retry.js";
 import { retry } from "./retry.js";
-import type { RetryPolicy, RetryRule } from "./retry-policy.js";
+import type { RetryOptions, RetryPolicy, RetryRule } from "./retry-policy.js";
 import { mayRetry, retryPolicy } from "./retry-policy.js";
 
 /** What an operation table says of an operation. */

@@ -1,9 +1,76 @@
+/** Responses that were read to their end, and those whose body is still on its way. */
+
 /** A response that was read to its end. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The body as it came. */
+  /** The body as it came, after decompression. */
   readonly text: string;
   /** The body as JSON where it is JSON, undefined where there is none, else the text. */
   readonly body: unknown;
+}
+
+/** Headers as a transport has them. */
+export type RawHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+const utf8 = new TextDecoder();
+
+/** An answer whose parts are made when they are asked for: most calls need the body alone. */
+export class Answer implements HttpAnswer {
+  readonly status: number;
+  readonly bytes: Uint8Array;
+  /** The pieces of the body while they arrive, for a response that was asked for as a stream. */
+  readonly chunks: AsyncIterable<Uint8Array> | undefined;
+  readonly #raw: RawHeaders;
+  #headers: Headers | undefined;
+  #text: string | undefined;
+  #body: unknown;
+  #parsed = false;
+
+  constructor(status: number, headers: RawHeaders, content: Uint8Array | AsyncIterable<Uint8Array>) {
+    this.status = status;
+    this.#raw = headers;
+    const isWhole = content instanceof Uint8Array;
+    this.bytes = isWhole ? content : new Uint8Array(0);
+    this.chunks = isWhole ? undefined : content;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= this.#raw instanceof Headers ? this.#raw : headersOf(this.#raw);
+    return this.#headers;
+  }
+
+  get text(): string {
+    this.#text ??= utf8.decode(this.bytes);
+    return this.#text;
+  }
+
+  /** Whatever its content type says, a body is JSON if it can be read as such: servers get the header wrong. */
+  get body(): unknown {
+    if (this.#parsed) return this.#body;
+    this.#parsed = true;
+    if (this.text === "") return undefined;
+    try {
+      this.#body = JSON.parse(this.text);
+    } catch {
+      this.#body = this.text;
+    }
+    return this.#body;
+  }
+}
+
+function headersOf(raw: Exclude<RawHeaders, Headers>): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(raw)) {
+    for (const one of typeof value === "string" ? [value] : (value ?? [])) headers.append(name, one);
+  }
+  return headers;
+}
+
+/** Facts for messages, such as "HTTP 200, text/html, 512 bytes". */
+export function describeAnswer({ status, headers, text }: HttpAnswer): string {
+  const type = headers.get("content-type");
+  return [`HTTP ${status}`, type, text === "" ? "no body" : `${text.length} characters`]
+    .filter(Boolean)
+    .join(", ");
 }

@@ -1,48 +1,267 @@
-/** Stub of the pipeline while it is being built: signatures only. */
+/** The pipeline under every generated client. */
+import { openTransport } from "#transport";
+import { type Clock, systemClock } from "../core/clock.js";
+import { StagedClose } from "../core/close.js";
+import { AgentwireError, ClosedError, TimeoutError, ValidationError } from "../core/errors.js";
+import { warnIfInsecure } from "../core/insecure.js";
+import { fromWire, toWire } from "../core/keys.js";
+import { safeLogger } from "../core/logger.js";
+import { type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import type { Answer } from "./answer.js";
+import { type EncodedBody, encodeBody } from "./body.js";
+import type { Call, Send } from "./call.js";
+import { Cut } from "./cut.js";
+import { decodeAnswer } from "./decode.js";
+import { requestIdOf } from "./error-table.js";
+import { readEvents } from "./events.js";
+import { lowerCase } from "./headers.js";
+import { pipeline } from "./layers.js";
 import type { HttpOperation } from "./operation.js";
 import type { HttpClientOptions, SendOptions } from "./options.js";
-import type { PagePromise } from "./pages.js";
-import type { ResponsePromise } from "./response-promise.js";
+import { PagePromise } from "./pages.js";
+import { type ResponseInfo, ResponsePromise, type Settled } from "./response-promise.js";
+import type { Transport } from "./transport.js";
+import { fetchTransport } from "./transport-fetch.js";
+import { operationUrl, parseBaseUrl } from "./url.js";
 
 /** What a generated client knows by itself; options of the user win. */
 export type ClientDefaults = Pick<HttpClientOptions, "server" | "keyMap">;
 
-/** The pipeline under a generated client. */
+const TIMEOUT_MS = 30_000;
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const CONNECTIONS = 64;
+const GRACE_MS = 10_000;
+
+/** Makes the calls of generated clients. Several clients may share one. */
 export class HttpClient {
   /** Without a trailing slash. */
-  readonly baseUrl: string = "";
-  constructor(_options: HttpClientOptions) {}
+  readonly baseUrl: string;
+  readonly #options: HttpClientOptions;
+  readonly #clock: Clock;
+  readonly #policy: RetryPolicy;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #transport: Transport;
+  readonly #send: Send;
+  readonly #closing = new Cut([]);
+  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #close: StagedClose;
+
+  /** @throws ValidationError `INVALID_BASE_URL`, or for an option that is out of its range */
+  constructor(options: HttpClientOptions) {
+    const { fetch: send, tls, logger, clock = systemClock, middleware = [], server = "the server" } = options;
+    this.#options = options;
+    this.baseUrl = parseBaseUrl(options.baseUrl);
+    this.#clock = clock;
+    this.#policy = retryPolicy(options.retry ?? options.defaultRetry, options.defaultRetry);
+    this.#headers = lowerCase({ accept: "application/json", ...options.headers });
+    if (send !== undefined && tls !== undefined)
+      throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
+    const { maxBodyBytes = MAX_BODY_BYTES, connections = CONNECTIONS } = options;
+    const transportOptions = { maxBodyBytes, connections, tls, clock };
+    this.#transport =
+      send === undefined ? openTransport(transportOptions) : fetchTransport(send, transportOptions);
+    const safe = safeLogger(logger);
+    const context = { ...options, server, clock, logger: safe, middleware };
+    this.#send = pipeline(context, (call) => this.#transport.send(call));
+    this.#close = new StagedClose(
+      {
+        drain: async () => void (await Promise.allSettled(this.#inFlight)),
+        abort: () => this.#closing.cut(new ClosedError("the client is closed")),
+        force: () => this.#transport.close(),
+      },
+      { graceMs: GRACE_MS, what: "the client", clock, logger: safe },
+    );
+    if (options.auth !== undefined || this.#headers.authorization !== undefined) {
+      warnIfInsecure(this.baseUrl, { logger: safe, allowInsecure: options.allowInsecure ?? false });
+    }
+  }
+
   /** `given` itself if it is a pipeline already (several clients then share it), else a new one. */
-  static of(_given: HttpClientOptions | HttpClient, _defaults: ClientDefaults): HttpClient {
-    throw new Error("not built yet");
+  static of(given: HttpClientOptions | HttpClient, defaults: ClientDefaults): HttpClient {
+    return given instanceof HttpClient ? given : new HttpClient({ ...defaults, ...given });
   }
-  /** Makes a call and returns its data: JSON (converted to camelCase), text, bytes or nothing, as the operation says. */
+
+  /**
+   * Makes a call and returns its data: JSON (converted to camelCase), text, bytes or nothing, as the operation says.
+   * `path` fills the parameters of the operation's path in order.
+   *
+   * The promise rejects with an AgentwireError: what the response stands for, ConnectionError, TimeoutError,
+   * AbortError, ClosedError; ValidationError for input that cannot be sent.
+   */
   send<T, E = unknown>(
-    _operation: HttpOperation,
-    _path: readonly (string | number)[],
-    _options?: SendOptions,
-    _body?: unknown,
+    operation: HttpOperation,
+    path: readonly (string | number)[],
+    options: SendOptions = {},
+    body?: unknown,
   ): ResponsePromise<T, E> {
-    throw new Error("not built yet");
+    return new ResponsePromise<T, E>(this.#settle<T>(operation, path, options, body));
   }
-  /** The same for an operation with paging: iterating over the result asks for page after page. */
+
+  /** The same for an operation with paging: `for await` over the result asks for page after page. */
   pages<T, Item, E = unknown>(
-    _operation: HttpOperation,
-    _path: readonly (string | number)[],
-    _options?: SendOptions,
-    _body?: unknown,
+    operation: HttpOperation,
+    path: readonly (string | number)[],
+    options: SendOptions = {},
+    body?: unknown,
   ): PagePromise<T, Item, E> {
-    throw new Error("not built yet");
+    const read = (query: object) => this.#settle<T>(operation, path, { ...options, query }, body);
+    return new PagePromise<T, Item, E>(operation, options.query ?? {}, read);
   }
-  /** Opens an event stream and returns the data of its events, parsed as JSON and converted. */
-  events<Event>(
-    _operation: HttpOperation,
-    _path: readonly (string | number)[],
-    _options?: SendOptions,
-    _body?: unknown,
-  ): AsyncIterable<Event> {
-    throw new Error("not built yet");
+
+  /**
+   * Opens an event stream when the iteration begins and returns the data of its events, parsed as JSON where it is
+   * JSON. A stream that breaks off throws a ConnectionError; it is not opened again.
+   */
+  async *events<Event>(
+    operation: HttpOperation,
+    path: readonly (string | number)[],
+    options: SendOptions = {},
+    body?: unknown,
+  ): AsyncGenerator<Event> {
+    const encoded = await encodeBody(operation, this.#wire(operation, body));
+    const call = this.#open(operation, path, options, encoded, true);
+    try {
+      yield* readEvents<Event>(await this.#track(this.#send(call)), call, this.#options.keyMap);
+    } finally {
+      call.whole.done();
+    }
   }
-  /** Ends calls in flight with a ClosedError and refuses later ones. */
-  async close(): Promise<void> {}
+
+  /** Refuses further calls, waits up to `graceMs` (default: 10,000) for those in flight, then ends them. */
+  close(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    return this.#close.close(options);
+  }
+
+  async #settle<T>(
+    operation: HttpOperation,
+    path: readonly (string | number)[],
+    options: SendOptions,
+    body: unknown,
+  ): Promise<Settled<T>> {
+    let call: Call | undefined;
+    try {
+      const encoded = encodeBody(operation, this.#wire(operation, body));
+      call = this.#open(
+        operation,
+        path,
+        options,
+        encoded instanceof Promise ? await encoded : encoded,
+        false,
+      );
+      const answer = await this.#track(this.#send(call));
+      const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
+      return { ok: true, data, info: infoOf(answer, call) };
+    } catch (error) {
+      return { ok: false, error, ...this.#described(error, call) };
+    } finally {
+      call?.whole.done();
+    }
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
+  }
+
+  /** A JSON body in the form of the protocol; other bodies as they are. */
+  #wire(operation: HttpOperation, body: unknown): unknown {
+    const { keyMap, finishBody } = this.#options;
+    if (body === undefined || (operation.body ?? "json") !== "json") return body;
+    const converted = keyMap === undefined ? body : toWire(body, operation.shapes?.request, keyMap);
+    return finishBody === undefined ? converted : finishBody(converted, operation);
+  }
+
+  #open(
+    operation: HttpOperation,
+    path: readonly (string | number)[],
+    options: SendOptions,
+    body: EncodedBody | undefined,
+    stream: boolean,
+  ): Call {
+    this.#close.throwIfClosed();
+    const { keyMap, totalTimeoutMs: total } = this.#options;
+    const { query, retry, signal } = options;
+    const shape = operation.shapes?.query;
+    const wireQuery =
+      query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
+    const ms = limitOf(options.totalTimeoutMs ?? total);
+    const whole = new Cut(
+      [signal, this.#closing],
+      ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
+    );
+    const call: Call = {
+      operation,
+      options,
+      rule: options.rule ?? operation,
+      policy: retry === undefined ? this.#policy : retryPolicy(retry, this.#policy),
+      timeoutMs: limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS),
+      whole,
+      stream,
+      url: operationUrl(this.baseUrl, operation.path, path, wireQuery),
+      headers: {
+        ...this.#headers,
+        ...(operation.result === "events" && { accept: "text/event-stream" }),
+        ...(body?.contentType !== undefined && { "content-type": body.contentType }),
+        ...(options.headers && lowerCase(options.headers)),
+      },
+      body: body?.content,
+      attempt: 1,
+      cut: whole,
+      responded: false,
+    };
+    if (whole.reason !== undefined) throw whole.reason;
+    return call;
+  }
+
+  /** The body the spec describes for an error response, converted; nothing for any other error. */
+  #described(
+    error: unknown,
+    call: Call | undefined,
+  ): Pick<Extract<Settled<never>, { ok: false }>, "described"> {
+    if (call === undefined || !(error instanceof AgentwireError) || error.status === undefined) return {};
+    const { operation } = call;
+    const key = describedStatus(operation.errors ?? [], error.status);
+    if (key === undefined) return {};
+    const shape = operation.shapes?.responses?.[key];
+    const { keyMap } = this.#options;
+    const body = keyMap === undefined ? error.body : fromWire(error.body, shape, keyMap);
+    const { status, headers = new Headers(), requestId } = error;
+    return { described: { body, info: { status, headers, requestId, attempts: call.attempt } } };
+  }
+}
+
+/** The entry of `described` for a status: itself, its class (`4XX`), `default`. */
+function describedStatus(described: readonly string[], status: number): string | undefined {
+  const keys = [String(status), `${Math.floor(status / 100)}XX`, "default"];
+  return keys.find((key) => described.includes(key));
+}
+
+/** Milliseconds of a limit: 0 and `Infinity` mean none. */
+function limitOf(ms: number | undefined): number {
+  if (ms === undefined || ms === 0) return Infinity;
+  if (ms > 0) return ms;
+  throw new ValidationError(`a time limit must be a number of milliseconds of at least 0, found ${ms}`);
+}
+
+function totalTimeout({ id }: HttpOperation, ms: number, { attempt }: Call): TimeoutError {
+  const message = `${id} took longer than ${ms} ms in total (totalTimeoutMs), attempt ${attempt} included`;
+  return new TimeoutError(message, { attempts: attempt });
+}
+
+/** Made when it is asked for: most calls read the data alone. */
+function infoOf(answer: Answer, { attempt }: Call): ResponseInfo {
+  return {
+    status: answer.status,
+    get headers() {
+      return answer.headers;
+    },
+    get requestId() {
+      return requestIdOf(answer.headers);
+    },
+    attempts: attempt,
+  };
 }

@@ -1,5 +1,7 @@
 /** The runtime of generated HTTP clients. */
 
+export type { HttpAnswer } from "./answer.js";
+export { bearer, type HttpAuth, type IssuedToken, TokenSource, type TokenSourceOptions } from "./auth.js";
 export { HttpClient } from "./client.js";
 export type { BodyKind, HttpOperation, OperationShapes, Paging, ResultKind } from "./operation.js";
 export type {
@@ -13,4 +15,5 @@ export type {
   TlsOptions,
 } from "./options.js";
 export { PagePromise } from "./pages.js";
+export { rawClient } from "./raw.js";
 export { type Outcome, type ResponseInfo, ResponsePromise, type WithResponse } from "./response-promise.js";

@@ -1,6 +1,7 @@
 /** What the generator writes down about an operation of a spec. */
-import type { RetryRule } from "../core/retry-policy.js";
+
 import type { Shape } from "../core/keys.js";
+import type { RetryRule } from "../core/retry-policy.js";
 
 /** How a request body leaves. */
 export type BodyKind = "json" | "form" | "multipart" | "text" | "bytes";
@@ -33,6 +34,8 @@ export interface HttpOperation extends RetryRule {
   readonly contentType?: string;
   /** Default: `json`. */
   readonly result?: ResultKind;
+  /** Outermost form of the JSON in every successful response; anything else is refused. */
+  readonly expects?: "object" | "array" | "string";
   /** True for an operation that the spec exempts from authentication (`security: []`). */
   readonly public?: boolean;
   /** Statuses whose bodies the spec describes as errors: `"404"`, `"4XX"`, `"default"`. */

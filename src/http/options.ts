@@ -1,13 +1,13 @@
 /** Options of clients and calls, the same for every client over HTTP. */
 import type { Clock } from "../core/clock.js";
 import type { AgentwireError } from "../core/errors.js";
+import type { KeyMap, Shape } from "../core/keys.js";
 import type { Logger } from "../core/logger.js";
 import type { Middleware } from "../core/middleware.js";
 import type { RetryNotice } from "../core/retry.js";
 import type { RetryOptions, RetryPolicy, RetryRule } from "../core/retry-policy.js";
 import type { HttpAnswer } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
-import type { KeyMap, Shape } from "../core/keys.js";
 import type { HttpOperation } from "./operation.js";
 
 /** Options of one call. */
@@ -38,7 +38,7 @@ export interface HttpCall {
   readonly url: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | FormData | undefined;
+  readonly body: string | Uint8Array | undefined;
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly signal: AbortSignal;
@@ -99,7 +99,9 @@ export interface HttpClientOptions extends ClientOptions {
   /** The peer's own numbers, in place of the package's. */
   readonly defaultRetry?: RetryPolicy | undefined;
   /** The protocol's own error for a response outside 200 to 299; undefined leaves it to the shared table. */
-  readonly toError?: ((answer: HttpAnswer, operation: HttpOperation) => AgentwireError | undefined) | undefined;
+  readonly toError?:
+    | ((answer: HttpAnswer, operation: HttpOperation) => AgentwireError | undefined)
+    | undefined;
   /** The last change of a JSON body in the form of the protocol, before it becomes text. */
   readonly finishBody?: ((body: unknown, operation: HttpOperation) => unknown) | undefined;
   /** Called before every wait for another attempt. */

@@ -1,5 +1,4 @@
 /** What a call of a generated client returns: a promise of the data that also gives access to the response. */
-import { AgentwireError } from "../core/errors.js";
 
 /** Facts about the response that a call ended with. */
 export interface ResponseInfo {
@@ -103,11 +102,4 @@ export class ResponsePromise<T, E = unknown> extends Promise<T> {
 function dataOf<T>(settled: Settled<T>): T {
   if (settled.ok) return settled.data;
   throw settled.error;
-}
-
-/** Facts about the response behind an error; undefined for an error without one. */
-export function responseOf(error: unknown): ResponseInfo | undefined {
-  if (!(error instanceof AgentwireError) || error.status === undefined) return undefined;
-  const { status, headers = new Headers(), requestId, attempts = 1 } = error;
-  return { status, headers, requestId, attempts };
 }

@@ -4,7 +4,7 @@ import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { errorText, ProtocolError, TimeoutError } from "../core/errors.js";
 import type { KeepAliveAnswer } from "../core/keep-alive.js";
-import { SseDecoder } from "../core/sse.js";
+import { SseDecoder } from "../http/sse.js";
 import type { GatewayHttp } from "./gateway-http.js";
 
 /** Options of {@link openEventStream}. */

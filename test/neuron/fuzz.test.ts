@@ -1,7 +1,7 @@
 /** Whatever the stream brings, nothing crashes, and memory stays bounded. */
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../src/core/errors.js";
-import { SseDecoder } from "../../src/core/sse.js";
+import { SseDecoder } from "../../src/http/sse.js";
 import { memoryTransport, Neuron, parseServerFrame } from "../../src/neuron/index.js";
 import { req } from "../requirements/index.ts";
 

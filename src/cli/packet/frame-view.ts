@@ -4,7 +4,7 @@ import type { SchemaName } from "../../../gen/neuron/index.js";
 import { schemaDocument } from "../../../gen/neuron/index.js";
 import { errorText } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
-import { SseDecoder } from "../../core/sse.js";
+import { SseDecoder } from "../../http/sse.js";
 import { checkClientFrame, POST_PATH, parseServerFrame } from "../../neuron/frames.js";
 import { masked } from "../masked.js";
 

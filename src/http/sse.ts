@@ -1,6 +1,6 @@
 /** Server-sent events, from bytes to messages, with a bound on the size of one. */
 import { createParser, type EventSourceMessage, type EventSourceParser } from "eventsource-parser";
-import { ProtocolError } from "./errors.js";
+import { ProtocolError } from "../core/errors.js";
 
 /** Options of {@link SseDecoder}. */
 export interface SseDecoderOptions {

@@ -1,0 +1,80 @@
+/** URLs of operations: a base with a path prefix, path parameters, query parameters. */
+import { ValidationError } from "../core/errors.js";
+
+/**
+ * A base URL without its trailing slashes; a path prefix stays.
+ *
+ * @throws ValidationError `INVALID_BASE_URL` unless it is an absolute http or https URL without user, query or
+ * fragment. The URL is not shown, since it may hold a password.
+ */
+export function parseBaseUrl(baseUrl: string): string {
+  const url = typeof baseUrl === "string" && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  const fail = (found: string): never => {
+    const message = `expected an absolute http or https URL as base URL, found ${found}`;
+    throw new ValidationError(message, { code: "INVALID_BASE_URL" });
+  };
+  if (url === undefined) return fail("something that cannot be read as a URL");
+  if (!/^https?:$/.test(url.protocol)) return fail(`the scheme ${url.protocol.slice(0, 20)}`);
+  if (url.username !== "" || url.password !== "") {
+    return fail("one with a user or a password: pass credentials as options, not in the URL");
+  }
+  if (url.search !== "" || url.hash !== "") return fail("one with a query or a fragment");
+  return url.href.replace(/\/+$/, "");
+}
+
+/**
+ * The URL of an operation below a base URL that {@link parseBaseUrl} returned. `values` fill the `{parameters}` of
+ * the path in order.
+ *
+ * @throws ValidationError `INVALID_PATH` for a missing or empty value, and for `.` and `..`, which every URL parser
+ * would take for a step to another folder, encoded or not.
+ */
+export function operationUrl(
+  base: string,
+  path: string,
+  values: readonly (string | number)[],
+  query: object | undefined,
+): string {
+  let next = 0;
+  const filled = path.includes("{")
+    ? path.replace(/\{([^}]+)\}/g, (_, name: string) => pathSegment(name, values[next++]))
+    : path;
+  const search = query === undefined ? "" : queryString(query);
+  return search === "" ? base + filled : `${base}${filled}?${search}`;
+}
+
+function pathSegment(name: string, value: string | number | undefined): string {
+  const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
+  if (text === "" || text === "." || text === "..") {
+    throw new ValidationError(`${name} must be an id, found ${JSON.stringify(text)}`, {
+      code: "INVALID_PATH",
+    });
+  }
+  return encode(text);
+}
+
+/** Lists give one parameter for each item, objects `name[member]`; undefined and null give none. */
+function queryString(query: object): string {
+  const parts: string[] = [];
+  const add = (name: string, value: unknown): void => {
+    if (value === undefined || value === null) return;
+    if (Array.isArray(value)) for (const item of value) add(name, item);
+    else if (typeof value !== "object" || value instanceof Date)
+      parts.push(`${encode(name)}=${encode(value instanceof Date ? value.toISOString() : String(value))}`);
+    else for (const [key, item] of Object.entries(value)) add(`${name}[${key}]`, item);
+  };
+  for (const [name, value] of Object.entries(query)) add(name, value);
+  return parts.join("&");
+}
+
+/** Nothing is left as it is but letters, digits and `-_.~`. */
+function encode(text: string): string {
+  try {
+    return encodeURIComponent(text).replace(
+      /[!'()*]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+  } catch (cause) {
+    throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT", cause });
+  }
+}
