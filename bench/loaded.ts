@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { BROWSER_ALIAS } from "../scripts/imports/bundle.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -27,6 +28,7 @@ export async function loaded(entry: string, names = "*"): Promise<string> {
       minify: true,
       metafile: true,
       platform: "browser",
+      alias: BROWSER_ALIAS,
       format: "esm",
       target: "es2022",
       entryNames: "entry",

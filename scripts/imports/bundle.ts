@@ -1,4 +1,5 @@
 /** Bundles an entry for a browser. A green bundle is the proof that nothing in it needs Node. */
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -42,6 +43,11 @@ export const LAZY = [
   "@opentelemetry/api",
 ];
 
+/** What the import map of package.json resolves in the package, in bundles of the sources. */
+export const BROWSER_ALIAS = {
+  "#transport": join(import.meta.dirname, "../../src/http/transport-fetch.ts"),
+};
+
 /**
  * Bundles one entry, with lazily loaded packages left outside.
  *
@@ -59,6 +65,7 @@ export async function bundleForBrowser(entry: string): Promise<BundleSize> {
     splitting: true,
     outdir: "out",
     metafile: true,
+    alias: BROWSER_ALIAS,
     external: LAZY,
     logLevel: "silent",
   });

@@ -4,7 +4,6 @@ import { keyMap, operationShapes } from "../../gen/4runr/keys.js";
 import { operationTable } from "../../gen/4runr/operations.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
-import type { PathValues, QueryValues } from "../core/http-url.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { formatTime } from "../core/time.js";
 import { denialOf } from "./error-table.js";
@@ -47,8 +46,8 @@ export interface WouldAllowCall {
 }
 
 interface Given {
-  readonly path?: PathValues;
-  readonly query?: QueryValues | undefined;
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: object | undefined;
   readonly body?: unknown;
 }
 

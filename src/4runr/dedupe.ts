@@ -40,7 +40,7 @@ export class Dedupe {
     if (known !== undefined) {
       if (known.call !== call) {
         throw new GatewayConflictError("this idempotency key was used for another call", {
-          details: { sent: false },
+          sent: false,
         });
       }
       return known.result as Promise<T>;

@@ -7,8 +7,8 @@ import {
   ProtocolError,
   TimeoutError,
 } from "../core/errors.js";
-import type { HttpAnswer } from "../core/http-answer.js";
 import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
+import type { HttpAnswer } from "../http/answer.js";
 import type { GatewayErrorInfo } from "./errors.js";
 import * as errors from "./errors.js";
 import type { PolicyDenialKind } from "./policy.js";
@@ -162,9 +162,12 @@ export function asGatewayError(error: unknown, facts: CallFacts): unknown {
   if (error instanceof errors.GatewayError || error instanceof AbortedError) return error;
   if (!(error instanceof AgentwireError)) return error;
   const message = error.message.replace(/^\[\w+\] /, "");
-  const { details, status } = error;
+  const { details, status, headers, body, sent } = error;
   const info: GatewayErrorInfo = {
     cause: error,
+    ...(headers !== undefined && { headers }),
+    ...(body !== undefined && { body }),
+    ...(sent !== undefined && { sent }),
     ...(details !== undefined && { details }),
     ...(status !== undefined && { status }),
     clientCorrelationId: facts.clientCorrelationId,

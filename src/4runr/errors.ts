@@ -2,12 +2,12 @@
  * The errors of the vendor's SDKs. Each is also an instance of the class of `agentwire` that says what a caller
  * can do about it, so `catch` by either family works.
  */
-import type { ErrorInfo } from "../core/errors.js";
+import type { AgentwireErrorOptions } from "../core/errors.js";
 import { AgentwireError } from "../core/errors.js";
 import type { PolicyDenialKind } from "./policy.js";
 
 /** What a {@link GatewayError} can carry besides what every error can. */
-export interface GatewayErrorInfo extends ErrorInfo {
+export interface GatewayErrorInfo extends AgentwireErrorOptions {
   /** Why a policy denied, in the gateway's words. */
   readonly reason?: string | undefined;
   /** The id this client gave the call. `correlationId` is the gateway's own. */

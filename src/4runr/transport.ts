@@ -2,9 +2,6 @@
 import type { OperationId } from "../../gen/4runr/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { AgentwireError } from "../core/errors.js";
-import type { HttpInput, HttpOperation } from "../core/http.js";
-import { HttpClient } from "../core/http.js";
-import type { HttpAnswer } from "../core/http-answer.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { type RetryNotice, retry } from "../core/retry.js";
@@ -15,6 +12,8 @@ import {
   type RetryRule,
   retryPolicy,
 } from "../core/retry-policy.js";
+import type { HttpAnswer } from "../http/answer.js";
+import { HttpClient, type HttpOperation, type SendOptions } from "../http/index.js";
 import { asGatewayError, errorFromGateway } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError } from "./errors.js";
 
@@ -41,7 +40,11 @@ export interface TransportOptions {
 }
 
 /** What one call is given besides what every HTTP call may be. */
-export interface TransportInput extends HttpInput {
+export interface TransportInput extends SendOptions {
+  /** By the names in the path. */
+  readonly path?: Readonly<Record<string, string>> | undefined;
+  /** Sent as JSON. */
+  readonly body?: unknown;
   readonly clientCorrelationId?: string | undefined;
   /** Must not stand in an error. */
   readonly secrets?: readonly string[] | undefined;
@@ -83,7 +86,7 @@ function mockGateway(): typeof fetch {
 /** Makes the calls of some of the operations; see {@link Transport.call}. */
 export class Transport<Id extends OperationId> {
   readonly baseUrl: string;
-  readonly #http: HttpClient<Id>;
+  readonly #http: HttpClient;
   readonly #operations: Readonly<Record<Id, HttpOperation>>;
   readonly #policy: RetryPolicy;
   readonly #options: TransportOptions;
@@ -102,13 +105,14 @@ export class Transport<Id extends OperationId> {
     this.#clock = clock ?? systemClock;
     this.#onRetry = onRetry;
     this.#policy = retryPolicy(options.retry ?? gatewayRetryPolicy, gatewayRetryPolicy);
-    this.#http = new HttpClient<Id>({
+    this.#http = new HttpClient({
       baseUrl: isMock ? "http://mock.invalid" : options.baseUrl,
-      operations,
-      what: "the gateway",
+      server: "the gateway",
       timeoutMs,
       clock,
       headers,
+      logger: options.logger,
+      allowInsecure: true, // the warning below knows the URL that the user gave
       fetch: isMock ? mockGateway() : options.fetch,
       toError: (answer) => (answer.status >= 400 ? new Refusal(answer) : undefined),
     });
@@ -165,7 +169,15 @@ export class Transport<Id extends OperationId> {
   async #try(operationId: Id, input: TransportInput, signal: AbortSignal | undefined): Promise<HttpAnswer> {
     await input.beforeTry?.(signal);
     try {
-      const answer = await this.#http.call(operationId, { ...input, signal, retry: false });
+      const entry = this.#operations[operationId];
+      const operation: HttpOperation = {
+        ...entry,
+        id: operationId,
+        method: entry.method.toUpperCase() as "GET",
+      };
+      const path = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => input.path?.[name!] ?? "");
+      const options = { ...input, signal, retry: false } as const;
+      const answer = await this.#http.request(operation, path, options, input.body);
       input.onAnswer?.(answer);
       return answer;
     } catch (thrown) {

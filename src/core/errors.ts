@@ -101,7 +101,15 @@ export class AgentwireError extends Error {
     this.name = type.brands[0] ?? type.name;
     this.code = code;
     this.retryable = info.retryable ?? type.defaultRetryable;
-    for (const key of ["status", "correlationId", "requestId", "attempts", "sent", "retryAfterMs", "details"] as const) {
+    for (const key of [
+      "status",
+      "correlationId",
+      "requestId",
+      "attempts",
+      "sent",
+      "retryAfterMs",
+      "details",
+    ] as const) {
       if (info[key] !== undefined) Object.defineProperty(this, key, { value: info[key], enumerable: true });
     }
     if (info.headers !== undefined) Object.defineProperty(this, "headers", { value: info.headers });

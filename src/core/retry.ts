@@ -104,9 +104,8 @@ export async function retry<T>(
         ? `all attempts took longer than ${Math.max(0, Math.round(end - start))} ms`
         : `attempt ${attempt} took longer than ${attemptMs} ms`;
     try {
-      return await withDeadline(
-        { signal, timeoutMs: Math.min(attemptMs, left), clock, late },
-        (linked) => call({ attempt, signal: linked }),
+      return await withDeadline({ signal, timeoutMs: Math.min(attemptMs, left), clock, late }, (linked) =>
+        call({ attempt, signal: linked }),
       );
     } catch (error) {
       throwIfAborted(signal);

@@ -20,7 +20,7 @@ export class Answer implements HttpAnswer {
   readonly status: number;
   readonly bytes: Uint8Array;
   /** The pieces of the body while they arrive, for a response that was asked for as a stream. */
-  readonly chunks: AsyncIterable<Uint8Array> | undefined;
+  chunks: AsyncIterable<Uint8Array> | undefined;
   readonly #raw: RawHeaders;
   #headers: Headers | undefined;
   #text: string | undefined;
@@ -30,13 +30,13 @@ export class Answer implements HttpAnswer {
   constructor(status: number, headers: RawHeaders, content: Uint8Array | AsyncIterable<Uint8Array>) {
     this.status = status;
     this.#raw = headers;
-    const isWhole = content instanceof Uint8Array;
+    const isWhole = ArrayBuffer.isView(content);
     this.bytes = isWhole ? content : new Uint8Array(0);
     this.chunks = isWhole ? undefined : content;
   }
 
   get headers(): Headers {
-    this.#headers ??= this.#raw instanceof Headers ? this.#raw : headersOf(this.#raw);
+    this.#headers ??= isHeaders(this.#raw) ? this.#raw : headersOf(this.#raw);
     return this.#headers;
   }
 
@@ -57,6 +57,11 @@ export class Answer implements HttpAnswer {
     }
     return this.#body;
   }
+}
+
+/** Told by its method, since a page may have been given the fetch of another realm. */
+export function isHeaders(raw: RawHeaders): raw is Headers {
+  return typeof raw.get === "function";
 }
 
 function headersOf(raw: Exclude<RawHeaders, Headers>): Headers {

@@ -32,8 +32,13 @@ export function encodeBody(
   if (value === undefined) return undefined;
   const { body: kind = "json", contentType } = operation;
   if (kind === "multipart") return read(multipart(value, operation), contentType);
-  if (value instanceof Blob) return read(value, contentType);
+  if (isBlob(value)) return read(value, contentType);
   return { content: encoders[kind](value, operation), contentType: contentType ?? TYPES[kind] };
+}
+
+/** Some platforms have no Blob. */
+function isBlob(value: unknown): value is Blob {
+  return typeof Blob === "function" && value instanceof Blob;
 }
 
 /** The platform writes multipart bodies and their boundary. */
@@ -41,7 +46,7 @@ async function read(value: FormData | Blob, contentType: string | undefined): Pr
   const written = new Response(value);
   const content = new Uint8Array(await written.arrayBuffer());
   const type = written.headers.get("content-type");
-  return { content, contentType: (value instanceof FormData ? type : (contentType ?? type)) ?? TYPES.bytes };
+  return { content, contentType: (isBlob(value) ? (contentType ?? type) : type) ?? TYPES.bytes };
 }
 
 type Encoder = (value: unknown, operation: HttpOperation) => RequestBody;
@@ -70,7 +75,7 @@ function multipart(value: unknown, operation: HttpOperation): FormData {
   if (value instanceof FormData) return value;
   const form = new FormData();
   for (const [name, item] of membersOf(value, operation)) {
-    if (item instanceof Blob) form.append(name, item);
+    if (isBlob(item)) form.append(name, item);
     else if (item instanceof Uint8Array) form.append(name, new Blob([new Uint8Array(item)]));
     else form.append(name, textOf(item));
   }

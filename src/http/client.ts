@@ -2,7 +2,14 @@
 import { openTransport } from "#transport";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { AgentwireError, ClosedError, TimeoutError, ValidationError } from "../core/errors.js";
+import {
+  AgentwireError,
+  ClosedError,
+  ConnectionError,
+  errorText,
+  TimeoutError,
+  ValidationError,
+} from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
@@ -118,12 +125,34 @@ export class HttpClient {
     options: SendOptions = {},
     body?: unknown,
   ): AsyncGenerator<Event> {
-    const encoded = await encodeBody(operation, this.#wire(operation, body));
-    const call = this.#open(operation, path, options, encoded, true);
+    const answer = await this.request(operation, path, options, body);
+    yield* readEvents<Event>(answer, operation, this.#options.keyMap);
+  }
+
+  /**
+   * Makes a call and returns the response itself, for runtimes that read it in their own way. The response of an
+   * operation with events is handed over when its head has arrived, with its body in `chunks`.
+   */
+  async request(
+    operation: HttpOperation,
+    path: readonly (string | number)[],
+    options: SendOptions = {},
+    body?: unknown,
+  ): Promise<Answer> {
+    const call = this.#open(
+      operation,
+      path,
+      options,
+      await encodeBody(operation, this.#wire(operation, body)),
+    );
     try {
-      yield* readEvents<Event>(await this.#track(this.#send(call)), call, this.#options.keyMap);
-    } finally {
+      const answer = await this.#track(this.#send(call));
+      if (answer.chunks === undefined) call.whole.done();
+      else answer.chunks = untilEnd(answer.chunks, call);
+      return answer;
+    } catch (error) {
       call.whole.done();
+      throw error;
     }
   }
 
@@ -141,13 +170,7 @@ export class HttpClient {
     let call: Call | undefined;
     try {
       const encoded = encodeBody(operation, this.#wire(operation, body));
-      call = this.#open(
-        operation,
-        path,
-        options,
-        encoded instanceof Promise ? await encoded : encoded,
-        false,
-      );
+      call = this.#open(operation, path, options, encoded instanceof Promise ? await encoded : encoded);
       const answer = await this.#track(this.#send(call));
       const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
       return { ok: true, data, info: infoOf(answer, call) };
@@ -180,7 +203,6 @@ export class HttpClient {
     path: readonly (string | number)[],
     options: SendOptions,
     body: EncodedBody | undefined,
-    stream: boolean,
   ): Call {
     this.#close.throwIfClosed();
     const { keyMap, totalTimeoutMs: total } = this.#options;
@@ -200,7 +222,7 @@ export class HttpClient {
       policy: retry === undefined ? this.#policy : retryPolicy(retry, this.#policy),
       timeoutMs: limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS),
       whole,
-      stream,
+      stream: operation.result === "events",
       url: operationUrl(this.baseUrl, operation.path, path, wireQuery),
       headers: {
         ...this.#headers,
@@ -264,4 +286,22 @@ function infoOf(answer: Answer, { attempt }: Call): ResponseInfo {
     },
     attempts: attempt,
   };
+}
+
+/** The chunks of a stream; what ends its call stays in force until its reader is done. */
+async function* untilEnd(
+  chunks: AsyncIterable<Uint8Array>,
+  { whole, operation }: Call,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (thrown) {
+    if (whole.reason !== undefined) throw whole.reason;
+    if (thrown instanceof AgentwireError) throw thrown;
+    throw new ConnectionError(`the stream of ${operation.id} broke off: ${errorText(thrown)}`, {
+      cause: thrown,
+    });
+  } finally {
+    whole.done();
+  }
 }

@@ -120,10 +120,8 @@ function authorized(auth: HttpAuth): Layer {
       } catch (error) {
         const is401 = error instanceof AgentwireError && error.status === 401;
         if (!is401 || authorization === undefined || !auth.refused(authorization)) throw error;
-        const again = await auth.authorization(cut);
-        if (again === authorization) throw error;
         // A refused request did nothing, so it may be made again whatever it is.
-        return send(call, headers, again);
+        return await send(call, headers, await auth.authorization(cut));
       } finally {
         call.headers = headers;
       }

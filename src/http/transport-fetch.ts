@@ -25,6 +25,11 @@ export function fetchTransport(send: typeof fetch, { maxBodyBytes }: TransportOp
       call.responded = true;
       const { status, headers, body } = response;
       const isStream = call.stream && response.ok;
+      if (response.ok && call.operation.result === "none") {
+        // Read, not cancelled: a cancelled body costs the connection.
+        response.arrayBuffer().catch(() => {});
+        return new Answer(status, headers, new Uint8Array(0));
+      }
       if (body === null) return new Answer(status, headers, new Uint8Array(0));
       return new Answer(status, headers, isStream ? chunksOf(body, call) : await readAll(body, maxBodyBytes));
     },

@@ -7,7 +7,7 @@ import * as zlib from "node:zlib";
 import type { Dispatcher } from "undici";
 import { ValidationError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
-import { Answer, type RawHeaders } from "./answer.js";
+import { Answer, isHeaders, type RawHeaders } from "./answer.js";
 import type { Call } from "./call.js";
 import { ChunkQueue } from "./chunk-queue.js";
 import { joined, type Transport, type TransportOptions, tooLarge } from "./transport.js";
@@ -28,7 +28,7 @@ export function openTransport(options: TransportOptions): Transport {
     async send(call) {
       opened ??= open();
       const { calls, streams } = pools ?? (await opened);
-      return exchange(call.stream ? streams : calls, call, options.maxBodyBytes);
+      return exchange(call.stream ? streams : calls, call, options);
     },
     async close() {
       const { calls, streams } = (await opened) ?? {};
@@ -69,7 +69,11 @@ function openPools({ EnvHttpProxyAgent }: typeof import("undici"), options: Tran
 }
 
 /** One request and its response. */
-function exchange(dispatcher: Dispatcher, call: Call, maxBytes: number): Promise<Answer> {
+function exchange(
+  dispatcher: Dispatcher,
+  call: Call,
+  { maxBodyBytes: maxBytes, clock }: TransportOptions,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { url, body } = call;
     const slash = url.indexOf("/", url.indexOf("//") + 2);
@@ -101,6 +105,15 @@ function exchange(dispatcher: Dispatcher, call: Call, maxBytes: number): Promise
         status = statusCode;
         received = responseHeaders;
         call.responded = true;
+        if (status < 300 && call.operation.result === "none") {
+          // The body means nothing, but its connection can be used again only once it was read.
+          settle();
+          const timer = clock.setTimeout(() => controller.abort(new Error("unread")), call.timeoutMs, {
+            unref: true,
+          });
+          off = () => clock.clearTimeout(timer);
+          resolve(new Answer(status, received, new Uint8Array(0)));
+        }
         if (!call.stream || status >= 300) return;
         queue = new ChunkQueue(controller);
         resolve(new Answer(status, received, queue));
@@ -114,7 +127,7 @@ function exchange(dispatcher: Dispatcher, call: Call, maxBytes: number): Promise
       onResponseEnd() {
         settle();
         if (queue !== undefined) return queue.end();
-        const encoding = received instanceof Headers ? undefined : received["content-encoding"];
+        const encoding = isHeaders(received) ? undefined : received["content-encoding"];
         const bytes = joined(chunks, size);
         if (encoding === undefined || size === 0) return resolve(new Answer(status, received, bytes));
         decoded(bytes, String(encoding), maxBytes).then(

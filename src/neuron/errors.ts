@@ -1,8 +1,8 @@
 /** What a gateway refuses, as errors. */
 import { AgentwireError } from "../core/errors.js";
-import { errorForStatus } from "../core/http-answer.js";
 import { isObject } from "../core/json.js";
-import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
+import type { HttpAnswer } from "../http/answer.js";
+import { answerInfo, errorForStatus } from "../http/error-table.js";
 
 /** The gateway did not take the registration. The stream stays open, but no leases come. */
 export class RegistrationRejectedError extends AgentwireError {
@@ -10,40 +10,20 @@ export class RegistrationRejectedError extends AgentwireError {
   static override readonly defaultCode: string = "registration_rejected";
 }
 
-/** What is looked at of an error answer. */
-export interface Refusal {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The body as text, cut to a sensible length. */
-  readonly text: string;
-}
+/** So much of a body is shown in a message. */
+const shownCharacters = 2_000;
 
 /**
  * The error for an answer that is no success. Its code is the gateway's (`code`, `error.code`, or `error` as
  * text) where the body names one; `body` is the body, parsed where it is JSON. A redirect is refused.
  */
-export function refusalError(what: string, { status, statusText, headers, text }: Refusal): AgentwireError {
-  const body = parsed(text);
-  const code = codeOf(body);
-  const header = (name: string): string | null => [headers[name] ?? []].flat()[0] ?? null;
-  const retryAfterMs = retryAfterFromHeaders({ get: header }) ?? retryAfterFromBody(body);
-  const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
-  const message = `${what} failed: ${status} ${statusText}${redirect}${text && ` - ${text}`}`;
-  return errorForStatus(status, message, {
-    status,
-    ...(code === undefined ? {} : { code }),
-    ...(text === "" ? {} : { body }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+export function refusalError(what: string, answer: HttpAnswer): AgentwireError {
+  const { status, text } = answer;
+  const code = codeOf(answer.body);
+  const redirect = status === 0 || (status >= 300 && status < 400) ? " (redirects are not followed)" : "";
+  const shown = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text;
+  const message = `${what} failed: ${status}${redirect}${shown && ` - ${shown}`}`;
+  return errorForStatus(status, message, { ...answerInfo(answer), ...(code === undefined ? {} : { code }) });
 }
 
 function codeOf(body: unknown): string | undefined {

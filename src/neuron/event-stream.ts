@@ -3,17 +3,16 @@ import type { EventSourceMessage } from "eventsource-parser";
 import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { errorText, ProtocolError, TimeoutError } from "../core/errors.js";
-import type { KeepAliveAnswer } from "../core/keep-alive.js";
+import type { HttpClient, HttpOperation } from "../http/index.js";
 import { SseDecoder } from "../http/sse.js";
-import type { GatewayHttp } from "./gateway-http.js";
 
 /** Options of {@link openEventStream}. */
 export interface EventStreamOptions {
-  readonly http: GatewayHttp;
+  readonly operation: HttpOperation;
+  readonly neuronId: string;
   /** Ends the stream. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxEventBytes: number | undefined;
   /** Id of the last event of an earlier stream, if one had an id. */
@@ -26,29 +25,27 @@ export interface EventStream {
   read(onEvent: (event: EventSourceMessage) => void): Promise<string>;
 }
 
-/** Opens a stream, on a connection of its own where the platform allows it. Rejects as `GatewayHttp.send` does. */
-export async function openEventStream(url: string, options: EventStreamOptions): Promise<EventStream> {
-  const { http, signal, requestTimeoutMs, lastEventId } = options;
+/** Opens a stream, on a connection of its own where the platform allows it. Rejects as `HttpClient.request` does. */
+export async function openEventStream(http: HttpClient, options: EventStreamOptions): Promise<EventStream> {
+  const { operation, neuronId, signal, lastEventId } = options;
   const link = linkSignals([signal]);
   try {
-    const answer = await http.send(url, {
-      method: "GET",
+    const answer = await http.request(operation, [], {
       headers: {
         accept: "text/event-stream",
         "cache-control": "no-store",
         ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
       },
-      ownConnection: true,
+      query: { neuronId },
       signal: link.signal,
-      headTimeoutMs: requestTimeoutMs,
-      what: "SSE open",
     });
-    const type = String(answer.headers["content-type"] ?? "text/event-stream");
-    if (!type.startsWith("text/event-stream")) {
+    const type = answer.headers.get("content-type") ?? "text/event-stream";
+    if (!type.startsWith("text/event-stream") || answer.chunks === undefined) {
       link.abort();
       throw new ProtocolError(`SSE open failed: the answer is ${type}, no event stream`, { retryable: true });
     }
-    return { read: (onEvent) => readStream(answer, link, onEvent, options) };
+    const { chunks } = answer;
+    return { read: (onEvent) => readStream(chunks, link, onEvent, options) };
   } catch (error) {
     link.dispose();
     throw error;
@@ -56,7 +53,7 @@ export async function openEventStream(url: string, options: EventStreamOptions):
 }
 
 async function readStream(
-  answer: KeepAliveAnswer,
+  chunks: AsyncIterable<Uint8Array>,
   link: ReturnType<typeof linkSignals>,
   onEvent: (event: EventSourceMessage) => void,
   { clock, idleTimeoutMs, maxEventBytes, signal }: EventStreamOptions,
@@ -75,10 +72,10 @@ async function readStream(
     }, ms);
   let timer = idleTimeoutMs === Infinity ? undefined : watch(idleTimeoutMs);
   try {
-    await answer.read((chunk) => {
+    for await (const chunk of chunks) {
       lastMs = clock.monotonic();
       decoder.push(chunk);
-    });
+    }
     return "clean close";
   } catch (error) {
     if (idle) return `idle: nothing came for ${idleTimeoutMs} ms`;

@@ -3,16 +3,14 @@ import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js
 import { operationTable } from "../../gen/neuron/index.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { AuthError, ClosedError, ConnectionError, errorText, ValidationError } from "../core/errors.js";
-import { warnIfInsecure } from "../core/insecure.js";
-import { isObject, stringifyJson } from "../core/json.js";
-import type { KeepAliveClient } from "../core/keep-alive.js";
+import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import { HttpClient, type HttpOperation } from "../http/index.js";
+import { type AuthCallback, callbackAuth } from "./callback-auth.js";
+import { refusalError } from "./errors.js";
 import { type EventStream, openEventStream } from "./event-stream.js";
-import { fetchClient } from "./fetch-client.js";
 import type { PostPath } from "./frames.js";
-import { type AuthCallback, GatewayHttp } from "./gateway-http.js";
-import { platformClient } from "./platform-client.js";
 import type { PostOptions, Transport, TransportCallbacks } from "./transport.js";
 
 /** Options of {@link HttpTransport}. */
@@ -50,7 +48,14 @@ export interface HttpTransportOptions {
   readonly random?: (() => number) | undefined;
 }
 
-const idempotent = new Map<string, boolean>(Object.values(operationTable).map((o) => [o.path, o.idempotent]));
+/** The posts, by path. Their responses carry no meaning. */
+const POSTS = new Map(
+  Object.values(operationTable).map(({ path, idempotent }): [string, HttpOperation] => [
+    path,
+    { id: path, method: "POST", path, idempotent, result: "none" },
+  ]),
+);
+const OPEN: HttpOperation = { ...operationTable.openEvents, id: "SSE open", method: "GET", result: "events" };
 
 /**
  * Speaks HTTP with a gateway: keeps the event stream open, with backoff and without an end, and posts frames.
@@ -58,11 +63,9 @@ const idempotent = new Map<string, boolean>(Object.values(operationTable).map((o
  */
 export class HttpTransport implements Transport {
   readonly #options: HttpTransportOptions;
-  readonly #base: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #client: KeepAliveClient;
-  readonly #http: GatewayHttp;
+  readonly #http: HttpClient;
   readonly #policy: RetryPolicy;
   readonly #stop = new AbortController();
   #callbacks: TransportCallbacks = {};
@@ -75,23 +78,30 @@ export class HttpTransport implements Transport {
   /** @throws ValidationError for a gatewayUrl that is no http(s) URL, or numbers that make no sense. */
   constructor(options: HttpTransportOptions) {
     this.#options = options;
-    this.#base = baseUrl(options.gatewayUrl);
     if (typeof options.auth !== "function") throw new ValidationError("auth must be a function");
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger);
-    warnIfInsecure(this.#base, options);
     this.#policy = retryPolicy({
       attempts: Infinity,
       minDelayMs: options.initialReconnectDelayMs ?? 500,
       maxDelayMs: options.maxReconnectDelayMs ?? 30_000,
       jitter: options.reconnectJitter ?? 0,
     });
-    const { fetch } = options;
-    const { maxSockets } = options;
-    this.#client = fetch
-      ? fetchClient(fetch, this.#clock)
-      : platformClient({ maxSockets, clock: this.#clock });
-    this.#http = new GatewayHttp({ client: this.#client, auth: options.auth });
+    this.#http = new HttpClient({
+      baseUrl: options.gatewayUrl,
+      server: "the gateway",
+      auth: callbackAuth(options.auth),
+      headers: { accept: "*/*" },
+      timeoutMs: options.requestTimeoutMs,
+      connections: options.maxSockets,
+      // Answers, registrations and the stream are repeated by those who know how long they stay true.
+      retry: false,
+      toError: (answer, { id }) => refusalError(id, answer),
+      fetch: options.fetch,
+      clock: options.clock,
+      logger: options.logger,
+      allowInsecure: options.allowInsecure,
+    });
   }
 
   subscribe(callbacks: TransportCallbacks): void {
@@ -108,7 +118,7 @@ export class HttpTransport implements Transport {
   async stop(): Promise<void> {
     this.#stop.abort(new ClosedError("the transport is stopped"));
     await this.#running;
-    this.#client.close();
+    await this.#http.close({ graceMs: 0 });
   }
 
   isConnected(): boolean {
@@ -116,18 +126,13 @@ export class HttpTransport implements Transport {
   }
 
   async post(path: PostPath, frame: ClientFrame, options: PostOptions = {}): Promise<void> {
-    const body = stringifyJson(frame, { what: `the ${frame.type} frame` });
-    const answer = await this.#http.send(this.#base + path, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "*/*" },
-      body,
-      retryStale: idempotent.get(path) ?? false,
-      signal: options.signal,
-      headTimeoutMs: this.#options.requestTimeoutMs ?? 30_000,
-      what: path,
+    const operation = POSTS.get(path)!;
+    const post = (): Promise<void> => this.#http.send<void>(operation, [], { signal: options.signal }, frame);
+    await post().catch((error: unknown) => {
+      // A kept connection that the gateway had closed: sent again where that does no harm.
+      if (!operation.idempotent || !isStale(error)) throw error;
+      return post();
     });
-    // The answer carries no meaning; a body that is broken changes nothing.
-    answer.discard();
   }
 
   /** Opens the stream again and again. Never rejects. */
@@ -163,16 +168,12 @@ export class HttpTransport implements Transport {
   }
 
   #open(): Promise<EventStream> {
-    const { neuronId, requestTimeoutMs = 30_000, idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
-    const id = encodeURIComponent(neuronId).replace(
-      /[!'()*]/g,
-      (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
-    return openEventStream(`${this.#base}${operationTable.openEvents.path}?neuronId=${id}`, {
-      http: this.#http,
+    const { neuronId, idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
+    return openEventStream(this.#http, {
+      operation: OPEN,
+      neuronId,
       signal: this.#stop.signal,
       clock: this.#clock,
-      requestTimeoutMs,
       idleTimeoutMs,
       maxEventBytes,
       lastEventId: this.#lastEventId,
@@ -211,13 +212,11 @@ export class HttpTransport implements Transport {
   }
 }
 
-function baseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw new ValidationError("gatewayUrl must be an http or https URL");
-  if (url.username || url.password || url.search || url.hash)
-    throw new ValidationError("gatewayUrl must hold no user, query or fragment");
-  return text.replace(/\/+$/, "");
+function isStale(error: unknown): boolean {
+  const { code } = (error instanceof ConnectionError ? (error.cause ?? {}) : {}) as {
+    readonly code?: unknown;
+  };
+  return code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET";
 }
 
 function errorReason(error: unknown): string {

@@ -19,6 +19,7 @@ export type {
 export type { JsonSchema } from "../core/json-schema.js";
 export type { Logger as NeuronLogger } from "../core/logger.js";
 export { HandlerFailure as TerminalFailure, type ProgressUpdate } from "../handler/index.js";
+export { type AuthCallback, AuthCallbackError, type AuthReason } from "./callback-auth.js";
 export {
   type CapabilityDefinition,
   type CapabilityInit,
@@ -34,7 +35,6 @@ export {
   parseServerFrame,
   SSE_PATH,
 } from "./frames.js";
-export { type AuthCallback, AuthCallbackError, type AuthReason } from "./gateway-http.js";
 export type { Handler, HandlerContext } from "./handler-context.js";
 export { HttpTransport, type HttpTransportOptions } from "./http-transport.js";
 export type { Answer } from "./lease.js";

@@ -120,7 +120,7 @@ describe("tries", () => {
     const { gw, proxied } = setUp([{ status: 307, body: "", headers: { location: "http://evil.test/" } }]);
     const error = await failure(gw.proxy("serpapi", "search", search));
     expect(error).toBeInstanceOf(GatewayProtocolError);
-    expect(error.code).toBe("redirect");
+    expect(error.code).toBe("REDIRECT");
     expect(proxied()).toHaveLength(1);
   });
 

@@ -76,7 +76,9 @@ describe("backoffMs", () => {
       fc.property(numbers, fc.integer({ min: 1, max: 2_000 }), fc.double(), (given, attempt, draw) => {
         const policy = retryPolicy(given);
         const step =
-          given.minDelayMs === 0 ? 0 : Math.min(given.maxDelayMs, given.minDelayMs * given.factor ** (attempt - 1));
+          given.minDelayMs === 0
+            ? 0
+            : Math.min(given.maxDelayMs, given.minDelayMs * given.factor ** (attempt - 1));
         const ms = backoffMs(attempt, policy, () => (Number.isNaN(draw) ? 0.5 : draw));
         expect(ms).toBeLessThanOrEqual(step);
         expect(ms).toBeGreaterThanOrEqual(step * (1 - given.jitter) - 1e-6 * step);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
+import { BROWSER_ALIAS } from "../../scripts/imports/bundle.ts";
 import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 
@@ -65,6 +66,7 @@ describe("in a browser", () => {
         platform: "browser",
         format: "iife",
         target: "es2022",
+        alias: BROWSER_ALIAS,
         logLevel: "silent",
       });
       const requests: string[] = [];

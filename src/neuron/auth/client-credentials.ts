@@ -1,7 +1,7 @@
 /** Tokens for an enrolled neuron: the client_credentials grant of RFC 6749, 4.4. */
 import { systemClock } from "../../core/clock.js";
 import { reveal, Secret } from "../../core/secret.js";
-import type { AuthReason } from "../gateway-http.js";
+import type { AuthReason } from "../callback-auth.js";
 import { defaultCredentialPath, readCredentialFile, type StoredCredential } from "./credential-file.js";
 import { CredentialRevokedError, OAuthTokenError } from "./errors.js";
 import { type OAuthOptions, requestToken, type TokenResponse } from "./oauth-http.js";

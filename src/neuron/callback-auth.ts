@@ -1,0 +1,57 @@
+/** The credential of a neuron: the bearer token of its callback. */
+import { AgentwireError, AuthError, errorText } from "../core/errors.js";
+import type { HttpAuth } from "../http/index.js";
+
+/** Why a token is asked for: for a request, or because the last one was answered with 401. */
+export interface AuthReason {
+  readonly reason: "request" | "unauthorized";
+}
+
+/**
+ * Gives the bearer token. Called for every request, and once more when the answer is 401: a callback that keeps
+ * its token drops it then. What it throws fails the request; an AuthError that is not `retryable` (such as
+ * CredentialRevokedError) also ends all reconnecting.
+ */
+export type AuthCallback = (why: AuthReason) => string | Promise<string>;
+
+/** The auth callback failed; `retryable` is false when it will go on failing. */
+export class AuthCallbackError extends AuthError {
+  static override readonly brands: readonly string[] = ["AuthCallbackError"];
+
+  constructor(cause: unknown) {
+    const known = cause instanceof AgentwireError;
+    super(`auth callback raised: ${errorText(cause)}`, {
+      cause,
+      code: known ? cause.code : "auth_callback",
+      retryable: !(cause instanceof AuthError) || cause.retryable,
+    });
+  }
+}
+
+/** Asks the callback for every request, and once more after a 401. */
+export function callbackAuth(auth: AuthCallback): HttpAuth {
+  let next: AuthReason["reason"] = "request";
+  return {
+    async authorization(cut) {
+      const reason = next;
+      next = "request";
+      return `Bearer ${await cut.race(token(auth, reason))}`;
+    },
+    refused() {
+      next = "unauthorized";
+      return true;
+    },
+  };
+}
+
+async function token(auth: AuthCallback, reason: AuthReason["reason"]): Promise<string> {
+  let given: unknown;
+  try {
+    given = await auth({ reason });
+  } catch (error) {
+    throw new AuthCallbackError(error);
+  }
+  if (typeof given !== "string" || !/^[\x20-\x7e]+$/.test(given))
+    throw new AuthCallbackError(new TypeError("it must give a token: one line of ASCII text"));
+  return given;
+}
