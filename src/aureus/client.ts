@@ -1,185 +1,159 @@
 /** The V1 client: the 13 calls of the Aureus Python SDK. */
+import { AureusV1Client } from "../../gen/aureus/v1/client.js";
+import { keyMap } from "../../gen/aureus/v1/keys.js";
 import type {
   Action,
   Commit,
   GateConfig,
   GateResult,
-  GuardDecision,
   Metric,
-  PolicyContext,
   Principal,
-  Span,
-  TelemetryEvent,
   ValidatorRegistration,
   WorkflowExecutionResult,
   WorkflowSpec,
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
-import { linkSignals } from "../core/abort.js";
-import { ClosedError, ProtocolError } from "../core/errors.js";
-import { onAbort } from "../core/on-abort.js";
+import { optionOrEnv } from "../core/env.js";
+import { ProtocolError } from "../core/errors.js";
+import { reveal, type Secret } from "../core/secret.js";
+import { bearer, type CallOptions, HttpClient, type HttpOperation, type ResponsePromise } from "../http/index.js";
 import { type MetricsWindow, metricsWindows, type WindowOptions } from "./metrics-windows.js";
-import { type CallOptions, type V1Input, V1Wire, type V1WireOptions } from "./v1-wire.js";
+import { leaveNullsOut } from "./nulls.js";
+import { type AureusOptions, aureusHttp } from "./options.js";
 import { type WatchOptions, watchState } from "./watch.js";
 
 /** Options of {@link AureusClient}. */
-export interface AureusClientOptions extends V1WireOptions {}
+export interface AureusClientOptions extends AureusOptions {
+  /** Sent as `Authorization: Bearer`. Default: AUREUS_API_KEY, else no header. */
+  readonly apiKey?: string | Secret | undefined;
+  /**
+   * The last change of a request body, in the form of the protocol. Default: members that are null are left out.
+   * `explicitNulls` writes the nulls that the Python SDK writes.
+   */
+  readonly finishBody?: ((body: unknown, operation: HttpOperation) => unknown) | undefined;
+}
 
 /** Options of {@link AureusClient.executeWorkflow}. */
 export interface ExecuteOptions extends CallOptions {
   /** Data for the tasks; its keys are sent as they are. */
-  readonly context?: Readonly<Record<string, unknown>> | null | undefined;
-  /** Links what belongs together. */
-  readonly correlationId?: string | null | undefined;
+  readonly context?: Record<string, unknown> | null | undefined;
+  /** Links what belongs together. Part of the request, and named in errors. */
+  readonly correlationId?: string | undefined;
 }
 
 /** Filters of {@link AureusClient.getMetrics}; an empty one does not count. */
 export interface MetricsFilter {
   readonly metricName?: string | undefined;
-  /** Passed on as it is. */
+  /** Sent as it is. */
   readonly startTime?: string | undefined;
-  /** Passed on as it is. */
+  /** Sent as it is. */
   readonly endTime?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Workflow states after which nothing changes any more. */
-const ENDED = new Set(["success", "completed", "failed", "partial", "cancelled", "timeout"]);
+/** The calls of the Python SDK whose arguments differ from the requests of the spec. */
+type Reshaped =
+  | "executeWorkflow"
+  | "validateCommit"
+  | "registerValidator"
+  | "checkPermission"
+  | "requestApproval"
+  | "getMetrics";
+
+/** The other calls are those of the generated client. */
+const Generated: new (http: HttpClient) => Omit<AureusV1Client, Reshaped> = AureusV1Client;
+
+/** States in which a workflow goes on; any other one is an end, known to this version or not. */
+const ONGOING = new Set(["pending", "queued", "scheduled", "running", "retrying", "paused", "waiting"]);
 
 /**
- * Speaks V1, the dialect of the Aureus Python SDK 0.1.0: snake_case on the wire, camelCase here.
+ * Speaks V1, the dialect of the Aureus Python SDK 0.1.0: snake_case in the protocol, camelCase here.
  *
- * Every call resolves when the server has answered with 2xx. Answers are taken as they come: null members
- * and values that are not known yet are handed on. Calls throw the errors of this package; `aureusDetails`
- * gives what the server said. A call is only made again where the spec says that this does no harm, and
- * executeWorkflow, cancelWorkflow and requestApproval never.
+ * Every call resolves when the server has answered with 2xx. Responses are taken as they come: null members and values
+ * that are not known yet are handed on. Calls reject with the errors of this package; `details` of the error holds what
+ * the server said ({@link AureusErrorDetails}). A call is repeated only where the spec says that this does no harm;
+ * executeWorkflow, cancelWorkflow and requestApproval never are.
  */
-export class AureusClient {
-  readonly #wire: V1Wire;
+export class AureusClient extends Generated {
+  readonly #api: AureusV1Client;
   readonly #options: AureusClientOptions;
-  readonly #closing = new AbortController();
 
-  /** @throws ValidationError `invalid_base_url` */
+  /** @throws ValidationError `INVALID_BASE_URL`; `INVALID_TOKEN` for a key that cannot stand in a header */
   constructor(options: AureusClientOptions = {}) {
+    const apiKey = options.apiKey === undefined ? undefined : reveal(options.apiKey);
+    const key = optionOrEnv(apiKey, "AUREUS_API_KEY");
+    const http = new HttpClient({
+      ...aureusHttp(options, "V1"),
+      keyMap,
+      auth: key === undefined ? undefined : bearer(key),
+      finishBody: options.finishBody ?? leaveNullsOut,
+    });
+    super(http);
+    this.#api = new AureusV1Client(http);
     this.#options = options;
-    this.#wire = new V1Wire(options);
-    // With one listener that stays, those of each call come and go at next to no cost.
-    onAbort(this.#closing.signal, () => {});
-  }
-
-  /** Without a trailing slash. */
-  get baseUrl(): string {
-    return this.#wire.baseUrl;
   }
 
   /** Executes a workflow and resolves when it has ended, whether well or not: see `status`. */
-  async executeWorkflow(
-    workflow: WorkflowSpec,
-    options: ExecuteOptions = {},
-  ): Promise<WorkflowExecutionResult> {
-    const { context, correlationId, ...call } = options;
-    const body = { workflow, context, correlationId };
-    const answer = await this.#object("executeWorkflow", { ...call, body, correlationId });
-    return present(answer, "taskResults") as never;
+  executeWorkflow(workflow: WorkflowSpec, options: ExecuteOptions = {}): ResponsePromise<WorkflowExecutionResult> {
+    const { context, ...call } = options;
+    const { correlationId } = call;
+    return this.#api
+      .executeWorkflow(
+        { workflow, ...(context !== undefined && { context }), ...(correlationId !== undefined && { correlationId }) },
+        call,
+      )
+      .map((result) => present(result, "taskResults"));
   }
 
-  /** What state a workflow is in. Servers differ in what they say. */
-  async getWorkflowStatus(workflowId: string, options: CallOptions = {}): Promise<WorkflowState> {
-    return (await this.#object("getWorkflowStatus", {
-      ...options,
-      path: { workflow_id: workflowId },
-    })) as never;
-  }
-
-  /** Cancels a running workflow. */
-  async cancelWorkflow(workflowId: string, options: CallOptions = {}): Promise<WorkflowState> {
-    return (await this.#object("cancelWorkflow", { ...options, path: { workflow_id: workflowId } })) as never;
-  }
-
-  /** Validates a state change through a gate. A commit that is blocked is an answer, not an error. */
-  async validateCommit(
-    commit: Commit,
-    gateConfig: GateConfig,
-    options: CallOptions = {},
-  ): Promise<GateResult> {
-    const answer = await this.#object("validateCommit", { ...options, body: { commit, gateConfig } });
-    return present(answer, "validationResults") as never;
+  /** Validates a state change through a gate. A commit that is blocked is a result, not an error. */
+  validateCommit(commit: Commit, gateConfig: GateConfig, options?: CallOptions): ResponsePromise<GateResult> {
+    return this.#api
+      .validateCommit({ commit, gateConfig }, options)
+      .map((result) => present(result, "validationResults"));
   }
 
   /** Registers a validator by configuration; what `config` may hold is up to the server. */
-  async registerValidator(
+  registerValidator(
     validatorId: string,
-    config: Readonly<Record<string, unknown>>,
-    options: CallOptions = {},
-  ): Promise<ValidatorRegistration> {
-    return (await this.#object("registerValidator", { ...options, body: { validatorId, config } })) as never;
-  }
-
-  /** Decides whether a principal may do an action. A denial is an answer, not an error. */
-  async evaluatePolicy(context: PolicyContext, options: CallOptions = {}): Promise<GuardDecision> {
-    return (await this.#object("evaluatePolicy", { ...options, body: context })) as never;
+    config: Record<string, unknown>,
+    options?: CallOptions,
+  ): ResponsePromise<ValidatorRegistration> {
+    return this.#api.registerValidator({ validatorId, config }, options);
   }
 
   /**
-   * Whether an action is allowed at once. False does not mean forbidden: a high or critical action is not
-   * allowed until a human approved it; {@link AureusClient.evaluatePolicy} tells the two apart.
+   * Whether an action is allowed at once. False does not mean forbidden: a high or critical action is not allowed until
+   * a human has approved it; `evaluatePolicy` tells the two apart.
    */
-  async checkPermission(principal: Principal, action: Action, options: CallOptions = {}): Promise<boolean> {
-    const answer = await this.#object("checkPermission", { ...options, body: { principal, action } });
-    return answer.allowed === true;
+  checkPermission(principal: Principal, action: Action, options?: CallOptions): ResponsePromise<boolean> {
+    return this.#api.checkPermission({ principal, action }, options).map(({ allowed }) => allowed === true);
   }
 
-  /** Asks for an approval token; the empty text when the server gave none. */
-  async requestApproval(
+  /** Asks for an approval token; the empty text if the server issued none. */
+  requestApproval(
     action: Action,
     principal: Principal,
     reason: string,
-    options: CallOptions = {},
-  ): Promise<string> {
-    const body = { action, principal, reason };
-    const { approvalToken } = await this.#object("requestApproval", { ...options, body });
-    return typeof approvalToken === "string" ? approvalToken : "";
-  }
-
-  /** Reports one event. Unlike the Python SDK it throws when the server refuses; `Telemetry` never does. */
-  async reportEvent(event: TelemetryEvent, options: CallOptions = {}): Promise<void> {
-    await this.#run({ ...options, body: event }, (input) => this.#wire.send("reportEvent", input));
-  }
-
-  /** Reports one metric; see {@link AureusClient.reportEvent}. */
-  async reportMetric(metric: Metric, options: CallOptions = {}): Promise<void> {
-    const { tags, ...body } = metric;
-    await this.#run({ ...options, body: tags == null ? body : metric }, (input) =>
-      this.#wire.send("reportMetric", input),
-    );
-  }
-
-  /** Reports one span; see {@link AureusClient.reportEvent}. */
-  async reportSpan(span: Span, options: CallOptions = {}): Promise<void> {
-    await this.#run({ ...options, body: span }, (input) => this.#wire.send("reportSpan", input));
+    options?: CallOptions,
+  ): ResponsePromise<string> {
+    return this.#api
+      .requestApproval({ action, principal, reason }, options)
+      .map(({ approvalToken }) => (typeof approvalToken === "string" ? approvalToken : ""));
   }
 
   /** All metrics that match. {@link AureusClient.metricsWindows} reads a long time in pieces. */
-  async getMetrics(filter: MetricsFilter & CallOptions = {}): Promise<Metric[]> {
+  getMetrics(filter: MetricsFilter & CallOptions = {}): ResponsePromise<Metric[]> {
     const { metricName, startTime, endTime, tags, ...options } = filter;
     const query = {
-      name: metricName || undefined,
-      startTime: startTime || undefined,
-      endTime: endTime || undefined,
-      tags: tags && Object.keys(tags).length > 0 ? JSON.stringify(tags) : undefined,
+      ...(metricName && { name: metricName }),
+      ...(startTime && { startTime }),
+      ...(endTime && { endTime }),
+      ...(tags && Object.keys(tags).length > 0 && { tags: JSON.stringify(tags) }),
     };
-    return (await this.#run({ ...options, query }, (input) =>
-      this.#wire.list("getMetrics", input),
-    )) as Metric[];
+    return this.#api.getMetrics({ ...options, query });
   }
 
-  /** All spans of a trace. */
-  async getTrace(traceId: string, options: CallOptions = {}): Promise<Span[]> {
-    const call = { ...options, path: { trace_id: traceId } };
-    return (await this.#run(call, (input) => this.#wire.list("getTrace", input))) as Span[];
-  }
-
-  /** The metrics of a long time, one window after the other: nothing is held but the window in hand. */
+  /** The metrics of a long time, one window after the other: only the current window is held. */
   metricsWindows(
     options: WindowOptions & Omit<MetricsFilter, "startTime" | "endTime">,
   ): AsyncGenerator<MetricsWindow> {
@@ -187,51 +161,25 @@ export class AureusClient {
   }
 
   /**
-   * The states of a workflow: the first one, and each one that differs from the one before, until one is an
-   * end or the signal fires. V1 has no push, so this asks again and again.
+   * The states of a workflow: the first one, and each one that differs from the one before, until one is an end or the
+   * signal fires. V1 has no push, so this polls.
    */
-  watchWorkflow(
-    workflowId: string,
-    options: WatchOptions<WorkflowState> = {},
-  ): AsyncGenerator<WorkflowState> {
+  watchWorkflow(workflowId: string, options: WatchOptions<WorkflowState> = {}): AsyncGenerator<WorkflowState> {
     return watchState({
       clock: this.#options.clock,
-      isEnd: ({ status }) => ENDED.has(status ?? ""),
+      isEnd: ({ status }) => status !== undefined && !ONGOING.has(status),
       ...options,
-      read: (signal) => this.getWorkflowStatus(workflowId, { signal }),
+      read: (signal) => this.#api.getWorkflowStatus(workflowId, { signal }),
     });
-  }
-
-  /** Ends calls in hand with a ClosedError and refuses later ones. */
-  async close(): Promise<void> {
-    this.#closing.abort(new ClosedError("the client is closed"));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #object(operation: Parameters<V1Wire["object"]>[0], input: V1Input): Promise<Record<string, unknown>> {
-    return this.#run(input, (call) => this.#wire.object(operation, call));
-  }
-
-  /** Makes a call under the client's own end. @throws ClosedError after close() */
-  async #run<T>(input: V1Input, make: (input: V1Input) => Promise<T>): Promise<T> {
-    const closing = this.#closing.signal;
-    if (closing.aborted) throw new ClosedError("the client is closed");
-    if (input.signal === undefined) return make({ ...input, signal: closing });
-    // Not AbortSignal.any: what it makes stays with `closing` as long as the client lives.
-    const link = linkSignals([input.signal, closing]);
-    try {
-      return await make({ ...input, signal: link.signal });
-    } finally {
-      link.dispose();
-    }
   }
 }
 
-/** The answer, if the member that every caller goes through is there. */
-function present(answer: Record<string, unknown>, member: string): Record<string, unknown> {
-  if (typeof answer[member] === "object" && answer[member] !== null) return answer;
-  throw new ProtocolError(`the Aureus server answered without ${member}`, { code: "unexpected_answer" });
+/** The result, if the member that every caller iterates over is there. */
+function present<Result extends object>(result: Result, member: keyof Result & string): Result {
+  const value = result[member];
+  if (typeof value === "object" && value !== null) return result;
+  throw new ProtocolError(`unexpected response: expected a result with ${member}, found none`, {
+    code: "UNEXPECTED_RESPONSE",
+    body: result,
+  });
 }

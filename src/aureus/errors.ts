@@ -1,13 +1,7 @@
 /** What Aureus says when a call fails, as errors of this package. */
-import {
-  AgentwireError,
-  type ErrorInfo,
-  errorText,
-  NotFoundError,
-  UnsupportedError,
-  UpstreamError,
-} from "../core/errors.js";
-import { answerInfo, errorFromAnswer, type HttpAnswer } from "../core/http-answer.js";
+import { type AgentwireError, type AgentwireErrorOptions, errorText, UnsupportedError } from "../core/errors.js";
+import type { HttpAnswer } from "../http/answer.js";
+import { answerInfo, errorForStatus } from "../http/error-table.js";
 
 /** What an Aureus server said, in `details` of the error. */
 export interface AureusErrorDetails {
@@ -21,19 +15,11 @@ export interface AureusErrorDetails {
   readonly errors?: readonly string[];
 }
 
-/** What the server said, of an error that a client of this module threw; undefined for any other. */
-export function aureusDetails(error: unknown): AureusErrorDetails | undefined {
-  if (!(error instanceof AgentwireError)) return undefined;
-  const { details } = error;
-  const known = typeof details === "object" && details !== null && "operation" in details;
-  return known ? (details as AureusErrorDetails) : undefined;
-}
-
 /** The 404 page of an Express server at a path of V1: nobody but the console server gives it. */
 const CONSOLE_PAGE = /Cannot (?:GET|POST) \S*\/api\/v1\//;
 
 /** True for an answer to a V1 call that only a console server gives. */
-export function isConsoleServer({ status, text }: HttpAnswer): boolean {
+function isConsoleServer({ status, text }: HttpAnswer): boolean {
   return status === 404 && CONSOLE_PAGE.test(text);
 }
 
@@ -55,35 +41,33 @@ function describe({ error, details, errors }: AureusErrorDetails): string {
   return text === "" ? "" : `: ${text.slice(0, 300)}`;
 }
 
+/** Which server answered what. */
+interface Asked {
+  readonly server: string;
+  readonly dialect: "V1" | "console";
+  readonly operation: string;
+}
+
 /**
  * The error that an answer of an Aureus server stands for.
  *
- * As everywhere in this package by status, but: a 500 is not retryable, because Aureus refuses with it; a 503
- * without Retry-After is an UnsupportedError with code `not_configured`, because the server does not have the
- * feature; a console server that is asked for V1 is an UnsupportedError with code `console_server`.
+ * As everywhere in this package by status, except: a 500 is not retryable, because Aureus refuses with it; a 503 of the
+ * console that says "not configured" is an UnsupportedError with code `NOT_CONFIGURED`; a console server that is asked
+ * for V1 is an UnsupportedError with code `CONSOLE_SERVER`.
  */
-export function aureusError(answer: HttpAnswer, what: string, operation: string): AgentwireError {
+export function aureusError(answer: HttpAnswer, { server, dialect, operation }: Asked): AgentwireError {
   const { status, body } = answer;
   const details = readBody(operation, body);
-  const info: ErrorInfo = { ...answerInfo(answer), details };
-  if (isConsoleServer(answer)) {
+  const options: AgentwireErrorOptions = { ...answerInfo(answer), details };
+  if (dialect === "V1" && isConsoleServer(answer)) {
     const message =
-      "this is an Aureus console server, which does not serve /api/v1: use AureusConsoleClient, or give the " +
-      "URL of a V1 server";
-    return new UnsupportedError(message, { ...info, code: "console_server" });
+      "this is an Aureus console server, which does not serve /api/v1: use AureusConsoleClient, or pass the URL of a " +
+      "V1 server";
+    return new UnsupportedError(message, { ...options, code: "CONSOLE_SERVER" });
   }
-  const message = `${what} answered ${status} to ${operation}${describe(details)}`;
-  if (status === 503 && info.retryAfterMs === undefined) {
-    return new UnsupportedError(message, { ...info, code: "not_configured" });
+  const message = `${server} answered ${status} to ${operation}${describe(details)}`;
+  if (dialect === "console" && status === 503 && /not configured/i.test(details.error ?? "")) {
+    return new UnsupportedError(message, { ...options, code: "NOT_CONFIGURED" });
   }
-  if (status === 404) return new NotFoundError(message, info);
-  if (status === 500) return new UpstreamError(message, { ...info, retryable: false });
-  const shared = errorFromAnswer(answer, what);
-  const type = shared.constructor as new (message: string, info: ErrorInfo) => AgentwireError;
-  const { code, retryable } = shared;
-  return new type(code === "redirect" ? shared.message.replace(/^\[\w+\] /, "") : message, {
-    ...info,
-    code,
-    retryable,
-  });
+  return errorForStatus(status, message, status === 500 ? { ...options, retryable: false } : options);
 }

@@ -1,6 +1,6 @@
 /** Bodies as the Python SDK writes them: every optional member that is not given is an explicit null. */
 import { operationSchemas, schemaDocument } from "../../gen/aureus/v1/schemas.js";
-import type { V1OperationId } from "./v1-wire.js";
+import type { HttpOperation } from "../http/index.js";
 
 interface Schema {
   readonly $ref?: string;
@@ -39,7 +39,7 @@ function fill(value: unknown, schema: Schema): unknown {
  * The body of a V1 request with a null for every optional member that is missing, nested ones included: the
  * members that aureus-sdk 0.1.0 (Python) sends. Give it to `AureusClient` as `finishBody`.
  */
-export function explicitNulls(body: unknown, operation: V1OperationId): unknown {
-  const address = operationSchemas[operation].request;
+export function explicitNulls(body: unknown, { id }: HttpOperation): unknown {
+  const address = (operationSchemas as Readonly<Record<string, { readonly request?: string }>>)[id]?.request;
   return address === undefined ? body : fill(body, { $ref: address });
 }

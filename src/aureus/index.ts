@@ -1,38 +1,24 @@
 /**
  * Aureus Agentic OS: the V1 dialect of its SDK, the dialect of its console server, and telemetry.
  *
- * Types of the console and the generated clients are in `agentwire/gen/aureus`.
+ * Models of the console and the generated clients are in `agentwire/gen/aureus`.
  */
 
 export type * from "../../gen/aureus/v1/models.js";
-export { type BatchOptions, type BatchResult, batch } from "./batch.js";
+export type { CallOptions } from "../http/index.js";
+export { type ActionRef, type ApprovalDecision, type ApprovalWait, PendingApproval } from "./approval.js";
 export {
   AureusClient,
   type AureusClientOptions,
   type ExecuteOptions,
   type MetricsFilter,
 } from "./client.js";
-export {
-  type ApprovalInput,
-  AureusConsoleClient,
-  type AureusConsoleClientOptions,
-  type Decision,
-  type WaitOptions,
-} from "./console.js";
-export type { ConsoleDeployments, ConsoleMonitoring, MonitoringFilter } from "./console-parts.js";
-export type { ConsoleCredentials } from "./console-session.js";
-export type { ConsoleInput, ConsoleOperationId, ConsoleOutput } from "./console-wire.js";
-export { actionOfTask, type ConvertedWorkflow, toConsoleWorkflow, type Unplaced } from "./convert.js";
-export { type AureusErrorDetails, aureusDetails } from "./errors.js";
+export { AureusConsoleClient, type AureusConsoleClientOptions, type ConsoleCredentials } from "./console.js";
+export { toConsoleWorkflow } from "./convert.js";
+export type { AureusErrorDetails } from "./errors.js";
 export { explicitNulls } from "./explicit-nulls.js";
 export type { MetricsWindow, WindowOptions } from "./metrics-windows.js";
-export {
-  type OtelExportResult,
-  type OtelSpan,
-  type OtelTime,
-  otelSpanExporter,
-  spanFromOtel,
-} from "./otel.js";
+export { otelSpanExporter } from "./otel.js";
 export { ActiveSpan, type SpanOptions } from "./span.js";
 export {
   type EventInit,
@@ -44,5 +30,4 @@ export {
   type TelemetryOptions,
   type TelemetrySink,
 } from "./telemetry.js";
-export { aureusRetryPolicy, type CallOptions, type V1OperationId } from "./v1-wire.js";
 export type { WatchOptions } from "./watch.js";

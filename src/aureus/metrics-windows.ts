@@ -1,7 +1,7 @@
 /** Metrics of a long time, read in pieces. */
 import type { Metric } from "../../gen/aureus/v1/models.js";
 import { ValidationError } from "../core/errors.js";
-import type { CallOptions } from "./v1-wire.js";
+import type { CallOptions } from "../http/index.js";
 
 /** One piece: from `startTime` up to `endTime`. */
 export interface MetricsWindow {

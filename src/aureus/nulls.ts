@@ -1,6 +1,9 @@
 /** Null in V1: on the wire it means the same as a member that is not there. */
-import type { Shape } from "../../gen/aureus/v1/keys.js";
 import { keyMap } from "../../gen/aureus/v1/keys.js";
+import type { KeyMap, Shape } from "../core/keys.js";
+import type { HttpOperation } from "../http/index.js";
+
+const KEYS: KeyMap = keyMap;
 
 /** Members whose null is a value of its own, by object. */
 const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
@@ -9,7 +12,7 @@ const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
  * A body of the wire without the null members of its objects. What belongs to the user is not looked into.
  * Objects are changed in place: they were made for the wire. A part that the caller owns has no shape.
  */
-export function dropNulls(value: unknown, shape: Shape | null | undefined): void {
+function dropNulls(value: unknown, shape: Shape | null | undefined): void {
   if (shape === undefined || shape === null || typeof value !== "object" || value === null) return;
   // What does not have its shape was not copied and still is the caller's.
   const isList = typeof shape === "object" && "list" in shape;
@@ -19,7 +22,7 @@ export function dropNulls(value: unknown, shape: Shape | null | undefined): void
     for (const item of Object.values(value)) dropNulls(item, of);
     return;
   }
-  const rows = keyMap[shape];
+  const rows = KEYS[shape];
   const members = value as Record<string, unknown>;
   for (const key in members) {
     const item = members[key];
@@ -31,9 +34,8 @@ export function dropNulls(value: unknown, shape: Shape | null | undefined): void
   }
 }
 
-/** The same as a copy: for a body that came over the wire, or that somebody else holds. */
-export function withoutNulls(value: unknown, shape: Shape | undefined): unknown {
-  const copy: unknown = structuredClone(value);
-  dropNulls(copy, shape);
-  return copy;
+/** Takes the nulls out of a request body, which the key map has made, so it is ours to change. */
+export function leaveNullsOut(body: unknown, { shapes }: HttpOperation): unknown {
+  dropNulls(body, shapes?.request);
+  return body;
 }

@@ -9,7 +9,7 @@ import { type Logger, safeLogger } from "../core/logger.js";
 import { retry } from "../core/retry.js";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { ActiveSpan, type SpanOptions } from "./span.js";
-import type { CallOptions } from "./v1-wire.js";
+import type { CallOptions } from "../http/index.js";
 
 /** Where telemetry goes; `AureusClient` is one. */
 export interface TelemetrySink {

@@ -57,8 +57,8 @@ export function errorForStatus(status: number, message: string, info: AgentwireE
   const type = TYPES[status];
   if (type !== undefined) return new type(message, info);
   return new UpstreamError(message, {
-    ...info,
     retryable: status >= 500 && status !== 501 && status !== 505,
+    ...info,
   });
 }
 
