@@ -91,9 +91,12 @@ export class PendingApproval {
     const { allowed, reason } = this;
     if (allowed || !this.requiresHumanApproval) return { approved: allowed, reason };
     if (this.approvalToken === undefined) {
-      throw new UnsupportedError(`${this.taskId} needs approval, but the server issued no token to approve it with`, {
-        code: "NO_APPROVAL_TOKEN",
-      });
+      throw new UnsupportedError(
+        `${this.taskId} needs approval, but the server issued no token to approve it with`,
+        {
+          code: "NO_APPROVAL_TOKEN",
+        },
+      );
     }
     const { intervalMs = 2_000, totalTimeoutMs: ms = Infinity, signal } = options;
     const late = (): Error => new TimeoutError(`nobody decided on ${this.taskId} within ${ms} ms`);
@@ -102,7 +105,8 @@ export class PendingApproval {
       for (let known = this.#known; ; ) {
         const events = await this.#read(cut);
         // Without a time in the token only what comes after the first look is known to be later.
-        if (events !== undefined) known ??= this.#issuedAt === undefined ? new Set(events.map(identity)) : new Set();
+        if (events !== undefined)
+          known ??= this.#issuedAt === undefined ? new Set(events.map(identity)) : new Set();
         const decided = events?.find((event) => this.#decides(event, known));
         if (decided !== undefined) return decisionOf(decided);
         await sleep(intervalMs, { clock: this.#clock, signal: cut.signal });
@@ -143,6 +147,9 @@ function identity(event: WorkflowEvent): string {
 
 /** Only an explicit approval is one. */
 function decisionOf({ metadata }: WorkflowEvent): ApprovalDecision {
-  const { allowed, reason } = (metadata?.policyDecision ?? {}) as { readonly allowed?: unknown; reason?: unknown };
+  const { allowed, reason } = (metadata?.policyDecision ?? {}) as {
+    readonly allowed?: unknown;
+    reason?: unknown;
+  };
   return { approved: allowed === true, reason: typeof reason === "string" ? reason : "" };
 }

@@ -4,6 +4,7 @@ import { keyMap } from "../../gen/aureus/v1/keys.js";
 import type {
   Action,
   Commit,
+  ErrorBody,
   GateConfig,
   GateResult,
   Metric,
@@ -16,7 +17,13 @@ import type {
 import { optionOrEnv } from "../core/env.js";
 import { ProtocolError } from "../core/errors.js";
 import { reveal, type Secret } from "../core/secret.js";
-import { bearer, type CallOptions, HttpClient, type HttpOperation, type ResponsePromise } from "../http/index.js";
+import {
+  bearer,
+  type CallOptions,
+  HttpClient,
+  type HttpOperation,
+  type ResponsePromise,
+} from "../http/index.js";
 import { type MetricsWindow, metricsWindows, type WindowOptions } from "./metrics-windows.js";
 import { leaveNullsOut } from "./nulls.js";
 import { type AureusOptions, aureusHttp } from "./options.js";
@@ -60,6 +67,9 @@ type Reshaped =
   | "requestApproval"
   | "getMetrics";
 
+/** Error responses of V1, all in one form; see `ResponsePromise.outcome`. */
+type Errors = { readonly "4XX": ErrorBody; readonly "5XX": ErrorBody; readonly default: ErrorBody };
+
 /** The other calls are those of the generated client. */
 const Generated: new (http: HttpClient) => Omit<AureusV1Client, Reshaped> = AureusV1Client;
 
@@ -94,19 +104,26 @@ export class AureusClient extends Generated {
   }
 
   /** Executes a workflow and resolves when it has ended, whether well or not: see `status`. */
-  executeWorkflow(workflow: WorkflowSpec, options: ExecuteOptions = {}): ResponsePromise<WorkflowExecutionResult> {
+  executeWorkflow(
+    workflow: WorkflowSpec,
+    options: ExecuteOptions = {},
+  ): ResponsePromise<WorkflowExecutionResult, Errors> {
     const { context, ...call } = options;
     const { correlationId } = call;
     return this.#api
       .executeWorkflow(
-        { workflow, ...(context !== undefined && { context }), ...(correlationId !== undefined && { correlationId }) },
+        {
+          workflow,
+          ...(context !== undefined && { context }),
+          ...(correlationId !== undefined && { correlationId }),
+        },
         call,
       )
       .map((result) => present(result, "taskResults"));
   }
 
   /** Validates a state change through a gate. A commit that is blocked is a result, not an error. */
-  validateCommit(commit: Commit, gateConfig: GateConfig, options?: CallOptions): ResponsePromise<GateResult> {
+  validateCommit(commit: Commit, gateConfig: GateConfig, options?: CallOptions): ResponsePromise<GateResult, Errors> {
     return this.#api
       .validateCommit({ commit, gateConfig }, options)
       .map((result) => present(result, "validationResults"));
@@ -117,7 +134,7 @@ export class AureusClient extends Generated {
     validatorId: string,
     config: Record<string, unknown>,
     options?: CallOptions,
-  ): ResponsePromise<ValidatorRegistration> {
+  ): ResponsePromise<ValidatorRegistration, Errors> {
     return this.#api.registerValidator({ validatorId, config }, options);
   }
 
@@ -125,7 +142,7 @@ export class AureusClient extends Generated {
    * Whether an action is allowed at once. False does not mean forbidden: a high or critical action is not allowed until
    * a human has approved it; `evaluatePolicy` tells the two apart.
    */
-  checkPermission(principal: Principal, action: Action, options?: CallOptions): ResponsePromise<boolean> {
+  checkPermission(principal: Principal, action: Action, options?: CallOptions): ResponsePromise<boolean, Errors> {
     return this.#api.checkPermission({ principal, action }, options).map(({ allowed }) => allowed === true);
   }
 
@@ -135,14 +152,14 @@ export class AureusClient extends Generated {
     principal: Principal,
     reason: string,
     options?: CallOptions,
-  ): ResponsePromise<string> {
+  ): ResponsePromise<string, Errors> {
     return this.#api
       .requestApproval({ action, principal, reason }, options)
       .map(({ approvalToken }) => (typeof approvalToken === "string" ? approvalToken : ""));
   }
 
   /** All metrics that match. {@link AureusClient.metricsWindows} reads a long time in pieces. */
-  getMetrics(filter: MetricsFilter & CallOptions = {}): ResponsePromise<Metric[]> {
+  getMetrics(filter: MetricsFilter & CallOptions = {}): ResponsePromise<Metric[], Errors> {
     const { metricName, startTime, endTime, tags, ...options } = filter;
     const query = {
       ...(metricName && { name: metricName }),
@@ -164,10 +181,13 @@ export class AureusClient extends Generated {
    * The states of a workflow: the first one, and each one that differs from the one before, until one is an end or the
    * signal fires. V1 has no push, so this polls.
    */
-  watchWorkflow(workflowId: string, options: WatchOptions<WorkflowState> = {}): AsyncGenerator<WorkflowState> {
+  watchWorkflow(
+    workflowId: string,
+    options: WatchOptions<WorkflowState> = {},
+  ): AsyncGenerator<WorkflowState> {
     return watchState({
       clock: this.#options.clock,
-      isEnd: ({ status }) => status !== undefined && !ONGOING.has(status),
+      isEnd: ({ status }) => typeof status === "string" && !ONGOING.has(status),
       ...options,
       read: (signal) => this.#api.getWorkflowStatus(workflowId, { signal }),
     });

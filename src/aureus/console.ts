@@ -2,8 +2,8 @@
 import { AureusConsoleApi } from "../../gen/aureus/console/client.js";
 import type { Action, Principal, WorkflowStatus } from "../../gen/aureus/console/models.js";
 import { optionOrEnv } from "../core/env.js";
-import { UnsupportedError } from "../core/errors.js";
 import { reveal, type Secret } from "../core/secret.js";
+import { Cut } from "../http/cut.js";
 import { type CallOptions, HttpClient, type IssuedToken, TokenSource } from "../http/index.js";
 import { type ActionRef, PendingApproval } from "./approval.js";
 import { type AureusOptions, aureusHttp } from "./options.js";
@@ -18,12 +18,18 @@ export interface ConsoleCredentials {
 /** Options of {@link AureusConsoleClient}. */
 export interface AureusConsoleClientOptions extends AureusOptions {
   /** Who logs in, or a function that says so at each login. Default: AUREUS_USERNAME and AUREUS_PASSWORD. */
-  readonly credentials?: ConsoleCredentials | (() => ConsoleCredentials | Promise<ConsoleCredentials>) | undefined;
+  readonly credentials?:
+    | ConsoleCredentials
+    | (() => ConsoleCredentials | Promise<ConsoleCredentials>)
+    | undefined;
   /** A token from an earlier login; used until the server refuses it. Default: AUREUS_TOKEN. */
   readonly token?: string | Secret | undefined;
   /** A token is renewed this long before its end, in milliseconds. Default: 60,000. */
   readonly refreshBeforeMs?: number | undefined;
 }
+
+/** All other operations are those of the generated client. */
+const Generated: new (http: HttpClient) => Omit<AureusConsoleApi, "login" | "logout"> = AureusConsoleApi;
 
 /** States in which a workflow goes on; any other one is an end, known to this version or not. */
 const ONGOING = new Set(["pending", "queued", "running", "retrying", "paused"]);
@@ -36,13 +42,17 @@ const ONGOING = new Set(["pending", "queued", "running", "retrying", "paused"]);
  * calls at the same time share one login. Calls reject with the errors of this package; `details` of the error holds what
  * the server said ({@link AureusErrorDetails}).
  */
-export class AureusConsoleClient extends AureusConsoleApi {
+export class AureusConsoleClient extends Generated {
+  readonly #api: AureusConsoleApi;
   readonly #session: TokenSource;
   readonly #options: AureusConsoleClientOptions;
 
   /** @throws ValidationError `INVALID_BASE_URL`; `INVALID_TOKEN` for a token that cannot stand in a header */
   constructor(options: AureusConsoleClientOptions = {}) {
-    const token = optionOrEnv(options.token === undefined ? undefined : reveal(options.token), "AUREUS_TOKEN");
+    const token = optionOrEnv(
+      options.token === undefined ? undefined : reveal(options.token),
+      "AUREUS_TOKEN",
+    );
     const credentials = options.credentials ?? credentialsFromEnv();
     const session = new TokenSource({
       token,
@@ -50,7 +60,9 @@ export class AureusConsoleClient extends AureusConsoleApi {
       refreshBeforeMs: options.refreshBeforeMs,
       clock: options.clock,
     });
-    super(new HttpClient({ ...aureusHttp(options, "console"), auth: session }));
+    const http = new HttpClient({ ...aureusHttp(options, "console"), auth: session });
+    super(http);
+    this.#api = new AureusConsoleApi(http);
     this.#session = session;
     this.#options = options;
   }
@@ -90,13 +102,20 @@ export class AureusConsoleClient extends AureusConsoleApi {
     });
   }
 
-  /** Ends the session on the server. Logins of one user within the same second share a token, so others may end too. */
-  override logout(options?: CallOptions): ReturnType<AureusConsoleApi["logout"]> {
-    if (!this.#session.isHeld) throw new UnsupportedError("there is no session to end: no call has been made yet");
-    return super.logout(options).map((message) => {
-      this.#session.clear();
-      return message;
-    });
+  /** Logs in now, unless there is a token. Not needed: the first call does it. */
+  async login(options: Pick<CallOptions, "signal"> = {}): Promise<void> {
+    const cut = new Cut([options.signal]);
+    await Promise.resolve(this.#session.authorization(cut)).finally(() => cut.done());
+  }
+
+  /**
+   * Ends the session on the server, if there is one. Logins of one user within the same second share a token there, so
+   * this may log out others.
+   */
+  async logout(options?: CallOptions): Promise<void> {
+    if (!this.#session.isHeld) return;
+    await this.#api.logout(options);
+    this.#session.clear();
   }
 
   #waiting(workflowId: string, action: ActionRef) {
@@ -106,7 +125,7 @@ export class AureusConsoleClient extends AureusConsoleApi {
 
   async #login(credentials: NonNullable<AureusConsoleClientOptions["credentials"]>): Promise<IssuedToken> {
     const { username, password } = typeof credentials === "function" ? await credentials() : credentials;
-    const { data, headers } = await this.login({ username, password: reveal(password) }).withResponse();
+    const { data, headers } = await this.#api.login({ username, password: reveal(password) }).withResponse();
     // Both times are the server's, so clocks that disagree do not matter.
     const lifeMs = Date.parse(data.expiresAt) - Date.parse(headers.get("date") ?? "");
     return { token: data.token, ...(!Number.isNaN(lifeMs) && { lifeMs }) };

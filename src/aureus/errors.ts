@@ -1,5 +1,10 @@
 /** What Aureus says when a call fails, as errors of this package. */
-import { type AgentwireError, type AgentwireErrorOptions, errorText, UnsupportedError } from "../core/errors.js";
+import {
+  type AgentwireError,
+  type AgentwireErrorOptions,
+  errorText,
+  UnsupportedError,
+} from "../core/errors.js";
 import type { HttpAnswer } from "../http/answer.js";
 import { answerInfo, errorForStatus } from "../http/error-table.js";
 

@@ -8,14 +8,14 @@ import { Limiter } from "../core/limiter.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { retry } from "../core/retry.js";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
-import { ActiveSpan, type SpanOptions } from "./span.js";
 import type { CallOptions } from "../http/index.js";
+import { ActiveSpan, type SpanOptions } from "./span.js";
 
 /** Where telemetry goes; `AureusClient` is one. */
 export interface TelemetrySink {
-  reportEvent(event: TelemetryEvent, options?: CallOptions): Promise<void>;
-  reportMetric(metric: Metric, options?: CallOptions): Promise<void>;
-  reportSpan(span: Span, options?: CallOptions): Promise<void>;
+  reportEvent(event: TelemetryEvent, options?: CallOptions): Promise<unknown>;
+  reportMetric(metric: Metric, options?: CallOptions): Promise<unknown>;
+  reportSpan(span: Span, options?: CallOptions): Promise<unknown>;
 }
 
 /** Something that waits to be sent. */
@@ -281,7 +281,7 @@ export class Telemetry {
     }
   }
 
-  #report(item: TelemetryItem, signal: AbortSignal): Promise<void> {
+  #report(item: TelemetryItem, signal: AbortSignal): Promise<unknown> {
     const { sink } = this.#options;
     const options: CallOptions = { signal, retry: false };
     if (item.kind === "event") return sink.reportEvent(item.value, options);

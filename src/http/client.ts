@@ -13,7 +13,7 @@ import {
 import { warnIfInsecure } from "../core/insecure.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
-import { type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
 import type { Answer } from "./answer.js";
 import { type EncodedBody, encodeBody } from "./body.js";
 import type { Call, Send } from "./call.js";
@@ -95,7 +95,7 @@ export class HttpClient {
    * The promise rejects with an AgentwireError: what the response stands for, ConnectionError, TimeoutError,
    * AbortError, ClosedError; ValidationError for input that cannot be sent.
    */
-  send<T, E = unknown>(
+  send<T, E = Record<string, unknown>>(
     operation: HttpOperation,
     path: readonly (string | number)[],
     options: SendOptions = {},
@@ -105,7 +105,7 @@ export class HttpClient {
   }
 
   /** The same for an operation with paging: `for await` over the result asks for page after page. */
-  pages<T, Item, E = unknown>(
+  pages<T, Item, E = Record<string, unknown>>(
     operation: HttpOperation,
     path: readonly (string | number)[],
     options: SendOptions = {},
@@ -218,7 +218,7 @@ export class HttpClient {
     const call: Call = {
       operation,
       options,
-      rule: options.rule ?? operation,
+      rule: options.rule ?? ruleOf(operation, retry),
       policy: retry === undefined ? this.#policy : retryPolicy(retry, this.#policy),
       timeoutMs: limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS),
       whole,
@@ -260,6 +260,12 @@ export class HttpClient {
 function describedStatus(described: readonly string[], status: number): string | undefined {
   const keys = [String(status), `${Math.floor(status / 100)}XX`, "default"];
   return keys.find((key) => described.includes(key));
+}
+
+/** Who passes `retry` to a call that is not idempotent has decided that it may be repeated; `never` stays never. */
+function ruleOf(operation: HttpOperation, retry: SendOptions["retry"]): RetryRule {
+  if (retry === undefined || retry === false || operation.retry === "never") return operation;
+  return { idempotent: true };
 }
 
 /** Milliseconds of a limit: 0 and `Infinity` mean none. */

@@ -44,7 +44,7 @@ export type Settled<T> =
  * The result of a call. The request starts at once; the promise rejects only for those who wait for the data, so
  * that `withResponse()` and `outcome()` alone never leave an unhandled rejection behind.
  */
-export class ResponsePromise<T, E = unknown> extends Promise<T> {
+export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> {
   readonly #settled: Promise<Settled<T>>;
 
   /** `settled` must not reject. */

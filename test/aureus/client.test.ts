@@ -5,8 +5,6 @@ import {
   AureusClient,
   type AureusClientOptions,
   AureusConsoleClient,
-  aureusDetails,
-  batch,
   Telemetry,
 } from "../../src/aureus/index.js";
 import {
@@ -155,10 +153,38 @@ describe("retries", () => {
     },
   );
 
-  it.each([500, 503])(req("aureus.v1.retry", "never after %s: Aureus refuses with it"), async (status) => {
-    const { client, seen } = await setUp(() => ({ status, body: { error: "no" } }), options());
-    expect(await failure(client.getTrace("t"))).toMatchObject({ status, retryable: false });
+  it(req("aureus.v1.retry", "never after 500: Aureus refuses with it"), async () => {
+    const { client, seen } = await setUp(() => ({ status: 500, body: { error: "no" } }), options());
+    expect(await failure(client.getTrace("t"))).toMatchObject({ status: 500, retryable: false });
     expect(seen).toHaveLength(1);
+  });
+
+  it(req("aureus.v1.retry", "after a plain 503; what is not configured is said by the console alone"), async () => {
+    const refused = { status: 503, body: { error: "Test runner not configured" } };
+    const { client, seen, url } = await setUp((_, n) => (n < 2 ? refused : { body: [] }), options());
+    expect(await client.getTrace("t")).toEqual([]);
+    expect(seen).toHaveLength(3);
+    const stock = await serve(() => refused);
+    servers.push(stock);
+    const console = new AureusConsoleClient({ ...options(), baseUrl: stock.url, token: "t" });
+    expect(await failure(console.getReflexionStats())).toMatchObject({ code: "NOT_CONFIGURED", status: 503 });
+    expect(stock.seen).toHaveLength(1);
+    const busyConsole = await serve((_, n) => (n === 0 ? { status: 503 } : { body: [] }));
+    servers.push(busyConsole);
+    await new AureusConsoleClient({ ...options(), baseUrl: busyConsole.url, token: "t" }).listWorkflows();
+    expect(busyConsole.seen).toHaveLength(2);
+    expect(url).not.toBe(stock.url);
+  });
+
+  it(req("aureus.v1.retry", "that a call asks for are made, except of what must never be repeated"), async () => {
+    const { client, seen } = await setUp((_, n) => (n === 0 ? busy : { body: { allowed: true } }), options());
+    const principal = { id: "p", type: "agent", permissions: [] };
+    const action = { id: "a", name: "A", riskTier: "low" as const, requiredPermissions: [] };
+    expect(await client.checkPermission(principal, action, { retry: { attempts: 2 } })).toBe(true);
+    expect(seen).toHaveLength(2);
+    const execute = await setUp(() => busy, options());
+    await failure(execute.client.executeWorkflow(workflow, { retry: { attempts: 3 } }));
+    expect(execute.seen).toHaveLength(1);
   });
 
   it("made after a 503 that says when", async () => {
@@ -197,11 +223,10 @@ describe("errors", () => {
     const error = await failure(client.executeWorkflow(workflow, { correlationId: "trace-1" }));
     expect(error).toBeInstanceOf(ValidationError);
     expect(error).toMatchObject({ status: 400, correlationId: "trace-1", retryable: false, body });
-    expect(aureusDetails(error)).toEqual({ operation: "executeWorkflow", ...body });
+    expect(error.details).toEqual({ operation: "executeWorkflow", ...body });
     expect(error.message).toBe(
-      "[validation] the Aureus server answered 400 to executeWorkflow: Invalid workflow specification: id: Required; name: Required",
+      "the Aureus server answered 400 to executeWorkflow: Invalid workflow specification: id: Required; name: Required",
     );
-    expect(aureusDetails(new Error("foreign"))).toBeUndefined();
   });
 
   it("are those of a call: too late, aborted, not JSON, not a list", async () => {
@@ -219,7 +244,7 @@ describe("errors", () => {
     const aborted = failure(client.getWorkflowStatus("w", { signal: controller.signal }));
     controller.abort();
     expect(await aborted).toBeInstanceOf(AbortedError);
-    expect(await failure(client.getMetrics())).toMatchObject({ code: "unexpected_answer" });
+    expect(await failure(client.getMetrics())).toMatchObject({ code: "UNEXPECTED_RESPONSE" });
     expect(await failure(client.getTrace("t"))).toBeInstanceOf(ProtocolError);
   });
 
@@ -241,7 +266,7 @@ describe("errors", () => {
     ]) {
       const error = await failure(call());
       expect(error).toBeInstanceOf(UnsupportedError);
-      expect(error.code).toBe("console_server");
+      expect(error.code).toBe("CONSOLE_SERVER");
       expect(error.message).toContain("AureusConsoleClient");
     }
     const losses: string[] = [];
@@ -249,7 +274,7 @@ describe("errors", () => {
     telemetry.on("loss", ({ error }) => losses.push((error as AgentwireError).code));
     telemetry.metric("m", 1);
     await telemetry.close();
-    expect(losses).toEqual(["console_server"]);
+    expect(losses).toEqual(["CONSOLE_SERVER"]);
   });
 
   it("a 404 of anything else is a NotFoundError", async () => {
@@ -295,28 +320,32 @@ describe("secrets", () => {
       await failure(console.getWorkflow("w")),
       await failure(console.approve("w", { taskId: "t", approvalToken: "planted-approval" })),
     ];
-    expect(errors[0]).toMatchObject({ code: "redirect" });
+    expect(errors[0]).toMatchObject({ code: "REDIRECT" });
     expect(elsewhere.seen).toEqual([]);
-    for (const value of [client, console, console.deployments, ...errors])
+    for (const value of [client, console, ...errors])
       texts.push(inspect(value, { depth: 9, showHidden: true }), JSON.stringify(value), String(value));
     expect(texts.length).toBeGreaterThan(10);
     expect(planted.filter((secret) => texts.some((text) => text.includes(secret)))).toEqual([]);
   });
 });
 
-describe("pooling", () => {
-  it(req("aureus.v1.pool", "hands a dispatcher to every fetch, of both clients"), async () => {
-    const dispatcher = { name: "pool" };
-    const given: unknown[] = [];
-    const send: typeof fetch = async (_, init) => {
-      given.push((init as { dispatcher?: unknown }).dispatcher);
+describe("connections", () => {
+  it(req("aureus.v1.pool", "are kept by default, and a given fetch is used for everything"), async () => {
+    const { client, seen, url } = await setUp(() => ({ body: [] }));
+    const console = new AureusConsoleClient({ baseUrl: url, token: "t" });
+    for (let n = 0; n < 3; n++) await client.getMetrics();
+    for (let n = 0; n < 3; n++) await console.listWorkflows();
+    expect(new Set(seen.map(({ port }) => port)).size).toBe(2); // one for each client
+    const given: string[] = [];
+    const send: typeof fetch = async (input) => {
+      given.push(new URL(String(input)).pathname);
       return Response.json([]);
     };
-    await new AureusClient({ fetch: send, dispatcher }).getMetrics();
-    const console = new AureusConsoleClient({ fetch: send, dispatcher, token: "t" });
-    await console.listWorkflows();
-    await console.fetch(`${console.baseUrl}/api/workflows`);
-    expect(given).toEqual([dispatcher, dispatcher, dispatcher]);
+    await new AureusClient({ fetch: send }).getMetrics();
+    const other = new AureusConsoleClient({ fetch: send, token: "t" });
+    await other.listWorkflows();
+    await other.raw.GET("/api/workflows");
+    expect(given).toEqual(["/api/v1/observability/metrics", "/api/workflows", "/api/workflows"]);
   });
 });
 
@@ -324,7 +353,7 @@ describe("close", () => {
   it(req("aureus.v1.close", "ends the calls in hand and refuses further ones"), async () => {
     const { client } = await setUp(() => "hang");
     const hanging = failure(client.getTrace("t"));
-    await client.close();
+    await client.close({ graceMs: 0 });
     await client.close();
     expect(await hanging).toBeInstanceOf(ClosedError);
     expect(await failure(client.getMetrics())).toBeInstanceOf(ClosedError);
@@ -332,47 +361,6 @@ describe("close", () => {
       ClosedError,
     );
   });
-});
-
-describe("batch", () => {
-  it(req("aureus.batch", "keeps the order, bounds what is in hand, and fails item by item"), async () => {
-    let inHand = 0;
-    let most = 0;
-    const results = await batch(
-      Array.from({ length: 20 }, (_, index) => index),
-      async (item) => {
-        most = Math.max(most, ++inHand);
-        await new Promise((resolve) => setImmediate(resolve));
-        inHand--;
-        if (item % 7 === 3) throw new Error(`no ${item}`);
-        return item * 2;
-      },
-      { concurrency: 4 },
-    );
-    expect(most).toBe(4);
-    expect(results.map((result) => (result.ok ? result.value : "failed"))).toEqual(
-      Array.from({ length: 20 }, (_, index) => (index % 7 === 3 ? "failed" : index * 2)),
-    );
-  });
-
-  it(
-    req("aureus.batch", "stops at an error or a signal, with a result for what was not started"),
-    async () => {
-      let started = 0;
-      const run = async (item: number) => {
-        started++;
-        if (item === 1) throw new Error("first");
-        return item;
-      };
-      const stopped = await batch([0, 1, 2, 3, 4], run, { concurrency: 1, stopOnError: true });
-      expect(started).toBe(2);
-      expect(stopped.map(({ ok }) => ok)).toEqual([true, false, false, false, false]);
-      expect((stopped[4] as { error: unknown }).error).toBeInstanceOf(AbortedError);
-      const aborted = await batch([0, 1], run, { signal: AbortSignal.abort() });
-      expect(aborted.every((result) => !result.ok && result.error instanceof AbortedError)).toBe(true);
-      expect(started).toBe(2);
-    },
-  );
 });
 
 describe("iterators", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type OperationId, operationTable } from "../../gen/aureus/console/operations.js";
-import { AureusClient, AureusConsoleClient, aureusDetails } from "../../src/aureus/index.js";
+import { AureusClient, AureusConsoleClient } from "../../src/aureus/index.js";
 import {
   type AgentwireError,
   AuthError,
@@ -48,20 +48,24 @@ async function replay(line: AureusLine) {
   try {
     const known = operationOf({ method: line.request.method, path });
     if (known !== undefined) {
-      const returned: unknown = await client.call(known.id, {
-        path: known.values,
-        query: { ...line.request.query, ...Object.fromEntries(new URLSearchParams(search)) },
-        ...(line.request.body !== null && line.request.body !== undefined && { body: line.request.body }),
-      } as never);
-      return { returned, seen: server.seen };
+      const values = Object.values(known.values);
+      const query = { ...line.request.query, ...Object.fromEntries(new URLSearchParams(search)) };
+      const body = line.request.body ?? undefined;
+      const args = [
+        ...(values.length > 1 ? [known.values] : values),
+        ...(operationTable[known.id].body === undefined ? [] : [body]),
+        { query },
+      ];
+      const method: unknown = Reflect.get(client, known.id);
+      const call = (typeof method === "function" ? method : undefined) as (...args: unknown[]) => Promise<unknown>;
+      return { returned: await call.apply(client, args), seen: server.seen };
     }
     if (path.startsWith("/api/v1/")) {
       const { workflow } = line.request.body as { workflow: never };
       return { returned: await new AureusClient(options).executeWorkflow(workflow), seen: server.seen };
     }
-    const response = await client.fetch(server.url + path, { method: line.request.method });
-    const text = await response.text();
-    return { returned: response.ok ? text : { status: response.status, text }, seen: server.seen };
+    const { response, error } = await client.raw.GET(path as "/health");
+    return { returned: { status: response.status, text: error }, seen: server.seen };
   } catch (error) {
     return { error, seen: server.seen };
   } finally {
@@ -98,17 +102,17 @@ describe.each(["console-stock", "console-full"])("%s", (file) => {
       expect(error).toBeUndefined();
       expect(returned).toEqual(body);
     } else if (line.case === "unknown_route") {
-      expect(returned).toEqual({ status: 404, text: body }); // no operation: only `fetch` gets there
+      expect(returned).toEqual({ status: 404, text: body }); // no operation: only `raw` gets there
     } else if (line.case === "v1_execute_is_404_html") {
       expect(error).toBeInstanceOf(UnsupportedError);
-      expect(error).toMatchObject({ code: "console_server", status: 404 });
+      expect(error).toMatchObject({ code: "CONSOLE_SERVER", status: 404 });
     } else {
       expect(error).toBeInstanceOf(types[status as keyof typeof types]);
       const failure = error as AgentwireError;
       expect(failure).toMatchObject({ status, retryable: false });
       const said = body as { error: string; details?: unknown; errors?: string[] };
-      expect(aureusDetails(failure)).toMatchObject(said.errors ? said : { error: said.error });
-      if (said.details !== undefined) expect(aureusDetails(failure)?.details).toEqual(said.details);
+      expect(failure.details).toMatchObject(said.errors ? said : { error: said.error });
+      if (said.details !== undefined) expect(failure.details).toMatchObject({ details: said.details });
       expect(failure.message).toContain(said.error);
     }
   });

@@ -1,12 +1,11 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, describe, expect, it } from "vitest";
-import { createAureusConsoleClient } from "../../gen/aureus/console/client.js";
 import { schemaDocument, schemaRef } from "../../gen/aureus/console/schemas.js";
-import type { WorkflowStatus } from "../../gen/aureus/console/types.js";
+import type { WorkflowEvent } from "../../gen/aureus/console/models.js";
+import { actionOfTask } from "../../src/aureus/convert.js";
 import {
   AureusConsoleClient,
   type AureusConsoleClientOptions,
-  actionOfTask,
   toConsoleWorkflow,
   type WorkflowSpec,
 } from "../../src/aureus/index.js";
@@ -71,8 +70,8 @@ describe("login", () => {
       expect(seen).toEqual([]);
       await Promise.all([
         client.listWorkflows(),
-        client.getEvents("w"),
-        client.monitoring.events({ type: "crv_result" }),
+        client.getWorkflowEvents("w"),
+        client.getMonitoringEvents({ query: { type: "crv_result" } }),
       ]);
       expect(state.logins).toBe(1);
       expect(seen).toHaveLength(4);
@@ -140,63 +139,195 @@ describe("login", () => {
     expect(state.logins).toBe(0);
     await client.login();
     await client.logout();
-    await client.call("getReflexionStats", {});
+    await client.getReflexionStats();
     expect(state.logins).toBe(2);
     await client.close();
     expect(await failure(client.listWorkflows())).toBeInstanceOf(ClosedError);
   });
 
-  it("serves the generated client, and sends the token nowhere else", async () => {
+  it("serves openapi-fetch as `raw`, with the same session", async () => {
     const { client, state } = await setUp(({ path }) => ({ body: { path } }));
-    const generated = createAureusConsoleClient({ baseUrl: client.baseUrl, fetch: client.fetch });
     state.valid = "not yet";
-    const { data } = await generated.GET("/api/agents/registry/{agentId}/versions/{version}", {
+    const { data } = await client.raw.GET("/api/agents/registry/{agentId}/versions/{version}", {
       params: { path: { agentId: "a", version: "latest" } },
     });
     expect(data).toEqual({ path: "/api/agents/registry/a/versions/latest" });
     state.valid = "lost";
-    const { response } = await generated.POST("/api/mcp/generate", { body: { serverName: "s", tools: [] } });
+    const { response } = await client.raw.POST("/api/mcp/generate", { body: { serverName: "s", tools: [] } });
     expect(response.status).toBe(200);
     expect(state.logins).toBe(2);
-    expect(await failure(client.fetch("http://127.0.0.1:1/x"))).toMatchObject({ code: "foreign_url" });
+  });
+
+  it(req("aureus.console.login", "does not depend on the clock of this machine"), async () => {
+    const clock = new FakeClock();
+    let logins = 0;
+    const server = await serve(({ path }) => {
+      if (path !== "/api/auth/login") return { body: [] };
+      logins++;
+      // The server's clock is two hours behind: its token has ended already by the clock here.
+      const now = clock.now() - 7_200_000;
+      const headers = { date: new Date(now).toUTCString() };
+      return { headers, body: { token: "t", expiresAt: new Date(now + 3_600_000).toISOString() } };
+    });
+    servers.push(server);
+    const client = new AureusConsoleClient({ baseUrl: server.url, credentials, clock });
+    for (let n = 0; n < 3; n++) await client.listWorkflows();
+    expect(logins).toBe(1);
+    await clock.advance(3_541_000);
+    await client.listWorkflows();
+    expect(logins).toBe(2);
+  });
+
+  it("reads what it needs from the environment, blanks cut off", async () => {
+    const { url, seen } = await setUp();
+    const names = ["AUREUS_URL", "AUREUS_USERNAME", "AUREUS_PASSWORD"] as const;
+    const before = names.map((name) => process.env[name]);
+    Object.assign(process.env, {
+      AUREUS_URL: ` ${url}\n`,
+      AUREUS_USERNAME: "operator ",
+      AUREUS_PASSWORD: "operator123\n",
+    });
+    try {
+      await new AureusConsoleClient().listWorkflows();
+    } finally {
+      for (const [at, name] of names.entries()) {
+        if (before[at] === undefined) delete process.env[name];
+        else process.env[name] = before[at];
+      }
+    }
+    expect(seen[0]!.body).toEqual(credentials);
   });
 });
 
 describe("decisions", () => {
-  const status = (policy: Partial<WorkflowStatus["policyStatus"]>): WorkflowStatus => ({
-    workflowId: "wf",
-    status: "failed",
-    tasks: [],
-    crvStatus: { status: "none" },
-    policyStatus: { status: "pending", requiresHumanApproval: true, ...policy },
-  });
+  const principal = { id: "agent", type: "agent", permissions: [] };
+  const wipe = { id: "wipe", name: "Wipe", riskTier: "critical" as const, requiredPermissions: [] };
 
-  it(req("aureus.console.decision", "end the wait"), async () => {
-    const states = [{}, {}, { status: "approved", reason: "Approved by operator" } as const];
-    let asked = 0;
-    const { client, clock } = await setUp(() => ({ body: status(states[asked++]!) }));
-    const waiting = client.waitForDecision("wf", { intervalMs: 500 });
-    for (const expected of [1, 2]) {
-      await expect.poll(() => asked).toBe(expected);
-      await expect.poll(() => clock.nextInMs).toBe(500);
-      await clock.advance(500);
-    }
-    expect(await waiting).toMatchObject({ approved: true, reason: "Approved by operator" });
-    expect(asked).toBe(3);
+  /** A console with a policy guard, and the decisions of humans in `events`. */
+  async function guarded(decision: object = { allowed: false, requiresHumanApproval: true, reason: "critical" }) {
+    const events: WorkflowEvent[] = [];
+    const issuedAt = Date.parse("2026-11-20T12:00:00Z");
+    const answering = { status: 200 };
+    const world = await setUp(({ path }) => {
+      if (answering.status !== 200) return { status: answering.status, body: { error: "down" } };
+      if (path === "/api/test/simulate-policy")
+        return { body: { decision, approvalPath: [], estimatedApprovalTime: "", alternativeActions: [] } };
+      return { body: path.endsWith("/events") ? events : { message: "done", success: true } };
+    });
+    const decide = (taskId: string, allowed: boolean, atMs: number, reason = "by operator"): void =>
+      void events.push({
+        timestamp: new Date(issuedAt + atMs).toISOString(),
+        type: "ROLLBACK_POLICY_DECISION",
+        workflowId: "wf",
+        taskId,
+        metadata: { policyDecision: { allowed, reason, requiresHumanApproval: false } },
+      } as WorkflowEvent);
+    const token = `approval-wipe-${issuedAt}-0123456789abcdef`;
+    /** One poll later. */
+    const poll = async (): Promise<void> => {
+      await expect.poll(() => world.clock.nextInMs).toBe(500);
+      await world.clock.advance(500);
+    };
+    return { ...world, events, decide, token, poll, answering };
+  }
+  const withToken = (token: string) => ({
+    allowed: false,
+    requiresHumanApproval: true,
+    reason: "critical",
+    approvalToken: token,
+  });
+  const TOKEN = `approval-wipe-${Date.parse("2026-11-20T12:00:00Z")}-0123456789abcdef`;
+
+  it(req("aureus.console.decision", "on another task, or older than the request, are not taken"), async () => {
+    const { client, clock, decide, poll } = await guarded(withToken(TOKEN));
+    decide("prep", true, -60_000); // an automatic or human approval of another task
+    decide("wipe", true, -1_000); // an earlier approval of the same one
+    const pending = await client.requestDecision(wipe, principal, { workflowId: "wf" });
+    expect(pending).toMatchObject({ allowed: false, requiresHumanApproval: true, approvalToken: TOKEN });
+    let decided: unknown;
+    const waiting = pending.wait({ intervalMs: 500 }).then((decision) => {
+      decided = decision;
+    });
+    await poll();
+    decide("prep", true, 1_000);
+    await poll();
+    decide("wipe", true, -500, "an old approval that is recorded late");
+    await poll();
+    expect(decided).toBeUndefined();
+    decide("wipe", true, 5_000, "Approved by operator");
+    await poll();
+    await waiting;
+    expect(decided).toEqual({ approved: true, reason: "Approved by operator" });
     expect(clock.pending).toBe(0);
   });
 
-  it(req("aureus.console.decision", "that do not come end it by time or signal"), async () => {
-    const { client, clock } = await setUp(() => ({ body: status({}) }));
-    await client.login();
-    const late = failure(client.waitForDecision("wf", { intervalMs: 10_000, timeoutMs: 15_000 }));
+  it(req("aureus.console.decision", "are approvals only where the server says so"), async () => {
+    for (const allowed of [false, undefined, "true", 1]) {
+      const { client, events } = await guarded(withToken(TOKEN));
+      const pending = await client.requestDecision(wipe, principal);
+      events.push({
+        timestamp: "2026-11-20T12:00:01Z",
+        type: "ROLLBACK_POLICY_DECISION",
+        workflowId: "wipe",
+        taskId: "wipe",
+        metadata: { policyDecision: { allowed, reason: "no" } },
+      } as WorkflowEvent);
+      expect(await pending.wait()).toEqual({ approved: false, reason: "no" });
+    }
+  });
+
+  it("wait out an outage of the server", async () => {
+    const { client, decide, poll, answering } = await guarded(withToken(TOKEN));
+    const pending = await client.requestDecision(wipe, principal);
+    answering.status = 502;
+    const waiting = pending.wait({ intervalMs: 500 });
+    // The poll itself is retried by the client; then the wait goes on.
+    void poll;
+    answering.status = 200;
+    decide("wipe", false, 2_000, "Denied by operator: no");
+    expect(await waiting).toEqual({ approved: false, reason: "Denied by operator: no" });
+  });
+
+  it("need no wait where the action is allowed or forbidden, and none where nobody can approve", async () => {
+    const allowed = await guarded({ allowed: true, requiresHumanApproval: false, reason: "low" });
+    const free = await allowed.client.requestDecision(wipe, principal);
+    expect([free.allowed, await free.wait()]).toEqual([true, { approved: true, reason: "low" }]);
+    const forbidden = await guarded({ allowed: false, requiresHumanApproval: false, reason: "zone" });
+    const no = await forbidden.client.requestDecision(wipe, principal);
+    expect([no.allowed, await no.wait()]).toEqual([false, { approved: false, reason: "zone" }]);
+    const { client } = await guarded();
+    const stuck = await client.requestDecision(wipe, principal);
+    expect(await failure(stuck.wait())).toMatchObject({ code: "NO_APPROVAL_TOKEN" });
+  });
+
+  it(req("aureus.console.decision", "that something else asked for count from the token on"), async () => {
+    const { client, decide, poll } = await guarded();
+    decide("wipe", true, -1);
+    const known = client.pendingApproval("wf", { taskId: "wipe", approvalToken: TOKEN }).wait({ intervalMs: 500 });
+    await poll();
+    decide("wipe", true, 1, "with a time");
+    await poll();
+    expect(await known).toMatchObject({ approved: true, reason: "with a time" });
+    // A token without a time: whatever is there at the first look is old.
+    const opaque = client.pendingApproval("wf", { taskId: "wipe", approvalToken: "opaque" });
+    const waiting = opaque.wait({ intervalMs: 500 });
+    await poll();
+    decide("wipe", false, 2, "newer");
+    await poll();
+    expect(await waiting).toEqual({ approved: false, reason: "newer" });
+  });
+
+  it(req("aureus.console.decision", "that do not come end the wait by time or signal"), async () => {
+    const { client, clock } = await guarded(withToken(TOKEN));
+    const pending = await client.requestDecision(wipe, principal);
+    const late = failure(pending.wait({ intervalMs: 10_000, totalTimeoutMs: 15_000 }));
     await expect.poll(() => clock.nextInMs).toBe(10_000);
     await clock.advance(10_000);
     await expect.poll(() => clock.nextInMs).toBe(5_000);
     await clock.advance(5_000);
     expect(await late).toBeInstanceOf(TimeoutError);
     const controller = new AbortController();
-    const aborted = failure(client.waitForDecision("wf", { signal: controller.signal }));
+    const aborted = failure(pending.wait({ signal: controller.signal }));
     controller.abort();
     expect(await aborted).toBeInstanceOf(AbortedError);
     expect(clock.pending).toBe(0);
@@ -205,7 +336,7 @@ describe("decisions", () => {
   it("are made by approve, deny and rollback", async () => {
     const { client, seen } = await setUp(() => ({ body: { message: "done", success: true } }));
     await client.approve("w/1", { taskId: "t", approvalToken: "tok" });
-    await client.rollback("w", "s1", { reason: "r" });
+    await client.rollbackWorkflow("w", { snapshotId: "s1", reason: "r" });
     expect(seen.slice(1).map(({ path, body }) => ({ path, body }))).toEqual([
       { path: "/api/workflows/w%2F1/approve", body: { taskId: "t", approvalToken: "tok" } },
       { path: "/api/workflows/w/rollback", body: { snapshotId: "s1", reason: "r" } },

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   AureusClient,
   AureusConsoleClient,
-  aureusDetails,
+  type AureusErrorDetails,
   Telemetry,
   type TelemetrySink,
   toConsoleWorkflow,
@@ -58,14 +58,14 @@ describe("any answer", () => {
           () => v1.getMetrics(),
           () => v1.getTrace("t"),
           () => console.getWorkflow("w"),
-          () => console.deployments.gateChecks("d"),
+          () => console.listGateChecks("d"),
         ];
         for (const call of calls) {
           try {
             await call();
           } catch (error) {
             expect(error).toBeInstanceOf(AgentwireError);
-            const details = aureusDetails(error);
+            const details = (error as AgentwireError).details as AureusErrorDetails | undefined;
             if (details?.errors !== undefined)
               expect(details.errors.every((item) => typeof item === "string")).toBe(true);
           }

@@ -148,7 +148,7 @@ describe("through the clients", () => {
     expect(policyStatus.status).toBe("pending");
     await console.approve("w", { taskId: "wipe", approvalToken: policyStatus.approvalToken! });
     expect((await console.getWorkflow("w")).policyStatus.reason).toBe("Approved by operator");
-    const timeline = await console.getTimeline("w");
+    const timeline = await console.getWorkflowTimeline("w");
     expect(timeline.at(-1)).toMatchObject({ type: "ROLLBACK_POLICY_DECISION", taskId: "wipe" });
   });
 

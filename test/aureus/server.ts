@@ -9,6 +9,8 @@ export interface SeenRequest {
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingHttpHeaders;
   readonly body: unknown;
+  /** Tells connections apart. */
+  readonly port: number | undefined;
 }
 
 /** What a server answers; undefined closes the connection, "hang" never answers. */
@@ -43,6 +45,7 @@ export async function serve(
           path,
           query: Object.fromEntries(new URLSearchParams(search)),
           headers: request.headers,
+          port: request.socket.remotePort,
           body: text === "" ? null : JSON.parse(text),
         };
         seen.push(item);
