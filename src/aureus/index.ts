@@ -4,6 +4,17 @@
  * Types of the console and the generated clients are in `agentwire/gen/aureus`.
  */
 
+export {
+  DataZone,
+  FailureTaxonomy,
+  GoalGuardState,
+  Intent,
+  PolicyRiskTier,
+  RiskTier,
+  SandboxType,
+  TaskType,
+  TelemetryEventType,
+} from "../../gen/aureus/v1/enums.js";
 export type * from "../../gen/aureus/v1/models.js";
 export { type BatchOptions, type BatchResult, batch } from "./batch.js";
 export {
