@@ -1,66 +1,52 @@
-/** `pnpm lines`: handwritten lines of code per folder: neither blank nor comment. */
-import { readdirSync, readFileSync } from "node:fs";
+/**
+ * `pnpm lines`: handwritten lines of code per folder. `--check` also counts files, casts and exported names, and fails
+ * where a figure is not the one in `scripts/budgets.json`; `--update` first lowers the ceilings there.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { entryExports } from "./docs/exports.ts";
+import { type Budgets, budgetTable, compare, lower } from "./lines/budgets.ts";
+import { countCasts } from "./lines/casts.ts";
+import { AREAS, countFolder, UNBUDGETED } from "./lines/code.ts";
 
 const root = join(import.meta.dirname, "..");
-const RUNTIME = ["src/core", "src/handler", "src/cap", "src/neuron", "src/aureus", "src/4runr"];
-const OTHER = [
-  "src/aureus/engine",
-  "src/bridge",
-  "src/testing",
-  "src/cli",
-  "scripts",
-  "test",
-  "bench",
-  "examples",
-];
+const file = join(root, "scripts/budgets.json");
 
-/** Lines that hold code. */
-export function codeLines(text: string): number {
-  let inComment = false;
-  let count = 0;
-  for (const line of text.split("\n").map((line) => line.trim())) {
-    if (inComment) {
-      inComment = !line.includes("*/");
-    } else if (line.startsWith("/*")) {
-      inComment = !line.includes("*/");
-    } else if (line !== "" && !line.startsWith("//")) count++;
-  }
+function printFolder(folder: string) {
+  const count = countFolder(root, folder);
+  const columns = `${String(count.lines).padStart(6)} lines ${String(count.files).padStart(4)} files`;
+  if (count.files > 0) console.log(`${folder.padEnd(20)} ${columns}, largest ${count.largest}`);
   return count;
 }
 
-/** A folder that has a line of its own does not count into the one above it. */
-function countedApart(path: string, folder: string): boolean {
-  return OTHER.some(
-    (other) => other !== folder && other.startsWith(`${folder}/`) && path.startsWith(`${other}/`),
-  );
-}
-
-function filesOf(folder: string): string[] {
-  try {
-    return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter(
-      (name) =>
-        /\.[cm]?ts$/.test(name) && !name.startsWith("vectors") && !countedApart(`${folder}/${name}`, folder),
+const lines: Record<string, number> = {};
+const files: Record<string, number> = {};
+for (const [area, folders] of Object.entries(AREAS)) {
+  const counts = folders.map(printFolder);
+  lines[area] = counts.reduce((sum, count) => sum + count.lines, 0);
+  files[area] = counts.reduce((sum, count) => sum + count.files, 0);
+  if (folders.length > 1)
+    console.log(
+      `${area.padEnd(20)} ${String(lines[area]).padStart(6)} lines ${String(files[area]).padStart(4)} files`,
     );
-  } catch {
-    return []; // not there yet
+}
+UNBUDGETED.map(printFolder);
+
+const update = process.argv.includes("--update");
+if (update || process.argv.includes("--check")) {
+  let budgets: Budgets = JSON.parse(readFileSync(file, "utf8"));
+  const casts = countCasts(root, budgets.allowedCasts);
+  // Generated code is the raw layer: its names come and go with the specs.
+  const entries = entryExports(root).filter(({ entry }) => !entry.startsWith("agentwire/gen/"));
+  const exports = Object.fromEntries(entries.map(({ entry, exports }) => [entry, exports.length]));
+  exports.total = Object.values(exports).reduce((sum, count) => sum + count, 0);
+  const figures = { lines, files, casts: casts.byFolder, exports };
+  if (update) {
+    budgets = lower(figures, budgets);
+    writeFileSync(file, `${JSON.stringify(budgets, null, 2)}\n`);
   }
-}
-
-function row(folder: string): number {
-  const files = filesOf(folder);
-  if (files.length === 0) return 0;
-  const lines = files.map((name) => codeLines(readFileSync(join(root, folder, name), "utf8")));
-  const sum = lines.reduce((total, count) => total + count, 0);
-  const largest = Math.max(...lines);
-  console.log(
-    `${folder.padEnd(14)} ${String(sum).padStart(6)} lines ${String(files.length).padStart(4)} files, largest ${largest}`,
-  );
-  return sum;
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const runtime = RUNTIME.reduce((total, folder) => total + row(folder), 0);
-  console.log(`${"runtime".padEnd(14)} ${String(runtime).padStart(6)} lines`);
-  for (const folder of OTHER) row(folder);
+  console.log(budgetTable(figures, budgets));
+  const findings = [...compare(figures, budgets), ...casts.findings];
+  for (const finding of findings) console.error(finding);
+  process.exitCode = findings.length === 0 ? 0 : 1;
 }

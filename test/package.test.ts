@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { BROWSER_ENTRIES, bundleForBrowser } from "../scripts/imports/bundle.ts";
 import { checkImports, importsOf } from "../scripts/imports/rules.ts";
-import { codeLines } from "../scripts/lines.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -84,9 +83,3 @@ function bareImports(folder: string): string[] {
         .join("/"),
     );
 }
-
-describe("line counting", () => {
-  it("leaves out comments and blank lines", () => {
-    expect(codeLines("/** a\n * b\n */\nconst a = 1; // c\n\n// d\n/* e */\nconst b = 2;\n")).toBe(2);
-  });
-});

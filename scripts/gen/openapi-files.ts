@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { emitClient } from "./client.ts";
 import { type SpecConfig, schemaIdOf } from "./config.ts";
 import { header } from "./emit.ts";
+import { emitEnums, enumExports } from "./enums.ts";
 import { checkExtensions } from "./extensions.ts";
 import { throwFindings } from "./finding.ts";
 import { emitKeys } from "./keys.ts";
@@ -29,6 +30,7 @@ export async function generateOpenApi(root: string, config: SpecConfig, out: str
     client: emitClient(api, config.clientName),
     operations: emitOperations(api, config.operationGroups),
     tools: emitTools(api, addresses),
+    enums: emitEnums(api, config.camelCase ? "models" : "types"),
     schemas: emitSchemas(api, addresses),
     keys: config.camelCase ? emitKeys(api) : undefined,
     models: config.camelCase ? emitModels(api, config.openEnums ?? true) : undefined,
@@ -38,6 +40,7 @@ export async function generateOpenApi(root: string, config: SpecConfig, out: str
     .filter((name) => files[name] !== undefined)
     .sort()
     .map((name) => {
+      if (name === "enums") return enumExports(api);
       if (name === "models") return 'export type * from "./models.js";\n';
       if (name === "types") return `export type * ${config.camelCase ? "as wire " : ""}from "./types.js";\n`;
       return `export * from "./${name}.js";\n`;

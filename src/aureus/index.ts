@@ -4,6 +4,17 @@
  * Models of the console and the generated clients are in `agentwire/gen/aureus`.
  */
 
+export {
+  DataZone,
+  FailureTaxonomy,
+  GoalGuardState,
+  Intent,
+  PolicyRiskTier,
+  RiskTier,
+  SandboxType,
+  TaskType,
+  TelemetryEventType,
+} from "../../gen/aureus/v1/enums.js";
 export type * from "../../gen/aureus/v1/models.js";
 export type { CallOptions } from "../http/index.js";
 export { type ActionRef, type ApprovalDecision, type ApprovalWait, PendingApproval } from "./approval.js";

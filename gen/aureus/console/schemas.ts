@@ -108,7 +108,182 @@ export type SchemaName =
   | "McpTool"
   | "McpGenerateRequest"
   | "McpServerAnswer"
-  | "ToolAdapterRequest";
+  | "ToolAdapterRequest"
+  | "FailureTaxonomy"
+  | "DagFinding"
+  | "DagValidation"
+  | "PolicyFinding"
+  | "PolicyValidation"
+  | "GenerationMetadata"
+  | "TestPolicyResult"
+  | "DeploymentMetrics"
+  | "RollbackTrigger"
+  | "TriggeredRollback"
+  | "DeploymentWorkflowStage"
+  | "StageDeploymentRequest"
+  | "StageTransition"
+  | "StagedDeployment"
+  | "SmokeTest"
+  | "SmokeTestsRequest"
+  | "SmokeTestResult"
+  | "SmokeTestReport"
+  | "RollbackDeploymentRequest"
+  | "DeploymentRollback"
+  | "RolledBackDeployment"
+  | "AlternateTool"
+  | "ThresholdChange"
+  | "StepReordering"
+  | "ProposedFix"
+  | "Postmortem"
+  | "SandboxResult"
+  | "OutputQualityScore"
+  | "ReasoningScore"
+  | "CostBreakdown"
+  | "CostValueScore"
+  | "HypothesisScore"
+  | "CounterfactualScore"
+  | "BenchmarkScore"
+  | "BenchmarkMetadata"
+  | "BenchmarkAverages"
+  | "ReportedCounterfactual"
+  | "BenchmarkReport"
+  | "SimulationOutcome"
+  | "CounterfactualSimulation"
+  | "AgentDomain"
+  | "DeviceClass"
+  | "DeploymentTarget"
+  | "AgentConfig"
+  | "AgentToolAdapter"
+  | "AgentTool"
+  | "AgentPolicyRule"
+  | "AgentPolicy"
+  | "AgentWorkflow"
+  | "AgentBlueprint"
+  | "GenerateAgentRequest"
+  | "GeneratedAgent"
+  | "BlueprintRequest"
+  | "AgentCheck"
+  | "AgentCrvResult"
+  | "AgentPolicyResult"
+  | "AgentIssue"
+  | "AgentValidation"
+  | "AgentScenario"
+  | "SimulateAgentRequest"
+  | "SimulationStep"
+  | "SimulatedToolCall"
+  | "SimulatedPolicyDecision"
+  | "SimulatedCrvOutcome"
+  | "BlockedStep"
+  | "SideEffect"
+  | "SimulationOutputs"
+  | "SimulationMetrics"
+  | "AgentSimulation"
+  | "DeployAgentRequest"
+  | "AgentDeploymentStage"
+  | "AgentDeploymentStages"
+  | "AgentDeployment"
+  | "ChangedValue"
+  | "BlueprintDiff"
+  | "AgentRevision"
+  | "MergeOptions"
+  | "MergeBlueprintRequest"
+  | "IncludedConfigs"
+  | "MergeMetadata"
+  | "MergedBlueprint"
+  | "BlueprintIssue"
+  | "PartValidation"
+  | "MergedValidation"
+  | "RetentionResult"
+  | "AppliedRetention"
+  | "GateCrvDetails"
+  | "GatePolicyDetails"
+  | "GateTestDetails"
+  | "GateDetails"
+  | "GateStatus"
+  | "Incident"
+  | "IncidentSummary"
+  | "DeploymentCounts"
+  | "ReleaseMetrics"
+  | "RecentDeployment"
+  | "ReleaseHealth"
+  | "PipelineApproval"
+  | "PipelineStage"
+  | "DeploymentPipeline"
+  | "AuditFilters"
+  | "DevopsAuditTrail"
+  | "DevopsAuditEntry"
+  | "DevopsAuditExport"
+  | "WorldModelAttribute"
+  | "WorldModelEntity"
+  | "WorldModelCardinality"
+  | "WorldModelRelation"
+  | "WorldModelConstraint"
+  | "CausalCondition"
+  | "CausalEffect"
+  | "CausalRule"
+  | "WorldModelMetadata"
+  | "WorldModelSpec"
+  | "GenerateWorldModelRequest"
+  | "GeneratedWorldModel"
+  | "WorldModelValidation"
+  | "CrvValidationResult"
+  | "StoredWorldModel"
+  | "WorldModelEntry"
+  | "WorldModelVersion"
+  | "BudgetConstraints"
+  | "RetentionTier"
+  | "SummarizationSchedule"
+  | "GovernanceThresholds"
+  | "MemoryPolicyRules"
+  | "MemoryPolicy"
+  | "MemoryPolicyValidation"
+  | "MemoryEngineSource"
+  | "MemoryEngineConfig"
+  | "McpReturn"
+  | "McpAction"
+  | "RiskDistribution"
+  | "McpServerMetadata"
+  | "McpServer"
+  | "McpGovernance"
+  | "McpValidation"
+  | "ValidateMcpRequest"
+  | "McpFormCheck"
+  | "McpCheck"
+  | "RawInput"
+  | "NormalizedInput"
+  | "PerceivedIntent"
+  | "EntityRelationship"
+  | "SymbolicEntity"
+  | "ConflictResolution"
+  | "EntityConflict"
+  | "ContractCheck"
+  | "DataContract"
+  | "PerceptionError"
+  | "PerceptionResult"
+  | "ContractConflicts"
+  | "PerceptionStats"
+  | "ExplainRequest"
+  | "StepReasoning"
+  | "LlmMetadata"
+  | "StepExplanation"
+  | "ModifyWorkflowRequest"
+  | "TaskDependency"
+  | "WorkflowParts"
+  | "TaskChange"
+  | "WorkflowChanges"
+  | "WorkflowDiff"
+  | "ChangeValidation"
+  | "ModifiedWorkflow"
+  | "UndoRequest"
+  | "UndoneChange"
+  | "WorkflowChange"
+  | "ChangeHistory"
+  | "ConversationSnapshot"
+  | "Conversation"
+  | "ToolAdapterProperty"
+  | "GeneratedFile"
+  | "ToolAdapterFiles"
+  | "ToolAdapter";
 
 /** All schemas as one JSON Schema 2020-12 document: add it to a validator once, then compile {@link schemaRef}. */
 export interface SchemaDocument {
@@ -264,7 +439,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   validateWorkflowDag: {
     request: "agentwire:aureus:console#/components/schemas/WorkflowSpec",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateWorkflowDag/200",
+      "200": "agentwire:aureus:console#/components/schemas/DagValidation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -274,7 +449,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   validateWorkflowPolicy: {
     request: "agentwire:aureus:console#/components/schemas/WorkflowSpec",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateWorkflowPolicy/200",
+      "200": "agentwire:aureus:console#/components/schemas/PolicyValidation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -500,7 +675,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   triggerRollback: {
     request: "agentwire:aureus:console#/components/schemas/ReasonRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/triggerRollback/200",
+      "200": "agentwire:aureus:console#/components/schemas/TriggeredRollback",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -527,9 +702,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   stageDeployment: {
-    request: "agentwire:aureus:console#/inline/stageDeployment/request",
+    request: "agentwire:aureus:console#/components/schemas/StageDeploymentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/stageDeployment/200",
+      "200": "agentwire:aureus:console#/components/schemas/StagedDeployment",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -537,9 +712,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   runSmokeTests: {
-    request: "agentwire:aureus:console#/inline/runSmokeTests/request",
+    request: "agentwire:aureus:console#/components/schemas/SmokeTestsRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/runSmokeTests/200",
+      "200": "agentwire:aureus:console#/components/schemas/SmokeTestReport",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -547,9 +722,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   rollbackDeployment: {
-    request: "agentwire:aureus:console#/components/schemas/ReasonRequest",
+    request: "agentwire:aureus:console#/components/schemas/RollbackDeploymentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/rollbackDeployment/200",
+      "200": "agentwire:aureus:console#/components/schemas/RolledBackDeployment",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -587,7 +762,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getPostmortem: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getPostmortem/200",
+      "200": "agentwire:aureus:console#/components/schemas/Postmortem",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -618,7 +793,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getBenchRightReport: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getBenchRightReport/200",
+      "200": "agentwire:aureus:console#/components/schemas/BenchmarkReport",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -638,7 +813,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getBenchRightWorkflow: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getBenchRightWorkflow/200",
+      "200": "agentwire:aureus:console#/components/schemas/BenchmarkScore",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -648,7 +823,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getBenchRightCounterfactual: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getBenchRightCounterfactual/200",
+      "200": "agentwire:aureus:console#/components/schemas/CounterfactualSimulation",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -657,9 +832,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   generateAgent: {
-    request: "agentwire:aureus:console#/inline/generateAgent/request",
+    request: "agentwire:aureus:console#/components/schemas/GenerateAgentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/generateAgent/200",
+      "200": "agentwire:aureus:console#/components/schemas/GeneratedAgent",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -668,9 +843,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   validateAgent: {
-    request: "agentwire:aureus:console#/inline/validateAgent/request",
+    request: "agentwire:aureus:console#/components/schemas/BlueprintRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateAgent/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentValidation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -679,9 +854,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   simulateAgent: {
-    request: "agentwire:aureus:console#/inline/simulateAgent/request",
+    request: "agentwire:aureus:console#/components/schemas/SimulateAgentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/simulateAgent/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentSimulation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -690,9 +865,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   deployAgent: {
-    request: "agentwire:aureus:console#/inline/deployAgent/request",
+    request: "agentwire:aureus:console#/components/schemas/DeployAgentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/deployAgent/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentDeployment",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -702,7 +877,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   registerAgent: {
     request: "agentwire:aureus:console#/components/schemas/RegisterAgentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/registerAgent/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentRevision",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -729,7 +904,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getAgentVersion: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getAgentVersion/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentRevision",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -739,7 +914,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   rollbackAgent: {
     request: "agentwire:aureus:console#/components/schemas/RollbackAgentRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/rollbackAgent/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentRevision",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -748,7 +923,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   diffAgentVersions: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/diffAgentVersions/200",
+      "200": "agentwire:aureus:console#/components/schemas/BlueprintDiff",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -756,9 +931,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   mergeBlueprints: {
-    request: "agentwire:aureus:console#/inline/mergeBlueprints/request",
+    request: "agentwire:aureus:console#/components/schemas/MergeBlueprintRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/mergeBlueprints/200",
+      "200": "agentwire:aureus:console#/components/schemas/MergedBlueprint",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -767,9 +942,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   validateMergedBlueprint: {
-    request: "agentwire:aureus:console#/inline/validateMergedBlueprint/request",
+    request: "agentwire:aureus:console#/components/schemas/BlueprintRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateMergedBlueprint/200",
+      "200": "agentwire:aureus:console#/components/schemas/MergedValidation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -778,9 +953,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   exportBlueprint: {
-    request: "agentwire:aureus:console#/inline/exportBlueprint/request",
+    request: "agentwire:aureus:console#/components/schemas/BlueprintRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/exportBlueprint/200",
+      "200": "agentwire:aureus:console#/components/schemas/AgentBlueprint",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -809,7 +984,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   applyRetention: {
     request: "agentwire:aureus:console#/components/schemas/ApplyRetentionRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/applyRetention/200",
+      "200": "agentwire:aureus:console#/components/schemas/AppliedRetention",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -827,7 +1002,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getDevopsIncidents: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getDevopsIncidents/200",
+      "200": "agentwire:aureus:console#/components/schemas/IncidentSummary",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -836,7 +1011,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getDevopsReleaseHealth: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getDevopsReleaseHealth/200",
+      "200": "agentwire:aureus:console#/components/schemas/ReleaseHealth",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -854,7 +1029,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   exportDevopsAudit: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/exportDevopsAudit/200",
+      "200": "agentwire:aureus:console#/components/schemas/DevopsAuditExport",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -863,7 +1038,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getDevopsAuditTrail: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getDevopsAuditTrail/200",
+      "200": "agentwire:aureus:console#/components/schemas/DevopsAuditTrail",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -871,9 +1046,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   generateWorldModel: {
-    request: "agentwire:aureus:console#/inline/generateWorldModel/request",
+    request: "agentwire:aureus:console#/components/schemas/GenerateWorldModelRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/generateWorldModel/200",
+      "200": "agentwire:aureus:console#/components/schemas/GeneratedWorldModel",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -881,9 +1056,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   validateWorldModel: {
-    request: "agentwire:aureus:console#/inline/validateWorldModel/request",
+    request: "agentwire:aureus:console#/components/schemas/WorldModelSpec",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateWorldModel/200",
+      "200": "agentwire:aureus:console#/components/schemas/WorldModelValidation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -900,9 +1075,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   createWorldModel: {
-    request: "agentwire:aureus:console#/inline/createWorldModel/request",
+    request: "agentwire:aureus:console#/components/schemas/WorldModelSpec",
     responses: {
-      "200": "agentwire:aureus:console#/inline/createWorldModel/200",
+      "200": "agentwire:aureus:console#/components/schemas/StoredWorldModel",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -911,7 +1086,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getWorldModel: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getWorldModel/200",
+      "200": "agentwire:aureus:console#/components/schemas/WorldModelSpec",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -921,7 +1096,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   deleteWorldModel: {
     request: "agentwire:aureus:console#/components/schemas/DeleteWorldModelRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/deleteWorldModel/200",
+      "200": "agentwire:aureus:console#/components/schemas/ActionAnswer",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -948,9 +1123,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   validateMemoryPolicy: {
-    request: "agentwire:aureus:console#/inline/validateMemoryPolicy/request",
+    request: "agentwire:aureus:console#/components/schemas/MemoryPolicyRules",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateMemoryPolicy/200",
+      "200": "agentwire:aureus:console#/components/schemas/MemoryPolicyValidation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -968,9 +1143,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   validateMcp: {
-    request: "agentwire:aureus:console#/inline/validateMcp/request",
+    request: "agentwire:aureus:console#/components/schemas/ValidateMcpRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/validateMcp/200",
+      "200": "agentwire:aureus:console#/components/schemas/McpCheck",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -978,9 +1153,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   processPerception: {
-    request: "agentwire:aureus:console#/inline/processPerception/request",
+    request: "agentwire:aureus:console#/components/schemas/RawInput",
     responses: {
-      "200": "agentwire:aureus:console#/inline/processPerception/200",
+      "200": "agentwire:aureus:console#/components/schemas/PerceptionResult",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -998,7 +1173,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getEntity: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getEntity/200",
+      "200": "agentwire:aureus:console#/components/schemas/SymbolicEntity",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1034,7 +1209,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getPerceptionStats: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getPerceptionStats/200",
+      "200": "agentwire:aureus:console#/components/schemas/PerceptionStats",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "404": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1043,7 +1218,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   clearPerception: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/clearPerception/200",
+      "200": "agentwire:aureus:console#/components/schemas/Message",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1052,9 +1227,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   explainWithLlm: {
-    request: "agentwire:aureus:console#/inline/explainWithLlm/request",
+    request: "agentwire:aureus:console#/components/schemas/ExplainRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/explainWithLlm/200",
+      "200": "agentwire:aureus:console#/components/schemas/StepExplanation",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1063,9 +1238,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   modifyWithLlm: {
-    request: "agentwire:aureus:console#/inline/modifyWithLlm/request",
+    request: "agentwire:aureus:console#/components/schemas/ModifyWorkflowRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/modifyWithLlm/200",
+      "200": "agentwire:aureus:console#/components/schemas/ModifiedWorkflow",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1074,9 +1249,9 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
     },
   },
   undoWithLlm: {
-    request: "agentwire:aureus:console#/inline/undoWithLlm/request",
+    request: "agentwire:aureus:console#/components/schemas/UndoRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/undoWithLlm/200",
+      "200": "agentwire:aureus:console#/components/schemas/UndoneChange",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1086,7 +1261,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   listLlmHistory: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/listLlmHistory/200",
+      "200": "agentwire:aureus:console#/components/schemas/ChangeHistory",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1096,7 +1271,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getLlmHistory: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getLlmHistory/200",
+      "200": "agentwire:aureus:console#/components/schemas/ChangeHistory",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1106,7 +1281,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   listLlmConversations: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/listLlmConversations/200",
+      "200": "agentwire:aureus:console#/components/schemas/Conversation",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1116,7 +1291,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   },
   getLlmConversation: {
     responses: {
-      "200": "agentwire:aureus:console#/inline/getLlmConversation/200",
+      "200": "agentwire:aureus:console#/components/schemas/Conversation",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1127,7 +1302,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   generateToolAdapter: {
     request: "agentwire:aureus:console#/components/schemas/ToolAdapterRequest",
     responses: {
-      "200": "agentwire:aureus:console#/inline/generateToolAdapter/200",
+      "200": "agentwire:aureus:console#/components/schemas/ToolAdapter",
       "400": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "401": "agentwire:aureus:console#/components/schemas/ErrorBody",
       "403": "agentwire:aureus:console#/components/schemas/ErrorBody",
@@ -1368,7 +1543,10 @@ export const schemaDocument: SchemaDocument = {
       GeneratedWorkflow: {
         type: "object",
         required: ["spec", "metadata"],
-        properties: { spec: { $ref: "#/components/schemas/WorkflowSpec" }, metadata: { type: "object" } },
+        properties: {
+          spec: { $ref: "#/components/schemas/WorkflowSpec" },
+          metadata: { $ref: "#/components/schemas/GenerationMetadata" },
+        },
       },
       TaskStatus: {
         type: "object",
@@ -1626,10 +1804,10 @@ export const schemaDocument: SchemaDocument = {
           startedAt: { type: "string" },
           completedAt: { type: "string" },
           status: { type: "string", enum: ["passed", "failed", "error"] },
-          workflowStatus: {},
+          workflowStatus: { type: "string" },
           crvResults: { type: "array" },
-          policyResults: { type: "array" },
-          evaluationReport: {},
+          policyResults: { type: "array", items: { $ref: "#/components/schemas/TestPolicyResult" } },
+          evaluationReport: { type: "object" },
           error: { type: "string" },
           artifacts: { type: "array", items: { $ref: "#/components/schemas/TestArtifact" } },
         },
@@ -1787,7 +1965,7 @@ export const schemaDocument: SchemaDocument = {
           responseTime: { type: "number" },
           uptime: { type: "number" },
           lastChecked: { type: "string" },
-          metrics: { type: "object" },
+          metrics: { $ref: "#/components/schemas/DeploymentMetrics" },
         },
       },
       DeploymentHealthStatus: {
@@ -1839,7 +2017,9 @@ export const schemaDocument: SchemaDocument = {
       RollbackTriggers: {
         type: "object",
         required: ["rollbackTriggers"],
-        properties: { rollbackTriggers: { type: "array" } },
+        properties: {
+          rollbackTriggers: { type: "array", items: { $ref: "#/components/schemas/RollbackTrigger" } },
+        },
       },
       TriggerWorkflowRequest: {
         type: "object",
@@ -1872,7 +2052,7 @@ export const schemaDocument: SchemaDocument = {
           environment: { type: "string" },
           triggeredAt: { type: "string" },
           triggeredBy: { type: "string" },
-          stages: { type: "array" },
+          stages: { type: "array", items: { $ref: "#/components/schemas/DeploymentWorkflowStage" } },
         },
       },
       TriggeredWorkflow: {
@@ -1946,8 +2126,8 @@ export const schemaDocument: SchemaDocument = {
         required: ["fixPromoted", "postmortem"],
         properties: {
           fixPromoted: { type: "boolean" },
-          postmortem: { type: "object" },
-          sandboxResult: { type: "object" },
+          postmortem: { $ref: "#/components/schemas/Postmortem" },
+          sandboxResult: { $ref: "#/components/schemas/SandboxResult" },
         },
       },
       ReflexionStats: {
@@ -1992,7 +2172,7 @@ export const schemaDocument: SchemaDocument = {
         type: "object",
         required: ["blueprint"],
         properties: {
-          blueprint: { type: "object" },
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
           changeDescription: { type: "string" },
           tags: { type: "array", items: { type: "string" } },
         },
@@ -2006,6 +2186,8 @@ export const schemaDocument: SchemaDocument = {
         type: "object",
         required: ["eventCount", "events", "exportedAt", "tenantId"],
         properties: {
+          startDate: { type: "string" },
+          endDate: { type: "string" },
           eventCount: { type: "number" },
           events: { type: "array", items: { $ref: "#/components/schemas/WorkflowEvent" } },
           exportedAt: { type: "string" },
@@ -2032,7 +2214,7 @@ export const schemaDocument: SchemaDocument = {
       DeleteWorldModelRequest: {
         type: "object",
         required: ["version"],
-        properties: { version: { type: "string" } },
+        properties: { version: { type: "integer" } },
       },
       MemoryPolicyRequest: {
         type: "object",
@@ -2040,12 +2222,19 @@ export const schemaDocument: SchemaDocument = {
         properties: {
           goals: { type: "array", minItems: 1, items: { type: "string" } },
           riskProfile: { type: "string" },
+          dataClassification: { type: "string" },
+          complianceRequirements: { type: "array", items: { type: "string" } },
+          budgetConstraints: { $ref: "#/components/schemas/BudgetConstraints" },
         },
       },
       MemoryPolicyAnswer: {
         type: "object",
-        required: ["generatedAt", "policy"],
-        properties: { generatedAt: { type: "string" }, policy: { type: "object" } },
+        required: ["generatedAt", "policy", "preview"],
+        properties: {
+          generatedAt: { type: "string" },
+          policy: { $ref: "#/components/schemas/MemoryPolicy" },
+          preview: { type: "string" },
+        },
       },
       McpToolParameter: {
         type: "object",
@@ -2064,6 +2253,9 @@ export const schemaDocument: SchemaDocument = {
           name: { type: "string" },
           description: { type: "string" },
           parameters: { type: "array", items: { $ref: "#/components/schemas/McpToolParameter" } },
+          returns: { $ref: "#/components/schemas/McpReturn" },
+          capabilities: { type: "array", items: { type: "string" } },
+          metadata: { type: "object" },
         },
       },
       McpGenerateRequest: {
@@ -2071,19 +2263,1851 @@ export const schemaDocument: SchemaDocument = {
         required: ["serverName", "tools"],
         properties: {
           serverName: { type: "string" },
+          serverVersion: { type: "string" },
+          serverDescription: { type: "string" },
           tools: { type: "array", items: { $ref: "#/components/schemas/McpTool" } },
+          defaultRiskTier: { $ref: "#/components/schemas/RiskTier" },
+          enableCRVValidation: { type: "boolean" },
+          inferRiskFromCapabilities: { type: "boolean" },
         },
       },
       McpServerAnswer: {
         type: "object",
         required: ["server", "validation"],
-        properties: { server: { type: "object" }, validation: { type: "object" } },
+        properties: {
+          server: { $ref: "#/components/schemas/McpServer" },
+          validation: { $ref: "#/components/schemas/McpValidation" },
+        },
       },
       ToolAdapterRequest: {
         type: "object",
         required: ["name", "description"],
-        properties: { name: { type: "string" }, description: { type: "string" } },
+        properties: {
+          name: { type: "string" },
+          description: { type: "string" },
+          inputProperties: { type: "array", items: { $ref: "#/components/schemas/ToolAdapterProperty" } },
+          outputProperties: { type: "array", items: { $ref: "#/components/schemas/ToolAdapterProperty" } },
+          sideEffect: { type: "boolean" },
+          idempotencyStrategy: { type: "string" },
+          riskTier: { type: "string" },
+          intent: { type: "string" },
+          hasCompensation: { type: "boolean" },
+          compensationDescription: { type: "string" },
+        },
         additionalProperties: true,
+      },
+      FailureTaxonomy: {
+        type: "string",
+        enum: [
+          "MISSING_DATA",
+          "CONFLICT",
+          "OUT_OF_SCOPE",
+          "LOW_CONFIDENCE",
+          "POLICY_VIOLATION",
+          "TOOL_ERROR",
+          "NON_DETERMINISM",
+        ],
+      },
+      DagFinding: {
+        type: "object",
+        properties: {
+          type: {
+            type: "string",
+            enum: [
+              "cycle",
+              "missing_dependency",
+              "orphan_task",
+              "invalid_task",
+              "unreachable",
+              "multiple_entry_points",
+              "missing_compensation",
+              "high_risk_without_approval",
+            ],
+          },
+          taskId: { type: "string" },
+          message: { type: "string" },
+          details: { type: "string" },
+          suggestion: { type: "string" },
+        },
+      },
+      DagValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          errors: { type: "array", items: { $ref: "#/components/schemas/DagFinding" } },
+          warnings: { type: "array", items: { $ref: "#/components/schemas/DagFinding" } },
+          topologicalOrder: { type: "array", items: { type: "string" } },
+        },
+      },
+      PolicyFinding: {
+        type: "object",
+        properties: {
+          taskId: { type: "string" },
+          type: {
+            type: "string",
+            enum: [
+              "permission_required",
+              "risk_tier_mismatch",
+              "missing_compensation",
+              "action_after_critical",
+              "risk_tier",
+              "tool_usage",
+              "data_zone",
+            ],
+          },
+          message: { type: "string" },
+          severity: { type: "string", enum: ["error", "warning"] },
+          remediation: { type: "string" },
+          suggestion: { type: "string" },
+        },
+      },
+      PolicyValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          violations: { type: "array", items: { $ref: "#/components/schemas/PolicyFinding" } },
+          warnings: { type: "array", items: { $ref: "#/components/schemas/PolicyFinding" } },
+        },
+      },
+      GenerationMetadata: {
+        type: "object",
+        properties: {
+          generatedAt: { type: "string" },
+          promptLength: { type: "integer" },
+          responseLength: { type: "integer" },
+        },
+      },
+      TestPolicyResult: {
+        type: "object",
+        required: ["actionId", "actionName", "riskTier", "decision", "timestamp", "approvalPath"],
+        properties: {
+          actionId: { type: "string" },
+          actionName: { type: "string" },
+          riskTier: { type: "string" },
+          decision: { $ref: "#/components/schemas/GuardDecision" },
+          timestamp: { type: "string" },
+          approvalPath: { type: "array", items: { type: "string" } },
+        },
+      },
+      DeploymentMetrics: {
+        type: "object",
+        required: ["requestsPerMinute", "activeConnections", "memoryUsage", "cpuUsage"],
+        properties: {
+          requestsPerMinute: { type: "number" },
+          activeConnections: { type: "number" },
+          memoryUsage: { type: "number" },
+          cpuUsage: { type: "number" },
+        },
+      },
+      RollbackTrigger: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          deploymentId: { type: "string" },
+          triggeredAt: { type: "string" },
+          reason: { type: "string" },
+          snapshotId: { type: "string" },
+          status: { type: "string", enum: ["pending", "executing", "completed", "failed"] },
+          completedAt: { type: "string" },
+          error: { type: "string" },
+        },
+      },
+      TriggeredRollback: {
+        type: "object",
+        properties: {
+          message: { type: "string" },
+          rollbackTrigger: { $ref: "#/components/schemas/RollbackTrigger" },
+        },
+      },
+      DeploymentWorkflowStage: {
+        type: "object",
+        properties: { name: { type: "string" }, status: { type: "string" } },
+      },
+      StageDeploymentRequest: {
+        type: "object",
+        required: ["targetStage"],
+        properties: { targetStage: { type: "string" }, metadata: { type: "object" } },
+      },
+      StageTransition: {
+        type: "object",
+        properties: {
+          deploymentId: { type: "string" },
+          stage: { type: "string" },
+          status: { $ref: "#/components/schemas/DeploymentState" },
+          transitionedAt: { type: "string" },
+          transitionedBy: { type: "string" },
+        },
+      },
+      StagedDeployment: {
+        type: "object",
+        properties: {
+          message: { type: "string" },
+          success: { type: "boolean" },
+          result: { $ref: "#/components/schemas/StageTransition" },
+        },
+      },
+      SmokeTest: {
+        type: "object",
+        required: ["name"],
+        properties: {
+          name: { type: "string" },
+          workflowId: { type: "string" },
+          endpoint: { type: "string" },
+        },
+      },
+      SmokeTestsRequest: {
+        type: "object",
+        required: ["tests"],
+        properties: { tests: { type: "array", items: { $ref: "#/components/schemas/SmokeTest" } } },
+      },
+      SmokeTestResult: {
+        type: "object",
+        properties: {
+          name: { type: "string" },
+          status: { type: "string", enum: ["passed", "failed"] },
+          duration: { type: "number" },
+          error: { type: "string" },
+          timestamp: { type: "string" },
+        },
+      },
+      SmokeTestReport: {
+        type: "object",
+        properties: {
+          deploymentId: { type: "string" },
+          testResults: { type: "array", items: { $ref: "#/components/schemas/SmokeTestResult" } },
+          overallStatus: { type: "string", enum: ["passed", "failed"] },
+          passedTests: { type: "integer" },
+          failedTests: { type: "integer" },
+          totalTests: { type: "integer" },
+        },
+      },
+      RollbackDeploymentRequest: {
+        type: "object",
+        required: ["reason"],
+        properties: { reason: { type: "string" }, targetVersion: { type: "string" } },
+      },
+      DeploymentRollback: {
+        type: "object",
+        properties: {
+          rolledBackDeploymentId: { type: "string" },
+          newDeploymentId: { type: "string" },
+          targetVersion: { type: "string" },
+          status: { type: "string", enum: ["rollback_initiated"] },
+          rolledBackAt: { type: "string" },
+          rolledBackBy: { type: "string" },
+          reason: { type: "string" },
+        },
+      },
+      RolledBackDeployment: {
+        type: "object",
+        properties: {
+          message: { type: "string" },
+          success: { type: "boolean" },
+          result: { $ref: "#/components/schemas/DeploymentRollback" },
+        },
+      },
+      AlternateTool: {
+        type: "object",
+        required: ["originalTool", "alternativeTool", "reason"],
+        properties: {
+          originalTool: { type: "string" },
+          alternativeTool: { type: "string" },
+          reason: { type: "string" },
+        },
+      },
+      ThresholdChange: {
+        type: "object",
+        properties: {
+          operatorName: { type: "string" },
+          originalThreshold: { type: "number" },
+          newThreshold: { type: "number" },
+          withinPolicyBounds: { type: "boolean" },
+        },
+      },
+      StepReordering: {
+        type: "object",
+        properties: {
+          originalOrder: { type: "array", items: { type: "string" } },
+          newOrder: { type: "array", items: { type: "string" } },
+          safetyCheck: { type: "boolean" },
+        },
+      },
+      ProposedFix: {
+        type: "object",
+        required: ["id", "description", "fixType", "riskTier", "estimatedImpact"],
+        properties: {
+          id: { type: "string" },
+          description: { type: "string" },
+          fixType: {
+            type: "string",
+            enum: ["alternate_tool", "modify_crv_threshold", "reorder_workflow", "hybrid"],
+          },
+          alternateToolSelection: { $ref: "#/components/schemas/AlternateTool" },
+          modifiedCRVThresholds: { type: "array", items: { $ref: "#/components/schemas/ThresholdChange" } },
+          workflowStepReordering: { $ref: "#/components/schemas/StepReordering" },
+          riskTier: { $ref: "#/components/schemas/PolicyRiskTier" },
+          estimatedImpact: { type: "string", enum: ["low", "medium", "high"] },
+        },
+      },
+      Postmortem: {
+        type: "object",
+        required: [
+          "id",
+          "timestamp",
+          "workflowId",
+          "taskId",
+          "failureTaxonomy",
+          "rootCause",
+          "proposedFix",
+          "generatedBy",
+          "confidence",
+        ],
+        properties: {
+          id: { type: "string" },
+          timestamp: { type: "string" },
+          workflowId: { type: "string" },
+          taskId: { type: "string" },
+          failureTaxonomy: { $ref: "#/components/schemas/FailureTaxonomy" },
+          rootCause: { type: "string" },
+          stackTrace: { type: "string" },
+          contextData: {},
+          proposedFix: { $ref: "#/components/schemas/ProposedFix" },
+          generatedBy: { type: "string" },
+          confidence: { type: "number" },
+        },
+      },
+      SandboxResult: {
+        type: "object",
+        required: [
+          "fixId",
+          "success",
+          "goalGuardApproved",
+          "crvPassed",
+          "chaosTestsPassed",
+          "executionTime",
+          "shouldPromoteFix",
+        ],
+        properties: {
+          fixId: { type: "string" },
+          success: { type: "boolean" },
+          goalGuardApproved: { type: "boolean" },
+          crvPassed: { type: "boolean" },
+          chaosTestsPassed: { type: "boolean" },
+          executionTime: { type: "number" },
+          errors: { type: "array", items: { type: "string" } },
+          warnings: { type: "array", items: { type: "string" } },
+          metrics: { type: "object", additionalProperties: { type: "number" } },
+          logs: { type: "array", items: { type: "string" } },
+          shouldPromoteFix: { type: "boolean" },
+          promotionReason: { type: "string" },
+        },
+      },
+      OutputQualityScore: {
+        type: "object",
+        properties: {
+          completeness: { type: "number" },
+          correctness: { type: "number" },
+          consistency: { type: "number" },
+          score: { type: "number" },
+          details: { type: "array", items: { type: "string" } },
+        },
+      },
+      ReasoningScore: {
+        type: "object",
+        properties: {
+          logicalFlow: { type: "number" },
+          completeness: { type: "number" },
+          stepValidity: { type: "number" },
+          goalAlignment: { type: "number" },
+          score: { type: "number" },
+          details: { type: "array", items: { type: "string" } },
+        },
+      },
+      CostBreakdown: {
+        type: "object",
+        properties: {
+          timeCost: { type: "number" },
+          apiCalls: { type: "number" },
+          retries: { type: "number" },
+          rollbacks: { type: "number" },
+        },
+      },
+      CostValueScore: {
+        type: "object",
+        properties: {
+          totalCost: { type: "number" },
+          totalValue: { type: "number" },
+          efficiency: { type: "number" },
+          wastedEffort: { type: "number" },
+          score: { type: "number" },
+          breakdown: { $ref: "#/components/schemas/CostBreakdown" },
+          details: { type: "array", items: { type: "string" } },
+        },
+      },
+      HypothesisScore: {
+        type: "object",
+        properties: {
+          totalSwitches: { type: "number" },
+          productiveSwitches: { type: "number" },
+          unproductiveSwitches: { type: "number" },
+          switchEfficiency: { type: "number" },
+          averageTimeBeforeSwitch: { type: "number" },
+          score: { type: "number" },
+          details: { type: "array", items: { type: "string" } },
+        },
+      },
+      CounterfactualScore: {
+        type: "object",
+        properties: {
+          actualOutcome: { type: "string" },
+          doNothingOutcome: { type: "string" },
+          interventionValue: { type: "number" },
+          unnecessaryActions: { type: "number" },
+          necessaryActions: { type: "number" },
+          efficiency: { type: "number" },
+          score: { type: "number" },
+          details: { type: "array", items: { type: "string" } },
+        },
+      },
+      BenchmarkScore: {
+        type: "object",
+        properties: {
+          traceId: { type: "string" },
+          timestamp: { type: "string" },
+          outputQuality: { $ref: "#/components/schemas/OutputQualityScore" },
+          reasoningCoherence: { $ref: "#/components/schemas/ReasoningScore" },
+          costValue: { $ref: "#/components/schemas/CostValueScore" },
+          hypothesisSwitching: { $ref: "#/components/schemas/HypothesisScore" },
+          counterfactual: { $ref: "#/components/schemas/CounterfactualScore" },
+          overallScore: { type: "number" },
+          grade: { type: "string", enum: ["A", "B", "C", "D", "F"] },
+          passed: { type: "boolean" },
+          recommendations: { type: "array", items: { type: "string" } },
+        },
+      },
+      BenchmarkMetadata: {
+        type: "object",
+        properties: {
+          generatedAt: { type: "string" },
+          version: { type: "string" },
+          timeRange: { $ref: "#/components/schemas/TimeRange" },
+          totalTraces: { type: "number" },
+        },
+      },
+      BenchmarkAverages: {
+        type: "object",
+        properties: {
+          averageOutputQuality: { type: "number" },
+          averageReasoningCoherence: { type: "number" },
+          averageCostValue: { type: "number" },
+          averageHypothesisSwitching: { type: "number" },
+          averageCounterfactual: { type: "number" },
+          overallAverageScore: { type: "number" },
+          passRate: { type: "number" },
+        },
+      },
+      ReportedCounterfactual: {
+        type: "object",
+        properties: {
+          traceId: { type: "string" },
+          actualOutcome: { type: "string" },
+          doNothingOutcome: { type: "string" },
+          interventionValue: { type: "number" },
+          wastedActions: { type: "array", items: { type: "string" } },
+          necessaryActions: { type: "array", items: { type: "string" } },
+        },
+      },
+      BenchmarkReport: {
+        type: "object",
+        properties: {
+          metadata: { $ref: "#/components/schemas/BenchmarkMetadata" },
+          scores: { type: "array", items: { $ref: "#/components/schemas/BenchmarkScore" } },
+          aggregateMetrics: { $ref: "#/components/schemas/BenchmarkAverages" },
+          counterfactualSimulations: {
+            type: "array",
+            items: { $ref: "#/components/schemas/ReportedCounterfactual" },
+          },
+          insights: { type: "array", items: { type: "string" } },
+          recommendations: { type: "array", items: { type: "string" } },
+        },
+      },
+      SimulationOutcome: {
+        type: "object",
+        properties: {
+          status: { type: "string", enum: ["success", "failure", "unknown"] },
+          completedTasks: { type: "number" },
+          failedTasks: { type: "number" },
+          crvViolations: { type: "number" },
+          policyViolations: { type: "number" },
+          rollbacks: { type: "number" },
+          totalCost: { type: "number" },
+          details: { type: "array", items: { type: "string" } },
+        },
+      },
+      CounterfactualSimulation: {
+        type: "object",
+        properties: {
+          traceId: { type: "string" },
+          actualOutcome: { $ref: "#/components/schemas/SimulationOutcome" },
+          doNothingOutcome: { $ref: "#/components/schemas/SimulationOutcome" },
+          interventionValue: { type: "number" },
+          wastedActions: { type: "array", items: { type: "string" } },
+          necessaryActions: { type: "array", items: { type: "string" } },
+        },
+      },
+      AgentDomain: {
+        type: "string",
+        enum: [
+          "general",
+          "robotics",
+          "healthcare",
+          "finance",
+          "retail",
+          "manufacturing",
+          "logistics",
+          "education",
+          "entertainment",
+          "travel",
+          "industrial",
+          "custom",
+        ],
+      },
+      DeviceClass: {
+        type: "string",
+        enum: [
+          "cloud",
+          "edge",
+          "mobile",
+          "wearable",
+          "embedded",
+          "robot",
+          "humanoid",
+          "iot",
+          "desktop",
+          "server",
+        ],
+      },
+      DeploymentTarget: {
+        type: "string",
+        enum: [
+          "robotics",
+          "humanoid",
+          "software",
+          "travel",
+          "retail",
+          "industrial",
+          "smartphone",
+          "desktop",
+          "smart-glasses",
+          "cloud",
+          "edge",
+        ],
+      },
+      AgentConfig: {
+        type: "object",
+        required: ["prompt"],
+        properties: {
+          prompt: { type: "string" },
+          systemPrompt: { type: "string" },
+          temperature: { type: "number", minimum: 0, maximum: 2 },
+          maxTokens: { type: "integer", minimum: 1 },
+          model: { type: "string" },
+          stopSequences: { type: "array", items: { type: "string" } },
+        },
+      },
+      AgentToolAdapter: {
+        type: "object",
+        required: ["adapterId", "adapterType", "name"],
+        properties: {
+          adapterId: { type: "string" },
+          adapterType: { type: "string", enum: ["perception", "actuator", "api", "sensor", "custom"] },
+          name: { type: "string" },
+          enabled: { type: "boolean" },
+          requiredCapabilities: { type: "array", items: { type: "string" } },
+          configuration: { type: "object" },
+        },
+      },
+      AgentTool: {
+        type: "object",
+        required: ["toolId", "name"],
+        properties: {
+          toolId: { type: "string" },
+          name: { type: "string" },
+          enabled: { type: "boolean" },
+          permissions: { type: "array", items: { type: "string" } },
+          parameters: { type: "object" },
+          riskTier: { $ref: "#/components/schemas/RiskTier" },
+        },
+      },
+      AgentPolicyRule: {
+        type: "object",
+        required: ["type"],
+        properties: {
+          type: { type: "string" },
+          description: { type: "string" },
+          parameters: { type: "object" },
+        },
+      },
+      AgentPolicy: {
+        type: "object",
+        required: ["policyId", "name", "rules"],
+        properties: {
+          policyId: { type: "string" },
+          name: { type: "string" },
+          enabled: { type: "boolean" },
+          rules: { type: "array", items: { $ref: "#/components/schemas/AgentPolicyRule" } },
+          failFast: { type: "boolean" },
+        },
+      },
+      AgentWorkflow: {
+        type: "object",
+        required: ["workflowId", "name"],
+        properties: {
+          workflowId: { type: "string" },
+          name: { type: "string" },
+          description: { type: "string" },
+          triggerConditions: { type: "array", items: { type: "string" } },
+          priority: { type: "integer", minimum: 0 },
+        },
+      },
+      AgentBlueprint: {
+        type: "object",
+        required: ["id", "name", "goal", "config"],
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          version: { type: "string" },
+          description: { type: "string" },
+          goal: { type: "string" },
+          riskProfile: { $ref: "#/components/schemas/RiskTier" },
+          domain: { $ref: "#/components/schemas/AgentDomain" },
+          deviceClass: { $ref: "#/components/schemas/DeviceClass" },
+          deploymentTarget: { $ref: "#/components/schemas/DeploymentTarget" },
+          requiredCapabilities: { type: "array", items: { type: "string" } },
+          config: { $ref: "#/components/schemas/AgentConfig" },
+          toolAdapters: { type: "array", items: { $ref: "#/components/schemas/AgentToolAdapter" } },
+          tools: { type: "array", items: { $ref: "#/components/schemas/AgentTool" } },
+          policies: { type: "array", items: { $ref: "#/components/schemas/AgentPolicy" } },
+          workflows: { type: "array", items: { $ref: "#/components/schemas/AgentWorkflow" } },
+          constraints: { type: "array", items: { type: "string" } },
+          maxExecutionTime: { type: "integer", minimum: 1 },
+          maxRetries: { type: "integer", minimum: 0 },
+          successCriteria: { type: "array", items: { type: "string" } },
+          reasoningLoop: { type: "object" },
+          toolPolicyConstraints: { type: "object" },
+          memorySettings: { type: "object" },
+          governanceSettings: { type: "object" },
+          tags: { type: "array", items: { type: "string" } },
+          owner: { type: "string" },
+          createdAt: { type: "string" },
+          updatedAt: { type: "string" },
+          worldModelConfig: { $ref: "#/components/schemas/WorldModelSpec" },
+          memoryEngineConfig: { $ref: "#/components/schemas/MemoryEngineConfig" },
+          mcpServerConfig: { $ref: "#/components/schemas/McpServer" },
+        },
+      },
+      GenerateAgentRequest: {
+        type: "object",
+        required: ["goal"],
+        properties: {
+          goal: { type: "string" },
+          constraints: { type: "array", items: { type: "string" } },
+          preferredTools: { type: "array", items: { type: "string" } },
+          riskProfile: { $ref: "#/components/schemas/RiskTier" },
+          additionalContext: { type: "string" },
+          policyRequirements: { type: "array", items: { type: "string" } },
+          domain: { $ref: "#/components/schemas/AgentDomain" },
+          deploymentTarget: { $ref: "#/components/schemas/DeploymentTarget" },
+          deviceClass: { $ref: "#/components/schemas/DeviceClass" },
+        },
+      },
+      GeneratedAgent: {
+        type: "object",
+        properties: {
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          metadata: { $ref: "#/components/schemas/GenerationMetadata" },
+        },
+      },
+      BlueprintRequest: {
+        type: "object",
+        required: ["blueprint"],
+        properties: { blueprint: { $ref: "#/components/schemas/AgentBlueprint" } },
+      },
+      AgentCheck: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          reason: { type: "string" },
+          confidence: { type: "number" },
+        },
+      },
+      AgentCrvResult: {
+        type: "object",
+        properties: {
+          passed: { type: "boolean" },
+          gateName: { type: "string" },
+          validationResults: { type: "array", items: { $ref: "#/components/schemas/AgentCheck" } },
+          timestamp: { type: "string" },
+        },
+      },
+      AgentPolicyResult: {
+        type: "object",
+        properties: {
+          approved: { type: "boolean" },
+          decision: { type: "string", enum: ["ALLOW", "DENY"] },
+          reason: { type: "string" },
+          timestamp: { type: "string" },
+        },
+      },
+      AgentIssue: {
+        type: "object",
+        properties: {
+          type: { type: "string" },
+          category: { type: "string" },
+          message: { type: "string" },
+          severity: { type: "string", enum: ["error", "warning"] },
+        },
+      },
+      AgentValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          errors: { type: "array", items: { $ref: "#/components/schemas/AgentIssue" } },
+          warnings: { type: "array", items: { $ref: "#/components/schemas/AgentIssue" } },
+          crvResult: { $ref: "#/components/schemas/AgentCrvResult" },
+          policyResult: { $ref: "#/components/schemas/AgentPolicyResult" },
+        },
+      },
+      AgentScenario: {
+        type: "object",
+        required: ["description", "inputs"],
+        properties: {
+          description: { type: "string" },
+          inputs: { type: "object" },
+          expectedOutputs: { type: "object" },
+        },
+      },
+      SimulateAgentRequest: {
+        type: "object",
+        required: ["blueprint", "testScenario"],
+        properties: {
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          testScenario: { $ref: "#/components/schemas/AgentScenario" },
+          dryRun: { type: "boolean" },
+        },
+      },
+      SimulationStep: {
+        type: "object",
+        properties: {
+          step: { type: "integer" },
+          timestamp: { type: "string" },
+          action: { type: "string" },
+          tool: { type: "string" },
+          status: { type: "string", enum: ["completed", "blocked", "failed"] },
+          result: {},
+          blockReason: { type: "string" },
+        },
+      },
+      SimulatedToolCall: {
+        type: "object",
+        properties: {
+          toolName: { type: "string" },
+          timestamp: { type: "string" },
+          status: { type: "string", enum: ["executed", "blocked", "simulated"] },
+          inputs: { type: "object" },
+          outputs: { type: "object" },
+        },
+      },
+      SimulatedPolicyDecision: {
+        type: "object",
+        properties: {
+          policyName: { type: "string" },
+          timestamp: { type: "string" },
+          decision: { type: "string", enum: ["allow", "deny", "requires_approval"] },
+          reason: { type: "string" },
+        },
+      },
+      SimulatedCrvOutcome: {
+        type: "object",
+        properties: {
+          checkName: { type: "string" },
+          timestamp: { type: "string" },
+          passed: { type: "boolean" },
+          confidence: { type: "number" },
+          reason: { type: "string" },
+        },
+      },
+      BlockedStep: {
+        type: "object",
+        properties: {
+          step: { type: "integer" },
+          reason: { type: "string" },
+          timestamp: { type: "string" },
+          tool: { type: "string" },
+        },
+      },
+      SideEffect: {
+        type: "object",
+        properties: {
+          type: { type: "string" },
+          description: { type: "string" },
+          captured: { type: "boolean" },
+        },
+      },
+      SimulationOutputs: {
+        type: "object",
+        properties: {
+          message: { type: "string" },
+          scenario: { type: "string" },
+          dryRun: { type: "boolean" },
+          toolsUsed: { type: "array", items: { type: "string" } },
+          policiesApplied: { type: "array", items: { type: "string" } },
+          blockedCount: { type: "integer" },
+        },
+      },
+      SimulationMetrics: {
+        type: "object",
+        properties: {
+          toolExecutions: { type: "integer" },
+          toolsBlocked: { type: "integer" },
+          policyChecks: { type: "integer" },
+          crvValidations: { type: "integer" },
+          blockedSteps: { type: "integer" },
+          sideEffectsCaptured: { type: "integer" },
+          workflowsTriggered: { type: "integer" },
+        },
+      },
+      AgentSimulation: {
+        type: "object",
+        properties: {
+          success: { type: "boolean" },
+          executionTime: { type: "number" },
+          trace: { type: "array", items: { $ref: "#/components/schemas/SimulationStep" } },
+          toolCalls: { type: "array", items: { $ref: "#/components/schemas/SimulatedToolCall" } },
+          policyDecisions: { type: "array", items: { $ref: "#/components/schemas/SimulatedPolicyDecision" } },
+          crvOutcomes: { type: "array", items: { $ref: "#/components/schemas/SimulatedCrvOutcome" } },
+          blockedSteps: { type: "array", items: { $ref: "#/components/schemas/BlockedStep" } },
+          sideEffects: { type: "array", items: { $ref: "#/components/schemas/SideEffect" } },
+          outputs: { $ref: "#/components/schemas/SimulationOutputs" },
+          logs: { type: "array", items: { type: "string" } },
+          metrics: { $ref: "#/components/schemas/SimulationMetrics" },
+        },
+      },
+      DeployAgentRequest: {
+        type: "object",
+        required: ["blueprint"],
+        properties: {
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          environment: { type: "string", enum: ["development", "staging", "production"] },
+          autoPromote: { type: "boolean" },
+          approvalRequired: { type: "boolean" },
+        },
+      },
+      AgentDeploymentStage: {
+        type: "object",
+        properties: {
+          status: { type: "string", enum: ["completed", "pending"] },
+          timestamp: { type: "string" },
+          message: { type: "string" },
+        },
+      },
+      AgentDeploymentStages: {
+        type: "object",
+        properties: {
+          register: { $ref: "#/components/schemas/AgentDeploymentStage" },
+          stage: { $ref: "#/components/schemas/AgentDeploymentStage" },
+          promote: { $ref: "#/components/schemas/AgentDeploymentStage" },
+        },
+      },
+      AgentDeployment: {
+        type: "object",
+        properties: {
+          deploymentId: { type: "string" },
+          agentId: { type: "string" },
+          agentName: { type: "string" },
+          version: { type: "string" },
+          environment: { type: "string", enum: ["development", "staging", "production"] },
+          status: { type: "string", enum: ["pending_approval", "staging"] },
+          stages: { $ref: "#/components/schemas/AgentDeploymentStages" },
+          approvalRequired: { type: "boolean" },
+          autoPromote: { type: "boolean" },
+          deployedAt: { type: "string" },
+        },
+      },
+      ChangedValue: { type: "object", properties: { old: {}, new: {} } },
+      BlueprintDiff: {
+        type: "object",
+        properties: {
+          added: { type: "object" },
+          modified: { type: "object", additionalProperties: { $ref: "#/components/schemas/ChangedValue" } },
+          removed: { type: "object" },
+        },
+      },
+      AgentRevision: {
+        type: "object",
+        properties: {
+          agentId: { type: "string" },
+          version: { type: "string" },
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          author: { type: "string" },
+          timestamp: { type: "string" },
+          changeDescription: { type: "string" },
+          previousVersion: { type: "string" },
+          diff: { $ref: "#/components/schemas/BlueprintDiff" },
+          tags: { type: "array", items: { type: "string" } },
+        },
+      },
+      MergeOptions: {
+        type: "object",
+        properties: {
+          includeWorldModel: { type: "boolean" },
+          includeMemoryEngine: { type: "boolean" },
+          includeMCPServer: { type: "boolean" },
+        },
+      },
+      MergeBlueprintRequest: {
+        type: "object",
+        required: ["blueprint"],
+        properties: {
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          options: { $ref: "#/components/schemas/MergeOptions" },
+        },
+      },
+      IncludedConfigs: {
+        type: "object",
+        properties: {
+          worldModel: { type: "boolean" },
+          memoryEngine: { type: "boolean" },
+          mcpServer: { type: "boolean" },
+        },
+      },
+      MergeMetadata: {
+        type: "object",
+        properties: {
+          includedConfigs: { $ref: "#/components/schemas/IncludedConfigs" },
+          timestamp: { type: "string" },
+        },
+      },
+      MergedBlueprint: {
+        type: "object",
+        properties: {
+          blueprint: { $ref: "#/components/schemas/AgentBlueprint" },
+          metadata: { $ref: "#/components/schemas/MergeMetadata" },
+        },
+      },
+      BlueprintIssue: {
+        type: "object",
+        properties: {
+          severity: { type: "string", enum: ["error", "warning", "info"] },
+          message: { type: "string" },
+          field: { type: "string" },
+        },
+      },
+      PartValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          errors: { type: "array", items: { type: "string" } },
+          warnings: { type: "array", items: { type: "string" } },
+        },
+      },
+      MergedValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          issues: { type: "array", items: { $ref: "#/components/schemas/BlueprintIssue" } },
+          schemaValidation: { $ref: "#/components/schemas/PartValidation" },
+          crvResult: { $ref: "#/components/schemas/AgentCrvResult" },
+          policyResult: { $ref: "#/components/schemas/AgentPolicyResult" },
+          worldModelValidation: { $ref: "#/components/schemas/PartValidation" },
+          memoryEngineValidation: { $ref: "#/components/schemas/PartValidation" },
+        },
+      },
+      RetentionResult: {
+        type: "object",
+        properties: {
+          tenantId: { type: "string" },
+          retentionDays: { type: "integer" },
+          eventsKept: { type: "integer" },
+          eventsArchived: { type: "integer" },
+          cutoffDate: { type: "string" },
+        },
+      },
+      AppliedRetention: {
+        type: "object",
+        properties: { message: { type: "string" }, result: { $ref: "#/components/schemas/RetentionResult" } },
+      },
+      GateCrvDetails: {
+        type: "object",
+        properties: { passed: { type: "boolean" }, validatorResults: { type: "array" } },
+      },
+      GatePolicyDetails: {
+        type: "object",
+        properties: {
+          allowed: { type: "boolean" },
+          requiresApproval: { type: "boolean" },
+          reason: { type: "string" },
+        },
+      },
+      GateTestDetails: {
+        type: "object",
+        properties: {
+          passed: { type: "integer" },
+          failed: { type: "integer" },
+          total: { type: "integer" },
+          coverage: { type: "number" },
+        },
+      },
+      GateDetails: {
+        type: "object",
+        properties: {
+          crvStatus: { $ref: "#/components/schemas/GateCrvDetails" },
+          policyStatus: { $ref: "#/components/schemas/GatePolicyDetails" },
+          testStatus: { $ref: "#/components/schemas/GateTestDetails" },
+        },
+      },
+      GateStatus: {
+        type: "object",
+        properties: {
+          gateName: { type: "string" },
+          status: { type: "string", enum: ["passed", "failed", "pending"] },
+          lastCheck: { type: "string" },
+          details: { $ref: "#/components/schemas/GateDetails" },
+        },
+      },
+      Incident: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          severity: { type: "string", enum: ["low", "medium", "high", "critical"] },
+          status: { type: "string", enum: ["active", "investigating", "resolved"] },
+          title: { type: "string" },
+          workflowId: { type: "string" },
+          startedAt: { type: "string" },
+          affectedComponents: { type: "array", items: { type: "string" } },
+        },
+      },
+      IncidentSummary: {
+        type: "object",
+        properties: {
+          total: { type: "integer" },
+          active: { type: "integer" },
+          resolved: { type: "integer" },
+          critical: { type: "integer" },
+          incidents: { type: "array", items: { $ref: "#/components/schemas/Incident" } },
+        },
+      },
+      DeploymentCounts: {
+        type: "object",
+        properties: {
+          total: { type: "integer" },
+          successful: { type: "integer" },
+          failed: { type: "integer" },
+          pending: { type: "integer" },
+        },
+      },
+      ReleaseMetrics: {
+        type: "object",
+        properties: {
+          successRate: { type: "number" },
+          averageDeployTime: { type: "number" },
+          mttr: { type: "number" },
+          changeFailureRate: { type: "number" },
+        },
+      },
+      RecentDeployment: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          environment: { $ref: "#/components/schemas/DeploymentEnvironment" },
+          status: { $ref: "#/components/schemas/DeploymentState" },
+          version: { type: "string" },
+          deployedAt: { type: "string" },
+          health: { type: "string", enum: ["healthy", "degraded", "failed"] },
+        },
+      },
+      ReleaseHealth: {
+        type: "object",
+        properties: {
+          overallStatus: { type: "string", enum: ["healthy", "degraded", "critical", "unknown"] },
+          deployments: { $ref: "#/components/schemas/DeploymentCounts" },
+          metrics: { $ref: "#/components/schemas/ReleaseMetrics" },
+          recentDeployments: { type: "array", items: { $ref: "#/components/schemas/RecentDeployment" } },
+        },
+      },
+      PipelineApproval: {
+        type: "object",
+        properties: {
+          required: { type: "boolean" },
+          approver: { type: "string" },
+          approvedAt: { type: "string" },
+          comment: { type: "string" },
+        },
+      },
+      PipelineStage: {
+        type: "object",
+        properties: {
+          name: { type: "string" },
+          status: { type: "string", enum: ["pending", "passed", "failed", "blocked"] },
+          startedAt: { type: "string" },
+          completedAt: { type: "string" },
+          approvals: { type: "array", items: { $ref: "#/components/schemas/PipelineApproval" } },
+          gates: { type: "array" },
+        },
+      },
+      DeploymentPipeline: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          workflowId: { type: "string" },
+          version: { type: "string" },
+          stages: { type: "array", items: { $ref: "#/components/schemas/PipelineStage" } },
+          currentStage: { type: "string" },
+          overallStatus: { type: "string", enum: ["pending", "passed", "failed", "blocked"] },
+        },
+      },
+      AuditFilters: {
+        type: "object",
+        properties: {
+          startDate: { type: "string" },
+          endDate: { type: "string" },
+          actionType: { type: "string" },
+        },
+      },
+      DevopsAuditTrail: {
+        type: "object",
+        properties: {
+          events: { type: "array", items: { $ref: "#/components/schemas/WorkflowEvent" } },
+          count: { type: "integer" },
+          filters: { $ref: "#/components/schemas/AuditFilters" },
+        },
+      },
+      DevopsAuditEntry: {
+        type: "object",
+        properties: {
+          timestamp: { type: "string" },
+          eventType: { $ref: "#/components/schemas/WorkflowEventType" },
+          action: { type: "string" },
+          actor: { type: "string" },
+          workflowId: { type: "string" },
+          deploymentId: { type: "string" },
+          environment: { type: "string" },
+          reason: { type: "string" },
+          riskTier: { type: "string" },
+          details: { type: "object" },
+          tenantId: { type: "string" },
+          metadata: { type: "object" },
+        },
+      },
+      DevopsAuditExport: {
+        type: "object",
+        properties: {
+          exportedAt: { type: "string" },
+          tenantId: { type: "string" },
+          startDate: { type: "string" },
+          endDate: { type: "string" },
+          eventCount: { type: "integer" },
+          events: { type: "array", items: { $ref: "#/components/schemas/DevopsAuditEntry" } },
+        },
+      },
+      WorldModelAttribute: {
+        type: "object",
+        required: ["name", "type"],
+        properties: {
+          name: { type: "string" },
+          type: { type: "string", enum: ["string", "number", "boolean", "date", "object", "array"] },
+          required: { type: "boolean" },
+          description: { type: "string" },
+          defaultValue: {},
+          constraints: { type: "array", items: { type: "string" } },
+        },
+      },
+      WorldModelEntity: {
+        type: "object",
+        required: ["id", "name", "attributes"],
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          description: { type: "string" },
+          attributes: { type: "array", items: { $ref: "#/components/schemas/WorldModelAttribute" } },
+          metadata: { type: "object" },
+        },
+      },
+      WorldModelCardinality: {
+        type: "object",
+        properties: { min: { type: "integer", minimum: 0 }, max: { type: "integer", minimum: 0 } },
+      },
+      WorldModelRelation: {
+        type: "object",
+        required: ["id", "name", "sourceEntity", "targetEntity", "type"],
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          description: { type: "string" },
+          sourceEntity: { type: "string" },
+          targetEntity: { type: "string" },
+          type: { type: "string", enum: ["one-to-one", "one-to-many", "many-to-one", "many-to-many"] },
+          cardinality: { $ref: "#/components/schemas/WorldModelCardinality" },
+          bidirectional: { type: "boolean" },
+          metadata: { type: "object" },
+        },
+      },
+      WorldModelConstraint: {
+        type: "object",
+        required: ["id", "name", "type", "entity", "attributes", "rule"],
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          description: { type: "string" },
+          type: {
+            type: "string",
+            enum: ["unique", "not-null", "check", "foreign-key", "custom", "range", "pattern"],
+          },
+          entity: { type: "string" },
+          attributes: { type: "array", items: { type: "string" } },
+          rule: { type: "string" },
+          errorMessage: { type: "string" },
+          severity: { type: "string", enum: ["error", "warning"] },
+          metadata: { type: "object" },
+        },
+      },
+      CausalCondition: {
+        type: "object",
+        required: ["entity", "attribute", "operator"],
+        properties: {
+          entity: { type: "string" },
+          attribute: { type: "string" },
+          operator: {
+            type: "string",
+            enum: [
+              "equals",
+              "not-equals",
+              "greater-than",
+              "less-than",
+              "contains",
+              "matches",
+              "exists",
+              "not-exists",
+            ],
+          },
+          value: {},
+        },
+      },
+      CausalEffect: {
+        type: "object",
+        required: ["entity", "attribute", "action"],
+        properties: {
+          entity: { type: "string" },
+          attribute: { type: "string" },
+          action: { type: "string", enum: ["set", "increment", "decrement", "append", "remove", "compute"] },
+          value: {},
+          expression: { type: "string" },
+        },
+      },
+      CausalRule: {
+        type: "object",
+        required: ["id", "name", "conditions", "effects"],
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          description: { type: "string" },
+          priority: { type: "integer", minimum: 0 },
+          conditions: { type: "array", items: { $ref: "#/components/schemas/CausalCondition" } },
+          effects: { type: "array", items: { $ref: "#/components/schemas/CausalEffect" } },
+          enabled: { type: "boolean" },
+          metadata: { type: "object" },
+        },
+      },
+      WorldModelMetadata: {
+        type: "object",
+        properties: {
+          author: { type: "string" },
+          createdAt: { type: "string" },
+          updatedAt: { type: "string" },
+          tags: { type: "array", items: { type: "string" } },
+        },
+      },
+      WorldModelSpec: {
+        type: "object",
+        required: ["id", "name", "version", "domain", "entities"],
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          version: { type: "string" },
+          description: { type: "string" },
+          domain: { type: "string" },
+          entities: { type: "array", items: { $ref: "#/components/schemas/WorldModelEntity" } },
+          relations: { type: "array", items: { $ref: "#/components/schemas/WorldModelRelation" } },
+          constraints: { type: "array", items: { $ref: "#/components/schemas/WorldModelConstraint" } },
+          causalRules: { type: "array", items: { $ref: "#/components/schemas/CausalRule" } },
+          metadata: { $ref: "#/components/schemas/WorldModelMetadata" },
+        },
+      },
+      GenerateWorldModelRequest: {
+        type: "object",
+        required: ["description", "domain"],
+        properties: {
+          description: { type: "string" },
+          domain: { type: "string" },
+          name: { type: "string" },
+          includeExamples: { type: "boolean" },
+          preferredStyle: { type: "string", enum: ["minimal", "detailed", "comprehensive"] },
+        },
+      },
+      GeneratedWorldModel: {
+        type: "object",
+        properties: {
+          spec: { $ref: "#/components/schemas/WorldModelSpec" },
+          metadata: { $ref: "#/components/schemas/GenerationMetadata" },
+        },
+      },
+      WorldModelValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          spec: { $ref: "#/components/schemas/WorldModelSpec" },
+          errors: { type: "array", items: { type: "string" } },
+          warnings: { type: "array", items: { type: "string" } },
+          crvResults: { type: "array", items: { $ref: "#/components/schemas/CrvValidationResult" } },
+        },
+      },
+      CrvValidationResult: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          reason: { type: "string" },
+          confidence: { type: "number" },
+          metadata: { type: "object" },
+          failure_code: { $ref: "#/components/schemas/FailureTaxonomy" },
+          remediation: { type: "string" },
+        },
+      },
+      StoredWorldModel: {
+        type: "object",
+        properties: {
+          success: { type: "boolean" },
+          id: { type: "string" },
+          version: { type: "integer" },
+          timestamp: { type: "string" },
+        },
+      },
+      WorldModelEntry: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          spec: { $ref: "#/components/schemas/WorldModelSpec" },
+          version: { type: "integer" },
+          timestamp: { type: "string" },
+        },
+      },
+      WorldModelVersion: {
+        type: "object",
+        properties: {
+          key: { type: "string" },
+          value: { $ref: "#/components/schemas/WorldModelSpec" },
+          version: { type: "integer" },
+          timestamp: { type: "string" },
+          metadata: { type: "object" },
+        },
+      },
+      BudgetConstraints: {
+        type: "object",
+        properties: { maxStorageMb: { type: "number" }, maxCostPerMonth: { type: "number" } },
+      },
+      RetentionTier: {
+        type: "object",
+        required: ["tier", "compressionEnabled", "summarizationEnabled"],
+        properties: {
+          tier: { type: "string" },
+          maxAgeMs: { type: "number" },
+          maxEntries: { type: "number" },
+          compressionEnabled: { type: "boolean" },
+          summarizationEnabled: { type: "boolean" },
+          accessThreshold: { type: "number" },
+        },
+      },
+      SummarizationSchedule: {
+        type: "object",
+        required: ["enabled", "intervalMs", "batchSize", "strategy"],
+        properties: {
+          enabled: { type: "boolean" },
+          intervalMs: { type: "number" },
+          batchSize: { type: "number" },
+          strategy: { type: "string" },
+          retentionAfterSummarization: { type: "number" },
+        },
+      },
+      GovernanceThresholds: {
+        type: "object",
+        required: ["minRetentionMs", "maxRetentionMs", "minSummarizationIntervalMs", "requireEncryption"],
+        properties: {
+          minRetentionMs: { type: "number" },
+          maxRetentionMs: { type: "number" },
+          minSummarizationIntervalMs: { type: "number" },
+          requireAuditLog: { type: "boolean" },
+          requireEncryption: { type: "boolean" },
+        },
+      },
+      MemoryPolicyRules: {
+        type: "object",
+        required: ["retentionTiers", "summarizationSchedule", "indexingStrategy", "governanceThresholds"],
+        properties: {
+          retentionTiers: { type: "array", items: { $ref: "#/components/schemas/RetentionTier" } },
+          summarizationSchedule: { $ref: "#/components/schemas/SummarizationSchedule" },
+          indexingStrategy: { type: "string" },
+          governanceThresholds: { $ref: "#/components/schemas/GovernanceThresholds" },
+        },
+      },
+      MemoryPolicy: {
+        allOf: [
+          { $ref: "#/components/schemas/MemoryPolicyRules" },
+          {
+            type: "object",
+            required: ["id", "name", "createdAt", "updatedAt"],
+            properties: {
+              id: { type: "string" },
+              name: { type: "string" },
+              description: { type: "string" },
+              createdAt: { type: "string" },
+              updatedAt: { type: "string" },
+              metadata: { type: "object" },
+            },
+          },
+        ],
+      },
+      MemoryPolicyValidation: {
+        type: "object",
+        properties: {
+          valid: { type: "boolean" },
+          errors: { type: "array", items: { type: "string" } },
+          warnings: { type: "array", items: { type: "string" } },
+          policy: { $ref: "#/components/schemas/MemoryPolicyRules" },
+        },
+      },
+      MemoryEngineSource: {
+        type: "object",
+        properties: {
+          blueprintId: { type: "string" },
+          blueprintName: { type: "string" },
+          riskProfile: { type: "string" },
+        },
+      },
+      MemoryEngineConfig: {
+        type: "object",
+        properties: {
+          schemaVersion: { type: "string" },
+          policy: { $ref: "#/components/schemas/MemoryPolicy" },
+          policyConfig: { $ref: "#/components/schemas/MemoryPolicyRequest" },
+          generatedAt: { type: "string" },
+          generatedBy: { type: "string", enum: ["agent-studio", "api", "manual", "runtime"] },
+          source: { $ref: "#/components/schemas/MemoryEngineSource" },
+          metadata: { type: "object" },
+        },
+      },
+      McpReturn: {
+        type: "object",
+        required: ["type"],
+        properties: { type: { type: "string" }, description: { type: "string" } },
+      },
+      McpAction: {
+        type: "object",
+        required: ["name", "description", "inputSchema", "riskTier", "requiresApproval"],
+        properties: {
+          name: { type: "string" },
+          description: { type: "string" },
+          inputSchema: { type: "object" },
+          outputSchema: { $ref: "#/components/schemas/McpReturn" },
+          riskTier: { $ref: "#/components/schemas/RiskTier" },
+          requiredPermissions: { type: "array", items: { type: "string" } },
+          requiresApproval: { type: "boolean" },
+          crvValidation: { type: "boolean" },
+        },
+      },
+      RiskDistribution: {
+        type: "object",
+        required: ["LOW", "MEDIUM", "HIGH", "CRITICAL"],
+        properties: {
+          LOW: { type: "integer" },
+          MEDIUM: { type: "integer" },
+          HIGH: { type: "integer" },
+          CRITICAL: { type: "integer" },
+        },
+      },
+      McpServerMetadata: {
+        type: "object",
+        required: ["generatedAt", "totalActions", "riskDistribution"],
+        properties: {
+          generatedAt: { type: "string" },
+          totalActions: { type: "integer" },
+          riskDistribution: { $ref: "#/components/schemas/RiskDistribution" },
+        },
+      },
+      McpServer: {
+        type: "object",
+        required: ["name", "version", "description", "actions", "metadata"],
+        properties: {
+          name: { type: "string" },
+          version: { type: "string" },
+          description: { type: "string" },
+          actions: { type: "array", items: { $ref: "#/components/schemas/McpAction" } },
+          metadata: { $ref: "#/components/schemas/McpServerMetadata" },
+        },
+      },
+      McpGovernance: {
+        type: "object",
+        required: ["highRiskActionsWithoutPermissions", "criticalActionsWithoutApproval", "blockedActions"],
+        properties: {
+          highRiskActionsWithoutPermissions: { type: "array", items: { type: "string" } },
+          criticalActionsWithoutApproval: { type: "array", items: { type: "string" } },
+          blockedActions: { type: "array", items: { type: "string" } },
+        },
+      },
+      McpValidation: {
+        type: "object",
+        required: ["valid", "errors", "warnings", "governance"],
+        properties: {
+          valid: { type: "boolean" },
+          errors: { type: "array", items: { type: "string" } },
+          warnings: { type: "array", items: { type: "string" } },
+          governance: { $ref: "#/components/schemas/McpGovernance" },
+        },
+      },
+      ValidateMcpRequest: {
+        type: "object",
+        properties: {
+          server: { $ref: "#/components/schemas/McpServer" },
+          action: { $ref: "#/components/schemas/McpAction" },
+        },
+      },
+      McpFormCheck: {
+        type: "object",
+        properties: {
+          success: { type: "boolean" },
+          data: { type: "object" },
+          errors: { type: "array", items: { type: "string" } },
+          warnings: { type: "array", items: { type: "string" } },
+        },
+      },
+      McpCheck: {
+        type: "object",
+        properties: {
+          type: { type: "string", enum: ["server", "action"] },
+          schema: { $ref: "#/components/schemas/McpFormCheck" },
+          governance: { $ref: "#/components/schemas/McpValidation" },
+        },
+      },
+      RawInput: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          source: { type: "string" },
+          timestamp: { type: "string" },
+          data: {},
+          metadata: { type: "object" },
+        },
+      },
+      NormalizedInput: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          source: { type: "string" },
+          timestamp: { type: "string" },
+          format: {
+            type: "string",
+            enum: ["text", "json", "event", "sensor", "image", "audio", "video", "custom"],
+          },
+          data: {},
+          schema: { type: "string" },
+          metadata: { type: "object" },
+        },
+      },
+      PerceivedIntent: {
+        type: "object",
+        properties: {
+          type: { type: "string" },
+          confidence: { type: "number" },
+          parameters: { type: "object" },
+          description: { type: "string" },
+        },
+      },
+      EntityRelationship: {
+        type: "object",
+        properties: {
+          type: { type: "string" },
+          targetId: { type: "string" },
+          properties: { type: "object" },
+        },
+      },
+      SymbolicEntity: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          type: { type: "string" },
+          properties: { type: "object" },
+          relationships: { type: "array", items: { $ref: "#/components/schemas/EntityRelationship" } },
+          source: { type: "string" },
+          confidence: { type: "number" },
+          timestamp: { type: "string" },
+          metadata: { type: "object" },
+        },
+      },
+      ConflictResolution: {
+        type: "object",
+        properties: {
+          strategy: { type: "string", enum: ["merge", "replace", "keep-both", "keep-existing", "keep-new"] },
+          description: { type: "string" },
+          mergedEntity: { $ref: "#/components/schemas/SymbolicEntity" },
+          confidence: { type: "number" },
+        },
+      },
+      EntityConflict: {
+        type: "object",
+        properties: {
+          type: { type: "string", enum: ["duplicate", "inconsistent", "temporal", "relationship"] },
+          description: { type: "string" },
+          existingEntityId: { type: "string" },
+          newEntityId: { type: "string" },
+          conflictingFields: { type: "array", items: { type: "string" } },
+          severity: { type: "string", enum: ["low", "medium", "high"] },
+          resolution: { $ref: "#/components/schemas/ConflictResolution" },
+        },
+      },
+      ContractCheck: {
+        type: "object",
+        properties: {
+          validator: { type: "string" },
+          passed: { type: "boolean" },
+          message: { type: "string" },
+        },
+      },
+      DataContract: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          inputId: { type: "string" },
+          schema: { type: "string" },
+          schemaVersion: { type: "string" },
+          intent: { $ref: "#/components/schemas/PerceivedIntent" },
+          validatedData: {},
+          timestamp: { type: "string" },
+          validationResults: { type: "array", items: { $ref: "#/components/schemas/ContractCheck" } },
+          conflicts: { type: "array", items: { $ref: "#/components/schemas/EntityConflict" } },
+        },
+      },
+      PerceptionError: {
+        type: "object",
+        properties: {
+          stage: { type: "string", enum: ["normalization", "validation", "extraction", "aggregation"] },
+          message: { type: "string" },
+          details: {},
+        },
+      },
+      PerceptionResult: {
+        type: "object",
+        properties: {
+          success: { type: "boolean" },
+          inputId: { type: "string" },
+          normalizedInput: { $ref: "#/components/schemas/NormalizedInput" },
+          contract: { $ref: "#/components/schemas/DataContract" },
+          entities: { type: "array", items: { $ref: "#/components/schemas/SymbolicEntity" } },
+          context: { type: "object" },
+          errors: { type: "array", items: { $ref: "#/components/schemas/PerceptionError" } },
+          timestamp: { type: "string" },
+        },
+      },
+      ContractConflicts: {
+        type: "object",
+        properties: {
+          contractId: { type: "string" },
+          conflicts: { type: "array", items: { $ref: "#/components/schemas/EntityConflict" } },
+        },
+      },
+      PerceptionStats: {
+        type: "object",
+        properties: {
+          totalResults: { type: "integer" },
+          successfulResults: { type: "integer" },
+          failedResults: { type: "integer" },
+          totalContracts: { type: "integer" },
+          totalConflicts: { type: "integer" },
+          entityCount: { type: "object" },
+        },
+      },
+      ExplainRequest: {
+        type: "object",
+        required: ["workflowSpec", "taskId"],
+        properties: {
+          workflowId: { type: "string" },
+          workflowSpec: { $ref: "#/components/schemas/WorkflowSpec" },
+          taskId: { type: "string" },
+          context: { type: "string" },
+        },
+      },
+      StepReasoning: {
+        type: "object",
+        properties: {
+          purpose: { type: "string" },
+          dependencies: { type: "array", items: { type: "string" } },
+          risks: { type: "array", items: { type: "string" } },
+          alternatives: { type: "array", items: { type: "string" } },
+        },
+      },
+      LlmMetadata: {
+        type: "object",
+        properties: {
+          timestamp: { type: "string" },
+          prompt: { type: "string" },
+          response: { type: "string" },
+        },
+      },
+      StepExplanation: {
+        type: "object",
+        properties: {
+          taskId: { type: "string" },
+          explanation: { type: "string" },
+          reasoning: { $ref: "#/components/schemas/StepReasoning" },
+          metadata: { $ref: "#/components/schemas/LlmMetadata" },
+        },
+      },
+      ModifyWorkflowRequest: {
+        type: "object",
+        required: ["currentSpec", "modification"],
+        properties: {
+          workflowId: { type: "string" },
+          currentSpec: { $ref: "#/components/schemas/WorkflowSpec" },
+          modification: { type: "string" },
+          context: { type: "string" },
+        },
+      },
+      TaskDependency: {
+        type: "object",
+        properties: { taskId: { type: "string" }, dependsOn: { type: "array", items: { type: "string" } } },
+      },
+      WorkflowParts: {
+        type: "object",
+        properties: {
+          tasks: { type: "array", items: { type: "string" } },
+          dependencies: { type: "array", items: { $ref: "#/components/schemas/TaskDependency" } },
+        },
+      },
+      TaskChange: {
+        type: "object",
+        properties: {
+          taskId: { type: "string" },
+          changes: { type: "object", additionalProperties: { $ref: "#/components/schemas/ChangedValue" } },
+        },
+      },
+      WorkflowChanges: {
+        type: "object",
+        properties: {
+          tasks: { type: "array", items: { $ref: "#/components/schemas/TaskChange" } },
+          name: { $ref: "#/components/schemas/ChangedValue" },
+          safetyPolicy: { $ref: "#/components/schemas/ChangedValue" },
+        },
+      },
+      WorkflowDiff: {
+        type: "object",
+        properties: {
+          added: { $ref: "#/components/schemas/WorkflowParts" },
+          removed: { $ref: "#/components/schemas/WorkflowParts" },
+          modified: { $ref: "#/components/schemas/WorkflowChanges" },
+        },
+      },
+      ChangeValidation: {
+        type: "object",
+        properties: { passed: { type: "boolean" }, errors: { type: "array", items: { type: "string" } } },
+      },
+      ModifiedWorkflow: {
+        type: "object",
+        properties: {
+          newSpec: { $ref: "#/components/schemas/WorkflowSpec" },
+          diff: { $ref: "#/components/schemas/WorkflowDiff" },
+          changeId: { type: "string" },
+          validation: { $ref: "#/components/schemas/ChangeValidation" },
+          metadata: { $ref: "#/components/schemas/LlmMetadata" },
+        },
+      },
+      UndoRequest: {
+        type: "object",
+        required: ["changeId"],
+        properties: { workflowId: { type: "string" }, changeId: { type: "string" } },
+      },
+      UndoneChange: {
+        type: "object",
+        properties: {
+          success: { type: "boolean" },
+          restoredSpec: { $ref: "#/components/schemas/WorkflowSpec" },
+          undoneChangeId: { type: "string" },
+          metadata: { $ref: "#/components/schemas/LlmMetadata" },
+        },
+      },
+      WorkflowChange: {
+        type: "object",
+        properties: {
+          changeId: { type: "string" },
+          timestamp: { type: "string" },
+          modification: { type: "string" },
+          diff: { $ref: "#/components/schemas/WorkflowDiff" },
+          validationPassed: { type: "boolean" },
+          undone: { type: "boolean" },
+        },
+      },
+      ChangeHistory: {
+        type: "object",
+        properties: { history: { type: "array", items: { $ref: "#/components/schemas/WorkflowChange" } } },
+      },
+      ConversationSnapshot: {
+        type: "object",
+        properties: {
+          snapshotId: { type: "string" },
+          spec: { $ref: "#/components/schemas/WorkflowSpec" },
+          timestamp: { type: "string" },
+        },
+      },
+      Conversation: {
+        type: "object",
+        properties: {
+          sessionId: { type: "string" },
+          workflowId: { type: "string" },
+          currentSpec: { $ref: "#/components/schemas/WorkflowSpec" },
+          changeHistory: { type: "array", items: { $ref: "#/components/schemas/WorkflowChange" } },
+          snapshots: { type: "array", items: { $ref: "#/components/schemas/ConversationSnapshot" } },
+          createdAt: { type: "string" },
+          lastModified: { type: "string" },
+        },
+      },
+      ToolAdapterProperty: {
+        type: "object",
+        required: ["name", "type"],
+        properties: {
+          name: { type: "string" },
+          type: { type: "string" },
+          description: { type: "string" },
+          required: { type: "boolean" },
+        },
+      },
+      GeneratedFile: {
+        type: "object",
+        properties: { path: { type: "string" }, content: { type: "string" } },
+      },
+      ToolAdapterFiles: {
+        type: "object",
+        properties: {
+          adapter: { $ref: "#/components/schemas/GeneratedFile" },
+          test: { $ref: "#/components/schemas/GeneratedFile" },
+          example: { $ref: "#/components/schemas/GeneratedFile" },
+        },
+      },
+      ToolAdapter: {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          className: { type: "string" },
+          files: { $ref: "#/components/schemas/ToolAdapterFiles" },
+          nextSteps: { type: "array", items: { type: "string" } },
+        },
       },
     },
   },
@@ -2092,8 +4116,6 @@ export const schemaDocument: SchemaDocument = {
     getWorkflowEvents: { "200": { type: "array", items: { $ref: "#/components/schemas/WorkflowEvent" } } },
     getWorkflowTimeline: { "200": { type: "array", items: { $ref: "#/components/schemas/TimelineEntry" } } },
     getWorkflowSnapshots: { "200": { type: "array", items: { $ref: "#/components/schemas/Snapshot" } } },
-    validateWorkflowDag: { "200": {} },
-    validateWorkflowPolicy: { "200": {} },
     getWorkflowDeployments: { "200": { type: "array", items: { $ref: "#/components/schemas/Deployment" } } },
     listTestResults: { "200": { type: "array", items: { $ref: "#/components/schemas/TestRun" } } },
     getTestArtifact: { "200": {} },
@@ -2101,60 +4123,21 @@ export const schemaDocument: SchemaDocument = {
     runDeploymentTests: {
       "200": { type: "array", items: { $ref: "#/components/schemas/DeploymentTestResult" } },
     },
-    triggerRollback: { "200": {} },
-    stageDeployment: { "200": {}, request: { type: "object" } },
-    runSmokeTests: { "200": {}, request: { type: "object" } },
-    rollbackDeployment: { "200": {} },
     getMonitoringEvents: { "200": { type: "array", items: { $ref: "#/components/schemas/TelemetryEvent" } } },
-    listPostmortems: { "200": {} },
-    getPostmortem: { "200": {} },
-    getBenchRightReport: { "200": {} },
-    getBenchRightWorkflow: { "200": {} },
-    getBenchRightCounterfactual: { "200": {} },
-    generateAgent: { "200": {}, request: { type: "object" } },
-    validateAgent: { "200": {}, request: { type: "object" } },
-    simulateAgent: { "200": {}, request: { type: "object" } },
-    deployAgent: { "200": {}, request: { type: "object" } },
-    registerAgent: { "200": {} },
-    listAgents: { "200": { type: "array", items: {} } },
-    listAgentVersions: { "200": {} },
-    getAgentVersion: { "200": {} },
-    rollbackAgent: { "200": {} },
-    diffAgentVersions: { "200": {} },
-    mergeBlueprints: { "200": {}, request: { type: "object" } },
-    validateMergedBlueprint: { "200": {}, request: { type: "object" } },
-    exportBlueprint: { "200": {}, request: { type: "object" } },
-    applyRetention: { "200": {} },
-    getDevopsGateStatus: { "200": {} },
-    getDevopsIncidents: { "200": {} },
-    getDevopsReleaseHealth: { "200": {} },
-    getDevopsPipelines: { "200": {} },
-    exportDevopsAudit: { "200": {} },
-    getDevopsAuditTrail: { "200": {} },
-    generateWorldModel: { "200": {}, request: { type: "object" } },
-    validateWorldModel: { "200": {}, request: { type: "object" } },
-    listWorldModels: { "200": { type: "array", items: {} } },
-    createWorldModel: { "200": {}, request: { type: "object" } },
-    getWorldModel: { "200": {} },
-    deleteWorldModel: { "200": {} },
-    listWorldModelVersions: { "200": {} },
-    validateMemoryPolicy: { "200": {}, request: { type: "object" } },
-    validateMcp: { "200": {}, request: { type: "object" } },
-    processPerception: { "200": {}, request: { type: "object" } },
-    listEntities: { "200": {} },
-    getEntity: { "200": {} },
-    listEntitiesOfType: { "200": {} },
-    listContracts: { "200": {} },
-    listConflicts: { "200": {} },
-    getPerceptionStats: { "200": {} },
-    clearPerception: { "200": {} },
-    explainWithLlm: { "200": {}, request: { type: "object" } },
-    modifyWithLlm: { "200": {}, request: { type: "object" } },
-    undoWithLlm: { "200": {}, request: { type: "object" } },
-    listLlmHistory: { "200": {} },
-    getLlmHistory: { "200": {} },
-    listLlmConversations: { "200": {} },
-    getLlmConversation: { "200": {} },
-    generateToolAdapter: { "200": {} },
+    listPostmortems: { "200": { type: "array", items: { $ref: "#/components/schemas/Postmortem" } } },
+    listAgents: { "200": { type: "array", items: { type: "string" } } },
+    listAgentVersions: { "200": { type: "array", items: { $ref: "#/components/schemas/AgentRevision" } } },
+    getDevopsGateStatus: { "200": { type: "array", items: { $ref: "#/components/schemas/GateStatus" } } },
+    getDevopsPipelines: {
+      "200": { type: "array", items: { $ref: "#/components/schemas/DeploymentPipeline" } },
+    },
+    listWorldModels: { "200": { type: "array", items: { $ref: "#/components/schemas/WorldModelEntry" } } },
+    listWorldModelVersions: {
+      "200": { type: "array", items: { $ref: "#/components/schemas/WorldModelVersion" } },
+    },
+    listEntities: { "200": { type: "array", items: { $ref: "#/components/schemas/SymbolicEntity" } } },
+    listEntitiesOfType: { "200": { type: "array", items: { $ref: "#/components/schemas/SymbolicEntity" } } },
+    listContracts: { "200": { type: "array", items: { $ref: "#/components/schemas/DataContract" } } },
+    listConflicts: { "200": { type: "array", items: { $ref: "#/components/schemas/ContractConflicts" } } },
   },
 };

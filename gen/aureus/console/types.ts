@@ -2378,7 +2378,7 @@ export interface components {
     /** @description A generated workflow. */
     GeneratedWorkflow: {
       spec: components["schemas"]["WorkflowSpec"];
-      metadata: Record<string, unknown>;
+      metadata: components["schemas"]["GenerationMetadata"];
     };
     /** @description State of a task. `error` is kept from the last failed attempt even when the task succeeds in the end. */
     TaskStatus: {
@@ -2569,10 +2569,12 @@ export interface components {
       completedAt?: string;
       /** @enum {string} */
       status: "passed" | "failed" | "error";
-      workflowStatus?: unknown;
+      workflowStatus?: string;
+      /** @description Always empty in the recordings; not described further. */
       crvResults: unknown[];
-      policyResults: unknown[];
-      evaluationReport?: unknown;
+      policyResults: components["schemas"]["TestPolicyResult"][];
+      /** @description The report as the artifact has it; not described further. */
+      evaluationReport?: Record<string, unknown>;
       error?: string;
       artifacts: components["schemas"]["TestArtifact"][];
     };
@@ -2691,9 +2693,10 @@ export interface components {
       status: string;
       errorRate: number;
       responseTime: number;
+      /** @description In milliseconds. */
       uptime: number;
       lastChecked: string;
-      metrics: Record<string, unknown>;
+      metrics: components["schemas"]["DeploymentMetrics"];
     };
     /** @description A deployment with its health. */
     DeploymentHealthStatus: {
@@ -2740,7 +2743,7 @@ export interface components {
     };
     /** @description Triggered rollbacks. */
     RollbackTriggers: {
-      rollbackTriggers: unknown[];
+      rollbackTriggers: components["schemas"]["RollbackTrigger"][];
     };
     /** @description A staged deployment workflow. */
     TriggerWorkflowRequest: {
@@ -2759,7 +2762,7 @@ export interface components {
       environment: string;
       triggeredAt: string;
       triggeredBy: string;
-      stages: unknown[];
+      stages: components["schemas"]["DeploymentWorkflowStage"][];
     };
     /** @description The answer to a start. */
     TriggeredWorkflow: {
@@ -2809,8 +2812,8 @@ export interface components {
     /** @description A postmortem and what became of its fix. */
     Reflexion: {
       fixPromoted: boolean;
-      postmortem: Record<string, unknown>;
-      sandboxResult?: Record<string, unknown>;
+      postmortem: components["schemas"]["Postmortem"];
+      sandboxResult?: components["schemas"]["SandboxResult"];
     };
     /** @description Figures about postmortems. */
     ReflexionStats: {
@@ -2832,7 +2835,7 @@ export interface components {
     };
     /** @description A blueprint to register. */
     RegisterAgentRequest: {
-      blueprint: Record<string, unknown>;
+      blueprint: components["schemas"]["AgentBlueprint"];
       changeDescription?: string;
       tags?: string[];
     };
@@ -2843,6 +2846,8 @@ export interface components {
     };
     /** @description Events of a tenant. */
     AuditExport: {
+      startDate?: string;
+      endDate?: string;
       eventCount: number;
       events: components["schemas"]["WorkflowEvent"][];
       exportedAt: string;
@@ -2864,19 +2869,24 @@ export interface components {
     ApplyRetentionRequest: {
       retentionDays: number;
     };
-    /** @description Which version. */
+    /** @description Which version: the count of `WorldModelEntry`, not that of the specification. */
     DeleteWorldModelRequest: {
-      version: string;
+      version: number;
     };
     /** @description What a memory policy is for. */
     MemoryPolicyRequest: {
       goals: string[];
       riskProfile: string;
+      dataClassification?: string;
+      complianceRequirements?: string[];
+      budgetConstraints?: components["schemas"]["BudgetConstraints"];
     };
     /** @description A generated memory policy. */
     MemoryPolicyAnswer: {
       generatedAt: string;
-      policy: Record<string, unknown>;
+      policy: components["schemas"]["MemoryPolicy"];
+      /** @description The policy as a text for people. */
+      preview: string;
     };
     /** @description A parameter of a tool. */
     McpToolParameter: {
@@ -2890,23 +2900,1494 @@ export interface components {
       name: string;
       description: string;
       parameters: components["schemas"]["McpToolParameter"][];
+      returns?: components["schemas"]["McpReturn"];
+      capabilities?: string[];
+      metadata?: Record<string, unknown>;
     };
     /** @description Tools of an MCP server; at least one. */
     McpGenerateRequest: {
       serverName: string;
+      serverVersion?: string;
+      serverDescription?: string;
       tools: components["schemas"]["McpTool"][];
+      defaultRiskTier?: components["schemas"]["RiskTier"];
+      enableCRVValidation?: boolean;
+      /** @description True when not given. */
+      inferRiskFromCapabilities?: boolean;
     };
     /** @description A generated MCP server definition. */
     McpServerAnswer: {
-      server: Record<string, unknown>;
-      validation: Record<string, unknown>;
+      server: components["schemas"]["McpServer"];
+      validation: components["schemas"]["McpValidation"];
     };
     /** @description A tool to write an adapter for. */
     ToolAdapterRequest: {
       name: string;
       description: string;
+      inputProperties?: components["schemas"]["ToolAdapterProperty"][];
+      outputProperties?: components["schemas"]["ToolAdapterProperty"][];
+      sideEffect?: boolean;
+      idempotencyStrategy?: string;
+      riskTier?: string;
+      intent?: string;
+      hasCompensation?: boolean;
+      compensationDescription?: string;
     } & {
       [key: string]: unknown;
+    };
+    /**
+     * @description Why a validation failed.
+     * @enum {string}
+     */
+    FailureTaxonomy: "MISSING_DATA" | "CONFLICT" | "OUT_OF_SCOPE" | "LOW_CONFIDENCE" | "POLICY_VIOLATION" | "TOOL_ERROR" | "NON_DETERMINISM";
+    /** @description An error or a warning about the order of tasks; an error has `details`, a warning has `suggestion`. Source only. */
+    DagFinding: {
+      /** @enum {string} */
+      type?: "cycle" | "missing_dependency" | "orphan_task" | "invalid_task" | "unreachable" | "multiple_entry_points" | "missing_compensation" | "high_risk_without_approval";
+      taskId?: string;
+      message?: string;
+      details?: string;
+      suggestion?: string;
+    };
+    /** @description Whether the order of tasks is valid; the order itself comes only if it is. Source only. */
+    DagValidation: {
+      valid?: boolean;
+      errors?: components["schemas"]["DagFinding"][];
+      warnings?: components["schemas"]["DagFinding"][];
+      /** @description Ids of tasks. */
+      topologicalOrder?: string[];
+    };
+    /** @description A violation or a warning about the policy of a workflow; a violation has `severity`, a warning has `suggestion`. Source only. */
+    PolicyFinding: {
+      /** @description `unknown` if the finding is about no single task. */
+      taskId?: string;
+      /** @enum {string} */
+      type?: "permission_required" | "risk_tier_mismatch" | "missing_compensation" | "action_after_critical" | "risk_tier" | "tool_usage" | "data_zone";
+      message?: string;
+      /** @enum {string} */
+      severity?: "error" | "warning";
+      remediation?: string;
+      suggestion?: string;
+    };
+    /** @description Whether a workflow keeps the policy. Source only. */
+    PolicyValidation: {
+      valid?: boolean;
+      violations?: components["schemas"]["PolicyFinding"][];
+      warnings?: components["schemas"]["PolicyFinding"][];
+    };
+    /** @description When something was generated, and the size of prompt and response in characters. Source only. */
+    GenerationMetadata: {
+      generatedAt?: string;
+      promptLength?: number;
+      responseLength?: number;
+    };
+    /** @description The policy decision for one task of a test run. */
+    TestPolicyResult: {
+      actionId: string;
+      actionName: string;
+      riskTier: string;
+      decision: components["schemas"]["GuardDecision"];
+      timestamp: string;
+      approvalPath: string[];
+    };
+    /** @description Load of a deployment. The server makes the figures up. */
+    DeploymentMetrics: {
+      requestsPerMinute: number;
+      activeConnections: number;
+      /** @description A share, 0 to 1. */
+      memoryUsage: number;
+      /** @description A share, 0 to 1. */
+      cpuUsage: number;
+    };
+    /** @description A rollback of a deployment. Source only. */
+    RollbackTrigger: {
+      id?: string;
+      deploymentId?: string;
+      triggeredAt?: string;
+      reason?: string;
+      snapshotId?: string;
+      /** @enum {string} */
+      status?: "pending" | "executing" | "completed" | "failed";
+      completedAt?: string;
+      error?: string;
+    };
+    /** @description The response to a triggered rollback. Source only. */
+    TriggeredRollback: {
+      message?: string;
+      rollbackTrigger?: components["schemas"]["RollbackTrigger"];
+    };
+    /** @description A stage of a deployment workflow. Source only. */
+    DeploymentWorkflowStage: {
+      name?: string;
+      status?: string;
+    };
+    /** @description Where a deployment moves. */
+    StageDeploymentRequest: {
+      targetStage: string;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description The stage a deployment moved to. Source only. */
+    StageTransition: {
+      deploymentId?: string;
+      stage?: string;
+      status?: components["schemas"]["DeploymentState"];
+      transitionedAt?: string;
+      transitionedBy?: string;
+    };
+    /** @description The response to a change of stage. Source only. */
+    StagedDeployment: {
+      message?: string;
+      success?: boolean;
+      result?: components["schemas"]["StageTransition"];
+    };
+    /** @description A smoke test of a deployment, by a workflow or an endpoint. */
+    SmokeTest: {
+      name: string;
+      workflowId?: string;
+      endpoint?: string;
+    };
+    /** @description Smoke tests to run. */
+    SmokeTestsRequest: {
+      tests: components["schemas"]["SmokeTest"][];
+    };
+    /** @description How one smoke test ended. Source only. */
+    SmokeTestResult: {
+      name?: string;
+      /** @enum {string} */
+      status?: "passed" | "failed";
+      /** @description In milliseconds. */
+      duration?: number;
+      error?: string;
+      timestamp?: string;
+    };
+    /** @description How all smoke tests ended. Source only. */
+    SmokeTestReport: {
+      deploymentId?: string;
+      testResults?: components["schemas"]["SmokeTestResult"][];
+      /** @enum {string} */
+      overallStatus?: "passed" | "failed";
+      passedTests?: number;
+      failedTests?: number;
+      totalTests?: number;
+    };
+    /** @description Why a deployment is rolled back, and to which version if not to the one before. */
+    RollbackDeploymentRequest: {
+      reason: string;
+      targetVersion?: string;
+    };
+    /** @description A rollback and the deployment it created. Source only. */
+    DeploymentRollback: {
+      rolledBackDeploymentId?: string;
+      newDeploymentId?: string;
+      targetVersion?: string;
+      /** @enum {string} */
+      status?: "rollback_initiated";
+      rolledBackAt?: string;
+      rolledBackBy?: string;
+      reason?: string;
+    };
+    /** @description The response to a rollback of a deployment. Source only. */
+    RolledBackDeployment: {
+      message?: string;
+      success?: boolean;
+      result?: components["schemas"]["DeploymentRollback"];
+    };
+    /** @description Another tool in place of the one that failed. */
+    AlternateTool: {
+      originalTool: string;
+      alternativeTool: string;
+      reason: string;
+    };
+    /** @description A new threshold of a CRV operator. Source only. */
+    ThresholdChange: {
+      operatorName?: string;
+      originalThreshold?: number;
+      newThreshold?: number;
+      withinPolicyBounds?: boolean;
+    };
+    /** @description Another order of tasks. Source only. */
+    StepReordering: {
+      originalOrder?: string[];
+      newOrder?: string[];
+      safetyCheck?: boolean;
+    };
+    /** @description A fix for a failure; which of the three changes it has depends on `fixType`. Only an alternate tool was recorded. */
+    ProposedFix: {
+      id: string;
+      description: string;
+      /** @enum {string} */
+      fixType: "alternate_tool" | "modify_crv_threshold" | "reorder_workflow" | "hybrid";
+      alternateToolSelection?: components["schemas"]["AlternateTool"];
+      modifiedCRVThresholds?: components["schemas"]["ThresholdChange"][];
+      workflowStepReordering?: components["schemas"]["StepReordering"];
+      riskTier: components["schemas"]["PolicyRiskTier"];
+      /** @enum {string} */
+      estimatedImpact: "low" | "medium" | "high";
+    };
+    /** @description The analysis of a failed task. */
+    Postmortem: {
+      id: string;
+      timestamp: string;
+      workflowId: string;
+      taskId: string;
+      failureTaxonomy: components["schemas"]["FailureTaxonomy"];
+      rootCause: string;
+      stackTrace?: string;
+      /** @description What the failure was reported with. */
+      contextData?: unknown;
+      proposedFix: components["schemas"]["ProposedFix"];
+      generatedBy: string;
+      /** @description 0 to 1. */
+      confidence: number;
+    };
+    /** @description How a fix did in the sandbox. */
+    SandboxResult: {
+      fixId: string;
+      success: boolean;
+      goalGuardApproved: boolean;
+      crvPassed: boolean;
+      chaosTestsPassed: boolean;
+      /** @description In milliseconds. */
+      executionTime: number;
+      errors?: string[];
+      warnings?: string[];
+      metrics?: {
+        [key: string]: number;
+      };
+      logs?: string[];
+      shouldPromoteFix: boolean;
+      promotionReason?: string;
+    };
+    /** @description Quality of the output; shares from 0 to 1, `score` from 0 to 100. Source only. */
+    OutputQualityScore: {
+      completeness?: number;
+      correctness?: number;
+      consistency?: number;
+      score?: number;
+      details?: string[];
+    };
+    /** @description Coherence of the reasoning; shares from 0 to 1, `score` from 0 to 100. Source only. */
+    ReasoningScore: {
+      logicalFlow?: number;
+      completeness?: number;
+      stepValidity?: number;
+      goalAlignment?: number;
+      score?: number;
+      details?: string[];
+    };
+    /** @description What a run cost. Source only. */
+    CostBreakdown: {
+      timeCost?: number;
+      apiCalls?: number;
+      retries?: number;
+      rollbacks?: number;
+    };
+    /** @description Cost against value; `wastedEffort` from 0 to 1, `score` from 0 to 100. Source only. */
+    CostValueScore: {
+      totalCost?: number;
+      totalValue?: number;
+      efficiency?: number;
+      wastedEffort?: number;
+      score?: number;
+      breakdown?: components["schemas"]["CostBreakdown"];
+      details?: string[];
+    };
+    /** @description How hypotheses were switched; `switchEfficiency` from 0 to 1, `score` from 0 to 100. Source only. */
+    HypothesisScore: {
+      totalSwitches?: number;
+      productiveSwitches?: number;
+      unproductiveSwitches?: number;
+      switchEfficiency?: number;
+      averageTimeBeforeSwitch?: number;
+      score?: number;
+      details?: string[];
+    };
+    /** @description The run against doing nothing; shares from 0 to 1, `score` from 0 to 100. Source only. */
+    CounterfactualScore: {
+      actualOutcome?: string;
+      doNothingOutcome?: string;
+      interventionValue?: number;
+      unnecessaryActions?: number;
+      necessaryActions?: number;
+      efficiency?: number;
+      score?: number;
+      details?: string[];
+    };
+    /** @description The evaluation of one run; `overallScore` from 0 to 100. Source only. */
+    BenchmarkScore: {
+      traceId?: string;
+      timestamp?: string;
+      outputQuality?: components["schemas"]["OutputQualityScore"];
+      reasoningCoherence?: components["schemas"]["ReasoningScore"];
+      costValue?: components["schemas"]["CostValueScore"];
+      hypothesisSwitching?: components["schemas"]["HypothesisScore"];
+      counterfactual?: components["schemas"]["CounterfactualScore"];
+      overallScore?: number;
+      /** @enum {string} */
+      grade?: "A" | "B" | "C" | "D" | "F";
+      passed?: boolean;
+      recommendations?: string[];
+    };
+    /** @description What a report is about. Source only. */
+    BenchmarkMetadata: {
+      generatedAt?: string;
+      version?: string;
+      timeRange?: components["schemas"]["TimeRange"];
+      totalTraces?: number;
+    };
+    /** @description Averages over all runs of a report. Source only. */
+    BenchmarkAverages: {
+      averageOutputQuality?: number;
+      averageReasoningCoherence?: number;
+      averageCostValue?: number;
+      averageHypothesisSwitching?: number;
+      averageCounterfactual?: number;
+      overallAverageScore?: number;
+      passRate?: number;
+    };
+    /** @description The comparison of one run in a report; outcomes are texts here. Source only. */
+    ReportedCounterfactual: {
+      traceId?: string;
+      actualOutcome?: string;
+      doNothingOutcome?: string;
+      interventionValue?: number;
+      wastedActions?: string[];
+      necessaryActions?: string[];
+    };
+    /** @description The evaluation of all runs. Source only. */
+    BenchmarkReport: {
+      metadata?: components["schemas"]["BenchmarkMetadata"];
+      scores?: components["schemas"]["BenchmarkScore"][];
+      aggregateMetrics?: components["schemas"]["BenchmarkAverages"];
+      counterfactualSimulations?: components["schemas"]["ReportedCounterfactual"][];
+      insights?: string[];
+      recommendations?: string[];
+    };
+    /** @description How a run ended, or would have ended. Source only. */
+    SimulationOutcome: {
+      /** @enum {string} */
+      status?: "success" | "failure" | "unknown";
+      completedTasks?: number;
+      failedTasks?: number;
+      crvViolations?: number;
+      policyViolations?: number;
+      rollbacks?: number;
+      totalCost?: number;
+      details?: string[];
+    };
+    /** @description One run against doing nothing; `interventionValue` from 0 to 1. Source only. */
+    CounterfactualSimulation: {
+      traceId?: string;
+      actualOutcome?: components["schemas"]["SimulationOutcome"];
+      doNothingOutcome?: components["schemas"]["SimulationOutcome"];
+      interventionValue?: number;
+      wastedActions?: string[];
+      necessaryActions?: string[];
+    };
+    /**
+     * @description What an agent is specialized in. Source only.
+     * @enum {string}
+     */
+    AgentDomain: "general" | "robotics" | "healthcare" | "finance" | "retail" | "manufacturing" | "logistics" | "education" | "entertainment" | "travel" | "industrial" | "custom";
+    /**
+     * @description What an agent runs on. Source only.
+     * @enum {string}
+     */
+    DeviceClass: "cloud" | "edge" | "mobile" | "wearable" | "embedded" | "robot" | "humanoid" | "iot" | "desktop" | "server";
+    /**
+     * @description Where an agent is deployed. Source only.
+     * @enum {string}
+     */
+    DeploymentTarget: "robotics" | "humanoid" | "software" | "travel" | "retail" | "industrial" | "smartphone" | "desktop" | "smart-glasses" | "cloud" | "edge";
+    /** @description How an agent asks its model; the prompt has at least 10 characters. Source only. */
+    AgentConfig: {
+      prompt: string;
+      systemPrompt?: string;
+      /** @description 0.7 when not given. */
+      temperature?: number;
+      maxTokens?: number;
+      model?: string;
+      stopSequences?: string[];
+    };
+    /** @description An adapter of an agent to its surroundings. Source only. */
+    AgentToolAdapter: {
+      adapterId: string;
+      /** @enum {string} */
+      adapterType: "perception" | "actuator" | "api" | "sensor" | "custom";
+      name: string;
+      /** @description True when not given. */
+      enabled?: boolean;
+      requiredCapabilities?: string[];
+      configuration?: Record<string, unknown>;
+    };
+    /** @description A tool an agent may use. Source only. */
+    AgentTool: {
+      toolId: string;
+      name: string;
+      /** @description True when not given. */
+      enabled?: boolean;
+      permissions?: string[];
+      parameters?: Record<string, unknown>;
+      riskTier?: components["schemas"]["RiskTier"];
+    };
+    /** @description A rule of a policy of an agent. Source only. */
+    AgentPolicyRule: {
+      type: string;
+      description?: string;
+      parameters?: Record<string, unknown>;
+    };
+    /** @description A policy an agent keeps. Source only. */
+    AgentPolicy: {
+      policyId: string;
+      name: string;
+      /** @description True when not given. */
+      enabled?: boolean;
+      rules: components["schemas"]["AgentPolicyRule"][];
+      failFast?: boolean;
+    };
+    /** @description A workflow an agent can run. Source only. */
+    AgentWorkflow: {
+      workflowId: string;
+      name: string;
+      description?: string;
+      triggerConditions?: string[];
+      priority?: number;
+    };
+    /**
+     * @description An agent. The goal has at least 10 characters; with a deployment target, `requiredCapabilities` must not be
+     *     empty. A merge adds the last three members. Source only.
+     */
+    AgentBlueprint: {
+      id: string;
+      name: string;
+      version?: string;
+      description?: string;
+      goal: string;
+      riskProfile?: components["schemas"]["RiskTier"];
+      domain?: components["schemas"]["AgentDomain"];
+      deviceClass?: components["schemas"]["DeviceClass"];
+      deploymentTarget?: components["schemas"]["DeploymentTarget"];
+      requiredCapabilities?: string[];
+      config: components["schemas"]["AgentConfig"];
+      toolAdapters?: components["schemas"]["AgentToolAdapter"][];
+      tools?: components["schemas"]["AgentTool"][];
+      policies?: components["schemas"]["AgentPolicy"][];
+      workflows?: components["schemas"]["AgentWorkflow"][];
+      constraints?: string[];
+      /** @description In milliseconds. */
+      maxExecutionTime?: number;
+      maxRetries?: number;
+      successCriteria?: string[];
+      /** @description Not described further. */
+      reasoningLoop?: Record<string, unknown>;
+      /** @description Not described further. */
+      toolPolicyConstraints?: Record<string, unknown>;
+      /** @description Not described further. */
+      memorySettings?: Record<string, unknown>;
+      /** @description Not described further. */
+      governanceSettings?: Record<string, unknown>;
+      tags?: string[];
+      owner?: string;
+      createdAt?: string;
+      updatedAt?: string;
+      worldModelConfig?: components["schemas"]["WorldModelSpec"];
+      memoryEngineConfig?: components["schemas"]["MemoryEngineConfig"];
+      mcpServerConfig?: components["schemas"]["McpServer"];
+    };
+    /**
+     * @description What an agent is generated from. The goal has at least 10 characters; a deployment target requires a domain and a
+     *     device class.
+     */
+    GenerateAgentRequest: {
+      goal: string;
+      constraints?: string[];
+      preferredTools?: string[];
+      riskProfile?: components["schemas"]["RiskTier"];
+      additionalContext?: string;
+      policyRequirements?: string[];
+      domain?: components["schemas"]["AgentDomain"];
+      deploymentTarget?: components["schemas"]["DeploymentTarget"];
+      deviceClass?: components["schemas"]["DeviceClass"];
+    };
+    /** @description A generated agent. Source only. */
+    GeneratedAgent: {
+      blueprint?: components["schemas"]["AgentBlueprint"];
+      metadata?: components["schemas"]["GenerationMetadata"];
+    };
+    /** @description An agent to work on. */
+    BlueprintRequest: {
+      blueprint: components["schemas"]["AgentBlueprint"];
+    };
+    /** @description What one validator said of an agent. Source only. */
+    AgentCheck: {
+      valid?: boolean;
+      reason?: string;
+      confidence?: number;
+    };
+    /** @description What the gate said of an agent. Source only. */
+    AgentCrvResult: {
+      passed?: boolean;
+      gateName?: string;
+      validationResults?: components["schemas"]["AgentCheck"][];
+      timestamp?: string;
+    };
+    /** @description What the policy guard said of an agent. Source only. */
+    AgentPolicyResult: {
+      approved?: boolean;
+      /** @enum {string} */
+      decision?: "ALLOW" | "DENY";
+      reason?: string;
+      timestamp?: string;
+    };
+    /** @description A problem of an agent. Source only. */
+    AgentIssue: {
+      type?: string;
+      category?: string;
+      message?: string;
+      /** @enum {string} */
+      severity?: "error" | "warning";
+    };
+    /** @description Whether an agent is valid. Gate and policy are asked only if its form is right. Source only. */
+    AgentValidation: {
+      valid?: boolean;
+      blueprint?: components["schemas"]["AgentBlueprint"];
+      errors?: components["schemas"]["AgentIssue"][];
+      warnings?: components["schemas"]["AgentIssue"][];
+      crvResult?: components["schemas"]["AgentCrvResult"];
+      policyResult?: components["schemas"]["AgentPolicyResult"];
+    };
+    /** @description What a simulated agent meets. */
+    AgentScenario: {
+      description: string;
+      inputs: Record<string, unknown>;
+      expectedOutputs?: Record<string, unknown>;
+    };
+    /** @description An agent and a scenario; a dry run when not told otherwise. */
+    SimulateAgentRequest: {
+      blueprint: components["schemas"]["AgentBlueprint"];
+      testScenario: components["schemas"]["AgentScenario"];
+      dryRun?: boolean;
+    };
+    /** @description A step of a simulated agent. Source only. */
+    SimulationStep: {
+      step?: number;
+      timestamp?: string;
+      action?: string;
+      tool?: string;
+      /** @enum {string} */
+      status?: "completed" | "blocked" | "failed";
+      /** @description What the tool gave. */
+      result?: unknown;
+      blockReason?: string;
+    };
+    /** @description A tool call of a simulated agent. Source only. */
+    SimulatedToolCall: {
+      toolName?: string;
+      timestamp?: string;
+      /** @enum {string} */
+      status?: "executed" | "blocked" | "simulated";
+      inputs?: Record<string, unknown>;
+      outputs?: Record<string, unknown>;
+    };
+    /** @description A policy decision about a simulated agent. Source only. */
+    SimulatedPolicyDecision: {
+      policyName?: string;
+      timestamp?: string;
+      /** @enum {string} */
+      decision?: "allow" | "deny" | "requires_approval";
+      reason?: string;
+    };
+    /** @description A check of a simulated agent. Source only. */
+    SimulatedCrvOutcome: {
+      checkName?: string;
+      timestamp?: string;
+      passed?: boolean;
+      confidence?: number;
+      reason?: string;
+    };
+    /** @description A step that was blocked. Source only. */
+    BlockedStep: {
+      step?: number;
+      reason?: string;
+      timestamp?: string;
+      tool?: string;
+    };
+    /** @description A side effect that was captured. Source only. */
+    SideEffect: {
+      type?: string;
+      description?: string;
+      captured?: boolean;
+    };
+    /** @description A simulation in short. Source only. */
+    SimulationOutputs: {
+      message?: string;
+      scenario?: string;
+      dryRun?: boolean;
+      toolsUsed?: string[];
+      policiesApplied?: string[];
+      blockedCount?: number;
+    };
+    /** @description A simulation in figures. Source only. */
+    SimulationMetrics: {
+      toolExecutions?: number;
+      toolsBlocked?: number;
+      policyChecks?: number;
+      crvValidations?: number;
+      blockedSteps?: number;
+      sideEffectsCaptured?: number;
+      workflowsTriggered?: number;
+    };
+    /** @description How a simulated agent did; `executionTime` in milliseconds. Source only. */
+    AgentSimulation: {
+      success?: boolean;
+      executionTime?: number;
+      trace?: components["schemas"]["SimulationStep"][];
+      toolCalls?: components["schemas"]["SimulatedToolCall"][];
+      policyDecisions?: components["schemas"]["SimulatedPolicyDecision"][];
+      crvOutcomes?: components["schemas"]["SimulatedCrvOutcome"][];
+      blockedSteps?: components["schemas"]["BlockedStep"][];
+      sideEffects?: components["schemas"]["SideEffect"][];
+      outputs?: components["schemas"]["SimulationOutputs"];
+      logs?: string[];
+      metrics?: components["schemas"]["SimulationMetrics"];
+    };
+    /** @description An agent and where it goes; `development`, no promotion and an approval when not told otherwise. */
+    DeployAgentRequest: {
+      blueprint: components["schemas"]["AgentBlueprint"];
+      /** @enum {string} */
+      environment?: "development" | "staging" | "production";
+      autoPromote?: boolean;
+      approvalRequired?: boolean;
+    };
+    /** @description A stage of the deployment of an agent. Source only. */
+    AgentDeploymentStage: {
+      /** @enum {string} */
+      status?: "completed" | "pending";
+      timestamp?: string;
+      message?: string;
+    };
+    /** @description The stages of the deployment of an agent. Source only. */
+    AgentDeploymentStages: {
+      register?: components["schemas"]["AgentDeploymentStage"];
+      stage?: components["schemas"]["AgentDeploymentStage"];
+      promote?: components["schemas"]["AgentDeploymentStage"];
+    };
+    /** @description The deployment of an agent. Source only. */
+    AgentDeployment: {
+      deploymentId?: string;
+      agentId?: string;
+      agentName?: string;
+      version?: string;
+      /** @enum {string} */
+      environment?: "development" | "staging" | "production";
+      /** @enum {string} */
+      status?: "pending_approval" | "staging";
+      stages?: components["schemas"]["AgentDeploymentStages"];
+      approvalRequired?: boolean;
+      autoPromote?: boolean;
+      deployedAt?: string;
+    };
+    /** @description A value before and after a change. Source only. */
+    ChangedValue: {
+      /** @description The value before. */
+      old?: unknown;
+      /** @description The value after. */
+      new?: unknown;
+    };
+    /** @description What differs between two versions of an agent, by path (`config.prompt`); lists are JSON texts. Source only. */
+    BlueprintDiff: {
+      added?: Record<string, unknown>;
+      modified?: {
+        [key: string]: components["schemas"]["ChangedValue"];
+      };
+      removed?: Record<string, unknown>;
+    };
+    /** @description A version of an agent in the registry; the server counts the versions. Source only. */
+    AgentRevision: {
+      agentId?: string;
+      version?: string;
+      blueprint?: components["schemas"]["AgentBlueprint"];
+      author?: string;
+      timestamp?: string;
+      changeDescription?: string;
+      previousVersion?: string;
+      diff?: components["schemas"]["BlueprintDiff"];
+      tags?: string[];
+    };
+    /** @description What a merge adds; everything when no options are given. */
+    MergeOptions: {
+      includeWorldModel?: boolean;
+      includeMemoryEngine?: boolean;
+      includeMCPServer?: boolean;
+    };
+    /** @description An agent, and what is added to it. */
+    MergeBlueprintRequest: {
+      blueprint: components["schemas"]["AgentBlueprint"];
+      options?: components["schemas"]["MergeOptions"];
+    };
+    /** @description What a merged agent contains. Source only. */
+    IncludedConfigs: {
+      worldModel?: boolean;
+      memoryEngine?: boolean;
+      mcpServer?: boolean;
+    };
+    /** @description What a merge added, and when. Source only. */
+    MergeMetadata: {
+      includedConfigs?: components["schemas"]["IncludedConfigs"];
+      timestamp?: string;
+    };
+    /** @description A merged agent. Source only. */
+    MergedBlueprint: {
+      blueprint?: components["schemas"]["AgentBlueprint"];
+      metadata?: components["schemas"]["MergeMetadata"];
+    };
+    /** @description A problem of a merged agent. Source only. */
+    BlueprintIssue: {
+      /** @enum {string} */
+      severity?: "error" | "warning" | "info";
+      message?: string;
+      field?: string;
+    };
+    /** @description Whether one part of a merged agent is valid. Source only. */
+    PartValidation: {
+      valid?: boolean;
+      errors?: string[];
+      warnings?: string[];
+    };
+    /** @description Whether a merged agent is valid, and each of its parts. Source only. */
+    MergedValidation: {
+      valid?: boolean;
+      issues?: components["schemas"]["BlueprintIssue"][];
+      schemaValidation?: components["schemas"]["PartValidation"];
+      crvResult?: components["schemas"]["AgentCrvResult"];
+      policyResult?: components["schemas"]["AgentPolicyResult"];
+      worldModelValidation?: components["schemas"]["PartValidation"];
+      memoryEngineValidation?: components["schemas"]["PartValidation"];
+    };
+    /** @description What a retention policy keeps and what it would archive; the server archives nothing. Source only. */
+    RetentionResult: {
+      tenantId?: string;
+      retentionDays?: number;
+      eventsKept?: number;
+      eventsArchived?: number;
+      cutoffDate?: string;
+    };
+    /** @description The response to a retention policy. Source only. */
+    AppliedRetention: {
+      message?: string;
+      result?: components["schemas"]["RetentionResult"];
+    };
+    /** @description The gate's result; the server leaves `validatorResults` empty. Source only. */
+    GateCrvDetails: {
+      passed?: boolean;
+      /** @description Always empty. */
+      validatorResults?: unknown[];
+    };
+    /** @description The policy decision of a gate. Source only. */
+    GatePolicyDetails: {
+      allowed?: boolean;
+      requiresApproval?: boolean;
+      reason?: string;
+    };
+    /** @description Tests of a gate; `coverage` is the share that passed, in percent. Source only. */
+    GateTestDetails: {
+      passed?: number;
+      failed?: number;
+      total?: number;
+      coverage?: number;
+    };
+    /** @description What a gate rests on; one of the three. Source only. */
+    GateDetails: {
+      crvStatus?: components["schemas"]["GateCrvDetails"];
+      policyStatus?: components["schemas"]["GatePolicyDetails"];
+      testStatus?: components["schemas"]["GateTestDetails"];
+    };
+    /** @description State of a gate. Source only. */
+    GateStatus: {
+      gateName?: string;
+      /** @enum {string} */
+      status?: "passed" | "failed" | "pending";
+      lastCheck?: string;
+      details?: components["schemas"]["GateDetails"];
+    };
+    /** @description An incident. Source only. */
+    Incident: {
+      id?: string;
+      /** @enum {string} */
+      severity?: "low" | "medium" | "high" | "critical";
+      /** @enum {string} */
+      status?: "active" | "investigating" | "resolved";
+      title?: string;
+      workflowId?: string;
+      startedAt?: string;
+      affectedComponents?: string[];
+    };
+    /** @description Counts of incidents, and the first 10 of them. Source only. */
+    IncidentSummary: {
+      total?: number;
+      active?: number;
+      resolved?: number;
+      critical?: number;
+      incidents?: components["schemas"]["Incident"][];
+    };
+    /** @description Deployments by outcome. Source only. */
+    DeploymentCounts: {
+      total?: number;
+      successful?: number;
+      failed?: number;
+      pending?: number;
+    };
+    /** @description Rates in percent, `averageDeployTime` in seconds; `mttr` is always 0. Source only. */
+    ReleaseMetrics: {
+      successRate?: number;
+      averageDeployTime?: number;
+      mttr?: number;
+      changeFailureRate?: number;
+    };
+    /** @description A deployment in the release health. Source only. */
+    RecentDeployment: {
+      id?: string;
+      environment?: components["schemas"]["DeploymentEnvironment"];
+      status?: components["schemas"]["DeploymentState"];
+      /** @description `unknown` if the version is gone. */
+      version?: string;
+      deployedAt?: string;
+      /** @enum {string} */
+      health?: "healthy" | "degraded" | "failed";
+    };
+    /** @description Health of the releases; `unknown` without a deployment service. Source only. */
+    ReleaseHealth: {
+      /** @enum {string} */
+      overallStatus?: "healthy" | "degraded" | "critical" | "unknown";
+      deployments?: components["schemas"]["DeploymentCounts"];
+      metrics?: components["schemas"]["ReleaseMetrics"];
+      recentDeployments?: components["schemas"]["RecentDeployment"][];
+    };
+    /** @description An approval in a pipeline. Source only. */
+    PipelineApproval: {
+      required?: boolean;
+      approver?: string;
+      approvedAt?: string;
+      comment?: string;
+    };
+    /** @description A stage of a pipeline. Source only. */
+    PipelineStage: {
+      name?: string;
+      /** @enum {string} */
+      status?: "pending" | "passed" | "failed" | "blocked";
+      startedAt?: string;
+      completedAt?: string;
+      approvals?: components["schemas"]["PipelineApproval"][];
+      /** @description Always empty. */
+      gates?: unknown[];
+    };
+    /** @description The pipeline of a deployment. Source only. */
+    DeploymentPipeline: {
+      id?: string;
+      name?: string;
+      workflowId?: string;
+      version?: string;
+      stages?: components["schemas"]["PipelineStage"][];
+      currentStage?: string;
+      /** @enum {string} */
+      overallStatus?: "pending" | "passed" | "failed" | "blocked";
+    };
+    /** @description How an audit trail was filtered. Source only. */
+    AuditFilters: {
+      startDate?: string;
+      endDate?: string;
+      actionType?: string;
+    };
+    /** @description Events of deployments, newest first. Source only. */
+    DevopsAuditTrail: {
+      events?: components["schemas"]["WorkflowEvent"][];
+      count?: number;
+      filters?: components["schemas"]["AuditFilters"];
+    };
+    /** @description An event of a deployment for auditors; an approval token is masked. Source only. */
+    DevopsAuditEntry: {
+      timestamp?: string;
+      eventType?: components["schemas"]["WorkflowEventType"];
+      action?: string;
+      /** @description `system` if the event names nobody. */
+      actor?: string;
+      workflowId?: string;
+      deploymentId?: string;
+      environment?: string;
+      reason?: string;
+      riskTier?: string;
+      /** @description Members of the event by its type; not described further. */
+      details?: Record<string, unknown>;
+      tenantId?: string;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description Events of deployments for auditors; `tenantId` is `all` without a tenant. Source only. */
+    DevopsAuditExport: {
+      exportedAt?: string;
+      tenantId?: string;
+      startDate?: string;
+      endDate?: string;
+      eventCount?: number;
+      events?: components["schemas"]["DevopsAuditEntry"][];
+    };
+    /** @description An attribute of an entity. Source only. */
+    WorldModelAttribute: {
+      name: string;
+      /** @enum {string} */
+      type: "string" | "number" | "boolean" | "date" | "object" | "array";
+      required?: boolean;
+      description?: string;
+      /** @description Any value. */
+      defaultValue?: unknown;
+      constraints?: string[];
+    };
+    /** @description A kind of thing in a world model. Source only. */
+    WorldModelEntity: {
+      id: string;
+      name: string;
+      description?: string;
+      attributes: components["schemas"]["WorldModelAttribute"][];
+      metadata?: Record<string, unknown>;
+    };
+    /** @description How many; without `max` there is no bound. Source only. */
+    WorldModelCardinality: {
+      min?: number;
+      max?: number;
+    };
+    /** @description A relation between two entities, by their ids. Source only. */
+    WorldModelRelation: {
+      id: string;
+      name: string;
+      description?: string;
+      sourceEntity: string;
+      targetEntity: string;
+      /** @enum {string} */
+      type: "one-to-one" | "one-to-many" | "many-to-one" | "many-to-many";
+      cardinality?: components["schemas"]["WorldModelCardinality"];
+      bidirectional?: boolean;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description A rule for an entity. Source only. */
+    WorldModelConstraint: {
+      id: string;
+      name: string;
+      description?: string;
+      /** @enum {string} */
+      type: "unique" | "not-null" | "check" | "foreign-key" | "custom" | "range" | "pattern";
+      entity: string;
+      attributes: string[];
+      rule: string;
+      errorMessage?: string;
+      /** @enum {string} */
+      severity?: "error" | "warning";
+      metadata?: Record<string, unknown>;
+    };
+    /** @description When a causal rule applies. Source only. */
+    CausalCondition: {
+      entity: string;
+      attribute: string;
+      /** @enum {string} */
+      operator: "equals" | "not-equals" | "greater-than" | "less-than" | "contains" | "matches" | "exists" | "not-exists";
+      /** @description Any value. */
+      value?: unknown;
+    };
+    /** @description What a causal rule does. Source only. */
+    CausalEffect: {
+      entity: string;
+      attribute: string;
+      /** @enum {string} */
+      action: "set" | "increment" | "decrement" | "append" | "remove" | "compute";
+      /** @description Any value. */
+      value?: unknown;
+      expression?: string;
+    };
+    /** @description Cause and effect; at least one condition and one effect. Source only. */
+    CausalRule: {
+      id: string;
+      name: string;
+      description?: string;
+      priority?: number;
+      conditions: components["schemas"]["CausalCondition"][];
+      effects: components["schemas"]["CausalEffect"][];
+      enabled?: boolean;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description Who made a world model, and when. Source only. */
+    WorldModelMetadata: {
+      author?: string;
+      createdAt?: string;
+      updatedAt?: string;
+      tags?: string[];
+    };
+    /** @description A world model; the version reads `1.0.0`. Source only. */
+    WorldModelSpec: {
+      id: string;
+      name: string;
+      version: string;
+      description?: string;
+      domain: string;
+      entities: components["schemas"]["WorldModelEntity"][];
+      relations?: components["schemas"]["WorldModelRelation"][];
+      constraints?: components["schemas"]["WorldModelConstraint"][];
+      causalRules?: components["schemas"]["CausalRule"][];
+      metadata?: components["schemas"]["WorldModelMetadata"];
+    };
+    /** @description What a world model is generated from. */
+    GenerateWorldModelRequest: {
+      description: string;
+      domain: string;
+      name?: string;
+      includeExamples?: boolean;
+      /** @enum {string} */
+      preferredStyle?: "minimal" | "detailed" | "comprehensive";
+    };
+    /** @description A generated world model. Source only. */
+    GeneratedWorldModel: {
+      spec?: components["schemas"]["WorldModelSpec"];
+      metadata?: components["schemas"]["GenerationMetadata"];
+    };
+    /** @description Whether a world model is valid. `crvResults` come only if its form is right. Source only. */
+    WorldModelValidation: {
+      valid?: boolean;
+      spec?: components["schemas"]["WorldModelSpec"];
+      errors?: string[];
+      warnings?: string[];
+      crvResults?: components["schemas"]["CrvValidationResult"][];
+    };
+    /** @description What one validator said; two members are snake_case on the server too. Source only. */
+    CrvValidationResult: {
+      valid?: boolean;
+      reason?: string;
+      /** @description 0 to 1. */
+      confidence?: number;
+      metadata?: Record<string, unknown>;
+      failure_code?: components["schemas"]["FailureTaxonomy"];
+      remediation?: string;
+    };
+    /** @description A stored world model; `version` counts how often it was stored. Source only. */
+    StoredWorldModel: {
+      success?: boolean;
+      id?: string;
+      version?: number;
+      timestamp?: string;
+    };
+    /** @description A world model in the list. Source only. */
+    WorldModelEntry: {
+      id?: string;
+      spec?: components["schemas"]["WorldModelSpec"];
+      version?: number;
+      timestamp?: string;
+    };
+    /** @description A stored version of a world model. Source only. */
+    WorldModelVersion: {
+      key?: string;
+      value?: components["schemas"]["WorldModelSpec"];
+      version?: number;
+      timestamp?: string;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description What a memory may cost. Source only. */
+    BudgetConstraints: {
+      maxStorageMb?: number;
+      maxCostPerMonth?: number;
+    };
+    /** @description How long a tier keeps its entries. */
+    RetentionTier: {
+      tier: string;
+      maxAgeMs?: number;
+      maxEntries?: number;
+      compressionEnabled: boolean;
+      summarizationEnabled: boolean;
+      accessThreshold?: number;
+    };
+    /** @description When entries are summarized. */
+    SummarizationSchedule: {
+      enabled: boolean;
+      intervalMs: number;
+      batchSize: number;
+      strategy: string;
+      /** @description In milliseconds. */
+      retentionAfterSummarization?: number;
+    };
+    /** @description Bounds a memory policy must keep. */
+    GovernanceThresholds: {
+      minRetentionMs: number;
+      maxRetentionMs: number;
+      minSummarizationIntervalMs: number;
+      requireAuditLog?: boolean;
+      requireEncryption: boolean;
+    };
+    /** @description What a memory policy says. */
+    MemoryPolicyRules: {
+      retentionTiers: components["schemas"]["RetentionTier"][];
+      summarizationSchedule: components["schemas"]["SummarizationSchedule"];
+      indexingStrategy: string;
+      governanceThresholds: components["schemas"]["GovernanceThresholds"];
+    };
+    /** @description A memory policy. */
+    MemoryPolicy: components["schemas"]["MemoryPolicyRules"] & {
+      id: string;
+      name: string;
+      description?: string;
+      createdAt: string;
+      updatedAt: string;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description Whether a memory policy is valid; a valid one comes back. Source only. */
+    MemoryPolicyValidation: {
+      valid?: boolean;
+      errors?: string[];
+      warnings?: string[];
+      policy?: components["schemas"]["MemoryPolicyRules"];
+    };
+    /** @description The agent a memory engine was made for. Source only. */
+    MemoryEngineSource: {
+      blueprintId?: string;
+      blueprintName?: string;
+      riskProfile?: string;
+    };
+    /** @description The memory engine of an agent. Source only. */
+    MemoryEngineConfig: {
+      schemaVersion?: string;
+      policy?: components["schemas"]["MemoryPolicy"];
+      policyConfig?: components["schemas"]["MemoryPolicyRequest"];
+      generatedAt?: string;
+      /** @enum {string} */
+      generatedBy?: "agent-studio" | "api" | "manual" | "runtime";
+      source?: components["schemas"]["MemoryEngineSource"];
+      metadata?: Record<string, unknown>;
+    };
+    /** @description What a tool returns. Source only. */
+    McpReturn: {
+      type: string;
+      description?: string;
+    };
+    /** @description An action of an MCP server; `HIGH` and `CRITICAL` require permissions, `CRITICAL` an approval. */
+    McpAction: {
+      name: string;
+      description: string;
+      /** @description A JSON Schema. */
+      inputSchema: Record<string, unknown>;
+      outputSchema?: components["schemas"]["McpReturn"];
+      riskTier: components["schemas"]["RiskTier"];
+      requiredPermissions?: string[];
+      requiresApproval: boolean;
+      crvValidation?: boolean;
+    };
+    /** @description Actions per risk tier. */
+    RiskDistribution: {
+      LOW: number;
+      MEDIUM: number;
+      HIGH: number;
+      CRITICAL: number;
+    };
+    /** @description When an MCP server was generated, and how risky it is. */
+    McpServerMetadata: {
+      generatedAt: string;
+      totalActions: number;
+      riskDistribution: components["schemas"]["RiskDistribution"];
+    };
+    /** @description An MCP server. */
+    McpServer: {
+      name: string;
+      version: string;
+      description: string;
+      actions: components["schemas"]["McpAction"][];
+      metadata: components["schemas"]["McpServerMetadata"];
+    };
+    /** @description Names of actions that break a rule. */
+    McpGovernance: {
+      highRiskActionsWithoutPermissions: string[];
+      criticalActionsWithoutApproval: string[];
+      blockedActions: string[];
+    };
+    /** @description Whether an MCP server, or one action, keeps the rules. */
+    McpValidation: {
+      valid: boolean;
+      errors: string[];
+      warnings: string[];
+      governance: components["schemas"]["McpGovernance"];
+    };
+    /** @description A server or an action; one of the two is required, and the server wins. */
+    ValidateMcpRequest: {
+      server?: components["schemas"]["McpServer"];
+      action?: components["schemas"]["McpAction"];
+    };
+    /** @description Whether the form is right; `data` is what was understood. Source only. */
+    McpFormCheck: {
+      success?: boolean;
+      /** @description A server or an action, as it was sent. */
+      data?: Record<string, unknown>;
+      errors?: string[];
+      warnings?: string[];
+    };
+    /** @description The check of a server or an action. Source only. */
+    McpCheck: {
+      /** @enum {string} */
+      type?: "server" | "action";
+      schema?: components["schemas"]["McpFormCheck"];
+      governance?: components["schemas"]["McpValidation"];
+    };
+    /** @description Something perceived. The server checks no member. Source only. */
+    RawInput: {
+      id?: string;
+      source?: string;
+      timestamp?: string;
+      /** @description The data of the source. */
+      data?: unknown;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description Something perceived, in one form. Source only. */
+    NormalizedInput: {
+      id?: string;
+      source?: string;
+      timestamp?: string;
+      /** @enum {string} */
+      format?: "text" | "json" | "event" | "sensor" | "image" | "audio" | "video" | "custom";
+      /** @description The data of the source. */
+      data?: unknown;
+      schema?: string;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description What an input is for; `confidence` from 0 to 1. Source only. */
+    PerceivedIntent: {
+      type?: string;
+      confidence?: number;
+      parameters?: Record<string, unknown>;
+      description?: string;
+    };
+    /** @description How an entity relates to another one. Source only. */
+    EntityRelationship: {
+      type?: string;
+      targetId?: string;
+      properties?: Record<string, unknown>;
+    };
+    /** @description A perceived entity; `source` is the id of the input it came from. Source only. */
+    SymbolicEntity: {
+      id?: string;
+      type?: string;
+      properties?: Record<string, unknown>;
+      relationships?: components["schemas"]["EntityRelationship"][];
+      source?: string;
+      confidence?: number;
+      timestamp?: string;
+      metadata?: Record<string, unknown>;
+    };
+    /** @description How a conflict could be resolved. Source only. */
+    ConflictResolution: {
+      /** @enum {string} */
+      strategy?: "merge" | "replace" | "keep-both" | "keep-existing" | "keep-new";
+      description?: string;
+      mergedEntity?: components["schemas"]["SymbolicEntity"];
+      confidence?: number;
+    };
+    /** @description Two entities that contradict each other. Source only. */
+    EntityConflict: {
+      /** @enum {string} */
+      type?: "duplicate" | "inconsistent" | "temporal" | "relationship";
+      description?: string;
+      existingEntityId?: string;
+      newEntityId?: string;
+      conflictingFields?: string[];
+      /** @enum {string} */
+      severity?: "low" | "medium" | "high";
+      resolution?: components["schemas"]["ConflictResolution"];
+    };
+    /** @description What one validator said of an input. Source only. */
+    ContractCheck: {
+      validator?: string;
+      passed?: boolean;
+      message?: string;
+    };
+    /** @description A validated input. Source only. */
+    DataContract: {
+      id?: string;
+      inputId?: string;
+      schema?: string;
+      schemaVersion?: string;
+      intent?: components["schemas"]["PerceivedIntent"];
+      /** @description The data of the source. */
+      validatedData?: unknown;
+      timestamp?: string;
+      validationResults?: components["schemas"]["ContractCheck"][];
+      conflicts?: components["schemas"]["EntityConflict"][];
+    };
+    /** @description Where the processing of an input failed. Source only. */
+    PerceptionError: {
+      /** @enum {string} */
+      stage?: "normalization" | "validation" | "extraction" | "aggregation";
+      message?: string;
+      /** @description Not described further. */
+      details?: unknown;
+    };
+    /** @description What became of an input. Source only. */
+    PerceptionResult: {
+      success?: boolean;
+      inputId?: string;
+      normalizedInput?: components["schemas"]["NormalizedInput"];
+      contract?: components["schemas"]["DataContract"];
+      entities?: components["schemas"]["SymbolicEntity"][];
+      /** @description Not described further. */
+      context?: Record<string, unknown>;
+      errors?: components["schemas"]["PerceptionError"][];
+      timestamp?: string;
+    };
+    /** @description The conflicts of one input. Source only. */
+    ContractConflicts: {
+      contractId?: string;
+      conflicts?: components["schemas"]["EntityConflict"][];
+    };
+    /** @description Figures about the last 100 inputs; `entityCount` is always an empty object. Source only. */
+    PerceptionStats: {
+      totalResults?: number;
+      successfulResults?: number;
+      failedResults?: number;
+      totalContracts?: number;
+      totalConflicts?: number;
+      /** @description Always empty. */
+      entityCount?: Record<string, unknown>;
+    };
+    /** @description Which task of a workflow is explained. */
+    ExplainRequest: {
+      workflowId?: string;
+      workflowSpec: components["schemas"]["WorkflowSpec"];
+      taskId: string;
+      context?: string;
+    };
+    /** @description Why a task is there. Source only. */
+    StepReasoning: {
+      purpose?: string;
+      dependencies?: string[];
+      risks?: string[];
+      alternatives?: string[];
+    };
+    /** @description When the model was asked, and what; an undo has no prompt, only a change has a response. Source only. */
+    LlmMetadata: {
+      timestamp?: string;
+      prompt?: string;
+      response?: string;
+    };
+    /** @description The explanation of a task. Source only. */
+    StepExplanation: {
+      taskId?: string;
+      explanation?: string;
+      reasoning?: components["schemas"]["StepReasoning"];
+      metadata?: components["schemas"]["LlmMetadata"];
+    };
+    /** @description A workflow, and in words how it should change. */
+    ModifyWorkflowRequest: {
+      workflowId?: string;
+      currentSpec: components["schemas"]["WorkflowSpec"];
+      modification: string;
+      context?: string;
+    };
+    /** @description What a task depends on. Source only. */
+    TaskDependency: {
+      taskId?: string;
+      dependsOn?: string[];
+    };
+    /** @description Tasks and dependencies that were added or removed. Source only. */
+    WorkflowParts: {
+      tasks?: string[];
+      dependencies?: components["schemas"]["TaskDependency"][];
+    };
+    /** @description What changed in a task, by member. Source only. */
+    TaskChange: {
+      taskId?: string;
+      changes?: {
+        [key: string]: components["schemas"]["ChangedValue"];
+      };
+    };
+    /** @description What changed in a workflow. Source only. */
+    WorkflowChanges: {
+      tasks?: components["schemas"]["TaskChange"][];
+      name?: components["schemas"]["ChangedValue"];
+      safetyPolicy?: components["schemas"]["ChangedValue"];
+    };
+    /** @description What differs between two versions of a workflow. Source only. */
+    WorkflowDiff: {
+      added?: components["schemas"]["WorkflowParts"];
+      removed?: components["schemas"]["WorkflowParts"];
+      modified?: components["schemas"]["WorkflowChanges"];
+    };
+    /** @description Whether a changed workflow is valid. Source only. */
+    ChangeValidation: {
+      passed?: boolean;
+      errors?: string[];
+    };
+    /** @description A changed workflow. Source only. */
+    ModifiedWorkflow: {
+      newSpec?: components["schemas"]["WorkflowSpec"];
+      diff?: components["schemas"]["WorkflowDiff"];
+      changeId?: string;
+      validation?: components["schemas"]["ChangeValidation"];
+      metadata?: components["schemas"]["LlmMetadata"];
+    };
+    /** @description Which change is undone. */
+    UndoRequest: {
+      workflowId?: string;
+      changeId: string;
+    };
+    /** @description The workflow as it was before a change. Source only. */
+    UndoneChange: {
+      success?: boolean;
+      restoredSpec?: components["schemas"]["WorkflowSpec"];
+      undoneChangeId?: string;
+      metadata?: components["schemas"]["LlmMetadata"];
+    };
+    /** @description A change that was made. Source only. */
+    WorkflowChange: {
+      changeId?: string;
+      timestamp?: string;
+      modification?: string;
+      diff?: components["schemas"]["WorkflowDiff"];
+      validationPassed?: boolean;
+      undone?: boolean;
+    };
+    /** @description All changes. Source only. */
+    ChangeHistory: {
+      history?: components["schemas"]["WorkflowChange"][];
+    };
+    /** @description A workflow as it was. Source only. */
+    ConversationSnapshot: {
+      snapshotId?: string;
+      spec?: components["schemas"]["WorkflowSpec"];
+      timestamp?: string;
+    };
+    /** @description A conversation about a workflow. Source only. */
+    Conversation: {
+      sessionId?: string;
+      workflowId?: string;
+      currentSpec?: components["schemas"]["WorkflowSpec"];
+      changeHistory?: components["schemas"]["WorkflowChange"][];
+      snapshots?: components["schemas"]["ConversationSnapshot"][];
+      createdAt?: string;
+      lastModified?: string;
+    };
+    /** @description A member of the input or output of a tool. */
+    ToolAdapterProperty: {
+      name: string;
+      type: string;
+      description?: string;
+      required?: boolean;
+    };
+    /** @description A generated source file. Source only. */
+    GeneratedFile: {
+      path?: string;
+      content?: string;
+    };
+    /** @description The files of a tool adapter. Source only. */
+    ToolAdapterFiles: {
+      adapter?: components["schemas"]["GeneratedFile"];
+      test?: components["schemas"]["GeneratedFile"];
+      example?: components["schemas"]["GeneratedFile"];
+    };
+    /** @description A generated tool adapter. Source only. */
+    ToolAdapter: {
+      id?: string;
+      className?: string;
+      files?: components["schemas"]["ToolAdapterFiles"];
+      nextSteps?: string[];
     };
   };
   responses: {
@@ -3158,7 +4639,7 @@ export type RetentionPolicy = components['schemas']['RetentionPolicy'];
 export type RetentionStatus = components['schemas']['RetentionStatus'];
 /** How many days are kept. */
 export type ApplyRetentionRequest = components['schemas']['ApplyRetentionRequest'];
-/** Which version. */
+/** Which version: the count of `WorldModelEntry`, not that of the specification. */
 export type DeleteWorldModelRequest = components['schemas']['DeleteWorldModelRequest'];
 /** What a memory policy is for. */
 export type MemoryPolicyRequest = components['schemas']['MemoryPolicyRequest'];
@@ -3174,6 +4655,362 @@ export type McpGenerateRequest = components['schemas']['McpGenerateRequest'];
 export type McpServerAnswer = components['schemas']['McpServerAnswer'];
 /** A tool to write an adapter for. */
 export type ToolAdapterRequest = components['schemas']['ToolAdapterRequest'];
+/** Why a validation failed. */
+export type FailureTaxonomy = components['schemas']['FailureTaxonomy'];
+/** An error or a warning about the order of tasks; an error has `details`, a warning has `suggestion`. Source only. */
+export type DagFinding = components['schemas']['DagFinding'];
+/** Whether the order of tasks is valid; the order itself comes only if it is. Source only. */
+export type DagValidation = components['schemas']['DagValidation'];
+/** A violation or a warning about the policy of a workflow; a violation has `severity`, a warning has `suggestion`. Source only. */
+export type PolicyFinding = components['schemas']['PolicyFinding'];
+/** Whether a workflow keeps the policy. Source only. */
+export type PolicyValidation = components['schemas']['PolicyValidation'];
+/** When something was generated, and the size of prompt and response in characters. Source only. */
+export type GenerationMetadata = components['schemas']['GenerationMetadata'];
+/** The policy decision for one task of a test run. */
+export type TestPolicyResult = components['schemas']['TestPolicyResult'];
+/** Load of a deployment. The server makes the figures up. */
+export type DeploymentMetrics = components['schemas']['DeploymentMetrics'];
+/** A rollback of a deployment. Source only. */
+export type RollbackTrigger = components['schemas']['RollbackTrigger'];
+/** The response to a triggered rollback. Source only. */
+export type TriggeredRollback = components['schemas']['TriggeredRollback'];
+/** A stage of a deployment workflow. Source only. */
+export type DeploymentWorkflowStage = components['schemas']['DeploymentWorkflowStage'];
+/** Where a deployment moves. */
+export type StageDeploymentRequest = components['schemas']['StageDeploymentRequest'];
+/** The stage a deployment moved to. Source only. */
+export type StageTransition = components['schemas']['StageTransition'];
+/** The response to a change of stage. Source only. */
+export type StagedDeployment = components['schemas']['StagedDeployment'];
+/** A smoke test of a deployment, by a workflow or an endpoint. */
+export type SmokeTest = components['schemas']['SmokeTest'];
+/** Smoke tests to run. */
+export type SmokeTestsRequest = components['schemas']['SmokeTestsRequest'];
+/** How one smoke test ended. Source only. */
+export type SmokeTestResult = components['schemas']['SmokeTestResult'];
+/** How all smoke tests ended. Source only. */
+export type SmokeTestReport = components['schemas']['SmokeTestReport'];
+/** Why a deployment is rolled back, and to which version if not to the one before. */
+export type RollbackDeploymentRequest = components['schemas']['RollbackDeploymentRequest'];
+/** A rollback and the deployment it created. Source only. */
+export type DeploymentRollback = components['schemas']['DeploymentRollback'];
+/** The response to a rollback of a deployment. Source only. */
+export type RolledBackDeployment = components['schemas']['RolledBackDeployment'];
+/** Another tool in place of the one that failed. */
+export type AlternateTool = components['schemas']['AlternateTool'];
+/** A new threshold of a CRV operator. Source only. */
+export type ThresholdChange = components['schemas']['ThresholdChange'];
+/** Another order of tasks. Source only. */
+export type StepReordering = components['schemas']['StepReordering'];
+/** A fix for a failure; which of the three changes it has depends on `fixType`. Only an alternate tool was recorded. */
+export type ProposedFix = components['schemas']['ProposedFix'];
+/** The analysis of a failed task. */
+export type Postmortem = components['schemas']['Postmortem'];
+/** How a fix did in the sandbox. */
+export type SandboxResult = components['schemas']['SandboxResult'];
+/** Quality of the output; shares from 0 to 1, `score` from 0 to 100. Source only. */
+export type OutputQualityScore = components['schemas']['OutputQualityScore'];
+/** Coherence of the reasoning; shares from 0 to 1, `score` from 0 to 100. Source only. */
+export type ReasoningScore = components['schemas']['ReasoningScore'];
+/** What a run cost. Source only. */
+export type CostBreakdown = components['schemas']['CostBreakdown'];
+/** Cost against value; `wastedEffort` from 0 to 1, `score` from 0 to 100. Source only. */
+export type CostValueScore = components['schemas']['CostValueScore'];
+/** How hypotheses were switched; `switchEfficiency` from 0 to 1, `score` from 0 to 100. Source only. */
+export type HypothesisScore = components['schemas']['HypothesisScore'];
+/** The run against doing nothing; shares from 0 to 1, `score` from 0 to 100. Source only. */
+export type CounterfactualScore = components['schemas']['CounterfactualScore'];
+/** The evaluation of one run; `overallScore` from 0 to 100. Source only. */
+export type BenchmarkScore = components['schemas']['BenchmarkScore'];
+/** What a report is about. Source only. */
+export type BenchmarkMetadata = components['schemas']['BenchmarkMetadata'];
+/** Averages over all runs of a report. Source only. */
+export type BenchmarkAverages = components['schemas']['BenchmarkAverages'];
+/** The comparison of one run in a report; outcomes are texts here. Source only. */
+export type ReportedCounterfactual = components['schemas']['ReportedCounterfactual'];
+/** The evaluation of all runs. Source only. */
+export type BenchmarkReport = components['schemas']['BenchmarkReport'];
+/** How a run ended, or would have ended. Source only. */
+export type SimulationOutcome = components['schemas']['SimulationOutcome'];
+/** One run against doing nothing; `interventionValue` from 0 to 1. Source only. */
+export type CounterfactualSimulation = components['schemas']['CounterfactualSimulation'];
+/** What an agent is specialized in. Source only. */
+export type AgentDomain = components['schemas']['AgentDomain'];
+/** What an agent runs on. Source only. */
+export type DeviceClass = components['schemas']['DeviceClass'];
+/** Where an agent is deployed. Source only. */
+export type DeploymentTarget = components['schemas']['DeploymentTarget'];
+/** How an agent asks its model; the prompt has at least 10 characters. Source only. */
+export type AgentConfig = components['schemas']['AgentConfig'];
+/** An adapter of an agent to its surroundings. Source only. */
+export type AgentToolAdapter = components['schemas']['AgentToolAdapter'];
+/** A tool an agent may use. Source only. */
+export type AgentTool = components['schemas']['AgentTool'];
+/** A rule of a policy of an agent. Source only. */
+export type AgentPolicyRule = components['schemas']['AgentPolicyRule'];
+/** A policy an agent keeps. Source only. */
+export type AgentPolicy = components['schemas']['AgentPolicy'];
+/** A workflow an agent can run. Source only. */
+export type AgentWorkflow = components['schemas']['AgentWorkflow'];
+/**
+ * An agent. The goal has at least 10 characters; with a deployment target, `requiredCapabilities` must not be
+ * empty. A merge adds the last three members. Source only.
+ */
+export type AgentBlueprint = components['schemas']['AgentBlueprint'];
+/**
+ * What an agent is generated from. The goal has at least 10 characters; a deployment target requires a domain and a
+ * device class.
+ */
+export type GenerateAgentRequest = components['schemas']['GenerateAgentRequest'];
+/** A generated agent. Source only. */
+export type GeneratedAgent = components['schemas']['GeneratedAgent'];
+/** An agent to work on. */
+export type BlueprintRequest = components['schemas']['BlueprintRequest'];
+/** What one validator said of an agent. Source only. */
+export type AgentCheck = components['schemas']['AgentCheck'];
+/** What the gate said of an agent. Source only. */
+export type AgentCrvResult = components['schemas']['AgentCrvResult'];
+/** What the policy guard said of an agent. Source only. */
+export type AgentPolicyResult = components['schemas']['AgentPolicyResult'];
+/** A problem of an agent. Source only. */
+export type AgentIssue = components['schemas']['AgentIssue'];
+/** Whether an agent is valid. Gate and policy are asked only if its form is right. Source only. */
+export type AgentValidation = components['schemas']['AgentValidation'];
+/** What a simulated agent meets. */
+export type AgentScenario = components['schemas']['AgentScenario'];
+/** An agent and a scenario; a dry run when not told otherwise. */
+export type SimulateAgentRequest = components['schemas']['SimulateAgentRequest'];
+/** A step of a simulated agent. Source only. */
+export type SimulationStep = components['schemas']['SimulationStep'];
+/** A tool call of a simulated agent. Source only. */
+export type SimulatedToolCall = components['schemas']['SimulatedToolCall'];
+/** A policy decision about a simulated agent. Source only. */
+export type SimulatedPolicyDecision = components['schemas']['SimulatedPolicyDecision'];
+/** A check of a simulated agent. Source only. */
+export type SimulatedCrvOutcome = components['schemas']['SimulatedCrvOutcome'];
+/** A step that was blocked. Source only. */
+export type BlockedStep = components['schemas']['BlockedStep'];
+/** A side effect that was captured. Source only. */
+export type SideEffect = components['schemas']['SideEffect'];
+/** A simulation in short. Source only. */
+export type SimulationOutputs = components['schemas']['SimulationOutputs'];
+/** A simulation in figures. Source only. */
+export type SimulationMetrics = components['schemas']['SimulationMetrics'];
+/** How a simulated agent did; `executionTime` in milliseconds. Source only. */
+export type AgentSimulation = components['schemas']['AgentSimulation'];
+/** An agent and where it goes; `development`, no promotion and an approval when not told otherwise. */
+export type DeployAgentRequest = components['schemas']['DeployAgentRequest'];
+/** A stage of the deployment of an agent. Source only. */
+export type AgentDeploymentStage = components['schemas']['AgentDeploymentStage'];
+/** The stages of the deployment of an agent. Source only. */
+export type AgentDeploymentStages = components['schemas']['AgentDeploymentStages'];
+/** The deployment of an agent. Source only. */
+export type AgentDeployment = components['schemas']['AgentDeployment'];
+/** A value before and after a change. Source only. */
+export type ChangedValue = components['schemas']['ChangedValue'];
+/** What differs between two versions of an agent, by path (`config.prompt`); lists are JSON texts. Source only. */
+export type BlueprintDiff = components['schemas']['BlueprintDiff'];
+/** A version of an agent in the registry; the server counts the versions. Source only. */
+export type AgentRevision = components['schemas']['AgentRevision'];
+/** What a merge adds; everything when no options are given. */
+export type MergeOptions = components['schemas']['MergeOptions'];
+/** An agent, and what is added to it. */
+export type MergeBlueprintRequest = components['schemas']['MergeBlueprintRequest'];
+/** What a merged agent contains. Source only. */
+export type IncludedConfigs = components['schemas']['IncludedConfigs'];
+/** What a merge added, and when. Source only. */
+export type MergeMetadata = components['schemas']['MergeMetadata'];
+/** A merged agent. Source only. */
+export type MergedBlueprint = components['schemas']['MergedBlueprint'];
+/** A problem of a merged agent. Source only. */
+export type BlueprintIssue = components['schemas']['BlueprintIssue'];
+/** Whether one part of a merged agent is valid. Source only. */
+export type PartValidation = components['schemas']['PartValidation'];
+/** Whether a merged agent is valid, and each of its parts. Source only. */
+export type MergedValidation = components['schemas']['MergedValidation'];
+/** What a retention policy keeps and what it would archive; the server archives nothing. Source only. */
+export type RetentionResult = components['schemas']['RetentionResult'];
+/** The response to a retention policy. Source only. */
+export type AppliedRetention = components['schemas']['AppliedRetention'];
+/** The gate's result; the server leaves `validatorResults` empty. Source only. */
+export type GateCrvDetails = components['schemas']['GateCrvDetails'];
+/** The policy decision of a gate. Source only. */
+export type GatePolicyDetails = components['schemas']['GatePolicyDetails'];
+/** Tests of a gate; `coverage` is the share that passed, in percent. Source only. */
+export type GateTestDetails = components['schemas']['GateTestDetails'];
+/** What a gate rests on; one of the three. Source only. */
+export type GateDetails = components['schemas']['GateDetails'];
+/** State of a gate. Source only. */
+export type GateStatus = components['schemas']['GateStatus'];
+/** An incident. Source only. */
+export type Incident = components['schemas']['Incident'];
+/** Counts of incidents, and the first 10 of them. Source only. */
+export type IncidentSummary = components['schemas']['IncidentSummary'];
+/** Deployments by outcome. Source only. */
+export type DeploymentCounts = components['schemas']['DeploymentCounts'];
+/** Rates in percent, `averageDeployTime` in seconds; `mttr` is always 0. Source only. */
+export type ReleaseMetrics = components['schemas']['ReleaseMetrics'];
+/** A deployment in the release health. Source only. */
+export type RecentDeployment = components['schemas']['RecentDeployment'];
+/** Health of the releases; `unknown` without a deployment service. Source only. */
+export type ReleaseHealth = components['schemas']['ReleaseHealth'];
+/** An approval in a pipeline. Source only. */
+export type PipelineApproval = components['schemas']['PipelineApproval'];
+/** A stage of a pipeline. Source only. */
+export type PipelineStage = components['schemas']['PipelineStage'];
+/** The pipeline of a deployment. Source only. */
+export type DeploymentPipeline = components['schemas']['DeploymentPipeline'];
+/** How an audit trail was filtered. Source only. */
+export type AuditFilters = components['schemas']['AuditFilters'];
+/** Events of deployments, newest first. Source only. */
+export type DevopsAuditTrail = components['schemas']['DevopsAuditTrail'];
+/** An event of a deployment for auditors; an approval token is masked. Source only. */
+export type DevopsAuditEntry = components['schemas']['DevopsAuditEntry'];
+/** Events of deployments for auditors; `tenantId` is `all` without a tenant. Source only. */
+export type DevopsAuditExport = components['schemas']['DevopsAuditExport'];
+/** An attribute of an entity. Source only. */
+export type WorldModelAttribute = components['schemas']['WorldModelAttribute'];
+/** A kind of thing in a world model. Source only. */
+export type WorldModelEntity = components['schemas']['WorldModelEntity'];
+/** How many; without `max` there is no bound. Source only. */
+export type WorldModelCardinality = components['schemas']['WorldModelCardinality'];
+/** A relation between two entities, by their ids. Source only. */
+export type WorldModelRelation = components['schemas']['WorldModelRelation'];
+/** A rule for an entity. Source only. */
+export type WorldModelConstraint = components['schemas']['WorldModelConstraint'];
+/** When a causal rule applies. Source only. */
+export type CausalCondition = components['schemas']['CausalCondition'];
+/** What a causal rule does. Source only. */
+export type CausalEffect = components['schemas']['CausalEffect'];
+/** Cause and effect; at least one condition and one effect. Source only. */
+export type CausalRule = components['schemas']['CausalRule'];
+/** Who made a world model, and when. Source only. */
+export type WorldModelMetadata = components['schemas']['WorldModelMetadata'];
+/** A world model; the version reads `1.0.0`. Source only. */
+export type WorldModelSpec = components['schemas']['WorldModelSpec'];
+/** What a world model is generated from. */
+export type GenerateWorldModelRequest = components['schemas']['GenerateWorldModelRequest'];
+/** A generated world model. Source only. */
+export type GeneratedWorldModel = components['schemas']['GeneratedWorldModel'];
+/** Whether a world model is valid. `crvResults` come only if its form is right. Source only. */
+export type WorldModelValidation = components['schemas']['WorldModelValidation'];
+/** What one validator said; two members are snake_case on the server too. Source only. */
+export type CrvValidationResult = components['schemas']['CrvValidationResult'];
+/** A stored world model; `version` counts how often it was stored. Source only. */
+export type StoredWorldModel = components['schemas']['StoredWorldModel'];
+/** A world model in the list. Source only. */
+export type WorldModelEntry = components['schemas']['WorldModelEntry'];
+/** A stored version of a world model. Source only. */
+export type WorldModelVersion = components['schemas']['WorldModelVersion'];
+/** What a memory may cost. Source only. */
+export type BudgetConstraints = components['schemas']['BudgetConstraints'];
+/** How long a tier keeps its entries. */
+export type RetentionTier = components['schemas']['RetentionTier'];
+/** When entries are summarized. */
+export type SummarizationSchedule = components['schemas']['SummarizationSchedule'];
+/** Bounds a memory policy must keep. */
+export type GovernanceThresholds = components['schemas']['GovernanceThresholds'];
+/** What a memory policy says. */
+export type MemoryPolicyRules = components['schemas']['MemoryPolicyRules'];
+/** A memory policy. */
+export type MemoryPolicy = components['schemas']['MemoryPolicy'];
+/** Whether a memory policy is valid; a valid one comes back. Source only. */
+export type MemoryPolicyValidation = components['schemas']['MemoryPolicyValidation'];
+/** The agent a memory engine was made for. Source only. */
+export type MemoryEngineSource = components['schemas']['MemoryEngineSource'];
+/** The memory engine of an agent. Source only. */
+export type MemoryEngineConfig = components['schemas']['MemoryEngineConfig'];
+/** What a tool returns. Source only. */
+export type McpReturn = components['schemas']['McpReturn'];
+/** An action of an MCP server; `HIGH` and `CRITICAL` require permissions, `CRITICAL` an approval. */
+export type McpAction = components['schemas']['McpAction'];
+/** Actions per risk tier. */
+export type RiskDistribution = components['schemas']['RiskDistribution'];
+/** When an MCP server was generated, and how risky it is. */
+export type McpServerMetadata = components['schemas']['McpServerMetadata'];
+/** An MCP server. */
+export type McpServer = components['schemas']['McpServer'];
+/** Names of actions that break a rule. */
+export type McpGovernance = components['schemas']['McpGovernance'];
+/** Whether an MCP server, or one action, keeps the rules. */
+export type McpValidation = components['schemas']['McpValidation'];
+/** A server or an action; one of the two is required, and the server wins. */
+export type ValidateMcpRequest = components['schemas']['ValidateMcpRequest'];
+/** Whether the form is right; `data` is what was understood. Source only. */
+export type McpFormCheck = components['schemas']['McpFormCheck'];
+/** The check of a server or an action. Source only. */
+export type McpCheck = components['schemas']['McpCheck'];
+/** Something perceived. The server checks no member. Source only. */
+export type RawInput = components['schemas']['RawInput'];
+/** Something perceived, in one form. Source only. */
+export type NormalizedInput = components['schemas']['NormalizedInput'];
+/** What an input is for; `confidence` from 0 to 1. Source only. */
+export type PerceivedIntent = components['schemas']['PerceivedIntent'];
+/** How an entity relates to another one. Source only. */
+export type EntityRelationship = components['schemas']['EntityRelationship'];
+/** A perceived entity; `source` is the id of the input it came from. Source only. */
+export type SymbolicEntity = components['schemas']['SymbolicEntity'];
+/** How a conflict could be resolved. Source only. */
+export type ConflictResolution = components['schemas']['ConflictResolution'];
+/** Two entities that contradict each other. Source only. */
+export type EntityConflict = components['schemas']['EntityConflict'];
+/** What one validator said of an input. Source only. */
+export type ContractCheck = components['schemas']['ContractCheck'];
+/** A validated input. Source only. */
+export type DataContract = components['schemas']['DataContract'];
+/** Where the processing of an input failed. Source only. */
+export type PerceptionError = components['schemas']['PerceptionError'];
+/** What became of an input. Source only. */
+export type PerceptionResult = components['schemas']['PerceptionResult'];
+/** The conflicts of one input. Source only. */
+export type ContractConflicts = components['schemas']['ContractConflicts'];
+/** Figures about the last 100 inputs; `entityCount` is always an empty object. Source only. */
+export type PerceptionStats = components['schemas']['PerceptionStats'];
+/** Which task of a workflow is explained. */
+export type ExplainRequest = components['schemas']['ExplainRequest'];
+/** Why a task is there. Source only. */
+export type StepReasoning = components['schemas']['StepReasoning'];
+/** When the model was asked, and what; an undo has no prompt, only a change has a response. Source only. */
+export type LlmMetadata = components['schemas']['LlmMetadata'];
+/** The explanation of a task. Source only. */
+export type StepExplanation = components['schemas']['StepExplanation'];
+/** A workflow, and in words how it should change. */
+export type ModifyWorkflowRequest = components['schemas']['ModifyWorkflowRequest'];
+/** What a task depends on. Source only. */
+export type TaskDependency = components['schemas']['TaskDependency'];
+/** Tasks and dependencies that were added or removed. Source only. */
+export type WorkflowParts = components['schemas']['WorkflowParts'];
+/** What changed in a task, by member. Source only. */
+export type TaskChange = components['schemas']['TaskChange'];
+/** What changed in a workflow. Source only. */
+export type WorkflowChanges = components['schemas']['WorkflowChanges'];
+/** What differs between two versions of a workflow. Source only. */
+export type WorkflowDiff = components['schemas']['WorkflowDiff'];
+/** Whether a changed workflow is valid. Source only. */
+export type ChangeValidation = components['schemas']['ChangeValidation'];
+/** A changed workflow. Source only. */
+export type ModifiedWorkflow = components['schemas']['ModifiedWorkflow'];
+/** Which change is undone. */
+export type UndoRequest = components['schemas']['UndoRequest'];
+/** The workflow as it was before a change. Source only. */
+export type UndoneChange = components['schemas']['UndoneChange'];
+/** A change that was made. Source only. */
+export type WorkflowChange = components['schemas']['WorkflowChange'];
+/** All changes. Source only. */
+export type ChangeHistory = components['schemas']['ChangeHistory'];
+/** A workflow as it was. Source only. */
+export type ConversationSnapshot = components['schemas']['ConversationSnapshot'];
+/** A conversation about a workflow. Source only. */
+export type Conversation = components['schemas']['Conversation'];
+/** A member of the input or output of a tool. */
+export type ToolAdapterProperty = components['schemas']['ToolAdapterProperty'];
+/** A generated source file. Source only. */
+export type GeneratedFile = components['schemas']['GeneratedFile'];
+/** The files of a tool adapter. Source only. */
+export type ToolAdapterFiles = components['schemas']['ToolAdapterFiles'];
+/** A generated tool adapter. Source only. */
+export type ToolAdapter = components['schemas']['ToolAdapter'];
 /** The request does not fit. */
 export type ResponseBadRequest = components['responses']['BadRequest'];
 /** No token, or one that is unknown, expired or logged out; at the login, wrong credentials. */
@@ -3589,7 +5426,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["DagValidation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -3617,7 +5454,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["PolicyValidation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4274,7 +6111,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["TriggeredRollback"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4350,7 +6187,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["StageDeploymentRequest"];
       };
     };
     responses: {
@@ -4360,7 +6197,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["StagedDeployment"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4381,7 +6218,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["SmokeTestsRequest"];
       };
     };
     responses: {
@@ -4391,7 +6228,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["SmokeTestReport"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4412,7 +6249,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": components["schemas"]["ReasonRequest"];
+        "application/json": components["schemas"]["RollbackDeploymentRequest"];
       };
     };
     responses: {
@@ -4422,7 +6259,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["RolledBackDeployment"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4510,7 +6347,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["Postmortem"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4538,7 +6375,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["Postmortem"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4620,7 +6457,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["BenchmarkReport"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4676,7 +6513,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["BenchmarkScore"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4704,7 +6541,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["CounterfactualSimulation"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4723,7 +6560,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["GenerateAgentRequest"];
       };
     };
     responses: {
@@ -4733,7 +6570,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["GeneratedAgent"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4752,7 +6589,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["BlueprintRequest"];
       };
     };
     responses: {
@@ -4762,7 +6599,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentValidation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4781,7 +6618,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["SimulateAgentRequest"];
       };
     };
     responses: {
@@ -4791,7 +6628,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentSimulation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4810,7 +6647,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["DeployAgentRequest"];
       };
     };
     responses: {
@@ -4820,7 +6657,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentDeployment"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4848,7 +6685,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentRevision"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4872,7 +6709,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown[];
+          "application/json": string[];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4904,7 +6741,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentRevision"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4933,7 +6770,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentRevision"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -4964,7 +6801,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentRevision"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -4996,7 +6833,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["BlueprintDiff"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5014,7 +6851,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["MergeBlueprintRequest"];
       };
     };
     responses: {
@@ -5024,7 +6861,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["MergedBlueprint"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5043,7 +6880,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["BlueprintRequest"];
       };
     };
     responses: {
@@ -5053,7 +6890,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["MergedValidation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5072,7 +6909,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["BlueprintRequest"];
       };
     };
     responses: {
@@ -5082,7 +6919,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AgentBlueprint"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5164,7 +7001,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["AppliedRetention"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5191,7 +7028,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["GateStatus"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5215,7 +7052,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["IncidentSummary"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5239,7 +7076,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ReleaseHealth"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5263,7 +7100,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["DeploymentPipeline"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5287,7 +7124,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["DevopsAuditExport"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5318,7 +7155,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["DevopsAuditTrail"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5336,7 +7173,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["GenerateWorldModelRequest"];
       };
     };
     responses: {
@@ -5346,7 +7183,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["GeneratedWorldModel"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5364,7 +7201,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["WorldModelSpec"];
       };
     };
     responses: {
@@ -5374,7 +7211,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["WorldModelValidation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5398,7 +7235,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown[];
+          "application/json": components["schemas"]["WorldModelEntry"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5416,7 +7253,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["WorldModelSpec"];
       };
     };
     responses: {
@@ -5426,7 +7263,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["StoredWorldModel"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5453,7 +7290,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["WorldModelSpec"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5484,7 +7321,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ActionAnswer"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5511,7 +7348,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["WorldModelVersion"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5557,7 +7394,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["MemoryPolicyRules"];
       };
     };
     responses: {
@@ -5567,7 +7404,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["MemoryPolicyValidation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5613,7 +7450,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["ValidateMcpRequest"];
       };
     };
     responses: {
@@ -5623,7 +7460,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["McpCheck"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5641,7 +7478,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["RawInput"];
       };
     };
     responses: {
@@ -5651,7 +7488,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["PerceptionResult"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5675,7 +7512,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["SymbolicEntity"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5702,7 +7539,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["SymbolicEntity"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5729,7 +7566,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["SymbolicEntity"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5753,7 +7590,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["DataContract"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5777,7 +7614,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ContractConflicts"][];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5801,7 +7638,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["PerceptionStats"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5825,7 +7662,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["Message"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5844,7 +7681,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["ExplainRequest"];
       };
     };
     responses: {
@@ -5854,7 +7691,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["StepExplanation"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5873,7 +7710,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["ModifyWorkflowRequest"];
       };
     };
     responses: {
@@ -5883,7 +7720,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ModifiedWorkflow"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5902,7 +7739,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, unknown>;
+        "application/json": components["schemas"]["UndoRequest"];
       };
     };
     responses: {
@@ -5912,7 +7749,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["UndoneChange"];
         };
       };
       400: components["responses"]["BadRequest"];
@@ -5937,7 +7774,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ChangeHistory"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5965,7 +7802,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ChangeHistory"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -5990,7 +7827,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["Conversation"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -6018,7 +7855,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["Conversation"];
         };
       };
       401: components["responses"]["Unauthorized"];
@@ -6047,7 +7884,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": unknown;
+          "application/json": components["schemas"]["ToolAdapter"];
         };
       };
       400: components["responses"]["BadRequest"];
