@@ -1,7 +1,6 @@
 /** `pnpm bench 4runr`: a proxied call against bare fetch doing the same JSON work on the same server. */
-import { createFourRunrClient } from "../gen/4runr/index.js";
+import { FourRunrClient } from "../gen/4runr/index.js";
 import { GatewayClient } from "../src/4runr/index.js";
-import { keepAliveFetch } from "../src/index.js";
 import { answering } from "./answering.ts";
 import { loaded } from "./loaded.ts";
 import type { Measured } from "./measure.ts";
@@ -42,15 +41,14 @@ export default async function bench4runr(): Promise<Measured[]> {
     return ((await response.json()) as { data: unknown }).data;
   };
   const bare = bareWith(fetch);
-  const openapi = createFourRunrClient({ baseUrl });
+  const openapi = new FourRunrClient({ baseUrl }).raw;
   const generated = async () => {
     const body = { agent_token: token, tool: "serpapi", action: "search", params };
     const { data } = await openapi.POST("/api/proxy-request", { body });
     return data;
   };
-  const kept = keepAliveFetch()!;
   const gw = new GatewayClient({ baseUrl, agentId: "a" });
-  const gwKept = new GatewayClient({ baseUrl, agentId: "a", fetch: kept });
+  const gwFetch = new GatewayClient({ baseUrl, agentId: "a", fetch: globalThis.fetch });
   const proxy = (client: GatewayClient) => () => client.proxy("serpapi", "search", params);
 
   const rows: Measured[] = [];
@@ -63,7 +61,7 @@ export default async function bench4runr(): Promise<Measured[]> {
       { name: against, run: inLanes(lanes, bare) },
       { name: `openapi-fetch, ${how}`, run: inLanes(lanes, generated), against },
       { name: `proxy, ${how}`, run: inLanes(lanes, proxy(gw)), against },
-      { name: `proxy over keepAliveFetch, ${how}`, run: inLanes(lanes, proxy(gwKept)), against },
+      { name: `proxy over fetch, ${how}`, run: inLanes(lanes, proxy(gwFetch)), against },
     ]);
     console.log(formatMeasured(`a call over loopback, ${how}`, measured));
     rows.push(...measured);
@@ -86,8 +84,7 @@ export default async function bench4runr(): Promise<Measured[]> {
   for (const names of ["GatewayClient", "GatewayAdmin", "*"])
     console.log(await loaded("src/4runr/index.ts", names));
 
-  await Promise.all([gw.close(), gwKept.close(), offline.close()]);
-  kept.close();
+  await Promise.all([gw.close(), gwFetch.close(), offline.close()]);
   server.stop();
   return [...rows, ...alone];
 }

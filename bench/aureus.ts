@@ -1,7 +1,8 @@
 /** `pnpm bench aureus`: calls of the Aureus clients against bare fetch doing the same JSON call. */
+import { join } from "node:path";
 import { AureusClient, AureusConsoleClient, type PolicyContext } from "../src/aureus/index.js";
-import { keepAliveFetch } from "../src/index.js";
 import { answering } from "./answering.ts";
+import { compiled } from "./compiled.ts";
 import { loaded } from "./loaded.ts";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, inLanes, measure } from "./measure.ts";
@@ -60,16 +61,25 @@ function bare(url: string, send: typeof fetch): () => Promise<unknown> {
   };
 }
 
+/** What the pipeline adds to the JSON work of a call, over a transport that answers at once. */
+async function withoutNetwork(): Promise<Measured[]> {
+  const still = join(import.meta.dirname, "still-transport.ts");
+  const { default: run } = (await import(await compiled("aureus-offline.ts", { "#transport": still }))) as {
+    default: (context: PolicyContext, sent: unknown, answer: string) => Promise<Measured[]>;
+  };
+  return run(context, wire, answer);
+}
+
 /** Runs the benchmark and prints its tables. */
 export default async function benchAureus(): Promise<Measured[]> {
   const server = await answering({ "*": { status: 200, body: answer } });
   const { baseUrl } = server;
-  const kept = keepAliveFetch()!;
   try {
     const url = `${baseUrl}/api/v1/policy/evaluate`;
     const client = new AureusClient({ baseUrl, apiKey: "key" });
-    const clientKept = new AureusClient({ baseUrl, apiKey: "key", fetch: kept });
-    const console_ = new AureusConsoleClient({ baseUrl, token: "key" });
+    const overFetch = new AureusClient({ baseUrl, apiKey: "key", fetch: globalThis.fetch });
+    const operator = new AureusConsoleClient({ baseUrl, token: "key" });
+    const operatorOverFetch = new AureusConsoleClient({ baseUrl, token: "key", fetch: globalThis.fetch });
     const { principal, action } = context;
     const rows: Measured[] = [];
     for (const [how, lanes] of [
@@ -82,12 +92,17 @@ export default async function benchAureus(): Promise<Measured[]> {
         { name: `AureusClient, ${how}`, run: inLanes(lanes, () => client.evaluatePolicy(context)), against },
         {
           name: `AureusConsoleClient, ${how}`,
-          run: inLanes(lanes, () => console_.simulatePolicy(action as never, principal as never)),
+          run: inLanes(lanes, () => operator.simulatePolicy({ action, principal })),
           against,
         },
         {
-          name: `AureusClient over keepAliveFetch, ${how}`,
-          run: inLanes(lanes, () => clientKept.evaluatePolicy(context)),
+          name: `AureusClient over fetch, ${how}`,
+          run: inLanes(lanes, () => overFetch.evaluatePolicy(context)),
+          against,
+        },
+        {
+          name: `AureusConsoleClient over fetch, ${how}`,
+          run: inLanes(lanes, () => operatorOverFetch.simulatePolicy({ action, principal })),
           against,
         },
       ]);
@@ -95,28 +110,13 @@ export default async function benchAureus(): Promise<Measured[]> {
       rows.push(...measured);
     }
 
-    const still: typeof fetch = async () =>
-      new Response(answer, {
-        headers: { "content-type": "application/json", "content-length": String(answer.length) },
-      });
-    const offline = new AureusClient({ baseUrl, apiKey: "key", fetch: still });
-    const alone = await measure([
-      { name: "bare, no network", run: inLanes(1, bare(url, still)) },
-      {
-        name: "AureusClient, no network",
-        run: inLanes(1, () => offline.evaluatePolicy(context)),
-        against: "bare, no network",
-      },
-    ]);
-    console.log(formatMeasured("calls without network", alone));
-    const [base, ours] = alone.map(({ perSecond }) => 1e6 / perSecond);
-    console.log(`  ${(ours! - base!).toFixed(1)} us added to ${base!.toFixed(1)} us`);
+    const alone = await withoutNetwork();
+    rows.push(...alone);
     console.log("what a bundle takes");
     for (const names of ["AureusClient", "AureusClient, Telemetry", "AureusConsoleClient"])
       console.log(await loaded("src/aureus/index.ts", names));
-    return [...rows, ...alone];
+    return rows;
   } finally {
-    kept.close();
     server.stop();
   }
 }

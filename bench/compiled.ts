@@ -17,8 +17,11 @@ const ownFolder: Plugin = {
   },
 };
 
-/** Compiles a file of this folder (or below it) with all that it imports from the project. @returns the path of the result */
-export async function compiled(file: string): Promise<string> {
+/**
+ * Compiles a file of this folder (or below it) with all that it imports from the project; `alias` puts other files in
+ * place of some imports. @returns the path of the result
+ */
+export async function compiled(file: string, alias: Readonly<Record<string, string>> = {}): Promise<string> {
   const outfile = join(
     import.meta.dirname,
     "../.cache/bench",
@@ -32,6 +35,7 @@ export async function compiled(file: string): Promise<string> {
     format: "esm",
     target: "node20",
     packages: "external",
+    alias,
     plugins: [ownFolder],
     logLevel: "error",
   });

@@ -26,8 +26,6 @@ export {
   ValidationError,
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
-export type { KeepAliveOptions, TlsSettings } from "./core/keep-alive.js";
-export { type KeepAliveFetch, keepAliveFetch } from "./core/keep-alive-fetch.js";
 export {
   fromPino,
   type LogFields,
