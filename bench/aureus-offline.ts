@@ -26,7 +26,11 @@ export default async function offline(
         return JSON.parse(decoder.decode(bytes)) as unknown;
       }),
     },
-    { name: "AureusClient, no network", run: inLanes(1, () => client.evaluatePolicy(context)), against: bare },
+    {
+      name: "AureusClient, no network",
+      run: inLanes(1, () => client.evaluatePolicy(context)),
+      against: bare,
+    },
     {
       name: "AureusConsoleClient, no network",
       run: inLanes(1, () => operator.simulatePolicy({ action, principal })),

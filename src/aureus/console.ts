@@ -1,6 +1,7 @@
 /** The client of the Aureus Console server. */
 import { AureusConsoleApi } from "../../gen/aureus/console/client.js";
 import type { Action, Principal, WorkflowStatus } from "../../gen/aureus/console/models.js";
+import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { Cut } from "../http/cut.js";
@@ -126,8 +127,10 @@ export class AureusConsoleClient extends Generated {
   async #login(credentials: NonNullable<AureusConsoleClientOptions["credentials"]>): Promise<IssuedToken> {
     const { username, password } = typeof credentials === "function" ? await credentials() : credentials;
     const { data, headers } = await this.#api.login({ username, password: reveal(password) }).withResponse();
-    // Both times are the server's, so clocks that disagree do not matter.
-    const lifeMs = Date.parse(data.expiresAt) - Date.parse(headers.get("date") ?? "");
+    // Both times are the server's, so a clock that is wrong here does not matter.
+    const { clock = systemClock } = this.#options;
+    const now = Date.parse(headers.get("date") ?? "");
+    const lifeMs = Date.parse(data.expiresAt) - (Number.isNaN(now) ? clock.now() : now);
     return { token: data.token, ...(!Number.isNaN(lifeMs) && { lifeMs }) };
   }
 }

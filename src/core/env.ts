@@ -7,11 +7,11 @@ interface Platform {
   readonly process?: { readonly env?: Env };
 }
 
-/** Reads one variable; undefined where there is none, it is empty, or the platform does not let us look. */
+/** Reads one variable, without the white space around it; undefined where there is none, it is empty, or the platform does not let us look. */
 export function readEnv(name: string, env?: Env): string | undefined {
   try {
-    const value = (env ?? (globalThis as Platform).process?.env)?.[name];
-    return typeof value === "string" && value !== "" ? value : undefined;
+    const value = (env ?? (globalThis as Platform).process?.env)?.[name]?.trim();
+    return value === "" ? undefined : value;
   } catch {
     return undefined;
   }

@@ -1,5 +1,4 @@
-/** Request bodies: from the value a caller gives to what the transport sends. */
-import { ValidationError } from "../core/errors.js";
+/** Request bodies: from the value a caller passes to what the transport sends. */
 import { stringifyJson } from "../core/json.js";
 import type { HttpOperation } from "./operation.js";
 
@@ -12,16 +11,8 @@ export interface EncodedBody {
   readonly contentType: string;
 }
 
-const TYPES = {
-  json: "application/json",
-  form: "application/x-www-form-urlencoded",
-  text: "text/plain;charset=UTF-8",
-  bytes: "application/octet-stream",
-} as const;
-
 /**
- * Encodes the body of an operation; a promise only for those that the platform reads asynchronously (multipart and
- * Blob). Undefined sends no body.
+ * Encodes the body of an operation; a promise for everything but JSON. Undefined sends no body.
  *
  * @throws ValidationError for a value that its kind of body cannot hold
  */
@@ -30,73 +21,7 @@ export function encodeBody(
   value: unknown,
 ): EncodedBody | undefined | Promise<EncodedBody> {
   if (value === undefined) return undefined;
-  const { body: kind = "json", contentType } = operation;
-  if (kind === "multipart") return read(multipart(value, operation), contentType);
-  if (isBlob(value)) return read(value, contentType);
-  return { content: encoders[kind](value, operation), contentType: contentType ?? TYPES[kind] };
-}
-
-/** Some platforms have no Blob. */
-function isBlob(value: unknown): value is Blob {
-  return typeof Blob === "function" && value instanceof Blob;
-}
-
-/** The platform writes multipart bodies and their boundary. */
-async function read(value: FormData | Blob, contentType: string | undefined): Promise<EncodedBody> {
-  const written = new Response(value);
-  const content = new Uint8Array(await written.arrayBuffer());
-  const type = written.headers.get("content-type");
-  return { content, contentType: (isBlob(value) ? (contentType ?? type) : type) ?? TYPES.bytes };
-}
-
-type Encoder = (value: unknown, operation: HttpOperation) => RequestBody;
-
-const encoders: Readonly<Record<keyof typeof TYPES, Encoder>> = {
-  json: (value) => stringifyJson(value, { what: "the request body" }),
-  form(value, operation) {
-    if (value instanceof URLSearchParams) return value.toString();
-    const params = new URLSearchParams();
-    for (const [name, item] of membersOf(value, operation)) params.append(name, textOf(item));
-    return params.toString();
-  },
-  text(value, operation) {
-    if (typeof value === "string") return value;
-    throw unfit(operation, "a string", value);
-  },
-  bytes(value, operation) {
-    if (value instanceof Uint8Array || typeof value === "string") return value;
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-    throw unfit(operation, "bytes (Uint8Array, ArrayBuffer or Blob)", value);
-  },
-};
-
-function multipart(value: unknown, operation: HttpOperation): FormData {
-  if (value instanceof FormData) return value;
-  const form = new FormData();
-  for (const [name, item] of membersOf(value, operation)) {
-    if (isBlob(item)) form.append(name, item);
-    else if (item instanceof Uint8Array) form.append(name, new Blob([new Uint8Array(item)]));
-    else form.append(name, textOf(item));
-  }
-  return form;
-}
-
-function membersOf(value: unknown, operation: HttpOperation): [string, unknown][] {
-  if (typeof value !== "object" || value === null) throw unfit(operation, "an object", value);
-  return Object.entries(value).flatMap(([name, item]): [string, unknown][] =>
-    (Array.isArray(item) ? item : [item])
-      .filter((one) => one !== undefined && one !== null)
-      .map((one): [string, unknown] => [name, one]),
-  );
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "object" ? stringifyJson(value, { what: "a form field" }) : String(value);
-}
-
-function unfit({ id }: HttpOperation, wanted: string, value: unknown): ValidationError {
-  return new ValidationError(
-    `the body of ${id} must be ${wanted}, found ${value === null ? "null" : typeof value}`,
-  );
+  const { body: kind = "json", contentType = "application/json" } = operation;
+  if (kind === "json") return { content: stringifyJson(value, { what: "the request body" }), contentType };
+  return import("./body-kinds.js").then(({ encodeKind }) => encodeKind(kind, value, operation));
 }

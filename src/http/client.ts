@@ -1,7 +1,6 @@
 /** The pipeline under every generated client. */
 import { openTransport } from "#transport";
 import { type Clock, systemClock } from "../core/clock.js";
-import { StagedClose } from "../core/close.js";
 import {
   AgentwireError,
   ClosedError,
@@ -20,7 +19,6 @@ import type { Call, Send } from "./call.js";
 import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
 import { requestIdOf } from "./error-table.js";
-import { readEvents } from "./events.js";
 import { lowerCase } from "./headers.js";
 import { pipeline } from "./layers.js";
 import type { HttpOperation } from "./operation.js";
@@ -38,6 +36,7 @@ const TIMEOUT_MS = 30_000;
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const CONNECTIONS = 64;
 const GRACE_MS = 10_000;
+const CLOSED = "the client is closed";
 
 /** Makes the calls of generated clients. Several clients may share one. */
 export class HttpClient {
@@ -51,7 +50,8 @@ export class HttpClient {
   readonly #send: Send;
   readonly #closing = new Cut([]);
   readonly #inFlight = new Set<Promise<unknown>>();
-  readonly #close: StagedClose;
+  #closed: Promise<void> | undefined;
+  #endGrace: (() => void) | undefined;
 
   /** @throws ValidationError `INVALID_BASE_URL`, or for an option that is out of its range */
   constructor(options: HttpClientOptions) {
@@ -70,14 +70,6 @@ export class HttpClient {
     const safe = safeLogger(logger);
     const context = { ...options, server, clock, logger: safe, middleware };
     this.#send = pipeline(context, (call) => this.#transport.send(call));
-    this.#close = new StagedClose(
-      {
-        drain: async () => void (await Promise.allSettled(this.#inFlight)),
-        abort: () => this.#closing.cut(new ClosedError("the client is closed")),
-        force: () => this.#transport.close(),
-      },
-      { graceMs: GRACE_MS, what: "the client", clock, logger: safe },
-    );
     if (options.auth !== undefined || this.#headers.authorization !== undefined) {
       warnIfInsecure(this.baseUrl, { logger: safe, allowInsecure: options.allowInsecure ?? false });
     }
@@ -125,6 +117,8 @@ export class HttpClient {
     options: SendOptions = {},
     body?: unknown,
   ): AsyncGenerator<Event> {
+    // Loaded here, so that clients without streams do not carry the parser.
+    const { readEvents } = await import("./events.js");
     const answer = await this.request(operation, path, options, body);
     yield* readEvents<Event>(answer, operation, this.#options.keyMap);
   }
@@ -156,9 +150,23 @@ export class HttpClient {
     }
   }
 
-  /** Refuses further calls, waits up to `graceMs` (default: 10,000) for those in flight, then ends them. */
-  close(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
-    return this.#close.close(options);
+  /**
+   * Refuses further calls, waits up to `graceMs` (default: 10,000) for those in flight, then ends them with a
+   * ClosedError. A later call with `graceMs: 0` cuts the wait short.
+   */
+  close({ graceMs = GRACE_MS }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    this.#closed ??= this.#drain(graceMs).then(() => this.#transport.close());
+    if (graceMs <= 0) this.#endGrace?.();
+    return this.#closed;
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    if (this.#inFlight.size === 0) return;
+    const cut = (): void => this.#closing.cut(new ClosedError(CLOSED));
+    this.#endGrace = cut;
+    const timer = graceMs === Infinity ? undefined : this.#clock.setTimeout(cut, graceMs);
+    await Promise.allSettled(this.#inFlight);
+    this.#clock.clearTimeout(timer);
   }
 
   async #settle<T>(
@@ -204,7 +212,7 @@ export class HttpClient {
     options: SendOptions,
     body: EncodedBody | undefined,
   ): Call {
-    this.#close.throwIfClosed();
+    if (this.#closed !== undefined) throw new ClosedError(CLOSED);
     const { keyMap, totalTimeoutMs: total } = this.#options;
     const { query, retry, signal } = options;
     const shape = operation.shapes?.query;

@@ -15,5 +15,5 @@ export type {
   TlsOptions,
 } from "./options.js";
 export { PagePromise } from "./pages.js";
-export { rawClient } from "./raw.js";
+export { type RawClient, rawClient } from "./raw.js";
 export { type Outcome, type ResponseInfo, ResponsePromise, type WithResponse } from "./response-promise.js";

@@ -6,7 +6,10 @@ import { ResponsePromise, type Settled } from "./response-promise.js";
 type ReadPage<T> = (query: object) => Promise<Settled<T>>;
 
 /** The first page, and with `for await` the items of all pages. Ends with the first page that is empty or the last. */
-export class PagePromise<T, Item, E = Record<string, unknown>> extends ResponsePromise<T, E> implements AsyncIterable<Item> {
+export class PagePromise<T, Item, E = Record<string, unknown>>
+  extends ResponsePromise<T, E>
+  implements AsyncIterable<Item>
+{
   readonly #paging: Paging;
   readonly #query: Readonly<Record<string, unknown>>;
   readonly #read: ReadPage<T>;

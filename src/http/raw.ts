@@ -1,53 +1,30 @@
-/** `client.raw`: openapi-fetch on the pipeline of a generated client, for calls by path. */
-import createClient, { type Client } from "openapi-fetch";
-import { AgentwireError } from "../core/errors.js";
+/** `client.raw`: calls by path, with the types of openapi-fetch. */
+import type { Client } from "openapi-fetch";
 import type { HttpClient } from "./client.js";
-import type { HttpOperation } from "./operation.js";
 
-/** What RFC 9110 lets a client repeat. */
-const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+/** The calls of openapi-fetch; its middleware is that of the pipeline. */
+export type RawClient<Paths extends object> = Omit<Client<Paths>, "use" | "eject">;
 
 /**
- * A client of openapi-fetch, typed by `paths`, that sends through the pipeline of `http`: same credential, limits and
- * retries. As usual there, HTTP errors are returned as `{ error, response }`; everything else is thrown.
+ * openapi-fetch, typed by `paths`, on the pipeline of `http`: same credential, limits and retries. As usual there, HTTP
+ * errors are returned as `{ error, response }`; everything else is thrown. It is loaded with the first call, so a program
+ * that does not use it does not carry it.
  */
-export function rawClient<Paths extends object>(http: HttpClient): Client<Paths> {
-  return createClient<Paths>({ baseUrl: http.baseUrl, fetch: (request) => send(http, request) });
-}
-
-async function send(http: HttpClient, request: Request): Promise<Response> {
-  const path = request.url.slice(http.baseUrl.length);
-  const operation: HttpOperation = {
-    id: `${request.method} ${path.replace(/\?.*/s, "")}`,
-    method: request.method as HttpOperation["method"],
-    // Braces would be taken for a parameter; a URL has none of its own.
-    path: path.replaceAll("{", "%7B").replaceAll("}", "%7D"),
-    idempotent: REPEATABLE.has(request.method),
-    body: "bytes",
-    result: "bytes",
+export function rawClient<Paths extends object>(http: HttpClient): RawClient<Paths> {
+  let client: Promise<RawClient<Paths>> | undefined;
+  const load = async (): Promise<RawClient<Paths>> => {
+    const { openapiFetch } = await import("./openapi-fetch.js");
+    return openapiFetch<Paths>(http);
   };
-  const headers = Object.fromEntries(request.headers);
-  const body = request.body === null ? undefined : await request.arrayBuffer();
-  try {
-    const { data, ...info } = await http
-      .send<Uint8Array<ArrayBuffer>>(operation, [], { headers, signal: request.signal }, body)
-      .withResponse();
-    return response(data, info);
-  } catch (error) {
-    if (!(error instanceof AgentwireError) || error.status === undefined || error.status < 300) throw error;
-    const { status, headers: received = new Headers(), body: content } = error;
-    return response(typeof content === "string" ? content : (JSON.stringify(content) ?? ""), {
-      status,
-      headers: received,
-    });
-  }
-}
-
-function response(content: BodyInit, { status, headers }: { status: number; headers: Headers }): Response {
-  const copy = new Headers(headers);
-  // The content is decompressed, and its length has changed with that.
-  copy.delete("content-encoding");
-  copy.delete("content-length");
-  const isEmpty = status === 204 || status === 205 || status === 304;
-  return new Response(isEmpty ? null : content, { status, headers: copy });
+  const calls = {
+    get(_: object, name: string | symbol): unknown {
+      if (typeof name !== "string" || !/^[A-Z]+$|^request$/.test(name)) return undefined;
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        client ??= load();
+        const call: unknown = Reflect.get(await client, name);
+        return Reflect.apply(call as () => unknown, undefined, args);
+      };
+    },
+  };
+  return new Proxy<RawClient<Paths>>(Object.create(null), calls);
 }

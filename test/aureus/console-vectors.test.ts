@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { AureusConsoleApi } from "../../gen/aureus/console/client.js";
 import { type OperationId, operationTable } from "../../gen/aureus/console/operations.js";
 import { AureusClient, AureusConsoleClient } from "../../src/aureus/index.js";
+import { bearer } from "../../src/http/index.js";
+import { aureusHttp } from "../../src/aureus/options.js";
 import {
   type AgentwireError,
   AuthError,
@@ -21,7 +24,7 @@ function operationOf({ method, path }: { method: string; path: string }) {
     const wanted = entry.path.split("/");
     const values: Record<string, string> = {};
     const same =
-      entry.method === method.toLowerCase() &&
+      entry.method === method.toUpperCase() &&
       wanted.length === parts.length &&
       wanted.every((part, index) => {
         if (part[0] !== "{") return part === parts[index];
@@ -56,16 +59,23 @@ async function replay(line: AureusLine) {
         ...(operationTable[known.id].body === undefined ? [] : [body]),
         { query },
       ];
-      const method: unknown = Reflect.get(client, known.id);
-      const call = (typeof method === "function" ? method : undefined) as (...args: unknown[]) => Promise<unknown>;
-      return { returned: await call.apply(client, args), seen: server.seen };
+      // The client logs in and out by itself; the requests themselves are those of the generated client.
+      const auth = bearer("a-token");
+      const generated = new AureusConsoleApi({ ...aureusHttp(options, "console"), auth });
+      const owner = known.id === "login" || known.id === "logout" ? generated : client;
+      const method: unknown = Reflect.get(owner, known.id);
+      const call = (typeof method === "function" ? method : undefined) as (
+        ...args: unknown[]
+      ) => Promise<unknown>;
+      return { returned: await call.apply(owner, args), seen: server.seen };
     }
     if (path.startsWith("/api/v1/")) {
       const { workflow } = line.request.body as { workflow: never };
       return { returned: await new AureusClient(options).executeWorkflow(workflow), seen: server.seen };
     }
-    const { response, error } = await client.raw.GET(path as "/health");
-    return { returned: { status: response.status, text: error }, seen: server.seen };
+    const method = line.request.method.toLowerCase() as "get";
+    const { response, error } = await client.raw.request(method, path as "/health", { parseAs: "text" });
+    return { returned: response.ok ? "" : { status: response.status, text: error }, seen: server.seen };
   } catch (error) {
     return { error, seen: server.seen };
   } finally {

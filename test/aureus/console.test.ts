@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, describe, expect, it } from "vitest";
-import { schemaDocument, schemaRef } from "../../gen/aureus/console/schemas.js";
 import type { WorkflowEvent } from "../../gen/aureus/console/models.js";
+import { schemaDocument, schemaRef } from "../../gen/aureus/console/schemas.js";
 import { actionOfTask } from "../../src/aureus/convert.js";
 import {
   AureusConsoleClient,
@@ -47,7 +47,9 @@ async function setUp(
       if ((request.body as { password: string }).password !== "operator123")
         return { status: 401, body: { error: "Invalid credentials" } };
       state.valid = `token-${++state.logins}`;
-      return { body: { token: state.valid, expiresAt: new Date(clock.now() + 3_600_000).toISOString() } };
+      const headers = { date: new Date(clock.now()).toUTCString() };
+      const expiresAt = new Date(clock.now() + 3_600_000).toISOString();
+      return { headers, body: { token: state.valid, expiresAt } };
     }
     return request.headers.authorization === `Bearer ${state.valid}` ? answer(request) : refused;
   });
@@ -204,7 +206,9 @@ describe("decisions", () => {
   const wipe = { id: "wipe", name: "Wipe", riskTier: "critical" as const, requiredPermissions: [] };
 
   /** A console with a policy guard, and the decisions of humans in `events`. */
-  async function guarded(decision: object = { allowed: false, requiresHumanApproval: true, reason: "critical" }) {
+  async function guarded(
+    decision: object = { allowed: false, requiresHumanApproval: true, reason: "critical" },
+  ) {
     const events: WorkflowEvent[] = [];
     const issuedAt = Date.parse("2026-11-20T12:00:00Z");
     const answering = { status: 200 };
@@ -238,28 +242,31 @@ describe("decisions", () => {
   });
   const TOKEN = `approval-wipe-${Date.parse("2026-11-20T12:00:00Z")}-0123456789abcdef`;
 
-  it(req("aureus.console.decision", "on another task, or older than the request, are not taken"), async () => {
-    const { client, clock, decide, poll } = await guarded(withToken(TOKEN));
-    decide("prep", true, -60_000); // an automatic or human approval of another task
-    decide("wipe", true, -1_000); // an earlier approval of the same one
-    const pending = await client.requestDecision(wipe, principal, { workflowId: "wf" });
-    expect(pending).toMatchObject({ allowed: false, requiresHumanApproval: true, approvalToken: TOKEN });
-    let decided: unknown;
-    const waiting = pending.wait({ intervalMs: 500 }).then((decision) => {
-      decided = decision;
-    });
-    await poll();
-    decide("prep", true, 1_000);
-    await poll();
-    decide("wipe", true, -500, "an old approval that is recorded late");
-    await poll();
-    expect(decided).toBeUndefined();
-    decide("wipe", true, 5_000, "Approved by operator");
-    await poll();
-    await waiting;
-    expect(decided).toEqual({ approved: true, reason: "Approved by operator" });
-    expect(clock.pending).toBe(0);
-  });
+  it(
+    req("aureus.console.decision", "on another task, or older than the request, are not taken"),
+    async () => {
+      const { client, clock, decide, poll } = await guarded(withToken(TOKEN));
+      decide("prep", true, -60_000); // an automatic or human approval of another task
+      decide("wipe", true, -1_000); // an earlier approval of the same one
+      const pending = await client.requestDecision(wipe, principal, { workflowId: "wf" });
+      expect(pending).toMatchObject({ allowed: false, requiresHumanApproval: true, approvalToken: TOKEN });
+      let decided: unknown;
+      const waiting = pending.wait({ intervalMs: 500 }).then((decision) => {
+        decided = decision;
+      });
+      await poll();
+      decide("prep", true, 1_000);
+      await poll();
+      decide("wipe", true, -500, "an old approval that is recorded late");
+      await poll();
+      expect(decided).toBeUndefined();
+      decide("wipe", true, 5_000, "Approved by operator");
+      await poll();
+      await waiting;
+      expect(decided).toEqual({ approved: true, reason: "Approved by operator" });
+      expect(clock.pending).toBe(0);
+    },
+  );
 
   it(req("aureus.console.decision", "are approvals only where the server says so"), async () => {
     for (const allowed of [false, undefined, "true", 1]) {
@@ -303,7 +310,9 @@ describe("decisions", () => {
   it(req("aureus.console.decision", "that something else asked for count from the token on"), async () => {
     const { client, decide, poll } = await guarded();
     decide("wipe", true, -1);
-    const known = client.pendingApproval("wf", { taskId: "wipe", approvalToken: TOKEN }).wait({ intervalMs: 500 });
+    const known = client
+      .pendingApproval("wf", { taskId: "wipe", approvalToken: TOKEN })
+      .wait({ intervalMs: 500 });
     await poll();
     decide("wipe", true, 1, "with a time");
     await poll();
