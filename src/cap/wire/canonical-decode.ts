@@ -230,6 +230,22 @@ function readScalar(run: Run, kind: Kind): unknown {
       return reader.uint64();
     case Kind.bool:
       return reader.bool();
+    case Kind.float:
+    case Kind.double: {
+      const value =
+        kind === Kind.float ? reader.view(4).getFloat32(0, true) : reader.view(8).getFloat64(0, true);
+      if (Number.isNaN(value)) notCanonical(run); // the bits of a NaN do not survive in a number
+      return value;
+    }
+    default:
+      return readRare(run, kind);
+  }
+}
+
+/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
+function readRare(run: Run, kind: Kind): number | bigint {
+  const { reader } = run;
+  switch (kind) {
     case Kind.uint32:
       return uint32(run);
     case Kind.sint32: {
@@ -248,13 +264,6 @@ function readScalar(run: Run, kind: Kind): unknown {
       return reader.view(8).getBigUint64(0, true);
     case Kind.sfixed64:
       return reader.view(8).getBigInt64(0, true);
-    case Kind.float:
-    case Kind.double: {
-      const value =
-        kind === Kind.float ? reader.view(4).getFloat32(0, true) : reader.view(8).getFloat64(0, true);
-      if (Number.isNaN(value)) notCanonical(run); // the bits of a NaN do not survive in a number
-      return value;
-    }
     default:
       throw malformed("a sub-message where a number was expected");
   }

@@ -182,6 +182,23 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
       if (typeof value !== "number") throw invalid("a number", value);
       writer.scratch.setFloat64(0, value, true);
       return writer.fixed(8);
+    case Kind.message: {
+      if (typeof value !== "object" || value === null) throw invalid("a message", value);
+      const plan = field.message!;
+      const nested = field.isStruct ? structFromJson(value as JsonObject) : (value as Message);
+      if (nested.$typeName !== plan.desc.typeName) throw invalid(`a ${plan.desc.typeName} message`, nested);
+      const before = writer.length;
+      writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);
+      return writer.varint32(writer.length - before);
+    }
+    default:
+      return writeRare(writer, field.kind, value);
+  }
+}
+
+/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
+function writeRare(writer: ByteWriter, kind: Kind, value: unknown): void {
+  switch (kind) {
     case Kind.uint32:
       return writer.varint32(uint32(value));
     case Kind.sint32: {
@@ -204,15 +221,6 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
     case Kind.sfixed64:
       writer.scratch.setBigInt64(0, integer(value, -(2n ** 63n), 2n ** 63n - 1n), true);
       return writer.fixed(8);
-    case Kind.message: {
-      if (typeof value !== "object" || value === null) throw invalid("a message", value);
-      const plan = field.message!;
-      const nested = field.isStruct ? structFromJson(value as JsonObject) : (value as Message);
-      if (nested.$typeName !== plan.desc.typeName) throw invalid(`a ${plan.desc.typeName} message`, nested);
-      const before = writer.length;
-      writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);
-      return writer.varint32(writer.length - before);
-    }
   }
 }
 
