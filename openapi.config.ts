@@ -40,6 +40,8 @@ export default {
       input: "specs/cap",
       output: "gen/cap",
       subjects: "specs/cap/subjects.yaml",
+      rules: "specs/cap/rules.yaml",
+      errors: "specs/cap/errors.yaml",
       packet: "cordum/agent/v1/buspacket.proto",
       baseline: "specs/cap/baseline.binpb",
     },

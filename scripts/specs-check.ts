@@ -1,6 +1,6 @@
 /**
  * `pnpm specs:check`: lints every spec, compares it with its baseline, and holds recorded traffic against it.
- * `--update-baseline [name]`: takes the OpenAPI documents (or one) as they are as the new baseline.
+ * `--update-baseline [name]`: takes the specs (or one of them) as they are as the new baseline.
  */
 import { join } from "node:path";
 import config from "../openapi.config.ts";
@@ -11,7 +11,7 @@ const options = { root: join(import.meta.dirname, ".."), config };
 
 async function main([flag, name, ...rest]: readonly string[]): Promise<number> {
   if (flag === "--update-baseline" && rest.length === 0) {
-    for (const file of updateBaselines(options, name)) console.log(`${file} is the new baseline`);
+    for (const file of await updateBaselines(options, name)) console.log(`${file} is the new baseline`);
     return 0;
   }
   if (flag !== undefined) throw new SpecError(`unknown argument ${flag}; known: --update-baseline [name]`);

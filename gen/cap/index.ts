@@ -7,4 +7,8 @@ export * from "./cordum/agent/v1/heartbeat_pb.js";
 export * from "./cordum/agent/v1/job_pb.js";
 export * from "./cordum/agent/v1/policy_pb.js";
 export * from "./cordum/agent/v1/safety_pb.js";
+export * from "./blanks.js";
+export * from "./checks.js";
+export * from "./errors.js";
+export * from "./protocol.js";
 export * from "./subjects.js";

@@ -44,10 +44,16 @@ export interface ProtoConfig {
   readonly output: string;
   /** The table of subjects. */
   readonly subjects: string;
+  /** The table of the rules packets must keep. Default: packets are not checked. */
+  readonly rules?: string;
+  /** The table of error codes. Default: there are none. */
+  readonly errors?: string;
   /** The proto with the payload oneof, below `input`. */
   readonly packet: string;
   /** The image of the last release, for the comparison. */
   readonly baseline: string;
+  /** Breaks that were decided on, with reasons. Default: `accepted-breaks.yaml` beside the baseline. */
+  readonly acceptedBreaks?: string;
 }
 
 /** `openapi.config.ts`. */

@@ -1,15 +1,49 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { emitBlanks } from "./blanks.ts";
 import { runBuf } from "./buf.ts";
+import { type BusTypes, readBusTypes } from "./bus-types.ts";
+import { emitChecks } from "./checks.ts";
 import type { ProtoConfig } from "./config.ts";
 import { header } from "./emit.ts";
+import { emitErrors } from "./errors.ts";
+import { type ErrorsSpec, readErrors } from "./errors-spec.ts";
 import { SpecError } from "./finding.ts";
+import { emitProtocol } from "./protocol.ts";
+import { type RulesSpec, readRules } from "./rules-spec.ts";
 import { emitSubjects } from "./subjects.ts";
-import { oneofCases, readSubjects } from "./subjects-spec.ts";
+import { readSubjects, type SubjectsSpec } from "./subjects-spec.ts";
+
+/** All that is said about a bus: by its protos, and by the tables beside them. */
+export interface BusSpec {
+  readonly types: BusTypes;
+  readonly subjects: SubjectsSpec;
+  readonly rules: RulesSpec | undefined;
+  readonly errors: ErrorsSpec | undefined;
+}
 
 /**
- * Generates the protobuf half into `out`: messages by buf, the subject table, a barrel.
- * @throws SpecError with buf's own text when a proto is wrong or a plugin is missing
+ * Reads the protos and every table beside them.
+ * @throws SpecError naming file and line of what is wrong in a table, or with buf's own text
+ */
+export async function readBus(root: string, config: ProtoConfig, searchPath?: string): Promise<BusSpec> {
+  const types = await readBusTypes(root, config, searchPath);
+  const subjects = readSubjects(
+    root,
+    config.subjects,
+    types.payloads.map(({ localName }) => localName),
+  );
+  return {
+    types,
+    subjects,
+    rules: config.rules === undefined ? undefined : readRules(root, config.rules, types, subjects),
+    errors: config.errors === undefined ? undefined : readErrors(root, config.errors, types.registry),
+  };
+}
+
+/**
+ * Generates the protobuf half into `out`: messages by buf, then the tables of the protocol, then a barrel.
+ * @throws SpecError with buf's own text when a proto is wrong or a plugin is missing, with file and line when a table is
  */
 export async function generateProto(
   root: string,
@@ -32,13 +66,17 @@ export async function generateProto(
     writeFileSync(path, `${header(from)}\n${withTextDescriptor(withOwnImports(readFileSync(path, "utf8")))}`);
   }
 
-  const payloads = oneofCases(readFileSync(join(root, config.input, config.packet), "utf8"), "payload");
+  const { types, subjects, rules, errors } = await readBus(root, config, searchPath);
   const packet = `./${config.packet.replace(/\.proto$/, "_pb.js")}`;
-  writeFileSync(
-    join(folder, "subjects.ts"),
-    emitSubjects(readSubjects(root, config.subjects, payloads), packet),
-  );
-  const modules = [...files, "subjects.ts"].map(
+  const tables = {
+    "blanks.ts": emitBlanks(types, config.input),
+    ...(rules === undefined ? {} : { "checks.ts": emitChecks(types, rules, config.rules!) }),
+    ...(errors === undefined ? {} : { "errors.ts": emitErrors(errors, config.output) }),
+    "protocol.ts": emitProtocol(types, subjects, rules, errors, config.input),
+    "subjects.ts": emitSubjects(subjects, packet),
+  };
+  for (const [name, text] of Object.entries(tables)) writeFileSync(join(folder, name), text);
+  const modules = [...files, ...Object.keys(tables)].map(
     (name) => `export * from "./${name.replace(/\.ts$/, ".js")}";\n`,
   );
   writeFileSync(join(folder, "index.ts"), `${header(config.input)}\n${modules.join("")}`);

@@ -1,7 +1,6 @@
-import type { Finding } from "./finding.ts";
-import { throwFindings } from "./finding.ts";
+import { type Check, matching, oneOf, optional, TableFindings, text, texts } from "./entry-checks.ts";
 import { asRecord } from "./openapi.ts";
-import { readSource, type Source, type YamlPath } from "./source.ts";
+import { readSource, type Source } from "./source.ts";
 
 /** A subject or subject template of `specs/cap/subjects.yaml`. */
 export interface SubjectSpec {
@@ -30,26 +29,6 @@ export interface SubjectsSpec {
   readonly constants: Readonly<Record<string, { readonly value: string | number; readonly doc: string }>>;
 }
 
-type Check = (value: unknown) => string | undefined;
-
-const text: Check = (value) => (typeof value === "string" && value !== "" ? undefined : "must be text");
-const texts: Check = (value) =>
-  Array.isArray(value) && value.length > 0 && value.every((item) => text(item) === undefined)
-    ? undefined
-    : "must be a list of texts";
-const oneOf =
-  (allowed: readonly string[]): Check =>
-  (value) =>
-    allowed.includes(String(value)) ? undefined : `must be one of ${allowed.join(", ")}`;
-const matching =
-  (pattern: RegExp, what: string): Check =>
-  (value) =>
-    typeof value === "string" && pattern.test(value) ? undefined : `must be ${what}`;
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined ? undefined : check(value);
-
 const subject = matching(
   /^[\w-]+(\.[\w-]+)*(\.>)?$/,
   "a subject (dot-separated tokens, `>` only at the end)",
@@ -67,9 +46,7 @@ const consumers: Check = (value) =>
 export function readSubjects(root: string, file: string, payloads: readonly string[]): SubjectsSpec {
   const source = readSource(root, file);
   const data = asRecord(source.data);
-  const findings: Finding[] = [];
-  const fail = (path: YamlPath, message: string) =>
-    findings.push(source.finding(path, `${path.join(".")} ${message}`));
+  const findings = new TableFindings(source);
   const delivery = oneOf(["durable", "best-effort", "direct"]);
   const payload = oneOf([...payloads, "any"]);
   const shared = { payload, publishers: texts, consumers, delivery, doc: text };
@@ -81,23 +58,20 @@ export function readSubjects(root: string, file: string, payloads: readonly stri
     names: { pattern: matching(/<\w+>/, "text with a <part>"), token: optional(texts), doc: text },
     constants: { value: (value) => (typeof value === "number" ? undefined : text(value)), doc: text },
   };
-  for (const section of Object.keys(data))
-    if (!Object.hasOwn(sections, section)) fail([section], "is not a known section");
+  findings.known([], data, Object.keys(sections), "is not a known section");
   for (const [section, members] of Object.entries(sections)) {
     for (const [name, value] of Object.entries(asRecord(data[section]))) {
-      if (!/^[a-z][A-Za-z0-9]*$/.test(name)) fail([section, name], "must be a camelCase name");
+      if (!/^[a-z][A-Za-z0-9]*$/.test(name)) findings.add([section, name], "must be a camelCase name");
+      findings.entry([section, name], value, members);
       const entry = asRecord(value);
-      for (const key of Object.keys(entry))
-        if (!Object.hasOwn(members, key)) fail([section, name, key], "is not known");
-      for (const [key, check] of Object.entries(members)) {
-        const problem = check(entry[key]);
-        if (problem !== undefined) fail([section, name, key], problem);
-      }
       const list = Array.isArray(entry.consumers) ? entry.consumers : [];
       for (const [index, consumer] of list.entries()) {
         const { queue } = asRecord(consumer);
         if (queue !== undefined && !Object.hasOwn(asRecord(data.queues), String(queue))) {
-          fail([section, name, "consumers", index, "queue"], `${String(queue)} is not one of the queues`);
+          findings.add(
+            [section, name, "consumers", index, "queue"],
+            `${String(queue)} is not one of the queues`,
+          );
         }
       }
     }
@@ -105,18 +79,10 @@ export function readSubjects(root: string, file: string, payloads: readonly stri
   const seen = new Map<unknown, string>();
   for (const [name, entry] of Object.entries(asRecord(data.subjects))) {
     const value = asRecord(entry).subject;
-    if (seen.has(value)) fail(["subjects", name, "subject"], `is the same as that of ${seen.get(value)}`);
+    if (seen.has(value))
+      findings.add(["subjects", name, "subject"], `is the same as that of ${seen.get(value)}`);
     seen.set(value, name);
   }
-  throwFindings(findings);
+  findings.throw();
   return { source, ...(data as Omit<SubjectsSpec, "source">) };
-}
-
-/** The cases of a oneof in a proto file, in the camelCase that protobuf-es gives them. */
-export function oneofCases(proto: string, name: string): string[] {
-  const code = proto.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
-  const body = new RegExp(`\\boneof\\s+${name}\\s*\\{([^}]*)\\}`).exec(code)?.[1] ?? "";
-  return [...body.matchAll(/(\w+)\s*=\s*\d+/g)].map(([, field]) =>
-    field!.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
-  );
 }

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { SpecConfig } from "../gen/config.ts";
 import { formatFinding } from "../gen/finding.ts";
-import { asRecord, type OpenApi, readOpenApi } from "../gen/openapi.ts";
-import { readSource } from "../gen/source.ts";
+import { type OpenApi, readOpenApi } from "../gen/openapi.ts";
+import { withoutAccepted } from "./accepted.ts";
 import { type Break, breakKey } from "./breaks.ts";
 import { libraryBreaks } from "./library-breaks.ts";
 import { ownBreaks } from "./own-breaks.ts";
@@ -38,26 +37,14 @@ export function findBreaks(before: OpenApi, after: OpenApi): Break[] {
 export function checkBreaking(root: string, name: string, config: SpecConfig, api: OpenApi): CheckResult {
   const baseline = baselineOf(config);
   const breaks = findBreaks(readOpenApi(root, baseline), api);
-  const findings: string[] = [];
-  const accepted = new Set<string>();
-  const acceptedFile = acceptedOf(config);
-  if (existsSync(join(root, acceptedFile))) {
-    const source = readSource(root, acceptedFile);
-    const keys = new Set(breaks.map(breakKey));
-    for (const [index, item] of ((source.data as unknown[] | null) ?? []).entries()) {
-      const { path, action, reason } = asRecord(item);
-      const key = `${String(action)} ${String(path)}`;
-      const fail = (message: string) => findings.push(formatFinding(source.finding([index], message)));
-      if (typeof reason !== "string" || reason.trim() === "") fail(`${key} has no reason`);
-      if (!keys.has(key)) fail(`stale: ${key} is no break any more`);
-      accepted.add(key);
-    }
-  }
-  for (const item of breaks) {
+  const keyed = breaks.map((item) => {
     const key = breakKey(item);
-    if (accepted.has(key)) continue;
-    findings.push(formatFinding(api.source.finding(item.path, `breaking: ${item.message} (${key})`)));
-  }
-  const summary = `${api.source.file} against ${baseline}: ${breaks.length} breaks, ${accepted.size} accepted`;
+    return {
+      key,
+      finding: formatFinding(api.source.finding(item.path, `breaking: ${item.message} (${key})`)),
+    };
+  });
+  const { accepted, findings } = withoutAccepted(root, acceptedOf(config), keyed);
+  const summary = `${api.source.file} against ${baseline}: ${breaks.length} breaks, ${accepted} accepted`;
   return { name: `breaking ${name}`, summary, findings };
 }

@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { loadDifferences } from "../../test/expected-differences.ts";
 import { schemaIdOf } from "../gen/config.ts";
 import { SpecError } from "../gen/finding.ts";
@@ -7,7 +7,7 @@ import { readOpenApi } from "../gen/openapi.ts";
 import type { GenOptions } from "../gen/run.ts";
 import { baselineOf, checkBreaking } from "./breaking.ts";
 import { checkLint } from "./lint.ts";
-import { checkProto } from "./proto.ts";
+import { checkProto, updateProtoBaseline } from "./proto.ts";
 import { checkRecordings } from "./recordings.ts";
 import type { CheckResult } from "./result.ts";
 
@@ -34,16 +34,28 @@ export async function checkSpecs({ root, config, searchPath }: GenOptions): Prom
 }
 
 /**
- * Takes the documents as they are now as the released ones. Do it with a release, not to silence a check.
+ * Takes the specs as they are now as the released ones: OpenAPI documents by their names, the protos as `cap` (the name
+ * of their folder). Do it with a release, not to silence a check.
  * @returns the files written
- * @throws SpecError when there is no spec called `name`
+ * @throws SpecError when there is no spec called `name`, or when a spec cannot be read
  */
-export function updateBaselines({ root, config }: GenOptions, name?: string): string[] {
+export async function updateBaselines(
+  { root, config, searchPath }: GenOptions,
+  name?: string,
+): Promise<string[]> {
   const specs = Object.entries(config.specs).filter(([key]) => name === undefined || key === name);
-  if (specs.length === 0) throw new SpecError(`there is no spec called ${name}`);
-  return specs.map(([, spec]) => {
+  const { proto } = config.options ?? {};
+  const protoName = proto === undefined ? undefined : basename(proto.input);
+  const withProto = proto !== undefined && (name === undefined || name === protoName);
+  if (specs.length === 0 && !withProto) {
+    const known = [...Object.keys(config.specs), protoName].filter((key) => key !== undefined);
+    throw new SpecError(`there is no spec called ${name}; known: ${known.join(", ")}`);
+  }
+  if (withProto) await updateProtoBaseline(root, proto, searchPath);
+  const files = specs.map(([, spec]) => {
     if (!existsSync(join(root, spec.input))) throw new SpecError(`${spec.input} does not exist`);
     copyFileSync(join(root, spec.input), join(root, baselineOf(spec)));
     return baselineOf(spec);
   });
+  return withProto ? [proto.baseline, ...files] : files;
 }

@@ -4,6 +4,8 @@
  * Messages, enums and subjects are generated: import them from `agentwire/gen/cap`.
  */
 
+// Errors with a registered code.
+export * from "../../gen/cap/errors.js";
 // For agents.
 export { Agent } from "./agent/agent.js";
 export type {
@@ -50,31 +52,7 @@ export {
   heartbeatLoop,
   publishHandshake,
 } from "./emit.js";
-export {
-  CAPError,
-  ConnectionLostError,
-  DuplicateJobError,
-  InvalidInputError,
-  JobCancelledError,
-  JobFailedError,
-  JobNotFoundError,
-  JobTimeoutError,
-  MalformedPacketError,
-  MaxRetriesExceededError,
-  NoPoolError,
-  PermissionDeniedError,
-  PolicyViolationError,
-  PublishFailedError,
-  ResourceExhaustedError,
-  RiskTagBlockedError,
-  SafetyDeniedError,
-  SignatureInvalidError,
-  SignatureMissingError,
-  SubscribeFailedError,
-  UnknownPayloadError,
-  VersionMismatchError,
-  WorkerUnavailableError,
-} from "./errors.js";
+export { JobCancelledError, JobFailedError, MaxRetriesExceededError, NoPoolError } from "./errors.js";
 export type { FinishedJobs, JobIdentity } from "./finished-jobs.js";
 
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";

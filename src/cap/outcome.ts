@@ -1,33 +1,13 @@
 /** How a job ended, as a client is told: a result, or a typed error that carries it. */
-import type { JobResult } from "../../gen/cap/index.js";
-import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
+import type { CapProtocol, JobResult } from "../../gen/cap/index.js";
+import { JobStatus, protocol } from "../../gen/cap/index.js";
 import type { ErrorInfo } from "../core/errors.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
 
 type CAPErrorClass = new (message: string, info?: ErrorInfo) => CAPError;
 
-const classes: readonly (CAPErrorClass & { readonly numericCode: number })[] = [
-  errors.VersionMismatchError,
-  errors.MalformedPacketError,
-  errors.UnknownPayloadError,
-  errors.SignatureInvalidError,
-  errors.SignatureMissingError,
-  errors.JobTimeoutError,
-  errors.ResourceExhaustedError,
-  errors.PermissionDeniedError,
-  errors.InvalidInputError,
-  errors.JobNotFoundError,
-  errors.DuplicateJobError,
-  errors.WorkerUnavailableError,
-  errors.SafetyDeniedError,
-  errors.PolicyViolationError,
-  errors.RiskTagBlockedError,
-  errors.PublishFailedError,
-  errors.SubscribeFailedError,
-  errors.ConnectionLostError,
-];
-const classOfCode = new Map<number, CAPErrorClass>(classes.map((type) => [type.numericCode, type]));
+const { errorCodes }: CapProtocol = protocol;
 
 /** Legacy texts: the three of CAP spec 13, and what the Cordum scheduler writes. */
 const classOfText: Readonly<Record<string, CAPErrorClass>> = {
@@ -78,18 +58,10 @@ const reasonOfStatus: Partial<Record<JobStatus, JobEndReason>> = {
   [JobStatus.FAILED_FATAL]: "failed_fatal",
 };
 
-const reasonOfCode: Partial<Record<ErrorCode, JobEndReason>> = {
-  [ErrorCode.JOB_TIMEOUT]: "timeout",
-  [ErrorCode.JOB_PERMISSION_DENIED]: "denied",
-  [ErrorCode.SAFETY_DENIED]: "denied",
-  [ErrorCode.SAFETY_POLICY_VIOLATION]: "denied",
-  [ErrorCode.SAFETY_RISK_TAG_BLOCKED]: "denied",
-};
-
 /** Why a job did not succeed: by the scheduler's word for it, else by its status, else by its code. */
 export function endReason({ errorCode, status, errorCodeEnum }: JobResult): JobEndReason {
   const said = Object.hasOwn(reasonOfText, errorCode) ? reasonOfText[errorCode] : undefined;
-  return said ?? reasonOfStatus[status] ?? reasonOfCode[errorCodeEnum] ?? "failed";
+  return said ?? reasonOfStatus[status] ?? errorCodes[errorCodeEnum]?.reason ?? "failed";
 }
 
 const classOfStatus: Partial<Record<JobStatus, CAPErrorClass>> = {
@@ -118,7 +90,7 @@ export function isUnderWay(result: JobResult): boolean {
  */
 export function jobError(result: JobResult): CAPError {
   const { status, errorCodeEnum, errorCode, errorMessage, jobId } = result;
-  const byCode = classOfCode.get(errorCodeEnum);
+  const byCode = errorCodes[errorCodeEnum]?.type;
   const byText = Object.hasOwn(classOfText, errorCode) ? classOfText[errorCode] : undefined;
   // The enum wins over the text, unless the text says the same more exactly.
   const known =

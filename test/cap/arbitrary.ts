@@ -39,6 +39,7 @@ const text = fc.oneof(
 );
 const bytes = fc.uint8Array({ maxLength: 40 });
 const int32 = fc.oneof(fc.constantFrom(0, 1, -1, 127, 128, 2 ** 31 - 1, -(2 ** 31)), fc.integer());
+const uint32 = fc.oneof(fc.constantFrom(0, 1, 127, 128, 2 ** 32 - 1), fc.nat());
 const int64 = fc.oneof(
   fc.constantFrom(0n, 1n, -1n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)),
   fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
@@ -59,9 +60,15 @@ function scalar(type: ScalarType): fc.Arbitrary<unknown> {
     case ScalarType.BOOL:
       return fc.boolean();
     case ScalarType.INT64:
+    case ScalarType.SINT64:
+    case ScalarType.SFIXED64:
       return int64;
     case ScalarType.UINT64:
+    case ScalarType.FIXED64:
       return uint64;
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return uint32;
     case ScalarType.FLOAT:
       return float;
     case ScalarType.DOUBLE:

@@ -1,34 +1,63 @@
 /** What the messages of every job go through must give what the general way gives. */
-import type { DescMessage } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
+import type { DescFile } from "@bufbuild/protobuf";
+import { create, createFileRegistry, createRegistry } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BusPacket } from "../../gen/cap/index.js";
-import { BusPacketSchema, JobRequestSchema, JobResultSchema } from "../../gen/cap/index.js";
-import { encodeCanonical } from "../../src/cap/index.js";
+import * as gen from "../../gen/cap/index.js";
+import { BusPacketSchema, JobResultSchema, protocol } from "../../gen/cap/index.js";
+import { decodeCanonical, encodeCanonical } from "../../src/cap/index.js";
 import { cutBytes } from "../../src/cap/wire/block.js";
-import { blankPacket, blankRequest, blankResult } from "../../src/cap/wire/hot-blanks.js";
+import { planOf } from "../../src/cap/wire/field-plan.js";
 import { messageOf } from "./arbitrary.ts";
 import { toBase64 } from "./vectors.ts";
 
+function isFile(value: unknown): value is DescFile {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "file";
+}
+
 describe("blank messages from literals", () => {
-  const cases: [string, DescMessage, () => object][] = [
-    ["BusPacket", BusPacketSchema, blankPacket],
-    ["JobRequest", JobRequestSchema, blankRequest],
-    ["JobResult", JobResultSchema, blankResult],
-  ];
-  it.each(cases)("are those of protobuf-es, property by property: %s", (_, desc, blank) => {
-    expect(blank()).toEqual(create(desc));
-    expect(Object.keys(blank())).toEqual(Object.keys(create(desc)));
-  });
+  const types = createRegistry(...Object.values(gen).filter(isFile), TimestampSchema);
+  it.each(Object.entries(protocol.blanks))(
+    "are those of protobuf-es, property by property: %s",
+    (name, blank) => {
+      const desc = types.getMessage(name)!;
+      expect(blank()).toEqual(create(desc));
+      expect(Object.keys(blank())).toEqual(Object.keys(create(desc)));
+      expect(planOf(desc).blank).toBe(blank);
+    },
+  );
 
   it("share nothing that could be written to", () => {
-    const [first, second] = [blankRequest(), blankRequest()];
+    const make = protocol.blanks["cordum.agent.v1.JobRequest"];
+    const [first, second] = [make(), make()];
     first.labels.a = "1";
     expect(second.labels).toEqual({});
-    const results = [blankResult(), blankResult()];
+    const makeResult = protocol.blanks["cordum.agent.v1.JobResult"];
+    const results = [makeResult(), makeResult()];
     results[0]!.artifactPtrs.push("x");
     expect(results[1]!.artifactPtrs).toEqual([]);
+  });
+
+  it("are not used for a type of the same name that has more fields", () => {
+    const file = create(FileDescriptorProtoSchema, {
+      name: "later.proto",
+      package: "cordum.agent.v1",
+      syntax: "proto3",
+      messageType: [
+        {
+          name: "Budget",
+          field: [
+            { name: "notes", jsonName: "notes", number: 1, type: 9, label: 3 },
+            { name: "limit", jsonName: "limit", number: 2, type: 4, label: 1 },
+          ],
+        },
+      ],
+    });
+    const later = createFileRegistry(file, () => undefined).getMessage("cordum.agent.v1.Budget")!;
+    const bytes = encodeCanonical(later, create(later, { notes: ["a", "b"], limit: 7n })).bytes;
+    expect(decodeCanonical(later, bytes).message).toMatchObject({ notes: ["a", "b"], limit: 7n });
   });
 });
 

@@ -37,8 +37,10 @@ describe("gen", () => {
       const files = filesOf("gen");
       expect(count).toBe(files.length);
       expect(files).toEqual([
+        "gen/bus/blanks.ts",
         "gen/bus/bus/v1/packet_pb.ts",
         "gen/bus/index.ts",
+        "gen/bus/protocol.ts",
         "gen/bus/subjects.ts",
         ...["client", "index", "keys", "models", "operations", "schemas", "tools", "types"].map(
           (name) => `gen/shop/${name}.ts`,

@@ -23,6 +23,7 @@ describe("specs:check", () => {
       ["buf lint", []],
       ["buf format", []],
       ["buf breaking", []],
+      ["tables", []],
       ["lint shop", []],
       ["breaking shop", []],
     ]);
@@ -37,6 +38,43 @@ describe("specs:check", () => {
     expect(found["buf breaking"]).toMatch(/specs\/bus\/bus\/v1\/packet\.proto:\d+:\d+:.*"1".*"count"/);
     expect(found["buf format"]).toContain("-  int32  count = 2;");
     expect(found["buf lint"]).toBe("");
+  });
+
+  it("lets a break of a proto pass that was accepted with a reason, until it is none any more", async () => {
+    const options = { root: project.root, config: shopAndBus };
+    const breaks = async () => {
+      const results = await checkSpecs(options);
+      return results.find(({ name }) => name === "buf breaking")!.findings;
+    };
+    expect(await updateBaselines(options, "bus")).toEqual(["specs/bus/baseline.binpb"]);
+    expect(await breaks()).toEqual([]);
+    project.edit("specs/bus/bus/v1/packet.proto", "int32 count = 1;", "string count = 1;");
+    const found = await breaks();
+    const [, key = ""] = /breaking: .* \((\w+ specs\/.*)\)$/.exec(found.join()) ?? [];
+    expect(found).toEqual([
+      expect.stringMatching(/^specs\/bus\/bus\/v1\/packet\.proto:20:3: breaking: .*from "int32" to "string"/),
+    ]);
+    const [action = "", ...rest] = key.split(" ");
+    const entry = { action, path: rest.join(" "), reason: "" };
+    const accept = (reason: string) =>
+      project.write("specs/bus/accepted-breaks.yaml", JSON.stringify([{ ...entry, reason }]));
+    accept("");
+    expect(await breaks()).toEqual([
+      expect.stringMatching(/^specs\/bus\/accepted-breaks\.yaml:1:2: .* has no reason$/),
+    ]);
+    accept("nobody reads it");
+    expect(await breaks()).toEqual([]);
+    await updateBaselines(options);
+    expect(await breaks()).toEqual([expect.stringContaining("stale: ")]);
+  });
+
+  it("reads the tables beside the protos", async () => {
+    await updateBaselines({ root: project.root, config: shopAndBus }, "bus");
+    project.edit("specs/bus/subjects.yaml", "payload: ping\n    reply", "payload: pinged\n    reply");
+    const results = await checkSpecs({ root: project.root, config: shopAndBus });
+    expect(results.find(({ name }) => name === "tables")?.findings).toEqual([
+      "specs/bus/subjects.yaml:6:5: subjects.ping.payload must be one of ping, pongBack, any",
+    ]);
   });
 
   it("reports a document that cannot be read as one finding", async () => {
@@ -57,12 +95,14 @@ describe("specs:check", () => {
     expect(results.at(-1)?.findings).toEqual(["specs/shop/none.yaml:1:1: cannot be read"]);
   });
 
-  it("takes a document as the new baseline only when told to", () => {
+  it("takes a document as the new baseline only when told to", async () => {
     project.edit(shop.input, "The orders of a customer.", "Orders.");
     const options = { root: project.root, config: shopOnly };
-    expect(updateBaselines(options, "shop")).toEqual(["specs/shop/baseline.yaml"]);
+    expect(await updateBaselines(options, "shop")).toEqual(["specs/shop/baseline.yaml"]);
     expect(readFileSync(project.path("specs/shop/baseline.yaml"), "utf8")).toBe(project.read(shop.input));
-    expect(() => updateBaselines(options, "shops")).toThrow("there is no spec called shops");
+    await expect(updateBaselines(options, "shops")).rejects.toThrow(
+      "there is no spec called shops; known: shop",
+    );
   });
 });
 

@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import config from "../../openapi.config.ts";
+import { readBus } from "../../scripts/gen/proto.ts";
 import { emitSubjects } from "../../scripts/gen/subjects.ts";
-import { oneofCases, readSubjects } from "../../scripts/gen/subjects-spec.ts";
+import { readSubjects } from "../../scripts/gen/subjects-spec.ts";
 import { req } from "../requirements/index.ts";
-import { makeProject, type Project } from "./project.ts";
+import { makeProject, type Project, shopAndBus } from "./project.ts";
 
 const file = "specs/bus/subjects.yaml";
 const payloads = ["ping", "pongBack"];
@@ -66,19 +67,19 @@ describe("the table of subjects", () => {
     );
   });
 
-  it("knows the payloads of a proto by their JSON names, comments aside", () => {
-    expect(oneofCases(project.read("specs/bus/bus/v1/packet.proto"), "payload")).toEqual(payloads);
+  it("knows the payloads of a proto by their JSON names, comments aside", async () => {
+    const { types } = await readBus(project.root, shopAndBus.options!.proto!);
+    expect(types.payloads.map(({ localName }) => localName)).toEqual(payloads);
   });
 });
 
 describe("the subjects of CAP", () => {
   const root = join(import.meta.dirname, "..", "..");
-  const proto = readFileSync(join(root, "specs/cap/cordum/agent/v1/buspacket.proto"), "utf8");
-  const spec = readSubjects(root, "specs/cap/subjects.yaml", oneofCases(proto, "payload"));
 
   it(
     req("specs.cap.subjects", "are those of the deployed protocol, with their payloads and queue groups"),
-    () => {
+    async () => {
+      const { subjects: spec } = await readBus(root, config.options.proto);
       const rows = Object.values(spec.subjects).map(({ subject, payload, reply, consumers }) => {
         const queues = consumers.flatMap(({ queue }) =>
           queue === undefined ? [] : [spec.queues[queue]?.value],

@@ -104,17 +104,9 @@ export class ByteReader {
     return value !== 0n;
   }
 
-  float32(): number {
-    const at = this.advance(4);
-    return this.viewOf(at, 4).getFloat32(0, true);
-  }
-
-  float64(): number {
-    const at = this.advance(8);
-    return this.viewOf(at, 8).getFloat64(0, true);
-  }
-
-  private viewOf(at: number, size: number): DataView {
+  /** The next `size` bytes, for a number of fixed size. */
+  view(size: number): DataView {
+    const at = this.advance(size);
     return new DataView(this.bytes.buffer, this.bytes.byteOffset + at, size);
   }
 

@@ -10,7 +10,8 @@ const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
 
 export class ByteWriter {
   private buffer = new Uint8Array(4096);
-  private readonly float = new DataView(new ArrayBuffer(8));
+  /** Where a number of fixed size is put before {@link ByteWriter.fixed} writes it. */
+  readonly scratch = new DataView(new ArrayBuffer(8));
   /** Index of the first byte written so far. */
   private start = this.buffer.length;
 
@@ -95,14 +96,9 @@ export class ByteWriter {
     this.buffer[at] = rest;
   }
 
-  float32(value: number): void {
-    this.float.setFloat32(0, value, true);
-    this.raw(new Uint8Array(this.float.buffer, 0, 4));
-  }
-
-  float64(value: number): void {
-    this.float.setFloat64(0, value, true);
-    this.raw(new Uint8Array(this.float.buffer, 0, 8));
+  /** The first `size` bytes of {@link ByteWriter.scratch}: a number of fixed size. */
+  fixed(size: number): void {
+    this.raw(new Uint8Array(this.scratch.buffer, 0, size));
   }
 
   /** Bytes as they are. */

@@ -9,9 +9,8 @@
 import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import type { Struct } from "@bufbuild/protobuf/wkt";
 import { ByteReader, malformed } from "./byte-reader.js";
-import { blankMessage } from "./create.js";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
-import { Kind, planOf, WIRE_LEN } from "./field-plan.js";
+import { Kind, planOf, WIRE_LEN, zeros } from "./field-plan.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS } from "./map-order.js";
 import { structFromJson, structToJson } from "./struct.js";
 import { keepUnknown, pushUnknown, skip } from "./unknown-fields.js";
@@ -54,7 +53,7 @@ export function decodeCanonical<Desc extends DescMessage>(
   const reader = new ByteReader(bytes);
   const run: Run = { reader, spec: true, upb: true, depth: 0 };
   const plan = planOf(desc);
-  const message = blankMessage(plan);
+  const message = plan.blank();
   const found: (readonly [number, number])[] = [];
   readMessage(run, plan, message, bytes.length, find, found);
   const { minimal } = reader;
@@ -122,7 +121,7 @@ function readSingle(run: Run, field: FieldPlan, message: Fields): void {
     return;
   }
   const value = readValue(run, field, message[field.key]);
-  if (field.kind !== Kind.message && isDefault(value)) notCanonical(run);
+  if (!field.explicit && isDefault(value)) notCanonical(run);
   message[field.key] = value;
 }
 
@@ -135,11 +134,11 @@ function readValue(run: Run, field: FieldPlan, before: unknown): unknown {
   const plan = field.message!;
   if (field.isStruct) {
     notCanonical(run); // shown as JSON, which says nothing about its bytes
-    const struct = before === undefined ? blankMessage(plan) : structFromJson(before as JsonObject);
+    const struct = before === undefined ? plan.blank() : structFromJson(before as JsonObject);
     readMessage(run, plan, struct as unknown as Fields, end, 0, undefined);
     return structToJson(struct as unknown as Struct);
   }
-  const nested = (before as Fields | undefined) ?? blankMessage(plan);
+  const nested = (before as Fields | undefined) ?? plan.blank();
   readMessage(run, plan, nested, end, 0, undefined);
   return nested;
 }
@@ -198,14 +197,8 @@ function readEntry(run: Run, field: FieldPlan, message: Fields, lastKey: string 
 }
 
 function entryDefault(field: FieldPlan): unknown {
-  if (field.kind === Kind.message) return field.isStruct ? {} : blankMessage(field.message!);
-  return field.kind === Kind.string
-    ? ""
-    : field.kind === Kind.bytes
-      ? new Uint8Array(0)
-      : field.kind === Kind.bool
-        ? false
-        : 0;
+  if (field.kind === Kind.message) return field.isStruct ? {} : field.message!.blank();
+  return field.kind === Kind.bytes ? new Uint8Array(0) : zeros[field.kind];
 }
 
 function compareWithLast(run: Run, lastKey: string, key: string): void {
@@ -239,13 +232,49 @@ function readScalar(run: Run, kind: Kind): unknown {
       return reader.bool();
     case Kind.float:
     case Kind.double: {
-      const value = kind === Kind.float ? reader.float32() : reader.float64();
+      const value =
+        kind === Kind.float ? reader.view(4).getFloat32(0, true) : reader.view(8).getFloat64(0, true);
       if (Number.isNaN(value)) notCanonical(run); // the bits of a NaN do not survive in a number
       return value;
     }
     default:
+      return readRare(run, kind);
+  }
+}
+
+/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
+function readRare(run: Run, kind: Kind): number | bigint {
+  const { reader } = run;
+  switch (kind) {
+    case Kind.uint32:
+      return uint32(run);
+    case Kind.sint32: {
+      const bits = uint32(run);
+      return (bits >>> 1) ^ -(bits & 1);
+    }
+    case Kind.sint64: {
+      const bits = reader.uint64();
+      return (bits >> 1n) ^ -(bits & 1n);
+    }
+    case Kind.fixed32:
+      return reader.view(4).getUint32(0, true);
+    case Kind.sfixed32:
+      return reader.view(4).getInt32(0, true);
+    case Kind.fixed64:
+      return reader.view(8).getBigUint64(0, true);
+    case Kind.sfixed64:
+      return reader.view(8).getBigInt64(0, true);
+    default:
       throw malformed("a sub-message where a number was expected");
   }
+}
+
+/** The low 32 bits of a varint, as uint32 and sint32 are read. */
+function uint32(run: Run): number {
+  const wide = run.reader.uint64();
+  const value = BigInt.asUintN(32, wide);
+  if (value !== wide) notCanonical(run);
+  return Number(value);
 }
 
 function isDefault(value: unknown): boolean {

@@ -102,11 +102,11 @@ function writeField(run: Run, field: FieldPlan, message: Record<string, unknown>
   if (value === undefined) return;
   if (field.kind === Kind.string && field.shape === "single" && typeof value === "string") {
     // Most fields of most packets, and most of those empty.
-    if (value === "") return;
+    if (value === "" && !field.explicit) return;
     run.writer.string(value);
     return run.writer.varint32(field.tag);
   }
-  if (field.shape === "single") writeSingle(run, field, value, true);
+  if (field.shape === "single") writeSingle(run, field, value, !field.explicit);
   else if (field.shape === "list") writeList(run, field, value as readonly unknown[]);
   else writeMap(run, field, value as Readonly<Record<string, unknown>>);
 }
@@ -164,8 +164,7 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
       writer.raw(value);
       return writer.varint32(value.length);
     case Kind.int32:
-      if (typeof value !== "number" || (value | 0) !== value) throw invalid("a 32 bit integer", value);
-      return writer.int32(value);
+      return writer.int32(int32(value));
     case Kind.int64:
       return writer.varint64(integer(value, -(2n ** 63n), 2n ** 63n - 1n));
     case Kind.uint64:
@@ -177,10 +176,12 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
       if (typeof value !== "number") throw invalid("a number", value);
       if (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
         throw invalid("a 32 bit float", value);
-      return writer.float32(value);
+      writer.scratch.setFloat32(0, value, true);
+      return writer.fixed(4);
     case Kind.double:
       if (typeof value !== "number") throw invalid("a number", value);
-      return writer.float64(value);
+      writer.scratch.setFloat64(0, value, true);
+      return writer.fixed(8);
     case Kind.message: {
       if (typeof value !== "object" || value === null) throw invalid("a message", value);
       const plan = field.message!;
@@ -190,6 +191,36 @@ function writeValue(run: Run, field: FieldPlan, value: unknown): void {
       writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);
       return writer.varint32(writer.length - before);
     }
+    default:
+      return writeRare(writer, field.kind, value);
+  }
+}
+
+/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
+function writeRare(writer: ByteWriter, kind: Kind, value: unknown): void {
+  switch (kind) {
+    case Kind.uint32:
+      return writer.varint32(uint32(value));
+    case Kind.sint32: {
+      const whole = int32(value);
+      return writer.varint32(((whole << 1) ^ (whole >> 31)) >>> 0);
+    }
+    case Kind.sint64: {
+      const whole = integer(value, -(2n ** 63n), 2n ** 63n - 1n);
+      return writer.varint64((whole << 1n) ^ (whole >> 63n));
+    }
+    case Kind.fixed32:
+      writer.scratch.setUint32(0, uint32(value), true);
+      return writer.fixed(4);
+    case Kind.sfixed32:
+      writer.scratch.setInt32(0, int32(value), true);
+      return writer.fixed(4);
+    case Kind.fixed64:
+      writer.scratch.setBigUint64(0, integer(value, 0n, 2n ** 64n - 1n), true);
+      return writer.fixed(8);
+    case Kind.sfixed64:
+      writer.scratch.setBigInt64(0, integer(value, -(2n ** 63n), 2n ** 63n - 1n), true);
+      return writer.fixed(8);
   }
 }
 
@@ -207,6 +238,16 @@ function isDefault(kind: Kind, value: unknown): boolean {
     default:
       return value === 0 || value === 0n || value === false;
   }
+}
+
+function int32(value: unknown): number {
+  if (typeof value !== "number" || (value | 0) !== value) throw invalid("a 32 bit integer", value);
+  return value;
+}
+
+function uint32(value: unknown): number {
+  if (typeof value !== "number" || value >>> 0 !== value) throw invalid("an unsigned 32 bit integer", value);
+  return value;
 }
 
 function integer(value: unknown, min: bigint, max: bigint): bigint {

@@ -6,26 +6,8 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
 import { Kind, planOf } from "./field-plan.js";
-import { blankPacket, blankRequest, blankResult } from "./hot-blanks.js";
 
 type Fields = Record<string, unknown>;
-
-const hotBlanks: Readonly<Record<string, () => object>> = {
-  "cordum.agent.v1.BusPacket": blankPacket,
-  "cordum.agent.v1.JobRequest": blankRequest,
-  "cordum.agent.v1.JobResult": blankResult,
-};
-
-/** A message with nothing set. */
-export function blankMessage(plan: MessagePlan): Fields {
-  const hot = hotBlanks[plan.desc.typeName];
-  if (hot !== undefined) return hot() as Fields;
-  const message: Fields = { ...plan.blank };
-  for (const key of plan.lists) message[key] = [];
-  for (const key of plan.maps) message[key] = {};
-  for (const key of plan.oneofs) message[key] = { case: undefined };
-  return message;
-}
 
 /** A message with the given fields. What is a message already is taken as it is, not copied. */
 export function createMessage<Desc extends DescMessage>(
@@ -37,7 +19,7 @@ export function createMessage<Desc extends DescMessage>(
 
 function fill(plan: MessagePlan, init: Fields): Fields {
   if (init.$typeName === plan.desc.typeName) return init;
-  const message = blankMessage(plan);
+  const message = plan.blank();
   for (const key of Object.keys(init)) {
     const value = init[key];
     if (value === undefined || value === null) continue;

@@ -3,6 +3,8 @@
  * descriptor: a flat list of fields in ascending order of their numbers.
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import type { CapProtocol } from "../../../gen/cap/index.js";
+import { protocol } from "../../../gen/cap/index.js";
 import { UnsupportedError } from "../../core/errors.js";
 
 /** How the value of a field is written. */
@@ -16,6 +18,13 @@ export const Kind = {
   float: 6,
   double: 7,
   message: 8,
+  uint32: 9,
+  sint32: 10,
+  sint64: 11,
+  fixed32: 12,
+  sfixed32: 13,
+  fixed64: 14,
+  sfixed64: 15,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -42,6 +51,8 @@ export interface FieldPlan {
   /** Wire type of one value. */
   readonly wireType: number;
   readonly packed: boolean;
+  /** Written even when it is the default: it has a value whenever its property is there. */
+  readonly explicit: boolean;
   /** The message type of the value, or of the values of a map or list. */
   readonly message: MessagePlan | undefined;
   /** The generated type shows a google.protobuf.Struct as a plain JSON object. */
@@ -56,10 +67,8 @@ export interface MessagePlan {
   readonly byNumber: ReadonlyMap<number, FieldPlan>;
   /** By the property of the generated type, members of a oneof group included. */
   readonly byKey: ReadonlyMap<string, FieldPlan>;
-  /** A message with nothing set, without its lists and maps. */
-  readonly blank: Readonly<Record<string, unknown>>;
-  readonly lists: readonly string[];
-  readonly maps: readonly string[];
+  /** Makes a message with nothing set. */
+  readonly blank: () => Record<string, unknown>;
   readonly oneofs: readonly string[];
 }
 
@@ -73,9 +82,16 @@ const ScalarType = {
   INT64: 3,
   UINT64: 4,
   INT32: 5,
+  FIXED64: 6,
+  FIXED32: 7,
   BOOL: 8,
   STRING: 9,
   BYTES: 12,
+  UINT32: 13,
+  SFIXED32: 15,
+  SFIXED64: 16,
+  SINT32: 17,
+  SINT64: 18,
 } as const;
 
 const scalarKinds: Readonly<Record<number, Kind>> = {
@@ -87,6 +103,13 @@ const scalarKinds: Readonly<Record<number, Kind>> = {
   [ScalarType.BOOL]: Kind.bool,
   [ScalarType.FLOAT]: Kind.float,
   [ScalarType.DOUBLE]: Kind.double,
+  [ScalarType.UINT32]: Kind.uint32,
+  [ScalarType.SINT32]: Kind.sint32,
+  [ScalarType.SINT64]: Kind.sint64,
+  [ScalarType.FIXED32]: Kind.fixed32,
+  [ScalarType.SFIXED32]: Kind.sfixed32,
+  [ScalarType.FIXED64]: Kind.fixed64,
+  [ScalarType.SFIXED64]: Kind.sfixed64,
 };
 
 const wireTypes: Record<Kind, number> = {
@@ -99,9 +122,17 @@ const wireTypes: Record<Kind, number> = {
   [Kind.float]: WIRE_I32,
   [Kind.double]: WIRE_I64,
   [Kind.message]: WIRE_LEN,
+  [Kind.uint32]: WIRE_VARINT,
+  [Kind.sint32]: WIRE_VARINT,
+  [Kind.sint64]: WIRE_VARINT,
+  [Kind.fixed32]: WIRE_I32,
+  [Kind.sfixed32]: WIRE_I32,
+  [Kind.fixed64]: WIRE_I64,
+  [Kind.sfixed64]: WIRE_I64,
 };
 
-const zeros: Record<Kind, unknown> = {
+/** The value of a field that is not set. */
+export const zeros: Record<Kind, unknown> = {
   [Kind.string]: "",
   [Kind.bytes]: new Uint8Array(0),
   [Kind.int32]: 0,
@@ -111,6 +142,13 @@ const zeros: Record<Kind, unknown> = {
   [Kind.float]: 0,
   [Kind.double]: 0,
   [Kind.message]: undefined,
+  [Kind.uint32]: 0,
+  [Kind.sint32]: 0,
+  [Kind.sint64]: 0n,
+  [Kind.fixed32]: 0,
+  [Kind.sfixed32]: 0,
+  [Kind.fixed64]: 0n,
+  [Kind.sfixed64]: 0n,
 };
 
 const plans = new Map<DescMessage, MessagePlan>();
@@ -118,8 +156,7 @@ const plans = new Map<DescMessage, MessagePlan>();
 /**
  * The plan of a message type, made on first use.
  *
- * @throws UnsupportedError for what CAP's files do not use: groups, explicit presence, map keys other than
- * strings, and the scalar types that are not in the table above.
+ * @throws UnsupportedError for what has no canonical form here: groups, and map keys other than strings.
  */
 export function planOf(desc: DescMessage): MessagePlan {
   let plan = plans.get(desc);
@@ -127,17 +164,9 @@ export function planOf(desc: DescMessage): MessagePlan {
     const fields: FieldPlan[] = [];
     const byNumber = new Map<number, FieldPlan>();
     const byKey = new Map<string, FieldPlan>();
-    const blank: Record<string, unknown> = { $typeName: desc.typeName };
-    const made = {
-      desc,
-      fields,
-      byNumber,
-      byKey,
-      blank,
-      lists: [] as string[],
-      maps: [] as string[],
-      oneofs: [] as string[],
-    };
+    const oneofs = desc.oneofs.map(({ localName }) => localName);
+    const blank = () => blankFrom(desc, byKey);
+    const made = { desc, fields, byNumber, byKey, blank, oneofs };
     plan = made;
     plans.set(desc, plan); // before its fields: message types refer to each other
     for (const field of [...desc.fields].sort((a, b) => a.number - b.number)) {
@@ -146,18 +175,29 @@ export function planOf(desc: DescMessage): MessagePlan {
       byNumber.set(planned.number, planned);
       byKey.set(planned.key, planned);
     }
-    for (const member of desc.members) {
-      if (member.kind === "oneof") made.oneofs.push(member.localName);
-      else if (member.fieldKind === "list") made.lists.push(member.localName);
-      else if (member.fieldKind === "map") made.maps.push(member.localName);
-      if (member.kind === "oneof" || member.fieldKind === "list" || member.fieldKind === "map") {
-        blank[member.localName] = undefined; // keeps the order in which protobuf-es creates its properties
-      } else if (member.fieldKind !== "message") {
-        blank[member.localName] = zeros[byNumber.get(member.number)!.kind];
-      }
-    }
+    const literal = blanks[desc.typeName];
+    // A type of the same name may have more fields, as in a later version of the protos.
+    if (literal !== undefined && Object.keys(literal()).join() === Object.keys(blank()).join())
+      made.blank = literal as () => Record<string, unknown>;
   }
   return plan;
+}
+
+const { blanks }: CapProtocol = protocol;
+
+/** A message with nothing set, its properties in the order of protobuf-es. */
+function blankFrom(desc: DescMessage, byKey: ReadonlyMap<string, FieldPlan>): Record<string, unknown> {
+  const message: Record<string, unknown> = { $typeName: desc.typeName };
+  for (const member of desc.members) {
+    if (member.kind === "oneof") message[member.localName] = { case: undefined };
+    else if (member.fieldKind === "list") message[member.localName] = [];
+    else if (member.fieldKind === "map") message[member.localName] = {};
+    else {
+      const { explicit, kind } = byKey.get(member.localName)!;
+      if (!explicit) message[member.localName] = zeros[kind];
+    }
+  }
+  return message;
 }
 
 function planField(field: DescField): FieldPlan {
@@ -168,9 +208,8 @@ function planField(field: DescField): FieldPlan {
   if (field.fieldKind === "map" && (field.mapKey as number) !== ScalarType.STRING) {
     throw new UnsupportedError(`${field}: only maps with string keys have a canonical form here`);
   }
-  if (shape === "single" && kind !== Kind.message && !field.oneof && field.proto.proto3Optional) {
-    throw new UnsupportedError(`${field}: fields with explicit presence are not supported`);
-  }
+  if (field.fieldKind === "message" && field.delimitedEncoding)
+    throw new UnsupportedError(`${field}: groups have no canonical form here`);
   return {
     number: field.number,
     name: field.name,
@@ -181,6 +220,7 @@ function planField(field: DescField): FieldPlan {
     tag: (field.number << 3) | (packed || shape === "map" ? WIRE_LEN : wireType),
     wireType,
     packed,
+    explicit: kind === Kind.message || field.proto.proto3Optional,
     message: field.message === undefined ? undefined : planOf(field.message),
     isStruct:
       field.message?.typeName === "google.protobuf.Struct" &&
