@@ -1,4 +1,6 @@
 /** Calls without a network, for `pnpm bench aureus`; compiled with the transport of still-transport.ts. */
+
+import { simulationRequest } from "../src/aureus/convert.js";
 import { AureusClient, AureusConsoleClient, type PolicyContext } from "../src/aureus/index.js";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, inLanes, measure } from "./measure.ts";
@@ -16,7 +18,7 @@ export default async function offline(
   const baseUrl = "http://127.0.0.1:1";
   const client = new AureusClient({ baseUrl, apiKey: "key" });
   const operator = new AureusConsoleClient({ baseUrl, token: "key" });
-  const { action, principal } = context;
+  const asked = simulationRequest(context.action, context.principal);
   const bare = "JSON work alone, no network";
   const rows = await measure([
     {
@@ -33,7 +35,7 @@ export default async function offline(
     },
     {
       name: "AureusConsoleClient, no network",
-      run: inLanes(1, () => operator.simulatePolicy({ action, principal })),
+      run: inLanes(1, () => operator.simulatePolicy(asked)),
       against: bare,
     },
   ]);

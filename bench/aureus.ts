@@ -1,5 +1,6 @@
 /** `pnpm bench aureus`: calls of the Aureus clients against bare fetch doing the same JSON call. */
 import { join } from "node:path";
+import { simulationRequest } from "../src/aureus/convert.js";
 import { AureusClient, AureusConsoleClient, type PolicyContext } from "../src/aureus/index.js";
 import { answering } from "./answering.ts";
 import { compiled } from "./compiled.ts";
@@ -80,7 +81,7 @@ export default async function benchAureus(): Promise<Measured[]> {
     const overFetch = new AureusClient({ baseUrl, apiKey: "key", fetch: globalThis.fetch });
     const operator = new AureusConsoleClient({ baseUrl, token: "key" });
     const operatorOverFetch = new AureusConsoleClient({ baseUrl, token: "key", fetch: globalThis.fetch });
-    const { principal, action } = context;
+    const asked = simulationRequest(context.action, context.principal);
     const rows: Measured[] = [];
     for (const [how, lanes] of [
       ["one at a time", 1],
@@ -92,7 +93,7 @@ export default async function benchAureus(): Promise<Measured[]> {
         { name: `AureusClient, ${how}`, run: inLanes(lanes, () => client.evaluatePolicy(context)), against },
         {
           name: `AureusConsoleClient, ${how}`,
-          run: inLanes(lanes, () => operator.simulatePolicy({ action, principal })),
+          run: inLanes(lanes, () => operator.simulatePolicy(asked)),
           against,
         },
         {
@@ -102,7 +103,7 @@ export default async function benchAureus(): Promise<Measured[]> {
         },
         {
           name: `AureusConsoleClient over fetch, ${how}`,
-          run: inLanes(lanes, () => operatorOverFetch.simulatePolicy({ action, principal })),
+          run: inLanes(lanes, () => operatorOverFetch.simulatePolicy(asked)),
           against,
         },
       ]);

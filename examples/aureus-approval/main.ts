@@ -44,13 +44,12 @@ try {
   });
   console.log("workflow:", run.status, "-", run.taskResults[task.id]?.error);
 
-  const decided = operator.waitForDecision("cleanup", { intervalMs: 10, timeoutMs: 5_000 });
   const { policyStatus } = await operator.getWorkflow("cleanup");
   console.log("console:", policyStatus.status);
-  if (policyStatus.approvalToken) {
-    await operator.approve("cleanup", { taskId: task.id, approvalToken: policyStatus.approvalToken });
-  }
-  const { approved, reason } = await decided;
+  const approval = { taskId: task.id, approvalToken: policyStatus.approvalToken ?? "" };
+  const pending = operator.pendingApproval("cleanup", approval); // this task alone, from its token on
+  await operator.approve("cleanup", approval);
+  const { approved, reason } = await pending.wait({ intervalMs: 10, totalTimeoutMs: 5_000 });
   // An approval resumes nothing: whoever asked goes on when it is given.
   console.log(approved ? "records deleted" : "records kept", "-", reason);
 } finally {

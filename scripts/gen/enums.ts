@@ -28,16 +28,16 @@ function withKeys(values: readonly string[]): Record<string, string> {
 
 /**
  * `enums.ts`: an object with the values of each named enum of strings, and its type under the same name. The type is
- * that of `models.ts`, or of `types.ts` in documents without models. Undefined if the document has no such enum.
+ * that of `models.ts`. Undefined if the document has no such enum.
  */
-export function emitEnums(api: OpenApi, types: "models" | "types"): string | undefined {
+export function emitEnums(api: OpenApi): string | undefined {
   const texts = stringEnums(api).map(([name, { description }, values]) => {
     const doc = printDoc(description);
     const value = printValue(withKeys(values), 0, `export const ${name} =  as const;`.length);
-    return `\n${doc}export const ${name} = ${value} as const;\n${doc}export type ${name} = ${types}.${name};\n`;
+    return `\n${doc}export const ${name} = ${value} as const;\n${doc}export type ${name} = models.${name};\n`;
   });
   if (texts.length === 0) return undefined;
-  return `${header(api.source.file)}\nimport type * as ${types} from "./${types}.js";\n${texts.join("")}`;
+  return `${header(api.source.file)}\nimport type * as models from "./models.js";\n${texts.join("")}`;
 }
 
 /** The line of a barrel for `enums.ts`: by name, so that it goes before the types of the same names. */

@@ -27,9 +27,9 @@ export class KeyRows {
   readonly #rows = new Map<string, Record<string, Shape | null>>();
   readonly #shown = new Map<string, string>();
 
-  constructor(reader: ShapeReader) {
+  constructor(reader: ShapeReader, all: boolean) {
     this.#reader = reader;
-    this.#needed = needed(reader.objects);
+    this.#needed = all ? new Set(reader.objects.keys()) : needed(reader.objects);
     for (const name of Object.keys(reader.api.schemas)) if (reader.objects.has(name)) this.#use(name);
   }
 

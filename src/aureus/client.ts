@@ -123,7 +123,11 @@ export class AureusClient extends Generated {
   }
 
   /** Validates a state change through a gate. A commit that is blocked is a result, not an error. */
-  validateCommit(commit: Commit, gateConfig: GateConfig, options?: CallOptions): ResponsePromise<GateResult, Errors> {
+  validateCommit(
+    commit: Commit,
+    gateConfig: GateConfig,
+    options?: CallOptions,
+  ): ResponsePromise<GateResult, Errors> {
     return this.#api
       .validateCommit({ commit, gateConfig }, options)
       .map((result) => present(result, "validationResults"));
@@ -142,7 +146,11 @@ export class AureusClient extends Generated {
    * Whether an action is allowed at once. False does not mean forbidden: a high or critical action is not allowed until
    * a human has approved it; `evaluatePolicy` tells the two apart.
    */
-  checkPermission(principal: Principal, action: Action, options?: CallOptions): ResponsePromise<boolean, Errors> {
+  checkPermission(
+    principal: Principal,
+    action: Action,
+    options?: CallOptions,
+  ): ResponsePromise<boolean, Errors> {
     return this.#api.checkPermission({ principal, action }, options).map(({ allowed }) => allowed === true);
   }
 

@@ -1,12 +1,14 @@
 /** The client of the Aureus Console server. */
 import { AureusConsoleApi } from "../../gen/aureus/console/client.js";
-import type { Action, Principal, WorkflowStatus } from "../../gen/aureus/console/models.js";
+import type * as api from "../../gen/aureus/console/models.js";
+import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { Cut } from "../http/cut.js";
 import { type CallOptions, HttpClient, type IssuedToken, TokenSource } from "../http/index.js";
 import { type ActionRef, PendingApproval } from "./approval.js";
+import { simulationRequest } from "./convert.js";
 import { type AureusOptions, aureusHttp } from "./options.js";
 import { type WatchOptions, watchState } from "./watch.js";
 
@@ -74,13 +76,13 @@ export class AureusConsoleClient extends Generated {
    * the server. Default: the id of the action.
    */
   async requestDecision(
-    action: Action,
-    principal: Principal,
+    action: Action | api.Action,
+    principal: Principal | api.Principal,
     options: CallOptions & { readonly workflowId?: string | undefined } = {},
   ): Promise<PendingApproval> {
     const { workflowId = action.id, ...call } = options;
     const known = await this.getWorkflowEvents(workflowId, call);
-    const { decision } = await this.simulatePolicy({ action, principal }, call);
+    const { decision } = await this.simulatePolicy(simulationRequest(action, principal), call);
     const ref = { taskId: action.id, approvalToken: decision.approvalToken };
     return new PendingApproval(this, { ...this.#waiting(workflowId, ref), decision, known });
   }
@@ -94,7 +96,10 @@ export class AureusConsoleClient extends Generated {
   }
 
   /** The states of a workflow: the first one, and each one that differs from the one before, to the end. */
-  watchWorkflow(id: string, options: WatchOptions<WorkflowStatus> = {}): AsyncGenerator<WorkflowStatus> {
+  watchWorkflow(
+    id: string,
+    options: WatchOptions<api.WorkflowStatus> = {},
+  ): AsyncGenerator<api.WorkflowStatus> {
     return watchState({
       clock: this.#options.clock,
       isEnd: ({ status }) => !ONGOING.has(status),

@@ -1,6 +1,10 @@
 /** A V1 workflow as the console takes it. */
-import type { WorkflowSpec as ConsoleWorkflow } from "../../gen/aureus/console/models.js";
-import type { TaskSpec, Action as V1Action, WorkflowSpec } from "../../gen/aureus/v1/models.js";
+import type {
+  Action as ConsoleAction,
+  Principal as ConsolePrincipal,
+  WorkflowSpec as ConsoleWorkflow,
+} from "../../gen/aureus/console/models.js";
+import type { Principal, TaskSpec, Action as V1Action, WorkflowSpec } from "../../gen/aureus/v1/models.js";
 
 /** A member that the console has no place for, with where it stood. */
 export interface Unplaced {
@@ -43,6 +47,25 @@ export function toConsoleWorkflow(workflow: WorkflowSpec): ConvertedWorkflow {
   const unplaced: Unplaced[] = [];
   const spec = clean(workflow, "", unplaced) as ConsoleWorkflow;
   return { spec, unplaced };
+}
+
+/** An object without the members that are null, which the console would refuse. */
+type Present<T> = { [Key in keyof T]: Exclude<T[Key], null> };
+
+function present<T extends object>(value: T): Present<T> {
+  const members = Object.entries(value).filter(([, item]) => item !== null && item !== undefined);
+  return Object.fromEntries(members) as Present<T>;
+}
+
+/** What the console's policy guard is asked, from an action and a principal of V1 or of the console. */
+export function simulationRequest(
+  action: V1Action | ConsoleAction,
+  principal: Principal | ConsolePrincipal,
+): { action: ConsoleAction; principal: ConsolePrincipal } {
+  return {
+    action: { ...present(action), requiredPermissions: action.requiredPermissions.map((one) => present(one)) },
+    principal: { ...principal, permissions: principal.permissions.map((one) => present(one)) },
+  };
 }
 
 /**

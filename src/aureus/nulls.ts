@@ -12,7 +12,7 @@ const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
  * A body of the wire without the null members of its objects. What belongs to the user is not looked into.
  * Objects are changed in place: they were made for the wire. A part that the caller owns has no shape.
  */
-function dropNulls(value: unknown, shape: Shape | null | undefined): void {
+export function dropNulls(value: unknown, shape: Shape | null | undefined): void {
   if (shape === undefined || shape === null || typeof value !== "object" || value === null) return;
   // What does not have its shape was not copied and still is the caller's.
   const isList = typeof shape === "object" && "list" in shape;

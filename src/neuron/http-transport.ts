@@ -1,6 +1,6 @@
 /** The transport of the protocol: one event stream in, one POST per frame out. */
 import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
-import { operationTable } from "../../gen/neuron/index.js";
+import { openEventsOp, operationTable } from "../../gen/neuron/index.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { AuthError, ClosedError, ConnectionError, errorText, ValidationError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
@@ -50,12 +50,12 @@ export interface HttpTransportOptions {
 
 /** The posts, by path. Their responses carry no meaning. */
 const POSTS = new Map(
-  Object.values(operationTable).map(({ path, idempotent }): [string, HttpOperation] => [
-    path,
-    { id: path, method: "POST", path, idempotent, result: "none" },
+  Object.values(operationTable).map((operation): [string, HttpOperation] => [
+    operation.path,
+    { ...operation, id: operation.path, result: "none" },
   ]),
 );
-const OPEN: HttpOperation = { ...operationTable.openEvents, id: "SSE open", method: "GET", result: "events" };
+const OPEN: HttpOperation = { ...openEventsOp, id: "SSE open" };
 
 /**
  * Speaks HTTP with a gateway: keeps the event stream open, with backoff and without an end, and posts frames.

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { AureusConsoleApi } from "../../gen/aureus/console/client.js";
 import { type OperationId, operationTable } from "../../gen/aureus/console/operations.js";
 import { AureusClient, AureusConsoleClient } from "../../src/aureus/index.js";
-import { bearer } from "../../src/http/index.js";
 import { aureusHttp } from "../../src/aureus/options.js";
 import {
   type AgentwireError,
@@ -13,6 +12,7 @@ import {
   UpstreamError,
   ValidationError,
 } from "../../src/core/errors.js";
+import { bearer } from "../../src/http/index.js";
 import { req } from "../requirements/index.ts";
 import { type AureusLine, readLines } from "./recordings.ts";
 import { serve } from "./server.ts";

@@ -2,14 +2,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Metric, Span, TelemetryEvent } from "../../src/aureus/index.js";
 import {
   AureusClient,
-  type OtelSpan,
   otelSpanExporter,
-  spanFromOtel,
   Telemetry,
   type TelemetryLoss,
   type TelemetryOptions,
   type TelemetrySink,
 } from "../../src/aureus/index.js";
+import { type OtelSpan, spanFromOtel } from "../../src/aureus/otel.js";
 import { UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

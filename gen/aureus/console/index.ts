@@ -2,6 +2,7 @@
 
 export * from "./client.js";
 export { RiskTier, PolicyRiskTier, Intent, DataZone, TaskType, SandboxType, WorkflowEventType, TelemetryEventType, DeploymentState, DeploymentEnvironment, FailureTaxonomy, AgentDomain, DeviceClass, DeploymentTarget } from "./enums.js";
+export type * from "./models.js";
 export * from "./operations.js";
 export * from "./schemas.js";
-export type * from "./types.js";
+export type * as wire from "./types.js";

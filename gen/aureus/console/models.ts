@@ -284,7 +284,7 @@ export type RetentionStatus = components["schemas"]["RetentionStatus"];
 /** How many days are kept. */
 export type ApplyRetentionRequest = components["schemas"]["ApplyRetentionRequest"];
 
-/** Which version. */
+/** Which version: the count of `WorldModelEntry`, not that of the specification. */
 export type DeleteWorldModelRequest = components["schemas"]["DeleteWorldModelRequest"];
 
 /** What a memory policy is for. */
@@ -308,6 +308,537 @@ export type McpServerAnswer = components["schemas"]["McpServerAnswer"];
 /** A tool to write an adapter for. */
 export type ToolAdapterRequest = components["schemas"]["ToolAdapterRequest"];
 
+/** Why a validation failed. */
+export type FailureTaxonomy = components["schemas"]["FailureTaxonomy"];
+
+/** An error or a warning about the order of tasks; an error has `details`, a warning has `suggestion`. Source only. */
+export type DagFinding = components["schemas"]["DagFinding"];
+
+/** Whether the order of tasks is valid; the order itself comes only if it is. Source only. */
+export type DagValidation = components["schemas"]["DagValidation"];
+
+/** A violation or a warning about the policy of a workflow; a violation has `severity`, a warning has `suggestion`. Source only. */
+export type PolicyFinding = components["schemas"]["PolicyFinding"];
+
+/** Whether a workflow keeps the policy. Source only. */
+export type PolicyValidation = components["schemas"]["PolicyValidation"];
+
+/** When something was generated, and the size of prompt and response in characters. Source only. */
+export type GenerationMetadata = components["schemas"]["GenerationMetadata"];
+
+/** The policy decision for one task of a test run. */
+export type TestPolicyResult = components["schemas"]["TestPolicyResult"];
+
+/** Load of a deployment. The server makes the figures up. */
+export type DeploymentMetrics = components["schemas"]["DeploymentMetrics"];
+
+/** A rollback of a deployment. Source only. */
+export type RollbackTrigger = components["schemas"]["RollbackTrigger"];
+
+/** The response to a triggered rollback. Source only. */
+export type TriggeredRollback = components["schemas"]["TriggeredRollback"];
+
+/** A stage of a deployment workflow. Source only. */
+export type DeploymentWorkflowStage = components["schemas"]["DeploymentWorkflowStage"];
+
+/** Where a deployment moves. */
+export type StageDeploymentRequest = components["schemas"]["StageDeploymentRequest"];
+
+/** The stage a deployment moved to. Source only. */
+export type StageTransition = components["schemas"]["StageTransition"];
+
+/** The response to a change of stage. Source only. */
+export type StagedDeployment = components["schemas"]["StagedDeployment"];
+
+/** A smoke test of a deployment, by a workflow or an endpoint. */
+export type SmokeTest = components["schemas"]["SmokeTest"];
+
+/** Smoke tests to run. */
+export type SmokeTestsRequest = components["schemas"]["SmokeTestsRequest"];
+
+/** How one smoke test ended. Source only. */
+export type SmokeTestResult = components["schemas"]["SmokeTestResult"];
+
+/** How all smoke tests ended. Source only. */
+export type SmokeTestReport = components["schemas"]["SmokeTestReport"];
+
+/** Why a deployment is rolled back, and to which version if not to the one before. */
+export type RollbackDeploymentRequest = components["schemas"]["RollbackDeploymentRequest"];
+
+/** A rollback and the deployment it created. Source only. */
+export type DeploymentRollback = components["schemas"]["DeploymentRollback"];
+
+/** The response to a rollback of a deployment. Source only. */
+export type RolledBackDeployment = components["schemas"]["RolledBackDeployment"];
+
+/** Another tool in place of the one that failed. */
+export type AlternateTool = components["schemas"]["AlternateTool"];
+
+/** A new threshold of a CRV operator. Source only. */
+export type ThresholdChange = components["schemas"]["ThresholdChange"];
+
+/** Another order of tasks. Source only. */
+export type StepReordering = components["schemas"]["StepReordering"];
+
+/** A fix for a failure; which of the three changes it has depends on `fixType`. Only an alternate tool was recorded. */
+export type ProposedFix = components["schemas"]["ProposedFix"];
+
+/** The analysis of a failed task. */
+export type Postmortem = components["schemas"]["Postmortem"];
+
+/** How a fix did in the sandbox. */
+export type SandboxResult = components["schemas"]["SandboxResult"];
+
+/** Quality of the output; shares from 0 to 1, `score` from 0 to 100. Source only. */
+export type OutputQualityScore = components["schemas"]["OutputQualityScore"];
+
+/** Coherence of the reasoning; shares from 0 to 1, `score` from 0 to 100. Source only. */
+export type ReasoningScore = components["schemas"]["ReasoningScore"];
+
+/** What a run cost. Source only. */
+export type CostBreakdown = components["schemas"]["CostBreakdown"];
+
+/** Cost against value; `wastedEffort` from 0 to 1, `score` from 0 to 100. Source only. */
+export type CostValueScore = components["schemas"]["CostValueScore"];
+
+/** How hypotheses were switched; `switchEfficiency` from 0 to 1, `score` from 0 to 100. Source only. */
+export type HypothesisScore = components["schemas"]["HypothesisScore"];
+
+/** The run against doing nothing; shares from 0 to 1, `score` from 0 to 100. Source only. */
+export type CounterfactualScore = components["schemas"]["CounterfactualScore"];
+
+/** The evaluation of one run; `overallScore` from 0 to 100. Source only. */
+export type BenchmarkScore = components["schemas"]["BenchmarkScore"];
+
+/** What a report is about. Source only. */
+export type BenchmarkMetadata = components["schemas"]["BenchmarkMetadata"];
+
+/** Averages over all runs of a report. Source only. */
+export type BenchmarkAverages = components["schemas"]["BenchmarkAverages"];
+
+/** The comparison of one run in a report; outcomes are texts here. Source only. */
+export type ReportedCounterfactual = components["schemas"]["ReportedCounterfactual"];
+
+/** The evaluation of all runs. Source only. */
+export type BenchmarkReport = components["schemas"]["BenchmarkReport"];
+
+/** How a run ended, or would have ended. Source only. */
+export type SimulationOutcome = components["schemas"]["SimulationOutcome"];
+
+/** One run against doing nothing; `interventionValue` from 0 to 1. Source only. */
+export type CounterfactualSimulation = components["schemas"]["CounterfactualSimulation"];
+
+/** What an agent is specialized in. Source only. */
+export type AgentDomain = components["schemas"]["AgentDomain"];
+
+/** What an agent runs on. Source only. */
+export type DeviceClass = components["schemas"]["DeviceClass"];
+
+/** Where an agent is deployed. Source only. */
+export type DeploymentTarget = components["schemas"]["DeploymentTarget"];
+
+/** How an agent asks its model; the prompt has at least 10 characters. Source only. */
+export type AgentConfig = components["schemas"]["AgentConfig"];
+
+/** An adapter of an agent to its surroundings. Source only. */
+export type AgentToolAdapter = components["schemas"]["AgentToolAdapter"];
+
+/** A tool an agent may use. Source only. */
+export type AgentTool = components["schemas"]["AgentTool"];
+
+/** A rule of a policy of an agent. Source only. */
+export type AgentPolicyRule = components["schemas"]["AgentPolicyRule"];
+
+/** A policy an agent keeps. Source only. */
+export type AgentPolicy = components["schemas"]["AgentPolicy"];
+
+/** A workflow an agent can run. Source only. */
+export type AgentWorkflow = components["schemas"]["AgentWorkflow"];
+
+/**
+ * An agent. The goal has at least 10 characters; with a deployment target, `requiredCapabilities` must not be
+ * empty. A merge adds the last three members. Source only.
+ */
+export type AgentBlueprint = components["schemas"]["AgentBlueprint"];
+
+/**
+ * What an agent is generated from. The goal has at least 10 characters; a deployment target requires a domain and a
+ * device class.
+ */
+export type GenerateAgentRequest = components["schemas"]["GenerateAgentRequest"];
+
+/** A generated agent. Source only. */
+export type GeneratedAgent = components["schemas"]["GeneratedAgent"];
+
+/** An agent to work on. */
+export type BlueprintRequest = components["schemas"]["BlueprintRequest"];
+
+/** What one validator said of an agent. Source only. */
+export type AgentCheck = components["schemas"]["AgentCheck"];
+
+/** What the gate said of an agent. Source only. */
+export type AgentCrvResult = components["schemas"]["AgentCrvResult"];
+
+/** What the policy guard said of an agent. Source only. */
+export type AgentPolicyResult = components["schemas"]["AgentPolicyResult"];
+
+/** A problem of an agent. Source only. */
+export type AgentIssue = components["schemas"]["AgentIssue"];
+
+/** Whether an agent is valid. Gate and policy are asked only if its form is right. Source only. */
+export type AgentValidation = components["schemas"]["AgentValidation"];
+
+/** What a simulated agent meets. */
+export type AgentScenario = components["schemas"]["AgentScenario"];
+
+/** An agent and a scenario; a dry run when not told otherwise. */
+export type SimulateAgentRequest = components["schemas"]["SimulateAgentRequest"];
+
+/** A step of a simulated agent. Source only. */
+export type SimulationStep = components["schemas"]["SimulationStep"];
+
+/** A tool call of a simulated agent. Source only. */
+export type SimulatedToolCall = components["schemas"]["SimulatedToolCall"];
+
+/** A policy decision about a simulated agent. Source only. */
+export type SimulatedPolicyDecision = components["schemas"]["SimulatedPolicyDecision"];
+
+/** A check of a simulated agent. Source only. */
+export type SimulatedCrvOutcome = components["schemas"]["SimulatedCrvOutcome"];
+
+/** A step that was blocked. Source only. */
+export type BlockedStep = components["schemas"]["BlockedStep"];
+
+/** A side effect that was captured. Source only. */
+export type SideEffect = components["schemas"]["SideEffect"];
+
+/** A simulation in short. Source only. */
+export type SimulationOutputs = components["schemas"]["SimulationOutputs"];
+
+/** A simulation in figures. Source only. */
+export type SimulationMetrics = components["schemas"]["SimulationMetrics"];
+
+/** How a simulated agent did; `executionTime` in milliseconds. Source only. */
+export type AgentSimulation = components["schemas"]["AgentSimulation"];
+
+/** An agent and where it goes; `development`, no promotion and an approval when not told otherwise. */
+export type DeployAgentRequest = components["schemas"]["DeployAgentRequest"];
+
+/** A stage of the deployment of an agent. Source only. */
+export type AgentDeploymentStage = components["schemas"]["AgentDeploymentStage"];
+
+/** The stages of the deployment of an agent. Source only. */
+export type AgentDeploymentStages = components["schemas"]["AgentDeploymentStages"];
+
+/** The deployment of an agent. Source only. */
+export type AgentDeployment = components["schemas"]["AgentDeployment"];
+
+/** A value before and after a change. Source only. */
+export type ChangedValue = components["schemas"]["ChangedValue"];
+
+/** What differs between two versions of an agent, by path (`config.prompt`); lists are JSON texts. Source only. */
+export type BlueprintDiff = components["schemas"]["BlueprintDiff"];
+
+/** A version of an agent in the registry; the server counts the versions. Source only. */
+export type AgentRevision = components["schemas"]["AgentRevision"];
+
+/** What a merge adds; everything when no options are given. */
+export type MergeOptions = components["schemas"]["MergeOptions"];
+
+/** An agent, and what is added to it. */
+export type MergeBlueprintRequest = components["schemas"]["MergeBlueprintRequest"];
+
+/** What a merged agent contains. Source only. */
+export type IncludedConfigs = components["schemas"]["IncludedConfigs"];
+
+/** What a merge added, and when. Source only. */
+export type MergeMetadata = components["schemas"]["MergeMetadata"];
+
+/** A merged agent. Source only. */
+export type MergedBlueprint = components["schemas"]["MergedBlueprint"];
+
+/** A problem of a merged agent. Source only. */
+export type BlueprintIssue = components["schemas"]["BlueprintIssue"];
+
+/** Whether one part of a merged agent is valid. Source only. */
+export type PartValidation = components["schemas"]["PartValidation"];
+
+/** Whether a merged agent is valid, and each of its parts. Source only. */
+export type MergedValidation = components["schemas"]["MergedValidation"];
+
+/** What a retention policy keeps and what it would archive; the server archives nothing. Source only. */
+export type RetentionResult = components["schemas"]["RetentionResult"];
+
+/** The response to a retention policy. Source only. */
+export type AppliedRetention = components["schemas"]["AppliedRetention"];
+
+/** The gate's result; the server leaves `validatorResults` empty. Source only. */
+export type GateCrvDetails = components["schemas"]["GateCrvDetails"];
+
+/** The policy decision of a gate. Source only. */
+export type GatePolicyDetails = components["schemas"]["GatePolicyDetails"];
+
+/** Tests of a gate; `coverage` is the share that passed, in percent. Source only. */
+export type GateTestDetails = components["schemas"]["GateTestDetails"];
+
+/** What a gate rests on; one of the three. Source only. */
+export type GateDetails = components["schemas"]["GateDetails"];
+
+/** State of a gate. Source only. */
+export type GateStatus = components["schemas"]["GateStatus"];
+
+/** An incident. Source only. */
+export type Incident = components["schemas"]["Incident"];
+
+/** Counts of incidents, and the first 10 of them. Source only. */
+export type IncidentSummary = components["schemas"]["IncidentSummary"];
+
+/** Deployments by outcome. Source only. */
+export type DeploymentCounts = components["schemas"]["DeploymentCounts"];
+
+/** Rates in percent, `averageDeployTime` in seconds; `mttr` is always 0. Source only. */
+export type ReleaseMetrics = components["schemas"]["ReleaseMetrics"];
+
+/** A deployment in the release health. Source only. */
+export type RecentDeployment = components["schemas"]["RecentDeployment"];
+
+/** Health of the releases; `unknown` without a deployment service. Source only. */
+export type ReleaseHealth = components["schemas"]["ReleaseHealth"];
+
+/** An approval in a pipeline. Source only. */
+export type PipelineApproval = components["schemas"]["PipelineApproval"];
+
+/** A stage of a pipeline. Source only. */
+export type PipelineStage = components["schemas"]["PipelineStage"];
+
+/** The pipeline of a deployment. Source only. */
+export type DeploymentPipeline = components["schemas"]["DeploymentPipeline"];
+
+/** How an audit trail was filtered. Source only. */
+export type AuditFilters = components["schemas"]["AuditFilters"];
+
+/** Events of deployments, newest first. Source only. */
+export type DevopsAuditTrail = components["schemas"]["DevopsAuditTrail"];
+
+/** An event of a deployment for auditors; an approval token is masked. Source only. */
+export type DevopsAuditEntry = components["schemas"]["DevopsAuditEntry"];
+
+/** Events of deployments for auditors; `tenantId` is `all` without a tenant. Source only. */
+export type DevopsAuditExport = components["schemas"]["DevopsAuditExport"];
+
+/** An attribute of an entity. Source only. */
+export type WorldModelAttribute = components["schemas"]["WorldModelAttribute"];
+
+/** A kind of thing in a world model. Source only. */
+export type WorldModelEntity = components["schemas"]["WorldModelEntity"];
+
+/** How many; without `max` there is no bound. Source only. */
+export type WorldModelCardinality = components["schemas"]["WorldModelCardinality"];
+
+/** A relation between two entities, by their ids. Source only. */
+export type WorldModelRelation = components["schemas"]["WorldModelRelation"];
+
+/** A rule for an entity. Source only. */
+export type WorldModelConstraint = components["schemas"]["WorldModelConstraint"];
+
+/** When a causal rule applies. Source only. */
+export type CausalCondition = components["schemas"]["CausalCondition"];
+
+/** What a causal rule does. Source only. */
+export type CausalEffect = components["schemas"]["CausalEffect"];
+
+/** Cause and effect; at least one condition and one effect. Source only. */
+export type CausalRule = components["schemas"]["CausalRule"];
+
+/** Who made a world model, and when. Source only. */
+export type WorldModelMetadata = components["schemas"]["WorldModelMetadata"];
+
+/** A world model; the version reads `1.0.0`. Source only. */
+export type WorldModelSpec = components["schemas"]["WorldModelSpec"];
+
+/** What a world model is generated from. */
+export type GenerateWorldModelRequest = components["schemas"]["GenerateWorldModelRequest"];
+
+/** A generated world model. Source only. */
+export type GeneratedWorldModel = components["schemas"]["GeneratedWorldModel"];
+
+/** Whether a world model is valid. `crvResults` come only if its form is right. Source only. */
+export type WorldModelValidation = components["schemas"]["WorldModelValidation"];
+
+/** What one validator said; two members are snake_case on the server too. Source only. */
+export type CrvValidationResult = components["schemas"]["CrvValidationResult"];
+
+/** A stored world model; `version` counts how often it was stored. Source only. */
+export type StoredWorldModel = components["schemas"]["StoredWorldModel"];
+
+/** A world model in the list. Source only. */
+export type WorldModelEntry = components["schemas"]["WorldModelEntry"];
+
+/** A stored version of a world model. Source only. */
+export type WorldModelVersion = components["schemas"]["WorldModelVersion"];
+
+/** What a memory may cost. Source only. */
+export type BudgetConstraints = components["schemas"]["BudgetConstraints"];
+
+/** How long a tier keeps its entries. */
+export type RetentionTier = components["schemas"]["RetentionTier"];
+
+/** When entries are summarized. */
+export type SummarizationSchedule = components["schemas"]["SummarizationSchedule"];
+
+/** Bounds a memory policy must keep. */
+export type GovernanceThresholds = components["schemas"]["GovernanceThresholds"];
+
+/** What a memory policy says. */
+export type MemoryPolicyRules = components["schemas"]["MemoryPolicyRules"];
+
+/** A memory policy. */
+export type MemoryPolicy = components["schemas"]["MemoryPolicy"];
+
+/** Whether a memory policy is valid; a valid one comes back. Source only. */
+export type MemoryPolicyValidation = components["schemas"]["MemoryPolicyValidation"];
+
+/** The agent a memory engine was made for. Source only. */
+export type MemoryEngineSource = components["schemas"]["MemoryEngineSource"];
+
+/** The memory engine of an agent. Source only. */
+export type MemoryEngineConfig = components["schemas"]["MemoryEngineConfig"];
+
+/** What a tool returns. Source only. */
+export type McpReturn = components["schemas"]["McpReturn"];
+
+/** An action of an MCP server; `HIGH` and `CRITICAL` require permissions, `CRITICAL` an approval. */
+export type McpAction = components["schemas"]["McpAction"];
+
+/** Actions per risk tier. */
+export type RiskDistribution = components["schemas"]["RiskDistribution"];
+
+/** When an MCP server was generated, and how risky it is. */
+export type McpServerMetadata = components["schemas"]["McpServerMetadata"];
+
+/** An MCP server. */
+export type McpServer = components["schemas"]["McpServer"];
+
+/** Names of actions that break a rule. */
+export type McpGovernance = components["schemas"]["McpGovernance"];
+
+/** Whether an MCP server, or one action, keeps the rules. */
+export type McpValidation = components["schemas"]["McpValidation"];
+
+/** A server or an action; one of the two is required, and the server wins. */
+export type ValidateMcpRequest = components["schemas"]["ValidateMcpRequest"];
+
+/** Whether the form is right; `data` is what was understood. Source only. */
+export type McpFormCheck = components["schemas"]["McpFormCheck"];
+
+/** The check of a server or an action. Source only. */
+export type McpCheck = components["schemas"]["McpCheck"];
+
+/** Something perceived. The server checks no member. Source only. */
+export type RawInput = components["schemas"]["RawInput"];
+
+/** Something perceived, in one form. Source only. */
+export type NormalizedInput = components["schemas"]["NormalizedInput"];
+
+/** What an input is for; `confidence` from 0 to 1. Source only. */
+export type PerceivedIntent = components["schemas"]["PerceivedIntent"];
+
+/** How an entity relates to another one. Source only. */
+export type EntityRelationship = components["schemas"]["EntityRelationship"];
+
+/** A perceived entity; `source` is the id of the input it came from. Source only. */
+export type SymbolicEntity = components["schemas"]["SymbolicEntity"];
+
+/** How a conflict could be resolved. Source only. */
+export type ConflictResolution = components["schemas"]["ConflictResolution"];
+
+/** Two entities that contradict each other. Source only. */
+export type EntityConflict = components["schemas"]["EntityConflict"];
+
+/** What one validator said of an input. Source only. */
+export type ContractCheck = components["schemas"]["ContractCheck"];
+
+/** A validated input. Source only. */
+export type DataContract = components["schemas"]["DataContract"];
+
+/** Where the processing of an input failed. Source only. */
+export type PerceptionError = components["schemas"]["PerceptionError"];
+
+/** What became of an input. Source only. */
+export type PerceptionResult = components["schemas"]["PerceptionResult"];
+
+/** The conflicts of one input. Source only. */
+export type ContractConflicts = components["schemas"]["ContractConflicts"];
+
+/** Figures about the last 100 inputs; `entityCount` is always an empty object. Source only. */
+export type PerceptionStats = components["schemas"]["PerceptionStats"];
+
+/** Which task of a workflow is explained. */
+export type ExplainRequest = components["schemas"]["ExplainRequest"];
+
+/** Why a task is there. Source only. */
+export type StepReasoning = components["schemas"]["StepReasoning"];
+
+/** When the model was asked, and what; an undo has no prompt, only a change has a response. Source only. */
+export type LlmMetadata = components["schemas"]["LlmMetadata"];
+
+/** The explanation of a task. Source only. */
+export type StepExplanation = components["schemas"]["StepExplanation"];
+
+/** A workflow, and in words how it should change. */
+export type ModifyWorkflowRequest = components["schemas"]["ModifyWorkflowRequest"];
+
+/** What a task depends on. Source only. */
+export type TaskDependency = components["schemas"]["TaskDependency"];
+
+/** Tasks and dependencies that were added or removed. Source only. */
+export type WorkflowParts = components["schemas"]["WorkflowParts"];
+
+/** What changed in a task, by member. Source only. */
+export type TaskChange = components["schemas"]["TaskChange"];
+
+/** What changed in a workflow. Source only. */
+export type WorkflowChanges = components["schemas"]["WorkflowChanges"];
+
+/** What differs between two versions of a workflow. Source only. */
+export type WorkflowDiff = components["schemas"]["WorkflowDiff"];
+
+/** Whether a changed workflow is valid. Source only. */
+export type ChangeValidation = components["schemas"]["ChangeValidation"];
+
+/** A changed workflow. Source only. */
+export type ModifiedWorkflow = components["schemas"]["ModifiedWorkflow"];
+
+/** Which change is undone. */
+export type UndoRequest = components["schemas"]["UndoRequest"];
+
+/** The workflow as it was before a change. Source only. */
+export type UndoneChange = components["schemas"]["UndoneChange"];
+
+/** A change that was made. Source only. */
+export type WorkflowChange = components["schemas"]["WorkflowChange"];
+
+/** All changes. Source only. */
+export type ChangeHistory = components["schemas"]["ChangeHistory"];
+
+/** A workflow as it was. Source only. */
+export type ConversationSnapshot = components["schemas"]["ConversationSnapshot"];
+
+/** A conversation about a workflow. Source only. */
+export type Conversation = components["schemas"]["Conversation"];
+
+/** A member of the input or output of a tool. */
+export type ToolAdapterProperty = components["schemas"]["ToolAdapterProperty"];
+
+/** A generated source file. Source only. */
+export type GeneratedFile = components["schemas"]["GeneratedFile"];
+
+/** The files of a tool adapter. Source only. */
+export type ToolAdapterFiles = components["schemas"]["ToolAdapterFiles"];
+
+/** A generated tool adapter. Source only. */
+export type ToolAdapter = components["schemas"]["ToolAdapter"];
+
 /** Response 200 of `listWorkflows`. */
 export type ListWorkflowsResponse = operations["listWorkflows"]["responses"][200]["content"]["application/json"];
 
@@ -320,19 +851,13 @@ export type GetWorkflowTimelineResponse = operations["getWorkflowTimeline"]["res
 /** Response 200 of `getWorkflowSnapshots`. */
 export type GetWorkflowSnapshotsResponse = operations["getWorkflowSnapshots"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
-export type ValidateWorkflowDagResponse = operations["validateWorkflowDag"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateWorkflowPolicyResponse = operations["validateWorkflowPolicy"]["responses"][200]["content"]["application/json"];
-
 /** Response 200 of `getWorkflowDeployments`. */
 export type GetWorkflowDeploymentsResponse = operations["getWorkflowDeployments"]["responses"][200]["content"]["application/json"];
 
 /** Response 200 of `listTestResults`. */
 export type ListTestResultsResponse = operations["listTestResults"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
+/** The content of the artifact: JSON, or a text in Markdown, by its type. */
 export type GetTestArtifactResponse = operations["getTestArtifact"]["responses"][200]["content"]["application/json"];
 
 /** Response 200 of `listDeployments`. */
@@ -340,24 +865,6 @@ export type ListDeploymentsResponse = operations["listDeployments"]["responses"]
 
 /** Response 200 of `runDeploymentTests`. */
 export type RunDeploymentTestsResponse = operations["runDeploymentTests"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type TriggerRollbackResponse = operations["triggerRollback"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type StageDeploymentRequest = operations["stageDeployment"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type StageDeploymentResponse = operations["stageDeployment"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type RunSmokeTestsRequest = operations["runSmokeTests"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type RunSmokeTestsResponse = operations["runSmokeTests"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type RollbackDeploymentResponse = operations["rollbackDeployment"]["responses"][200]["content"]["application/json"];
 
 /** Query of `getMonitoringMetrics`. */
 export type GetMonitoringMetricsQuery = NonNullable<operations["getMonitoringMetrics"]["parameters"]["query"]>;
@@ -368,221 +875,56 @@ export type GetMonitoringEventsQuery = NonNullable<operations["getMonitoringEven
 /** Response 200 of `getMonitoringEvents`. */
 export type GetMonitoringEventsResponse = operations["getMonitoringEvents"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
+/** Response 200 of `listPostmortems`. */
 export type ListPostmortemsResponse = operations["listPostmortems"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetPostmortemResponse = operations["getPostmortem"]["responses"][200]["content"]["application/json"];
 
 /** Query of `getBenchRightReport`. */
 export type GetBenchRightReportQuery = NonNullable<operations["getBenchRightReport"]["parameters"]["query"]>;
 
-/** Not described further. */
-export type GetBenchRightReportResponse = operations["getBenchRightReport"]["responses"][200]["content"]["application/json"];
-
 /** Query of `getBenchRightSummary`. */
 export type GetBenchRightSummaryQuery = NonNullable<operations["getBenchRightSummary"]["parameters"]["query"]>;
 
-/** Not described further. */
-export type GetBenchRightWorkflowResponse = operations["getBenchRightWorkflow"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetBenchRightCounterfactualResponse = operations["getBenchRightCounterfactual"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GenerateAgentRequest = operations["generateAgent"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type GenerateAgentResponse = operations["generateAgent"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateAgentRequest = operations["validateAgent"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateAgentResponse = operations["validateAgent"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type SimulateAgentRequest = operations["simulateAgent"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type SimulateAgentResponse = operations["simulateAgent"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type DeployAgentRequest = operations["deployAgent"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type DeployAgentResponse = operations["deployAgent"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type RegisterAgentResponse = operations["registerAgent"]["responses"][200]["content"]["application/json"];
-
-/** Response 200 of `listAgents`. */
+/** Ids of agents. */
 export type ListAgentsResponse = operations["listAgents"]["responses"][200]["content"]["application/json"];
 
 /** Query of `listAgentVersions`. */
 export type ListAgentVersionsQuery = NonNullable<operations["listAgentVersions"]["parameters"]["query"]>;
 
-/** Not described further. */
+/** Response 200 of `listAgentVersions`. */
 export type ListAgentVersionsResponse = operations["listAgentVersions"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetAgentVersionResponse = operations["getAgentVersion"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type RollbackAgentResponse = operations["rollbackAgent"]["responses"][200]["content"]["application/json"];
 
 /** Query of `diffAgentVersions`. */
 export type DiffAgentVersionsQuery = NonNullable<operations["diffAgentVersions"]["parameters"]["query"]>;
 
-/** Not described further. */
-export type DiffAgentVersionsResponse = operations["diffAgentVersions"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type MergeBlueprintsRequest = operations["mergeBlueprints"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type MergeBlueprintsResponse = operations["mergeBlueprints"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateMergedBlueprintRequest = operations["validateMergedBlueprint"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateMergedBlueprintResponse = operations["validateMergedBlueprint"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ExportBlueprintRequest = operations["exportBlueprint"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ExportBlueprintResponse = operations["exportBlueprint"]["responses"][200]["content"]["application/json"];
-
 /** Query of `exportAudit`. */
 export type ExportAuditQuery = NonNullable<operations["exportAudit"]["parameters"]["query"]>;
-
-/** Not described further. */
-export type ApplyRetentionResponse = operations["applyRetention"]["responses"][200]["content"]["application/json"];
 
 /** Query of `getDevopsGateStatus`. */
 export type GetDevopsGateStatusQuery = NonNullable<operations["getDevopsGateStatus"]["parameters"]["query"]>;
 
-/** Not described further. */
+/** Response 200 of `getDevopsGateStatus`. */
 export type GetDevopsGateStatusResponse = operations["getDevopsGateStatus"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
-export type GetDevopsIncidentsResponse = operations["getDevopsIncidents"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetDevopsReleaseHealthResponse = operations["getDevopsReleaseHealth"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
+/** Response 200 of `getDevopsPipelines`. */
 export type GetDevopsPipelinesResponse = operations["getDevopsPipelines"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ExportDevopsAuditResponse = operations["exportDevopsAudit"]["responses"][200]["content"]["application/json"];
 
 /** Query of `getDevopsAuditTrail`. */
 export type GetDevopsAuditTrailQuery = NonNullable<operations["getDevopsAuditTrail"]["parameters"]["query"]>;
 
-/** Not described further. */
-export type GetDevopsAuditTrailResponse = operations["getDevopsAuditTrail"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GenerateWorldModelRequest = operations["generateWorldModel"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type GenerateWorldModelResponse = operations["generateWorldModel"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateWorldModelRequest = operations["validateWorldModel"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateWorldModelResponse = operations["validateWorldModel"]["responses"][200]["content"]["application/json"];
-
 /** Response 200 of `listWorldModels`. */
 export type ListWorldModelsResponse = operations["listWorldModels"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
-export type CreateWorldModelRequest = operations["createWorldModel"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type CreateWorldModelResponse = operations["createWorldModel"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetWorldModelResponse = operations["getWorldModel"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type DeleteWorldModelResponse = operations["deleteWorldModel"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
+/** Response 200 of `listWorldModelVersions`. */
 export type ListWorldModelVersionsResponse = operations["listWorldModelVersions"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
-export type ValidateMemoryPolicyRequest = operations["validateMemoryPolicy"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateMemoryPolicyResponse = operations["validateMemoryPolicy"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateMcpRequest = operations["validateMcp"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ValidateMcpResponse = operations["validateMcp"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ProcessPerceptionRequest = operations["processPerception"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ProcessPerceptionResponse = operations["processPerception"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
+/** Response 200 of `listEntities`. */
 export type ListEntitiesResponse = operations["listEntities"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
-export type GetEntityResponse = operations["getEntity"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
+/** Response 200 of `listEntitiesOfType`. */
 export type ListEntitiesOfTypeResponse = operations["listEntitiesOfType"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
+/** Response 200 of `listContracts`. */
 export type ListContractsResponse = operations["listContracts"]["responses"][200]["content"]["application/json"];
 
-/** Not described further. */
+/** Response 200 of `listConflicts`. */
 export type ListConflictsResponse = operations["listConflicts"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetPerceptionStatsResponse = operations["getPerceptionStats"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ClearPerceptionResponse = operations["clearPerception"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ExplainWithLlmRequest = operations["explainWithLlm"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ExplainWithLlmResponse = operations["explainWithLlm"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ModifyWithLlmRequest = operations["modifyWithLlm"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type ModifyWithLlmResponse = operations["modifyWithLlm"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type UndoWithLlmRequest = operations["undoWithLlm"]["requestBody"]["content"]["application/json"];
-
-/** Not described further. */
-export type UndoWithLlmResponse = operations["undoWithLlm"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ListLlmHistoryResponse = operations["listLlmHistory"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetLlmHistoryResponse = operations["getLlmHistory"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type ListLlmConversationsResponse = operations["listLlmConversations"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GetLlmConversationResponse = operations["getLlmConversation"]["responses"][200]["content"]["application/json"];
-
-/** Not described further. */
-export type GenerateToolAdapterResponse = operations["generateToolAdapter"]["responses"][200]["content"]["application/json"];

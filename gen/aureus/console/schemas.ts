@@ -386,7 +386,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
     },
   },
-  approveAction: {
+  approve: {
     request: "agentwire:aureus:console#/components/schemas/ApproveRequest",
     responses: {
       "200": "agentwire:aureus:console#/components/schemas/ActionAnswer",
@@ -396,7 +396,7 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
       "500": "agentwire:aureus:console#/components/schemas/ErrorBody",
     },
   },
-  denyAction: {
+  deny: {
     request: "agentwire:aureus:console#/components/schemas/DenyRequest",
     responses: {
       "200": "agentwire:aureus:console#/components/schemas/ActionAnswer",

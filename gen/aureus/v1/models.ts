@@ -555,9 +555,6 @@ export interface ErrorBody {
   errors?: string[] | null;
 }
 
-/** Ignored. */
-export type ReportEventResponse = unknown;
-
 /** Query of `getMetrics`. */
 export interface GetMetricsQuery {
   /** Name of the metric. */
@@ -570,20 +567,14 @@ export interface GetMetricsQuery {
   tags?: string;
 }
 
-/** Answer 200 of `getMetrics`. */
+/** Response 200 of `getMetrics`. */
 export type GetMetricsResponse = Metric[];
 
-/** Answer 201 of `getMetrics`. */
+/** Response 201 of `getMetrics`. */
 export type GetMetricsResponse201 = Metric[];
 
-/** Ignored. */
-export type ReportMetricResponse = unknown;
-
-/** Ignored. */
-export type ReportSpanResponse = unknown;
-
-/** Answer 200 of `getTrace`. */
+/** Response 200 of `getTrace`. */
 export type GetTraceResponse = Span[];
 
-/** Answer 201 of `getTrace`. */
+/** Response 201 of `getTrace`. */
 export type GetTraceResponse201 = Span[];

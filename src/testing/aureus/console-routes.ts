@@ -1,6 +1,7 @@
 /** The login, workflow and approval part of the console, and its policy simulation, over the local engine. */
+
+import type { Action, Principal, WorkflowSpec } from "../../../gen/aureus/console/models.js";
 import { operationTable } from "../../../gen/aureus/console/operations.js";
-import type { Action, Principal, WorkflowSpec } from "../../../gen/aureus/console/types.js";
 import type { Action as GuardAction } from "../../../gen/aureus/v1/index.js";
 import type { EngineEvent, GoalGuard, WorkflowEngine } from "../../aureus/engine/index.js";
 import type { Clock } from "../../core/clock.js";
@@ -32,8 +33,8 @@ const PERMISSIONS = {
   getWorkflowTimeline: "read",
   getWorkflowSnapshots: "read",
   getWorkflowDag: "read",
-  approveAction: "approve",
-  denyAction: "deny",
+  approve: "approve",
+  deny: "deny",
   rollbackWorkflow: "rollback",
   validateWorkflowCrv: "read",
   simulatePolicy: "read",
@@ -103,7 +104,7 @@ function answerUser(
       const tasks = [...run.tasks.keys()].map((taskId) => ({ id: taskId, name: taskId, type: "action" }));
       return json(200, { tasks, dependencies: {} });
     }
-    case "approveAction": {
+    case "approve": {
       const taskId = String(body.taskId);
       if (!state.guard.spendToken(taskId, String(body.approvalToken))) {
         return json(400, { error: "Invalid approval token", success: false });
@@ -111,7 +112,7 @@ function answerUser(
       decide(id, taskId, true, `Approved by ${user.username}`, state);
       return json(200, { message: "Action approved", success: true });
     }
-    case "denyAction":
+    case "deny":
       decide(id, String(body.taskId), false, `Denied by ${user.username}: ${String(body.reason)}`, state);
       return json(200, { message: "Action denied", success: true });
     case "rollbackWorkflow":
