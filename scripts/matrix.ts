@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeBlock } from "./docs/blocks.ts";
+import { runBundlers } from "./matrix/bundlers.ts";
 import { runInChromium } from "./matrix/chromium.ts";
 import { corsProxy } from "./matrix/cors.ts";
 import { NotFetched } from "./matrix/fetch.ts";
@@ -76,6 +77,12 @@ if (wants("chromium")) {
       }
     }),
   );
+}
+if (wants("bundlers")) {
+  await row("bundlers, for browsers", "", async () => ({
+    kind: "programs",
+    results: await runBundlers(project),
+  }));
 }
 for (const version of typescriptVersions) {
   if (!wants("types", "typescript")) continue;

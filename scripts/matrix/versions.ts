@@ -40,3 +40,14 @@ export const CFWORKER = "4.1.6";
 
 /** Compilers that must take the declarations. The last one is the newest. */
 export const typescriptVersions: readonly string[] = ["5.7.3", "5.8.3", "5.9.3", "6.0.3", "7.0.2"];
+
+/** The bundlers, with the plugins that rollup needs for any package. */
+export const bundlers: Readonly<Record<string, string>> = {
+  esbuild: "0.28.2",
+  vite: "8.3.8",
+  webpack: "5.113.0",
+  rollup: "4.68.8",
+  "@rollup/plugin-node-resolve": "16.0.3",
+  "@rollup/plugin-commonjs": "29.0.3",
+  "@rollup/plugin-json": "6.1.0",
+};
