@@ -1,6 +1,7 @@
 /** The package through the bundlers that people use: what a browser gets must hold neither undici nor a module of Node. */
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { install, NotFetched } from "./fetch.ts";
@@ -19,8 +20,8 @@ import { Neuron } from "agentwire/neuron";
 console.log(AureusClient, AureusConsoleClient, GatewayClient, Neuron);
 `;
 
-/** What only undici has in its code. */
-const UNDICI = /EnvHttpProxyAgent|UND_ERR_|undici/;
+/** The class of undici that the transport of Node uses. */
+const UNDICI = /EnvHttpProxyAgent/;
 const NODE = /(?:from|require\(|import\()\s*["']node:/;
 
 /** Each bundler by the program that runs it in the project's folder and writes to `out`. */
@@ -51,13 +52,21 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 
 /** Installs the bundlers beside the package and runs each. Rejects when they cannot be fetched. */
 export async function runBundlers(project: Project): Promise<SmokeResult[]> {
-  const folder = join(project.folder, "bundlers");
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  // Not below this repository, whose tsconfig.json leads bundlers to the sources.
+  const folder = mkdtempSync(join(tmpdir(), "agentwire-bundlers-"));
+  try {
+    return await runIn(folder, project);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runIn(folder: string, project: Project): Promise<SmokeResult[]> {
   writeFileSync(join(folder, "package.json"), '{"private":true,"type":"module"}');
   writeFileSync(join(folder, "page.mjs"), PAGE);
+  const tarball = readdirSync(project.folder).find((name) => name.endsWith(".tgz"))!;
   const packages = Object.entries(bundlers).map(([name, version]) => `${name}@${version}`);
-  await install(folder, packages).catch((error: unknown) => {
+  await install(folder, [join(project.folder, tarball), ...packages]).catch((error: unknown) => {
     throw new NotFetched(`the bundlers cannot be fetched: ${String(error).split("\n")[0]}`);
   });
   const results: SmokeResult[] = [];
