@@ -2,14 +2,12 @@
  * The errors of the vendor's SDKs. Each is also an instance of the class of `agentwire` that says what a caller
  * can do about it, so `catch` by either family works.
  */
-import type { ErrorInfo } from "../core/errors.js";
+import type { AgentwireErrorOptions } from "../core/errors.js";
 import { AgentwireError } from "../core/errors.js";
 import type { PolicyDenialKind } from "./policy.js";
 
 /** What a {@link GatewayError} can carry besides what every error can. */
-export interface GatewayErrorInfo extends ErrorInfo {
-  /** Why a policy denied, in the gateway's words. */
-  readonly reason?: string | undefined;
+export interface GatewayErrorInfo extends AgentwireErrorOptions {
   /** The id this client gave the call. `correlationId` is the gateway's own. */
   readonly clientCorrelationId?: string | undefined;
   /** Status of the service behind the tool. */
@@ -20,7 +18,7 @@ export interface GatewayErrorInfo extends ErrorInfo {
   readonly resetAt?: Date | undefined;
 }
 
-const extras = ["reason", "clientCorrelationId", "upstreamStatus", "kind", "resetAt"] as const;
+const extras = ["clientCorrelationId", "upstreamStatus", "kind", "resetAt"] as const;
 
 /** Base of all errors of the gateway client. `correlationId` is the id under which the gateway logged the call. */
 export class GatewayError extends AgentwireError {
@@ -29,8 +27,6 @@ export class GatewayError extends AgentwireError {
 
   /** The id this client gave the call, the same over all tries. */
   declare readonly clientCorrelationId?: string;
-  /** Why a policy denied, in the gateway's words. */
-  declare readonly reason?: string;
 
   constructor(message: string, info: GatewayErrorInfo = {}) {
     super(message, info);

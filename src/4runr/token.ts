@@ -103,7 +103,7 @@ export class TokenManager {
   checkAge(held: HeldToken): void {
     const { clock } = this.#options;
     if (clock.now() - (held.facts.issuedAt ?? held.receivedAt) > DAY_MS) {
-      throw new GatewayTokenError("the token is older than 24 hours", { details: { sent: false } });
+      throw new GatewayTokenError("the token is older than 24 hours", { sent: false });
     }
   }
 

@@ -19,7 +19,7 @@ export interface BatchOptions {
 
 /**
  * Calls `run` for every item, at most `concurrency` at a time, and resolves with one result for each, in the
- * order of the items. Never rejects for an item: what was not started has an AbortedError.
+ * order of the items. Never rejects for an item: what was not started has an AbortError.
  *
  * ```ts
  * const results = await batch(commits, (commit, signal) => client.validateCommit(commit, gate, { signal }));

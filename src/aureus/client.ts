@@ -59,7 +59,7 @@ export class AureusClient {
   readonly #options: AureusClientOptions;
   readonly #closing = new AbortController();
 
-  /** @throws ValidationError `invalid_base_url` */
+  /** @throws ValidationError `INVALID_BASE_URL` */
   constructor(options: AureusClientOptions = {}) {
     this.#options = options;
     this.#wire = new V1Wire(options);
@@ -233,5 +233,5 @@ export class AureusClient {
 /** The answer, if the member that every caller goes through is there. */
 function present(answer: Record<string, unknown>, member: string): Record<string, unknown> {
   if (typeof answer[member] === "object" && answer[member] !== null) return answer;
-  throw new ProtocolError(`the Aureus server answered without ${member}`, { code: "unexpected_answer" });
+  throw new ProtocolError(`the Aureus server answered without ${member}`, { code: "UNEXPECTED_ANSWER" });
 }

@@ -78,7 +78,7 @@ export class ConsoleSession {
     const { credentials, login, refreshBeforeMs } = this.#options;
     if (credentials === undefined) {
       throw new AuthError("the console needs credentials, or a token that it accepts", {
-        code: "no_credentials",
+        code: "NO_CREDENTIALS",
       });
     }
     const { username, password } = typeof credentials === "function" ? await credentials() : credentials;

@@ -118,7 +118,7 @@ export class ConsoleWire {
     if (this.#closed) throw new ClosedError("the client is closed");
     const request = new Request(input, { redirect: "manual", ...init });
     if (!request.url.startsWith(`${this.baseUrl}/`)) {
-      throw new ProtocolError("the token is only sent to the console it belongs to", { code: "foreign_url" });
+      throw new ProtocolError("the token is only sent to the console it belongs to", { code: "FOREIGN_URL" });
     }
     const send = this.#fetch ?? fetch;
     const once = async (token: string): Promise<Response> => {
@@ -153,14 +153,14 @@ export class ConsoleWire {
 function readLogin({ body }: HttpAnswer): ConsoleLogin {
   const { token, expiresAt } = (body ?? {}) as Partial<ConsoleLogin>;
   if (typeof token !== "string" || token === "") {
-    throw new ProtocolError(`${WHAT} answered the login without a token`, { code: "unexpected_answer" });
+    throw new ProtocolError(`${WHAT} answered the login without a token`, { code: "UNEXPECTED_ANSWER" });
   }
   return { token, expiresAt: String(expiresAt) };
 }
 
 function noBody(operation: OperationId): ProtocolError {
   return new ProtocolError(`${WHAT} did not answer ${operation} with JSON`, {
-    code: "unexpected_answer",
+    code: "UNEXPECTED_ANSWER",
     details: { operation },
   });
 }

@@ -67,7 +67,7 @@ export class AureusConsoleClient {
   /** The server's aggregates and events. */
   readonly monitoring: ConsoleMonitoring;
 
-  /** @throws ValidationError `invalid_base_url` */
+  /** @throws ValidationError `INVALID_BASE_URL` */
   constructor(options: AureusConsoleClientOptions = {}) {
     this.#options = options;
     this.#wire = new ConsoleWire(options);
@@ -199,7 +199,7 @@ export class AureusConsoleClient {
 
   /**
    * Waits until a human has decided, asking again and again: the server has no push.
-   * @throws TimeoutError after `timeoutMs`, AbortedError when the signal fires, NotFoundError for an unknown id
+   * @throws TimeoutError after `timeoutMs`, AbortError when the signal fires, NotFoundError for an unknown id
    */
   async waitForDecision(id: string, options: WaitOptions = {}): Promise<Decision> {
     const { clock } = this.#options;

@@ -1,7 +1,7 @@
 /** What Aureus says when a call fails, as errors of this package. */
 import {
   AgentwireError,
-  type ErrorInfo,
+  type AgentwireErrorOptions,
   errorText,
   NotFoundError,
   UnsupportedError,
@@ -59,29 +59,29 @@ function describe({ error, details, errors }: AureusErrorDetails): string {
  * The error that an answer of an Aureus server stands for.
  *
  * As everywhere in this package by status, but: a 500 is not retryable, because Aureus refuses with it; a 503
- * without Retry-After is an UnsupportedError with code `not_configured`, because the server does not have the
- * feature; a console server that is asked for V1 is an UnsupportedError with code `console_server`.
+ * without Retry-After is an UnsupportedError with code `NOT_CONFIGURED`, because the server does not have the
+ * feature; a console server that is asked for V1 is an UnsupportedError with code `CONSOLE_SERVER`.
  */
 export function aureusError(answer: HttpAnswer, what: string, operation: string): AgentwireError {
   const { status, body } = answer;
   const details = readBody(operation, body);
-  const info: ErrorInfo = { ...answerInfo(answer), details };
+  const info: AgentwireErrorOptions = { ...answerInfo(answer), details };
   if (isConsoleServer(answer)) {
     const message =
       "this is an Aureus console server, which does not serve /api/v1: use AureusConsoleClient, or give the " +
       "URL of a V1 server";
-    return new UnsupportedError(message, { ...info, code: "console_server" });
+    return new UnsupportedError(message, { ...info, code: "CONSOLE_SERVER" });
   }
   const message = `${what} answered ${status} to ${operation}${describe(details)}`;
   if (status === 503 && info.retryAfterMs === undefined) {
-    return new UnsupportedError(message, { ...info, code: "not_configured" });
+    return new UnsupportedError(message, { ...info, code: "NOT_CONFIGURED" });
   }
   if (status === 404) return new NotFoundError(message, info);
   if (status === 500) return new UpstreamError(message, { ...info, retryable: false });
   const shared = errorFromAnswer(answer, what);
-  const type = shared.constructor as new (message: string, info: ErrorInfo) => AgentwireError;
+  const type = shared.constructor as new (message: string, info: AgentwireErrorOptions) => AgentwireError;
   const { code, retryable } = shared;
-  return new type(code === "redirect" ? shared.message.replace(/^\[\w+\] /, "") : message, {
+  return new type(code === "REDIRECT" ? shared.message : message, {
     ...info,
     code,
     retryable,

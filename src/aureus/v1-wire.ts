@@ -82,7 +82,7 @@ export class V1Wire {
     await this.#call(operation, input);
   }
 
-  /** Makes a call that answers with an object. @throws ProtocolError `unexpected_answer` */
+  /** Makes a call that answers with an object. @throws ProtocolError `UNEXPECTED_ANSWER` */
   async object(operation: OperationId, input: V1Input): Promise<Record<string, unknown>> {
     const body = await this.#read(operation, input);
     if (typeof body !== "object" || body === null || Array.isArray(body))
@@ -90,7 +90,7 @@ export class V1Wire {
     return body as Record<string, unknown>;
   }
 
-  /** Makes a call that answers with a list. @throws ProtocolError `unexpected_answer` */
+  /** Makes a call that answers with a list. @throws ProtocolError `UNEXPECTED_ANSWER` */
   async list(operation: OperationId, input: V1Input): Promise<unknown[]> {
     const body = await this.#read(operation, input);
     if (!Array.isArray(body)) throw unexpected(operation, "a list");
@@ -130,7 +130,7 @@ function leaveNullsOut(body: unknown, operation: OperationId): unknown {
 
 function unexpected(operation: OperationId, wanted: string): ProtocolError {
   return new ProtocolError(`${WHAT} did not answer ${operation} with ${wanted}`, {
-    code: "unexpected_answer",
+    code: "UNEXPECTED_ANSWER",
     details: { operation },
   });
 }

@@ -3,21 +3,23 @@
  * an instance of the class of `agentwire` that says what a caller can do about it.
  */
 import { ErrorCode } from "../../gen/cap/index.js";
-import type { ErrorInfo } from "../core/errors.js";
+import type { AgentwireErrorOptions } from "../core/errors.js";
 import { AgentwireError, ValidationError } from "../core/errors.js";
 
-/** Base of all errors that have a code in the CAP registry. `code` is the registered name. */
+/** Base of all errors that have a code in the CAP registry. `code` is the registered name without `ERROR_CODE_`, such as
+ * `JOB_TIMEOUT`; `reason` is the text that came over the protocol. */
 export class CAPError extends AgentwireError {
   static override readonly brands: readonly string[] = ["CAPError"];
+  static override readonly defaultCode: string = "UNSPECIFIED";
   /** The registered number of the class. */
   static readonly numericCode: ErrorCode = ErrorCode.UNSPECIFIED;
 
   /** The registered number, as it goes into `JobResult.error_code_enum`. */
   readonly numericCode: ErrorCode;
 
-  constructor(message: string, info: ErrorInfo = {}) {
+  constructor(message: string, info: AgentwireErrorOptions = {}) {
     const { numericCode } = new.target;
-    super(message, { code: `ERROR_CODE_${ErrorCode[numericCode]}`, ...info });
+    super(message, { code: numericCode === 0 ? new.target.defaultCode : ErrorCode[numericCode]!, ...info });
     this.numericCode = numericCode;
   }
 }
@@ -141,19 +143,22 @@ export class ConnectionLostError extends CAPError {
   static override readonly defaultRetryable = true;
 }
 
-/** The job ended without success and no registered code says why. `code` is the worker's, where it gave one. */
+/** The job ended without success and no registered code says why. `reason` is the worker's text, if it gave one. */
 export class JobFailedError extends CAPError {
+  static override readonly defaultCode: string = "JOB_FAILED";
   static override readonly brands: readonly string[] = ["JobFailedError", "UpstreamError"];
 }
 
 /** The scheduler has dispatched the job as often as it may: its `max_retries_exceeded`. */
 export class MaxRetriesExceededError extends JobFailedError {
+  static override readonly defaultCode = "MAX_RETRIES_EXCEEDED";
   static override readonly brands: readonly string[] = ["MaxRetriesExceededError"];
 }
 
 /** The job was cancelled. */
 export class JobCancelledError extends CAPError {
-  static override readonly brands: readonly string[] = ["JobCancelledError", "AbortedError"];
+  static override readonly defaultCode = "JOB_CANCELLED";
+  static override readonly brands: readonly string[] = ["JobCancelledError", "AbortError"];
 }
 
 /** True where the same packet could never be sent: it is no packet, or the bus will not have it. */

@@ -1,6 +1,6 @@
 /** What came back from an HTTP server, and the error it stands for. */
 import type { Clock } from "./clock.js";
-import type { ErrorInfo } from "./errors.js";
+import type { AgentwireErrorOptions } from "./errors.js";
 import {
   type AgentwireError,
   AuthError,
@@ -25,7 +25,7 @@ export interface HttpAnswer {
   readonly body: unknown;
 }
 
-/** Reads an answer to its end, at most `maxBytes` of it. @throws ProtocolError `too_large` */
+/** Reads an answer to its end, at most `maxBytes` of it. @throws ProtocolError `TOO_LARGE` */
 export async function readAnswer(response: Response, maxBytes: number): Promise<HttpAnswer> {
   const { status, headers } = response;
   const announced = Number(headers.get("content-length") ?? Number.NaN);
@@ -63,7 +63,7 @@ async function readBounded(stream: ReadableStream<Uint8Array>, maxBytes: number)
 }
 
 function tooLarge(maxBytes: number): ProtocolError {
-  return new ProtocolError(`the answer is larger than ${maxBytes} bytes`, { code: "too_large" });
+  return new ProtocolError(`the answer is larger than ${maxBytes} bytes`, { code: "TOO_LARGE" });
 }
 
 /** Whatever its content type says, a body is JSON if it can be read as such: servers get the header wrong. */
@@ -76,7 +76,7 @@ function parseBody(text: string): unknown {
   }
 }
 
-type ErrorType = new (message: string, info?: ErrorInfo) => AgentwireError;
+type ErrorType = new (message: string, info?: AgentwireErrorOptions) => AgentwireError;
 
 const TYPES: Readonly<Record<number, ErrorType>> = {
   400: ValidationError,
@@ -100,7 +100,7 @@ const TYPES: Readonly<Record<number, ErrorType>> = {
  *
  * 401 Auth, 403 PolicyDenied, 404 and 410 NotFound, 409 and 412 Conflict, 429 RateLimit, 408 and 504 Timeout,
  * 400, 413, 415 and 422 Validation, 5xx Upstream (retryable, but 501 and 505), a redirect Protocol with code
- * `redirect`, the rest Upstream (not retryable).
+ * `REDIRECT`, the rest Upstream (not retryable).
  */
 export function errorFromAnswer(answer: HttpAnswer, what: string, clock?: Clock): AgentwireError {
   const { status, body } = answer;
@@ -111,8 +111,8 @@ export function errorFromAnswer(answer: HttpAnswer, what: string, clock?: Clock)
 }
 
 /** The same for a message of the protocol's own. */
-export function errorForStatus(status: number, message: string, info: ErrorInfo): AgentwireError {
-  if (isRedirect(status)) return new ProtocolError(message, { code: "redirect", ...info });
+export function errorForStatus(status: number, message: string, info: AgentwireErrorOptions): AgentwireError {
+  if (isRedirect(status)) return new ProtocolError(message, { code: "REDIRECT", ...info });
   const type = TYPES[status];
   if (type !== undefined) return new type(message, info);
   return new UpstreamError(message, {
@@ -127,7 +127,7 @@ function isRedirect(status: number): boolean {
 }
 
 /** What every error made from an answer carries: status, body, and the wait the server asks for. */
-export function answerInfo(answer: HttpAnswer, clock?: Clock): ErrorInfo {
+export function answerInfo(answer: HttpAnswer, clock?: Clock): AgentwireErrorOptions {
   const { status, headers, body } = answer;
   const retryAfterMs = retryAfterFromHeaders(headers, clock) ?? retryAfterFromBody(body);
   return {

@@ -10,7 +10,7 @@ export type QueryValues = Readonly<Record<string, unknown>>;
 /**
  * A base URL without its trailing slashes; a path prefix stays.
  *
- * @throws ValidationError `invalid_base_url` unless it is an absolute http or https URL without a query or a
+ * @throws ValidationError `INVALID_BASE_URL` unless it is an absolute http or https URL without a query or a
  * fragment.
  */
 export function parseBaseUrl(baseUrl: string): string {
@@ -21,7 +21,7 @@ export function parseBaseUrl(baseUrl: string): string {
     throw new ValidationError(
       "the base URL must be an absolute http or https URL without query and fragment",
       {
-        code: "invalid_base_url",
+        code: "INVALID_BASE_URL",
       },
     );
   }
@@ -31,7 +31,7 @@ export function parseBaseUrl(baseUrl: string): string {
 /**
  * The URL of an operation below a base URL that {@link parseBaseUrl} gave.
  *
- * @throws ValidationError `invalid_path` for a missing or empty path value, and for `.` and `..`, which every
+ * @throws ValidationError `INVALID_PATH` for a missing or empty path value, and for `.` and `..`, which every
  * URL parser would take for a step to another folder, encoded or not.
  */
 export function operationUrl(
@@ -50,7 +50,7 @@ export function operationUrl(
 function pathSegment(name: string, value: string | number | undefined): string {
   const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
   if (text === "" || text === "." || text === "..") {
-    throw new ValidationError(`${name} must be an id, not ${JSON.stringify(text)}`, { code: "invalid_path" });
+    throw new ValidationError(`${name} must be an id, not ${JSON.stringify(text)}`, { code: "INVALID_PATH" });
   }
   return encode(text);
 }
@@ -73,6 +73,6 @@ function encode(text: string): string {
       (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
     );
   } catch (cause) {
-    throw new ValidationError("text has a lone surrogate", { code: "invalid_text", cause });
+    throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT", cause });
   }
 }

@@ -16,7 +16,6 @@ import { stringifyJson } from "./json.js";
 import type { Logger } from "./logger.js";
 import type { Middleware, Next } from "./middleware.js";
 import { compose } from "./middleware.js";
-import { neverSent } from "./never-sent.js";
 import type { RetryNotice } from "./retry.js";
 import { retry } from "./retry.js";
 import type { RetryPolicy, RetryRule } from "./retry-policy.js";
@@ -111,7 +110,7 @@ export class HttpClient<Id extends string> {
   readonly #policy: RetryPolicy;
   readonly #send: Next<HttpCall, HttpAnswer>;
 
-  /** @throws ValidationError `invalid_base_url`, or for a number in `retry` that makes no sense. */
+  /** @throws ValidationError `INVALID_BASE_URL`, or for a number in `retry` that makes no sense. */
   constructor(options: HttpClientOptions<Id>) {
     this.#options = options;
     this.baseUrl = parseBaseUrl(options.baseUrl);
@@ -123,7 +122,7 @@ export class HttpClient<Id extends string> {
    * Makes a call. "ok" means that the server answered with a status from 200 to 299, whose body was read.
    *
    * @throws AgentwireError: what the answer stands for ({@link errorFromAnswer}, or the protocol's own),
-   * ConnectionError, TimeoutError, AbortedError; ValidationError for input that cannot be sent.
+   * ConnectionError, TimeoutError, AbortError; ValidationError for input that cannot be sent.
    */
   async call(operationId: Id, input: HttpInput = {}): Promise<HttpAnswer> {
     const { operations, clock, random, logger, onRetry } = this.#options;
@@ -173,11 +172,9 @@ export class HttpClient<Id extends string> {
     } catch (thrown) {
       const error = asAbortError(thrown, signal);
       if (error instanceof AgentwireError) throw error;
-      const details = neverSent(thrown) ? { sent: false } : undefined;
       const reason = errorText((thrown as { cause?: unknown }).cause ?? thrown);
       throw new ConnectionError(`${this.#options.what} could not be reached: ${reason}`, {
         cause: thrown,
-        details,
       });
     }
   }

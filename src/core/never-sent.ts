@@ -15,7 +15,7 @@ const connectCalls = new Set(["connect", "getaddrinfo"]);
 interface Chained {
   readonly code?: unknown;
   readonly syscall?: unknown;
-  readonly details?: { readonly sent?: unknown } | undefined;
+  readonly sent?: unknown;
   readonly cause?: unknown;
   readonly errors?: unknown;
 }
@@ -24,7 +24,7 @@ const longestChain = 10;
 
 /**
  * True when `error`, or an error in its chain of causes, proves that the call never left: the name was not
- * found, the connection was refused or not made in time, or the error says `details: {sent: false}`.
+ * found, the connection was refused or not made in time, or the error has `sent: false`.
  * Of several attempts to connect (`AggregateError`) all must have failed in such a way.
  */
 export function neverSent(error: unknown): boolean {
@@ -33,9 +33,8 @@ export function neverSent(error: unknown): boolean {
 
 function provesUnsent(error: unknown, depth: number): boolean {
   if (typeof error !== "object" || error === null || depth === 0) return false;
-  const { code, syscall, details, cause, errors } = error as Chained;
-  if (typeof details === "object" && details !== null && typeof details.sent === "boolean")
-    return !details.sent;
+  const { code, syscall, sent, cause, errors } = error as Chained;
+  if (typeof sent === "boolean") return !sent;
   if (Array.isArray(errors) && errors.length > 0) return errors.every((one) => provesUnsent(one, depth - 1));
   if (typeof code === "string" && connectCodes.has(code)) return true;
   if (typeof syscall === "string" && connectCalls.has(syscall)) return true;

@@ -81,7 +81,7 @@ function endOf(deadline: number | undefined, budgetMs: number | undefined, clock
  * Between two tries it waits as the peer asked (`error.retryAfterMs`), else as {@link backoffMs} says. It
  * gives up, without waiting, when `shouldRetry` says no, the tries are used up, or the wait would end after
  * the budget or the deadline, or is longer than `maxRetryAfterMs`. The caller's signal ends everything at
- * once with an `AbortedError`, also when `call` does not heed the signal it is given. A try that takes too
+ * once with an `AbortError`, also when `call` does not heed the signal it is given. A try that takes too
  * long fails with a `TimeoutError`.
  */
 export async function retry<T>(

@@ -7,7 +7,7 @@ import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.j
 /** The gateway did not take the registration. The stream stays open, but no leases come. */
 export class RegistrationRejectedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["RegistrationRejectedError"];
-  static override readonly defaultCode: string = "registration_rejected";
+  static override readonly defaultCode: string = "REGISTRATION_REJECTED";
 }
 
 /** What is looked at of an error answer. */
@@ -20,22 +20,30 @@ export interface Refusal {
 }
 
 /**
- * The error for an answer that is no success. Its code is the gateway's (`code`, `error.code`, or `error` as
- * text) where the body names one; `body` is the body, parsed where it is JSON. A redirect is refused.
+ * The error for an answer that is no success. `reason` is the gateway's code (`code`, `error.code`, or
+ * `error` as text) if the body names one; `body` is the body, parsed where it is JSON. A redirect is refused.
  */
 export function refusalError(what: string, { status, statusText, headers, text }: Refusal): AgentwireError {
   const body = parsed(text);
-  const code = codeOf(body);
+  const reason = codeOf(body);
   const header = (name: string): string | null => [headers[name] ?? []].flat()[0] ?? null;
   const retryAfterMs = retryAfterFromHeaders({ get: header }) ?? retryAfterFromBody(body);
   const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
   const message = `${what} failed: ${status} ${statusText}${redirect}${text && ` - ${text}`}`;
   return errorForStatus(status, message, {
     status,
-    ...(code === undefined ? {} : { code }),
+    headers: headersOf(headers),
+    reason,
     ...(text === "" ? {} : { body }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
+}
+
+function headersOf(given: Refusal["headers"]): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(given))
+    for (const value of [values ?? []].flat()) headers.append(name, value);
+  return headers;
 }
 
 function parsed(text: string): unknown {

@@ -29,7 +29,7 @@ export class AuthCallbackError extends AuthError {
     const known = cause instanceof AgentwireError;
     super(`auth callback raised: ${errorText(cause)}`, {
       cause,
-      code: known ? cause.code : "auth_callback",
+      code: known ? cause.code : "AUTH_CALLBACK",
       retryable: !(cause instanceof AuthError) || cause.retryable,
     });
   }
@@ -57,7 +57,7 @@ export class GatewayHttp {
   /**
    * Resolves with a 2xx answer whose body waits. The signal covers the body as well, the timeout does not.
    *
-   * @throws AuthCallbackError; the errors of {@link refusalError}; ConnectionError, TimeoutError, AbortedError.
+   * @throws AuthCallbackError; the errors of {@link refusalError}; ConnectionError, TimeoutError, AbortError.
    */
   async send(url: string, request: GatewayRequest): Promise<KeepAliveAnswer> {
     const first = await this.#once(url, request, "request");

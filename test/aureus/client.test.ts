@@ -10,7 +10,7 @@ import {
   Telemetry,
 } from "../../src/aureus/index.js";
 import {
-  AbortedError,
+  AbortError,
   type AgentwireError,
   AuthError,
   ClosedError,
@@ -199,7 +199,7 @@ describe("errors", () => {
     expect(error).toMatchObject({ status: 400, correlationId: "trace-1", retryable: false, body });
     expect(aureusDetails(error)).toEqual({ operation: "executeWorkflow", ...body });
     expect(error.message).toBe(
-      "[validation] the Aureus server answered 400 to executeWorkflow: Invalid workflow specification: id: Required; name: Required",
+      "the Aureus server answered 400 to executeWorkflow: Invalid workflow specification: id: Required; name: Required",
     );
     expect(aureusDetails(new Error("foreign"))).toBeUndefined();
   });
@@ -218,8 +218,8 @@ describe("errors", () => {
     const controller = new AbortController();
     const aborted = failure(client.getWorkflowStatus("w", { signal: controller.signal }));
     controller.abort();
-    expect(await aborted).toBeInstanceOf(AbortedError);
-    expect(await failure(client.getMetrics())).toMatchObject({ code: "unexpected_answer" });
+    expect(await aborted).toBeInstanceOf(AbortError);
+    expect(await failure(client.getMetrics())).toMatchObject({ code: "UNEXPECTED_ANSWER" });
     expect(await failure(client.getTrace("t"))).toBeInstanceOf(ProtocolError);
   });
 
@@ -241,7 +241,7 @@ describe("errors", () => {
     ]) {
       const error = await failure(call());
       expect(error).toBeInstanceOf(UnsupportedError);
-      expect(error.code).toBe("console_server");
+      expect(error.code).toBe("CONSOLE_SERVER");
       expect(error.message).toContain("AureusConsoleClient");
     }
     const losses: string[] = [];
@@ -249,7 +249,7 @@ describe("errors", () => {
     telemetry.on("loss", ({ error }) => losses.push((error as AgentwireError).code));
     telemetry.metric("m", 1);
     await telemetry.close();
-    expect(losses).toEqual(["console_server"]);
+    expect(losses).toEqual(["CONSOLE_SERVER"]);
   });
 
   it("a 404 of anything else is a NotFoundError", async () => {
@@ -295,7 +295,7 @@ describe("secrets", () => {
       await failure(console.getWorkflow("w")),
       await failure(console.approve("w", { taskId: "t", approvalToken: "planted-approval" })),
     ];
-    expect(errors[0]).toMatchObject({ code: "redirect" });
+    expect(errors[0]).toMatchObject({ code: "REDIRECT" });
     expect(elsewhere.seen).toEqual([]);
     for (const value of [client, console, console.deployments, ...errors])
       texts.push(inspect(value, { depth: 9, showHidden: true }), JSON.stringify(value), String(value));
@@ -367,9 +367,9 @@ describe("batch", () => {
       const stopped = await batch([0, 1, 2, 3, 4], run, { concurrency: 1, stopOnError: true });
       expect(started).toBe(2);
       expect(stopped.map(({ ok }) => ok)).toEqual([true, false, false, false, false]);
-      expect((stopped[4] as { error: unknown }).error).toBeInstanceOf(AbortedError);
+      expect((stopped[4] as { error: unknown }).error).toBeInstanceOf(AbortError);
       const aborted = await batch([0, 1], run, { signal: AbortSignal.abort() });
-      expect(aborted.every((result) => !result.ok && result.error instanceof AbortedError)).toBe(true);
+      expect(aborted.every((result) => !result.ok && result.error instanceof AbortError)).toBe(true);
       expect(started).toBe(2);
     },
   );
@@ -429,7 +429,7 @@ describe("iterators", () => {
     await watching.next();
     const next = failure(watching.next());
     controller.abort();
-    expect(await next).toBeInstanceOf(AbortedError);
+    expect(await next).toBeInstanceOf(AbortError);
     expect(await failure(new AureusConsoleClient().listWorkflows())).toBeInstanceOf(AuthError);
   });
 });

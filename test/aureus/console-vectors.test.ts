@@ -101,7 +101,7 @@ describe.each(["console-stock", "console-full"])("%s", (file) => {
       expect(returned).toEqual({ status: 404, text: body }); // no operation: only `fetch` gets there
     } else if (line.case === "v1_execute_is_404_html") {
       expect(error).toBeInstanceOf(UnsupportedError);
-      expect(error).toMatchObject({ code: "console_server", status: 404 });
+      expect(error).toMatchObject({ code: "CONSOLE_SERVER", status: 404 });
     } else {
       expect(error).toBeInstanceOf(types[status as keyof typeof types]);
       const failure = error as AgentwireError;

@@ -11,7 +11,7 @@ import {
   type WorkflowSpec,
 } from "../../src/aureus/index.js";
 import {
-  AbortedError,
+  AbortError,
   type AgentwireError,
   AuthError,
   ClosedError,
@@ -158,7 +158,7 @@ describe("login", () => {
     const { response } = await generated.POST("/api/mcp/generate", { body: { serverName: "s", tools: [] } });
     expect(response.status).toBe(200);
     expect(state.logins).toBe(2);
-    expect(await failure(client.fetch("http://127.0.0.1:1/x"))).toMatchObject({ code: "foreign_url" });
+    expect(await failure(client.fetch("http://127.0.0.1:1/x"))).toMatchObject({ code: "FOREIGN_URL" });
   });
 });
 
@@ -198,7 +198,7 @@ describe("decisions", () => {
     const controller = new AbortController();
     const aborted = failure(client.waitForDecision("wf", { signal: controller.signal }));
     controller.abort();
-    expect(await aborted).toBeInstanceOf(AbortedError);
+    expect(await aborted).toBeInstanceOf(AbortError);
     expect(clock.pending).toBe(0);
   });
 
