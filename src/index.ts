@@ -8,14 +8,14 @@ export {
 } from "./core/ajv-validator.js";
 export { type Clock, systemClock, type TimerHandle, type TimerOptions } from "./core/clock.js";
 export {
-  AbortedError,
+  AbortError,
   AgentwireError,
+  type AgentwireErrorOptions,
   AuthError,
   ClosedError,
   ConflictError,
   ConnectionError,
-  type ErrorInfo,
-  errorText,
+  type ErrorCode,
   NotFoundError,
   PolicyDeniedError,
   ProtocolError,
@@ -35,7 +35,6 @@ export {
   silentLogger,
 } from "./core/logger.js";
 export type { Middleware, Next } from "./core/middleware.js";
-export { neverSent } from "./core/never-sent.js";
 export { type Attempt, type RetryNotice, retry } from "./core/retry.js";
 export {
   backoffMs,

@@ -6,7 +6,7 @@ import {
   type Tool,
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { ajvValidator, errorText } from "agentwire";
+import { ajvValidator } from "agentwire";
 import type { Neuron } from "agentwire/neuron";
 import { toolHandler } from "./tools.ts";
 
@@ -65,7 +65,7 @@ export async function startBridge(options: BridgeOptions): Promise<McpBridge> {
         for (const schema of [tool.inputSchema, tool.outputSchema ?? {}]) await validator.compile(schema);
         kept.push(tool);
       } catch (error) {
-        log(`${JSON.stringify(tool.name)} is left out: ${errorText(error)}`);
+        log(`${JSON.stringify(tool.name)} is left out: ${String(error)}`);
       }
     }
     return kept;
@@ -76,7 +76,7 @@ export async function startBridge(options: BridgeOptions): Promise<McpBridge> {
   });
   let turn = Promise.resolve();
   client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
-    turn = turn.then(follow).catch((error: unknown) => log(`the tools were not listed: ${errorText(error)}`));
+    turn = turn.then(follow).catch((error: unknown) => log(`the tools were not listed: ${String(error)}`));
   });
   await client.connect(new StdioClientTransport({ command, args: [...args], stderr: "inherit" }));
   turn = turn.then(follow);

@@ -4,7 +4,7 @@ import type { ErrorCodeSpec, ErrorsSpec } from "./errors-spec.ts";
 import { importsFrom, tsName } from "./proto-imports.ts";
 
 /** The code of an error, as it stands in `code`, for the number in `numericCode`. */
-const codeText = (type: string) => `\`ERROR_CODE_\${${type}[numericCode]}\``;
+const codeText = (type: string) => `numericCode === 0 ? new.target.defaultCode : ${type}[numericCode]!`;
 
 function errorClass({ className, name, parent, retryable, doc }: ErrorCodeSpec, type: string): string {
   const brands = printValue(parent === undefined ? [className] : [className, parent]);
@@ -20,19 +20,20 @@ export function emitErrors({ file, type, codes }: ErrorsSpec, folder: string): s
   const name = tsName(type);
   const core = `${relative(folder, "src/core").replaceAll("\\", "/")}/errors.js`;
   return `${header(file)}
-import type { ErrorInfo } from "${core}";
+import type { AgentwireErrorOptions } from "${core}";
 import { AgentwireError } from "${core}";
 ${importsFrom([type], "value")}
-/** Base of all errors that have a code in the CAP registry. \`code\` is the registered name. */
+/** Base of all errors that have a code in the CAP registry. \`code\` is its name there, such as \`JOB_TIMEOUT\`; \`reason\` is the text that came over the protocol. */
 export class CAPError extends AgentwireError {
   static override readonly brands: readonly string[] = ["CAPError"];
+  static override readonly defaultCode: string = "UNSPECIFIED";
   /** The registered number of the class. */
   static readonly numericCode: ${name} = 0;
 
   /** The registered number, as it goes into \`JobResult.error_code_enum\`. */
   readonly numericCode: ${name};
 
-  constructor(message: string, info: ErrorInfo = {}) {
+  constructor(message: string, info: AgentwireErrorOptions = {}) {
     const { numericCode } = new.target;
     super(message, { code: ${codeText(name)}, ...info });
     this.numericCode = numericCode;

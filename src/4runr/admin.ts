@@ -55,7 +55,7 @@ interface Given {
  * A client for the operator of a gateway. No operation of the gateway asks who calls, so keep it off the network of
  * your agents. Times are UTC; names are camelCase, made from the wire's by the generated key map.
  *
- * Every method throws GatewayError (see its subclasses) or AbortedError.
+ * Every method throws GatewayError (see its subclasses) or AbortError.
  */
 export class GatewayAdmin {
   readonly #transport: Transport<api.OperationId>;

@@ -109,7 +109,7 @@ export class GatewayClient implements AsyncDisposable {
    * A new token, for use with {@link GatewayClient.proxy}. Calls without one get a token of their own, so this is
    * seldom needed.
    *
-   * @throws GatewayError, AbortedError, ClosedError
+   * @throws GatewayError, AbortError, ClosedError
    */
   getToken(options: TokenOptions): Promise<string> {
     return this.#work(async () => {
@@ -132,7 +132,7 @@ export class GatewayClient implements AsyncDisposable {
    * after a failure; any other only when the failure proves that nothing was carried out. With an idempotency key
    * a call that is made twice is sent once.
    *
-   * @throws GatewayError (see its subclasses), AbortedError, ClosedError
+   * @throws GatewayError (see its subclasses), AbortError, ClosedError
    */
   proxy<Tool extends ToolName, Action extends string>(
     tool: Tool,

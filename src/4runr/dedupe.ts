@@ -1,6 +1,6 @@
 /** Calls with an idempotency key: the gateway ignores the key, so it is kept here that each is carried out once. */
+import { AgentwireError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
-import { neverSent } from "../core/never-sent.js";
 import {
   GatewayCircuitOpenError,
   GatewayConflictError,
@@ -18,9 +18,10 @@ interface Entry {
  * a broken connection and a failure of the tool leave it open.
  */
 export function notCarriedOut(error: unknown): boolean {
-  if (neverSent(error) || error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError)
-    return true;
-  if (!(error instanceof GatewayError) || error.status === undefined) return false;
+  if (!(error instanceof GatewayError)) return error instanceof AgentwireError && error.sent === false;
+  if (error.sent === false) return true;
+  if (error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError) return true;
+  if (error.status === undefined) return false;
   const upstream = (error as { upstreamStatus?: number }).upstreamStatus;
   return upstream === undefined && error.status >= 400 && error.status < 500;
 }

@@ -1,12 +1,6 @@
 /** Which error an answer of the gateway stands for: by its text first, because a status may be an upstream's. */
 import type { Clock } from "../core/clock.js";
-import {
-  AbortedError,
-  AgentwireError,
-  ConnectionError,
-  ProtocolError,
-  TimeoutError,
-} from "../core/errors.js";
+import { AbortError, AgentwireError, ConnectionError, ProtocolError, TimeoutError } from "../core/errors.js";
 import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
 import type { HttpAnswer } from "../http/answer.js";
 import type { GatewayErrorInfo } from "./errors.js";
@@ -55,13 +49,15 @@ export function errorFromGateway(answer: HttpAnswer, facts: CallFacts = {}): err
   const text = textOf(fromFramework ? members.message : members.error) ?? textOf(members.message);
   const retryAfterMs = retryAfterFromBody(body) ?? retryAfterFromHeaders(headers, facts.clock);
   const details = members.details === undefined ? undefined : withoutSecrets(members.details, facts.secrets);
+  const requestId = headers.get("x-correlation-id");
   const info: GatewayErrorInfo = {
     status,
+    headers,
     ...(body !== undefined && { body }),
     ...(details !== undefined && { details }),
     ...(typeof members.reason === "string" && { reason: members.reason }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(headers.get("x-correlation-id") !== null && { correlationId: headers.get("x-correlation-id")! }),
+    ...(requestId !== null && { requestId, correlationId: requestId }),
     clientCorrelationId: facts.clientCorrelationId,
   };
   const message = String(withoutSecrets(text ?? `HTTP ${status}`, facts.secrets));
@@ -159,10 +155,9 @@ export function withoutSecrets(value: unknown, secrets: readonly string[] = []):
 
 /** Any failure of a call as an error of the gateway family; an abort by the caller stays what it is. */
 export function asGatewayError(error: unknown, facts: CallFacts): unknown {
-  if (error instanceof errors.GatewayError || error instanceof AbortedError) return error;
+  if (error instanceof errors.GatewayError || error instanceof AbortError) return error;
   if (!(error instanceof AgentwireError)) return error;
-  const message = error.message.replace(/^\[\w+\] /, "");
-  const { details, status, headers, body, sent } = error;
+  const { message, details, status, headers, body, sent } = error;
   const info: GatewayErrorInfo = {
     cause: error,
     ...(headers !== undefined && { headers }),
@@ -170,6 +165,8 @@ export function asGatewayError(error: unknown, facts: CallFacts): unknown {
     ...(sent !== undefined && { sent }),
     ...(details !== undefined && { details }),
     ...(status !== undefined && { status }),
+    headers,
+    sent,
     clientCorrelationId: facts.clientCorrelationId,
   };
   if (error instanceof TimeoutError) return new errors.GatewayTimeoutError(message, info);

@@ -8,8 +8,6 @@ import type { PolicyDenialKind } from "./policy.js";
 
 /** What a {@link GatewayError} can carry besides what every error can. */
 export interface GatewayErrorInfo extends AgentwireErrorOptions {
-  /** Why a policy denied, in the gateway's words. */
-  readonly reason?: string | undefined;
   /** The id this client gave the call. `correlationId` is the gateway's own. */
   readonly clientCorrelationId?: string | undefined;
   /** Status of the service behind the tool. */
@@ -20,7 +18,7 @@ export interface GatewayErrorInfo extends AgentwireErrorOptions {
   readonly resetAt?: Date | undefined;
 }
 
-const extras = ["reason", "clientCorrelationId", "upstreamStatus", "kind", "resetAt"] as const;
+const extras = ["clientCorrelationId", "upstreamStatus", "kind", "resetAt"] as const;
 
 /** Base of all errors of the gateway client. `correlationId` is the id under which the gateway logged the call. */
 export class GatewayError extends AgentwireError {
@@ -29,8 +27,6 @@ export class GatewayError extends AgentwireError {
 
   /** The id this client gave the call, the same over all tries. */
   declare readonly clientCorrelationId?: string;
-  /** Why a policy denied, in the gateway's words. */
-  declare readonly reason?: string;
 
   constructor(message: string, info: GatewayErrorInfo = {}) {
     super(message, info);

@@ -85,7 +85,7 @@ export class ToolSender {
   /**
    * Sends a call with a token that is good, and gives the body of the answer.
    *
-   * @throws GatewayError, AbortedError
+   * @throws GatewayError, AbortError
    */
   async send(
     prepared: PreparedCall,

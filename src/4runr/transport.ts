@@ -129,7 +129,7 @@ export class Transport<Id extends OperationId> {
    * Makes a call; "ok" means a status from 200 to 299. Tries again as the operation's rule allows; a refusal for
    * rate and an open breaker only with `waitForLimits`, because nothing was carried out but a wait is needed.
    *
-   * @throws GatewayError, AbortedError; ValidationError for input that cannot be sent
+   * @throws GatewayError, AbortError; ValidationError for input that cannot be sent
    */
   async call(operationId: Id, input: TransportInput = {}): Promise<HttpAnswer> {
     try {

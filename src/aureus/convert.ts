@@ -63,7 +63,10 @@ export function simulationRequest(
   principal: Principal | ConsolePrincipal,
 ): { action: ConsoleAction; principal: ConsolePrincipal } {
   return {
-    action: { ...present(action), requiredPermissions: action.requiredPermissions.map((one) => present(one)) },
+    action: {
+      ...present(action),
+      requiredPermissions: action.requiredPermissions.map((one) => present(one)),
+    },
     principal: { ...principal, permissions: principal.permissions.map((one) => present(one)) },
   };
 }

@@ -5,7 +5,7 @@ import { type Clock, sleep } from "../core/clock.js";
 export interface WatchOptions<State> {
   /** Wait between two questions, in milliseconds. Default: 2000. */
   readonly intervalMs?: number | undefined;
-  /** Ends the iteration with an AbortedError. */
+  /** Ends the iteration with an AbortError. */
   readonly signal?: AbortSignal | undefined;
   /** True for the last state. */
   readonly isEnd?: ((state: State) => boolean) | undefined;

@@ -13,7 +13,7 @@ export interface Tools {
    * Calls a tool; see `GatewayClient.proxy`. It ends when the work is cut short, takes no longer than the work may,
    * and goes by the correlation id of the work.
    *
-   * @throws GatewayError, AbortedError, ClosedError
+   * @throws GatewayError, AbortError, ClosedError
    */
   proxy<Tool extends ToolName, Action extends string>(
     tool: Tool,

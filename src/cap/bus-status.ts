@@ -7,7 +7,7 @@ import type { Bus, BusStatus } from "./bus.js";
 /**
  * Resolves when a bus is connected.
  *
- * @throws ClosedError when it is closed instead; TimeoutError; AbortedError.
+ * @throws ClosedError when it is closed instead; TimeoutError; AbortError.
  */
 export async function untilConnected(bus: Bus, options: DeadlineOptions): Promise<void> {
   let off: (() => void) | undefined;

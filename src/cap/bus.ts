@@ -45,14 +45,14 @@ export interface Bus {
    * Hands a message to the bus. "ok" means published: not that anybody received it.
    *
    * @throws ClosedError; ConnectionLostError while there is no connection; PublishFailedError, not retryable
-   * for a message that is too large; ValidationError `invalid_subject`.
+   * for a message that is too large; ValidationError `INVALID_SUBJECT`.
    */
   publish(subject: string, data: Uint8Array, options?: { readonly reply?: string }): void | Promise<void>;
   /**
    * Calls `onMessage` for every message on a subject (`*` stands for one token, `>` for the rest). Resolves
    * once the bus knows of the subscription.
    *
-   * @throws ClosedError, SubscribeFailedError, or ValidationError `invalid_subject`.
+   * @throws ClosedError, SubscribeFailedError, or ValidationError `INVALID_SUBJECT`.
    */
   subscribe(
     subject: string,
@@ -62,7 +62,7 @@ export interface Bus {
   /**
    * Publishes and waits for the first answer.
    *
-   * @throws TimeoutError; ConnectionError `no_responders` when nobody listens; AbortedError.
+   * @throws TimeoutError; ConnectionError `NO_RESPONDERS` when nobody listens; AbortError.
    */
   request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<BusMessage>;
   /** Resolves when all that was published before has reached the bus. */
@@ -83,7 +83,7 @@ export interface Bus {
  * Throws unless a text is a subject: non-empty tokens between dots, no white space, and no wildcards unless
  * they are allowed.
  *
- * @throws ValidationError `invalid_subject`.
+ * @throws ValidationError `INVALID_SUBJECT`.
  */
 export function assertSubject(subject: string, options: { readonly wildcards?: boolean } = {}): void {
   const tokens = typeof subject === "string" ? subject.split(".") : [""];
@@ -94,7 +94,7 @@ export function assertSubject(subject: string, options: { readonly wildcards?: b
     return true;
   });
   if (!good)
-    throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "invalid_subject" });
+    throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "INVALID_SUBJECT" });
 }
 
 /** Whether a subject falls under a subscription's subject. */

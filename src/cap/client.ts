@@ -30,7 +30,7 @@ export interface Submitted {
  * "ok" means published. Nothing says that a scheduler took the job: its result comes on `sys.job.result`, or
  * on `sys.job.dlq` when it was refused.
  *
- * @throws InvalidInputError for a request that breaks a rule, ValidationError `invalid_key` for a key that is
+ * @throws InvalidInputError for a request that breaks a rule, ValidationError `INVALID_KEY` for a key that is
  * none; what {@link Bus.publish} throws.
  */
 export async function submitJob(options: SubmitJobOptions): Promise<Submitted> {

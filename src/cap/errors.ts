@@ -14,19 +14,22 @@ export class NoPoolError extends WorkerUnavailableError {
   static override readonly defaultRetryable = false;
 }
 
-/** The job ended without success and no registered code says why. `code` is the worker's, where it gave one. */
+/** The job ended without success and no registered code says why. `reason` is the worker's text, if it gave one. */
 export class JobFailedError extends CAPError {
+  static override readonly defaultCode: string = "JOB_FAILED";
   static override readonly brands: readonly string[] = ["JobFailedError", "UpstreamError"];
 }
 
 /** The scheduler has dispatched the job as often as it may: its `max_retries_exceeded`. */
 export class MaxRetriesExceededError extends JobFailedError {
+  static override readonly defaultCode = "MAX_RETRIES_EXCEEDED";
   static override readonly brands: readonly string[] = ["MaxRetriesExceededError"];
 }
 
 /** The job was cancelled. */
 export class JobCancelledError extends CAPError {
-  static override readonly brands: readonly string[] = ["JobCancelledError", "AbortedError"];
+  static override readonly defaultCode = "JOB_CANCELLED";
+  static override readonly brands: readonly string[] = ["JobCancelledError", "AbortError"];
 }
 
 /** True where the same packet could never be sent: it is no packet, or the bus will not have it. */

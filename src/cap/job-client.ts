@@ -128,7 +128,7 @@ export class JobClient {
    * {@link JobEndReason} in `details.reason`: SafetyDeniedError, NoPoolError, WorkerUnavailableError (not
    * dispatched), MaxRetriesExceededError, JobTimeoutError, JobCancelledError, …; JobFailedError where no
    * registered code says why.
-   * @throws JobTimeoutError when `timeoutMs` is over; AbortedError when the signal fires; ClosedError when the
+   * @throws JobTimeoutError when `timeoutMs` is over; AbortError when the signal fires; ClosedError when the
    * client is closed; ConnectionLostError when the bus is closed; DuplicateJobError for a job id that is
    * waited for already; ValidationError for an output that does not fit; what {@link JobClient.submit} throws.
    */

@@ -182,7 +182,7 @@ class MemoryConnection implements Bus {
           .then((made) => {
             subscription = made;
             if (this.#route(subject, data, inbox) === 0) {
-              throw new ConnectionError(`nobody listens on ${subject}`, { code: "no_responders" });
+              throw new ConnectionError(`nobody listens on ${subject}`, { code: "NO_RESPONDERS" });
             }
           })
           .catch(reject);

@@ -1,11 +1,11 @@
 /** How a job ended, as a client is told: a result, or a typed error that carries it. */
 import type { CapProtocol, JobResult } from "../../gen/cap/index.js";
 import { JobStatus, protocol } from "../../gen/cap/index.js";
-import type { ErrorInfo } from "../core/errors.js";
+import type { AgentwireErrorOptions } from "../core/errors.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
 
-type CAPErrorClass = new (message: string, info?: ErrorInfo) => CAPError;
+type CAPErrorClass = new (message: string, info?: AgentwireErrorOptions) => CAPError;
 
 const { errorCodes }: CapProtocol = protocol;
 
@@ -85,8 +85,8 @@ export function isUnderWay(result: JobResult): boolean {
 
 /**
  * The error for a job that did not succeed: by its code, else by its legacy code text, else by its status,
- * else a `JobFailedError`. `details` holds the `result` and the `reason` ({@link JobEndReason}); FAILED_RETRYABLE
- * makes it `retryable`.
+ * else a `JobFailedError`. The error's `reason` is the legacy code text; `details` holds the `result` and the
+ * `reason` as a {@link JobEndReason}. FAILED_RETRYABLE makes it `retryable`.
  */
 export function jobError(result: JobResult): CAPError {
   const { status, errorCodeEnum, errorCode, errorMessage, jobId } = result;
@@ -97,10 +97,9 @@ export function jobError(result: JobResult): CAPError {
     (byText !== undefined && isKindOf(byText, byCode) ? byText : byCode) ?? byText ?? classOfStatus[status];
   const type = known ?? errors.JobFailedError;
   const text = errorMessage || errorCode || "no reason is given";
-  const code = errorCode || (known === undefined ? "job_failed" : undefined);
   return new type(`job ${jobId} ended ${JobStatus[status] ?? status}: ${text}`, {
     details: { result, reason: endReason(result) },
-    ...(code === undefined ? {} : { code }),
+    ...(errorCode === "" ? {} : { reason: errorCode }),
     ...(status === JobStatus.FAILED_RETRYABLE ? { retryable: true } : {}),
   });
 }

@@ -82,7 +82,7 @@ const UNVERIFIED_PER_TURN = 32;
 /**
  * Sends and receives packets.
  *
- * @throws ValidationError `invalid_key` for a key that is none, when it is made.
+ * @throws ValidationError `INVALID_KEY` for a key that is none, when it is made.
  */
 export class Party {
   readonly bus: Bus;

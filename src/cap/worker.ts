@@ -297,7 +297,7 @@ export class Worker {
 /**
  * Starts a worker on a subject. Resolves once the bus knows of it; it runs until it is closed.
  *
- * @throws ValidationError `invalid_key` for a key that is none, `invalid_subject`; what {@link Bus.subscribe}
+ * @throws ValidationError `INVALID_KEY` for a key that is none, `INVALID_SUBJECT`; what {@link Bus.subscribe}
  * throws.
  */
 export async function runWorker(options: WorkerOptions): Promise<Worker> {

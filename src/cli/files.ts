@@ -10,7 +10,7 @@ export interface WriteOptions {
   readonly force?: boolean;
 }
 
-/** Writes a file that is not there yet. @throws ValidationError `file_exists`, `unwritable_file` */
+/** Writes a file that is not there yet. @throws ValidationError `FILE_EXISTS`, `UNWRITABLE_FILE` */
 export async function writeNew(
   path: string,
   content: Uint8Array | string,
@@ -27,8 +27,8 @@ export async function writeNew(
     if (options.mode !== undefined) await chmod(path, options.mode);
   } catch (error) {
     if ((error as { code?: string }).code === "EEXIST") {
-      throw new ValidationError(`${path} is there already and is not overwritten`, { code: "file_exists" });
+      throw new ValidationError(`${path} is there already and is not overwritten`, { code: "FILE_EXISTS" });
     }
-    throw new ValidationError(`cannot write ${path}: ${errorText(error)}`, { code: "unwritable_file" });
+    throw new ValidationError(`cannot write ${path}: ${errorText(error)}`, { code: "UNWRITABLE_FILE" });
   }
 }

@@ -60,7 +60,7 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   } catch (error) {
     const code = (error as { code?: string }).code;
     const why = code === "ENOENT" ? "there is no such file" : errorText(error);
-    throw new ValidationError(`cannot read ${path}: ${why}`, { code: "unreadable_file" });
+    throw new ValidationError(`cannot read ${path}: ${why}`, { code: "UNREADABLE_FILE" });
   }
 }
 
@@ -87,7 +87,7 @@ export function interpret(
 
 function wanted(input: Input | "" | undefined, what: string): Input {
   if (input) return input;
-  throw new ValidationError(`the input is not ${what}`, { code: "bad_input" });
+  throw new ValidationError(`the input is not ${what}`, { code: "BAD_INPUT" });
 }
 
 function textOf(bytes: Uint8Array): string | undefined {

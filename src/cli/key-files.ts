@@ -1,9 +1,8 @@
 /** Keys of CAP senders, from PEM files. */
 import { toSigningKey } from "../cap/index.js";
-import { ValidationError } from "../core/errors.js";
+import { errorText, ValidationError } from "../core/errors.js";
 import type { Args } from "./command.js";
 import { readBytes } from "./input.js";
-import { plain } from "./plain.js";
 
 /** Public keys in PEM by sender; under `undefined` those that were given without one. */
 export type KeyFiles = ReadonlyMap<string | undefined, readonly string[]>;
@@ -39,7 +38,7 @@ export function publicKeysOf(files: KeyFiles): ReadonlyMap<string, readonly stri
   if (files.size === 0) return undefined;
   const nameless = files.get(undefined);
   if (nameless !== undefined) {
-    throw new ValidationError("a key needs its sender here: --trust SENDER=PEM", { code: "invalid_key" });
+    throw new ValidationError("a key needs its sender here: --trust SENDER=PEM", { code: "INVALID_KEY" });
   }
   return files as ReadonlyMap<string, readonly string[]>;
 }
@@ -47,15 +46,15 @@ export function publicKeysOf(files: KeyFiles): ReadonlyMap<string, readonly stri
 async function readPem(path: string): Promise<string> {
   const text = new TextDecoder().decode(await readBytes(path));
   if (text.includes("-----BEGIN ")) return text;
-  throw new ValidationError(`${path} holds no PEM text`, { code: "invalid_key" });
+  throw new ValidationError(`${path} holds no PEM text`, { code: "INVALID_KEY" });
 }
 
 function check<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new ValidationError(`${path}: ${plain(error)}`, {
-      code: "invalid_key",
+    throw new ValidationError(`${path}: ${errorText(error)}`, {
+      code: "INVALID_KEY",
     });
   }
 }

@@ -1,5 +1,5 @@
 /** Finds the command that is asked for, runs it, and makes an exit code of how it ends. */
-import { AbortedError, AgentwireError, AuthError, ConnectionError, errorText } from "../core/errors.js";
+import { AbortError, AgentwireError, AuthError, ConnectionError, errorText } from "../core/errors.js";
 import { maskText } from "../core/mask-text.js";
 import { VERSION } from "../index.js";
 import { type CommandEntry, exitCodes, helpOf, readArgs, UsageError } from "./command.js";
@@ -47,7 +47,7 @@ export async function runCli(argv: readonly string[], io: Io, options: RunOption
     const who = entry === undefined ? "agentwire" : `agentwire ${entry.name}`;
     if (json)
       io.err(`${JSON.stringify({ error: { code: codeOf(error), message: text, exitCode: code } })}\n`);
-    else io.err(`${who}: ${text}\n${code === EXIT.usage ? `see: ${who} --help\n` : ""}`);
+    else io.err(`${who}: ${shownCode(error)}${text}\n${code === EXIT.usage ? `see: ${who} --help\n` : ""}`);
     return code;
   }
 }
@@ -88,12 +88,16 @@ function print(io: Io, text: string): number {
 
 function exitCodeOf(error: unknown, io: Io): number {
   if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof AbortedError && io.signal.aborted) return EXIT.interrupted;
+  if (error instanceof AbortError && io.signal.aborted) return EXIT.interrupted;
   if (error instanceof ConnectionError || error instanceof AuthError) return EXIT.unreachable;
   return EXIT.no;
 }
 
+function shownCode(error: unknown): string {
+  return error instanceof AgentwireError ? `[${error.code}] ` : "";
+}
+
 function codeOf(error: unknown): string {
-  if (error instanceof UsageError) return "usage";
-  return error instanceof AgentwireError ? error.code : "failed";
+  if (error instanceof UsageError) return "USAGE";
+  return error instanceof AgentwireError ? error.code : "FAILED";
 }

@@ -1,21 +1,28 @@
 /** From an abort signal, or from what an abort made somebody throw, to the errors of this package. */
-import { AbortedError, ClosedError, TimeoutError } from "./errors.js";
+import { AbortError, ClosedError, TimeoutError } from "./errors.js";
 
 /** True for a reason that already says, in our words, why a call was cut short. */
 function isOurs(reason: unknown): reason is Error {
-  return reason instanceof TimeoutError || reason instanceof AbortedError || reason instanceof ClosedError;
+  return reason instanceof TimeoutError || reason instanceof AbortError || reason instanceof ClosedError;
+}
+
+/** True for what `AbortSignal.timeout()` gives as the reason, and for any other foreign error of that name. */
+function isForeignTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === "TimeoutError";
 }
 
 /**
  * The error to throw because `signal` fired.
  *
- * A reason that is a {@link TimeoutError}, {@link AbortedError} or {@link ClosedError} is that error itself;
- * any other reason, also the `DOMException` of a caller's `AbortSignal.timeout()`, becomes the `cause` of an
- * {@link AbortedError}.
+ * A reason that is a {@link TimeoutError}, {@link AbortError} or {@link ClosedError} is returned as it is. A
+ * foreign error named `TimeoutError`, which is the reason of `AbortSignal.timeout()`, becomes the `cause` of a
+ * {@link TimeoutError}; any other reason becomes the `cause` of an {@link AbortError}.
  */
 export function abortError(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
-  return isOurs(reason) ? reason : new AbortedError("the caller's signal fired", { cause: reason });
+  if (isOurs(reason)) return reason;
+  if (isForeignTimeout(reason)) return new TimeoutError("the caller's signal timed out", { cause: reason });
+  return new AbortError("the caller's signal fired", { cause: reason });
 }
 
 /** Throws {@link abortError} when `signal` has fired; does nothing without a signal. */
@@ -28,14 +35,14 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  *
  * When `signal` has fired and `thrown` is its reason, or is named `AbortError` or `TimeoutError`, the result
  * is {@link abortError}. Without a fired signal a foreign `TimeoutError` becomes a {@link TimeoutError}, a
- * foreign `AbortError` an {@link AbortedError}, each with `thrown` as the cause.
+ * foreign `AbortError` an {@link AbortError}, each with `thrown` as the cause.
  */
 export function asAbortError(thrown: unknown, signal?: AbortSignal): unknown {
   if (isOurs(thrown)) return thrown;
   const name = thrown instanceof Error ? thrown.name : undefined;
   const cut = name === "AbortError" || name === "TimeoutError";
   if (signal?.aborted && (cut || thrown === signal.reason)) return abortError(signal);
-  if (name === "TimeoutError") return new TimeoutError("the call took too long", { cause: thrown });
-  if (name === "AbortError") return new AbortedError("the call was aborted", { cause: thrown });
+  if (isForeignTimeout(thrown)) return new TimeoutError("the call took too long", { cause: thrown });
+  if (name === "AbortError") return new AbortError("the call was aborted", { cause: thrown });
   return thrown;
 }

@@ -35,7 +35,7 @@ export interface LinkOptions {
  * Links any number of signals and a time limit into one signal.
  *
  * The reason of the source that fires first is kept: a `TimeoutError` for the limit given here, the caller's
- * own reason for a caller's signal (`abortError` makes an `AbortedError` of it). Call `dispose()` as soon as
+ * own reason for a caller's signal (`abortError` makes an `AbortError` of it). Call `dispose()` as soon as
  * the work is done.
  */
 export function linkSignals(
@@ -116,7 +116,7 @@ export interface DeadlineOptions extends LinkOptions {
 /**
  * Runs `work` under a time limit and the caller's signal.
  *
- * Rejects with a `TimeoutError` when the limit passes and with the caller's `AbortedError` when the signal
+ * Rejects with a `TimeoutError` when the limit passes and with the caller's `AbortError` when the signal
  * fires, at once in both cases, whether `work` heeds the signal it is given or not. Aborts that `work` lets
  * through as a foreign error come out as ours.
  */

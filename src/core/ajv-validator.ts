@@ -94,7 +94,7 @@ function schemaText(schema: JsonSchema, maxBytes: number): string {
     return stringifyJson(schema, { what: "the schema", maxBytes });
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
-    const code = error.code === "too_large" ? "schema_too_large" : "invalid_schema";
+    const code = error.code === "TOO_LARGE" ? "SCHEMA_TOO_LARGE" : "INVALID_SCHEMA";
     throw new ValidationError(`the schema cannot be used: ${error.message}`, { code, cause: error });
   }
 }
@@ -153,12 +153,12 @@ function issuesOf(errors: readonly ErrorObject[] | null | undefined): Issue[] {
 }
 
 function invalid(why: string, details?: object, cause?: unknown): ValidationError {
-  return new ValidationError(`the schema is not valid: ${why}`, { code: "invalid_schema", details, cause });
+  return new ValidationError(`the schema is not valid: ${why}`, { code: "INVALID_SCHEMA", details, cause });
 }
 
 function unresolvable(ref: string): ValidationError {
   const message = `the schema refers to ${JSON.stringify(ref)}, which it does not hold; nothing is fetched`;
-  return new ValidationError(message, { code: "unresolvable_ref", details: { ref } });
+  return new ValidationError(message, { code: "UNRESOLVABLE_REF", details: { ref } });
 }
 
 function compileError(error: unknown): Error {

@@ -73,7 +73,7 @@ export interface SleepOptions extends TimerOptions {
  * Resolves after `ms` milliseconds.
  *
  * When the signal fires the promise rejects at once, with the error that `abortError` makes of it
- * (an `AbortedError` whose cause is the signal's reason). Neither a timer nor a listener is left behind.
+ * (an `AbortError` whose cause is the signal's reason). Neither a timer nor a listener is left behind.
  */
 export function sleep(ms: number, options: SleepOptions = {}): Promise<void> {
   const { clock = systemClock, signal } = options;

@@ -5,35 +5,84 @@
  * copy of this package.
  */
 
+import { neverSent } from "./never-sent.js";
+
 const brandsKey = Symbol.for("agentwire.error.brands");
+
+/**
+ * The codes of this module's classes, and those that every protocol shares. A vendor's class, and a handler
+ * that fails with a code of its own, add others.
+ */
+export type ErrorCode =
+  | "ERROR"
+  | "AUTH"
+  | "POLICY_DENIED"
+  | "RATE_LIMIT"
+  | "VALIDATION"
+  | "NOT_FOUND"
+  | "CONFLICT"
+  | "UPSTREAM"
+  | "TIMEOUT"
+  | "ABORTED"
+  | "CONNECTION"
+  | "PROTOCOL"
+  | "CLOSED"
+  | "UNSUPPORTED"
+  | "EVENT_TOO_LARGE"
+  | "INVALID_BASE_URL"
+  | "INVALID_PATH"
+  | "INVALID_SCHEMA"
+  | "INVALID_TEXT"
+  | "MISSING_PACKAGE"
+  | "NOT_JSON"
+  | "NOT_SERIALIZABLE"
+  | "REDIRECT"
+  | "SCHEMA_TOO_LARGE"
+  | "TOO_LARGE"
+  | "UNRESOLVABLE_REF"
+  | (string & {});
 
 /** What an {@link AgentwireError} can carry besides its message. */
 export interface AgentwireErrorOptions {
-  /** Stable code, shown in front of the message. Default: the code of the class. */
-  readonly code?: string;
-  /** True when the same call may succeed if it is made again. Default: that of the class. */
+  /** Stable code, shown when the error is printed. Default: the code of the class. */
+  readonly code?: ErrorCode;
+  /** True if the same call may succeed when it is made again. Default: that of the class. */
   readonly retryable?: boolean;
   /** The error that led to this one. */
   readonly cause?: unknown;
-  /** HTTP status of the answer, where there was one. */
+  /** The peer's own code or text for the failure, as it came over the protocol. */
+  readonly reason?: string | undefined;
+  /** HTTP status of the response, if there was one. */
   readonly status?: number;
+  /** HTTP headers of the response, if there was one. */
+  readonly headers?: Headers | undefined;
+  /** The peer's id of this call. */
+  readonly requestId?: string | undefined;
   /** The id under which the peer logged this call. */
   readonly correlationId?: string;
-  /** The id under which the peer logged this call. */
-  readonly requestId?: string;
-  /** Headers of the answer, where there was one. */
-  readonly headers?: Headers;
-  /** Requests that the call made. */
-  readonly attempts?: number;
-  /** False when the request provably never left. */
-  readonly sent?: boolean;
-  /** How long the peer asked to wait before the next try, in milliseconds. */
+  /** How long the peer asked to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** How many attempts were made, this one included. */
+  readonly attempts?: number | undefined;
+  /** `false` if the request provably never left, `true` if it did. Omit it if that is unknown. */
+  readonly sent?: boolean | undefined;
   /** Facts about the failure, safe to log. */
   readonly details?: unknown;
-  /** The peer's answer as it came (parsed JSON or text). */
+  /** The peer's response body as it came (parsed JSON or text). */
   readonly body?: unknown;
 }
+
+/** Options that become enumerable properties, in the order in which they are printed. */
+const shownOptions = [
+  "reason",
+  "status",
+  "requestId",
+  "correlationId",
+  "retryAfterMs",
+  "attempts",
+  "sent",
+  "details",
+] as const;
 
 type ErrorClass = abstract new (...args: never[]) => unknown;
 
@@ -57,15 +106,15 @@ function brandsOf(type: ErrorClass): readonly string[] {
 /**
  * Base of every error this package throws on purpose.
  *
- * The message reads `[code] text`. A subclass names itself in a static `brands` list; it may add the brand of
- * a second class there, and is then an instance of both.
+ * Printed, it reads `AuthError [AUTH]: text`; `message` is the text alone. A subclass names itself in a static
+ * `brands` list; it may add the brand of a second class there, and is then an instance of both.
  */
 export class AgentwireError extends Error {
   /** The names under which `instanceof` knows this class. The first one is the class's own. */
   static readonly brands: readonly string[] = ["AgentwireError"];
-  /** Code used when none is given. */
-  static readonly defaultCode: string = "error";
-  /** Value of `retryable` when none is given. */
+  /** Code used if none is given. */
+  static readonly defaultCode: ErrorCode = "ERROR";
+  /** Value of `retryable` if none is given. */
   static readonly defaultRetryable: boolean = false;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -75,130 +124,142 @@ export class AgentwireError extends Error {
     return (value as Branded)[brandsKey]?.includes(own) ?? false;
   }
 
-  /** Stable code; a program may compare it. */
-  readonly code: string;
-  /** True when the same call may succeed if it is made again. */
+  /** Stable UPPER_SNAKE code; a program may compare it. */
+  readonly code: ErrorCode;
+  /** True if the same call may succeed when it is made again. */
   readonly retryable: boolean;
-  /** HTTP status of the answer, where there was one. */
+  /** The peer's own code or text for the failure, as it came over the protocol. */
+  declare readonly reason?: string;
+  /** HTTP status of the response, if there was one. */
   declare readonly status?: number;
+  /** HTTP headers of the response, if there was one. Not enumerable, so that printing the error omits them. */
+  declare readonly headers?: Headers;
+  /** The peer's id of this call. */
+  declare readonly requestId?: string;
   /** The id under which the peer logged this call. */
   declare readonly correlationId?: string;
-  declare readonly requestId?: string;
-  declare readonly headers?: Headers;
-  declare readonly attempts?: number;
-  declare readonly sent?: boolean;
-  /** How long the peer asked to wait before the next try, in milliseconds. */
+  /** How long the peer asked to wait before the next attempt, in milliseconds. */
   declare readonly retryAfterMs?: number;
+  /** How many attempts were made. */
+  declare readonly attempts?: number;
+  /** `false` if the request provably never left, so that repeating it is safe. Undefined if unknown. */
+  declare readonly sent?: boolean;
   /** Facts about the failure, safe to log. */
   declare readonly details?: unknown;
-  /** The peer's answer as it came. Not enumerable, so that printing the error does not print it. */
+  /** The peer's response body as it came. Not enumerable, so that printing the error omits it. */
   declare readonly body?: unknown;
 
-  constructor(message: string, info: AgentwireErrorOptions = {}) {
+  constructor(message: string, options: AgentwireErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     const type = new.target as typeof AgentwireError;
-    const code = info.code ?? type.defaultCode;
-    super(`[${code}] ${message}`, info.cause === undefined ? undefined : { cause: info.cause });
-    this.name = type.brands[0] ?? type.name;
-    this.code = code;
-    this.retryable = info.retryable ?? type.defaultRetryable;
-    for (const key of [
-      "status",
-      "correlationId",
-      "requestId",
-      "attempts",
-      "sent",
-      "retryAfterMs",
-      "details",
-    ] as const) {
-      if (info[key] !== undefined) Object.defineProperty(this, key, { value: info[key], enumerable: true });
+    const name = type.brands[0] ?? type.name;
+    this.code = options.code ?? type.defaultCode;
+    // V8 writes the first line of the stack, from the name at that time, when the stack is first read.
+    this.name = `${name} [${this.code}]`;
+    void this.stack;
+    Object.defineProperty(this, "name", { value: name, enumerable: false });
+    this.retryable = options.retryable ?? type.defaultRetryable;
+    for (const key of shownOptions) {
+      const value = options[key];
+      if (value !== undefined) Object.defineProperty(this, key, { value, enumerable: true });
     }
-    if (info.headers !== undefined) Object.defineProperty(this, "headers", { value: info.headers });
-    if (info.body !== undefined) Object.defineProperty(this, "body", { value: info.body });
-    Object.defineProperty(this, "name", { enumerable: false });
+    for (const key of ["headers", "body"] as const) {
+      if (options[key] !== undefined) Object.defineProperty(this, key, { value: options[key] });
+    }
     Object.defineProperty(this, brandsKey, { value: brandsOf(type) });
+  }
+
+  /** `AuthError [AUTH]: text`. */
+  override toString(): string {
+    const { name, code, message } = this;
+    return Error.prototype.toString.call({ name: `${name} [${code}]`, message });
   }
 }
 
 /** The peer does not accept who we are: missing, wrong or expired credentials. */
 export class AuthError extends AgentwireError {
   static override readonly brands: readonly string[] = ["AuthError"];
-  static override readonly defaultCode: string = "auth";
+  static override readonly defaultCode: ErrorCode = "AUTH";
 }
 
 /** The peer knows who we are and says no: a policy, a permission, a safety decision. */
 export class PolicyDeniedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["PolicyDeniedError"];
-  static override readonly defaultCode: string = "policy_denied";
+  static override readonly defaultCode: ErrorCode = "POLICY_DENIED";
 }
 
 /** Too many calls; `retryAfterMs` says how long to wait where the peer said so. */
 export class RateLimitError extends AgentwireError {
   static override readonly brands: readonly string[] = ["RateLimitError"];
-  static override readonly defaultCode: string = "rate_limit";
+  static override readonly defaultCode: ErrorCode = "RATE_LIMIT";
   static override readonly defaultRetryable: boolean = true;
 }
 
 /** What was given does not fit: options, input, output, a message that breaks a rule of its wire. */
 export class ValidationError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ValidationError"];
-  static override readonly defaultCode: string = "validation";
+  static override readonly defaultCode: ErrorCode = "VALIDATION";
 }
 
 /** The thing named does not exist. */
 export class NotFoundError extends AgentwireError {
   static override readonly brands: readonly string[] = ["NotFoundError"];
-  static override readonly defaultCode: string = "not_found";
+  static override readonly defaultCode: ErrorCode = "NOT_FOUND";
 }
 
 /** The thing exists in a state that does not allow this call. */
 export class ConflictError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ConflictError"];
-  static override readonly defaultCode: string = "conflict";
+  static override readonly defaultCode: ErrorCode = "CONFLICT";
 }
 
 /** The peer, or something behind it, failed. */
 export class UpstreamError extends AgentwireError {
   static override readonly brands: readonly string[] = ["UpstreamError"];
-  static override readonly defaultCode: string = "upstream";
+  static override readonly defaultCode: ErrorCode = "UPSTREAM";
   static override readonly defaultRetryable: boolean = true;
 }
 
 /** The time allowed for the call is over. Whether the peer did the work is not known. */
 export class TimeoutError extends AgentwireError {
   static override readonly brands: readonly string[] = ["TimeoutError"];
-  static override readonly defaultCode: string = "timeout";
+  static override readonly defaultCode: ErrorCode = "TIMEOUT";
   static override readonly defaultRetryable: boolean = true;
 }
 
 /** The caller's signal fired. */
-export class AbortedError extends AgentwireError {
-  static override readonly brands: readonly string[] = ["AbortedError"];
-  static override readonly defaultCode: string = "aborted";
+export class AbortError extends AgentwireError {
+  static override readonly brands: readonly string[] = ["AbortError"];
+  static override readonly defaultCode: ErrorCode = "ABORTED";
 }
 
-/** The peer could not be reached, or the connection broke. */
+/** The peer could not be reached, or the connection broke. `sent` is `false` if `cause` proves it. */
 export class ConnectionError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ConnectionError"];
-  static override readonly defaultCode: string = "connection";
+  static override readonly defaultCode: ErrorCode = "CONNECTION";
   static override readonly defaultRetryable: boolean = true;
+
+  constructor(message: string, options: AgentwireErrorOptions = {}) {
+    super(message, neverSent(options.cause) ? { sent: false, ...options } : options);
+  }
 }
 
 /** Bytes, a frame or a signature that are not what the protocol says. */
 export class ProtocolError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ProtocolError"];
-  static override readonly defaultCode: string = "protocol";
+  static override readonly defaultCode: ErrorCode = "PROTOCOL";
 }
 
 /** The object was closed; it takes no more calls. */
 export class ClosedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ClosedError"];
-  static override readonly defaultCode: string = "closed";
+  static override readonly defaultCode: ErrorCode = "CLOSED";
 }
 
 /** This cannot be done here: a missing optional package, a platform without the means, a peer of another kind. */
 export class UnsupportedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["UnsupportedError"];
-  static override readonly defaultCode: string = "unsupported";
+  static override readonly defaultCode: ErrorCode = "UNSUPPORTED";
 }
 
 /** The text of anything that was thrown. */
@@ -210,5 +271,3 @@ export function errorText(error: unknown): string {
     return "unprintable value";
   }
 }
-
-export type ErrorInfo = AgentwireErrorOptions;

@@ -23,11 +23,11 @@ function exceeds(text: string, maxBytes: number): boolean {
 }
 
 function tooLarge(what: string, maxBytes: number): ValidationError {
-  return new ValidationError(`${what} takes more than ${maxBytes} bytes as JSON`, { code: "too_large" });
+  return new ValidationError(`${what} takes more than ${maxBytes} bytes as JSON`, { code: "TOO_LARGE" });
 }
 
 /**
- * Reads JSON text. Throws a `ValidationError`: code `too_large` beyond the limit, `not_json` otherwise.
+ * Reads JSON text. Throws a `ValidationError`: code `TOO_LARGE` beyond the limit, `NOT_JSON` otherwise.
  *
  * A key `__proto__` becomes an own property like any other; no prototype changes. Copying such an object
  * with plain assignment (`copy[key] = …`) would change the copy's, so copy with spread or `Object.entries`.
@@ -40,7 +40,7 @@ export function parseJson(text: string, options: JsonOptions = {}): unknown {
   } catch (cause) {
     // The platform's message quotes the text, which may hold a secret.
     throw new ValidationError(`${what} is not JSON`, {
-      code: "not_json",
+      code: "NOT_JSON",
       cause: new SyntaxError(positionOf(cause)),
     });
   }
@@ -52,9 +52,9 @@ function positionOf(error: unknown): string {
 }
 
 /**
- * Writes a value as JSON text. Throws a `ValidationError`: code `not_serializable` for a value that has no
+ * Writes a value as JSON text. Throws a `ValidationError`: code `NOT_SERIALIZABLE` for a value that has no
  * JSON form (undefined, a function, a symbol, a bigint or a cycle anywhere in it, a `toJSON` that throws),
- * `too_large` beyond the limit.
+ * `TOO_LARGE` beyond the limit.
  */
 export function stringifyJson(value: unknown, options: JsonOptions = {}): string {
   const { what = "the value", maxBytes = Infinity } = options;
@@ -62,11 +62,11 @@ export function stringifyJson(value: unknown, options: JsonOptions = {}): string
   try {
     text = JSON.stringify(value) as string | undefined;
   } catch (cause) {
-    throw new ValidationError(`${what} cannot be written as JSON`, { code: "not_serializable", cause });
+    throw new ValidationError(`${what} cannot be written as JSON`, { code: "NOT_SERIALIZABLE", cause });
   }
   if (text === undefined) {
     const message = `${what} cannot be written as JSON: its type is ${typeof value}`;
-    throw new ValidationError(message, { code: "not_serializable" });
+    throw new ValidationError(message, { code: "NOT_SERIALIZABLE" });
   }
   if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);
   return text;

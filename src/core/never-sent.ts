@@ -24,7 +24,7 @@ const longestChain = 10;
 
 /**
  * True when `error`, or an error in its chain of causes, proves that the call never left: the name was not
- * found, the connection was refused or not made in time, or the error says `sent: false`.
+ * found, the connection was refused or not made in time, or the error has `sent: false`.
  * Of several attempts to connect (`AggregateError`) all must have failed in such a way.
  */
 export function neverSent(error: unknown): boolean {

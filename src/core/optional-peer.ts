@@ -6,7 +6,7 @@ const MISSING = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
 /**
  * Loads an optional package.
  *
- * @throws UnsupportedError `missing_package` with the command that installs it; what the package itself throws.
+ * @throws UnsupportedError `MISSING_PACKAGE` with the command that installs it; what the package itself throws.
  */
 export async function loadPeer<T>(name: string, what: string, load: () => Promise<T>): Promise<T> {
   try {
@@ -15,7 +15,7 @@ export async function loadPeer<T>(name: string, what: string, load: () => Promis
     const { code } = (error ?? {}) as { readonly code?: unknown };
     if (typeof code !== "string" || !MISSING.has(code)) throw error;
     throw new UnsupportedError(`${what} needs a package that is not installed: npm install ${name}`, {
-      code: "missing_package",
+      code: "MISSING_PACKAGE",
       details: { package: name },
     });
   }

@@ -1,6 +1,5 @@
 /** How often, how long and on what to try again. */
-import { AbortedError, AgentwireError, ValidationError } from "./errors.js";
-import { neverSent } from "./never-sent.js";
+import { AbortError, AgentwireError, ValidationError } from "./errors.js";
 
 /** When and how often a failed call is made again. */
 export interface RetryPolicy {
@@ -90,7 +89,7 @@ export interface RetryRule {
  * retryable, for any other only when the call provably never left. Never after an abort by the caller.
  */
 export function mayRetry(rule: RetryRule, error: unknown): boolean {
-  if (rule.retry === "never" || error instanceof AbortedError) return false;
-  if (neverSent(error)) return true;
-  return rule.idempotent && error instanceof AgentwireError && error.retryable;
+  if (rule.retry === "never" || error instanceof AbortError) return false;
+  if (!(error instanceof AgentwireError)) return false;
+  return error.sent === false || (rule.idempotent && error.retryable);
 }

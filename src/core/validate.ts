@@ -42,7 +42,7 @@ export type ValidationResult<T> =
 export interface CompiledSchema {
   /**
    * Judges a value; never changes it. Throws a `ValidationError` when the schema itself turns out to be
-   * unusable for this value (code `unresolvable_ref`).
+   * unusable for this value (code `UNRESOLVABLE_REF`).
    */
   validate(value: unknown): ValidationResult<unknown>;
 }
@@ -50,7 +50,7 @@ export interface CompiledSchema {
 /** Whoever can judge by JSON Schema. Inject your own where code generation is forbidden. */
 export interface SchemaValidator {
   /**
-   * Makes a schema ready. Rejects with a `ValidationError`: code `invalid_schema` for one that breaks the
+   * Makes a schema ready. Rejects with a `ValidationError`: code `INVALID_SCHEMA` for one that breaks the
    * rules of its revision, `unresolvable_ref` for a `$ref` that leads nowhere, `schema_too_large`.
    */
   compile(schema: JsonSchema): Promise<CompiledSchema>;
@@ -64,7 +64,7 @@ export interface Checker<T> {
 
 /**
  * Makes any schema ready. A Standard Schema judges by itself, a JSON Schema through `validator`.
- * Rejects with a `ValidationError` (code `invalid_schema`) for what is neither.
+ * Rejects with a `ValidationError` (code `INVALID_SCHEMA`) for what is neither.
  */
 export async function checkerFor<T>(schema: Schema<T>, validator: SchemaValidator): Promise<Checker<T>> {
   if (isStandardSchema(schema)) {
@@ -80,7 +80,7 @@ export async function checkerFor<T>(schema: Schema<T>, validator: SchemaValidato
   }
   if (!isJsonSchema(schema)) {
     throw new ValidationError("a schema must be a Standard Schema or a JSON Schema", {
-      code: "invalid_schema",
+      code: "INVALID_SCHEMA",
     });
   }
   const compiled = await validator.compile(schema);

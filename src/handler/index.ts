@@ -44,15 +44,14 @@ export type Handler<Input = unknown, Output = unknown, Context = HandlerContext>
 /** What {@link HandlerContext.fail} throws: the work failed and trying again would not help. */
 export class HandlerFailure extends AgentwireError {
   static override readonly brands: readonly string[] = ["HandlerFailure"];
-  static override readonly defaultCode: string = "handler_failed";
+  static override readonly defaultCode: string = "HANDLER_FAILED";
   /** Why, as given. */
-  readonly reason: string;
+  declare readonly reason: string;
   /** The code given, if one was. */
   readonly failureCode: string | undefined;
 
   constructor(reason: string, options: { readonly code?: string | undefined } = {}) {
-    super(reason, options.code === undefined ? {} : { code: options.code });
-    this.reason = reason;
+    super(reason, { reason, ...(options.code === undefined ? {} : { code: options.code }) });
     this.failureCode = options.code;
   }
 }

@@ -32,13 +32,13 @@ export class SseDecoder {
     });
   }
 
-  /** Takes the next bytes. Throws a `ProtocolError` (code `event_too_large`) once; push no more after it. */
+  /** Takes the next bytes. Throws a `ProtocolError` (code `EVENT_TOO_LARGE`) once; push no more after it. */
   push(chunk: Uint8Array): void {
     const text = this.#text.decode(chunk, { stream: true });
     if (text !== "") this.#parser.feed(text);
     if (this.#tooLarge) {
       throw new ProtocolError(`an event of the stream takes more than ${this.#maxEventBytes} bytes`, {
-        code: "event_too_large",
+        code: "EVENT_TOO_LARGE",
       });
     }
   }

@@ -42,7 +42,7 @@ function mayBeAccepted(error: unknown): boolean {
 /** The outcome to send in place of an output that will never be accepted. */
 function substitute(outcome: Outcome, error: unknown): Outcome | undefined {
   if (outcome.kind !== "ack" && outcome.details === undefined) return undefined;
-  if (error instanceof ValidationError && error.code === "not_serializable")
+  if (error instanceof ValidationError && error.code === "NOT_SERIALIZABLE")
     return notSerializable("the output cannot be written as JSON");
   const { status } = error as { status?: unknown };
   if (outcome.kind === "ack" && (status === 400 || status === 413 || status === 422)) {

@@ -22,7 +22,7 @@ export class AuthCallbackError extends AuthError {
     const known = cause instanceof AgentwireError;
     super(`auth callback raised: ${errorText(cause)}`, {
       cause,
-      code: known ? cause.code : "auth_callback",
+      code: known ? cause.code : "AUTH_CALLBACK",
       retryable: !(cause instanceof AuthError) || cause.retryable,
     });
   }

@@ -2,7 +2,7 @@
 
 import type { LeaseFrame, ProgressFrame } from "../../gen/neuron/index.js";
 import type { Clock, TimerHandle } from "../core/clock.js";
-import { AbortedError, ClosedError } from "../core/errors.js";
+import { AbortError, ClosedError } from "../core/errors.js";
 import { Limiter, type Release } from "../core/limiter.js";
 import { type Logger, scoped } from "../core/logger.js";
 import { compose, type Middleware, type Next } from "../core/middleware.js";
@@ -114,7 +114,7 @@ export class Dispatcher {
       this.#options.logger.debug("a cancel for no lease in hand is ignored", { leaseId });
       return;
     }
-    this.#cut(entry, new AbortedError(`the lease was cancelled: ${reason}`));
+    this.#cut(entry, new AbortError(`the lease was cancelled: ${reason}`));
   }
 
   /** Fails what is in hand of a capability, and hands back what still comes, until it is registered anew. */

@@ -53,21 +53,21 @@ const clientFrames: Readonly<Record<ClientFrame["type"], SchemaName>> = {
  * Reads a frame from the gateway: JSON text, or an object of a transport that has no text. Members that are not
  * known are kept and ignored, at any depth.
  *
- * @throws ProtocolError code `bad_frame` for what is no JSON object, `unknown_frame` for another `type`,
- * `invalid_frame` when a member is missing or wrong; `details.leaseId` names the lease where it could be read.
+ * @throws ProtocolError code `BAD_FRAME` for what is no JSON object, `UNKNOWN_FRAME` for another `type`,
+ * `INVALID_FRAME` when a member is missing or wrong; `details.leaseId` names the lease where it could be read.
  */
 export function parseServerFrame(given: unknown): ServerToNeuronFrame {
   const frame = typeof given === "string" ? parse(given) : given;
-  if (!isObject(frame)) throw new ProtocolError("a frame must be a JSON object", { code: "bad_frame" });
+  if (!isObject(frame)) throw new ProtocolError("a frame must be a JSON object", { code: "BAD_FRAME" });
   const { type } = frame;
   if (typeof type !== "string" || !Object.hasOwn(serverFrames, type)) {
     const named = typeof type === "string" ? type.slice(0, 40) : typeof type;
-    throw new ProtocolError(`a frame of unknown type: ${named}`, { code: "unknown_frame" });
+    throw new ProtocolError(`a frame of unknown type: ${named}`, { code: "UNKNOWN_FRAME" });
   }
   const problem = frameCheck(serverFrames[type as ServerToNeuronFrame["type"]])(frame, type);
   if (problem !== undefined) {
     throw new ProtocolError(problem, {
-      code: "invalid_frame",
+      code: "INVALID_FRAME",
       details: { problem, leaseId: leaseIdOf(frame) },
     });
   }
@@ -78,7 +78,7 @@ function parse(text: string): unknown {
   try {
     return parseJson(text, { what: "a frame" });
   } catch (cause) {
-    throw new ProtocolError("a frame must be JSON", { code: "bad_frame", cause });
+    throw new ProtocolError("a frame must be JSON", { code: "BAD_FRAME", cause });
   }
 }
 
@@ -91,11 +91,11 @@ function leaseIdOf({ type, lease }: Record<string, unknown>): string | undefined
 /**
  * Checks a frame before it is sent: the gateway refuses any member it does not know.
  *
- * @throws ValidationError code `invalid_frame`.
+ * @throws ValidationError code `INVALID_FRAME`.
  */
 export function checkClientFrame(frame: ClientFrame): void {
   const problem = frameCheck(clientFrames[frame.type])(frame, frame.type);
-  if (problem !== undefined) throw new ValidationError(problem, { code: "invalid_frame" });
+  if (problem !== undefined) throw new ValidationError(problem, { code: "INVALID_FRAME" });
 }
 
 const capabilitySince: Readonly<Record<string, string>> = membersSince.Capability;

@@ -225,5 +225,5 @@ function errorReason(error: unknown): string {
 
 function notReconnectable(reason: string): ConnectionError {
   const message = `the gateway ended the session and said not to come back (${reason})`;
-  return new ConnectionError(message, { code: "not_reconnectable", retryable: false });
+  return new ConnectionError(message, { code: "NOT_RECONNECTABLE", retryable: false });
 }

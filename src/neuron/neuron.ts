@@ -131,7 +131,7 @@ export class Neuron {
   ): void;
   handle(capability: CapabilityLike, second: object, third?: unknown): void {
     if (this.#started !== undefined)
-      throw new ConflictError("Neuron.handle() must be called before start()", { code: "started" });
+      throw new ConflictError("Neuron.handle() must be called before start()", { code: "STARTED" });
     const handler = (third ?? second) as Handler | HandlerDefinition;
     const overrides = third === undefined ? undefined : second;
     const served = serve(override(capability, overrides), handler, this.#options.logger);

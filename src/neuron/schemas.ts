@@ -51,7 +51,7 @@ export class SchemaBook {
   /**
    * Makes the registered schemas of a capability ready.
    *
-   * @throws ValidationError `invalid_schema` or `schema_too_large`, UnsupportedError where code generation is
+   * @throws ValidationError `INVALID_SCHEMA` or `SCHEMA_TOO_LARGE`, UnsupportedError where code generation is
    * forbidden; the message names the capability.
    */
   async prepare(served: Served): Promise<void> {
@@ -95,7 +95,7 @@ export class SchemaBook {
     if (registered !== undefined && (brought === undefined || this.#source !== "lease-first"))
       return registered;
     if (brought === undefined) return undefined;
-    if (!isJsonSchema(brought)) throw new ValidationError("it must be an object", { code: "invalid_schema" });
+    if (!isJsonSchema(brought)) throw new ValidationError("it must be an object", { code: "INVALID_SCHEMA" });
     return checkerFor(brought as JsonSchema, this.#validator);
   }
 
@@ -111,7 +111,7 @@ export class SchemaBook {
 
 function describe(error: unknown): string {
   const text = errorText(error);
-  return error instanceof ValidationError && error.code === "invalid_schema"
+  return error instanceof ValidationError && error.code === "INVALID_SCHEMA"
     ? `invalid schema: ${text}`
     : text;
 }

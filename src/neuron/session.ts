@@ -1,7 +1,7 @@
 /** What goes on while one stream stands: the registration, and after it the heartbeats. */
 import type { Capability } from "../../gen/neuron/index.js";
 import type { Clock } from "../core/clock.js";
-import { type AgentwireError, ClosedError, type ErrorInfo, errorText } from "../core/errors.js";
+import { type AgentwireError, type AgentwireErrorOptions, ClosedError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { type Loop, startLoop } from "../core/loop.js";
 import { formatTime } from "../core/time.js";
@@ -86,11 +86,12 @@ export class Session {
   }
 }
 
-function infoOf(cause: unknown): ErrorInfo {
-  const { code, status, body } = cause as Partial<AgentwireError>;
+function infoOf(cause: unknown): AgentwireErrorOptions {
+  const { reason, status, headers, body } = cause as Partial<AgentwireError>;
   return {
     cause,
-    ...(code === undefined ? {} : { code }),
+    reason,
+    headers,
     ...(status === undefined ? {} : { status }),
     ...(body === undefined ? {} : { body }),
   };

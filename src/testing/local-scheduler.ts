@@ -41,7 +41,7 @@ export class LocalScheduler {
   #subscriptions: Subscription[] = [];
   #scan: Loop | undefined;
 
-  /** @throws ValidationError `invalid_key` for a key that is none. */
+  /** @throws ValidationError `INVALID_KEY` for a key that is none. */
   constructor(options: LocalSchedulerOptions) {
     const named = { ...options, senderId: options.senderId ?? QUEUE_SCHEDULER };
     this.#options = options;

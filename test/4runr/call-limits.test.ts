@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GatewayRateLimitError, GatewayUnsupportedError } from "../../src/4runr/index.js";
-import { AbortedError, ClosedError, RateLimitError } from "../../src/core/errors.js";
+import { AbortError, ClosedError, RateLimitError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { failure, mail, ok, search, setUp } from "./scripted.ts";
 
@@ -59,7 +59,7 @@ describe("the local limiter", () => {
     const aborted = failure(gw.proxy("serpapi", "search", search, { signal: controller.signal }));
     await clock.settle();
     controller.abort();
-    expect(await aborted).toBeInstanceOf(AbortedError);
+    expect(await aborted).toBeInstanceOf(AbortError);
     await clock.until(gw.proxy("serpapi", "search", search));
     expect(clock.monotonic()).toBe(1000);
   });

@@ -6,7 +6,7 @@ import {
   GatewayRateLimitError,
   GatewayTimeoutError,
 } from "../../src/4runr/index.js";
-import { AbortedError } from "../../src/core/errors.js";
+import { AbortError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { failure, mail, ok, search, setUp } from "./scripted.ts";
 
@@ -112,7 +112,7 @@ describe("tries", () => {
     const failed = failure(gw.proxy("serpapi", "search", search, { signal: controller.signal }));
     await clock.advance(100);
     controller.abort();
-    expect(await failed).toBeInstanceOf(AbortedError);
+    expect(await failed).toBeInstanceOf(AbortError);
     expect(clock.pending).toBe(0);
   });
 

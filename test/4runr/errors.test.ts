@@ -104,12 +104,10 @@ describe("the error table", () => {
     const messageOf = (status: number, body: unknown) =>
       errorFromGateway({ status, headers: new Headers(), text: "", body })!.message;
     expect(messageOf(400, { statusCode: 400, error: "Bad Request", message: "body must have 'spec'" })).toBe(
-      "[VALIDATION_ERROR] body must have 'spec'",
+      "body must have 'spec'",
     );
-    expect(messageOf(502, "<html>")).toBe("[UPSTREAM_ERROR] HTTP 502");
-    expect(messageOf(403, { error: "Policy denied", reason: "Day 6" })).toBe(
-      "[POLICY_ERROR] Policy denied: Day 6",
-    );
+    expect(messageOf(502, "<html>")).toBe("HTTP 502");
+    expect(messageOf(403, { error: "Policy denied", reason: "Day 6" })).toBe("Policy denied: Day 6");
     expect(
       errorFromGateway({ status: 302, headers: new Headers(), text: "", body: undefined }),
     ).toBeUndefined();

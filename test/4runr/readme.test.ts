@@ -194,7 +194,7 @@ describe("mock mode", () => {
         status: "done",
         result: { model: "gpt-4o-mini", output: "COMPLETION: p...", tokens_est: 1 },
       },
-      "[VALIDATION_ERROR] Parameter validation failed: No validator found for nope:x",
+      "Parameter validation failed: No validator found for nope:x",
       "GatewayUnsupportedError",
     ]);
   });

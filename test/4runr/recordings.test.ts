@@ -124,7 +124,7 @@ describe("recorded calls of gateways", () => {
       return;
     }
     const { error } = outcome as { error: Record<string, unknown> };
-    const text = String(error.message).replace(/^\[\w+\] /, "");
+    const text = String(error.message);
     const type = table.find(([statuses, pattern]) => statuses.test(String(status)) && pattern.test(text))![2];
     expect([error.name, error.statusCode]).toEqual([type, status]);
     expect(error.correlationId).toBe(headers["x-correlation-id"]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GatewayClient, GatewayTokenError, GatewayUpstreamError } from "../../src/4runr/index.js";
-import { AbortedError } from "../../src/core/errors.js";
+import { AbortError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { agentId, failure, issued, mail, ok, scripted, search, setUp, tokenOf } from "./scripted.ts";
 
@@ -34,7 +34,7 @@ describe("tokens", () => {
     const first = failure(gw.proxy("serpapi", "search", search, { signal: controller.signal }));
     const second = gw.proxy("serpapi", "search", search);
     controller.abort();
-    expect(await first).toBeInstanceOf(AbortedError);
+    expect(await first).toBeInstanceOf(AbortError);
     expect(await second).toEqual({ x: 1 });
     expect(tokenRequests()).toHaveLength(1);
   });

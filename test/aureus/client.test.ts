@@ -8,7 +8,7 @@ import {
   Telemetry,
 } from "../../src/aureus/index.js";
 import {
-  AbortedError,
+  AbortError,
   type AgentwireError,
   AuthError,
   ClosedError,
@@ -255,7 +255,7 @@ describe("errors", () => {
     const controller = new AbortController();
     const aborted = failure(client.getWorkflowStatus("w", { signal: controller.signal }));
     controller.abort();
-    expect(await aborted).toBeInstanceOf(AbortedError);
+    expect(await aborted).toBeInstanceOf(AbortError);
     expect(await failure(client.getMetrics())).toMatchObject({ code: "UNEXPECTED_RESPONSE" });
     expect(await failure(client.getTrace("t"))).toBeInstanceOf(ProtocolError);
   });
@@ -430,7 +430,7 @@ describe("iterators", () => {
     await watching.next();
     const next = failure(watching.next());
     controller.abort();
-    expect(await next).toBeInstanceOf(AbortedError);
+    expect(await next).toBeInstanceOf(AbortError);
     expect(await failure(new AureusConsoleClient().listWorkflows())).toBeInstanceOf(AuthError);
   });
 });

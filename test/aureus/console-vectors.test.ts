@@ -74,7 +74,9 @@ async function replay(line: AureusLine) {
       return { returned: await new AureusClient(options).executeWorkflow(workflow), seen: server.seen };
     }
     const method = line.request.method.toLowerCase() as "get";
-    const { response, data, error } = await client.raw.request(method, path as "/health", { parseAs: "text" });
+    const { response, data, error } = await client.raw.request(method, path as "/health", {
+      parseAs: "text",
+    });
     return { returned: response.ok ? data : { status: response.status, text: error }, seen: server.seen };
   } catch (error) {
     return { error, seen: server.seen };

@@ -10,7 +10,7 @@ import {
   type WorkflowSpec,
 } from "../../src/aureus/index.js";
 import {
-  AbortedError,
+  AbortError,
   type AgentwireError,
   AuthError,
   ClosedError,
@@ -338,7 +338,7 @@ describe("decisions", () => {
     const controller = new AbortController();
     const aborted = failure(pending.wait({ signal: controller.signal }));
     controller.abort();
-    expect(await aborted).toBeInstanceOf(AbortedError);
+    expect(await aborted).toBeInstanceOf(AbortError);
     expect(clock.pending).toBe(0);
   });
 

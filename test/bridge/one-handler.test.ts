@@ -86,7 +86,7 @@ describe.each([
     await running;
     await on.cancel("work-1");
     expect(await ended).toMatchObject({ ended: "cancelled" });
-    expect(reason).toMatchObject({ name: "AbortedError" });
+    expect(reason).toMatchObject({ name: "AbortError" });
   });
 
   it(

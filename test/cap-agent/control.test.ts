@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { JobStatus } from "../../gen/cap/index.js";
 import type { JobRequestInit } from "../../src/cap/index.js";
-import { AbortedError, TimeoutError } from "../../src/core/errors.js";
+import { AbortError, TimeoutError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { bench, gate } from "./agent-bench.ts";
 import { CANCELLED, TIMEOUT, waiting } from "./waiting.ts";
@@ -48,7 +48,7 @@ describe("cancelling", () => {
       await send();
       expect(begun[0]!.signal.aborted).toBe(false);
       await cancel("j", "not needed");
-      expect(begun[0]!.signal.reason).toBeInstanceOf(AbortedError);
+      expect(begun[0]!.signal.reason).toBeInstanceOf(AbortError);
       expect(results()).toMatchObject([{ ...CANCELLED, jobId: "j", errorMessage: "not needed" }]);
       expect(agent.jobsInHand).toBe(0);
     },

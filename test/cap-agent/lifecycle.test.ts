@@ -71,7 +71,7 @@ describe("an agent", () => {
     try {
       const { agent, logged } = await bench();
       agent.job("job.x", () => 1);
-      await expect(agent.start()).rejects.toMatchObject({ name: "UnsupportedError", code: "worker_trust" });
+      await expect(agent.start()).rejects.toMatchObject({ name: "UnsupportedError", code: "WORKER_TRUST" });
       vi.stubEnv("CORDUM_SDK_HANDSHAKE", "warn");
       await agent.start();
       expect(logged.some((line) => line.includes("runs without a session"))).toBe(true);

@@ -28,7 +28,7 @@ import {
   valueBytes,
   WorkerUnavailableError,
 } from "../../src/cap/index.js";
-import { AbortedError, ClosedError, ValidationError } from "../../src/core/errors.js";
+import { AbortError, ClosedError, ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { failure, hang, setUp, turn } from "./stack.ts";
 
@@ -84,7 +84,7 @@ describe("input and output", () => {
     expect(doubled).toBe(14);
     const binary = Uint8Array.of(0, 255, 128);
     expect((await run(binary, { read: "bytes" })).output).toEqual(binary);
-    expect((await failure(run(binary)))?.code).toBe("not_json");
+    expect((await failure(run(binary)))?.code).toBe("NOT_JSON");
     expect((await run({ n: 1 }, { read: "none" })).output).toBeUndefined();
   });
 
@@ -106,7 +106,7 @@ describe("input and output", () => {
     expect(await refused({ topic: "job.x", input: 1, contextPtr: "redis://a" })).toBeInstanceOf(
       ValidationError,
     );
-    expect((await refused({ topic: "job.x", input: 1n }))?.code).toBe("not_serializable");
+    expect((await refused({ topic: "job.x", input: 1n }))?.code).toBe("NOT_SERIALIZABLE");
     expect(await refused({ topic: "job.x", input: "x".repeat(2 ** 21) })).toBeInstanceOf(
       ResourceExhaustedError,
     );
@@ -115,7 +115,7 @@ describe("input and output", () => {
     }
     expect(await refused({ topic: "" })).toBeInstanceOf(InvalidInputError);
     const { client: storeless } = await setUp(echo(), { store: undefined });
-    expect((await failure(storeless.submit({ topic: "job.x", input: 1 })))?.code).toBe("no_store");
+    expect((await failure(storeless.submit({ topic: "job.x", input: 1 })))?.code).toBe("NO_STORE");
     await bus.flush();
     await turn();
     expect(sent).toEqual([]);
@@ -133,11 +133,11 @@ describe("input and output", () => {
       client.submitAndWait({ topic: "job.x", input: 1 }, { signal: controller.signal }),
     );
     controller.abort();
-    expect(await waiting).toBeInstanceOf(AbortedError);
+    expect(await waiting).toBeInstanceOf(AbortError);
     expect(client.waiting).toBe(0);
     const slow = failure(client.submit({ topic: "job.x", input: 1 }));
     await clock.advance(5_000);
-    expect((await slow)?.code).toBe("timeout");
+    expect((await slow)?.code).toBe("TIMEOUT");
     store.set = () => Promise.reject(new Error("down"));
     expect((await failure(client.start({ topic: "job.x", input: 1 })))?.message).toBe("down");
     expect(client.waiting).toBe(0);
@@ -329,8 +329,8 @@ describe("submitMany", () => {
       signal: controller.signal,
     });
     expect(rest.map((item) => item.status === "rejected" && item.reason.name)).toEqual([
-      "AbortedError",
-      "AbortedError",
+      "AbortError",
+      "AbortError",
     ]);
   });
 

@@ -55,7 +55,7 @@ describe("TLS from the environment", () => {
       { REDIS_TLS_KEY: file("client.key") },
       { REDIS_TLS_CA: file("none.pem") },
     ]) {
-      await expect(redisTlsFromEnv(env)).rejects.toMatchObject({ code: "invalid_redis_tls" });
+      await expect(redisTlsFromEnv(env)).rejects.toMatchObject({ code: "INVALID_REDIS_TLS" });
     }
   });
 });

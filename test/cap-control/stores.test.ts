@@ -21,7 +21,7 @@ import {
   resultKey,
 } from "../../src/cap/index.js";
 import {
-  AbortedError,
+  AbortError,
   ClosedError,
   TimeoutError,
   UnsupportedError,
@@ -62,12 +62,12 @@ describe("values", () => {
     await expect(getBytes(store, "redis://nothing")).rejects.toBeInstanceOf(JobNotFoundError);
     for (const [i, junk] of [bytes("{"), bytes(""), new Uint8Array([0x22, 0xff, 0x22])].entries()) {
       const pointer = await putValue(store, `junk-${i}`, junk);
-      await expect(getJson(store, pointer)).rejects.toMatchObject({ code: "not_json" });
+      await expect(getJson(store, pointer)).rejects.toMatchObject({ code: "NOT_JSON" });
     }
     const cycle: unknown[] = [];
     cycle.push(cycle);
     for (const value of [cycle, 1n, undefined, () => 1]) {
-      await expect(putValue(store, "bad", value)).rejects.toMatchObject({ code: "not_serializable" });
+      await expect(putValue(store, "bad", value)).rejects.toMatchObject({ code: "NOT_SERIALIZABLE" });
     }
     expect(await store.get("bad")).toBeUndefined();
   });
@@ -79,7 +79,7 @@ describe("limits", () => {
     const store = limitedStore(inner, { maxReadBytes: 3, maxWriteBytes: 4 });
     await store.set("a", bytes("abcd"));
     await expect(store.get("a")).rejects.toBeInstanceOf(ResourceExhaustedError);
-    await expect(store.set("b", bytes("abcde"))).rejects.toMatchObject({ code: "too_large" });
+    await expect(store.set("b", bytes("abcde"))).rejects.toMatchObject({ code: "JOB_RESOURCE_EXHAUSTED" });
     expect(await inner.get("b")).toBeUndefined();
     await store.set("c", bytes("abc"));
     expect(await store.get("c")).toEqual(bytes("abc"));
@@ -111,7 +111,7 @@ describe("limits", () => {
       const controller = new AbortController();
       const cut = limitedStore(stuck, { clock, timeoutMs: 0, signal: controller.signal }).get("a");
       controller.abort();
-      await expect(cut).rejects.toBeInstanceOf(AbortedError);
+      await expect(cut).rejects.toBeInstanceOf(AbortError);
       expect(clock.pending).toBe(0);
     },
   );
@@ -181,8 +181,8 @@ describe("file store", () => {
   it("a folder that cannot be made is an error of the store, and a closed store says so", async () => {
     await writeFile(join(folder, "file"), "");
     const store = new FileBlobStore({ folder: join(folder, "file") });
-    await expect(store.set("k", bytes("x"))).rejects.toMatchObject({ code: "file_store" });
-    await expect(store.get("k")).rejects.toMatchObject({ code: "file_store" });
+    await expect(store.set("k", bytes("x"))).rejects.toMatchObject({ code: "FILE_STORE" });
+    await expect(store.get("k")).rejects.toMatchObject({ code: "FILE_STORE" });
     await store.close();
     await store.close();
     await expect(store.get("k")).rejects.toBeInstanceOf(ClosedError);

@@ -22,7 +22,7 @@ describe("answers of JetStream", () => {
       readAnswer(bytes('{"error":{"code":404,"err_code":10059,"description":"stream not found"}}'), "x"),
     );
     expect(missing).toBeInstanceOf(UpstreamError);
-    expect(missing).toMatchObject({ code: "jetstream_10059", retryable: false });
+    expect(missing).toMatchObject({ code: "JETSTREAM_10059", retryable: false });
     expect([isAnswer(missing, 10059), isAnswer(missing, 1), isAnswer(new Error("x"), 1)]).toEqual([
       true,
       false,

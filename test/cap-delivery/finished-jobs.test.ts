@@ -221,7 +221,7 @@ await describeWithPeers("RedisFinishedJobs", [redisServer], ([path]) => {
     expect(() => new RedisFinishedJobs({ client: {} as never })).toThrow(UnsupportedError);
     const store = new RedisFinishedJobs({ client: ioredis });
     await store.close();
-    await expect(store.find(job("a"))).rejects.toMatchObject({ code: "closed" });
+    await expect(store.find(job("a"))).rejects.toMatchObject({ code: "CLOSED" });
     expect(await ioredis.ping()).toBe("PONG");
   });
 });

@@ -39,7 +39,7 @@ afterEach(async () => {
 it(req("cap.jetstream.streams", "another bus than NATS is refused"), async () => {
   const error = await failure(openJetStream(new MemoryBus().connect()));
   expect(error).toBeInstanceOf(ValidationError);
-  expect(error?.code).toBe("not_nats");
+  expect(error?.code).toBe("NOT_NATS");
 });
 
 await describeWithPeers("JetStream", [natsServer], ([path]) => {
@@ -89,7 +89,7 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
         const plain = await serve("");
         const without = await failure(openJetStream(await connect(plain.url)));
         expect(without).toBeInstanceOf(UnsupportedError);
-        expect(without?.code).toBe("no_jetstream");
+        expect(without?.code).toBe("NO_JETSTREAM");
 
         const { url } = await serve();
         const missing = await failure(openJetStream(await connect(url)));

@@ -139,8 +139,8 @@ describe("what is easy to get wrong", () => {
     ["an int32 that is not whole", { activeJobs: 1.5 }, "active_jobs: must be a 32 bit integer, is 1.5"],
     ["an int32 out of range", { activeJobs: 2 ** 31 }, "active_jobs"],
     ["a float out of range", { cpuLoad: 1e300 }, "cpu_load"],
-    ["text with half a character", { pool: "a\ud83d" }, "[invalid_text] pool"],
-    ["a map key with half a character", { labels: { "\udc00": "" } }, "[invalid_text] labels"],
+    ["text with half a character", { pool: "a\ud83d" }, "pool: text has a lone surrogate"],
+    ["a map key with half a character", { labels: { "\udc00": "" } }, "labels: text has a lone surrogate"],
     ["a map value of another type", { labels: { a: 1 } }, "labels: must be a string, is 1"],
     ["a list item of another type", { capabilities: [null] }, "capabilities: must be a string, is null"],
   ])(req("cap.canonical.values", "%s is refused by name"), (_, init, text) => {

@@ -24,7 +24,7 @@ import {
   toSigningKey,
   WorkerUnavailableError,
 } from "../../src/cap/index.js";
-import { AbortedError, ClosedError, PolicyDeniedError, TimeoutError } from "../../src/core/errors.js";
+import { AbortError, ClosedError, PolicyDeniedError, TimeoutError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
@@ -97,12 +97,12 @@ describe("submitAndWait", () => {
   });
 
   it.each<[string, JobResultInit, new (...args: never[]) => CAPError, object]>([
-    ["FAILED", { status: JobStatus.FAILED, errorMessage: "no disk" }, JobFailedError, { code: "job_failed" }],
+    ["FAILED", { status: JobStatus.FAILED, errorMessage: "no disk" }, JobFailedError, { code: "JOB_FAILED" }],
     [
       "an application's code",
       { status: JobStatus.FAILED, errorCode: "DISK", errorCodeEnum: 1001 as ErrorCode },
       JobFailedError,
-      { code: "DISK" },
+      { code: "JOB_FAILED", reason: "DISK" },
     ],
     ["FAILED_RETRYABLE", { status: JobStatus.FAILED_RETRYABLE }, JobFailedError, { retryable: true }],
     ["FAILED_FATAL", { status: JobStatus.FAILED_FATAL }, JobFailedError, { retryable: false }],
@@ -133,21 +133,25 @@ describe("submitAndWait", () => {
   );
 
   it.each([
-    ["safety_denied", JobStatus.DENIED, SafetyDeniedError],
-    ["safety_unknown", JobStatus.DENIED, SafetyDeniedError],
-    ["", JobStatus.DENIED, SafetyDeniedError],
-    ["no_pool_mapping", JobStatus.FAILED, WorkerUnavailableError],
-    ["dispatch_failed", JobStatus.FAILED, WorkerUnavailableError],
-    ["max_retries_exceeded", JobStatus.FAILED, JobFailedError],
-  ])(req("cap.client.dlq", "hears of %s from the dead letter queue"), async (errorCode, status, type) => {
-    const { client, answer } = await setUp();
-    const waiting = failure(client.submitAndWait(request));
-    await answer(SUBJECT_DLQ, { jobId: "j", status, errorCode, workerId: "" }, "cordum-scheduler");
-    const error = await waiting;
-    expect(error).toBeInstanceOf(type);
-    if (status === JobStatus.DENIED) expect(error).toBeInstanceOf(PolicyDeniedError);
-    if (errorCode !== "") expect(error?.code).toBe(errorCode);
-  });
+    ["safety_denied", JobStatus.DENIED, SafetyDeniedError, "SAFETY_DENIED"],
+    ["safety_unknown", JobStatus.DENIED, SafetyDeniedError, "SAFETY_DENIED"],
+    ["", JobStatus.DENIED, SafetyDeniedError, "SAFETY_DENIED"],
+    ["no_pool_mapping", JobStatus.FAILED, WorkerUnavailableError, "JOB_WORKER_UNAVAILABLE"],
+    ["dispatch_failed", JobStatus.FAILED, WorkerUnavailableError, "JOB_WORKER_UNAVAILABLE"],
+    ["max_retries_exceeded", JobStatus.FAILED, JobFailedError, "MAX_RETRIES_EXCEEDED"],
+  ])(
+    req("cap.client.dlq", "hears of %s from the dead letter queue"),
+    async (errorCode, status, type, code) => {
+      const { client, answer } = await setUp();
+      const waiting = failure(client.submitAndWait(request));
+      await answer(SUBJECT_DLQ, { jobId: "j", status, errorCode, workerId: "" }, "cordum-scheduler");
+      const error = await waiting;
+      expect(error).toBeInstanceOf(type);
+      if (status === JobStatus.DENIED) expect(error).toBeInstanceOf(PolicyDeniedError);
+      expect(error?.code).toBe(code);
+      expect(error?.reason).toBe(errorCode === "" ? undefined : errorCode);
+    },
+  );
 
   it(
     req("cap.client.dlq", "verifies dead letters when there are keys, and takes nothing else there"),
@@ -204,13 +208,13 @@ describe("submitAndWait", () => {
     const controller = new AbortController();
     const waiting = failure(client.submitAndWait(request, { signal: controller.signal }));
     controller.abort();
-    expect(await waiting).toBeInstanceOf(AbortedError);
+    expect(await waiting).toBeInstanceOf(AbortError);
     expect(await failure(client.submitAndWait(request, { signal: controller.signal }))).toBeInstanceOf(
-      AbortedError,
+      AbortError,
     );
     const { memory } = await setUp();
     const options = { bus: memory.connect(), senderId: "c", request, signal: controller.signal };
-    expect(await failure(submitAndWait(options))).toBeInstanceOf(AbortedError);
+    expect(await failure(submitAndWait(options))).toBeInstanceOf(AbortError);
     for (let i = 0; i < 5; i++) await turn();
     expect(cancels).toHaveLength(0);
     expect(clock.pending).toBe(0);

@@ -94,7 +94,7 @@ describe("submit without a server", () => {
       [["job.x", "--timeout-ms", "soon"], 2, "--timeout-ms must be a whole number"],
       [["job.x", "--input", "{", "--store-dir", folder()], 1, "not JSON"],
       [["job.x", "--trust", `${keys}/client.pub.pem`], 1, "--trust SENDER=PEM"],
-      [["job.x", ...nats], 3, "[connection]"],
+      [["job.x", ...nats], 3, "[CONNECTION]"],
       [["job.x", ...nats, "--json"], 3, '"exitCode":3'],
     ];
     for (const [argv, code, text] of cases) {
@@ -102,7 +102,7 @@ describe("submit without a server", () => {
       expect([outcome.code, outcome.err], argv.join(" ")).toEqual([code, expect.stringContaining(text)]);
     }
     const tap = await run(["tap", "--timeout-ms", "5", ...nats]);
-    expect([tap.code, tap.err]).toEqual([3, expect.stringContaining("[connection]")]);
+    expect([tap.code, tap.err]).toEqual([3, expect.stringContaining("[CONNECTION]")]);
   });
 
   it("never shows the password of a URL", async () => {

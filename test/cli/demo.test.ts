@@ -69,7 +69,7 @@ describe("agentwire demo", () => {
   it("stops at once when it is interrupted", async () => {
     const abort = new AbortController();
     const running = runDemo({ file, signal: abort.signal, onHop: () => abort.abort() });
-    await expect(running).rejects.toThrow("[aborted]");
+    await expect(running).rejects.toThrow(expect.objectContaining({ code: "ABORTED" }));
   });
 
   it(req("cap.demo", "runs as a command: exit 0, text or JSON"), async () => {
@@ -100,6 +100,6 @@ await describeWithPeers("agentwire demo --nats", [natsServer], ([path]) => {
     await server.stop();
     const away = await agentwire("demo", "--nats", server.url, "--file", file);
     expect(away.code).toBe(3);
-    expect(away.stderr).toContain("[connection]");
+    expect(away.stderr).toContain("[CONNECTION]");
   });
 });

@@ -127,7 +127,7 @@ describe("dev without servers of others", () => {
     const taken = await run(["dev", "--port", new URL(info.health).port], { env });
     expect([taken.code, taken.err]).toEqual([3, expect.stringContaining("cannot listen")]);
     const away = await run(["dev", "--nats", `nats://127.0.0.1:${await freePort()}`], { env });
-    expect([away.code, away.err]).toEqual([3, expect.stringContaining("[connection]")]);
+    expect([away.code, away.err]).toEqual([3, expect.stringContaining("[CONNECTION]")]);
     const bin = folder();
     writeFileSync(join(bin, "nats-server"), "#!/bin/sh\necho cannot bind; exit 1\n", { mode: 0o755 });
     const broken = await run(["dev"], { env: { PATH: `${bin}:${env.PATH}` } });

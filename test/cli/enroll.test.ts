@@ -67,12 +67,12 @@ describe("agentwire enroll", () => {
     poll = { status: 400, body: { error: "access_denied" } };
     const denied = await run({ mokuUrl: server.url, credentialsFile: freshPath() });
     expect(denied.code).toBe(1);
-    expect(denied.err).toMatch(/^Enrollment failed \(access_denied\): [^[]+\n$/);
+    expect(denied.err).toMatch(/^Enrollment failed \(ACCESS_DENIED\): [^[]+\n$/);
     poll = { status: 400, body: { error: "invalid_grant" } };
     const refused = await run({ mokuUrl: server.url, credentialsFile: freshPath() });
     expect([refused.code, refused.err]).toEqual([
       1,
-      expect.stringContaining("Enrollment failed: [invalid_grant]"),
+      expect.stringContaining("Enrollment failed (OAUTH_TOKEN): the token endpoint answered invalid_grant"),
     ]);
     expect((await run({})).code).toBe(2);
     expect((await run({ mokuUrl: "moku" })).code).toBe(1);

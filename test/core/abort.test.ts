@@ -8,7 +8,7 @@ import {
   throwIfAborted,
   withDeadline,
 } from "../../src/core/abort.ts";
-import { AbortedError, ClosedError, TimeoutError } from "../../src/core/errors.ts";
+import { AbortError, ClosedError, TimeoutError } from "../../src/core/errors.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { req } from "../requirements/index.ts";
 
@@ -16,20 +16,32 @@ const listeners = (signal: AbortSignal): number => getEventListeners(signal, "ab
 
 describe("abortError", () => {
   it("keeps our own reasons and wraps everybody else's", () => {
-    for (const ours of [new TimeoutError("t"), new AbortedError("a"), new ClosedError("c")]) {
+    for (const ours of [new TimeoutError("t"), new AbortError("a"), new ClosedError("c")]) {
       expect(abortError(AbortSignal.abort(ours))).toBe(ours);
     }
-    const theirs = new DOMException("late", "TimeoutError");
+    const theirs = new RangeError("enough");
     const wrapped = abortError(AbortSignal.abort(theirs));
-    expect(wrapped).toBeInstanceOf(AbortedError);
+    expect(wrapped).toBeInstanceOf(AbortError);
+    expect(wrapped.name).toBe("AbortError");
     expect(wrapped.cause).toBe(theirs);
     expect(abortError(AbortSignal.abort()).cause).toMatchObject({ name: "AbortError" });
+  });
+
+  it("is a TimeoutError for the reason that AbortSignal.timeout gives, also through a linked signal", () => {
+    const late = new DOMException("late", "TimeoutError");
+    const { signal } = linkSignals([AbortSignal.abort(late)]);
+    for (const fired of [AbortSignal.abort(late), signal]) {
+      expect(abortError(fired)).toBeInstanceOf(TimeoutError);
+      expect(abortError(fired).cause).toBe(late);
+      expect(asAbortError(late, fired)).toBeInstanceOf(TimeoutError);
+    }
+    expect(abortError(AbortSignal.abort("TimeoutError"))).toBeInstanceOf(AbortError);
   });
 
   it("is thrown by throwIfAborted, and only after the signal fired", () => {
     throwIfAborted(undefined);
     throwIfAborted(new AbortController().signal);
-    expect(() => throwIfAborted(AbortSignal.abort("x"))).toThrow(AbortedError);
+    expect(() => throwIfAborted(AbortSignal.abort("x"))).toThrow(AbortError);
   });
 });
 
@@ -37,7 +49,7 @@ describe("asAbortError", () => {
   const foreign = (name: string): DOMException => new DOMException("cut", name);
 
   it("translates what libraries throw for an abort or a timeout", () => {
-    expect(asAbortError(foreign("AbortError"))).toBeInstanceOf(AbortedError);
+    expect(asAbortError(foreign("AbortError"))).toBeInstanceOf(AbortError);
     expect(asAbortError(foreign("TimeoutError"))).toBeInstanceOf(TimeoutError);
     expect(asAbortError(foreign("TimeoutError"))).toMatchObject({ cause: { name: "TimeoutError" } });
   });
@@ -46,7 +58,7 @@ describe("asAbortError", () => {
     const over = new TimeoutError("over");
     expect(asAbortError(foreign("AbortError"), AbortSignal.abort(over))).toBe(over);
     const reason = { why: "because" };
-    expect(asAbortError(reason, AbortSignal.abort(reason))).toMatchObject({ code: "aborted", cause: reason });
+    expect(asAbortError(reason, AbortSignal.abort(reason))).toMatchObject({ code: "ABORTED", cause: reason });
   });
 
   it("leaves everything else alone, also when the signal has fired", () => {
@@ -54,7 +66,7 @@ describe("asAbortError", () => {
     expect(asAbortError(other)).toBe(other);
     expect(asAbortError(other, AbortSignal.abort())).toBe(other);
     expect(asAbortError("text")).toBe("text");
-    const ours = new AbortedError("ours");
+    const ours = new AbortError("ours");
     expect(asAbortError(ours)).toBe(ours);
   });
 });
@@ -85,7 +97,7 @@ describe("linkSignals", () => {
     expect(link.signal.aborted).toBe(false);
     await clock.advance(1);
     expect(link.signal.reason).toBeInstanceOf(TimeoutError);
-    expect((link.signal.reason as Error).message).toBe("[timeout] register took longer than 250 ms");
+    expect((link.signal.reason as Error).message).toBe("register took longer than 250 ms");
   });
 
   it("takes a limit of 0 as over, and Infinity or none as no limit", () => {
@@ -167,10 +179,10 @@ describe("raceSignal", () => {
     });
     const raced = raceSignal(slow, controller.signal);
     controller.abort("stop");
-    await expect(raced).rejects.toMatchObject({ code: "aborted", cause: "stop" });
+    await expect(raced).rejects.toMatchObject({ code: "ABORTED", cause: "stop" });
     fail(new Error("an unhandled rejection would fail this run"));
     await expect(raceSignal(Promise.reject(new Error("same")), AbortSignal.abort())).rejects.toThrow(
-      AbortedError,
+      AbortError,
     );
   });
 });
@@ -187,13 +199,13 @@ describe("withDeadline", () => {
 
     const cut = withDeadline({ timeoutMs: 50, clock, signal: caller.signal }, forever);
     caller.abort("by hand");
-    await expect(cut).rejects.toMatchObject({ name: "AbortedError", cause: "by hand" });
+    await expect(cut).rejects.toMatchObject({ name: "AbortError", cause: "by hand" });
     expect([listeners(caller.signal), clock.pending]).toEqual([0, 0]);
   });
 
   it("does not start the work when it is too late already", async () => {
     const work = vi.fn();
-    await expect(withDeadline({ signal: AbortSignal.abort() }, work)).rejects.toThrow(AbortedError);
+    await expect(withDeadline({ signal: AbortSignal.abort() }, work)).rejects.toThrow(AbortError);
     await expect(withDeadline({ timeoutMs: 0 }, work)).rejects.toThrow(TimeoutError);
     expect(work).not.toHaveBeenCalled();
   });
@@ -206,7 +218,7 @@ describe("withDeadline", () => {
       });
     const cut = withDeadline({ signal: caller.signal }, work);
     caller.abort("now");
-    await expect(cut).rejects.toMatchObject({ code: "aborted", cause: "now" });
+    await expect(cut).rejects.toMatchObject({ code: "ABORTED", cause: "now" });
   });
 
   it("passes results and other errors through and cleans up", async () => {

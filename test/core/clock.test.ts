@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import { sleep, systemClock } from "../../src/core/clock.ts";
-import { AbortedError, TimeoutError } from "../../src/core/errors.ts";
+import { AbortError, TimeoutError } from "../../src/core/errors.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { req } from "../requirements/index.ts";
 
@@ -24,8 +24,8 @@ describe("sleep", () => {
     expect(clock.pending).toBe(1);
     const reason = new Error("enough");
     controller.abort(reason);
-    await expect(slept).rejects.toBeInstanceOf(AbortedError);
-    await expect(slept).rejects.toMatchObject({ code: "aborted", cause: reason });
+    await expect(slept).rejects.toBeInstanceOf(AbortError);
+    await expect(slept).rejects.toMatchObject({ code: "ABORTED", cause: reason });
     expect(clock.pending).toBe(0);
     expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
   });

@@ -49,7 +49,7 @@ describe("StagedClose", () => {
         }),
       abort: (reason) => {
         expect(reason).toBeInstanceOf(ClosedError);
-        expect(reason.message).toBe("[closed] worker w1 is closed");
+        expect(reason.message).toBe("worker w1 is closed");
         clock.setTimeout(cut, 30);
       },
     });

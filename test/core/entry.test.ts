@@ -49,7 +49,7 @@ describe("the package root", () => {
   it("exports exactly this at run time", () => {
     expect(Object.keys(root).sort()).toEqual(
       [
-        "AbortedError",
+        "AbortError",
         "AgentwireError",
         "AuthError",
         "ClosedError",
@@ -68,12 +68,10 @@ describe("the package root", () => {
         "ajvValidator",
         "backoffMs",
         "defaultRetryPolicy",
-        "errorText",
         "fromPino",
         "jsonSchema",
         "keepAliveFetch",
         "mayRetry",
-        "neverSent",
         "noRetry",
         "retry",
         "retryPolicy",

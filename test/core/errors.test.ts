@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import * as errors from "../../src/core/errors.ts";
 import { req } from "../requirements/index.ts";
 
-const { AgentwireError, AbortedError, errorText, RateLimitError, TimeoutError, ValidationError } = errors;
+const { AgentwireError, AbortError, AuthError, ConnectionError, errorText, RateLimitError } = errors;
+const { TimeoutError, UpstreamError, ValidationError } = errors;
 
 /** A second copy of the module, as two bundles of the package would bring. */
 const copyOf = async (): Promise<typeof errors> => {
@@ -13,19 +14,19 @@ const copyOf = async (): Promise<typeof errors> => {
 
 /** Pins: what users may compare and rely on. */
 const classes = [
-  ["AuthError", "auth", false],
-  ["PolicyDeniedError", "policy_denied", false],
-  ["RateLimitError", "rate_limit", true],
-  ["ValidationError", "validation", false],
-  ["NotFoundError", "not_found", false],
-  ["ConflictError", "conflict", false],
-  ["UpstreamError", "upstream", true],
-  ["TimeoutError", "timeout", true],
-  ["AbortedError", "aborted", false],
-  ["ConnectionError", "connection", true],
-  ["ProtocolError", "protocol", false],
-  ["ClosedError", "closed", false],
-  ["UnsupportedError", "unsupported", false],
+  ["AuthError", "AUTH", false],
+  ["PolicyDeniedError", "POLICY_DENIED", false],
+  ["RateLimitError", "RATE_LIMIT", true],
+  ["ValidationError", "VALIDATION", false],
+  ["NotFoundError", "NOT_FOUND", false],
+  ["ConflictError", "CONFLICT", false],
+  ["UpstreamError", "UPSTREAM", true],
+  ["TimeoutError", "TIMEOUT", true],
+  ["AbortError", "ABORTED", false],
+  ["ConnectionError", "CONNECTION", true],
+  ["ProtocolError", "PROTOCOL", false],
+  ["ClosedError", "CLOSED", false],
+  ["UnsupportedError", "UNSUPPORTED", false],
 ] as const;
 
 const byName = { ...errors };
@@ -33,7 +34,7 @@ const byName = { ...errors };
 describe("error classes", () => {
   it.each(classes)(`${req("core.errors.code", "%s shows its code")}: %s`, (name, code, retryable) => {
     const error = new byName[name]("what happened");
-    expect(error.message).toBe(`[${code}] what happened`);
+    expect(error.message).toBe("what happened");
     expect([error.name, error.code, error.retryable]).toEqual([name, code, retryable]);
     expect(error).toBeInstanceOf(Error);
     expect(error).toBeInstanceOf(AgentwireError);
@@ -41,7 +42,10 @@ describe("error classes", () => {
     const others = classes.filter(([other]) => other !== name);
     for (const [other] of others) expect(error).not.toBeInstanceOf(byName[other]);
     expect(error.stack).toContain("errors.test.ts");
-    expect(String(error)).toBe(`${name}: [${code}] what happened`);
+    const printed = `${name} [${code}]: what happened`;
+    expect(String(error)).toBe(printed);
+    expect(error.stack?.split("\n")[0]).toBe(printed);
+    expect(inspect(error)).toContain(printed);
   });
 
   it("covers every class that the module exports", () => {
@@ -53,22 +57,33 @@ describe("error classes", () => {
 
   it("carries what it was given and nothing else", () => {
     const cause = new Error("cause");
+    const headers = new Headers({ "x-limit": "5" });
     const full = new RateLimitError("slow down", {
-      code: "quota",
+      code: "QUOTA",
       retryable: false,
       cause,
+      reason: "quota_used_up",
       status: 429,
+      headers,
+      requestId: "r-1",
       correlationId: "c-1",
       retryAfterMs: 1_500,
+      attempts: 3,
+      sent: true,
       details: { limit: 5 },
       body: { raw: true },
     });
     expect(full).toMatchObject({
-      message: "[quota] slow down",
-      code: "quota",
+      message: "slow down",
+      code: "QUOTA",
       retryable: false,
       cause,
+      reason: "quota_used_up",
       status: 429,
+      headers,
+      requestId: "r-1",
+      attempts: 3,
+      sent: true,
       correlationId: "c-1",
       retryAfterMs: 1_500,
       details: { limit: 5 },
@@ -76,26 +91,57 @@ describe("error classes", () => {
     });
     const bare = new RateLimitError("x");
     expect(Object.keys(bare).sort()).toEqual(["code", "retryable"]);
-    for (const key of ["cause", "status", "body", "details"]) expect(Object.hasOwn(bare, key)).toBe(false);
+    for (const key of ["cause", "reason", "status", "headers", "sent", "body", "details"])
+      expect(Object.hasOwn(bare, key)).toBe(false);
   });
 
   it(req("core.errors.body", "keeps the peer's answer out of inspect and JSON"), () => {
-    const error = new ValidationError("refused", { body: "the raw answer", status: 400, details: { n: 1 } });
+    const headers = new Headers({ "set-cookie": "the raw answer" });
+    const error = new ValidationError("refused", {
+      body: "the raw answer",
+      headers,
+      status: 400,
+      details: { n: 1 },
+    });
     expect(error.body).toBe("the raw answer");
     expect(inspect(error)).not.toContain("raw answer");
     expect(inspect({ deep: { error } }, { depth: 5 })).not.toContain("raw answer");
     expect(JSON.parse(JSON.stringify(error))).toEqual({
-      code: "validation",
+      code: "VALIDATION",
       retryable: false,
       status: 400,
       details: { n: 1 },
     });
-    expect({ ...error }).not.toHaveProperty("body");
+    expect(Object.keys(error)).toEqual(["code", "retryable", "status", "details"]);
+    expect(error.headers).toBe(headers);
   });
 
   it("shows code, status and cause when it is inspected", () => {
     const text = inspect(new TimeoutError("late", { status: 504, cause: new Error("inner") }));
-    for (const part of ["TimeoutError: [timeout] late", "status: 504", "inner"]) expect(text).toContain(part);
+    for (const part of ["TimeoutError [TIMEOUT]: late", "status: 504", "inner"]) expect(text).toContain(part);
+  });
+});
+
+describe("a printed error", () => {
+  it("shows the code once, in the first line of the stack, of its causes too", () => {
+    const cause = new AuthError("inner");
+    const shown = inspect(new ValidationError("outer", { cause }));
+    expect(shown.match(/ValidationError \[VALIDATION\]: outer/g)).toHaveLength(1);
+    expect(shown.match(/AuthError \[AUTH\]: inner/g)).toHaveLength(1);
+    expect(String(new AuthError(""))).toBe("AuthError [AUTH]");
+  });
+});
+
+describe("sent of a ConnectionError", () => {
+  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+
+  it("is false if the cause proves it, and what was given otherwise", () => {
+    expect(new ConnectionError("x", { cause: new TypeError("fetch failed", { cause: refused }) }).sent).toBe(
+      false,
+    );
+    expect(new ConnectionError("x", { cause: refused, sent: true }).sent).toBe(true);
+    expect(Object.hasOwn(new ConnectionError("x", { cause: new Error("reset") }), "sent")).toBe(false);
+    expect(Object.hasOwn(new UpstreamError("x", { cause: refused }), "sent")).toBe(false);
   });
 });
 
@@ -107,12 +153,12 @@ describe("instanceof", () => {
     expect(theirs).toBeInstanceOf(TimeoutError);
     expect(theirs).toBeInstanceOf(AgentwireError);
     expect(ours).toBeInstanceOf(copy.TimeoutError);
-    expect(theirs).not.toBeInstanceOf(AbortedError);
-    expect(ours).not.toBeInstanceOf(copy.AbortedError);
+    expect(theirs).not.toBeInstanceOf(AbortError);
+    expect(ours).not.toBeInstanceOf(copy.AbortError);
   });
 
   it("is false for anything else, also for an error of the same name", () => {
-    const lookalike = Object.assign(new Error("[timeout] x"), { name: "TimeoutError", code: "timeout" });
+    const lookalike = Object.assign(new Error("x"), { name: "TimeoutError", code: "TIMEOUT" });
     for (const other of [
       lookalike,
       null,
@@ -129,13 +175,13 @@ describe("instanceof", () => {
 
   it("holds for subclasses with a brand of their own, a second brand, or none", () => {
     class Special extends TimeoutError {
-      static override readonly brands: readonly string[] = ["SpecialError", "AbortedError"];
-      static override readonly defaultCode: string = "special";
+      static override readonly brands: readonly string[] = ["SpecialError", "AbortError"];
+      static override readonly defaultCode: string = "SPECIAL";
     }
     const special = new Special("x");
     expect(special.name).toBe("SpecialError");
-    expect(special.message).toBe("[special] x");
-    for (const type of [Special, TimeoutError, AbortedError, AgentwireError])
+    expect(String(special)).toBe("SpecialError [SPECIAL]: x");
+    for (const type of [Special, TimeoutError, AbortError, AgentwireError])
       expect(special).toBeInstanceOf(type);
     expect(new TimeoutError("x")).not.toBeInstanceOf(Special);
 

@@ -24,11 +24,11 @@ describe("parseJson", () => {
 
   it("names what is not JSON without quoting it", () => {
     const error = thrownBy(() => parseJson('{"token":"abc" oops', { what: "the answer" }));
-    expect(error.code).toBe("not_json");
-    expect(error.message).toBe("[not_json] the answer is not JSON");
+    expect(error.code).toBe("NOT_JSON");
+    expect(error.message).toBe("the answer is not JSON");
     expect(String(error.cause)).toMatch(/^SyntaxError: unexpected token at position \d+$/);
     const empty = thrownBy(() => parseJson(""));
-    expect([empty.code, String(empty.cause)]).toEqual(["not_json", "SyntaxError: unexpected end or token"]);
+    expect([empty.code, String(empty.cause)]).toEqual(["NOT_JSON", "SyntaxError: unexpected end or token"]);
   });
 
   it("keeps a key __proto__ as an own property and changes no prototype", () => {
@@ -40,8 +40,8 @@ describe("parseJson", () => {
 
   it("stops at its limit, counted in bytes", () => {
     expect(parseJson('"é"', { maxBytes: 4 })).toBe("é");
-    expect(thrownBy(() => parseJson('"é"', { maxBytes: 3 })).code).toBe("too_large");
-    expect(thrownBy(() => parseJson("[]", { maxBytes: 1 })).code).toBe("too_large");
+    expect(thrownBy(() => parseJson('"é"', { maxBytes: 3 })).code).toBe("TOO_LARGE");
+    expect(thrownBy(() => parseJson("[]", { maxBytes: 1 })).code).toBe("TOO_LARGE");
   });
 });
 
@@ -61,22 +61,22 @@ describe("stringifyJson", () => {
     ],
   ])("refuses %s", (_, value) => {
     const error = thrownBy(() => stringifyJson(value, { what: "the result" }));
-    expect(error.code).toBe("not_serializable");
+    expect(error.code).toBe("NOT_SERIALIZABLE");
     expect(error.message).toContain("the result cannot be written as JSON");
   });
 
   it("says what it could not write", () => {
     expect(thrownBy(() => stringifyJson(undefined)).message).toBe(
-      "[not_serializable] the value cannot be written as JSON: its type is undefined",
+      "the value cannot be written as JSON: its type is undefined",
     );
     expect(stringifyJson(null)).toBe("null");
-    expect(thrownBy(() => stringifyJson({ toJSON: () => undefined })).code).toBe("not_serializable");
+    expect(thrownBy(() => stringifyJson({ toJSON: () => undefined })).code).toBe("NOT_SERIALIZABLE");
   });
 
   it("refuses a cycle", () => {
     const loop: unknown[] = [];
     loop.push(loop);
-    expect(thrownBy(() => stringifyJson({ loop })).code).toBe("not_serializable");
+    expect(thrownBy(() => stringifyJson({ loop })).code).toBe("NOT_SERIALIZABLE");
   });
 
   it("never writes more than its limit, and refuses only what is over it", () => {
@@ -84,7 +84,7 @@ describe("stringifyJson", () => {
       fc.property(fc.string({ unit: "binary" }), fc.nat(40), (text, maxBytes) => {
         const whole = JSON.stringify(text);
         if (Buffer.byteLength(whole) <= maxBytes) expect(stringifyJson(text, { maxBytes })).toBe(whole);
-        else expect(thrownBy(() => stringifyJson(text, { maxBytes })).code).toBe("too_large");
+        else expect(thrownBy(() => stringifyJson(text, { maxBytes })).code).toBe("TOO_LARGE");
       }),
     );
   });

@@ -118,7 +118,7 @@ describe("bodies", () => {
     const lost = await calls.request(url, get);
     const reading = text(lost);
     response!.destroy();
-    await expect(reading).rejects.toMatchObject({ code: "connection", retryable: true });
+    await expect(reading).rejects.toMatchObject({ code: "CONNECTION", retryable: true });
   });
 });
 
@@ -143,12 +143,12 @@ describe("connections", () => {
     );
     await first;
     abort.abort();
-    expect(await all[1]).toBe("AbortedError");
+    expect(await all[1]).toBe("AbortError");
     const second = next();
     waiting[0]!.end("1");
     await second;
     waiting[1]!.end("2");
-    expect(await Promise.all(all)).toEqual(["1", "AbortedError", "2"]);
+    expect(await Promise.all(all)).toEqual(["1", "AbortError", "2"]);
     expect([order, connections.count]).toEqual([["/a", "/c"], 1]);
   });
 
@@ -165,7 +165,7 @@ describe("connections", () => {
     expect(connections.count).toBe(2);
     const reading = text(stream);
     abort.abort();
-    await expect(reading).rejects.toMatchObject({ code: "aborted" });
+    await expect(reading).rejects.toMatchObject({ code: "ABORTED" });
     (await calls.request(url, get)).discard();
     expect(connections.count).toBe(2);
   });
@@ -198,18 +198,18 @@ describe("connections", () => {
     const all = [1, 2].map(() => calls.request(url, get).catch((error: Error) => error));
     await first;
     calls.close();
-    for (const error of await Promise.all(all)) expect(error).toMatchObject({ code: "connection" });
-    await expect(calls.request(url, get)).rejects.toMatchObject({ code: "connection" });
+    for (const error of await Promise.all(all)) expect(error).toMatchObject({ code: "CONNECTION" });
+    await expect(calls.request(url, get)).rejects.toMatchObject({ code: "CONNECTION" });
   });
 
   it("that cannot be opened are an error with its cause", async () => {
     const { url, server } = await serve(() => {});
     await new Promise((resolve) => server.close(resolve));
     await expect(client().request(url, get)).rejects.toMatchObject({
-      code: "connection",
+      code: "CONNECTION",
       cause: { code: "ECONNREFUSED" },
     });
-    await expect(client().request("ftp://127.0.0.1/", get)).rejects.toMatchObject({ code: "connection" });
+    await expect(client().request("ftp://127.0.0.1/", get)).rejects.toMatchObject({ code: "CONNECTION" });
   });
 });
 
@@ -279,7 +279,7 @@ describe("a request", () => {
     const calls = client();
     const repeatable = { ...get, retryStale: true };
     expect(await text(await calls.request(url, repeatable))).toBe("ok");
-    await expect(calls.request(url, repeatable)).rejects.toMatchObject({ code: "connection" });
+    await expect(calls.request(url, repeatable)).rejects.toMatchObject({ code: "CONNECTION" });
     expect(seen).toHaveLength(2);
   });
 
@@ -295,7 +295,7 @@ describe("a request", () => {
       calls.request(`${url}dies`, { ...get, retryStale: true }).catch((error: Error) => error),
       calls.request(url, get).then(text),
     ]);
-    expect(first).toMatchObject({ code: "connection", cause: { code: "ECONNRESET" } });
+    expect(first).toMatchObject({ code: "CONNECTION", cause: { code: "ECONNRESET" } });
     expect([second, seen]).toEqual(["ok", ["/dies", "/"]]);
   });
 });
@@ -339,7 +339,7 @@ describe("keepAliveFetch", () => {
     cleanups.push(() => kept.close());
     expect(await (await kept(url)).text()).toBe("ok");
     expect(await (await kept(url)).text()).toBe("ok");
-    await expect(kept(url, { method: "POST", body: "x" })).rejects.toMatchObject({ code: "connection" });
+    await expect(kept(url, { method: "POST", body: "x" })).rejects.toMatchObject({ code: "CONNECTION" });
     expect(seen).toEqual(["GET", "GET", "GET", "POST"]);
   });
 });
@@ -355,7 +355,7 @@ describe("a head", () => {
       .catch((error: Error) => error);
     await there;
     await clock.advance(1_000);
-    expect(await late).toMatchObject({ code: "timeout" });
+    expect(await late).toMatchObject({ code: "TIMEOUT" });
   });
 
   it("that is followed by no end of a body nobody wants holds its connection no longer than that", async () => {
@@ -405,7 +405,7 @@ describe("TLS", () => {
     const trusting = client({ tls: { ca: pem("ca.pem"), servername: "redis.test" } });
     for (let i = 0; i < 2; i++) expect(await text(await trusting.request(url, get))).toBe("secret");
     await expect(client().request(url, get)).rejects.toMatchObject({
-      code: "connection",
+      code: "CONNECTION",
       cause: { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" },
     });
     const misnamed = client({ tls: { ca: pem("ca.pem"), servername: "other.test" } });

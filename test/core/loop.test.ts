@@ -124,7 +124,7 @@ describe("startLoop", () => {
       const stopped = running.stop();
       expect(running.stop()).toBe(stopped);
       await stopped;
-      expect(reasons).toMatchObject([{ code: "closed", message: "[closed] beat is stopped" }]);
+      expect(reasons).toMatchObject([{ code: "CLOSED", message: "beat is stopped" }]);
       expect(reasons[0]).toBeInstanceOf(ClosedError);
       expect([onError.mock.calls.length, clock.pending, clock.monotonic()]).toEqual([0, 0, 0]);
     },

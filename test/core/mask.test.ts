@@ -116,8 +116,8 @@ describe("mask", () => {
     const shown = mask({ error }) as { error: Record<string, unknown> };
     expect(shown.error).toMatchObject({
       name: "UpstreamError",
-      message: "[upstream] failed",
-      code: "upstream",
+      message: "failed",
+      code: "UPSTREAM",
       status: 502,
       retryable: true,
       details: { token: "[secret]" },

@@ -43,7 +43,7 @@ describe("neverSent", () => {
   it("believes an error that says whether it was sent, before any code", () => {
     expect(neverSent(new ConnectionError("x", { sent: false }))).toBe(true);
     expect(neverSent(new ConnectionError("x", { sent: true, cause: coded("ECONNREFUSED") }))).toBe(false);
-    expect(neverSent(new ConnectionError("x", { details: null }))).toBe(false);
+    expect(neverSent(new ConnectionError("x", { details: { sent: false } }))).toBe(false);
   });
 
   it("comes to an end on a chain that leads back to itself, and takes anything", () => {

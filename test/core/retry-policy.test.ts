@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  AbortedError,
+  AbortError,
   ConnectionError,
   RateLimitError,
   TimeoutError,
@@ -112,6 +112,6 @@ describe("mayRetry", () => {
 
   it("obeys retry: never and the caller's abort whatever happened", () => {
     expect(mayRetry({ idempotent: true, retry: "never" }, refused)).toBe(false);
-    expect(mayRetry({ idempotent: true }, new AbortedError("x", { cause: refused.cause }))).toBe(false);
+    expect(mayRetry({ idempotent: true }, new AbortError("x", { cause: refused.cause }))).toBe(false);
   });
 });

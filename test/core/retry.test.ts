@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { sleep } from "../../src/core/clock.ts";
 import {
-  AbortedError,
+  AbortError,
   RateLimitError,
   TimeoutError,
   UpstreamError,
@@ -231,13 +231,13 @@ describe("retry", () => {
         await clock.advance(1);
         controller.abort("leave");
         const error = await run.catch((thrown: unknown) => thrown);
-        expect(error).toBeInstanceOf(AbortedError);
+        expect(error).toBeInstanceOf(AbortError);
         expect(error).toMatchObject({ cause: "leave" });
         expect([call.mock.calls.length, clock.monotonic(), clock.pending]).toEqual([1, 1, 0]);
         expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
       }
       const call = vi.fn(forever);
-      await expect(retry(call, { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
+      await expect(retry(call, { signal: AbortSignal.abort() })).rejects.toThrow(AbortError);
       expect(call).not.toHaveBeenCalled();
     },
   );
@@ -248,7 +248,7 @@ describe("retry", () => {
       controller.abort();
       throw new UpstreamError("down");
     };
-    await expect(retry(call, { signal: controller.signal })).rejects.toThrow(AbortedError);
+    await expect(retry(call, { signal: controller.signal })).rejects.toThrow(AbortError);
   });
 
   it("goes on without end when it may", async () => {

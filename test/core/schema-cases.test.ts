@@ -31,8 +31,8 @@ async function verdictOn(validator: AjvValidator, { schema, instance }: Case): P
   } catch (error) {
     expect(error).toBeInstanceOf(ValidationError);
     const { code } = error as ValidationError;
-    expect(["invalid_schema", "unresolvable_ref"]).toContain(code);
-    return code === "invalid_schema" ? "invalid-schema" : "unresolvable-ref";
+    expect(["INVALID_SCHEMA", "UNRESOLVABLE_REF"]).toContain(code);
+    return code === "INVALID_SCHEMA" ? "invalid-schema" : "unresolvable-ref";
   }
 }
 

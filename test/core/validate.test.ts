@@ -63,14 +63,14 @@ describe("checkerFor", () => {
     const checker = await checkerFor(thrower, ajvValidator());
     await expect(checker.check(1)).rejects.toThrow("inside");
     await expect(checkerFor({ type: "strnig" }, ajvValidator())).rejects.toMatchObject({
-      code: "invalid_schema",
+      code: "INVALID_SCHEMA",
     });
   });
 
   it("refuses what is no schema", async () => {
     for (const bad of [undefined, null, [], "string", 5]) {
       const made = checkerFor(bad as unknown as Schema, ajvValidator());
-      await expect(made).rejects.toMatchObject({ code: "invalid_schema" });
+      await expect(made).rejects.toMatchObject({ code: "INVALID_SCHEMA" });
       await expect(made).rejects.toBeInstanceOf(ValidationError);
     }
   });
@@ -126,7 +126,7 @@ describe("refusal", () => {
     const error = refusal("the input", issues);
     expect(error).toBeInstanceOf(ValidationError);
     expect(error.message).toBe(
-      "[validation] the input does not fit its schema: /a must be string; /b must be string; /c must be string; and 1 more",
+      "the input does not fit its schema: /a must be string; /b must be string; /c must be string; and 1 more",
     );
     expect(error.details).toEqual({ issues });
     expect(refusal("x", issues.slice(0, 3)).message).not.toContain("more");

@@ -17,7 +17,7 @@ import {
 } from "../../src/cap/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
-import { AbortedError, type AgentwireError, AuthError, ClosedError } from "../../src/core/errors.js";
+import { AbortError, type AgentwireError, AuthError, ClosedError } from "../../src/core/errors.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { clients } from "../cap/nats/clients.ts";
 import { describeWithPeers, natsServer } from "../peers/ladder.ts";
@@ -107,7 +107,7 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       const again = await jobs.submitAndWait({ topic: "job.x" }, { timeoutMs: 5000 });
       expect(again.status).toBe(JobStatus.SUCCEEDED);
       controller.abort();
-      expect(await waiting).toBeInstanceOf(AbortedError);
+      expect(await waiting).toBeInstanceOf(AbortError);
       expect(jobs.waiting).toBe(0);
       expect(workerSide.statuses).toEqual(["reconnecting", "connected"]);
     });

@@ -103,7 +103,7 @@ describe("recorded OAuth traffic", () => {
     const trace = await replay("oauth-enroll-denied");
     const { result, waits } = await enrolled({ clientName: "n", hostname: "h" });
     expect(result).toBeInstanceOf(EnrollmentError);
-    expect(result).toMatchObject({ code: "access_denied" });
+    expect(result).toMatchObject({ code: "ACCESS_DENIED" });
     compare("oauth-enroll-denied", trace);
     expect(waits).toEqual(recordedWaits(trace));
   });

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AbortedError, AuthError, ConnectionError } from "../../src/core/errors.js";
+import { AbortError, AuthError, ConnectionError } from "../../src/core/errors.js";
 import type { StoredCredential } from "../../src/neuron/auth/index.js";
 import {
   CredentialRevokedError,
@@ -78,7 +78,7 @@ describe("credential file", () => {
     ]) {
       writeFileSync(path, text);
       const error = await readCredentialFile(path).catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ code: "malformed_credential_file" });
+      expect(error).toMatchObject({ code: "MALFORMED_CREDENTIAL_FILE" });
       expect(inspect(error)).not.toContain(PLANTED);
     }
   });
@@ -216,7 +216,7 @@ describe("discoverEndpoints", () => {
       deviceAuthorizationEndpoint: `${server.url}/d`,
     });
     await expect(discoverEndpoints(server.url, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(
-      AbortedError,
+      AbortError,
     );
   });
 });
@@ -246,11 +246,11 @@ describe("enroll", () => {
   }
 
   it.each([
-    [[{ status: 400, body: { error: "expired_token" } }], "expired_token"],
-    [[{ status: 400, body: { error: "authorization_pending" } }], "expired_token"],
-    [[{ status: 400, body: { error: "access_denied" } }], "access_denied"],
-    [[{ body: { ...tokens, client_secret: undefined } }], "invalid_response"],
-    [[{ body: "{}" }], "invalid_response"],
+    [[{ status: 400, body: { error: "expired_token" } }], "EXPIRED_TOKEN"],
+    [[{ status: 400, body: { error: "authorization_pending" } }], "EXPIRED_TOKEN"],
+    [[{ status: 400, body: { error: "access_denied" } }], "ACCESS_DENIED"],
+    [[{ body: { ...tokens, client_secret: undefined } }], "INVALID_RESPONSE"],
+    [[{ body: "{}" }], "INVALID_RESPONSE"],
   ])(req("neuron.auth.enroll-errors", "polls %j end as %s"), async (polls, code) => {
     const { end, path, clock } = await run({ body: device }, polls);
     expect(end).toBeInstanceOf(EnrollmentError);
@@ -262,12 +262,12 @@ describe("enroll", () => {
 
   it("fails at the device request", async () => {
     expect((await run({ status: 403, body: { error: "nope" } }, [])).end).toMatchObject({
-      code: "device_request_failed",
+      code: "DEVICE_REQUEST_FAILED",
       status: 403,
     });
     for (const member of Object.keys(device)) {
       const { end } = await run({ body: { ...device, [member]: undefined } }, []);
-      expect(end).toMatchObject({ code: "invalid_response" });
+      expect(end).toMatchObject({ code: "INVALID_RESPONSE" });
     }
     const { end } = await run({ body: device }, [{ status: 400, body: { error: "invalid_grant" } }]);
     expect(end).toBeInstanceOf(OAuthTokenError);
@@ -308,7 +308,7 @@ describe("enroll", () => {
     while (server.seen.length < 4) await new Promise((resolve) => setImmediate(resolve));
     controller.abort();
     const { end, clock } = await going;
-    expect(end).toBeInstanceOf(AbortedError);
+    expect(end).toBeInstanceOf(AbortError);
     expect(clock.pending).toBe(0);
   });
 });

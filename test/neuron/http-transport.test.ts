@@ -81,7 +81,7 @@ describe.each(platforms)("HttpTransport over %s", (_, how) => {
       expect(reasons).toEqual(["request", "unauthorized"]);
       gateway.answering = () => ({ status: 401, body: '{"error":"expired"}' });
       const refused = transport.post("/neuron/heartbeat", heartbeat);
-      await expect(refused).rejects.toMatchObject({ code: "expired", status: 401 });
+      await expect(refused).rejects.toMatchObject({ code: "AUTH", reason: "expired", status: 401 });
       await expect(refused).rejects.toBeInstanceOf(AuthError);
       expect(reasons).toHaveLength(4);
     },
@@ -109,9 +109,13 @@ describe.each(platforms)("HttpTransport over %s", (_, how) => {
         [
           403,
           '{"error":{"code":"CAPABILITY_DENIED"}}',
-          { code: "CAPABILITY_DENIED", name: "PolicyDeniedError" },
+          { code: "POLICY_DENIED", reason: "CAPABILITY_DENIED", name: "PolicyDeniedError" },
         ],
-        [422, '{"code":"INVALID_FRAME"}', { code: "INVALID_FRAME", name: "ValidationError" }],
+        [
+          422,
+          '{"code":"INVALID_FRAME"}',
+          { code: "VALIDATION", reason: "INVALID_FRAME", name: "ValidationError" },
+        ],
         [503, "<h1>busy</h1>", { name: "UpstreamError", retryable: true, body: "<h1>busy</h1>" }],
         [429, '{"retryAfter":2}', { name: "RateLimitError", retryAfterMs: 2_000 }],
       ];
@@ -278,7 +282,7 @@ describe("keepAliveFetch", () => {
       const cut = kept(gateway.url, { signal: abort.signal }).catch((e: unknown) => e);
       await until(() => gateway.requests.length === 4);
       abort.abort();
-      expect(await cut).toMatchObject({ code: "aborted" });
+      expect(await cut).toMatchObject({ code: "ABORTED" });
     },
   );
 
@@ -307,6 +311,6 @@ describe("keepAliveFetch", () => {
     const second = call(false).catch((e: unknown) => e);
     await until(() => broken === 1);
     gateway.breakConnections();
-    expect(await second).toMatchObject({ code: "connection", retryable: true });
+    expect(await second).toMatchObject({ code: "CONNECTION", retryable: true });
   });
 });

@@ -263,14 +263,18 @@ describe("LocalBigBrain: whose tasks", () => {
     }
     const brain = await startBrain();
     await expect(LocalBigBrain.start({ port: Number(new URL(brain.url).port) })).rejects.toMatchObject({
-      code: "connection",
+      code: "CONNECTION",
     });
   });
 
   it("is closed once, and what is in hand is abandoned", async () => {
     const { brain, neuron, outcome } = await leased();
     const never = brain.until("heartbeat");
-    await Promise.all([brain.close(), brain.close(), expect(never).rejects.toThrow("[closed]")]);
+    await Promise.all([
+      brain.close(),
+      brain.close(),
+      expect(never).rejects.toThrow(expect.objectContaining({ code: "CLOSED" })),
+    ]);
     expect((await outcome).status).toBe("abandoned");
     expect((await brain.submit({ capability: "acme/echo" })).status).toBe("abandoned");
     await neuron.ended;

@@ -408,7 +408,7 @@ describe("leases", () => {
     lease("L1");
     await clock.advance(120_000);
     expect(neuron.leasesInHand).toBe(0);
-    expect(errors.map(({ message }) => message)).toEqual(["[upstream] down"]);
+    expect(errors.map(({ message }) => message)).toEqual(["down"]);
   });
 
   it("are kept alive by heartbeats while their answer waits", async () => {
@@ -564,7 +564,7 @@ describe("registration", () => {
     await clock.advance(60_000);
     expect(frames("register")).toHaveLength(2);
     expect(errors[0]).toBeInstanceOf(RegistrationRejectedError);
-    expect(errors[0]!.message).toContain("registration rejected by gateway: [validation] no 1.1.0");
+    expect(errors[0]!.message).toContain("registration rejected by gateway: no 1.1.0");
     expect(frames("heartbeat")).toEqual([]);
   });
 
@@ -593,7 +593,7 @@ describe("registration", () => {
     const neuron = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
     await expect(neuron.start()).rejects.toThrow("requires at least one handler");
     neuron.handle({ type: "a/b", scope: "any", concurrency: 1, inputSchema: { type: "strnig" } }, () => 1);
-    await expect(neuron.start()).rejects.toMatchObject({ code: "invalid_schema" });
+    await expect(neuron.start()).rejects.toMatchObject({ code: "INVALID_SCHEMA" });
     await expect(neuron.start()).rejects.toThrow("a/b: input schema");
   });
 });
@@ -671,7 +671,7 @@ describe("stop", () => {
     const neuron = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
     neuron.handle({ type: "a/b", scope: "any", concurrency: 1 }, () => 1);
     await neuron.stop();
-    await expect(neuron.start()).rejects.toMatchObject({ code: "closed" });
+    await expect(neuron.start()).rejects.toMatchObject({ code: "CLOSED" });
   });
 });
 

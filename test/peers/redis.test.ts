@@ -61,7 +61,7 @@ await describeWithPeers("redis-server", [redisServer], ([path]) => {
       expect(await getJson(store, await putValue(store, "res:j", { é: [1] }))).toEqual({ é: [1] });
       expect(await getBytes(store, await putArtifact(store, anyBytes))).toEqual(anyBytes);
       await store.close();
-      await expect(store.get("empty")).rejects.toMatchObject({ code: "closed" });
+      await expect(store.get("empty")).rejects.toMatchObject({ code: "CLOSED" });
       expect(await ioredis.ping()).toBe("PONG");
       expect(await nodeRedis.ping()).toBe("PONG");
     },
@@ -101,7 +101,7 @@ await describeWithPeers("redis-server", [redisServer], ([path]) => {
       const store = stores[kind]();
       const error = await store.get("a-list").catch((error: unknown) => error);
       expect(error, kind).toBeInstanceOf(UpstreamError);
-      expect(error).toMatchObject({ code: "redis_reply" });
+      expect(error).toMatchObject({ code: "REDIS_REPLY" });
       await store.close();
     }
     expect(RESP_TYPES.BLOB_STRING).toBe(36);

@@ -19,7 +19,7 @@ export const bridge = {
     source: README,
   },
   "bridge.handler.cancel": {
-    statement: "A cancel aborts the handler's signal with an AbortedError, and the work ends as cancelled.",
+    statement: "A cancel aborts the handler's signal with an AbortError, and the work ends as cancelled.",
     source: README,
   },
   "bridge.handler.context": {

@@ -43,7 +43,7 @@ export const core = {
     source: "agentwire design, the same words everywhere",
   },
   "core.abort.reason": {
-    statement: "A time limit of ours rejects with TimeoutError, the caller's signal with AbortedError.",
+    statement: "A time limit of ours rejects with TimeoutError, the caller's signal with AbortError.",
     source: "agentwire design, errors",
   },
   "core.close.once": {
@@ -87,8 +87,7 @@ export const core = {
     source: "agentwire design, retries, time, secrets",
   },
   "core.retry.abort": {
-    statement:
-      "The caller's abort ends a try or a wait at once, with AbortedError, and leaves nothing behind.",
+    statement: "The caller's abort ends a try or a wait at once, with AbortError, and leaves nothing behind.",
     source: "agentwire design, retries, time, secrets",
   },
   "core.retry.idempotent": {

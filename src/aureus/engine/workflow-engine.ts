@@ -77,7 +77,7 @@ export class WorkflowEngine {
     const { clock } = this.#parts;
     const run = this.#runs.get(workflow.id) ?? this.#remember(workflow.id);
     if (run.status === "running") {
-      throw new ConflictError(`workflow ${workflow.id} is running`, { code: "workflow_running" });
+      throw new ConflictError(`workflow ${workflow.id} is running`, { code: "WORKFLOW_RUNNING" });
     }
     const startedAt = clock.now();
     run.status = "running";

@@ -159,7 +159,7 @@ export class Agent {
   async start(): Promise<void> {
     if (this.#closing !== undefined) throw new ClosedError("the agent is closed");
     if (this.#starting !== undefined) throw new ConflictError("the agent was started already");
-    if (this.#topics.size === 0) throw new ConflictError("no handlers registered", { code: "no_handlers" });
+    if (this.#topics.size === 0) throw new ConflictError("no handlers registered", { code: "NO_HANDLERS" });
     const off = onProcessSignal(this.#options.handleSignals, () => void this.close());
     this.#starting = this.#start(off);
     try {
@@ -217,7 +217,7 @@ export class Agent {
   #onlyBefore(what: string): void {
     if (this.#closing !== undefined) throw new ClosedError("the agent is closed");
     if (this.#starting === undefined) return;
-    throw new ConflictError(`Agent.${what}() must be called before start()`, { code: "started" });
+    throw new ConflictError(`Agent.${what}() must be called before start()`, { code: "STARTED" });
   }
 
   #enter(state: AgentState): void {

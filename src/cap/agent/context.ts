@@ -27,8 +27,8 @@ export interface AgentContext extends HandlerContext {
    * Keeps a value under `art:<id>` and names it in the result. Those of an attempt that failed and was followed
    * by another are not named. "ok" means stored.
    *
-   * @throws ResourceExhaustedError `too_large` for more than the agent or the scheduler allows; ValidationError
-   * `not_serializable`; TimeoutError; what the store throws.
+   * @throws ResourceExhaustedError for more than the agent or the scheduler allows; ValidationError
+   * `NOT_SERIALIZABLE`; TimeoutError; what the store throws.
    */
   putArtifact(value: unknown, options?: ArtifactOptions): Promise<string>;
 }

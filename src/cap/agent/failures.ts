@@ -1,6 +1,5 @@
 /** Results of jobs that did not succeed: the texts of cap-sdk-python 2.17.0, and codes, which it leaves empty. */
 import { ErrorCode, JobStatus } from "../../../gen/cap/index.js";
-import { AgentwireError, errorText } from "../../core/errors.js";
 import type { HandlerFailure } from "../../handler/index.js";
 import type { JobResultInit } from "../worker-options.js";
 
@@ -116,13 +115,6 @@ export function failureResult(failure: JobFailure, granular = false): JobResultI
 /** A text that every packet can carry: not too long, and without halves of characters. */
 export function wireText(text: string): string {
   return text.slice(0, MAX_TEXT).replace(/\p{Surrogate}/gu, "\ufffd");
-}
-
-/** The text of an error without the code in front of it. */
-export function bareText(error: unknown): string {
-  const text = errorText(error);
-  const prefix = error instanceof AgentwireError ? `[${error.code}] ` : "";
-  return text.startsWith(prefix) ? text.slice(prefix.length) : text;
 }
 
 /** A text as a field of a log line: 256 characters, on one line. */

@@ -2,7 +2,7 @@
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import { JobStatus } from "../../../gen/cap/index.js";
 import type { Clock, TimerHandle } from "../../core/clock.js";
-import { AbortedError, ClosedError, TimeoutError } from "../../core/errors.js";
+import { AbortError, ClosedError, TimeoutError } from "../../core/errors.js";
 import type { Delivery } from "../durable.js";
 import { type JobFailure, timedOut } from "./failures.js";
 import type { JobLimits } from "./limits.js";
@@ -122,6 +122,6 @@ export class Job {
 
 function reasonOf({ status, message }: JobFailure): Error {
   if (status === JobStatus.TIMEOUT) return new TimeoutError(message);
-  if (status === JobStatus.CANCELLED) return new AbortedError(message);
+  if (status === JobStatus.CANCELLED) return new AbortError(message);
   return new ClosedError(message);
 }

@@ -59,7 +59,6 @@ async function keepArtifact(
   const allowed = limits.maxArtifactBytes ?? Infinity;
   if ((max > 0 && bytes.length > max) || job.artifactBytes + bytes.length > allowed) {
     throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes is more than this job may keep`, {
-      code: "too_large",
       details: { bytes: bytes.length, max, allowed, kept: job.artifactBytes },
     });
   }

@@ -15,7 +15,6 @@ import type { AgentContext } from "./context.js";
 import {
   AGENT_CODES,
   badInput,
-  bareText,
   exhausted,
   failureResult,
   givenUp,
@@ -88,11 +87,11 @@ async function loadInput(job: Job, parts: RunParts): Promise<unknown> {
   try {
     const verdict = await job.race(inputCheck.check(value));
     if (verdict.ok) return verdict.value;
-    message = bareText(refusal("the input", verdict.issues));
+    message = errorText(refusal("the input", verdict.issues));
   } catch (error) {
     if (job.stopped !== undefined) throw job.stopped;
     parts.log.warn("the input's schema failed", { reason: errorText(error) });
-    message = parts.exposeErrors ? bareText(error) : "the schema failed";
+    message = parts.exposeErrors ? errorText(error) : "the schema failed";
   }
   throw badInput(`input validation failed: ${message}`);
 }
@@ -103,7 +102,7 @@ async function fetchContext(job: Job, parts: RunParts): Promise<Uint8Array> {
   try {
     key = keyFromPointer(job.request.contextPtr);
   } catch (error) {
-    throw badInput(bareText(error));
+    throw badInput(errorText(error));
   }
   let bytes: unknown;
   try {
@@ -128,7 +127,7 @@ async function fetchContext(job: Job, parts: RunParts): Promise<Uint8Array> {
 /** The store's own words may hold its password. */
 function storeText(what: string, failed: string, error: unknown, { exposeErrors }: RunParts): string {
   if (error instanceof TimeoutError) return `${what} timed out`;
-  return exposeErrors ? `${failed}: ${bareText(error)}` : failed;
+  return exposeErrors ? `${failed}: ${errorText(error)}` : failed;
 }
 
 async function attempts(job: Job, input: unknown, parts: RunParts): Promise<unknown> {
@@ -173,13 +172,13 @@ async function runHandler(job: Job, input: unknown, parts: RunParts): Promise<un
   const verdict = await job.race(outputCheck.check(output));
   if (verdict.ok) return verdict.value;
   const error = refusal("the output", verdict.issues);
-  parts.log.warn("output refused", { reason: bareText(error) });
+  parts.log.warn("output refused", { reason: errorText(error) });
   throw error;
 }
 
 /** The text of an exception stays here unless it is wanted; a registered code of its class says nothing secret. */
 function handlerFailed(error: unknown, { exposeErrors }: RunParts): JobFailure {
-  const message = exposeErrors ? bareText(error) : "handler failed";
+  const message = exposeErrors ? errorText(error) : "handler failed";
   const code = error instanceof CAPError ? error.numericCode : 0;
   if (code !== 0) return new JobFailure(message, { code, legacy: legacyOf(code), mayRetry: true });
   return unavailable(message, "HANDLER_FAILED");

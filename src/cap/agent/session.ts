@@ -2,8 +2,8 @@
 import type { BusPacket, JobRequest, JobResult } from "../../../gen/cap/index.js";
 import { SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
 import type { Clock } from "../../core/clock.js";
-import type { AgentwireError } from "../../core/errors.js";
-import { ClosedError } from "../../core/errors.js";
+
+import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { type LogFields, scoped, silentLogger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
@@ -15,7 +15,7 @@ import { Party } from "../party.js";
 import type { JobResultInit } from "../worker-options.js";
 import type { AgentMiddleware } from "./context.js";
 import { Dispatcher } from "./dispatcher.js";
-import { bareText, logField } from "./failures.js";
+import { logField } from "./failures.js";
 import type { Job } from "./job.js";
 import { agentContext } from "./make-context.js";
 import type { AgentCounts, AgentOptions, HeartbeatInit } from "./options.js";
@@ -211,7 +211,7 @@ export class Session {
         onRefused: (error, message) => {
           counts.received++;
           counts.refused++;
-          deliveryOf(message)?.drop(bareText(error));
+          deliveryOf(message)?.drop(errorText(error));
           onRefused(error);
         },
       },

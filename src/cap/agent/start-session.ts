@@ -56,7 +56,7 @@ function checkTrust(log: Logger): void {
   const text = readEnv("CORDUM_SDK_HANDSHAKE");
   const mode = text === undefined ? "off" : parseWorkerTrustMode(text);
   const message = "the worker trust exchange (CORDUM_SDK_HANDSHAKE) is not available";
-  if (mode === "enforce") throw new UnsupportedError(message, { code: "worker_trust" });
+  if (mode === "enforce") throw new UnsupportedError(message, { code: "WORKER_TRUST" });
   if (mode === "warn") log.warn(`${message}; the worker runs without a session`);
 }
 

@@ -45,9 +45,9 @@ export interface KeyOptions {
 /** A library that signs and verifies. */
 export interface CryptoBackend {
   readonly name: string;
-  /** @throws ValidationError `invalid_key` for anything but a P-256 private key in PEM (PKCS8 or SEC1). */
+  /** @throws ValidationError `INVALID_KEY` for anything but a P-256 private key in PEM (PKCS8 or SEC1). */
   signingKey(pem: string): SigningKey;
-  /** @throws ValidationError `invalid_key` for anything but a public key in PEM (SPKI) on an allowed curve. */
+  /** @throws ValidationError `INVALID_KEY` for anything but a public key in PEM (SPKI) on an allowed curve. */
   verifyingKey(pem: string, options?: KeyOptions): VerifyingKey;
   generateKeyPair(): KeyPair;
 }

@@ -26,7 +26,7 @@ export interface CryptoOptions extends KeyOptions {
 export class KeyRing {
   private readonly keys = new Map<string, readonly VerifyingKey[]>();
 
-  /** @throws ValidationError `invalid_key`, naming the sender, for a key that is none. */
+  /** @throws ValidationError `INVALID_KEY`, naming the sender, for a key that is none. */
   constructor(publicKeys: PublicKeys, options: CryptoOptions = {}) {
     const crypto = options.crypto ?? defaultCrypto();
     const entries = publicKeys instanceof Map ? [...publicKeys] : Object.entries(publicKeys);

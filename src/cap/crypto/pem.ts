@@ -26,7 +26,7 @@ export interface ParsedKey {
 }
 
 export function invalidKey(problem: string, cause?: unknown): ValidationError {
-  return new ValidationError(problem, { code: "invalid_key", cause });
+  return new ValidationError(problem, { code: "INVALID_KEY", cause });
 }
 
 /** The kind of key a PEM text holds, from its first line. */

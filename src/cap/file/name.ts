@@ -8,12 +8,12 @@ const LONGEST = 180;
  * Every byte but a-z, 0-9, `-` and `_` as `%xx`, so that neither dots and slashes nor upper case, which some file
  * systems do not tell from lower case, get into a name. A long key becomes its SHA-256.
  *
- * @throws ValidationError `invalid_key_text` for an empty key, or one with half a surrogate pair.
+ * @throws ValidationError `INVALID_KEY_TEXT` for an empty key, or one with half a surrogate pair.
  */
 export function fileNameOf(key: string): string {
   const halfPair = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(key);
   if (key === "" || halfPair) {
-    throw new ValidationError("a key must be a text of at least one character", { code: "invalid_key_text" });
+    throw new ValidationError("a key must be a text of at least one character", { code: "INVALID_KEY_TEXT" });
   }
   const bytes = new TextEncoder().encode(key);
   let name = "";

@@ -17,7 +17,7 @@ export interface FileBlobStoreOptions {
  * A {@link BlobStore} in a folder, for parties on one machine. A value is there whole or not at all; keys never
  * lead out of the folder, and links in it are not followed.
  *
- * Calls reject with ValidationError `invalid_key_text`, ClosedError, or UpstreamError `file_store` for what the
+ * Calls reject with ValidationError `INVALID_KEY_TEXT`, ClosedError, or UpstreamError `FILE_STORE` for what the
  * file system refuses.
  */
 export class FileBlobStore implements BlobStore {
@@ -80,6 +80,6 @@ async function asUpstream<T>(what: string, call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
-    throw new UpstreamError(`the file store cannot ${what}: ${code}`, { code: "file_store", cause });
+    throw new UpstreamError(`the file store cannot ${what}: ${code}`, { code: "FILE_STORE", cause });
   }
 }

@@ -22,7 +22,7 @@ export type JsonRecord = Readonly<Record<string, unknown>>;
  * Reads an answer.
  *
  * @throws UpstreamError `jetstream_<number>` for one that tells of an error, retryable when the server is not ready;
- * UnsupportedError `no_jetstream`; ProtocolError for one that is not JSON.
+ * UnsupportedError `NO_JETSTREAM`; ProtocolError for one that is not JSON.
  */
 export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   let answer: unknown;
@@ -35,9 +35,9 @@ export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   if (!isObject(answer.error)) return answer;
   const { code, err_code: number, description } = answer.error;
   const text = `JetStream ${what}: ${String(description)}`;
-  if (NOT_ENABLED.has(Number(number))) throw new UnsupportedError(text, { code: "no_jetstream" });
+  if (NOT_ENABLED.has(Number(number))) throw new UnsupportedError(text, { code: "NO_JETSTREAM" });
   throw new UpstreamError(text, {
-    code: `jetstream_${Number(number ?? code)}`,
+    code: `JETSTREAM_${Number(number ?? code)}`,
     retryable: code === 503,
     details: { code, number },
   });
@@ -45,7 +45,7 @@ export function readAnswer(data: Uint8Array, what: string): JsonRecord {
 
 /** Whether an error is the server's answer with this number. */
 export function isAnswer(error: unknown, number: number): boolean {
-  return error instanceof AgentwireError && error.code === `jetstream_${number}`;
+  return error instanceof AgentwireError && error.code === `JETSTREAM_${number}`;
 }
 
 /** Calls `$JS.API.<name>`. @throws What {@link readAnswer} and `Link.request` throw. */

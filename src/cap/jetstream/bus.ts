@@ -55,8 +55,8 @@ export interface JetStreamOptions {
  * and publications wait for its return up to `againMs`; the message id keeps what is sent twice from being
  * stored twice.
  *
- * @throws NotFoundError `missing_stream`, naming the streams that are missing, unless `createStreams`;
- * UnsupportedError `no_jetstream` for a server without it; ValidationError `not_nats` for another bus; what a
+ * @throws NotFoundError `MISSING_STREAM`, naming the streams that are missing, unless `createStreams`;
+ * UnsupportedError `NO_JETSTREAM` for a server without it; ValidationError `NOT_NATS` for another bus; what a
  * request throws.
  */
 export async function openJetStream(
@@ -129,7 +129,7 @@ class JetStreamBus implements DurableBus {
       throw new UpstreamError(`${subject}: somebody else than a stream has answered`, { retryable: false });
     } catch (error) {
       // Nobody listens: no stream has the subject, or the server is not ready yet and does not answer this either.
-      if (error instanceof AgentwireError && error.code === "no_responders") {
+      if (error instanceof AgentwireError && error.code === "NO_RESPONDERS") {
         await streamOf(this.#link, timeoutMs, subject);
       }
       throw error;

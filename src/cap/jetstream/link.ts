@@ -49,7 +49,7 @@ export class Link {
   readonly #hurry: () => void;
   #connected: boolean;
 
-  /** @throws ValidationError `not_nats` for a bus that is none of NATS. */
+  /** @throws ValidationError `NOT_NATS` for a bus that is none of NATS. */
   constructor(given: Bus | NatsConnection) {
     this.bus = "onStatus" in given ? given : natsBus(given);
     const { connection, hurry } = connectionOf(this.bus);

@@ -17,8 +17,8 @@ export interface StreamSettings {
 /**
  * Makes sure of both streams; one that is there stays as it is.
  *
- * @throws NotFoundError `missing_stream`, naming those that are missing, without `create`; UnsupportedError
- * `no_jetstream` for a server without JetStream.
+ * @throws NotFoundError `MISSING_STREAM`, naming those that are missing, without `create`; UnsupportedError
+ * `NO_JETSTREAM` for a server without JetStream.
  */
 export async function ensureStreams(
   link: Link,
@@ -40,8 +40,8 @@ async function hasStream(link: Link, timeoutMs: number, stream: string): Promise
     return true;
   } catch (error) {
     if (isAnswer(error, STREAM_NOT_FOUND)) return false;
-    if (error instanceof AgentwireError && error.code === "no_responders") {
-      throw new UnsupportedError("the NATS server has no JetStream", { code: "no_jetstream", cause: error });
+    if (error instanceof AgentwireError && error.code === "NO_RESPONDERS") {
+      throw new UnsupportedError("the NATS server has no JetStream", { code: "NO_JETSTREAM", cause: error });
     }
     throw error;
   }
@@ -70,7 +70,7 @@ async function createStream(
   }
 }
 
-/** The stream that keeps a subject. @throws NotFoundError `missing_stream`. */
+/** The stream that keeps a subject. @throws NotFoundError `MISSING_STREAM`. */
 export async function streamOf(link: Link, timeoutMs: number, subject: string): Promise<string> {
   const { streams } = await callApi(link, "STREAM.NAMES", timeoutMs, { subject });
   if (Array.isArray(streams) && typeof streams[0] === "string") return streams[0];
@@ -82,5 +82,5 @@ export async function streamOf(link: Link, timeoutMs: number, subject: string): 
 
 function missingStreams(names: readonly string[]): NotFoundError {
   const text = `JetStream streams are missing: ${names.join(", ")}; createStreams makes them`;
-  return new NotFoundError(text, { code: "missing_stream", details: { streams: names } });
+  return new NotFoundError(text, { code: "MISSING_STREAM", details: { streams: names } });
 }

@@ -38,8 +38,8 @@ export class OutputReader {
   /**
    * The result with its output.
    *
-   * @throws ValidationError for an output that does not fit or is not JSON, JobNotFoundError `not_found` for one
-   * that is not there, InvalidInputError for a pointer that is none, AbortedError; what the store throws.
+   * @throws ValidationError for an output that does not fit or is not JSON, JobNotFoundError for one
+   * that is not there, InvalidInputError for a pointer that is none, AbortError; what the store throws.
    */
   async read<T>(
     result: JobResult,

@@ -33,7 +33,7 @@ export interface PreparedJob {
 /**
  * Makes a request of a submission.
  *
- * @throws ValidationError `no_store` for an input without a store; for an input beside a pointer, and a deadline
+ * @throws ValidationError `NO_STORE` for an input without a store; for an input beside a pointer, and a deadline
  * that is no positive number; InvalidInputError for a compensation that breaks a rule.
  */
 export function prepareJob(submission: JobSubmission, store: BlobStore | undefined): PreparedJob {
@@ -49,7 +49,7 @@ export function prepareJob(submission: JobSubmission, store: BlobStore | undefin
   }
   if (input === undefined) return { jobId, request, traceId, deadlineMs, keepInput: undefined };
   if (store === undefined) {
-    throw new ValidationError("an input wants a store to keep it in", { code: "no_store" });
+    throw new ValidationError("an input wants a store to keep it in", { code: "NO_STORE" });
   }
   if (given.contextPtr) throw new ValidationError("a job has either an input or a contextPtr");
   const keepInput = async () => {

@@ -77,9 +77,9 @@ export interface NatsClientOptions {
 /**
  * Connects to NATS and gives the connection as a {@link Bus}. It reconnects for ever; `onStatus` tells.
  *
- * @throws ValidationError for options that make no sense; ConnectionError (`tls` when the certificates or the
+ * @throws ValidationError for options that make no sense; ConnectionError (`TLS` when the certificates or the
  * server's TLS are the reason, else retryable), TimeoutError or AuthError for a first connection that fails;
- * with `waitOnFirstConnect` only what trying again cannot mend, and AbortedError when the signal fires.
+ * with `waitOnFirstConnect` only what trying again cannot mend, and AbortError when the signal fires.
  */
 export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
   const servers = natsServers(options.servers, options.env);
@@ -113,7 +113,7 @@ function clientOptions(options: NatsOptions, servers: NatsServers): NatsClientOp
   const password = reveal(options.password ?? servers.password);
   const credentials = reveal(options.credentials);
   if (password !== undefined && user === undefined) {
-    throw new ValidationError("a password wants a user", { code: "invalid_credentials" });
+    throw new ValidationError("a password wants a user", { code: "INVALID_CREDENTIALS" });
   }
   const tls = natsTls(options.tls ?? (servers.tls || undefined), options.env, servers.hosts);
   return {

@@ -20,10 +20,10 @@ export function rememberConnection(bus: Bus, behind: BehindBus): void {
 /**
  * What is behind a bus of `connectNats` or `natsBus`.
  *
- * @throws ValidationError `not_nats` for another bus.
+ * @throws ValidationError `NOT_NATS` for another bus.
  */
 export function connectionOf(bus: Bus): BehindBus {
   const behind = known.get(bus);
   if (behind !== undefined) return behind;
-  throw new ValidationError("this bus is none of connectNats or natsBus", { code: "not_nats" });
+  throw new ValidationError("this bus is none of connectNats or natsBus", { code: "NOT_NATS" });
 }

@@ -94,11 +94,11 @@ export function natsError(error: unknown, action: NatsAction, about?: string): A
     case "invalid":
       return new ValidationError(text, info);
     case "no_responders":
-      return new ConnectionError(text, { ...info, code: "no_responders" });
+      return new ConnectionError(text, { ...info, code: "NO_RESPONDERS" });
     case "timeout":
       return new TimeoutError(text, info);
     case "tls":
-      return new ConnectionError(text, { ...info, code: "tls", retryable: false });
+      return new ConnectionError(text, { ...info, code: "TLS", retryable: false });
     case "payload":
       return new PublishFailedError(text, { ...info, retryable: false });
     case "permission":

@@ -24,7 +24,7 @@ const DEFAULT_URL = "nats://127.0.0.1:4222";
  * Reads server URLs: `nats://` or `tls://`, or a bare `host:port`; several in a list or between commas.
  * Default: NATS_URL, else nats://127.0.0.1:4222.
  *
- * @throws ValidationError `invalid_url`; its text never holds what stands before the `@`.
+ * @throws ValidationError `INVALID_URL`; its text never holds what stands before the `@`.
  */
 export function natsServers(given: string | readonly string[] | undefined, env?: Env): NatsServers {
   const named = given === undefined || given.length === 0 ? (readEnv("NATS_URL", env) ?? DEFAULT_URL) : given;
@@ -53,5 +53,5 @@ function parse(text: string): URL {
 
 function invalidUrl(text: string): ValidationError {
   const shown = text.replace(/^.*@/, "…@");
-  return new ValidationError(`not a NATS server: ${JSON.stringify(shown)}`, { code: "invalid_url" });
+  return new ValidationError(`not a NATS server: ${JSON.stringify(shown)}`, { code: "INVALID_URL" });
 }

@@ -35,7 +35,7 @@ export type NatsClientTls = Readonly<Record<string, unknown>>;
  * What to hand to the client for servers at `hosts` (`host:port`): undefined when neither options nor environment ask for TLS. Then a server that
  * offers it is still spoken to with TLS; with settings, one that does not is refused.
  *
- * @throws ValidationError `invalid_tls` for a certificate without a key, or a key without a certificate.
+ * @throws ValidationError `INVALID_TLS` for a certificate without a key, or a key without a certificate.
  */
 export function natsTls(
   given: NatsTlsOptions | boolean | undefined,
@@ -53,7 +53,7 @@ export function natsTls(
     options.insecure ?? ["1", "true"].includes(readEnv("NATS_TLS_INSECURE", env)?.toLowerCase() ?? "");
   if (((options.cert ?? certFile) === undefined) !== ((options.key ?? keyFile) === undefined)) {
     throw new ValidationError("a TLS certificate and its key must be given together", {
-      code: "invalid_tls",
+      code: "INVALID_TLS",
     });
   }
   const found = {

@@ -33,7 +33,7 @@ const BLOB_STRING = "$".charCodeAt(0);
 /**
  * Takes a client of ioredis or node-redis for what it is.
  *
- * @throws UnsupportedError `unknown_redis_client` for anything else.
+ * @throws UnsupportedError `UNKNOWN_REDIS_CLIENT` for anything else.
  */
 export function redisCommands(client: RedisClientLike): RedisCommands {
   const set = async (...args: unknown[]): Promise<unknown> => Reflect.apply(client.set, client, args);
@@ -53,6 +53,6 @@ export function redisCommands(client: RedisClientLike): RedisCommands {
     };
   }
   throw new UnsupportedError("the client is neither one of ioredis nor one of redis 5 or later", {
-    code: "unknown_redis_client",
+    code: "UNKNOWN_REDIS_CLIENT",
   });
 }

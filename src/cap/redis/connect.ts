@@ -38,8 +38,8 @@ export interface RedisConnectOptions {
 /**
  * A client of ioredis, not connected yet, that sends the commands of one turn of the event loop together.
  *
- * @throws UnsupportedError `missing_package` without ioredis; ValidationError `invalid_redis_url`,
- * `invalid_redis_tls`.
+ * @throws UnsupportedError `MISSING_PACKAGE` without ioredis; ValidationError `INVALID_REDIS_URL`,
+ * `INVALID_REDIS_TLS`.
  */
 export async function connectRedis(options: RedisConnectOptions = {}): Promise<OwnRedis> {
   const { env, logger } = options;
@@ -74,7 +74,7 @@ function readUrl(text: string): URL {
   }
   // The text itself may hold a password.
   throw new ValidationError("the URL of Redis must be redis://host or rediss://host", {
-    code: "invalid_redis_url",
+    code: "INVALID_REDIS_URL",
   });
 }
 
@@ -82,7 +82,7 @@ function databaseOf({ pathname }: URL): number {
   const name = pathname.replace(/^\//, "") || "0";
   if (/^\d{1,9}$/.test(name)) return Number(name);
   throw new ValidationError("the path of a Redis URL must be the number of a database", {
-    code: "invalid_redis_url",
+    code: "INVALID_REDIS_URL",
   });
 }
 

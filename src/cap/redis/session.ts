@@ -28,7 +28,7 @@ export class RedisSession {
     if (options.client !== undefined) this.#commands = Promise.resolve(redisCommands(options.client));
   }
 
-  /** @throws ClosedError, ConnectionError, UpstreamError `redis_reply`; what connecting throws. */
+  /** @throws ClosedError, ConnectionError, UpstreamError `REDIS_REPLY`; what connecting throws. */
   async run<T>(call: (commands: RedisCommands) => Promise<T>): Promise<T> {
     if (this.#closed) throw new ClosedError("the store is closed");
     this.#commands ??= this.#connect();
@@ -68,7 +68,7 @@ export function redisError(error: unknown): Error {
   const { name, constructor: type } = (error ?? {}) as Partial<Error>;
   const text = `redis: ${errorText(error)}`;
   if (REPLIES.has(String(name)) || REPLIES.has(String(type?.name))) {
-    return new UpstreamError(text, { code: "redis_reply", retryable: false });
+    return new UpstreamError(text, { code: "REDIS_REPLY", retryable: false });
   }
   return new ConnectionError(text);
 }

@@ -17,9 +17,9 @@ export interface RedisBlobStoreOptions extends RedisSessionOptions {
  * A {@link BlobStore} in Redis. Keys are used as they are, values are any bytes.
  *
  * @throws ValidationError for a `ttlMs` that is not a positive whole number, UnsupportedError for a client of
- * another kind, when it is made. Calls reject with ConnectionError, with UpstreamError `redis_reply` for what
+ * another kind, when it is made. Calls reject with ConnectionError, with UpstreamError `REDIS_REPLY` for what
  * Redis refuses, with ClosedError after {@link RedisBlobStore.close}, and the first one with what
- * connecting throws: UnsupportedError `missing_package`, ValidationError `invalid_redis_url` or `invalid_redis_tls`.
+ * connecting throws: UnsupportedError `MISSING_PACKAGE`, ValidationError `INVALID_REDIS_URL` or `INVALID_REDIS_TLS`.
  */
 export class RedisBlobStore implements BlobStore {
   readonly #ttlMs: number | undefined;
@@ -64,8 +64,8 @@ export function checkTtl(ttlMs: number | undefined): void {
 /**
  * Connects, sends PING, disconnects. Resolves with the milliseconds that the PING took.
  *
- * @throws ConnectionError, UpstreamError `redis_reply`, UnsupportedError `missing_package`, ValidationError
- * `invalid_redis_url` or `invalid_redis_tls`.
+ * @throws ConnectionError, UpstreamError `REDIS_REPLY`, UnsupportedError `MISSING_PACKAGE`, ValidationError
+ * `INVALID_REDIS_URL` or `INVALID_REDIS_TLS`.
  */
 export async function pingRedis(options: RedisConnectOptions = {}): Promise<number> {
   const client = await connectRedis(options);

@@ -19,13 +19,13 @@ export interface RedisTls {
  * Reads `REDIS_TLS_CA` (else `SSL_CERT_FILE`), `REDIS_TLS_CERT` with `REDIS_TLS_KEY`, `REDIS_TLS_SERVER_NAME` and
  * `REDIS_TLS_INSECURE` (`1` or `true`). The files are PEM. TLS is never older than 1.2.
  *
- * @throws ValidationError `invalid_redis_tls` for a certificate without its key, or a file that cannot be read.
+ * @throws ValidationError `INVALID_REDIS_TLS` for a certificate without its key, or a file that cannot be read.
  */
 export async function redisTlsFromEnv(env?: Env): Promise<RedisTls> {
   const certFile = readEnv("REDIS_TLS_CERT", env);
   const keyFile = readEnv("REDIS_TLS_KEY", env);
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new ValidationError("REDIS_TLS_CERT and REDIS_TLS_KEY go together", { code: "invalid_redis_tls" });
+    throw new ValidationError("REDIS_TLS_CERT and REDIS_TLS_KEY go together", { code: "INVALID_REDIS_TLS" });
   }
   const ca = await pem("REDIS_TLS_CA", optionOrEnv(undefined, ["REDIS_TLS_CA", "SSL_CERT_FILE"], env));
   const cert = await pem("REDIS_TLS_CERT", certFile);
@@ -48,7 +48,7 @@ async function pem(variable: string, file: string | undefined): Promise<string |
     return await readFile(file, "utf8");
   } catch (error) {
     throw new ValidationError(`${variable} cannot be read: ${errorText(error)}`, {
-      code: "invalid_redis_tls",
+      code: "INVALID_REDIS_TLS",
     });
   }
 }

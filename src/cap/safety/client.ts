@@ -12,7 +12,7 @@ import { PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
 import { withDeadline } from "../../core/abort.js";
 import type { Clock } from "../../core/clock.js";
 import { systemClock } from "../../core/clock.js";
-import { AbortedError, ClosedError, ConnectionError, errorText } from "../../core/errors.js";
+import { ClosedError, ConnectionError, errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger, warnOnce } from "../../core/logger.js";
 import type { CircuitOptions, CircuitState } from "./circuit.js";
@@ -85,14 +85,13 @@ export class SafetyClient {
    * Asks whether a job may run (`Check`). A kernel that gives no answer, in time or at all, makes a verdict with
    * `failed` that denies, or allows with `failOpen`.
    *
-   * @throws AbortedError when the caller's signal fires, ClosedError; nothing else.
+   * @throws AbortError or TimeoutError when the caller's signal fires, ClosedError; nothing else.
    */
   async checkPolicy(request: PolicyCheckInit, options: PolicyCallOptions = {}): Promise<PolicyVerdict> {
     try {
       return await this.#ask("check", request, options);
     } catch (error) {
-      if (error instanceof ClosedError || (error instanceof AbortedError && options.signal?.aborted))
-        throw error;
+      if (error instanceof ClosedError || options.signal?.aborted) throw error;
       const failOpen = this.#options.failOpen ?? false;
       const reason = `safety kernel error: ${errorText(error)}`;
       this.#logger.warn("no answer of the safety kernel", { reason, decision: failOpen ? "ALLOW" : "DENY" });
@@ -164,7 +163,7 @@ export class SafetyClient {
     const leave = this.#circuit.enter();
     if (leave === undefined) {
       throw new ConnectionError("the circuit is open: the kernel gave no answer lately", {
-        code: "circuit_open",
+        code: "CIRCUIT_OPEN",
       });
     }
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? 2_000;

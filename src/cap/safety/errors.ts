@@ -1,8 +1,8 @@
 /** Errors of Connect and gRPC as errors of this package. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { ErrorInfo } from "../../core/errors.js";
+import type { AgentwireErrorOptions } from "../../core/errors.js";
 import {
-  AbortedError,
+  AbortError,
   AgentwireError,
   AuthError,
   ConflictError,
@@ -17,21 +17,22 @@ import {
   ValidationError,
 } from "../../core/errors.js";
 
-const CLASSES: Partial<Record<Code, new (message: string, info?: ErrorInfo) => AgentwireError>> = {
-  [Code.Canceled]: AbortedError,
-  [Code.InvalidArgument]: ValidationError,
-  [Code.OutOfRange]: ValidationError,
-  [Code.DeadlineExceeded]: TimeoutError,
-  [Code.NotFound]: NotFoundError,
-  [Code.AlreadyExists]: ConflictError,
-  [Code.Aborted]: ConflictError,
-  [Code.FailedPrecondition]: ConflictError,
-  [Code.PermissionDenied]: PolicyDeniedError,
-  [Code.Unauthenticated]: AuthError,
-  [Code.ResourceExhausted]: RateLimitError,
-  [Code.Unimplemented]: UnsupportedError,
-  [Code.Unavailable]: ConnectionError,
-};
+const CLASSES: Partial<Record<Code, new (message: string, info?: AgentwireErrorOptions) => AgentwireError>> =
+  {
+    [Code.Canceled]: AbortError,
+    [Code.InvalidArgument]: ValidationError,
+    [Code.OutOfRange]: ValidationError,
+    [Code.DeadlineExceeded]: TimeoutError,
+    [Code.NotFound]: NotFoundError,
+    [Code.AlreadyExists]: ConflictError,
+    [Code.Aborted]: ConflictError,
+    [Code.FailedPrecondition]: ConflictError,
+    [Code.PermissionDenied]: PolicyDeniedError,
+    [Code.Unauthenticated]: AuthError,
+    [Code.ResourceExhausted]: RateLimitError,
+    [Code.Unimplemented]: UnsupportedError,
+    [Code.Unavailable]: ConnectionError,
+  };
 
 /** The class that says what a caller can do; the text is the peer's. */
 export function rpcError(error: unknown): AgentwireError {

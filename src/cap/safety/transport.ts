@@ -45,14 +45,14 @@ export interface KernelTransport {
 /**
  * Makes a transport; nothing is connected yet.
  *
- * @throws ValidationError `invalid_url`; UnsupportedError `missing_package` with the command that installs it.
+ * @throws ValidationError `INVALID_URL`; UnsupportedError `MISSING_PACKAGE` with the command that installs it.
  */
 export async function kernelTransport(options: KernelTransportOptions): Promise<KernelTransport> {
   const { url: baseUrl, protocol = "grpc", tls, headers = {} } = options;
   const parsed = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username || parsed.password) {
     throw new ValidationError("the URL of a safety kernel must be http://host:port or https://host:port", {
-      code: "invalid_url",
+      code: "INVALID_URL",
     });
   }
   if (Object.keys(headers).some((name) => isSecretName(name))) warnIfInsecure(parsed, options);

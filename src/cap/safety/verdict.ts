@@ -85,21 +85,21 @@ const THROTTLE_MS = 5_000;
  * Returns when the job may run.
  *
  * @throws SafetyDeniedError for DENY (`details.remediations` says what would be allowed), PolicyDeniedError
- * `approval_required` for REQUIRE_HUMAN, RateLimitError `safety_throttle` for THROTTLE.
+ * `APPROVAL_REQUIRED` for REQUIRE_HUMAN, RateLimitError `SAFETY_THROTTLE` for THROTTLE.
  */
 export function assertAllowed(verdict: PolicyVerdict): void {
   if (verdict.allowed) return;
   const { reason, ruleId, policySnapshot, approvalRef, remediations } = verdict;
   if (verdict.decision === DecisionType.THROTTLE) {
     throw new RateLimitError(reason || "throttled by the safety kernel", {
-      code: "safety_throttle",
+      code: "SAFETY_THROTTLE",
       retryAfterMs: THROTTLE_MS,
       details: { ruleId, policySnapshot },
     });
   }
   if (verdict.decision === DecisionType.REQUIRE_HUMAN) {
     throw new PolicyDeniedError(reason || "a human has to approve this", {
-      code: "approval_required",
+      code: "APPROVAL_REQUIRED",
       details: { ruleId, policySnapshot, approvalRef },
     });
   }

@@ -23,7 +23,7 @@ const TWO_MIB = 2 * 1024 * 1024;
 /**
  * Puts limits on a store. A value that is too long to write never reaches it; closing closes it.
  *
- * @returns A store whose calls reject with ResourceExhaustedError `too_large`, TimeoutError or AbortedError.
+ * @returns A store whose calls reject with ResourceExhaustedError, TimeoutError or AbortError.
  */
 export function limitedStore(store: BlobStore, limits: StoreLimits = {}): BlobStore {
   const { maxReadBytes = TWO_MIB, maxWriteBytes = TWO_MIB, timeoutMs = 5_000, signal, clock } = limits;
@@ -40,7 +40,6 @@ export function limitedStore(store: BlobStore, limits: StoreLimits = {}): BlobSt
   const check = (bytes: number, max: number): void => {
     if (max <= 0 || bytes <= max) return;
     throw new ResourceExhaustedError(`a value of ${bytes} bytes is larger than ${max}`, {
-      code: "too_large",
       details: { bytes, max },
     });
   };

@@ -6,7 +6,7 @@ import { JobNotFoundError } from "../errors.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
 import { artifactKey } from "./keys.js";
 
-/** The bytes of a value: a Uint8Array as it is, everything else as JSON. ValidationError `not_serializable`. */
+/** The bytes of a value: a Uint8Array as it is, everything else as JSON. ValidationError `NOT_SERIALIZABLE`. */
 export function valueBytes(value: unknown): Uint8Array {
   return value instanceof Uint8Array
     ? value
@@ -16,7 +16,7 @@ export function valueBytes(value: unknown): Uint8Array {
 /**
  * Keeps a value under a key and gives the pointer to it. A Uint8Array is kept as it is, everything else as JSON.
  *
- * @throws ValidationError `not_serializable`; what the store throws.
+ * @throws ValidationError `NOT_SERIALIZABLE`; what the store throws.
  */
 export async function putValue(store: BlobStore, key: string, value: unknown): Promise<string> {
   await store.set(key, valueBytes(value));
@@ -26,22 +26,20 @@ export async function putValue(store: BlobStore, key: string, value: unknown): P
 /**
  * The bytes behind a pointer.
  *
- * @throws InvalidInputError for a pointer that is none, JobNotFoundError `not_found` when nothing is there, what
+ * @throws InvalidInputError for a pointer that is none, JobNotFoundError when nothing is there, what
  * the store throws.
  */
 export async function getBytes(store: BlobStore, pointer: string): Promise<Uint8Array> {
   const key = keyFromPointer(pointer);
   const bytes = await store.get(key);
   if (bytes !== undefined) return bytes;
-  throw new JobNotFoundError(`nothing is kept under ${JSON.stringify(key.slice(0, 256))}`, {
-    code: "not_found",
-  });
+  throw new JobNotFoundError(`nothing is kept under ${JSON.stringify(key.slice(0, 256))}`);
 }
 
 /**
  * The JSON value behind a pointer.
  *
- * @throws What {@link getBytes} throws; ValidationError `not_json` for bytes that are not UTF-8 or not JSON.
+ * @throws What {@link getBytes} throws; ValidationError `NOT_JSON` for bytes that are not UTF-8 or not JSON.
  */
 export async function getJson(store: BlobStore, pointer: string): Promise<unknown> {
   const bytes = await getBytes(store, pointer);

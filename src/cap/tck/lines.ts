@@ -7,7 +7,7 @@ export const MAX_LINE_BYTES = 1024 * 1024;
 /**
  * Splits chunks into lines; empty ones are left out.
  *
- * @throws ProtocolError `line_too_long`, as soon as a line is, and for bytes that are not UTF-8.
+ * @throws ProtocolError `LINE_TOO_LONG`, as soon as a line is, and for bytes that are not UTF-8.
  */
 export async function* linesOf(
   input: AsyncIterable<Uint8Array | string>,
@@ -23,7 +23,7 @@ export async function* linesOf(
       const part = end === -1 ? rest : rest.subarray(0, end);
       length += part.length;
       if (length > maxBytes) {
-        throw new ProtocolError(`a line is longer than ${maxBytes} bytes`, { code: "line_too_long" });
+        throw new ProtocolError(`a line is longer than ${maxBytes} bytes`, { code: "LINE_TOO_LONG" });
       }
       parts.push(part);
       if (end === -1) break;

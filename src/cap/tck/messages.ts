@@ -50,7 +50,7 @@ export class RefusedLine extends ProtocolError {
   readonly id: string | undefined;
 
   constructor(message: string, id: string | undefined) {
-    super(message, { code: "refused_line" });
+    super(message, { code: "REFUSED_LINE" });
     this.id = id;
   }
 }

@@ -128,7 +128,7 @@ export class ByteWriter {
       this.varint32(size);
       return;
     }
-    if (!isWellFormed(text)) throw new ValidationError("text has a lone surrogate", { code: "invalid_text" });
+    if (!isWellFormed(text)) throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT" });
     const bytes = encoder.encode(text);
     this.raw(bytes);
     this.varint32(bytes.length);

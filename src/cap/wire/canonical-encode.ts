@@ -45,7 +45,7 @@ const idle: ByteWriter[] = [];
 /**
  * The canonical bytes of a message.
  *
- * @throws ValidationError (`invalid_field`, `invalid_text`) naming the field, for a value that does not fit
+ * @throws ValidationError (`INVALID_FIELD`, `INVALID_TEXT`) naming the field, for a value that does not fit
  * its type: a number out of range, text that has no UTF-8 form, something that is not a message.
  */
 export function encodeCanonical<Desc extends DescMessage>(
@@ -259,7 +259,7 @@ function integer(value: unknown, min: bigint, max: bigint): bigint {
 
 function invalid(wanted: string, value: unknown): ValidationError {
   const got = value === null ? "null" : typeof value === "number" ? `${value}` : typeof value; // never its content
-  return new ValidationError(`must be ${wanted}, is ${got}`, { code: "invalid_field" });
+  return new ValidationError(`must be ${wanted}, is ${got}`, { code: "INVALID_FIELD" });
 }
 
 /** Puts the name of the field in front of what is wrong with its value. */

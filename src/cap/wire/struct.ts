@@ -33,7 +33,7 @@ function kindOf(json: JsonValue): Value["kind"] {
         value: { $typeName: "google.protobuf.ListValue", values: json.map(valueFromJson) },
       };
     default:
-      throw new ValidationError(`must be JSON, holds a ${typeof json}`, { code: "invalid_field" });
+      throw new ValidationError(`must be JSON, holds a ${typeof json}`, { code: "INVALID_FIELD" });
   }
 }
 

@@ -53,7 +53,7 @@ export async function keepInput(
   try {
     JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new ValidationError("the input is not JSON", { code: "not_json" });
+    throw new ValidationError("the input is not JSON", { code: "NOT_JSON" });
   }
   return putValue(store, contextKey(jobId), bytes);
 }

@@ -1,12 +1,13 @@
 /** One message of the bus, as `agentwire tap` shows it. */
+
 import { type BusPacket, BusPacketSchema, JobStatus } from "../../../gen/cap/index.js";
 import { decodePacket, subjectMatches, validatePacket } from "../../cap/index.js";
+import { errorText } from "../../core/errors.js";
 import { type Io, oneLine, paint } from "../io.js";
 import type { KeyFiles } from "../key-files.js";
 import { masked } from "../masked.js";
 import { diagnose } from "../packet/diagnose.js";
 import { messageToJson } from "../packet/packet-json.js";
-import { plain } from "../plain.js";
 
 /** A message as it came. */
 export interface Captured {
@@ -57,7 +58,7 @@ export async function tapRecord(
   try {
     ({ message } = decodePacket(data, Infinity));
   } catch (error) {
-    return { ...about, signature: "no packet", problem: plain(error), ...bytes };
+    return { ...about, signature: "no packet", problem: errorText(error), ...bytes };
   }
   const { senderId, traceId, payload } = message;
   const { jobId, status } = (payload.value ?? {}) as { jobId?: string; status?: JobStatus };

@@ -151,7 +151,7 @@ async function replay(path: string, show: Printer, limit: number, io: Io): Promi
 function capturedOf(value: unknown, line: number): Captured {
   if (!isObject(value) || typeof value.subject !== "string" || typeof value.data !== "string") {
     const text = `line ${line} is no message: a capture is made with tap --json --data`;
-    throw new ValidationError(text, { code: "bad_input" });
+    throw new ValidationError(text, { code: "BAD_INPUT" });
   }
   const at = typeof value.at === "string" ? value.at : "";
   return { at, subject: value.subject, data: new Uint8Array(Buffer.from(value.data, "base64")) };

@@ -21,7 +21,7 @@ export async function writeEnvFile(path: string, env: Readonly<Record<string, st
   const before = await readFile(path, "utf8").catch(() => undefined);
   if (before !== undefined && !before.startsWith(FIRST_LINE)) {
     throw new ValidationError(`${path} was not written by agentwire dev and is not overwritten`, {
-      code: "file_exists",
+      code: "FILE_EXISTS",
     });
   }
   await writeNew(path, `${FIRST_LINE}\n${envLines(env)}`, { mode: 0o600, force: before !== undefined });

@@ -1,7 +1,6 @@
 /** One thing that `agentwire doctor` looked at. */
 import { AuthError, ConnectionError, errorText, TimeoutError } from "../../core/errors.js";
 import { maskText } from "../../core/mask-text.js";
-import { plain } from "../plain.js";
 
 /** What was found. `skip`: there was nothing to look at. */
 export interface Check {
@@ -52,7 +51,7 @@ export function skip(area: Area, what: string, text: string): Check {
 
 /** The check that an error makes: one that tells of a server that cannot be reached, where it does. */
 export function failed(area: Area, what: string, error: unknown, advice?: string): Check {
-  const check = fail(area, what, plain(errorText(error) === "" ? String(error) : error), advice);
+  const check = fail(area, what, errorText(error), advice);
   const away =
     error instanceof ConnectionError || error instanceof AuthError || error instanceof TimeoutError;
   return away ? { ...check, unreachable: true } : check;

@@ -25,7 +25,7 @@ interface Answer {
   readonly time: ServerTime | undefined;
 }
 
-/** Asks once, follows no redirect, and leaves the body unread. @throws ConnectionError, TimeoutError, AbortedError */
+/** Asks once, follows no redirect, and leaves the body unread. @throws ConnectionError, TimeoutError, AbortError */
 async function ask(url: string, headers: Readonly<Record<string, string>>, bounds: Bounds): Promise<Answer> {
   const link = linkSignals([bounds.signal], { timeoutMs: bounds.timeoutMs, what: `GET ${url}` });
   const [before, started] = [Date.now(), performance.now()];

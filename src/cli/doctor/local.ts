@@ -10,7 +10,6 @@ import { VERSION } from "../../index.js";
 import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../../neuron/index.js";
 import type { Args } from "../command.js";
 import { readPrivateKey, readPublicKey } from "../key-files.js";
-import { plain } from "../plain.js";
 import { type Check, fail, ok, warn } from "./check.js";
 import { SUPPORTED_NODE } from "./supported-node.js";
 
@@ -70,7 +69,7 @@ export async function checkKeys(args: Args, env: Env): Promise<Check[]> {
       mine = toSigningKey(await readPrivateKey(path)).publicKeyPem;
       checks.push(await privateFile(path, "private key"));
     } catch (error) {
-      checks.push(fail("keys", "private key", plain(error), "agentwire keygen makes one"));
+      checks.push(fail("keys", "private key", errorText(error), "agentwire keygen makes one"));
     }
   }
   const own: string[] = [];
@@ -82,7 +81,12 @@ export async function checkKeys(args: Args, env: Env): Promise<Check[]> {
       checks.push(ok("keys", `key of ${sender}`, `${file}: P-256`));
     } catch (error) {
       checks.push(
-        fail("keys", `key of ${sender}`, `${file}: ${plain(error)}`, "a public key is SPKI in PEM, on P-256"),
+        fail(
+          "keys",
+          `key of ${sender}`,
+          `${file}: ${errorText(error)}`,
+          "a public key is SPKI in PEM, on P-256",
+        ),
       );
     }
   }

@@ -4,10 +4,9 @@ import { type Bus, PublishFailedError } from "../../cap/index.js";
 import type { NatsConnection } from "../../cap/nats/index.js";
 import { withDeadline } from "../../core/abort.js";
 import { type Env, optionOrEnv } from "../../core/env.js";
-import { type AgentwireError, UnsupportedError } from "../../core/errors.js";
+import { type AgentwireError, errorText, UnsupportedError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
 import type { Args } from "../command.js";
-import { plain } from "../plain.js";
 import { type Check, type Findings, fail, failed, ok, skip, warn } from "./check.js";
 
 /** Roles of the protocol whose subjects can be tried. */
@@ -92,12 +91,12 @@ async function roundTrip(bus: Bus, refusals: readonly AgentwireError[], timeoutM
     await bus.publish(subject, new Uint8Array());
     await settle(bus);
     if (refusals.length > 0) {
-      return warn("nats", "round trip", `may not publish on agentwire.doctor.*: ${plain(refusals[0])}`);
+      return warn("nats", "round trip", `may not publish on agentwire.doctor.*: ${errorText(refusals[0])}`);
     }
     await withDeadline({ timeoutMs, what: "the round trip" }, () => arrived);
     return ok("nats", "round trip", "a message came back");
   } catch (error) {
-    return warn("nats", "round trip", `a message to ourselves did not come back: ${plain(error)}`);
+    return warn("nats", "round trip", `a message to ourselves did not come back: ${errorText(error)}`);
   }
 }
 
@@ -135,7 +134,7 @@ async function maySubscribe(bus: Bus, subject: string, role: string): Promise<Ch
     return fail(
       "nats",
       "subscribe",
-      `${subject}: ${plain(error)}`,
+      `${subject}: ${errorText(error)}`,
       `a ${role} needs it: allow it for this user`,
     );
   }
@@ -157,7 +156,12 @@ async function mayPublish(
   const refusal = refusals.find((error) => error instanceof PublishFailedError);
   return refusal === undefined
     ? ok("nats", "publish", subject)
-    : fail("nats", "publish", `${subject}: ${plain(refusal)}`, `a ${role} needs it: allow it for this user`);
+    : fail(
+        "nats",
+        "publish",
+        `${subject}: ${errorText(refusal)}`,
+        `a ${role} needs it: allow it for this user`,
+      );
 }
 
 /** The server answers a refused publish before it answers a flush; the client tells of it a little later. */
@@ -178,7 +182,7 @@ export async function checkRedis(args: Args, env: Env, timeoutMs: number): Promi
     return { checks: [ok("redis", "server", `${url}: PING in ${ms(tookMs)}`)] };
   } catch (error) {
     if (error instanceof UnsupportedError)
-      return { checks: [warn("redis", "server", plain(error), "npm install ioredis")] };
+      return { checks: [warn("redis", "server", errorText(error), "npm install ioredis")] };
     return {
       checks: [
         failed("redis", "server", error, "is the server up, and are the port and the password right?"),

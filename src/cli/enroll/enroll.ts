@@ -1,7 +1,7 @@
 /** `agentwire enroll`: enrols this machine as a neuron. */
 import { hostname } from "node:os";
-import { ConnectionError, errorText } from "../../core/errors.js";
-import { EnrollmentError, type EnrollOptions, enroll } from "../../neuron/auth/index.js";
+import { AgentwireError, ConnectionError, errorText } from "../../core/errors.js";
+import { type EnrollOptions, enroll } from "../../neuron/auth/index.js";
 
 /** What the command line says. */
 export interface EnrollArguments {
@@ -52,10 +52,8 @@ export async function runEnroll(args: EnrollArguments, io: EnrollIo): Promise<nu
       io.err("Enrollment interrupted.\n");
       return 130;
     }
-    const code = error instanceof EnrollmentError ? ` (${error.code})` : "";
-    // The code stands before the text already.
-    const text = code === "" ? errorText(error) : errorText(error).replace(/^\[\w+\] /, "");
-    io.err(`Enrollment failed${code}: ${text}\n`);
+    const code = error instanceof AgentwireError ? ` (${error.code})` : "";
+    io.err(`Enrollment failed${code}: ${errorText(error)}\n`);
     return error instanceof ConnectionError ? 3 : 1;
   }
 }

@@ -2,9 +2,8 @@
 import type { BusPacket } from "../../../gen/cap/index.js";
 import type { Decoded, VerifyingKey } from "../../cap/index.js";
 import { canonicalBytes, defaultCrypto } from "../../cap/index.js";
-import { ValidationError } from "../../core/errors.js";
+import { errorText, ValidationError } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
-import { plain } from "../plain.js";
 
 /** A key that may have made the signature. */
 export interface Candidate {
@@ -14,7 +13,7 @@ export interface Candidate {
   readonly key: VerifyingKey;
 }
 
-/** Parses keys. @throws ValidationError `invalid_key` */
+/** Parses keys. @throws ValidationError `INVALID_KEY` */
 export function parseKeys(files: KeyFiles, options: { readonly allowP384?: boolean }): Candidate[] {
   return [...files].flatMap(([sender, pems]) =>
     pems.map((pem) => {
@@ -22,9 +21,12 @@ export function parseKeys(files: KeyFiles, options: { readonly allowP384?: boole
         const key = defaultCrypto().verifyingKey(pem, { allowP384: options.allowP384 ?? false });
         return { sender, pem, key };
       } catch (error) {
-        throw new ValidationError(`the key of ${sender ?? "every sender"} cannot be used: ${plain(error)}`, {
-          code: "invalid_key",
-        });
+        throw new ValidationError(
+          `the key of ${sender ?? "every sender"} cannot be used: ${errorText(error)}`,
+          {
+            code: "INVALID_KEY",
+          },
+        );
       }
     }),
   );

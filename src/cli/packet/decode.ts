@@ -8,7 +8,6 @@ import type { Command } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { INPUT_OPTIONS, type Input, readInput } from "../input.js";
 import { columns, type Io, oneLine, paint, printJson } from "../io.js";
-import { plain } from "../plain.js";
 import { type FrameView, viewEvents, viewFrame } from "./frame-view.js";
 import { isPacket, type PacketView, type SignedBytes, viewPacket } from "./packet-view.js";
 
@@ -61,7 +60,7 @@ function viewsOf(
   if (input.kind === "bytes") return [viewBytes(input, options)];
   if (input.kind === "sse") {
     const views = viewEvents(input.bytes, options);
-    if (views.length === 0) throw new ValidationError("the stream holds no event", { code: "bad_input" });
+    if (views.length === 0) throw new ValidationError("the stream holds no event", { code: "BAD_INPUT" });
     return views;
   }
   return input.values.map((value) => {
@@ -81,7 +80,7 @@ function viewBytes(
     const what = isText
       ? "the input is text, but neither base64, hex, JSON nor an event stream"
       : "not a packet";
-    throw new ValidationError(`${what}: ${plain(error)}`, { code: "bad_input" });
+    throw new ValidationError(`${what}: ${errorText(error)}`, { code: "BAD_INPUT" });
   }
 }
 
@@ -96,7 +95,7 @@ export function packetBytes(value: unknown): Uint8Array | undefined {
   try {
     return encodePacket(fromJson(BusPacketSchema, value as JsonValue));
   } catch (error) {
-    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "bad_input" });
+    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "BAD_INPUT" });
   }
 }
 

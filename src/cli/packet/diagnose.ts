@@ -2,12 +2,13 @@
  * Why a packet does not verify. A receiver only says that it does not; here everything that peers are known to do
  * is tried: the other map order, bytes that were not canonical, and what `wrong-signature.ts` knows.
  */
+
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
 import type { Decoded, MapOrder } from "../../cap/index.js";
 import { decodePacket, validatePacket } from "../../cap/index.js";
+import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
-import { plain } from "../plain.js";
 import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf, withoutSignature } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
 import { no, type Verdict, yes } from "./verdict.js";
@@ -35,7 +36,7 @@ export async function diagnose(
   try {
     decoded = decodePacket(bytes, Infinity);
   } catch (error) {
-    return no("malformed", `the bytes are no packet: ${plain(error)}`);
+    return no("malformed", `the bytes are no packet: ${errorText(error)}`);
   }
   const { message } = decoded;
   const about = { sender: message.senderId, payload: message.payload.case };

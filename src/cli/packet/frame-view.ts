@@ -88,7 +88,7 @@ function problemOf(value: unknown, ours: boolean): string | undefined {
     else parseServerFrame(value);
     return undefined;
   } catch (error) {
-    return errorText(error).replace(/^\[\w+\] /, "");
+    return errorText(error);
   }
 }
 

@@ -31,7 +31,7 @@ export const keygenCommand: Command = {
     // Looked at first, so that no half of a pair is written; `writeNew` refuses again for itself.
     const taken = [privateKey, publicKey].find((path) => existsSync(path));
     if (taken !== undefined) {
-      throw new ValidationError(`${taken} is there already and is not overwritten`, { code: "file_exists" });
+      throw new ValidationError(`${taken} is there already and is not overwritten`, { code: "FILE_EXISTS" });
     }
     const pair = generateKeyPair();
     await writeNew(privateKey, pair.privateKeyPem, { mode: MODE });

@@ -95,11 +95,11 @@ function readPacket(input: Input): BusPacket {
   if (input.kind === "bytes") return decodePacket(input.bytes, Infinity).message;
   const value = input.kind === "json" ? input.values[0] : undefined;
   if (!isObject(value)) {
-    throw new ValidationError(`the input is ${input.format}, but no CAP packet`, { code: "bad_input" });
+    throw new ValidationError(`the input is ${input.format}, but no CAP packet`, { code: "BAD_INPUT" });
   }
   try {
     return fromJson(BusPacketSchema, value as JsonValue);
   } catch (error) {
-    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "bad_input" });
+    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "BAD_INPUT" });
   }
 }

@@ -62,7 +62,7 @@ export function onePacket(input: Input): Uint8Array {
   if (input.kind === "bytes") return input.bytes;
   const bytes = input.kind === "json" ? packetBytes(input.values[0]) : undefined;
   if (bytes === undefined) {
-    throw new ValidationError(`the input is ${input.format}, but no CAP packet`, { code: "bad_input" });
+    throw new ValidationError(`the input is ${input.format}, but no CAP packet`, { code: "BAD_INPUT" });
   }
   return bytes;
 }

@@ -32,7 +32,7 @@ export function defaultCredentialPath(): string {
 
 /**
  * Reads a credential file; undefined when there is none. Rejects with a `ValidationError` (code
- * `malformed_credential_file`) for one that is not what it should be: it is never taken for missing.
+ * `MALFORMED_CREDENTIAL_FILE`) for one that is not what it should be: it is never taken for missing.
  */
 export async function readCredentialFile(path: string): Promise<StoredCredential | undefined> {
   let text: string;
@@ -43,7 +43,7 @@ export async function readCredentialFile(path: string): Promise<StoredCredential
     throw error;
   }
   const malformed = (why: string, cause?: unknown): ValidationError =>
-    new ValidationError(`the credential file ${path} ${why}`, { code: "malformed_credential_file", cause });
+    new ValidationError(`the credential file ${path} ${why}`, { code: "MALFORMED_CREDENTIAL_FILE", cause });
   let data: unknown;
   try {
     data = parseJson(text, { what: "the credential file", maxBytes: 65_536 });

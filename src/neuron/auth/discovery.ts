@@ -1,5 +1,4 @@
 /** Where an identity server has its endpoints (RFC 8414). */
-import { AbortedError } from "../../core/errors.js";
 import { exchange, type OAuthOptions } from "./oauth-http.js";
 
 /** The two endpoints that enrolment needs. */
@@ -37,7 +36,7 @@ export async function discoverEndpoints(
       deviceAuthorizationEndpoint: rerooted(device, base),
     };
   } catch (error) {
-    if (error instanceof AbortedError) throw error;
+    if (options.signal?.aborted) throw error;
     return fixed;
   }
 }

@@ -50,7 +50,7 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 /**
  * Enrols this machine, unless its credential file is good already, and writes the file. A revoked credential
  * is replaced. Rejects with an {@link EnrollmentError}, an {@link OAuthTokenError}, a `ValidationError` for a
- * malformed file, or an `AbortedError`.
+ * malformed file, or an `AbortError`.
  */
 export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const { credentialPath = defaultCredentialPath(), clientName, capabilityTypes } = options;
@@ -86,7 +86,7 @@ export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const { client_id: clientId, client_secret: clientSecret } = response.raw;
   if (typeof clientId !== "string" || typeof clientSecret !== "string") {
     throw new EnrollmentError("the server approved, but gave no client_id and client_secret", {
-      code: "invalid_response",
+      code: "INVALID_RESPONSE",
     });
   }
   const { tokenEndpoint } = endpoints;
@@ -104,7 +104,7 @@ async function requestDevice(
   if (status < 200 || status > 299) {
     const named = typeof json.error === "string" ? ` (${json.error})` : "";
     throw new EnrollmentError(`the device request was answered ${status}${named}`, {
-      code: "device_request_failed",
+      code: "DEVICE_REQUEST_FAILED",
       status,
     });
   }
@@ -115,7 +115,7 @@ async function requestDevice(
     typeof verification_uri === "string" &&
     typeof expires_in === "number";
   if (!fits) {
-    throw new EnrollmentError("the answer to the device request lacks members", { code: "invalid_response" });
+    throw new EnrollmentError("the answer to the device request lacks members", { code: "INVALID_RESPONSE" });
   }
   return {
     deviceCode: device_code,
@@ -146,16 +146,19 @@ async function poll(endpoint: string, device: DeviceAnswer, options: EnrollOptio
       if (answer === "slow_down") intervalMs += 5_000;
       else if (answer === "expired_token") break;
       else if (answer === "access_denied") {
-        throw new EnrollmentError("an administrator denied it", { code: answer, cause: error });
+        throw new EnrollmentError("an administrator denied it", { code: "ACCESS_DENIED", cause: error });
       } else if (answer === "invalid_response") {
-        throw new EnrollmentError("the server approved without a token", { code: answer, cause: error });
+        throw new EnrollmentError("the server approved without a token", {
+          code: "INVALID_RESPONSE",
+          cause: error,
+        });
       } else if (answer !== "authorization_pending") {
-        if (!isPassing(error)) throw error;
+        if (signal?.aborted || !isPassing(error)) throw error;
         logger.warn("a poll failed; the next one follows", { error });
       }
     }
   }
-  throw new EnrollmentError("nobody approved in time", { code: "expired_token" });
+  throw new EnrollmentError("nobody approved in time", { code: "EXPIRED_TOKEN" });
 }
 
 function result(

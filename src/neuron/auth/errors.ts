@@ -1,19 +1,19 @@
 /** What goes wrong with enrolment and tokens. */
-import { AgentwireError, AuthError, type ErrorInfo } from "../../core/errors.js";
+import { AgentwireError, type AgentwireErrorOptions, AuthError } from "../../core/errors.js";
 
 /** Why an enrolment ended. */
 export type EnrollmentErrorCode =
-  | "expired_token"
-  | "access_denied"
-  | "invalid_response"
-  | "device_request_failed";
+  | "EXPIRED_TOKEN"
+  | "ACCESS_DENIED"
+  | "INVALID_RESPONSE"
+  | "DEVICE_REQUEST_FAILED";
 
 /** The enrolment did not come to its end; `code` says why. */
 export class EnrollmentError extends AuthError {
   static override readonly brands: readonly string[] = ["EnrollmentError"];
   declare readonly code: EnrollmentErrorCode;
 
-  constructor(message: string, info: ErrorInfo & { readonly code: EnrollmentErrorCode }) {
+  constructor(message: string, info: AgentwireErrorOptions & { readonly code: EnrollmentErrorCode }) {
     super(message, info);
   }
 }
@@ -21,7 +21,7 @@ export class EnrollmentError extends AuthError {
 /** The token endpoint said no (RFC 6749, 5.2), or something that is no answer. */
 export class OAuthTokenError extends AgentwireError {
   static override readonly brands: readonly string[] = ["OAuthTokenError"];
-  static override readonly defaultCode: string = "oauth_token";
+  static override readonly defaultCode: string = "OAUTH_TOKEN";
   /** The endpoint's `error`; `http_<status>` where it named none, `invalid_response` for an odd success. */
   readonly error: string;
   /** The endpoint's `error_description`, if it gave one. */
@@ -31,7 +31,7 @@ export class OAuthTokenError extends AgentwireError {
   constructor(error: string, status: number, description?: string) {
     const more = description === undefined ? "" : `: ${description}`;
     const retryable = status === 429 || status >= 500;
-    super(`the token endpoint answered ${error}${more}`, { code: error, status, retryable });
+    super(`the token endpoint answered ${error}${more}`, { reason: error, status, retryable });
     this.error = error;
     this.description = description;
   }
@@ -40,5 +40,5 @@ export class OAuthTokenError extends AgentwireError {
 /** There is no credential, or the identity server no longer accepts it: enrol this neuron again. Asking again is useless. */
 export class CredentialRevokedError extends AuthError {
   static override readonly brands: readonly string[] = ["CredentialRevokedError"];
-  static override readonly defaultCode: string = "credential_revoked";
+  static override readonly defaultCode: string = "CREDENTIAL_REVOKED";
 }

@@ -1,7 +1,7 @@
 /** Form posts and JSON answers, as OAuth 2.0 has them. No redirect is followed. */
 import { withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
-import { AbortedError, AgentwireError, ConnectionError } from "../../core/errors.js";
+import { AbortError, AgentwireError, ConnectionError } from "../../core/errors.js";
 import { warnIfInsecure } from "../../core/insecure.js";
 import { isObject } from "../../core/json.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
@@ -40,7 +40,7 @@ export interface TokenResponse {
 
 /**
  * Makes one request. Rejects with a `ConnectionError` when no answer comes, a `TimeoutError`, or an
- * `AbortedError`.
+ * `AbortError`.
  */
 export function exchange(
   url: string,
@@ -91,7 +91,7 @@ export async function requestToken(
 
 /** True for what may be over at the next try: no answer, a time limit, a server that failed. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof AbortedError) return false;
+  if (error instanceof AbortError) return false;
   if (error instanceof OAuthTokenError) return error.status === 409 || error.status >= 500;
   return error instanceof AgentwireError && error.retryable;
 }

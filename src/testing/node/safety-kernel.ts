@@ -66,7 +66,7 @@ export class LocalSafetyKernel {
   /**
    * Serves gRPC and Connect on 127.0.0.1. Resolves with the URL.
    *
-   * @throws ConflictError when it serves already; UnsupportedError `missing_package` without
+   * @throws ConflictError when it serves already; UnsupportedError `MISSING_PACKAGE` without
    * `@connectrpc/connect-node`.
    */
   async listen(options: ListenOptions = {}): Promise<string> {

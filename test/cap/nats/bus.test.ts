@@ -10,7 +10,7 @@ import { PublishFailedError, SubscribeFailedError } from "../../../src/cap/index
 import type { NatsOptions } from "../../../src/cap/nats/index.js";
 import { connectNats, natsBus } from "../../../src/cap/nats/index.js";
 import {
-  AbortedError,
+  AbortError,
   type AgentwireError,
   AuthError,
   ClosedError,
@@ -80,7 +80,7 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
         const bus = await open({ ...client, servers: server.url });
         const none = await failure(bus.request("nobody", bytes("")));
         expect(none).toBeInstanceOf(ConnectionError);
-        expect(none?.code).toBe("no_responders");
+        expect(none?.code).toBe("NO_RESPONDERS");
         await bus.subscribe("silent", () => {});
         expect(await failure(bus.request("silent", bytes(""), { timeoutMs: 20 }))).toBeInstanceOf(
           TimeoutError,
@@ -88,9 +88,9 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
         const controller = new AbortController();
         const waiting = failure(bus.request("silent", bytes(""), { signal: controller.signal }));
         controller.abort();
-        expect(await waiting).toBeInstanceOf(AbortedError);
+        expect(await waiting).toBeInstanceOf(AbortError);
         const early = failure(bus.request("silent", bytes(""), { signal: controller.signal }));
-        expect(await early).toBeInstanceOf(AbortedError);
+        expect(await early).toBeInstanceOf(AbortError);
       },
     );
 
@@ -239,7 +239,7 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
         const aborted = failure(connectNats({ ...common, env: {}, signal }));
         while (tries === 0) await new Promise((resolve) => setImmediate(resolve));
         controller.abort();
-        expect(await aborted).toBeInstanceOf(AbortedError);
+        expect(await aborted).toBeInstanceOf(AbortError);
         const waiting = open(common);
         while (tries < 3) await new Promise((resolve) => setImmediate(resolve));
         const late = await startNats(path!, { port });
@@ -276,14 +276,14 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
       for (const tls of [true, { ca: stranger.cert }, { ca: authority.cert, serverName: "other.test" }]) {
         const refused = await failure(connectNats({ ...client, env: {}, servers, tls }));
         expect(refused, JSON.stringify(tls)).toBeInstanceOf(ConnectionError);
-        expect(refused?.code).toBe("tls");
+        expect(refused?.code).toBe("TLS");
         expect(refused?.retryable).toBe(false);
       }
       const plain = await failure(
         connectNats({ ...client, env: { NATS_TLS_CA: caFile }, servers: server.url }),
       );
       expect(plain).toBeInstanceOf(ConnectionError);
-      expect(plain?.code).toBe("tls");
+      expect(plain?.code).toBe("TLS");
 
       const mutual = await startNats(path!, { args: [...args, "--tlsverify", "--tlscacert", caFile] });
       const both = `tls://127.0.0.1:${mutual.port}`;
@@ -311,7 +311,7 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
       const late = await failure(
         connectNats({ ...client, env: { NATS_TLS_CA: caFile }, servers: `127.0.0.1:${expired.port}` }),
       );
-      expect(late?.code).toBe("tls");
+      expect(late?.code).toBe("TLS");
       for (const bus of buses.splice(0)) await bus.close();
       for (const started of [secure, mutual, expired]) await started.stop();
       rmSync(folder, { recursive: true });
