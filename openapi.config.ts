@@ -6,13 +6,13 @@ export default {
     neuron: {
       input: "specs/neuron/openapi.yaml",
       output: "gen/neuron",
-      clientName: "Neuron",
+      clientName: "NeuronClient",
       recordings: { format: "neuron", folder: "test/vectors/neuron/traces" },
     },
     "aureus/v1": {
       input: "specs/aureus/v1.yaml",
       output: "gen/aureus/v1",
-      clientName: "AureusV1",
+      clientName: "AureusV1Client",
       camelCase: true,
       baseline: "specs/aureus/v1.baseline.yaml",
       acceptedBreaks: "specs/aureus/v1.accepted-breaks.yaml",
@@ -21,7 +21,7 @@ export default {
     "aureus/console": {
       input: "specs/aureus/console.yaml",
       output: "gen/aureus/console",
-      clientName: "AureusConsole",
+      clientName: "AureusConsoleApi",
       baseline: "specs/aureus/console.baseline.yaml",
       acceptedBreaks: "specs/aureus/console.accepted-breaks.yaml",
       recordings: { format: "aureus-console", folder: "test/vectors/aureus" },
@@ -29,7 +29,7 @@ export default {
     "4runr": {
       input: "specs/4runr/openapi.yaml",
       output: "gen/4runr",
-      clientName: "FourRunr",
+      clientName: "FourRunrClient",
       camelCase: true,
       operationGroups: { agentOperations: ["generateToken", "proxyRequest", "getJob"] },
       recordings: { format: "gateway", folder: "test/vectors/4runr" },

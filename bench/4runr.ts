@@ -1,5 +1,6 @@
 /** `pnpm bench 4runr`: a proxied call against bare fetch doing the same JSON work on the same server. */
-import { createFourRunrClient } from "../gen/4runr/index.js";
+import createClient from "openapi-fetch";
+import type { wire } from "../gen/4runr/index.js";
 import { GatewayClient } from "../src/4runr/index.js";
 import { keepAliveFetch } from "../src/index.js";
 import { answering } from "./answering.ts";
@@ -42,7 +43,7 @@ export default async function bench4runr(): Promise<Measured[]> {
     return ((await response.json()) as { data: unknown }).data;
   };
   const bare = bareWith(fetch);
-  const openapi = createFourRunrClient({ baseUrl });
+  const openapi = createClient<wire.paths>({ baseUrl, redirect: "manual" });
   const generated = async () => {
     const body = { agent_token: token, tool: "serpapi", action: "search", params };
     const { data } = await openapi.POST("/api/proxy-request", { body });

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import config from "../openapi.config.ts";
-import { runScript, SpecError } from "./gen/finding.ts";
+import { formatFinding, runScript, SpecError } from "./gen/finding.ts";
 import { checkGen, type Drift, writeGen } from "./gen/run.ts";
 
 const options = { root: join(import.meta.dirname, ".."), config };
@@ -21,8 +21,9 @@ async function main(args: readonly string[]): Promise<number> {
   const start = performance.now();
   const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
   if (!args.includes("--check")) {
-    const count = await writeGen(options);
-    console.log(`gen: ${count} files in ${seconds()}`);
+    const { files, warnings } = await writeGen(options);
+    for (const warning of warnings) console.warn(`warning: ${formatFinding(warning)}`);
+    console.log(`gen: ${files} files in ${seconds()}`);
     return 0;
   }
   const drift = listDrift(await checkGen(options));

@@ -429,32 +429,32 @@ export interface Readiness {
   warnings?: string[];
 }
 
-/** Answer 200 of `listAgents`. */
+/** Response 200 of `listAgents`. */
 export interface ListAgentsResponse {
   agents: Agent[];
 }
 
-/** Answer 200 of `getAgent`. */
+/** Response 200 of `getAgent`. */
 export interface GetAgentResponse {
   agent: Agent;
 }
 
-/** Answer 200 of `listTokenRecords`. */
+/** Response 200 of `listTokenRecords`. */
 export interface ListTokenRecordsResponse {
   tokens: TokenRecord[];
 }
 
-/** Answer 200 of `revokeTokenRecord`. */
+/** Response 200 of `revokeTokenRecord`. */
 export interface RevokeTokenRecordResponse {
   message: string;
   /** The id of the record. */
   tokenId: string;
 }
 
-/** Answer 200 of `listTokenRegistry`. */
+/** Response 200 of `listTokenRegistry`. */
 export type ListTokenRegistryResponse = RegisteredToken[];
 
-/** Answer 200 of `revokeToken`. */
+/** Response 200 of `revokeToken`. */
 export interface RevokeTokenResponse {
   message: string;
   tokenId: string;
@@ -483,7 +483,7 @@ export interface ListPoliciesQuery {
   active?: boolean;
 }
 
-/** Answer 200 of `listPolicies`. */
+/** Response 200 of `listPolicies`. */
 export type ListPoliciesResponse = Policy[];
 
 /** Query of `listPolicyLogs`. */
@@ -494,7 +494,7 @@ export interface ListPolicyLogsQuery {
   limit?: number;
 }
 
-/** Answer 200 of `listPolicyLogs`. */
+/** Response 200 of `listPolicyLogs`. */
 export type ListPolicyLogsResponse = PolicyLog[];
 
 /** Body of `activateCredential`. */
@@ -502,18 +502,18 @@ export interface ActivateCredentialRequest {
   id: string;
 }
 
-/** Answer 200 of `listCredentials`. */
+/** Response 200 of `listCredentials`. */
 export type ListCredentialsResponse = Credential[];
 
-/** Answer 200 of `deleteCredential`. */
+/** Response 200 of `deleteCredential`. */
 export interface DeleteCredentialResponse {
   message: string;
 }
 
-/** Answer 200 of `listCredentialVersions`. */
+/** Response 200 of `listCredentialVersions`. */
 export type ListCredentialVersionsResponse = Credential[];
 
-/** Answer 200 of `getServerHealth`. */
+/** Response 200 of `getServerHealth`. */
 export interface GetServerHealthResponse {
   status: string;
   timestamp?: string;

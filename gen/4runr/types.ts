@@ -1109,69 +1109,6 @@ export interface components {
   };
   pathItems: never;
 }
-export type ErrorBody = components['schemas']['ErrorBody'];
-/** An error of the gateway itself. The useful text is in `error`. */
-export type ApplicationError = components['schemas']['ApplicationError'];
-/** An error of the HTTP framework. The useful text is in `message`; `error` is the status phrase. */
-export type FrameworkError = components['schemas']['FrameworkError'];
-/** The answer of the test route when it is switched off. */
-export type BypassError = components['schemas']['BypassError'];
-export type NewAgent = components['schemas']['NewAgent'];
-export type CreatedAgent = components['schemas']['CreatedAgent'];
-export type Agent = components['schemas']['Agent'];
-export type TokenRequest = components['schemas']['TokenRequest'];
-export type IssuedToken = components['schemas']['IssuedToken'];
-export type TokenRecord = components['schemas']['TokenRecord'];
-export type RegisteredToken = components['schemas']['RegisteredToken'];
-export type ProxyCall = components['schemas']['ProxyCall'];
-export type ProxyAnswer = components['schemas']['ProxyAnswer'];
-export type QueuedJob = components['schemas']['QueuedJob'];
-export type Job = components['schemas']['Job'];
-export type ProxyStatus = components['schemas']['ProxyStatus'];
-export type RequestLogPage = components['schemas']['RequestLogPage'];
-export type RequestLog = components['schemas']['RequestLog'];
-export type MockAnswer = components['schemas']['MockAnswer'];
-/** What is allowed. Unknown members are dropped and defaults written in when it is stored. */
-export type PolicySpec = components['schemas']['PolicySpec'];
-/**
- * A number of calls in a window that begins on the clock: the hour, the day, the week. Spent when the policy
- * passes, even if the call is refused later.
- */
-export type PolicyQuota = components['schemas']['PolicyQuota'];
-/** Exactly one of `agentId` and `role` is given. */
-export type NewPolicy = components['schemas']['NewPolicy'];
-export type PolicyChange = components['schemas']['PolicyChange'];
-export type PolicyHead = components['schemas']['PolicyHead'];
-export type Policy = components['schemas']['Policy'];
-export type CreatedPolicy = components['schemas']['CreatedPolicy'];
-export type MergedPolicy = components['schemas']['MergedPolicy'];
-/** A PolicySpec, except that `scopes` may be empty. */
-export type MergedSpec = components['schemas']['MergedSpec'];
-export type PolicyLog = components['schemas']['PolicyLog'];
-export type TelemetryAnswer = components['schemas']['TelemetryAnswer'];
-export type SentinelAnswer = components['schemas']['SentinelAnswer'];
-export type NewCredential = components['schemas']['NewCredential'];
-export type Credential = components['schemas']['Credential'];
-export type CredentialAnswer = components['schemas']['CredentialAnswer'];
-export type ChaosRequest = components['schemas']['ChaosRequest'];
-export type ChaosAnswer = components['schemas']['ChaosAnswer'];
-export type Health = components['schemas']['Health'];
-export type Readiness = components['schemas']['Readiness'];
-/** Refused, by the application or by its HTTP framework. */
-export type ResponseRefused = components['responses']['Refused'];
-/** The gateway failed. */
-export type ResponseFailed = components['responses']['Failed'];
-/** Refused, or the tool's upstream answered with this status. */
-export type ResponseProxyRefused = components['responses']['ProxyRefused'];
-/** The tool, its upstream or the gateway failed. */
-export type ResponseProxyFailed = components['responses']['ProxyFailed'];
-export type ParameterAgentId = components['parameters']['AgentId'];
-/** The id under which the gateway logs the call. */
-export type HeaderCorrelationId = components['headers']['CorrelationId'];
-/** Present when the token has less than five minutes left. */
-export type HeaderRotationRecommended = components['headers']['RotationRecommended'];
-/** When the token ends. Beside `X-Token-Rotation-Recommended`. */
-export type HeaderTokenExpiresAt = components['headers']['TokenExpiresAt'];
 /** Definitions of the document outside of its components. */
 export type $defs = Record<string, never>;
 /** Every operation by its id. */

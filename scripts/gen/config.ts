@@ -4,17 +4,17 @@ export interface SpecConfig {
   readonly input: string;
   /** Folder of the generated files, below `gen/`. It may be nested (`gen/aureus/v1`). */
   readonly output: string;
-  /** Name in types and functions: `Neuron` for `createNeuronClient`. */
+  /** Name of the class with a method for each operation: `NeuronClient`. */
   readonly clientName: string;
   /** `$id` of the JSON Schemas. Default: `agentwire:` and the folder below `gen/`, with `:` for `/`. */
   readonly schemaId?: string;
-  /** True for a snake_case wire: emits camelCase models and the key map. Default: false. */
+  /** True for a snake_case protocol: models are camelCase, and a key map is emitted. Default: false. */
   readonly camelCase?: boolean;
   /** Enums that can be read accept values that are not known yet, in the models. Default: true. */
   readonly openEnums?: boolean;
   /**
-   * Tables with some of the operations, by the name of the constant: a client that imports one leaves all other
-   * operations out of a bundle. Default: only the table of all.
+   * Tables with some of the operations, by the name of the constant: a bundle of code that imports one has no
+   * other operations. Default: only the table of all.
    */
   readonly operationGroups?: Readonly<Record<string, readonly string[]>>;
   /** The document as last released, for the comparison. Default: `baseline.yaml` beside the document. */

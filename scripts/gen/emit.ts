@@ -47,6 +47,9 @@ export function printDoc(text: string | undefined, indent = 0): string {
   return `${pad}/**\n${lines.map((line) => `${pad} * ${line}`.trimEnd()).join("\n")}\n${pad} */\n`;
 }
 
+/** The path from a generated file in `folder` to a module of the runtime, such as `http/index`. */
+export type RuntimePath = (module: string) => string;
+
 /** `listJobs`, `list-jobs`, `list_jobs` → `ListJobs`. */
 export function pascalCase(name: string): string {
   return name.replace(/(?:^|[^A-Za-z0-9]+)([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());

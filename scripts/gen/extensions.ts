@@ -1,7 +1,8 @@
 import { isIdentifier } from "./emit.ts";
 import type { Finding } from "./finding.ts";
-import { asRecord, type OpenApi, type Operation, valueAt } from "./openapi.ts";
+import { asRecord, type OpenApi, type Operation, refName, refPath, type Schema, valueAt } from "./openapi.ts";
 import type { YamlPath } from "./source.ts";
+import { flatten } from "./type-text.ts";
 import { schemaRoots, walkSchema } from "./walk.ts";
 
 interface Extension {
@@ -17,6 +18,8 @@ const extensions: Readonly<Record<string, Extension>> = {
   "x-retry": { is: (value) => value === "never", means: "`never`" },
   // Operation: `{ tool: { action: { idempotent, retry?, description?, params, result } } }`.
   "x-tool-actions": { is: isObject, means: "a map of tools" },
+  // Operation: where its pages are. See `Paging` of the runtime.
+  "x-paging": { is: isObject, means: "an object" },
   // Schema: user data, never renamed or looked into.
   "x-opaque": { is: (value) => value === true, means: "`true`" },
   // Schema: a map whose keys are data; its values are converted.
@@ -90,6 +93,37 @@ function checkTools(api: OpenApi, { raw, path, id }: Operation): Finding[] {
   );
 }
 
+/** What `x-paging` says must be there: the parameter, the list and the cursor. */
+function checkPaging(api: OpenApi, { raw, path, id, parameters, responses }: Operation): Finding[] {
+  if (raw["x-paging"] === undefined) return [];
+  const { parameter, items, next, counts, ...rest } = asRecord(raw["x-paging"]);
+  const schema = Object.entries(responses).find(([status]) => status.startsWith("2"))?.[1].schema ?? {};
+  const members = flatten(api, schema)?.properties ?? {};
+  const member = (name: unknown) =>
+    Object.hasOwn(members, String(name)) ? members[String(name)] : undefined;
+  const list = items === undefined ? resolved(api, schema) : resolved(api, member(items) ?? {});
+  const isQuery = parameters.some((known) => known.in === "query" && known.name === parameter);
+  const rules: [boolean, string, string][] = [
+    [isQuery, "parameter", `${parameter} is no query parameter of ${id}`],
+    [list.items !== undefined, "items", `${items ?? "the response"} is no list in the response of ${id}`],
+    [next === undefined || member(next) !== undefined, "next", `the response of ${id} has no member ${next}`],
+    [
+      counts === undefined || counts === "offset" || counts === "page",
+      "counts",
+      "counts must be offset or page",
+    ],
+    [next === undefined || counts === undefined, "counts", "counts is for paging without next"],
+    ...Object.keys(rest).map((key): [boolean, string, string] => [false, key, `unknown member ${key}`]),
+  ];
+  return rules
+    .filter(([ok]) => !ok)
+    .map(([, key, text]) => api.source.finding([...path, "x-paging", key], `x-paging: ${text}`));
+}
+
+function resolved(api: OpenApi, schema: Schema): Schema {
+  return schema.$ref === undefined ? schema : resolved(api, api.schemas[refName(schema.$ref)] ?? {});
+}
+
 /**
  * What our own rules find in a document: extensions that are unknown, misused or missing, operation ids that
  * cannot be identifiers, references that lead nowhere.
@@ -104,12 +138,12 @@ export function checkExtensions(api: OpenApi): Finding[] {
     if (ids.has(id)) fail(`operationId ${id} is used twice`);
     ids.add(id);
     if (raw["x-idempotent"] === undefined) fail(`operation ${id} has no x-idempotent`);
-    findings.push(...checkTools(api, operation));
+    findings.push(...checkTools(api, operation), ...checkPaging(api, operation));
   }
   for (const { schema, path } of schemaRoots(api).flatMap(walkSchema)) {
     if (schema.$ref === undefined) continue;
-    const name = /^#\/components\/schemas\/([\w.-]+)$/.exec(schema.$ref)?.[1];
-    if (name === undefined) {
+    const [first, group, name, ...further] = schema.$ref.startsWith("#/") ? refPath(schema.$ref) : [];
+    if (first !== "components" || group !== "schemas" || name === undefined || further.length > 0) {
       findings.push(
         api.source.finding([...path, "$ref"], `${schema.$ref} is not one of #/components/schemas/…`),
       );

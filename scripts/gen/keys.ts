@@ -1,50 +1,58 @@
-import { header, pascalCase, printValue } from "./emit.ts";
+import type { OperationShapes } from "../../src/http/operation.ts";
+import { header, pascalCase, printValue, type RuntimePath } from "./emit.ts";
 import { throwFindings } from "./finding.ts";
 import { KeyRows } from "./key-rows.ts";
 import type { OpenApi, Operation } from "./openapi.ts";
 import { type Node, ShapeReader } from "./shapes.ts";
+
+/** Which keys of a document differ between the protocol and TypeScript. */
+export interface Keys {
+  /** The rows of the key map, by name of the object. */
+  readonly map: Readonly<Record<string, unknown>>;
+  /** The shapes of the operations that have some, by id. */
+  readonly shapes: ReadonlyMap<string, OperationShapes>;
+}
 
 /** The name of the interface for the query of an operation. */
 export function queryName({ id }: Operation): string {
   return `${pascalCase(id)}Query`;
 }
 
-/** `keys.ts`: which key of the wire is which member, for the converter in `core`. @throws SpecError */
-export function emitKeys(api: OpenApi): string {
+/** Finds the keys of a snake_case document. @throws SpecError */
+export function readKeys(api: OpenApi): Keys {
   const reader = new ShapeReader(api);
   for (const name of Object.keys(api.schemas)) reader.component(name);
   const roots = api.operations.map((operation) => readRoots(reader, operation));
   throwFindings(reader.findings);
 
   const rows = new KeyRows(reader);
-  const shapes = roots.map(({ id, query, request, responses, events }) => {
-    const answers = Object.entries(responses).map(([status, node]) => [status, rows.shapeOf(node)]);
-    const parts = { query: rows.shapeOf(query), request: rows.shapeOf(request) };
-    return [id, { ...parts, responses: Object.fromEntries(answers), events: rows.shapeOf(events) }];
-  });
-  return `${header(api.source.file)}
-import type { OperationId } from "./operations.js";
-
-/** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
-export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
-
-/** The members of an object that change, by wire key: the shape of the value, null where it has none. */
-export type ObjectKeys = Readonly<Record<string, Shape | null>>;
-
-/** The shapes of the parts of an operation; a part that is missing needs no conversion. */
-export interface OperationShapes {
-  readonly query?: Shape;
-  readonly request?: Shape;
-  /** By status: \`"200"\`, \`"5XX"\`, \`"default"\`. */
-  readonly responses: Readonly<Record<string, Shape>>;
-  readonly events?: Shape;
+  const shapes = new Map<string, OperationShapes>();
+  for (const { id, responses, ...rest } of roots) {
+    const byStatus = Object.entries(responses).flatMap(([status, node]) => {
+      const shape = rows.shapeOf(node);
+      return shape === undefined ? [] : [[status, shape] as const];
+    });
+    const [query, request, events] = [rest.query, rest.request, rest.events].map((node) =>
+      rows.shapeOf(node),
+    );
+    const found: OperationShapes = {
+      ...(query !== undefined && { query }),
+      ...(request !== undefined && { request }),
+      ...(byStatus.length > 0 && { responses: Object.fromEntries(byStatus) }),
+      ...(events !== undefined && { events }),
+    };
+    if (Object.keys(found).length > 0) shapes.set(id, found);
+  }
+  return { map: rows.sorted(), shapes };
 }
 
-/** Every object of ${api.title} whose keys differ between wire and TypeScript, by name. */
-export const keyMap: Readonly<Record<string, ObjectKeys>> = ${printValue(rows.sorted())};
+/** `keys.ts`: which key of the protocol is which member, for the converter in `core`. */
+export function emitKeys(api: OpenApi, { map }: Keys, runtime: RuntimePath): string {
+  return `${header(api.source.file)}
+import type { KeyMap } from "${runtime("core/keys")}";
 
-/** Which shapes an operation takes and gives. */
-export const operationShapes: Readonly<Record<OperationId, OperationShapes>> = ${printValue(Object.fromEntries(shapes))};
+/** Every object of ${api.title} with keys that differ between the protocol and TypeScript, by name. */
+export const keyMap = ${printValue(map)} as const satisfies KeyMap;
 `;
 }
 
@@ -57,7 +65,7 @@ interface Roots {
 }
 
 function readRoots(reader: ShapeReader, operation: Operation): Roots {
-  const { id, request, responses, events } = operation;
+  const { id, body, responses, events } = operation;
   const query = operation.parameters.filter((parameter) => parameter.in === "query");
   const name = queryName(operation);
   if (query.length > 0) {
@@ -66,6 +74,7 @@ function readRoots(reader: ShapeReader, operation: Operation): Roots {
     );
     reader.objects.set(name, new Map(members));
   }
+  const request = body?.kind === "text" || body?.kind === "bytes" ? undefined : body?.schema;
   return {
     id,
     ...(query.length > 0 && { query: { kind: "object", name } }),

@@ -1,9 +1,48 @@
+import type { SpecConfig } from "./config.ts";
 import { header, isIdentifier, pascalCase, printDoc } from "./emit.ts";
 import { type Finding, throwFindings } from "./finding.ts";
 import { queryName } from "./keys.ts";
-import { asRecord, type OpenApi, type Schema } from "./openapi.ts";
-import { docOf, flatten, modelStyle, objectText, type TypeStyle, typeText } from "./type-text.ts";
+import type { Body, Content } from "./media.ts";
+import { firstOf } from "./media.ts";
+import { typeName } from "./names.ts";
+import { asRecord, type OpenApi, type Operation, refName, type Schema, type SchemaAt } from "./openapi.ts";
+import { successStatuses } from "./results.ts";
+import type { YamlPath } from "./source.ts";
+import { docOf, flatten, modelStyle, objectText, type TypeStyle, typeText, wireStyle } from "./type-text.ts";
 import { reachable } from "./walk.ts";
+
+/** What of a config decides on the models. */
+export type ModelConfig = Pick<SpecConfig, "clientName" | "camelCase" | "openEnums">;
+
+/** The types of the parts of an operation, as they stand in a signature. */
+export interface OperationTypes {
+  /** Absent: the operation has no query. */
+  readonly query?: string;
+  /** Absent: the operation takes no body. */
+  readonly body?: string;
+  /** By status: the type of each content the response can have. */
+  readonly responses: Readonly<Record<string, readonly { kind: Content["kind"]; type: string }[]>>;
+  /** The JSON in each event of a stream. */
+  readonly event: string;
+}
+
+/** The models of a document. */
+export interface Models {
+  /** The declarations, in the order in which they are written. */
+  readonly declarations: readonly string[];
+  /** The names that are declared. */
+  readonly names: ReadonlySet<string>;
+  /** By operation id. */
+  readonly operations: ReadonlyMap<string, OperationTypes>;
+  /** How types are written in signatures. */
+  readonly style: TypeStyle;
+}
+
+/** A type that stands at `path` in the document, and how `types.ts` gets there. */
+interface Named extends SchemaAt {
+  readonly name: string;
+  readonly wire: string;
+}
 
 /** One exported type: an interface where the schema is an object, an alias elsewhere. */
 function declaration(api: OpenApi, name: string, schema: Schema, style: TypeStyle): string {
@@ -15,61 +54,173 @@ function declaration(api: OpenApi, name: string, schema: Schema, style: TypeStyl
   return `${doc}export type ${name} = ${typeText(api, schema, style)};\n`;
 }
 
-/**
- * `models.ts`: the component schemas as plain camelCase types, then the queries and the bodies that stand
- * inside operations. With `openEnums`, an enum that can be read may hold values that are not known yet.
- */
-export function emitModels(api: OpenApi, openEnums: boolean): string {
-  const findings: Finding[] = [];
-  const written = new Set<string>();
-  const texts: string[] = [];
-  const write = (name: string, schema: Schema, open: boolean, path: readonly (string | number)[]) => {
-    if (!isIdentifier(name)) findings.push(api.source.finding(path, `${name} cannot be the name of a type`));
-    if (written.has(name)) findings.push(api.source.finding(path, `there are two types called ${name}`));
-    written.add(name);
-    texts.push(declaration(api, name, schema, modelStyle(openEnums && open)));
-  };
+function index(type: string, ...keys: readonly string[]): string {
+  return (
+    type + keys.map((key) => (/^[1-9]\d\d$/.test(key) ? `[${key}]` : `[${JSON.stringify(key)}]`)).join("")
+  );
+}
 
+class ModelWriter {
+  readonly declarations: string[] = [];
+  readonly names = new Set<string>();
+  readonly findings: Finding[] = [];
+  readonly #api: OpenApi;
+  readonly #config: ModelConfig;
+  readonly #inline = new Map<string, string>();
+
+  constructor(api: OpenApi, config: ModelConfig) {
+    this.#api = api;
+    this.#config = config;
+  }
+
+  readonly ref = (name: string): string => typeName(name, this.#config.clientName);
+
+  /** How a type is written where `types.ts` has none. */
+  style(open: boolean): TypeStyle {
+    if (!this.#config.camelCase) return wireStyle(this.ref);
+    return modelStyle(open && (this.#config.openEnums ?? true), this.ref);
+  }
+
+  #add(name: string, path: YamlPath, text: string): string {
+    const fail = (message: string) => this.findings.push(this.#api.source.finding(path, message));
+    if (!isIdentifier(name)) fail(`${name} cannot be the name of a type`);
+    if (this.names.has(name)) fail(`there are two types called ${name}`);
+    this.names.add(name);
+    this.declarations.push(text);
+    return name;
+  }
+
+  /** Declares a model. Without camelCase it is an alias of what `types.ts` has. */
+  model({ name, schema, path, wire }: Named, open: boolean): string {
+    const text = this.#config.camelCase
+      ? declaration(this.#api, name, schema, this.style(open))
+      : `${printDoc(docOf(schema))}export type ${name} = ${wire};\n`;
+    return this.#add(name, path, text);
+  }
+
+  /** Declares a type that `types.ts` does not have. */
+  own(name: string, { schema, path }: SchemaAt, style: TypeStyle): string {
+    return this.#add(name, path, declaration(this.#api, name, schema, style));
+  }
+
+  query(operation: Operation): string | undefined {
+    const { id, path } = operation;
+    const query = operation.parameters.filter((parameter) => parameter.in === "query");
+    if (query.length === 0) return undefined;
+    const members = query.map(({ name, schema, description }) => [
+      name,
+      { description, ...asRecord(schema.schema) },
+    ]);
+    const required = query.filter((parameter) => parameter.required).map(({ name }) => name);
+    const schema: Schema = {
+      description: `Query of \`${id}\`.`,
+      properties: Object.fromEntries(members),
+      required,
+    };
+    const wire = index("operations", id, "parameters", "query");
+    return this.model(
+      { name: queryName(operation), schema, path, wire: required.length > 0 ? wire : `NonNullable<${wire}>` },
+      false,
+    );
+  }
+
+  body(id: string, { kind, type, schema, required }: Body): string {
+    if (kind === "text") return "string";
+    if (kind === "bytes") return "Uint8Array";
+    const name = `${pascalCase(id)}Request`;
+    const described = schema && {
+      ...schema,
+      schema: { description: `Body of \`${id}\`.`, ...schema.schema },
+    };
+    if (kind === "multipart") {
+      if (described === undefined) return "FormData";
+      const target = described.schema.$ref;
+      const fields = target === undefined ? described.schema : this.#api.schemas[refName(target)];
+      const style = { ...this.style(false), binary: "Blob" };
+      return `${this.own(name, { ...described, schema: fields ?? {} }, style)} | FormData`;
+    }
+    if (described === undefined) return "unknown";
+    if (described.schema.$ref !== undefined) return this.ref(refName(described.schema.$ref));
+    const body = index("operations", id, "requestBody");
+    const wire = index(required ? body : `NonNullable<${body}>`, "content", type);
+    return this.model({ name, wire, ...described }, false);
+  }
+
+  response(id: string, status: string, { kind, type, schema }: Content, success: boolean): string {
+    if (kind === "text" || kind === "events") return "string";
+    if (kind !== "json") return "Uint8Array";
+    if (schema === undefined) return "unknown";
+    if (schema.schema.$ref !== undefined) return this.ref(refName(schema.schema.$ref));
+    // Statuses with the same schema share a type.
+    const same = `${id} ${success} ${JSON.stringify(schema.schema)}`;
+    const known = this.#inline.get(same);
+    if (known !== undefined) return known;
+    const base = `${pascalCase(id)}${success ? "Response" : "Error"}`;
+    const suffix = status.charAt(0).toUpperCase() + status.slice(1);
+    const name = success && !this.names.has(base) ? base : `${base}${suffix}`;
+    const described = { description: `Response ${status} of \`${id}\`.`, ...schema.schema };
+    const wire = index("operations", id, "responses", status, "content", type);
+    this.#inline.set(same, name);
+    return this.model({ name, wire, schema: described, path: schema.path }, true);
+  }
+
+  event({ id, events }: Operation): string {
+    if (events === undefined) return "unknown";
+    if (events.schema.$ref !== undefined) return this.ref(refName(events.schema.$ref));
+    const schema = { description: `An event of \`${id}\`.`, ...events.schema };
+    return this.own(`${pascalCase(id)}Event`, { ...events, schema }, this.style(true));
+  }
+}
+
+/**
+ * The types of a document by name: the component schemas, then the queries and the bodies that stand inside
+ * operations. With `camelCase` they are camelCase; with `openEnums`, an enum that can be read may then hold values
+ * that are not known yet.
+ *
+ * @throws SpecError for a name that no type can have, or that two types have
+ */
+export function readModels(api: OpenApi, config: ModelConfig): Models {
+  const writer = new ModelWriter(api, config);
   const read = reachable(api, "read");
   const sent = reachable(api, "write");
   for (const [name, schema] of Object.entries(api.schemas)) {
-    write(name, schema, read.has(name) || !sent.has(name), ["components", "schemas", name]);
+    const wire = index("components", "schemas", name);
+    const at = { name: writer.ref(name), schema, path: ["components", "schemas", name], wire };
+    writer.model(at, read.has(name) || !sent.has(name));
   }
+  const operations = new Map<string, OperationTypes>();
   for (const operation of api.operations) {
-    const { id, request, responses, path } = operation;
-    const query = operation.parameters.filter((parameter) => parameter.in === "query");
-    if (query.length > 0) {
-      const properties = query.map(({ name, schema, description }) => [
-        name,
-        { description, ...asRecord(schema.schema) },
-      ]);
-      const required = query.filter((parameter) => parameter.required).map(({ name }) => name);
-      const schema: Schema = {
-        description: `Query of \`${id}\`.`,
-        properties: Object.fromEntries(properties),
-        required,
-      };
-      write(queryName(operation), schema, false, path);
-    }
-    if (request !== undefined && isInline(request.schema)) {
-      write(
-        `${pascalCase(id)}Request`,
-        { description: `Body of \`${id}\`.`, ...request.schema },
-        false,
-        request.path,
-      );
-    }
-    for (const [status, body] of Object.entries(responses)) {
-      if (!isInline(body.schema) || !status.startsWith("2")) continue;
-      const description = `Answer ${status} of \`${id}\`.`;
-      const suffix = written.has(`${pascalCase(id)}Response`) ? `Response${status}` : "Response";
-      write(`${pascalCase(id)}${suffix}`, { description, ...body.schema }, true, body.path);
-    }
+    const { id, body, contents } = operation;
+    const query = writer.query(operation);
+    const sentBody = body && writer.body(id, body);
+    const success = successStatuses(operation);
+    const responses = Object.entries(contents).map(([status, list]) => {
+      // One content of each kind: further ones say the same in another form.
+      const kinds = [...new Set(list.map(({ kind }) => kind))].map((kind) => firstOf(list, [kind])!);
+      const types = kinds.map((content) => ({
+        kind: content.kind,
+        type: writer.response(id, status, content, success.includes(status)),
+      }));
+      return [status, types] as const;
+    });
+    operations.set(id, {
+      ...(query !== undefined && { query }),
+      ...(sentBody !== undefined && { body: sentBody }),
+      responses: Object.fromEntries(responses),
+      event: writer.event(operation),
+    });
   }
-  throwFindings(findings);
-  return `${header(api.source.file)}\n${texts.join("\n")}`;
+  throwFindings(writer.findings);
+  const { declarations, names } = writer;
+  return { declarations, names, operations, style: writer.style(false) };
 }
 
-function isInline(schema: Schema): boolean {
-  return schema.$ref === undefined;
+/** `models.ts`: the types of a document by name. */
+export function emitModels(api: OpenApi, { declarations }: Models): string {
+  const text = declarations.join("\n");
+  const used = ["components", "operations"].filter(
+    (name) => text.includes(` ${name}[`) || text.includes(`<${name}[`),
+  );
+  const imports = used.length > 0 ? `import type { ${used.join(", ")} } from "./types.js";\n\n` : "";
+  return `${header(api.source.file)}\n${imports}${text === "" ? "export {};\n" : text}`;
 }

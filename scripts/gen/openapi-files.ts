@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { emitClient } from "./client.ts";
 import { type SpecConfig, schemaIdOf } from "./config.ts";
-import { header } from "./emit.ts";
+import { header, type RuntimePath } from "./emit.ts";
 import { checkExtensions } from "./extensions.ts";
-import { throwFindings } from "./finding.ts";
-import { emitKeys } from "./keys.ts";
-import { emitModels } from "./models.ts";
+import { type Finding, SpecError, throwFindings } from "./finding.ts";
+import { emitKeys, readKeys } from "./keys.ts";
+import { emitModels, readModels } from "./models.ts";
 import { readOpenApi } from "./openapi.ts";
 import { emitOperations } from "./operations.ts";
 import { lintStructure } from "./redocly.ts";
@@ -14,32 +14,47 @@ import { emitSchemas, SchemaAddresses } from "./schemas.ts";
 import { emitTools } from "./tools.ts";
 import { emitTypes } from "./types.ts";
 
+/** The runtime that generated clients stand on: that of this package. */
+const RUNTIME = join(import.meta.dirname, "..", "..", "src");
+
 /**
- * Generates everything that one OpenAPI document gives into its folder below `out`.
+ * Generates everything that one OpenAPI document gives into its folder below `out`, which is to replace the same
+ * folder below `root`.
+ *
+ * @returns what is worth a look but not wrong
  * @throws SpecError naming file, line and column of what is wrong in the document
  */
-export async function generateOpenApi(root: string, config: SpecConfig, out: string): Promise<void> {
+export async function generateOpenApi(
+  root: string,
+  config: SpecConfig,
+  out: string,
+): Promise<readonly Finding[]> {
   const api = readOpenApi(root, config.input);
   throwFindings(checkExtensions(api));
   throwFindings(await lintStructure(api.source));
 
+  const runtime: RuntimePath = (module) =>
+    `${relative(join(root, config.output), RUNTIME).replaceAll("\\", "/")}/${module}.js`;
   const addresses = new SchemaAddresses(schemaIdOf(config));
+  const keys = config.camelCase ? readKeys(api) : undefined;
+  const models = readModels(api, config);
+  const client = emitClient(api, config, models, runtime);
   const files: Record<string, string | undefined> = {
     types: await emitTypes(api),
-    client: emitClient(api, config.clientName),
-    operations: emitOperations(api, config.operationGroups),
+    models: emitModels(api, models),
+    operations: emitOperations(api, keys, runtime, config.operationGroups),
+    client: client.text,
     tools: emitTools(api, addresses),
     schemas: emitSchemas(api, addresses),
-    keys: config.camelCase ? emitKeys(api) : undefined,
-    models: config.camelCase ? emitModels(api, config.openEnums ?? true) : undefined,
+    keys: keys && emitKeys(api, keys, runtime),
   };
-  // Types and models of a snake_case wire have the same names; the models are what users want.
+  checkExports(config.input, files);
   const barrel = Object.keys(files)
     .filter((name) => files[name] !== undefined)
     .sort()
     .map((name) => {
       if (name === "models") return 'export type * from "./models.js";\n';
-      if (name === "types") return `export type * ${config.camelCase ? "as wire " : ""}from "./types.js";\n`;
+      if (name === "types") return 'export type * as wire from "./types.js";\n';
       return `export * from "./${name}.js";\n`;
     });
   files.index = `${header(config.input)}\n${barrel.join("")}`;
@@ -48,5 +63,22 @@ export async function generateOpenApi(root: string, config: SpecConfig, out: str
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     if (text !== undefined) writeFileSync(join(folder, `${name}.ts`), text);
+  }
+  return client.warnings;
+}
+
+/** The barrel exports what the files do, so no two may export the same name. `types.ts` has a name of its own. */
+function checkExports(
+  input: string,
+  { types: _, ...files }: Readonly<Record<string, string | undefined>>,
+): void {
+  const owners = new Map<string, string>();
+  for (const [file, text = ""] of Object.entries(files)) {
+    for (const [, name] of text.matchAll(/^export (?:const|class|function|interface|type) ([\w$]+)/gm)) {
+      const other = owners.get(name!);
+      if (other !== undefined)
+        throw new SpecError(`${input}: ${name} would be exported by ${other}.ts and ${file}.ts`);
+      owners.set(name!, file);
+    }
   }
 }

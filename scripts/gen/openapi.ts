@@ -1,4 +1,6 @@
+import type { Paging } from "../../src/http/operation.ts";
 import { SpecError } from "./finding.ts";
+import { type Body, bodyOf, type Content, firstOf, readContent } from "./media.ts";
 import { readSource, type Source, type YamlPath } from "./source.ts";
 
 /** A JSON Schema of an OpenAPI 3.1 document, as far as the generator reads it. */
@@ -52,13 +54,22 @@ export interface Operation {
   /** Where the operation is written. */
   readonly path: YamlPath;
   readonly summary?: string;
+  readonly description?: string;
+  /** Those of the path included. */
   readonly parameters: readonly Parameter[];
+  readonly body?: Body;
   /** Schema of the JSON request body. */
   readonly request?: SchemaAt;
+  /** The media types of every response, by status; none for a response without content. */
+  readonly contents: Readonly<Record<string, readonly Content[]>>;
   /** Schemas of the JSON answers, by status (`"200"`, `"5XX"`, `"default"`). */
   readonly responses: Readonly<Record<string, SchemaAt>>;
   /** Schema of the JSON in each event of a `text/event-stream` answer. */
   readonly events?: SchemaAt;
+  /** `x-paging`, with the names of the protocol. */
+  readonly paging?: Paging;
+  /** True when no credential is asked for. */
+  readonly isPublic: boolean;
   readonly actions: readonly ToolAction[];
   /** The operation object itself, for its extensions. */
   readonly raw: Readonly<Record<string, unknown>>;
@@ -108,15 +119,6 @@ function resolve(data: unknown, path: YamlPath): { value: Json; path: YamlPath }
   return typeof value.$ref === "string" ? resolve(data, refPath(value.$ref)) : { value, path };
 }
 
-function jsonSchema(content: unknown, path: YamlPath): SchemaAt | undefined {
-  for (const [type, media] of Object.entries(asRecord(content))) {
-    const schema = asRecord(media).schema;
-    if (!/^application\/(?:.+\+)?json\b/.test(type) || schema === undefined) continue;
-    return { schema: asRecord(schema) as Schema, path: [...path, "content", type, "schema"] };
-  }
-  return undefined;
-}
-
 function readActions(raw: Json, path: YamlPath): ToolAction[] {
   return Object.entries(asRecord(raw["x-tool-actions"])).flatMap(([tool, actions]) =>
     Object.entries(asRecord(actions)).map(([action, value]) => {
@@ -135,6 +137,17 @@ function readActions(raw: Json, path: YamlPath): ToolAction[] {
   );
 }
 
+function readPaging(raw: Json): Paging | undefined {
+  const { parameter, items, next, counts } = asRecord(raw["x-paging"]);
+  if (typeof parameter !== "string") return undefined;
+  return {
+    ...(typeof items === "string" && { items }),
+    parameter,
+    ...(typeof next === "string" && { next }),
+    ...((counts === "offset" || counts === "page") && { counts }),
+  };
+}
+
 function readOperation(source: Source, url: string, method: string): Operation {
   const { data } = source;
   const path: YamlPath = ["paths", url, method];
@@ -142,7 +155,7 @@ function readOperation(source: Source, url: string, method: string): Operation {
   if (typeof raw.operationId !== "string") {
     throw new SpecError([source.finding(path, `${method.toUpperCase()} ${url} has no operationId`)]);
   }
-  const parameters = [
+  const declared = [
     ["paths", url, "parameters"],
     [...path, "parameters"],
   ].flatMap((list) => {
@@ -158,29 +171,40 @@ function readOperation(source: Source, url: string, method: string): Operation {
       };
     });
   });
-  const body = resolve(data, [...path, "requestBody"]);
-  const request = jsonSchema(body.value.content, body.path);
+  // A parameter of an operation takes the place of the one that its path has under the same name.
+  const parameters = new Map(declared.map((item) => [`${item.in} ${item.name}`, item]));
+  const requestBody = resolve(data, [...path, "requestBody"]);
+  const bodies = readContent(requestBody.value.content, requestBody.path);
+  const body = bodyOf(bodies, requestBody.value.required === true);
+  const request = firstOf(bodies, ["json"])?.schema;
   const responses: Record<string, SchemaAt> = {};
+  const contents: Record<string, readonly Content[]> = {};
   let events: SchemaAt | undefined;
   for (const status of Object.keys(asRecord(raw.responses))) {
     const { value, path: at } = resolve(data, [...path, "responses", status]);
-    const schema = jsonSchema(value.content, at);
+    const content = readContent(value.content, at);
+    contents[status] = content;
+    const schema = firstOf(content, ["json"])?.schema;
     if (schema !== undefined) responses[status] = schema;
-    const stream = asRecord(asRecord(value.content)["text/event-stream"])["x-event-data"];
-    if (stream !== undefined) {
-      events = { schema: asRecord(stream), path: [...at, "content", "text/event-stream", "x-event-data"] };
-    }
+    events = firstOf(content, ["events"])?.event ?? events;
   }
+  const security = raw.security ?? asRecord(data).security;
+  const paging = readPaging(raw);
   return {
     id: raw.operationId,
     method,
     url,
     path,
     ...(typeof raw.summary === "string" && { summary: raw.summary }),
-    parameters,
+    ...(typeof raw.description === "string" && { description: raw.description }),
+    parameters: [...parameters.values()],
+    ...(body && { body }),
     ...(request && { request }),
+    contents,
     responses,
     ...(events && { events }),
+    ...(paging && { paging }),
+    isPublic: Array.isArray(security) && security.length === 0,
     actions: readActions(raw, path),
     raw,
   };

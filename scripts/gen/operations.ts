@@ -1,54 +1,88 @@
-import { header, printDoc, printValue } from "./emit.ts";
+import { camelCase } from "../../src/core/keys.ts";
+import type { HttpOperation, Paging } from "../../src/http/operation.ts";
+import { header, printDoc, printKey, printValue, type RuntimePath } from "./emit.ts";
 import { SpecError } from "./finding.ts";
-import type { OpenApi } from "./openapi.ts";
+import type { Keys } from "./keys.ts";
+import { USUAL_TYPES } from "./media.ts";
+import type { OpenApi, Operation } from "./openapi.ts";
+import { errorStatuses, resultKind } from "./results.ts";
 
 /** Names of tables of some operations, with the ids of these. */
 export type OperationGroups = Readonly<Record<string, readonly string[]>>;
 
+/** Methods that RFC 9110 calls idempotent. */
+const IDEMPOTENT = new Set(["get", "head", "options", "trace", "put", "delete"]);
+
+/** The name of the constant of an operation. */
+export function operationName(id: string): string {
+  return `${id}Op`;
+}
+
+function inCamelCase({ items, parameter, next, ...rest }: Paging): Paging {
+  return {
+    ...(items !== undefined && { items: camelCase(items) }),
+    parameter: camelCase(parameter),
+    ...(next !== undefined && { next: camelCase(next) }),
+    ...rest,
+  };
+}
+
+/** What the runtime has to know of an operation. Members that say nothing are undefined. */
+function entryOf(operation: Operation, keys: Keys | undefined): Record<keyof HttpOperation, unknown> {
+  const { id, method, url, raw, body, paging, isPublic } = operation;
+  const result = resultKind(operation);
+  const errors = errorStatuses(operation);
+  return {
+    id,
+    method: method.toUpperCase(),
+    path: url,
+    idempotent: raw["x-idempotent"] ?? IDEMPOTENT.has(method),
+    retry: raw["x-retry"],
+    body: body?.kind,
+    contentType: body && body.type !== USUAL_TYPES[body.kind] ? body.type : undefined,
+    result: result === "json" ? undefined : result,
+    public: isPublic || undefined,
+    errors: errors.length > 0 ? errors : undefined,
+    shapes: keys?.shapes.get(id),
+    paging: keys && paging ? inCamelCase(paging) : paging,
+  };
+}
+
 /**
- * `operations.ts`: the table from operation id to method, path and whether a call may be repeated, and a table for each
- * of `groups`. Entries in a group are constants of their own, so that a bundle can leave out the other ones.
+ * `operations.ts`: a constant for each operation, a table of all by operation id, and one for each of `groups`.
  *
  * @throws SpecError for a group with an operation that the document does not have
  */
-export function emitOperations(api: OpenApi, groups: OperationGroups = {}): string {
-  const grouped = new Set(Object.values(groups).flat());
-  const constants: string[] = [];
-  const rows = api.operations.map(({ id, method, url, raw, summary }) => {
-    const entry = { method, path: url, idempotent: raw["x-idempotent"], retry: raw["x-retry"] };
-    const doc = printDoc(summary, 2);
-    if (!grouped.delete(id)) return `${doc}  ${id}: ${printValue(entry, 2, id.length + 2)},\n`;
-    constants.push(
-      `const ${id}Entry = ${printValue(entry, 0, id.length + 14)} as const satisfies OperationEntry;\n`,
-    );
-    return `${doc}  ${id}: ${id}Entry,\n`;
+export function emitOperations(
+  api: OpenApi,
+  keys: Keys | undefined,
+  runtime: RuntimePath,
+  groups: OperationGroups = {},
+): string {
+  const ids = api.operations.map(({ id }) => id);
+  const unknown = Object.values(groups)
+    .flat()
+    .filter((id) => !ids.includes(id));
+  if (unknown.length > 0) throw new SpecError(`${api.source.file} has no operation ${unknown.join(", ")}`);
+  const constants = api.operations.map((operation) => {
+    const lead = `export const ${operationName(operation.id)}: HttpOperation = `;
+    const text = printValue(entryOf(operation, keys), 0, lead.length + 1);
+    return `\n${printDoc(operation.summary)}${lead}${text};\n`;
   });
-  if (grouped.size > 0) throw new SpecError(`${api.source.file} has no operation ${[...grouped].join(", ")}`);
+  const table = (some: readonly string[]) =>
+    some.length === 0
+      ? "{}"
+      : `{\n${some.map((id) => `  ${printKey(id)}: ${operationName(id)},\n`).join("")}}`;
   const tables = Object.entries(groups).map(
-    ([name, ids]) => `
+    ([name, some]) => `
 /** Some of {@link operationTable}, for clients that make no other calls. */
-export const ${name} = {
-${ids.map((id) => `  ${id}: ${id}Entry,\n`).join("")}} as const satisfies Readonly<Record<string, OperationEntry>>;
+export const ${name} = ${table(some)} as const;
 `,
   );
-  return `${header(api.source.file)}
-import type { paths } from "./types.js";
-
-/** What a retry layer has to know of an operation. */
-export interface OperationEntry {
-  /** HTTP method, lower case as in the types. */
-  readonly method: "get" | "put" | "post" | "delete" | "options" | "head" | "patch" | "trace";
-  /** Path below the base URL, with \`{parameters}\`. */
-  readonly path: keyof paths;
-  /** True when sending the same request again does no harm. */
-  readonly idempotent: boolean;
-  /** \`never\`: not even when the request provably never left. */
-  readonly retry?: "never";
-}
-
-${constants.length === 0 ? "" : `${constants.join("")}\n`}/** Every operation of ${api.title}, by operation id. */
-export const operationTable = {
-${rows.join("")}} as const satisfies Readonly<Record<string, OperationEntry>>;
+  const used = ids.length === 0 ? "" : `\nimport type { HttpOperation } from "${runtime("http/index")}";\n`;
+  return `${header(api.source.file)}${used}${constants.join("")}
+/** Every operation of ${api.title}, by operation id. */
+export const operationTable = ${table(ids)} as const;
 
 /** The id of an operation. */
 export type OperationId = keyof typeof operationTable;

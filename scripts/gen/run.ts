@@ -10,7 +10,7 @@ import {
 import { dirname, join } from "node:path";
 import type { OpenapiConfig } from "./config.ts";
 import { header } from "./emit.ts";
-import { SpecError } from "./finding.ts";
+import { type Finding, SpecError } from "./finding.ts";
 import { generateOpenApi } from "./openapi-files.ts";
 import { generateProto } from "./proto.ts";
 
@@ -21,6 +21,13 @@ export interface GenOptions {
   readonly config: OpenapiConfig;
   /** PATH on which buf and its plugins are found. Default: that of the project. */
   readonly searchPath?: string;
+}
+
+/** What a run wrote. */
+export interface Written {
+  readonly files: number;
+  /** What is worth a look but not wrong. */
+  readonly warnings: readonly Finding[];
 }
 
 /** How `gen/` differs from what the specs give. Paths are relative to the root, sorted. */
@@ -48,25 +55,30 @@ function writeParents(config: OpenapiConfig, out: string): void {
 }
 
 /** Generates everything into a fresh folder, hands it to `use`, and removes what is left of it. */
-async function generate<T>({ root, config, searchPath }: GenOptions, use: (out: string) => T): Promise<T> {
+async function generate<T>(
+  { root, config, searchPath }: GenOptions,
+  use: (out: string, warnings: readonly Finding[]) => T,
+): Promise<T> {
   mkdirSync(join(root, ".cache"), { recursive: true });
   const out = mkdtempSync(join(root, ".cache", "gen-"));
   try {
     mkdirSync(join(out, "gen"));
     const { proto } = config.options ?? {};
     const jobs = [
-      ...(proto === undefined ? [] : [generateProto(root, proto, out, searchPath)]),
+      ...(proto === undefined ? [] : [generateProto(root, proto, out, searchPath).then(() => [])]),
       ...Object.values(config.specs).map((spec) => generateOpenApi(root, spec, out)),
     ];
     // All jobs end before the folder goes, and all that is wrong with the specs is told at once.
-    const failures = (await Promise.allSettled(jobs)).filter((job) => job.status === "rejected");
+    const results = await Promise.allSettled(jobs);
+    const failures = results.filter((job) => job.status === "rejected");
     const reasons = failures.map(({ reason }): unknown => reason);
     const bug = reasons.find((reason) => !(reason instanceof SpecError));
     if (bug !== undefined) throw bug;
     if (reasons.length > 0)
       throw new SpecError(reasons.map((reason) => (reason as SpecError).message).join("\n"));
     writeParents(config, out);
-    return use(out);
+    const warnings = results.flatMap((job) => (job.status === "fulfilled" ? job.value : []));
+    return use(out, warnings);
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
@@ -88,14 +100,13 @@ function filesBelow(folder: string): Map<string, Buffer> {
 
 /**
  * Replaces `gen/` as a whole by what the specs give. When anything fails, `gen/` stays as it was.
- * @returns the number of files written
  * @throws SpecError naming what is wrong
  */
-export function writeGen(options: GenOptions): Promise<number> {
-  return generate(options, (out) => {
+export function writeGen(options: GenOptions): Promise<Written> {
+  return generate(options, (out, warnings) => {
     const target = join(options.root, "gen");
     const old = join(out, "old");
-    const count = filesBelow(join(out, "gen")).size;
+    const files = filesBelow(join(out, "gen")).size;
     let moved = true;
     try {
       renameSync(target, old);
@@ -108,7 +119,7 @@ export function writeGen(options: GenOptions): Promise<number> {
       if (moved) renameSync(old, target);
       throw error;
     }
-    return count;
+    return { files, warnings };
   });
 }
 

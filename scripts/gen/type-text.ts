@@ -10,6 +10,8 @@ export interface TypeStyle {
   readonly ref: (name: string) => string;
   /** True when an enum of strings may hold values that are not known yet. */
   readonly openEnums: boolean;
+  /** The type of binary data. Default: `string`, as it is written in JSON. */
+  readonly binary?: string;
 }
 
 /** An object with the members of all parts of an `allOf`. */
@@ -24,9 +26,9 @@ export function wireStyle(ref: TypeStyle["ref"]): TypeStyle {
   return { key: (wireKey) => wireKey, ref, openEnums: false };
 }
 
-/** The style of camelCase models. */
-export function modelStyle(openEnums: boolean): TypeStyle {
-  return { key: camelCase, ref: (name) => name, openEnums };
+/** The style of camelCase models. `ref` says how a component is named. */
+export function modelStyle(openEnums: boolean, ref: TypeStyle["ref"]): TypeStyle {
+  return { key: camelCase, ref, openEnums };
 }
 
 /** The object that a schema describes, `allOf` merged; undefined when it is not simply an object. */
@@ -99,6 +101,7 @@ function isCompound(text: string): boolean {
 function single(api: OpenApi, type: string, schema: Schema, style: TypeStyle, indent: number): string {
   switch (type) {
     case "string":
+      return schema.format === "binary" ? (style.binary ?? "string") : "string";
     case "boolean":
     case "null":
       return type;
@@ -147,6 +150,8 @@ export function typeText(api: OpenApi, schema: Schema, style: TypeStyle, indent 
   const known =
     schema.properties !== undefined || schema.additionalProperties !== undefined ? ["object"] : [];
   const types = schema.type === undefined ? known : [schema.type].flat();
-  if (types.length === 0) return "unknown";
+  if (types.length === 0) {
+    return schema.contentMediaType === undefined ? "unknown" : (style.binary ?? "string");
+  }
   return union(types.map((type) => single(api, type, schema, style, indent)));
 }

@@ -56,10 +56,10 @@ export function schemaRoots(api: OpenApi): SchemaAt[] {
 
 /** What a caller writes (request body, tool parameters) or reads (answers, events, tool results). */
 function bodiesOf(operation: OpenApi["operations"][number], direction: "read" | "write"): SchemaAt[] {
-  const { request, responses, events, actions } = operation;
+  const { body, responses, events, actions } = operation;
   const bodies =
     direction === "write"
-      ? [request, ...actions.map(({ params }) => params)]
+      ? [body?.schema, ...actions.map(({ params }) => params)]
       : [...Object.values(responses), events, ...actions.map(({ result }) => result)];
   return bodies.filter((body) => body !== undefined);
 }

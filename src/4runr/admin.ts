@@ -1,6 +1,6 @@
 /** The operator's client: agents, tokens, policies, logs, credentials, and what they come to. */
 import type * as api from "../../gen/4runr/index.js";
-import { keyMap, operationShapes } from "../../gen/4runr/keys.js";
+import { keyMap } from "../../gen/4runr/keys.js";
 import { operationTable } from "../../gen/4runr/operations.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
@@ -262,14 +262,14 @@ export class GatewayAdmin {
 
   async #call<T>(operation: api.OperationId, given: Given, options: AdminCallOptions = {}): Promise<T> {
     const clientCorrelationId = generateCorrelationId(this.#now().getTime());
-    const shapes = operationShapes[operation];
+    const { shapes } = operationTable[operation];
     const { status, body } = await this.#transport.call(operation, {
       ...given,
-      body: given.body === undefined ? undefined : toWire(given.body, shapes.request, keyMap),
+      body: given.body === undefined ? undefined : toWire(given.body, shapes?.request, keyMap),
       headers: { "x-correlation-id": clientCorrelationId },
       clientCorrelationId,
       ...options,
     });
-    return fromWire(body, shapes.responses[status], keyMap) as T;
+    return fromWire(body, shapes?.responses?.[status], keyMap) as T;
   }
 }

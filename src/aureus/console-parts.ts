@@ -14,7 +14,7 @@ import type {
   MonitoringMetrics,
   TelemetryEvent,
   WorkflowVersion,
-} from "../../gen/aureus/console/types.js";
+} from "../../gen/aureus/console/models.js";
 import type { ConsoleWire } from "./console-wire.js";
 import type { CallOptions } from "./v1-wire.js";
 

@@ -10,7 +10,7 @@ import type {
   WorkflowSpec,
   WorkflowStatus,
   WorkflowValidation,
-} from "../../gen/aureus/console/types.js";
+} from "../../gen/aureus/console/models.js";
 import { linkSignals } from "../core/abort.js";
 import { TimeoutError } from "../core/errors.js";
 import { ConsoleDeployments, ConsoleMonitoring } from "./console-parts.js";
@@ -80,7 +80,7 @@ export class AureusConsoleClient {
     return this.#wire.baseUrl;
   }
 
-  /** A `fetch` that adds the token, for `createAureusConsoleClient` of the generated layer. */
+  /** A `fetch` that adds the token, for a client of openapi-fetch that is typed by the generated `paths`. */
   get fetch(): typeof fetch {
     return this.#wire.fetch;
   }

@@ -1,5 +1,5 @@
 /** A V1 workflow as the console takes it. */
-import type { WorkflowSpec as ConsoleWorkflow } from "../../gen/aureus/console/types.js";
+import type { WorkflowSpec as ConsoleWorkflow } from "../../gen/aureus/console/models.js";
 import type { TaskSpec, Action as V1Action, WorkflowSpec } from "../../gen/aureus/v1/models.js";
 
 /** A member that the console has no place for, with where it stood. */

@@ -1,6 +1,8 @@
 /** Null in V1: on the wire it means the same as a member that is not there. */
-import type { Shape } from "../../gen/aureus/v1/keys.js";
 import { keyMap } from "../../gen/aureus/v1/keys.js";
+import type { KeyMap, Shape } from "../core/keys.js";
+
+const rowsOf: KeyMap = keyMap;
 
 /** Members whose null is a value of its own, by object. */
 const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
@@ -19,7 +21,7 @@ export function dropNulls(value: unknown, shape: Shape | null | undefined): void
     for (const item of Object.values(value)) dropNulls(item, of);
     return;
   }
-  const rows = keyMap[shape];
+  const rows = rowsOf[shape];
   const members = value as Record<string, unknown>;
   for (const key in members) {
     const item = members[key];

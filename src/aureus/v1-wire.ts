@@ -1,5 +1,5 @@
 /** The V1 dialect on the wire: one method for all 13 operations, driven by the generated tables. */
-import { keyMap, operationShapes } from "../../gen/aureus/v1/keys.js";
+import { keyMap } from "../../gen/aureus/v1/keys.js";
 import { type OperationId, operationTable } from "../../gen/aureus/v1/operations.js";
 import { AgentwireError, ProtocolError } from "../core/errors.js";
 import { HttpClient, type HttpInput, type HttpUserOptions } from "../core/http.js";
@@ -99,17 +99,17 @@ export class V1Wire {
 
   async #read(operation: OperationId, input: V1Input): Promise<unknown> {
     const { body } = await this.#call(operation, input);
-    return fromWire(body, operationShapes[operation].responses["200"], keyMap);
+    return fromWire(body, operationTable[operation].shapes?.responses?.["200"], keyMap);
   }
 
   async #call(operation: OperationId, input: V1Input) {
     const { path, query, body, correlationId, signal, timeoutMs, retry } = input;
-    const shape = operationShapes[operation];
+    const { shapes } = operationTable[operation];
     const request: HttpInput = { path, signal, timeoutMs, retry };
     const full: HttpInput = {
       ...request,
-      ...(query && { query: toWire(query, shape.query, keyMap) as Record<string, unknown> }),
-      ...(body !== undefined && { body: this.#finish(toWire(body, shape.request, keyMap), operation) }),
+      ...(query && { query: toWire(query, shapes?.query, keyMap) as Record<string, unknown> }),
+      ...(body !== undefined && { body: this.#finish(toWire(body, shapes?.request, keyMap), operation) }),
     };
     try {
       return await this.#http.call(operation, full);
@@ -124,7 +124,7 @@ export class V1Wire {
 
 /** The body was made by the key map, so it is ours to change. */
 function leaveNullsOut(body: unknown, operation: OperationId): unknown {
-  dropNulls(body, operationShapes[operation].request);
+  dropNulls(body, operationTable[operation].shapes?.request);
   return body;
 }
 

@@ -2,9 +2,9 @@
 import {
   type ClientFrame,
   membersSince,
-  operationTable,
   type SchemaName,
   type ServerToNeuronFrame,
+  type wire,
 } from "../../gen/neuron/index.js";
 import { ProtocolError, ValidationError } from "../core/errors.js";
 import { isObject, parseJson } from "../core/json.js";
@@ -17,22 +17,19 @@ export const PROTOCOL_VERSION = "1.1.0";
 export const FALLBACK_PROTOCOL_VERSION = "1.0.0";
 
 /** Where frames are posted, below the gateway's URL. */
-export type PostPath = Exclude<
-  (typeof operationTable)[keyof typeof operationTable]["path"],
-  "/neuron/events"
->;
+export type PostPath = Exclude<keyof wire.paths, typeof SSE_PATH>;
 
 /** Path of the event stream. */
-export const SSE_PATH = operationTable.openEvents.path;
+export const SSE_PATH = "/neuron/events" satisfies keyof wire.paths;
 
 /** The path for each type of frame. */
 export const POST_PATH: Readonly<Record<ClientFrame["type"], PostPath>> = {
-  register: operationTable.register.path,
-  "update-capability": operationTable.updateCapability.path,
-  heartbeat: operationTable.heartbeat.path,
-  ack: operationTable.ack.path,
-  nack: operationTable.nack.path,
-  progress: operationTable.progress.path,
+  register: "/neuron/register",
+  "update-capability": "/neuron/update-capability",
+  heartbeat: "/neuron/heartbeat",
+  ack: "/neuron/ack",
+  nack: "/neuron/nack",
+  progress: "/neuron/progress",
 };
 
 const serverFrames: Readonly<Record<ServerToNeuronFrame["type"], SchemaName>> = {

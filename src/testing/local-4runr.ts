@@ -33,7 +33,7 @@ import { type HttpAnswer, send } from "./http/answer.js";
 import { FaultScript, withFault } from "./http/faults.js";
 import { type HttpRequest, type HttpResponse, LoopbackServer } from "./http/server.js";
 
-const everything: wire.PolicySpec = {
+const everything: wire.components["schemas"]["PolicySpec"] = {
   scopes: [
     "serpapi:search",
     "http_fetch:get",
@@ -112,7 +112,8 @@ export class Local4Runr {
   async register(options: RegisterOptions = {}): Promise<LocalAgent> {
     const { name = "agent", role = "tester", spec = everything } = options;
     const created = await this.#ask("/api/create-agent", { name, created_by: "agentwire", role });
-    const { agent_id: agentId, private_key: privateKeyPem } = created as wire.CreatedAgent;
+    const { agent_id: agentId, private_key: privateKeyPem } =
+      created as wire.components["schemas"]["CreatedAgent"];
     await this.#ask("/api/policies", { name: `policy of ${name}`, agentId, spec });
     const env = { GATEWAY_URL: this.url, AGENT_ID: agentId, AGENT_PRIVATE_KEY: privateKeyPem };
     return { agentId, privateKeyPem, env };

@@ -37,12 +37,12 @@ export async function tokenFor(
   { agentId }: LocalAgent,
   ttlMs = 600_000,
   now = Date.now(),
-): Promise<wire.IssuedToken> {
+): Promise<wire.components["schemas"]["IssuedToken"]> {
   const expires_at = new Date(now + ttlMs).toISOString();
   const given = { agent_id: agentId, tools: ["serpapi"], permissions: ["read"], expires_at };
   const { status, body } = await ask("/api/generate-token", { json: given });
   expect(status).toBe(201);
-  return body as unknown as wire.IssuedToken;
+  return body as unknown as wire.components["schemas"]["IssuedToken"];
 }
 
 export function call(agent_token: string, tool: string, action: string, params: object, more: object = {}) {

@@ -200,7 +200,7 @@ describe("policies of a gateway", () => {
   it(
     req("fourRunr.local.wouldAllow", "decide as wouldAllow foretells, whatever the policies and the call"),
     async () => {
-      const specs: fc.Arbitrary<wire.PolicySpec> = fc.record(
+      const specs: fc.Arbitrary<wire.components["schemas"]["PolicySpec"]> = fc.record(
         {
           scopes: fc.subarray(["http_fetch:get", "http_fetch:head", "serpapi:search"], { minLength: 1 }),
           intent: fc.constantFrom("leads", "mail"),

@@ -21,7 +21,7 @@ function operationOf({ method, path }: { method: string; path: string }) {
     const wanted = entry.path.split("/");
     const values: Record<string, string> = {};
     const same =
-      entry.method === method.toLowerCase() &&
+      entry.method === method &&
       wanted.length === parts.length &&
       wanted.every((part, index) => {
         if (part[0] !== "{") return part === parts[index];

@@ -29,7 +29,7 @@ ajv.addSchema(schemaDocument);
 function operationOf({ method, path }: SeenRequest): OperationId | undefined {
   const fits = (template: string) => new RegExp(`^${template.replace(/\{\w+\}/g, "[^/]+")}$`).test(path);
   const found = Object.entries(operationTable).find(
-    ([, entry]) => entry.method === method.toLowerCase() && fits(entry.path),
+    ([, entry]) => entry.method === method && fits(entry.path),
   );
   return found?.[0] as OperationId | undefined;
 }

@@ -147,7 +147,7 @@ describe("whatever is sent", () => {
             `${server.url}${path.replace(/\{.*\}/, "x")}?tags=${encodeURIComponent(text)}`,
             {
               method,
-              ...(method === "post" && { body: text }),
+              ...(method === "POST" && { body: text }),
             },
           );
           expect([200, 202, 400, 404]).toContain(answer.status);

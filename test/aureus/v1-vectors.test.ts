@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { keyMap, type Shape } from "../../gen/aureus/v1/keys.js";
+import { keyMap } from "../../gen/aureus/v1/keys.js";
 import { AureusClient, type AureusClientOptions, explicitNulls } from "../../src/aureus/index.js";
 import { AgentwireError } from "../../src/core/errors.js";
-import { fromWire } from "../../src/core/keys.js";
+import { fromWire, type Shape } from "../../src/core/keys.js";
 import { expectedDifference, staleDifferences } from "../expected-differences.ts";
 import { req } from "../requirements/index.ts";
 import { type AureusLine, readLines, withoutNullMembers } from "./recordings.ts";

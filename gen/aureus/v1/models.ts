@@ -570,11 +570,8 @@ export interface GetMetricsQuery {
   tags?: string;
 }
 
-/** Answer 200 of `getMetrics`. */
+/** Response 200 of `getMetrics`. */
 export type GetMetricsResponse = Metric[];
-
-/** Answer 201 of `getMetrics`. */
-export type GetMetricsResponse201 = Metric[];
 
 /** Ignored. */
 export type ReportMetricResponse = unknown;
@@ -582,8 +579,5 @@ export type ReportMetricResponse = unknown;
 /** Ignored. */
 export type ReportSpanResponse = unknown;
 
-/** Answer 200 of `getTrace`. */
+/** Response 200 of `getTrace`. */
 export type GetTraceResponse = Span[];
-
-/** Answer 201 of `getTrace`. */
-export type GetTraceResponse201 = Span[];

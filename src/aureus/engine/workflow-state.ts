@@ -1,5 +1,5 @@
 /** What the engine knows of a workflow while it runs and afterwards. */
-import type { WorkflowEvent } from "../../../gen/aureus/console/types.js";
+import type { WorkflowEvent } from "../../../gen/aureus/console/models.js";
 
 /** Something that happened, as the console tells it. */
 export type EngineEvent = WorkflowEvent;

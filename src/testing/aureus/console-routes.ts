@@ -1,6 +1,7 @@
 /** The login, workflow and approval part of the console, and its policy simulation, over the local engine. */
+
+import type { Action, Principal, WorkflowSpec } from "../../../gen/aureus/console/models.js";
 import { operationTable } from "../../../gen/aureus/console/operations.js";
-import type { Action, Principal, WorkflowSpec } from "../../../gen/aureus/console/types.js";
 import type { Action as GuardAction } from "../../../gen/aureus/v1/index.js";
 import type { EngineEvent, GoalGuard, WorkflowEngine } from "../../aureus/engine/index.js";
 import type { Clock } from "../../core/clock.js";

@@ -5,7 +5,7 @@ import type {
   TaskStatus,
   TimelineEntry,
   WorkflowStatus,
-} from "../../../gen/aureus/console/types.js";
+} from "../../../gen/aureus/console/models.js";
 import type { EngineEvent, TaskRun, WorkflowRun } from "../../aureus/engine/index.js";
 
 interface PolicyDecision {

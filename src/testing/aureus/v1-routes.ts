@@ -6,7 +6,7 @@ import type {
   ValidateCommitRequest,
   WorkflowExecutionRequest,
 } from "../../../gen/aureus/v1/index.js";
-import { keyMap, type OperationId, operationShapes, operationTable } from "../../../gen/aureus/v1/index.js";
+import { keyMap, type OperationId, operationTable } from "../../../gen/aureus/v1/index.js";
 import { CrvGate, type GoalGuard, type WorkflowEngine } from "../../aureus/engine/index.js";
 import { dropNulls } from "../../aureus/nulls.js";
 import type { Clock } from "../../core/clock.js";
@@ -46,7 +46,7 @@ export async function answerV1(
   state: V1State,
 ): Promise<HttpAnswer> {
   let wire: unknown;
-  if (operationTable[operation].method === "post" && operation !== "cancelWorkflow") {
+  if (operationTable[operation].method === "POST" && operation !== "cancelWorkflow") {
     try {
       wire = JSON.parse(request.text);
     } catch (error) {
@@ -55,7 +55,7 @@ export async function answerV1(
     const errors = await requestProblems(operation, wire);
     if (errors.length > 0) return json(400, { error: "Invalid request", errors });
   }
-  const shape = operationShapes[operation].request;
+  const shape = operationTable[operation].shapes?.request;
   dropNulls(wire, shape);
   const body = fromWire(wire, shape, keyMap);
   const id = params.workflow_id ?? params.trace_id ?? "";

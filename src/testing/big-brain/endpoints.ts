@@ -26,8 +26,8 @@ interface Refusal {
 
 const OPERATIONS = new Map(
   Object.entries(operationTable).map(([id, { method, path }]) => [
-    path as string,
-    { id: id as keyof typeof operationTable, method: method.toUpperCase() },
+    path,
+    { id: id as keyof typeof operationTable, method },
   ]),
 );
 

@@ -20,7 +20,7 @@ export const adminHandlers: Handlers<Operations> = {
   async setCredential({ body }, gateway) {
     const broken = await gateway.checks.outer("setCredential", body);
     if (broken) return broken;
-    const { tool, version } = body as wire.NewCredential;
+    const { tool, version } = body as wire.components["schemas"]["NewCredential"];
     const id = gateway.ids("credential");
     const stored = { id, tool, version, isActive: false };
     gateway.store.credentials.set(id, { ...stored, createdAt: timestamp(gateway) });
@@ -67,7 +67,7 @@ export const adminHandlers: Handlers<Operations> = {
   async setChaos({ body }, { checks, store }) {
     const broken = await checks.outer("setChaos", body);
     if (broken) return broken;
-    const { tool, mode, pct } = body as wire.ChaosRequest;
+    const { tool, mode, pct } = body as wire.components["schemas"]["ChaosRequest"];
     store.chaos.set(tool, { mode, pct });
     return answer(200, {
       message: "Chaos injected successfully",

@@ -81,5 +81,5 @@ export interface RegisterOptions {
   /** Default: "tester". */
   readonly role?: string | undefined;
   /** What the agent may do. Default: every action of every tool, without other limits. */
-  readonly spec?: wire.PolicySpec | undefined;
+  readonly spec?: wire.components["schemas"]["PolicySpec"] | undefined;
 }

@@ -28,7 +28,7 @@ type Operations =
 /** Operations on policies. */
 export const policyHandlers: Handlers<Operations> = {
   async createPolicy({ body }, gateway) {
-    const read = await readPolicy<wire.NewPolicy>(gateway, "createPolicy", body);
+    const read = await readPolicy<wire.components["schemas"]["NewPolicy"]>(gateway, "createPolicy", body);
     if ("status" in read) return read;
     const { name, description, agentId, role, spec } = read.policy;
     if (!agentId && !role) return refused(400, "Either agentId or role must be provided");
@@ -71,7 +71,7 @@ export const policyHandlers: Handlers<Operations> = {
   },
 
   async updatePolicy({ params, body }, gateway) {
-    const read = await readPolicy<wire.PolicyChange>(gateway, "updatePolicy", body);
+    const read = await readPolicy<wire.components["schemas"]["PolicyChange"]>(gateway, "updatePolicy", body);
     if ("status" in read) return read;
     const known = gateway.store.policies.get(params.policy_id!);
     if (known === undefined) return refused(404, "Policy not found");
@@ -130,7 +130,7 @@ interface Merged {
   readonly sourcePolicies: readonly string[];
 }
 
-function merged({ store }: GatewayContext, agent: wire.Agent): Merged {
+function merged({ store }: GatewayContext, agent: wire.components["schemas"]["Agent"]): Merged {
   const active = [...store.policies.values()].filter((policy) => policy.active);
   const own = active.filter(({ agentId }) => agentId === agent.id);
   const sources = [...own, ...active.filter(({ role }) => role === agent.role)];
@@ -139,7 +139,11 @@ function merged({ store }: GatewayContext, agent: wire.Agent): Merged {
 }
 
 /** Judges a call by the agent's policies, counts it against its quotas, and writes the decision down. */
-export function judge(gateway: GatewayContext, agent: wire.Agent, call: PolicyCall): PolicyVerdict {
+export function judge(
+  gateway: GatewayContext,
+  agent: wire.components["schemas"]["Agent"],
+  call: PolicyCall,
+): PolicyVerdict {
   const { mergedSpec, sourcePolicies } = merged(gateway, agent);
   const { settings, store, ids } = gateway;
   const policyId = sourcePolicies[0] ?? "default";

@@ -100,7 +100,7 @@ class ProxiedCall {
     return false;
   }
 
-  #deny(agent: wire.Agent, target: Target): GatewayAnswer | undefined {
+  #deny(agent: wire.components["schemas"]["Agent"], target: Target): GatewayAnswer | undefined {
     const verdict = judged(this.#gateway, agent, target);
     if (verdict.allowed) return undefined;
     const { tool, action } = target;
@@ -126,14 +126,14 @@ class ProxiedCall {
     return refused(503, `${tool} not configured - no active credential found`);
   }
 
-  #limit(agent: wire.Agent, target: Target): GatewayAnswer | undefined {
+  #limit(agent: wire.components["schemas"]["Agent"], target: Target): GatewayAnswer | undefined {
     const retryAfter = this.#gateway.rateLimit.take(agent.id);
     if (retryAfter === undefined) return undefined;
     this.#log(agent.id, target, 429, 0, "Rate limit exceeded");
     return refused(429, "Rate limit exceeded", { retry_after: retryAfter });
   }
 
-  async #run(agent: wire.Agent, target: Target): Promise<GatewayAnswer> {
+  async #run(agent: wire.components["schemas"]["Agent"], target: Target): Promise<GatewayAnswer> {
     const { clock, tools, metrics } = this.#gateway;
     const { tool, action, params } = target;
     const startedAt = clock.monotonic();
@@ -160,7 +160,10 @@ class ProxiedCall {
   }
 
   /** Notes the call for the monitor; the returned function adds how it ended. */
-  #openSpan(agent: wire.Agent, { tool, action, params }: Target): (output: object) => void {
+  #openSpan(
+    agent: wire.components["schemas"]["Agent"],
+    { tool, action, params }: Target,
+  ): (output: object) => void {
     const { store, clock, ids } = this.#gateway;
     const startTime = clock.now();
     const at = store.spans.push({

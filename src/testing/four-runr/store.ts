@@ -1,16 +1,18 @@
 /** What the gateway keeps, all of it in memory: gone with the process, as it is for the real one. */
 import type { wire } from "../../../gen/4runr/index.js";
 
+type RegisteredToken = wire.components["schemas"]["RegisteredToken"];
+
 /** An entry of the token registry; the hash never leaves the gateway. */
-export interface RegistryEntry extends wire.RegisteredToken {
+export interface RegistryEntry extends RegisteredToken {
   readonly payloadHash: string;
 }
 
 /** A policy whose spec is read. */
-export type StoredPolicy = wire.Policy;
+export type StoredPolicy = wire.components["schemas"]["Policy"];
 
 /** A tool's credential without its secret, which is not kept. */
-export type StoredCredential = wire.Credential & { readonly deactivatedAt?: string };
+export type StoredCredential = wire.components["schemas"]["Credential"] & { readonly deactivatedAt?: string };
 
 /** One call of a tool, as the gateway's monitor sees it. */
 export interface Span {
@@ -21,8 +23,8 @@ export interface Span {
 
 /** Everything by its id, in the order of arrival. */
 export class GatewayStore {
-  readonly agents = new Map<string, wire.Agent>();
-  readonly tokenRecords = new Map<string, wire.TokenRecord>();
+  readonly agents = new Map<string, wire.components["schemas"]["Agent"]>();
+  readonly tokenRecords = new Map<string, wire.components["schemas"]["TokenRecord"]>();
   /** By `token_id`. */
   readonly registry = new Map<string, RegistryEntry>();
   readonly policies = new Map<string, StoredPolicy>();
@@ -32,9 +34,9 @@ export class GatewayStore {
   /** Faults asked for through the admin route; they have no effect on calls. */
   readonly chaos = new Map<string, { readonly mode: string; readonly pct: number }>();
   /** Oldest first. */
-  readonly requestLogs: wire.RequestLog[] = [];
+  readonly requestLogs: wire.components["schemas"]["RequestLog"][] = [];
   /** Oldest first. */
-  readonly policyLogs: wire.PolicyLog[] = [];
+  readonly policyLogs: wire.components["schemas"]["PolicyLog"][] = [];
   readonly spans: Span[] = [];
 }
 

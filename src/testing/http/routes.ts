@@ -2,7 +2,6 @@
 
 /** An operation of a generated table. */
 export interface TableEntry {
-  /** In lower case. */
   readonly method: string;
   /** With `{parameters}`. */
   readonly path: string;
