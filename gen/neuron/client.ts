@@ -93,7 +93,17 @@ export class NeuronClient {
   register(
     body: RegisterFrame,
     options?: CallOptions,
-  ): ResponsePromise<RegisterResponse | undefined, { 400: ErrorBody | string; 401: ErrorBody | string; 403: ErrorBody | string; 422: ErrorBody | string; "5XX": ErrorBody | string; default: ErrorBody | string }> {
+  ): ResponsePromise<
+    RegisterResponse | undefined,
+    {
+      400: ErrorBody | string;
+      401: ErrorBody | string;
+      403: ErrorBody | string;
+      422: ErrorBody | string;
+      "5XX": ErrorBody | string;
+      default: ErrorBody | string;
+    }
+  > {
     return this.#http.send(registerOp, [], options, body);
   }
 
@@ -107,7 +117,17 @@ export class NeuronClient {
   updateCapability(
     body: UpdateCapabilityFrame,
     options?: CallOptions,
-  ): ResponsePromise<UpdateCapabilityResponse | undefined, { 400: ErrorBody | string; 401: ErrorBody | string; 403: ErrorBody | string; 422: ErrorBody | string; "5XX": ErrorBody | string; default: ErrorBody | string }> {
+  ): ResponsePromise<
+    UpdateCapabilityResponse | undefined,
+    {
+      400: ErrorBody | string;
+      401: ErrorBody | string;
+      403: ErrorBody | string;
+      422: ErrorBody | string;
+      "5XX": ErrorBody | string;
+      default: ErrorBody | string;
+    }
+  > {
     return this.#http.send(updateCapabilityOp, [], options, body);
   }
 
@@ -122,7 +142,16 @@ export class NeuronClient {
   heartbeat(
     body: HeartbeatFrame,
     options?: CallOptions,
-  ): ResponsePromise<HeartbeatResponse | undefined, { 400: ErrorBody | string; 401: ErrorBody | string; 422: ErrorBody | string; "5XX": ErrorBody | string; default: ErrorBody | string }> {
+  ): ResponsePromise<
+    HeartbeatResponse | undefined,
+    {
+      400: ErrorBody | string;
+      401: ErrorBody | string;
+      422: ErrorBody | string;
+      "5XX": ErrorBody | string;
+      default: ErrorBody | string;
+    }
+  > {
     return this.#http.send(heartbeatOp, [], options, body);
   }
 
@@ -137,7 +166,16 @@ export class NeuronClient {
   ack(
     body: AckFrame,
     options?: CallOptions,
-  ): ResponsePromise<AckResponse | undefined, { 400: ErrorBody | string; 401: ErrorBody | string; 422: ErrorBody | string; "5XX": ErrorBody | string; default: ErrorBody | string }> {
+  ): ResponsePromise<
+    AckResponse | undefined,
+    {
+      400: ErrorBody | string;
+      401: ErrorBody | string;
+      422: ErrorBody | string;
+      "5XX": ErrorBody | string;
+      default: ErrorBody | string;
+    }
+  > {
     return this.#http.send(ackOp, [], options, body);
   }
 
@@ -152,7 +190,16 @@ export class NeuronClient {
   nack(
     body: NackFrame,
     options?: CallOptions,
-  ): ResponsePromise<NackResponse | undefined, { 400: ErrorBody | string; 401: ErrorBody | string; 422: ErrorBody | string; "5XX": ErrorBody | string; default: ErrorBody | string }> {
+  ): ResponsePromise<
+    NackResponse | undefined,
+    {
+      400: ErrorBody | string;
+      401: ErrorBody | string;
+      422: ErrorBody | string;
+      "5XX": ErrorBody | string;
+      default: ErrorBody | string;
+    }
+  > {
     return this.#http.send(nackOp, [], options, body);
   }
 
@@ -167,7 +214,16 @@ export class NeuronClient {
   progress(
     body: ProgressFrame,
     options?: CallOptions,
-  ): ResponsePromise<ProgressResponse | undefined, { 400: ErrorBody | string; 401: ErrorBody | string; 422: ErrorBody | string; "5XX": ErrorBody | string; default: ErrorBody | string }> {
+  ): ResponsePromise<
+    ProgressResponse | undefined,
+    {
+      400: ErrorBody | string;
+      401: ErrorBody | string;
+      422: ErrorBody | string;
+      "5XX": ErrorBody | string;
+      default: ErrorBody | string;
+    }
+  > {
     return this.#http.send(progressOp, [], options, body);
   }
 }

@@ -60,6 +60,17 @@ function itemType(api: OpenApi, operation: Operation, data: string, models: Mode
   return `NonNullable<${member}>[number]`;
 }
 
+/** A type with its arguments on lines of their own, if it is long. */
+function wrapped(result: string): string {
+  if (result.length + 6 <= LINE_WIDTH) return result;
+  return result
+    .replace(/^(\w+)<(.*)>$/s, (_, name: string, args: string) => `${name}<\n    ${args}\n  >`)
+    .replace(/, \{ ("?\w+"?: .*) \}\n/s, (_, rows: string) => {
+      const lines = rows.split("; ").map((row) => `      ${row};\n`);
+      return `,\n    {\n${lines.join("")}    }\n`;
+    });
+}
+
 class ClientWriter {
   readonly findings: Finding[] = [];
   readonly warnings: Finding[] = [];
@@ -172,7 +183,7 @@ class ClientWriter {
     const head =
       oneLine.length <= LINE_WIDTH
         ? oneLine
-        : `  ${name}(\n${parameters.map((part) => `    ${part},\n`).join("")}  ): ${result} {`;
+        : `  ${name}(\n${parameters.map((part) => `    ${part},\n`).join("")}  ): ${wrapped(result)} {`;
     return `${printDoc(doc.filter((text) => text !== "").join("\n\n"), 2)}${head}
     return this.#http.${call}(${values.join(", ")});
   }

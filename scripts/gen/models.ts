@@ -66,6 +66,7 @@ class ModelWriter {
   readonly findings: Finding[] = [];
   readonly #api: OpenApi;
   readonly #config: ModelConfig;
+  readonly #inline = new Map<string, string>();
 
   constructor(api: OpenApi, config: ModelConfig) {
     this.#api = api;
@@ -150,11 +151,16 @@ class ModelWriter {
     if (kind !== "json") return "Uint8Array";
     if (schema === undefined) return "unknown";
     if (schema.schema.$ref !== undefined) return this.ref(refName(schema.schema.$ref));
+    // Statuses with the same schema share a type.
+    const same = `${id} ${success} ${JSON.stringify(schema.schema)}`;
+    const known = this.#inline.get(same);
+    if (known !== undefined) return known;
     const base = `${pascalCase(id)}${success ? "Response" : "Error"}`;
     const suffix = status.charAt(0).toUpperCase() + status.slice(1);
     const name = success && !this.names.has(base) ? base : `${base}${suffix}`;
     const described = { description: `Response ${status} of \`${id}\`.`, ...schema.schema };
     const wire = index("operations", id, "responses", status, "content", type);
+    this.#inline.set(same, name);
     return this.model({ name, wire, schema: described, path: schema.path }, true);
   }
 

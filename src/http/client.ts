@@ -146,7 +146,7 @@ export class HttpClient {
       return answer;
     } catch (error) {
       call.whole.done();
-      throw error;
+      throw withFacts(error, call);
     }
   }
 
@@ -183,7 +183,7 @@ export class HttpClient {
       const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
       return { ok: true, data, info: infoOf(answer, call) };
     } catch (error) {
-      return { ok: false, error, ...this.#described(error, call) };
+      return { ok: false, error: call ? withFacts(error, call) : error, ...this.#described(error, call) };
     } finally {
       call?.whole.done();
     }
@@ -262,6 +262,16 @@ export class HttpClient {
     const { status, headers = new Headers(), requestId } = error;
     return { described: { body, info: { status, headers, requestId, attempts: call.attempt } } };
   }
+}
+
+/** The error, which says how many requests were made and under which id of the caller. */
+function withFacts(error: unknown, { attempt: attempts, options: { correlationId } }: Call): unknown {
+  if (!(error instanceof AgentwireError)) return error;
+  for (const [name, value] of Object.entries({ attempts, correlationId })) {
+    if (value !== undefined && !Object.hasOwn(error, name))
+      Object.defineProperty(error, name, { value, enumerable: true });
+  }
+  return error;
 }
 
 /** The entry of `described` for a status: itself, its class (`4XX`), `default`. */

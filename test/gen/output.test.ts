@@ -1,24 +1,15 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { writeGen } from "../../scripts/gen/run.ts";
-import { fromWire, type KeyMap, type Shape, toWire } from "../../src/core/keys.ts";
+import { fromWire, type KeyMap, toWire } from "../../src/core/keys.ts";
+import { HttpClient, type HttpOperation, ResponsePromise } from "../../src/http/index.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shopOnly, shop as shopSpec } from "./project.ts";
-
-interface Answer {
-  readonly data?: unknown;
-  readonly error?: unknown;
-  readonly response: Response;
-}
 
 /** What the tests use of the generated modules; their types are the subject of `types.test.ts`. */
 interface Shop {
   readonly keyMap: KeyMap;
-  readonly operationShapes: Record<
-    string,
-    { query?: Shape; request?: Shape; responses: Record<string, Shape>; events?: Shape }
-  >;
-  readonly operationTable: Record<string, unknown>;
+  readonly operationTable: Record<string, HttpOperation>;
   readonly operationSchemas: Record<
     string,
     { request?: string; responses: Record<string, string>; events?: string }
@@ -27,10 +18,11 @@ interface Shop {
   readonly membersSince: unknown;
   readonly schemaDocument: object;
   schemaRef(name: string): string;
-  createShopClient(options: {
-    baseUrl: string;
-    fetch: typeof fetch;
-  }): Record<"GET" | "POST", (path: string, init: unknown) => Promise<Answer>>;
+  readonly ShopClient: new (
+    options: object,
+  ) => Record<"listOrders" | "placeOrder" | "watchOrder" | "close", (...given: unknown[]) => unknown> & {
+    readonly baseUrl: string;
+  };
 }
 
 let project: Project;
@@ -45,11 +37,47 @@ afterAll(() => project.remove());
 
 describe("generated tables", () => {
   it(req("specs.gen.operations", "name method, path and retry rule of every operation"), () => {
+    const errors = ["4XX"];
+    const responses = { "4XX": "Problem" };
     expect(shop.operationTable).toEqual({
-      listOrders: { method: "get", path: "/orders", idempotent: true },
-      placeOrder: { method: "post", path: "/orders", idempotent: false, retry: "never" },
-      watchOrder: { method: "get", path: "/orders/{order_id}/events", idempotent: true },
-      callTool: { method: "post", path: "/tools", idempotent: false },
+      listOrders: {
+        id: "listOrders",
+        method: "GET",
+        path: "/orders",
+        idempotent: true,
+        expects: "object",
+        errors,
+        shapes: { query: "ListOrdersQuery", responses: { "200": "listOrders.200", ...responses } },
+      },
+      placeOrder: {
+        id: "placeOrder",
+        method: "POST",
+        path: "/orders",
+        idempotent: false,
+        retry: "never",
+        body: "json",
+        expects: "object",
+        errors,
+        shapes: { request: "NewOrder", responses: { "201": "Order", ...responses } },
+      },
+      watchOrder: {
+        id: "watchOrder",
+        method: "GET",
+        path: "/orders/{order_id}/events",
+        idempotent: true,
+        result: "events",
+        errors,
+        shapes: { responses, events: "OrderEvent" },
+      },
+      callTool: {
+        id: "callTool",
+        method: "POST",
+        path: "/tools",
+        idempotent: false,
+        body: "json",
+        errors,
+        shapes: { request: "callTool.request", responses },
+      },
     });
   });
 
@@ -167,12 +195,15 @@ describe("generated key map", () => {
   });
 
   it("knows the parts of each operation", () => {
-    const { listOrders, callTool, watchOrder } = shop.operationShapes;
+    const shapesOf = (id: string) => shop.operationTable[id]?.shapes;
+    const [listOrders, callTool, watchOrder] = ["listOrders", "callTool", "watchOrder"].map(shapesOf);
     expect(toWire({ customerId: "c", pageSize: 5 }, listOrders?.query, shop.keyMap)).toEqual({
       customer_id: "c",
       page_size: 5,
     });
-    expect(fromWire({ order_list: [{ order_id: "o" }] }, listOrders?.responses["200"], shop.keyMap)).toEqual({
+    expect(
+      fromWire({ order_list: [{ order_id: "o" }] }, listOrders?.responses?.["200"], shop.keyMap),
+    ).toEqual({
       orderList: [{ orderId: "o" }],
     });
     expect(toWire({ toolName: "t", params: { someKey: 1 } }, callTool?.request, shop.keyMap)).toEqual({
@@ -187,23 +218,34 @@ describe("generated key map", () => {
 });
 
 describe("generated client", () => {
-  it(req("specs.gen.client", "sends what the operation says and follows no redirect"), async () => {
-    const seen: Request[] = [];
-    const client = shop.createShopClient({
-      baseUrl: "https://shop.test/prefix",
-      fetch: async (input) => {
-        seen.push(input as Request);
-        return Response.json({ order_list: [] });
-      },
-    });
-    const { data } = await client.GET("/orders", { params: { query: { customer_id: "c d" } } });
-    const placed = await client.POST("/orders", { body: { item_list: [] } });
-    expect(data).toEqual({ order_list: [] });
-    expect(placed.response.status).toBe(200);
-    expect(seen.map(({ method, url, redirect }) => ({ method, url, redirect }))).toEqual([
-      { method: "GET", url: "https://shop.test/prefix/orders?customer_id=c%20d", redirect: "manual" },
-      { method: "POST", url: "https://shop.test/prefix/orders", redirect: "manual" },
-    ]);
-    expect(await seen[1]!.json()).toEqual({ item_list: [] });
+  it(req("specs.gen.client", "hands operation, path, options and body to its pipeline"), () => {
+    const pipeline = new HttpClient({ baseUrl: "https://shop.test" });
+    const of = vi.spyOn(HttpClient, "of").mockReturnValue(pipeline);
+    const info = { status: 200, headers: new Headers(), requestId: undefined, attempts: 1 };
+    const sent = new ResponsePromise<unknown, unknown>(Promise.resolve({ ok: true, data: 1, info }));
+    const opened = (async function* () {})();
+    const send = vi.spyOn(pipeline, "send").mockReturnValue(sent);
+    const events = vi.spyOn(pipeline, "events").mockReturnValue(opened);
+    const close = vi.spyOn(pipeline, "close").mockResolvedValue();
+    try {
+      const given = { baseUrl: "https://shop.test" };
+      const client = new shop.ShopClient(given);
+      const { listOrders, placeOrder, watchOrder } = shop.operationTable;
+      expect(of.mock.calls).toEqual([[given, { server: "Shop", keyMap: shop.keyMap }]]);
+      expect(client.baseUrl).toBe(pipeline.baseUrl);
+      const query = { query: { customerId: "c d" } };
+      expect(client.listOrders(query)).toBe(sent);
+      expect(client.placeOrder({ itemList: [] }, { timeoutMs: 5 })).toBe(sent);
+      expect(client.watchOrder("o/1")).toBe(opened);
+      client.close();
+      expect(send.mock.calls).toEqual([
+        [listOrders, [], query],
+        [placeOrder, [], { timeoutMs: 5 }, { itemList: [] }],
+      ]);
+      expect(events.mock.calls).toEqual([[watchOrder, ["o/1"], undefined]]);
+      expect(close).toHaveBeenCalledTimes(1);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 });

@@ -10,7 +10,7 @@ const cache = join(import.meta.dirname, "..", "..", ".cache");
 export const shop: SpecConfig = {
   input: "specs/shop/openapi.yaml",
   output: "gen/shop",
-  clientName: "Shop",
+  clientName: "ShopClient",
   camelCase: true,
 };
 

@@ -33,7 +33,8 @@ describe("gen", () => {
     req("specs.gen.header", "marks every file as generated and from which spec, and drifts from nothing"),
     async () => {
       const options = { root: project.root, config: shopAndBus };
-      const count = await writeGen(options);
+      const { files: count, warnings } = await writeGen(options);
+      expect(warnings).toEqual([]);
       const files = filesOf("gen");
       expect(count).toBe(files.length);
       expect(files).toEqual([
@@ -60,7 +61,7 @@ describe("gen", () => {
     const options = { root: project.root, config: shopOnly };
     expect((await checkGen(options)).missing).toContain("gen/shop/client.ts");
     await writeGen(options);
-    project.edit("gen/shop/client.ts", "createShopClient", "createOtherClient");
+    project.edit("gen/shop/client.ts", "class ShopClient", "class OtherClient");
     project.write("gen/old/left.ts", "");
     project.edit(shop.input, "The orders of a customer.", "Orders of one customer.");
     project.editShop((document) => document.setIn(["paths", "/tools", "post", "x-retry"], "never"));
@@ -76,15 +77,18 @@ describe("gen", () => {
   it("writes a barrel for specs that share a folder", async () => {
     const specs = {
       v1: { ...shop, output: "gen/shop/v1" },
-      v2: { ...shop, output: "gen/shop/v2", clientName: "ShopV2", camelCase: false },
+      v2: { ...shop, output: "gen/shop/v2", clientName: "ShopV2Client", camelCase: false },
     };
     await writeGen({ root: project.root, config: { specs } });
     expect(project.read("gen/shop/index.ts")).toContain(
       'export * as v1 from "./v1/index.js";\nexport * as v2 from "./v2/index.js";\n',
     );
     expect(project.read("gen/shop/v1/schemas.ts")).toContain('schemaId = "agentwire:shop:v1"');
-    expect(filesOf("gen/shop/v2")).not.toContain("gen/shop/v2/models.ts");
-    expect(project.read("gen/shop/v2/index.ts")).toContain('export type * from "./types.js";');
+    expect(filesOf("gen/shop/v2")).not.toContain("gen/shop/v2/keys.ts");
+    expect(project.read("gen/shop/v2/models.ts")).toContain(
+      'export type NewOrder = components["schemas"]["NewOrder"];',
+    );
+    expect(project.read("gen/shop/v2/index.ts")).toContain('export type * from "./models.js";');
   });
 });
 

@@ -9,12 +9,14 @@ import { makeProject, type Project, shopAndBus } from "./project.ts";
 const repo = join(import.meta.dirname, "..", "..");
 let project: Project;
 
-/** What the compiler says about one file, under the settings of this package. */
+/** What the compiler says about one file and what was generated for it, under the settings of this package. */
 function diagnose(file: string): string[] {
   const { config } = ts.readConfigFile(join(repo, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, repo);
   const program = ts.createProgram([file], { ...options, typeRoots: [join(repo, "node_modules", "@types")] });
-  return ts.getPreEmitDiagnostics(program).map((item) => {
+  const ours = join(repo, "src");
+  const found = ts.getPreEmitDiagnostics(program).filter((item) => !item.file?.fileName.startsWith(ours));
+  return found.map((item) => {
     const line = item.file?.getLineAndCharacterOfPosition(item.start ?? 0).line ?? -1;
     return `${item.file?.fileName}:${line + 1}: ${ts.flattenDiagnosticMessageText(item.messageText, "\n")}`;
   });

@@ -35,7 +35,8 @@ export const specs = {
     source: "CONTRIBUTING, spec extensions",
   },
   "specs.gen.operations": {
-    statement: "The table of operations holds method, path, x-idempotent and x-retry of each operation id.",
+    statement:
+      "The table of operations holds method, path, retry rule, bodies, errors and shapes of each operation id.",
     source: "CONTRIBUTING, spec extensions",
   },
   "specs.gen.tools": {
@@ -57,7 +58,7 @@ export const specs = {
   },
   "specs.gen.client": {
     statement:
-      "The generated client sends method, path, query and body of the operation and follows no redirect.",
+      "Each method of the generated client hands its operation, path, options and body to the pipeline.",
     source: "CONTRIBUTING, generated code",
   },
   "specs.gen.merge": {

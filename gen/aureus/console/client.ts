@@ -335,7 +335,15 @@ export class AureusConsoleApi {
    */
   listWorkflows(
     options?: CallOptions,
-  ): ResponsePromise<ListWorkflowsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListWorkflowsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listWorkflowsOp, [], options);
   }
 
@@ -364,7 +372,15 @@ export class AureusConsoleApi {
   getWorkflowEvents(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<GetWorkflowEventsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetWorkflowEventsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getWorkflowEventsOp, [id], options);
   }
 
@@ -379,7 +395,15 @@ export class AureusConsoleApi {
   getWorkflowTimeline(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<GetWorkflowTimelineResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetWorkflowTimelineResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getWorkflowTimelineOp, [id], options);
   }
 
@@ -393,7 +417,15 @@ export class AureusConsoleApi {
   getWorkflowSnapshots(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<GetWorkflowSnapshotsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetWorkflowSnapshotsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getWorkflowSnapshotsOp, [id], options);
   }
 
@@ -555,7 +587,16 @@ export class AureusConsoleApi {
   generateWorkflow(
     body: GenerateWorkflowRequest,
     options?: CallOptions,
-  ): ResponsePromise<GeneratedWorkflow, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    GeneratedWorkflow,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(generateWorkflowOp, [], options, body);
   }
 
@@ -569,7 +610,15 @@ export class AureusConsoleApi {
   getWorkflowDeployments(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<GetWorkflowDeploymentsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetWorkflowDeploymentsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getWorkflowDeploymentsOp, [id], options);
   }
 
@@ -586,7 +635,16 @@ export class AureusConsoleApi {
   simulatePolicy(
     body: SimulatePolicyRequest,
     options?: CallOptions,
-  ): ResponsePromise<PolicySimulation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    PolicySimulation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(simulatePolicyOp, [], options, body);
   }
 
@@ -602,7 +660,16 @@ export class AureusConsoleApi {
   runTest(
     body: TestCase,
     options?: CallOptions,
-  ): ResponsePromise<TestRun, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    TestRun,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(runTestOp, [], options, body);
   }
 
@@ -616,7 +683,16 @@ export class AureusConsoleApi {
    */
   listTestResults(
     options?: CallOptions,
-  ): ResponsePromise<ListTestResultsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListTestResultsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listTestResultsOp, [], options);
   }
 
@@ -631,7 +707,16 @@ export class AureusConsoleApi {
   getTestResult(
     executionId: string,
     options?: CallOptions,
-  ): ResponsePromise<TestRun, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    TestRun,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(getTestResultOp, [executionId], options);
   }
 
@@ -646,7 +731,16 @@ export class AureusConsoleApi {
   getTestArtifact(
     path: { readonly executionId: string; readonly artifactId: string },
     options?: CallOptions,
-  ): ResponsePromise<GetTestArtifactResponse, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    GetTestArtifactResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(getTestArtifactOp, [path.executionId, path.artifactId], options);
   }
 
@@ -673,7 +767,15 @@ export class AureusConsoleApi {
    */
   listDeployments(
     options?: CallOptions,
-  ): ResponsePromise<ListDeploymentsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListDeploymentsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listDeploymentsOp, [], options);
   }
 
@@ -718,7 +820,15 @@ export class AureusConsoleApi {
     id: string,
     body: DeploymentTestsRequest,
     options?: CallOptions,
-  ): ResponsePromise<RunDeploymentTestsResponse, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    RunDeploymentTestsResponse,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(runDeploymentTestsOp, [id], options, body);
   }
 
@@ -780,7 +890,15 @@ export class AureusConsoleApi {
   getDeploymentStatus(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<DeploymentHealthStatus, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    DeploymentHealthStatus,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getDeploymentStatusOp, [id], options);
   }
 
@@ -954,7 +1072,15 @@ export class AureusConsoleApi {
     id: string,
     body: RollbackDeploymentRequest,
     options?: CallOptions,
-  ): ResponsePromise<RolledBackDeployment, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    RolledBackDeployment,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(rollbackDeploymentOp, [id], options, body);
   }
 
@@ -968,7 +1094,16 @@ export class AureusConsoleApi {
    */
   getMonitoringMetrics(
     options?: QueryOptions<GetMonitoringMetricsQuery>,
-  ): ResponsePromise<MonitoringMetrics, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    MonitoringMetrics,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getMonitoringMetricsOp, [], options);
   }
 
@@ -982,7 +1117,15 @@ export class AureusConsoleApi {
    */
   getMonitoringEvents(
     options?: QueryOptions<GetMonitoringEventsQuery>,
-  ): ResponsePromise<GetMonitoringEventsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetMonitoringEventsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getMonitoringEventsOp, [], options);
   }
 
@@ -997,7 +1140,16 @@ export class AureusConsoleApi {
   listPostmortems(
     workflowId: string,
     options?: CallOptions,
-  ): ResponsePromise<ListPostmortemsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListPostmortemsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listPostmortemsOp, [workflowId], options);
   }
 
@@ -1012,7 +1164,16 @@ export class AureusConsoleApi {
   getPostmortem(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<Postmortem, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    Postmortem,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(getPostmortemOp, [id], options);
   }
 
@@ -1027,7 +1188,16 @@ export class AureusConsoleApi {
   triggerReflexion(
     body: ReflexionRequest,
     options?: CallOptions,
-  ): ResponsePromise<Reflexion, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    Reflexion,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(triggerReflexionOp, [], options, body);
   }
 
@@ -1041,7 +1211,16 @@ export class AureusConsoleApi {
    */
   getReflexionStats(
     options?: CallOptions,
-  ): ResponsePromise<ReflexionStats, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ReflexionStats,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getReflexionStatsOp, [], options);
   }
 
@@ -1055,7 +1234,16 @@ export class AureusConsoleApi {
    */
   getBenchRightReport(
     options?: QueryOptions<GetBenchRightReportQuery>,
-  ): ResponsePromise<BenchmarkReport, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    BenchmarkReport,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getBenchRightReportOp, [], options);
   }
 
@@ -1069,7 +1257,16 @@ export class AureusConsoleApi {
    */
   getBenchRightSummary(
     options?: QueryOptions<GetBenchRightSummaryQuery>,
-  ): ResponsePromise<BenchRightSummary, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    BenchRightSummary,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getBenchRightSummaryOp, [], options);
   }
 
@@ -1084,7 +1281,16 @@ export class AureusConsoleApi {
   getBenchRightWorkflow(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<BenchmarkScore, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    BenchmarkScore,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(getBenchRightWorkflowOp, [id], options);
   }
 
@@ -1099,7 +1305,16 @@ export class AureusConsoleApi {
   getBenchRightCounterfactual(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<CounterfactualSimulation, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    CounterfactualSimulation,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(getBenchRightCounterfactualOp, [id], options);
   }
 
@@ -1114,7 +1329,16 @@ export class AureusConsoleApi {
   generateAgent(
     body: GenerateAgentRequest,
     options?: CallOptions,
-  ): ResponsePromise<GeneratedAgent, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    GeneratedAgent,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(generateAgentOp, [], options, body);
   }
 
@@ -1129,7 +1353,16 @@ export class AureusConsoleApi {
   validateAgent(
     body: BlueprintRequest,
     options?: CallOptions,
-  ): ResponsePromise<AgentValidation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    AgentValidation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(validateAgentOp, [], options, body);
   }
 
@@ -1144,7 +1377,16 @@ export class AureusConsoleApi {
   simulateAgent(
     body: SimulateAgentRequest,
     options?: CallOptions,
-  ): ResponsePromise<AgentSimulation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    AgentSimulation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(simulateAgentOp, [], options, body);
   }
 
@@ -1185,7 +1427,15 @@ export class AureusConsoleApi {
    */
   listAgents(
     options?: CallOptions,
-  ): ResponsePromise<ListAgentsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListAgentsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listAgentsOp, [], options);
   }
 
@@ -1199,7 +1449,15 @@ export class AureusConsoleApi {
   listAgentVersions(
     agentId: string,
     options?: QueryOptions<ListAgentVersionsQuery>,
-  ): ResponsePromise<ListAgentVersionsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListAgentVersionsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listAgentVersionsOp, [agentId], options);
   }
 
@@ -1257,7 +1515,16 @@ export class AureusConsoleApi {
   mergeBlueprints(
     body: MergeBlueprintRequest,
     options?: CallOptions,
-  ): ResponsePromise<MergedBlueprint, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    MergedBlueprint,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(mergeBlueprintsOp, [], options, body);
   }
 
@@ -1272,7 +1539,16 @@ export class AureusConsoleApi {
   validateMergedBlueprint(
     body: BlueprintRequest,
     options?: CallOptions,
-  ): ResponsePromise<MergedValidation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    MergedValidation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(validateMergedBlueprintOp, [], options, body);
   }
 
@@ -1287,7 +1563,16 @@ export class AureusConsoleApi {
   exportBlueprint(
     body: BlueprintRequest,
     options?: CallOptions,
-  ): ResponsePromise<AgentBlueprint, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    AgentBlueprint,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(exportBlueprintOp, [], options, body);
   }
 
@@ -1343,7 +1628,15 @@ export class AureusConsoleApi {
    */
   getDevopsGateStatus(
     options?: QueryOptions<GetDevopsGateStatusQuery>,
-  ): ResponsePromise<GetDevopsGateStatusResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetDevopsGateStatusResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getDevopsGateStatusOp, [], options);
   }
 
@@ -1382,7 +1675,15 @@ export class AureusConsoleApi {
    */
   getDevopsPipelines(
     options?: CallOptions,
-  ): ResponsePromise<GetDevopsPipelinesResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    GetDevopsPipelinesResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getDevopsPipelinesOp, [], options);
   }
 
@@ -1436,7 +1737,15 @@ export class AureusConsoleApi {
   validateWorldModel(
     body: WorldModelSpec,
     options?: CallOptions,
-  ): ResponsePromise<WorldModelValidation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    WorldModelValidation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(validateWorldModelOp, [], options, body);
   }
 
@@ -1449,7 +1758,15 @@ export class AureusConsoleApi {
    */
   listWorldModels(
     options?: CallOptions,
-  ): ResponsePromise<ListWorldModelsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListWorldModelsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listWorldModelsOp, [], options);
   }
 
@@ -1506,7 +1823,15 @@ export class AureusConsoleApi {
   listWorldModelVersions(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<ListWorldModelVersionsResponse, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ListWorldModelVersionsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listWorldModelVersionsOp, [id], options);
   }
 
@@ -1534,7 +1859,15 @@ export class AureusConsoleApi {
   validateMemoryPolicy(
     body: MemoryPolicyRules,
     options?: CallOptions,
-  ): ResponsePromise<MemoryPolicyValidation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    MemoryPolicyValidation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(validateMemoryPolicyOp, [], options, body);
   }
 
@@ -1589,7 +1922,15 @@ export class AureusConsoleApi {
    */
   listEntities(
     options?: CallOptions,
-  ): ResponsePromise<ListEntitiesResponse, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    ListEntitiesResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(listEntitiesOp, [], options);
   }
 
@@ -1617,7 +1958,15 @@ export class AureusConsoleApi {
   listEntitiesOfType(
     type: string,
     options?: CallOptions,
-  ): ResponsePromise<ListEntitiesOfTypeResponse, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    ListEntitiesOfTypeResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(listEntitiesOfTypeOp, [type], options);
   }
 
@@ -1630,7 +1979,15 @@ export class AureusConsoleApi {
    */
   listContracts(
     options?: CallOptions,
-  ): ResponsePromise<ListContractsResponse, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    ListContractsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(listContractsOp, [], options);
   }
 
@@ -1643,7 +2000,15 @@ export class AureusConsoleApi {
    */
   listConflicts(
     options?: CallOptions,
-  ): ResponsePromise<ListConflictsResponse, { 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    ListConflictsResponse,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(listConflictsOp, [], options);
   }
 
@@ -1669,7 +2034,16 @@ export class AureusConsoleApi {
    */
   clearPerception(
     options?: CallOptions,
-  ): ResponsePromise<Message, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 404: ErrorBody; 500: ErrorBody }> {
+  ): ResponsePromise<
+    Message,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      404: ErrorBody;
+      500: ErrorBody;
+    }
+  > {
     return this.#http.send(clearPerceptionOp, [], options);
   }
 
@@ -1684,7 +2058,16 @@ export class AureusConsoleApi {
   explainWithLlm(
     body: ExplainRequest,
     options?: CallOptions,
-  ): ResponsePromise<StepExplanation, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    StepExplanation,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(explainWithLlmOp, [], options, body);
   }
 
@@ -1699,7 +2082,16 @@ export class AureusConsoleApi {
   modifyWithLlm(
     body: ModifyWorkflowRequest,
     options?: CallOptions,
-  ): ResponsePromise<ModifiedWorkflow, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    ModifiedWorkflow,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(modifyWithLlmOp, [], options, body);
   }
 
@@ -1714,7 +2106,16 @@ export class AureusConsoleApi {
   undoWithLlm(
     body: UndoRequest,
     options?: CallOptions,
-  ): ResponsePromise<UndoneChange, { 400: ErrorBody; 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody }> {
+  ): ResponsePromise<
+    UndoneChange,
+    {
+      400: ErrorBody;
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+    }
+  > {
     return this.#http.send(undoWithLlmOp, [], options, body);
   }
 
@@ -1728,7 +2129,16 @@ export class AureusConsoleApi {
    */
   listLlmHistory(
     options?: CallOptions,
-  ): ResponsePromise<ChangeHistory, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ChangeHistory,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listLlmHistoryOp, [], options);
   }
 
@@ -1743,7 +2153,16 @@ export class AureusConsoleApi {
   getLlmHistory(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<ChangeHistory, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    ChangeHistory,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getLlmHistoryOp, [id], options);
   }
 
@@ -1757,7 +2176,16 @@ export class AureusConsoleApi {
    */
   listLlmConversations(
     options?: CallOptions,
-  ): ResponsePromise<Conversation, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    Conversation,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(listLlmConversationsOp, [], options);
   }
 
@@ -1772,7 +2200,16 @@ export class AureusConsoleApi {
   getLlmConversation(
     id: string,
     options?: CallOptions,
-  ): ResponsePromise<Conversation, { 401: ErrorBody; 403: ErrorBody; 500: ErrorBody; 503: ErrorBody; "4XX": ErrorBody }> {
+  ): ResponsePromise<
+    Conversation,
+    {
+      401: ErrorBody;
+      403: ErrorBody;
+      500: ErrorBody;
+      503: ErrorBody;
+      "4XX": ErrorBody;
+    }
+  > {
     return this.#http.send(getLlmConversationOp, [id], options);
   }
 

@@ -11,9 +11,7 @@ import type {
   GateResult,
   GetMetricsQuery,
   GetMetricsResponse,
-  GetMetricsResponse201,
   GetTraceResponse,
-  GetTraceResponse201,
   GuardDecision,
   Metric,
   PermissionCheck,
@@ -215,7 +213,7 @@ export class AureusV1Client {
    */
   getMetrics(
     options?: QueryOptions<GetMetricsQuery>,
-  ): ResponsePromise<GetMetricsResponse | GetMetricsResponse201, { "4XX": ErrorBody; "5XX": ErrorBody; default: ErrorBody }> {
+  ): ResponsePromise<GetMetricsResponse, { "4XX": ErrorBody; "5XX": ErrorBody; default: ErrorBody }> {
     return this.#http.send(getMetricsOp, [], options);
   }
 
@@ -257,7 +255,7 @@ export class AureusV1Client {
   getTrace(
     traceId: string,
     options?: CallOptions,
-  ): ResponsePromise<GetTraceResponse | GetTraceResponse201, { "4XX": ErrorBody; "5XX": ErrorBody; default: ErrorBody }> {
+  ): ResponsePromise<GetTraceResponse, { "4XX": ErrorBody; "5XX": ErrorBody; default: ErrorBody }> {
     return this.#http.send(getTraceOp, [traceId], options);
   }
 }

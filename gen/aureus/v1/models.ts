@@ -570,11 +570,5 @@ export interface GetMetricsQuery {
 /** Response 200 of `getMetrics`. */
 export type GetMetricsResponse = Metric[];
 
-/** Response 201 of `getMetrics`. */
-export type GetMetricsResponse201 = Metric[];
-
 /** Response 200 of `getTrace`. */
 export type GetTraceResponse = Span[];
-
-/** Response 201 of `getTrace`. */
-export type GetTraceResponse201 = Span[];
