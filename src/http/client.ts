@@ -70,7 +70,8 @@ export class HttpClient {
     const safe = safeLogger(logger);
     const context = { ...options, server, clock, logger: safe, middleware };
     this.#send = pipeline(context, (call) => this.#transport.send(call));
-    if (options.auth !== undefined || this.#headers.authorization !== undefined) {
+    const { authorization, "x-api-key": key } = this.#headers;
+    if ((options.auth ?? authorization ?? key) !== undefined) {
       warnIfInsecure(this.baseUrl, { logger: safe, allowInsecure: options.allowInsecure ?? false });
     }
   }

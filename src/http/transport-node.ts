@@ -31,7 +31,8 @@ export function openTransport(options: TransportOptions): Transport {
       return exchange(call.stream ? streams : calls, call, options);
     },
     async close() {
-      const { calls, streams } = (await opened) ?? {};
+      // What could not be opened has told its caller.
+      const { calls, streams } = (await opened?.catch(() => undefined)) ?? {};
       await Promise.all([calls?.destroy(), streams?.destroy()]);
     },
   };

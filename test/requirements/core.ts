@@ -3,12 +3,12 @@ import type { Requirements } from "./types.ts";
 export const core = {
   "core.http.keep-alive": {
     statement:
-      "On Node there is a fetch over kept connections; it follows no redirect and repeats only what may be repeated.",
+      "On Node connections are kept; a request whose connection turns out to be dead is repeated only if its operation may be.",
     source: "agentwire",
   },
   "core.http.response": {
-    statement: "keepAliveFetch hands out the platform's Response.",
-    source: "Fetch Standard",
+    statement: "Responses before the final one are passed over; headers are those of the final one.",
+    source: "RFC 9110, section 15.2",
   },
   "core.http.injection": {
     statement: "Nothing given for a request can add a line to its head.",
@@ -19,7 +19,7 @@ export const core = {
     source: "agentwire",
   },
   "core.http.desync": {
-    statement: "A second answer to one request ends the connection and is given to nobody.",
+    statement: "A second response to one request ends the connection and is given to nobody.",
     source: "RFC 9112, section 9.2",
   },
   "core.errors.brand": {
