@@ -9,6 +9,7 @@ import { emitKeys, readKeys } from "./keys.ts";
 import { emitModels, readModels } from "./models.ts";
 import { readOpenApi } from "./openapi.ts";
 import { emitOperations } from "./operations.ts";
+import { emitProof } from "./proof.ts";
 import { lintStructure } from "./redocly.ts";
 import { emitSchemas, SchemaAddresses } from "./schemas.ts";
 import { emitTools } from "./tools.ts";
@@ -47,10 +48,11 @@ export async function generateOpenApi(
     tools: emitTools(api, addresses),
     schemas: emitSchemas(api, addresses),
     keys: keys && emitKeys(api, keys, runtime),
+    proof: keys && emitProof(api, keys, models),
   };
   checkExports(config.input, files);
   const barrel = Object.keys(files)
-    .filter((name) => files[name] !== undefined)
+    .filter((name) => files[name] !== undefined && name !== "proof")
     .sort()
     .map((name) => {
       if (name === "models") return 'export type * from "./models.js";\n';
@@ -70,7 +72,7 @@ export async function generateOpenApi(
 /** The barrel exports what the files do, so no two may export the same name. `types.ts` has a name of its own. */
 function checkExports(
   input: string,
-  { types: _, ...files }: Readonly<Record<string, string | undefined>>,
+  { types: _, proof: __, ...files }: Readonly<Record<string, string | undefined>>,
 ): void {
   const owners = new Map<string, string>();
   for (const [file, text = ""] of Object.entries(files)) {
