@@ -1,7 +1,7 @@
 import type { OperationShapes } from "../../src/http/operation.ts";
 import { header, pascalCase, printValue, type RuntimePath } from "./emit.ts";
 import { throwFindings } from "./finding.ts";
-import { KeyRows } from "./key-rows.ts";
+import { KeyRows, type Shape } from "./key-rows.ts";
 import type { OpenApi, Operation } from "./openapi.ts";
 import { type Node, ShapeReader } from "./shapes.ts";
 
@@ -9,6 +9,8 @@ import { type Node, ShapeReader } from "./shapes.ts";
 export interface Keys {
   /** The rows of the key map, by name of the object. */
   readonly map: Readonly<Record<string, unknown>>;
+  /** The shapes of the components that have one, by name. */
+  readonly components: ReadonlyMap<string, Shape>;
   /** The shapes of the operations that have some, by id. */
   readonly shapes: ReadonlyMap<string, OperationShapes>;
 }
@@ -26,6 +28,11 @@ export function readKeys(api: OpenApi, all = false): Keys {
   throwFindings(reader.findings);
 
   const rows = new KeyRows(reader, all);
+  const components = new Map<string, Shape>();
+  for (const name of Object.keys(api.schemas)) {
+    const shape = rows.shapeOf(reader.component(name));
+    if (shape !== undefined) components.set(name, shape);
+  }
   const shapes = new Map<string, OperationShapes>();
   for (const { id, responses, ...rest } of roots) {
     const byStatus = Object.entries(responses).flatMap(([status, node]) => {
@@ -43,7 +50,7 @@ export function readKeys(api: OpenApi, all = false): Keys {
     };
     if (Object.keys(found).length > 0) shapes.set(id, found);
   }
-  return { map: rows.sorted(), shapes };
+  return { map: rows.sorted(), components, shapes };
 }
 
 /** `keys.ts`: which key of the protocol is which member, for the converter in `core`. */

@@ -60,6 +60,21 @@ function index(type: string, ...keys: readonly string[]): string {
   );
 }
 
+/** Where `types.ts` has the types of a document. */
+export const wireOf = {
+  component: (name: string): string => index("components", "schemas", name),
+  query: ({ id, parameters }: Operation): string => {
+    const query = index("operations", id, "parameters", "query");
+    return parameters.some((item) => item.in === "query" && item.required) ? query : `NonNullable<${query}>`;
+  },
+  body: (id: string, { type, required }: Body): string => {
+    const body = index("operations", id, "requestBody");
+    return index(required ? body : `NonNullable<${body}>`, "content", type);
+  },
+  response: (id: string, status: string, { type }: Content): string =>
+    index("operations", id, "responses", status, "content", type),
+};
+
 class ModelWriter {
   readonly declarations: string[] = [];
   readonly names = new Set<string>();
@@ -117,14 +132,12 @@ class ModelWriter {
       properties: Object.fromEntries(members),
       required,
     };
-    const wire = index("operations", id, "parameters", "query");
-    return this.model(
-      { name: queryName(operation), schema, path, wire: required.length > 0 ? wire : `NonNullable<${wire}>` },
-      false,
-    );
+    const wire = wireOf.query(operation);
+    return this.model({ name: queryName(operation), schema, path, wire }, false);
   }
 
-  body(id: string, { kind, type, schema, required }: Body): string {
+  body(id: string, body: Body): string {
+    const { kind, schema } = body;
     if (kind === "text") return "string";
     if (kind === "bytes") return "Uint8Array";
     const name = `${pascalCase(id)}Request`;
@@ -141,12 +154,11 @@ class ModelWriter {
     }
     if (described === undefined) return "unknown";
     if (described.schema.$ref !== undefined) return this.ref(refName(described.schema.$ref));
-    const body = index("operations", id, "requestBody");
-    const wire = index(required ? body : `NonNullable<${body}>`, "content", type);
-    return this.model({ name, wire, ...described }, false);
+    return this.model({ name, wire: wireOf.body(id, body), ...described }, false);
   }
 
-  response(id: string, status: string, { kind, type, schema }: Content, success: boolean): string {
+  response(id: string, status: string, content: Content, success: boolean): string {
+    const { kind, schema } = content;
     if (kind === "text" || kind === "events") return "string";
     if (kind !== "json") return "Uint8Array";
     if (schema === undefined) return "unknown";
@@ -159,7 +171,7 @@ class ModelWriter {
     const suffix = status.charAt(0).toUpperCase() + status.slice(1);
     const name = success && !this.names.has(base) ? base : `${base}${suffix}`;
     const described = { description: `Response ${status} of \`${id}\`.`, ...schema.schema };
-    const wire = index("operations", id, "responses", status, "content", type);
+    const wire = wireOf.response(id, status, content);
     this.#inline.set(same, name);
     return this.model({ name, wire, schema: described, path: schema.path }, true);
   }
@@ -184,7 +196,7 @@ export function readModels(api: OpenApi, config: ModelConfig): Models {
   const read = reachable(api, "read");
   const sent = reachable(api, "write");
   for (const [name, schema] of Object.entries(api.schemas)) {
-    const wire = index("components", "schemas", name);
+    const wire = wireOf.component(name);
     const at = { name: writer.ref(name), schema, path: ["components", "schemas", name], wire };
     writer.model(at, read.has(name) || !sent.has(name));
   }

@@ -10,6 +10,7 @@ import { emitKeys, readKeys } from "./keys.ts";
 import { emitModels, readModels } from "./models.ts";
 import { readOpenApi } from "./openapi.ts";
 import { emitOperations } from "./operations.ts";
+import { emitProof } from "./proof.ts";
 import { lintStructure } from "./redocly.ts";
 import { emitSchemas, SchemaAddresses } from "./schemas.ts";
 import { emitTools } from "./tools.ts";
@@ -49,10 +50,11 @@ export async function generateOpenApi(
     enums: emitEnums(api),
     schemas: emitSchemas(api, addresses),
     keys: keys && emitKeys(api, keys, runtime),
+    proof: keys && emitProof(api, keys, models),
   };
   checkExports(config.input, files);
   const barrel = Object.keys(files)
-    .filter((name) => files[name] !== undefined)
+    .filter((name) => files[name] !== undefined && name !== "proof")
     .sort()
     .map((name) => {
       if (name === "enums") return enumExports(api);
@@ -73,7 +75,7 @@ export async function generateOpenApi(
 /** The barrel exports what the files do, so no two may export the same name. `types.ts` has a name of its own, and `enums.ts` goes before the models of the same names. */
 function checkExports(
   input: string,
-  { types: _, enums: __, ...files }: Readonly<Record<string, string | undefined>>,
+  { types: _, enums: __, proof: ___, ...files }: Readonly<Record<string, string | undefined>>,
 ): void {
   const owners = new Map<string, string>();
   for (const [file, text = ""] of Object.entries(files)) {

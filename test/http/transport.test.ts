@@ -98,7 +98,7 @@ describe("connections", () => {
     async () => {
       const waiting: ServerResponse[] = [];
       const order: string[] = [];
-      const { url, connections } = await serve((request, response) => {
+      const { url, served } = await serve((request, response) => {
         order.push(request.url!);
         waiting.push(response);
       });
