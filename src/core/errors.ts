@@ -86,6 +86,12 @@ const shownOptions = [
 
 type ErrorClass = abstract new (...args: never[]) => unknown;
 
+const traceKey = Symbol("trace");
+
+interface Traced {
+  readonly [traceKey]?: { readonly stack?: string };
+}
+
 interface Branded {
   readonly [brandsKey]?: readonly string[];
 }
@@ -154,10 +160,7 @@ export class AgentwireError extends Error {
     const type = new.target as typeof AgentwireError;
     const name = type.brands[0] ?? type.name;
     this.code = options.code ?? type.defaultCode;
-    // V8 writes the first line of the stack, from the name at that time, when the stack is first read.
-    this.name = `${name} [${this.code}]`;
-    void this.stack;
-    Object.defineProperty(this, "name", { value: name, enumerable: false });
+    Object.defineProperty(this, "name", { value: name, writable: true, configurable: true });
     this.retryable = options.retryable ?? type.defaultRetryable;
     for (const key of shownOptions) {
       const value = options[key];
@@ -167,6 +170,7 @@ export class AgentwireError extends Error {
       if (options[key] !== undefined) Object.defineProperty(this, key, { value: options[key] });
     }
     Object.defineProperty(this, brandsKey, { value: brandsOf(type) });
+    printCodeInStack(this, type);
   }
 
   /** `AuthError [AUTH]: text`. */
@@ -174,6 +178,31 @@ export class AgentwireError extends Error {
     const { name, code, message } = this;
     return Error.prototype.toString.call({ name: `${name} [${code}]`, message });
   }
+
+  /** Where the error was made, below what {@link AgentwireError.toString} returns. */
+  override get stack(): string {
+    return (this as Traced)[traceKey]?.stack ?? "";
+  }
+
+  override set stack(stack: string) {
+    Object.defineProperty(this, "stack", { value: stack, writable: true, configurable: true });
+  }
+}
+
+/**
+ * V8 makes the text of a stack when it is first read, from the name and the message of the object on which the stack
+ * was captured. So it is captured on an object with the printed name, and not read before somebody asks for it. Other
+ * engines write no such line and keep their own `stack`.
+ */
+function printCodeInStack(error: AgentwireError, type: ErrorClass): void {
+  const { captureStackTrace } = Error as {
+    readonly captureStackTrace?: (on: object, above: unknown) => void;
+  };
+  if (captureStackTrace === undefined) return;
+  const trace = { name: `${error.name} [${error.code}]`, message: error.message };
+  captureStackTrace(trace, type);
+  Object.defineProperty(error, traceKey, { value: trace });
+  Reflect.deleteProperty(error, "stack"); // uncovers the accessor of the class
 }
 
 /** The peer does not accept who we are: missing, wrong or expired credentials. */

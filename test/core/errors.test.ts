@@ -132,6 +132,29 @@ describe("a printed error", () => {
   });
 });
 
+describe("the stack of an error", () => {
+  it("starts where the error was made, and may be replaced", () => {
+    const make = (): Error => new TimeoutError("late");
+    const error = make();
+    expect(error.stack?.split("\n")[1]).toContain("make");
+    error.stack = "other";
+    expect(error.stack).toBe("other");
+    expect(Object.keys(error)).not.toContain("stack");
+  });
+
+  it("is the engine's own where there is no captureStackTrace", () => {
+    const { captureStackTrace } = Error;
+    Reflect.deleteProperty(Error, "captureStackTrace");
+    try {
+      const error = new AuthError("no");
+      expect(error.stack).toContain("errors.test.ts");
+      expect(String(error)).toBe("AuthError [AUTH]: no");
+    } finally {
+      Error.captureStackTrace = captureStackTrace;
+    }
+  });
+});
+
 describe("sent of a ConnectionError", () => {
   const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
 
