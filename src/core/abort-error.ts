@@ -9,13 +9,16 @@ function isOurs(reason: unknown): reason is Error {
 /**
  * The error to throw because `signal` fired.
  *
- * A reason that is a {@link TimeoutError}, {@link AbortedError} or {@link ClosedError} is that error itself;
- * any other reason, also the `DOMException` of a caller's `AbortSignal.timeout()`, becomes the `cause` of an
+ * A reason that is a {@link TimeoutError}, {@link AbortedError} or {@link ClosedError} is that error itself. That
+ * of a caller's `AbortSignal.timeout()` becomes the `cause` of a {@link TimeoutError}, any other one that of an
  * {@link AbortedError}.
  */
 export function abortError(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
-  return isOurs(reason) ? reason : new AbortedError("the caller's signal fired", { cause: reason });
+  if (isOurs(reason)) return reason;
+  if (reason instanceof Error && reason.name === "TimeoutError")
+    return new TimeoutError("the time limit of the caller's signal is over", { cause: reason });
+  return new AbortedError("the caller's signal fired", { cause: reason });
 }
 
 /** Throws {@link abortError} when `signal` has fired; does nothing without a signal. */

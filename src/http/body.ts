@@ -2,6 +2,7 @@
 import { ValidationError } from "../core/errors.js";
 import { stringifyJson } from "../core/json.js";
 import type { HttpOperation } from "./operation.js";
+import { scalarText } from "./url.js";
 
 /** What a transport sends; whole, so that it can be sent again. */
 export type RequestBody = string | Uint8Array;
@@ -32,7 +33,7 @@ export function encodeBody(
   if (value === undefined) return undefined;
   const { body: kind = "json", contentType } = operation;
   if (kind === "multipart") return read(multipart(value, operation), contentType);
-  if (isBlob(value)) return read(value, contentType);
+  if (kind === "bytes" && isBlob(value)) return read(value, contentType);
   return { content: encoders[kind](value, operation), contentType: contentType ?? TYPES[kind] };
 }
 
@@ -52,11 +53,15 @@ async function read(value: FormData | Blob, contentType: string | undefined): Pr
 type Encoder = (value: unknown, operation: HttpOperation) => RequestBody;
 
 const encoders: Readonly<Record<keyof typeof TYPES, Encoder>> = {
-  json: (value) => stringifyJson(value, { what: "the request body" }),
+  json(value, operation) {
+    if (hasNoMembers(value) && !("toJSON" in value)) throw unfit(operation, "a JSON value", value);
+    return stringifyJson(value, { what: "the request body" });
+  },
   form(value, operation) {
     if (value instanceof URLSearchParams) return value.toString();
     const params = new URLSearchParams();
-    for (const [name, item] of membersOf(value, operation)) params.append(name, textOf(item));
+    for (const [name, item] of membersOf(value, operation))
+      params.append(name, textOf(name, item, operation));
     return params.toString();
   },
   text(value, operation) {
@@ -64,26 +69,46 @@ const encoders: Readonly<Record<keyof typeof TYPES, Encoder>> = {
     throw unfit(operation, "a string", value);
   },
   bytes(value, operation) {
-    if (value instanceof Uint8Array || typeof value === "string") return value;
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    const bytes = typeof value === "string" ? value : bytesOf(value);
+    if (bytes !== undefined) return bytes;
     throw unfit(operation, "bytes (Uint8Array, ArrayBuffer or Blob)", value);
   },
 };
+
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return undefined;
+}
+
+/** True for objects whose content is not in members of their own: as JSON it would be `{}`. */
+function hasNoMembers(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return isBlob(value) || bytesOf(value) !== undefined || Symbol.iterator in value;
+}
 
 function multipart(value: unknown, operation: HttpOperation): FormData {
   if (value instanceof FormData) return value;
   const form = new FormData();
   for (const [name, item] of membersOf(value, operation)) {
+    const bytes = bytesOf(item);
     if (isBlob(item)) form.append(name, item);
-    else if (item instanceof Uint8Array) form.append(name, new Blob([new Uint8Array(item)]));
-    else form.append(name, textOf(item));
+    else if (bytes !== undefined) form.append(name, new Blob([new Uint8Array(bytes)]));
+    else form.append(name, textOf(name, item, operation));
   }
   return form;
 }
 
 function membersOf(value: unknown, operation: HttpOperation): [string, unknown][] {
-  if (typeof value !== "object" || value === null) throw unfit(operation, "an object", value);
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Array.isArray(value) ||
+    value instanceof Date ||
+    hasNoMembers(value)
+  )
+    throw unfit(operation, "a plain object", value);
   return Object.entries(value).flatMap(([name, item]): [string, unknown][] =>
     (Array.isArray(item) ? item : [item])
       .filter((one) => one !== undefined && one !== null)
@@ -91,12 +116,14 @@ function membersOf(value: unknown, operation: HttpOperation): [string, unknown][
   );
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "object" ? stringifyJson(value, { what: "a form field" }) : String(value);
+function textOf(name: string, value: unknown, operation: HttpOperation): string {
+  if (hasNoMembers(value) || typeof value === "function" || typeof value === "symbol")
+    throw unfit(operation, `text, a number or JSON in ${name}`, value);
+  if (typeof value !== "object" || value instanceof Date) return scalarText(value, name);
+  return stringifyJson(value, { what: `the form field ${name}` });
 }
 
 function unfit({ id }: HttpOperation, wanted: string, value: unknown): ValidationError {
-  return new ValidationError(
-    `the body of ${id} must be ${wanted}, found ${value === null ? "null" : typeof value}`,
-  );
+  const found = typeof value === "object" ? (value?.constructor?.name ?? String(value)) : typeof value;
+  return new ValidationError(`the body of ${id} must be ${wanted}, found ${found}`);
 }

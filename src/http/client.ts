@@ -3,6 +3,7 @@ import { openTransport } from "#transport";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import {
+  AbortedError,
   AgentwireError,
   ClosedError,
   ConnectionError,
@@ -14,12 +15,13 @@ import { warnIfInsecure } from "../core/insecure.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
 import { type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
 import { type EncodedBody, encodeBody } from "./body.js";
 import type { Call, Send } from "./call.js";
 import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
-import { requestIdOf } from "./error-table.js";
+import { isErrorResponse, requestIdOf } from "./error-table.js";
 import { readEvents } from "./events.js";
 import { lowerCase } from "./headers.js";
 import { pipeline } from "./layers.js";
@@ -64,6 +66,10 @@ export class HttpClient {
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
     const { maxBodyBytes = MAX_BODY_BYTES, connections = CONNECTIONS } = options;
+    atLeastOne("maxBodyBytes", maxBodyBytes);
+    atLeastOne("connections", connections);
+    limitOf(options.timeoutMs);
+    limitOf(options.totalTimeoutMs);
     const transportOptions = { maxBodyBytes, connections, tls, clock };
     this.#transport =
       send === undefined ? openTransport(transportOptions) : fetchTransport(send, transportOptions);
@@ -73,12 +79,16 @@ export class HttpClient {
     this.#close = new StagedClose(
       {
         drain: async () => void (await Promise.allSettled(this.#inFlight)),
-        abort: () => this.#closing.cut(new ClosedError("the client is closed")),
-        force: () => this.#transport.close(),
+        abort: () => this.#endAll(),
+        force: () => {
+          // Open streams are not waited for.
+          this.#endAll();
+          return this.#transport.close();
+        },
       },
       { graceMs: GRACE_MS, what: "the client", clock, logger: safe },
     );
-    if (options.auth !== undefined || this.#headers.authorization !== undefined) {
+    if (options.auth !== undefined || Object.keys(this.#headers).some(isSecretName)) {
       warnIfInsecure(this.baseUrl, { logger: safe, allowInsecure: options.allowInsecure ?? false });
     }
   }
@@ -148,7 +158,10 @@ export class HttpClient {
     try {
       const answer = await this.#track(this.#send(call));
       if (answer.chunks === undefined) call.whole.done();
-      else answer.chunks = untilEnd(answer.chunks, call);
+      else {
+        answer.chunks = untilEnd(answer.chunks, call);
+        answer.discard = () => call.whole.cut(new AbortedError("nobody reads the response"));
+      }
       return answer;
     } catch (error) {
       call.whole.done();
@@ -159,6 +172,10 @@ export class HttpClient {
   /** Refuses further calls, waits up to `graceMs` (default: 10,000) for those in flight, then ends them. */
   close(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
     return this.#close.close(options);
+  }
+
+  #endAll(): void {
+    this.#closing.cut(new ClosedError("the client is closed"));
   }
 
   async #settle<T>(
@@ -211,17 +228,12 @@ export class HttpClient {
     const wireQuery =
       query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
     const ms = limitOf(options.totalTimeoutMs ?? total);
-    const whole = new Cut(
-      [signal, this.#closing],
-      ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
-    );
-    const call: Call = {
+    const parts = {
       operation,
       options,
       rule: options.rule ?? operation,
       policy: retry === undefined ? this.#policy : retryPolicy(retry, this.#policy),
       timeoutMs: limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS),
-      whole,
       stream: operation.result === "events",
       url: operationUrl(this.baseUrl, operation.path, path, wireQuery),
       headers: {
@@ -231,10 +243,13 @@ export class HttpClient {
         ...(options.headers && lowerCase(options.headers)),
       },
       body: body?.content,
-      attempt: 1,
-      cut: whole,
-      responded: false,
     };
+    // Last, so that no timer or listener is left behind by input that cannot be sent.
+    const whole = new Cut(
+      [signal, this.#closing],
+      ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
+    );
+    const call: Call = { ...parts, whole, cut: whole, attempt: 1, head: undefined };
     if (whole.reason !== undefined) throw whole.reason;
     return call;
   }
@@ -244,7 +259,7 @@ export class HttpClient {
     error: unknown,
     call: Call | undefined,
   ): Pick<Extract<Settled<never>, { ok: false }>, "described"> {
-    if (call === undefined || !(error instanceof AgentwireError) || error.status === undefined) return {};
+    if (call === undefined || !isErrorResponse(error)) return {};
     const { operation } = call;
     const key = describedStatus(operation.errors ?? [], error.status);
     if (key === undefined) return {};
@@ -260,6 +275,11 @@ export class HttpClient {
 function describedStatus(described: readonly string[], status: number): string | undefined {
   const keys = [String(status), `${Math.floor(status / 100)}XX`, "default"];
   return keys.find((key) => described.includes(key));
+}
+
+function atLeastOne(name: string, value: number): void {
+  if (value === Infinity || (Number.isInteger(value) && value >= 1)) return;
+  throw new ValidationError(`${name} must be a whole number of at least 1, or Infinity, found ${value}`);
 }
 
 /** Milliseconds of a limit: 0 and `Infinity` mean none. */

@@ -21,8 +21,12 @@ describe("abortError", () => {
     }
     const theirs = new DOMException("late", "TimeoutError");
     const wrapped = abortError(AbortSignal.abort(theirs));
-    expect(wrapped).toBeInstanceOf(AbortedError);
+    expect(wrapped).toBeInstanceOf(TimeoutError);
     expect(wrapped.cause).toBe(theirs);
+    const given = new Error("enough");
+    const aborted = abortError(AbortSignal.abort(given));
+    expect(aborted).toBeInstanceOf(AbortedError);
+    expect(aborted.cause).toBe(given);
     expect(abortError(AbortSignal.abort()).cause).toMatchObject({ name: "AbortError" });
   });
 
