@@ -21,6 +21,8 @@ export class Answer implements HttpAnswer {
   readonly bytes: Uint8Array;
   /** The pieces of the body while they arrive, for a response that was asked for as a stream. */
   chunks: AsyncIterable<Uint8Array> | undefined;
+  /** Ends a stream that nobody is going to read. */
+  discard: (() => void) | undefined;
   readonly #raw: RawHeaders;
   #headers: Headers | undefined;
   #text: string | undefined;
@@ -73,9 +75,9 @@ function headersOf(raw: Exclude<RawHeaders, Headers>): Headers {
 }
 
 /** Facts for messages, such as "HTTP 200, text/html, 512 bytes". */
-export function describeAnswer({ status, headers, text }: HttpAnswer): string {
-  const type = headers.get("content-type");
-  return [`HTTP ${status}`, type, text === "" ? "no body" : `${text.length} characters`]
-    .filter(Boolean)
-    .join(", ");
+export function describeAnswer(answer: HttpAnswer): string {
+  const { status, headers, text } = answer;
+  const isUnread = answer instanceof Answer && answer.chunks !== undefined;
+  const size = isUnread ? undefined : text === "" ? "no body" : `${text.length} characters`;
+  return [`HTTP ${status}`, headers.get("content-type"), size].filter(Boolean).join(", ");
 }

@@ -1,8 +1,8 @@
 /** Bodies that are not JSON: forms, multipart, text, bytes. Loaded with the first call that sends one. */
-import { ValidationError } from "../core/errors.js";
 import { stringifyJson } from "../core/json.js";
-import type { EncodedBody, RequestBody } from "./body.js";
+import { type EncodedBody, hasNoMembers, type RequestBody, unfit } from "./body.js";
 import type { BodyKind, HttpOperation } from "./operation.js";
+import { scalarText } from "./url.js";
 
 const TYPES = {
   form: "application/x-www-form-urlencoded",
@@ -18,7 +18,7 @@ export async function encodeKind(
 ): Promise<EncodedBody> {
   const { contentType } = operation;
   if (kind === "multipart") return written(multipart(value, operation), undefined);
-  if (isBlob(value)) return written(value, contentType);
+  if (kind === "bytes" && isBlob(value)) return written(value, contentType);
   return { content: encoders[kind](value, operation), contentType: contentType ?? TYPES[kind] };
 }
 
@@ -35,7 +35,8 @@ const encoders: Readonly<Record<keyof typeof TYPES, Encoder>> = {
   form(value, operation) {
     if (value instanceof URLSearchParams) return value.toString();
     const params = new URLSearchParams();
-    for (const [name, item] of membersOf(value, operation)) params.append(name, textOf(item));
+    for (const [name, item] of membersOf(value, operation))
+      params.append(name, textOf(name, item, operation));
     return params.toString();
   },
   text(value, operation) {
@@ -43,26 +44,40 @@ const encoders: Readonly<Record<keyof typeof TYPES, Encoder>> = {
     throw unfit(operation, "a string", value);
   },
   bytes(value, operation) {
-    if (value instanceof Uint8Array || typeof value === "string") return value;
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    const bytes = typeof value === "string" ? value : bytesOf(value);
+    if (bytes !== undefined) return bytes;
     throw unfit(operation, "bytes (Uint8Array, ArrayBuffer or Blob)", value);
   },
 };
+
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return undefined;
+}
 
 function multipart(value: unknown, operation: HttpOperation): FormData {
   if (value instanceof FormData) return value;
   const form = new FormData();
   for (const [name, item] of membersOf(value, operation)) {
+    const bytes = bytesOf(item);
     if (isBlob(item)) form.append(name, item);
-    else if (item instanceof Uint8Array) form.append(name, new Blob([new Uint8Array(item)]));
-    else form.append(name, textOf(item));
+    else if (bytes !== undefined) form.append(name, new Blob([new Uint8Array(bytes)]));
+    else form.append(name, textOf(name, item, operation));
   }
   return form;
 }
 
 function membersOf(value: unknown, operation: HttpOperation): [string, unknown][] {
-  if (typeof value !== "object" || value === null) throw unfit(operation, "an object", value);
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Array.isArray(value) ||
+    value instanceof Date ||
+    hasNoMembers(value)
+  )
+    throw unfit(operation, "a plain object", value);
   return Object.entries(value).flatMap(([name, item]): [string, unknown][] =>
     (Array.isArray(item) ? item : [item])
       .filter((one) => one !== undefined && one !== null)
@@ -70,14 +85,11 @@ function membersOf(value: unknown, operation: HttpOperation): [string, unknown][
   );
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "object" ? stringifyJson(value, { what: "a form field" }) : String(value);
-}
-
-function unfit({ id }: HttpOperation, wanted: string, value: unknown): ValidationError {
-  return new ValidationError(
-    `the body of ${id} must be ${wanted}, found ${value === null ? "null" : typeof value}`,
-  );
+function textOf(name: string, value: unknown, operation: HttpOperation): string {
+  if (hasNoMembers(value) || typeof value === "function" || typeof value === "symbol")
+    throw unfit(operation, `text, a number or JSON in ${name}`, value);
+  if (typeof value !== "object" || value instanceof Date) return scalarText(value, name);
+  return stringifyJson(value, { what: `the form field ${name}` });
 }
 
 /** Some platforms have no Blob. */

@@ -6,7 +6,10 @@ import type { Cut } from "./cut.js";
 import type { HttpOperation } from "./operation.js";
 import type { CallOptions } from "./options.js";
 
-/** One call, and the request it is making now. Layers change `headers`, `attempt` and `cut` as it goes on. */
+/**
+ * One call, or one of the requests it makes. Layers hand a changed copy inwards: a request that was given up may
+ * still be on its way when the next one begins.
+ */
 export interface Call {
   readonly operation: HttpOperation;
   readonly options: CallOptions;
@@ -18,16 +21,16 @@ export interface Call {
   readonly whole: Cut;
   /** True for a response that is handed over while it arrives. */
   readonly stream: boolean;
-  url: string;
+  readonly url: string;
   /** Names in lower case. */
-  headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: RequestBody | undefined;
   /** 1 for the first attempt. */
   attempt: number;
   /** Ends the request that is being made now. */
-  cut: Cut;
-  /** True once the head of the response has arrived. */
-  responded: boolean;
+  readonly cut: Cut;
+  /** Status and headers of the response, once they have arrived. */
+  head: Answer | undefined;
 }
 
 /** Carries out a call, or hands it to the next layer. */

@@ -2,6 +2,7 @@
 import { openTransport } from "#transport";
 import { type Clock, systemClock } from "../core/clock.js";
 import {
+  AbortError,
   AgentwireError,
   ClosedError,
   ConnectionError,
@@ -13,12 +14,13 @@ import { warnIfInsecure } from "../core/insecure.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
 import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
+import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
 import { type EncodedBody, encodeBody } from "./body.js";
 import type { Call, Send } from "./call.js";
 import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
-import { requestIdOf } from "./error-table.js";
+import { isErrorResponse, requestIdOf } from "./error-table.js";
 import { lowerCase } from "./headers.js";
 import { pipeline } from "./layers.js";
 import type { HttpOperation } from "./operation.js";
@@ -64,14 +66,17 @@ export class HttpClient {
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
     const { maxBodyBytes = MAX_BODY_BYTES, connections = CONNECTIONS } = options;
+    atLeastOne("maxBodyBytes", maxBodyBytes);
+    atLeastOne("connections", connections);
+    limitOf(options.timeoutMs);
+    limitOf(options.totalTimeoutMs);
     const transportOptions = { maxBodyBytes, connections, tls, clock };
     this.#transport =
       send === undefined ? openTransport(transportOptions) : fetchTransport(send, transportOptions);
     const safe = safeLogger(logger);
     const context = { ...options, server, clock, logger: safe, middleware };
     this.#send = pipeline(context, (call) => this.#transport.send(call));
-    const { authorization, "x-api-key": key } = this.#headers;
-    if ((options.auth ?? authorization ?? key) !== undefined) {
+    if (options.auth !== undefined || Object.keys(this.#headers).some(isSecretName)) {
       warnIfInsecure(this.baseUrl, { logger: safe, allowInsecure: options.allowInsecure ?? false });
     }
   }
@@ -143,7 +148,10 @@ export class HttpClient {
     try {
       const answer = await this.#track(this.#send(call));
       if (answer.chunks === undefined) call.whole.done();
-      else answer.chunks = untilEnd(answer.chunks, call);
+      else {
+        answer.chunks = untilEnd(answer.chunks, call);
+        answer.discard = () => call.whole.cut(new AbortError("nobody reads the response"));
+      }
       return answer;
     } catch (error) {
       call.whole.done();
@@ -156,18 +164,26 @@ export class HttpClient {
    * ClosedError. A later call with `graceMs: 0` cuts the wait short.
    */
   close({ graceMs = GRACE_MS }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
-    this.#closed ??= this.#drain(graceMs).then(() => this.#transport.close());
+    this.#closed ??= this.#drain(graceMs).then(() => {
+      // Open streams are not waited for.
+      this.#endAll();
+      return this.#transport.close();
+    });
     if (graceMs <= 0) this.#endGrace?.();
     return this.#closed;
   }
 
   async #drain(graceMs: number): Promise<void> {
     if (this.#inFlight.size === 0) return;
-    const cut = (): void => this.#closing.cut(new ClosedError(CLOSED));
+    const cut = (): void => this.#endAll();
     this.#endGrace = cut;
     const timer = graceMs === Infinity ? undefined : this.#clock.setTimeout(cut, graceMs);
     await Promise.allSettled(this.#inFlight);
     this.#clock.clearTimeout(timer);
+  }
+
+  #endAll(): void {
+    this.#closing.cut(new ClosedError(CLOSED));
   }
 
   async #settle<T>(
@@ -220,17 +236,12 @@ export class HttpClient {
     const wireQuery =
       query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
     const ms = limitOf(options.totalTimeoutMs ?? total);
-    const whole = new Cut(
-      [signal, this.#closing],
-      ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
-    );
-    const call: Call = {
+    const parts = {
       operation,
       options,
       rule: options.rule ?? ruleOf(operation, retry),
       policy: retry === undefined ? this.#policy : retryPolicy(retry, this.#policy),
       timeoutMs: limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS),
-      whole,
       stream: operation.result === "events",
       url: operationUrl(this.baseUrl, operation.path, path, wireQuery),
       headers: {
@@ -240,10 +251,13 @@ export class HttpClient {
         ...(options.headers && lowerCase(options.headers)),
       },
       body: body?.content,
-      attempt: 1,
-      cut: whole,
-      responded: false,
     };
+    // Last, so that no timer or listener is left behind by input that cannot be sent.
+    const whole = new Cut(
+      [signal, this.#closing],
+      ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
+    );
+    const call: Call = { ...parts, whole, cut: whole, attempt: 1, head: undefined };
     if (whole.reason !== undefined) throw whole.reason;
     return call;
   }
@@ -253,7 +267,7 @@ export class HttpClient {
     error: unknown,
     call: Call | undefined,
   ): Pick<Extract<Settled<never>, { ok: false }>, "described"> {
-    if (call === undefined || !(error instanceof AgentwireError) || error.status === undefined) return {};
+    if (call === undefined || !isErrorResponse(error)) return {};
     const { operation } = call;
     const key = describedStatus(operation.errors ?? [], error.status);
     if (key === undefined) return {};
@@ -285,6 +299,11 @@ function describedStatus(described: readonly string[], status: number): string |
 function ruleOf(operation: HttpOperation, retry: SendOptions["retry"]): RetryRule {
   if (retry === undefined || retry === false || operation.retry === "never") return operation;
   return { idempotent: true };
+}
+
+function atLeastOne(name: string, value: number): void {
+  if (value === Infinity || (Number.isInteger(value) && value >= 1)) return;
+  throw new ValidationError(`${name} must be a whole number of at least 1, or Infinity, found ${value}`);
 }
 
 /** Milliseconds of a limit: 0 and `Infinity` mean none. */

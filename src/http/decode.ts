@@ -23,6 +23,8 @@ function content(answer: Answer, operation: HttpOperation, keyMap: KeyMap | unde
   // JSON text is no JSON string: only a body that was parsed differs from its text.
   if (body === undefined || (body === answer.text && expects !== "string"))
     throw unexpectedResponse(answer, "JSON", id);
+  // Plain text such as `123` is JSON by accident.
+  if (expects === "string" && typeof body !== "string") return answer.text;
   if (expects === "object" && (typeof body !== "object" || body === null || Array.isArray(body)))
     throw unexpectedResponse(answer, "a JSON object", id);
   if (expects === "array" && !Array.isArray(body)) throw unexpectedResponse(answer, "a JSON array", id);

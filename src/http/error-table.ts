@@ -1,10 +1,11 @@
 /** Which error a response outside 200 to 299 stands for. */
 import type { Clock } from "../core/clock.js";
 import {
-  type AgentwireError,
+  AgentwireError,
   type AgentwireErrorOptions,
   AuthError,
   ConflictError,
+  ConnectionError,
   NotFoundError,
   PolicyDeniedError,
   ProtocolError,
@@ -35,6 +36,8 @@ const TYPES: Readonly<Record<number, ErrorType>> = {
   429: RateLimitError,
   504: TimeoutError,
 };
+
+const UNREAD = new Set(["TOO_LARGE", "UNEXPECTED_RESPONSE"]);
 
 /**
  * The error that an answer outside 200 to 299 stands for. A protocol may put one of its own in front of it.
@@ -68,6 +71,13 @@ export function unexpectedResponse(answer: HttpAnswer, wanted: string, operation
     `unexpected response to ${operation}: expected ${wanted}, found ${describeAnswer(answer)}`,
     { code: "UNEXPECTED_RESPONSE", ...answerInfo(answer), details: { operation } },
   );
+}
+
+/** True for an error that stands for a whole response outside 200 to 299, not for one that could not be read. */
+export function isErrorResponse(error: unknown): error is AgentwireError & { readonly status: number } {
+  if (!(error instanceof AgentwireError) || error.status === undefined) return false;
+  if (error instanceof ConnectionError || UNREAD.has(error.code)) return false;
+  return error.status < 200 || error.status >= 300;
 }
 
 /** Browsers show a redirect that is not followed as status 0. */

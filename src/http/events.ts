@@ -7,10 +7,10 @@ import type { HttpOperation } from "./operation.js";
 import { SseDecoder } from "./sse.js";
 
 /** The chunks of an answer that is an event stream. @throws ProtocolError `UNEXPECTED_RESPONSE` for any other */
-export async function eventChunks(answer: Answer, operation: string): Promise<AsyncIterable<Uint8Array>> {
+function eventChunks(answer: Answer, operation: string): AsyncIterable<Uint8Array> | [Uint8Array] {
   const type = answer.headers.get("content-type") ?? "";
-  if (/^text\/event-stream\s*(?:;|$)/i.test(type) && answer.chunks !== undefined) return answer.chunks;
-  await answer.chunks?.[Symbol.asyncIterator]().return?.();
+  if (/^text\/event-stream\s*(?:;|$)/i.test(type)) return answer.chunks ?? [answer.bytes];
+  answer.discard?.();
   throw unexpectedResponse(answer, "an event stream (text/event-stream)", operation);
 }
 
@@ -22,7 +22,7 @@ export async function* readEvents<Event>(
 ): AsyncGenerator<Event> {
   const ready: EventSourceMessage[] = [];
   const decoder = new SseDecoder({ onEvent: (event) => void ready.push(event) });
-  for await (const chunk of await eventChunks(answer, operation.id)) {
+  for await (const chunk of eventChunks(answer, operation.id)) {
     decoder.push(chunk);
     for (const { data } of ready.splice(0)) yield eventOf(data, operation, keyMap) as Event;
   }

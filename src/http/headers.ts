@@ -1,7 +1,18 @@
 /** Headers as the pipeline holds them: names in lower case, values that can be sent. */
 import { ValidationError } from "../core/errors.js";
 
-/** @throws ValidationError `INVALID_HEADER` naming the header; its value is not shown, it may be a credential */
+/** Those that frame the message or belong to the connection: the transport alone knows them. */
+const TRANSPORT_OWN = new Set(
+  "host connection content-length transfer-encoding keep-alive proxy-connection upgrade te trailer expect".split(
+    " ",
+  ),
+);
+
+/**
+ * Leaves out headers that only the transport can set, such as `content-length`, as `fetch` does.
+ *
+ * @throws ValidationError `INVALID_HEADER` naming the header; its value is not shown, it may be a credential
+ */
 export function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -16,7 +27,8 @@ export function lowerCase(headers: Readonly<Record<string, string>>): Record<str
         code: "INVALID_HEADER",
       });
     }
-    result[name.toLowerCase()] = value;
+    const key = name.toLowerCase();
+    if (!TRANSPORT_OWN.has(key)) result[key] = value;
   }
   return result;
 }

@@ -1,17 +1,27 @@
 /** The layers of the pipeline, from the caller's side inwards in the order in which they stand here. */
 import type { Clock } from "../core/clock.js";
-import { AgentwireError, ClosedError, ConnectionError, errorText, TimeoutError } from "../core/errors.js";
+import {
+  AgentwireError,
+  ClosedError,
+  ConnectionError,
+  errorText,
+  TimeoutError,
+  ValidationError,
+} from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { compose } from "../core/middleware.js";
 import { neverSent } from "../core/never-sent.js";
 import { retry } from "../core/retry.js";
 import { mayRetry } from "../core/retry-policy.js";
+import { isSecretName } from "../core/secret-names.js";
 import { Answer, type HttpAnswer } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
 import type { Call, Layer, Send } from "./call.js";
 import { Cut } from "./cut.js";
-import { errorFromAnswer } from "./error-table.js";
+import { answerInfo, errorFromAnswer } from "./error-table.js";
+import { lowerCase } from "./headers.js";
 import type { HttpCall, HttpClientOptions, HttpMiddleware } from "./options.js";
+import { absoluteUrl } from "./url.js";
 
 /** What the layers of one client share. */
 export interface LayerContext extends Pick<HttpClientOptions, "onRetry" | "random" | "toError" | "auth"> {
@@ -27,7 +37,7 @@ export function pipeline(context: LayerContext, transport: Send): Send {
   const layers: Layer[] = [
     retries(context),
     requestLimit(context),
-    ...(context.middleware.length > 0 ? [userLayers(context.middleware)] : []),
+    ...(context.middleware.length > 0 ? [userLayers(context)] : []),
     ...(context.auth === undefined ? [] : [authorized(context.auth)]),
     logged(context),
     errors(context),
@@ -51,7 +61,7 @@ function retries({ clock, random, logger, onRetry }: LayerContext): Layer {
         {
           policy: call.policy,
           signal: call.whole.signal,
-          totalTimeoutMs: call.whole.remainingMs,
+          totalTimeoutMs: untilAfter(call.whole),
           shouldRetry: (again) => mayRetry(call.rule, again),
           onRetry: onRetry && ((notice) => onRetry(notice, call.operation)),
           clock,
@@ -63,6 +73,11 @@ function retries({ clock, random, logger, onRetry }: LayerContext): Layer {
   };
 }
 
+/** A little later than the end of the call, whose error names the whole limit and not what is left of it now. */
+function untilAfter({ remainingMs }: Cut): number | undefined {
+  return remainingMs === undefined ? undefined : Math.ceil(remainingMs) + 1;
+}
+
 /** Bounds every request, the wait for its token included. */
 function requestLimit({ clock, server }: LayerContext): Layer {
   return (next) => (call) => {
@@ -72,58 +87,63 @@ function requestLimit({ clock, server }: LayerContext): Layer {
         attempts: attempt,
       });
     const cut = new Cut([call.whole], { ms, clock, late });
-    call.cut = cut;
-    call.responded = false;
-    return cut.race(next(call)).finally(() => cut.done());
+    if (cut.reason !== undefined) return Promise.reject(cut.reason);
+    return cut.race(next({ ...call, cut })).finally(() => cut.done());
   };
 }
 
 const inner = Symbol("call");
 
 /** The user's middleware sees a plain view of the request; what it changes there is sent. */
-function userLayers(middleware: readonly HttpMiddleware[]): Layer {
+function userLayers(context: LayerContext): Layer {
   return (next) => {
-    const run = compose<HttpCall & { [inner]?: Call }, HttpAnswer>(middleware, (view) => {
+    const run = compose<HttpCall & { [inner]?: Call }, HttpAnswer>(context.middleware, (view) => {
       const call = view[inner];
       if (call === undefined) {
         throw new TypeError("middleware must pass on the call it was given, or a copy made by spreading it");
       }
-      call.url = view.url;
-      call.headers = view.headers;
-      return next(call);
+      const url = view.url === call.url ? call.url : absoluteUrl(view.url);
+      const headers = view.headers === call.headers ? call.headers : lowerCase(view.headers);
+      return next({ ...call, url, headers });
     });
     return async (call) => {
       const { operation, url, headers, body, attempt, cut } = call;
       const { id: operationId, method } = operation;
       const view = { operationId, method, url, headers, body, attempt, signal: cut.signal, [inner]: call };
       const answer = await run(view);
-      if (answer instanceof Answer) return answer;
-      return new Answer(answer.status, answer.headers, new TextEncoder().encode(answer.text));
+      return answer instanceof Answer ? answer : accepted(ownAnswer(answer), call, context);
     };
   };
+}
+
+/** An answer that a middleware made itself. */
+function ownAnswer(answer: HttpAnswer): Answer {
+  const { status, headers, text } = answer ?? {};
+  if (typeof status !== "number" || typeof text !== "string" || typeof headers?.get !== "function") {
+    throw new ValidationError(
+      "middleware must return the response that next() returned, or one with status, headers (Headers) and text",
+    );
+  }
+  return new Answer(status, headers, new TextEncoder().encode(text));
 }
 
 /** Adds the credential. After a 401 the request is made once more if there is another credential. */
 function authorized(auth: HttpAuth): Layer {
   return (next) => {
-    const send = (call: Call, headers: Call["headers"], authorization: string | undefined) => {
-      call.headers = authorization === undefined ? headers : { ...headers, authorization };
-      return next(call);
-    };
+    const send = (call: Call, authorization: string | undefined) =>
+      next(authorization === undefined ? call : { ...call, headers: { ...call.headers, authorization } });
     return async (call) => {
       if (call.operation.public === true) return next(call);
-      const { headers, cut } = call;
+      const { cut } = call;
       const first = auth.authorization(cut);
       const authorization = typeof first === "string" ? first : await first;
       try {
-        return await send(call, headers, authorization);
+        return await send(call, authorization);
       } catch (error) {
         const is401 = error instanceof AgentwireError && error.status === 401;
         if (!is401 || authorization === undefined || !auth.refused(authorization)) throw error;
         // A refused request did nothing, so it may be made again whatever it is.
-        return await send(call, headers, await auth.authorization(cut));
-      } finally {
-        call.headers = headers;
+        return await send(call, await auth.authorization(cut));
       }
     };
   };
@@ -150,38 +170,80 @@ function logged({ logger, clock }: LayerContext): Layer {
 }
 
 /** Turns answers outside 200 to 299, and whatever the platform throws, into the errors of this package. */
-function errors({ server, toError, clock }: LayerContext): Layer {
+function errors(context: LayerContext): Layer {
   return (next) => async (call) => {
     let answer: Answer;
     try {
       answer = await next(call);
     } catch (thrown) {
-      throw call.cut.reason ?? call.whole.reason ?? thrownError(thrown, call, server);
+      throw call.cut.reason ?? call.whole.reason ?? thrownError(thrown, call, context.server);
     }
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    const error = toError?.(answer, call.operation) ?? errorFromAnswer(answer, server, clock);
-    throw withoutCredential(error, call.headers);
+    return accepted(answer, call, context);
   };
 }
 
-function thrownError(thrown: unknown, { responded, attempt }: Call, server: string): AgentwireError {
+/** `answer` itself from 200 to 299. @throws the error that any other one stands for */
+function accepted(
+  answer: Answer,
+  { operation, headers }: Call,
+  { server, toError, clock }: LayerContext,
+): Answer {
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  const error = toError?.(answer, operation) ?? errorFromAnswer(answer, server, clock);
+  throw withoutSecrets(error, headers);
+}
+
+function thrownError(thrown: unknown, { head, attempt }: Call, server: string): AgentwireError {
   if (thrown instanceof AgentwireError) return thrown;
   const { code, cause } = thrown as { readonly code?: unknown; readonly cause?: unknown };
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED")
     return new ClosedError("the client is closed", { cause: thrown });
   const reason = errorText(cause ?? thrown);
+  withoutData(thrown);
   const options = { cause: thrown, attempts: attempt, ...(neverSent(thrown) && { sent: false }) };
-  if (responded) return new ConnectionError(`the response of ${server} was cut off: ${reason}`, options);
+  if (head !== undefined)
+    return new ConnectionError(`the response of ${server} was cut off: ${reason}`, {
+      ...answerInfo(head),
+      ...options,
+    });
   return new ConnectionError(`${server} could not be reached: ${reason}`, options);
 }
 
+/** An error about bytes that are not HTTP holds them; they may repeat the request, credential included. */
+function withoutData(thrown: unknown): void {
+  for (let at = thrown, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
+    if ("data" in at) delete at.data;
+  }
+}
+
 /** Some servers repeat the credential they refuse; it must not stand in a message. */
-function withoutCredential(error: AgentwireError, { authorization }: Call["headers"]): AgentwireError {
-  const secret = authorization?.split(" ").at(-1);
-  if (secret !== undefined && secret.length >= 4 && error.message.includes(secret)) {
-    const message = error.message.replaceAll(secret, "[secret]");
-    Object.defineProperty(error, "message", { value: message, configurable: true, writable: true });
-    error.stack = error.stack?.replaceAll(secret, "[secret]") ?? "";
+function withoutSecrets(error: AgentwireError, headers: Call["headers"]): AgentwireError {
+  const secrets = Object.entries(headers).flatMap(([name, value]) =>
+    isSecretName(name) ? secretsIn(value) : [],
+  );
+  for (const secret of secrets) {
+    const hidden = hide(error.message, secret);
+    if (hidden === error.message) continue;
+    const stack = error.stack?.replace(error.message, () => hidden) ?? "";
+    Object.defineProperty(error, "message", { value: hidden, configurable: true, writable: true });
+    error.stack = stack;
   }
   return error;
+}
+
+/** `Bearer abc` holds `abc`, a cookie `a=1; b=2` its pairs. What is too short is no secret. */
+function secretsIn(value: string): string[] {
+  return value
+    .split(/;\s*/)
+    .map((part) => part.replace(/^\S+ /, ""))
+    .filter((part) => part.length >= 4);
+}
+
+/** Also hides the beginning of a secret at which the text was cut. */
+function hide(text: string, secret: string): string {
+  const rest = text.replaceAll(secret, "[secret]");
+  for (let length = secret.length - 1; length >= 4; length--) {
+    if (rest.endsWith(secret.slice(0, length))) return `${rest.slice(0, -length)}[secret]`;
+  }
+  return rest;
 }

@@ -1,15 +1,24 @@
 /** openapi-fetch on the pipeline of a generated client. Loaded with the first call of `client.raw`. */
 import createClient, { type Client } from "openapi-fetch";
-import { AgentwireError } from "../core/errors.js";
 import type { HttpClient } from "./client.js";
+import { isErrorResponse } from "./error-table.js";
 import type { HttpOperation } from "./operation.js";
+import { operationUrl } from "./url.js";
 
 /** What RFC 9110 lets a client repeat. */
 const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** A client of openapi-fetch that sends through `http`. */
 export function openapiFetch<Paths extends object>(http: HttpClient): Client<Paths> {
-  return createClient<Paths>({ baseUrl: http.baseUrl, fetch: (request) => send(http, request) });
+  return createClient<Paths>({
+    baseUrl: http.baseUrl,
+    fetch: (request) => send(http, request),
+    pathSerializer: (path, values) => {
+      const names = Array.from(path.matchAll(/\{([^}]+)\}/g), ([, name]) => name!);
+      const inOrder = names.map((name) => values[name] as string | number);
+      return operationUrl("", path, inOrder, undefined);
+    },
+  });
 }
 
 async function send(http: HttpClient, request: Request): Promise<Response> {
@@ -31,7 +40,8 @@ async function send(http: HttpClient, request: Request): Promise<Response> {
       .withResponse();
     return response(data, info);
   } catch (error) {
-    if (!(error instanceof AgentwireError) || error.status === undefined || error.status < 300) throw error;
+    // What Response cannot hold is thrown as it is.
+    if (!isErrorResponse(error) || error.status < 300 || error.status > 599) throw error;
     const { status, headers: received = new Headers(), body: content } = error;
     return response(typeof content === "string" ? content : (JSON.stringify(content) ?? ""), {
       status,

@@ -19,6 +19,7 @@ export class SseDecoder {
   readonly #text = new TextDecoder();
   readonly #maxEventBytes: number;
   #tooLarge = false;
+  #afterCr = false;
 
   constructor(options: SseDecoderOptions) {
     this.#maxEventBytes = options.maxEventBytes ?? 8_388_608;
@@ -34,12 +35,20 @@ export class SseDecoder {
 
   /** Takes the next bytes. Throws a `ProtocolError` (code `EVENT_TOO_LARGE`) once; push no more after it. */
   push(chunk: Uint8Array): void {
-    const text = this.#text.decode(chunk, { stream: true });
+    const text = this.#lines(this.#text.decode(chunk, { stream: true }));
     if (text !== "") this.#parser.feed(text);
     if (this.#tooLarge) {
       throw new ProtocolError(`an event of the stream takes more than ${this.#maxEventBytes} bytes`, {
         code: "EVENT_TOO_LARGE",
       });
     }
+  }
+
+  /** With LF alone. The parser would wait for what follows a CR, and a stream may end or rest there. */
+  #lines(text: string): string {
+    if (text === "") return "";
+    const rest = this.#afterCr && text.startsWith("\n") ? text.slice(1) : text;
+    this.#afterCr = text.endsWith("\r");
+    return rest.includes("\r") ? rest.replace(/\r\n?/g, "\n") : rest;
   }
 }

@@ -2,7 +2,7 @@
 import { UnsupportedError } from "../core/errors.js";
 import { Answer } from "./answer.js";
 import type { Call } from "./call.js";
-import { joined, type Transport, type TransportOptions, tooLarge } from "./transport.js";
+import { joined, NOTHING, type Transport, type TransportOptions, tooLarge } from "./transport.js";
 
 /** The transport of platforms without undici. */
 export function openTransport(options: TransportOptions): Transport {
@@ -13,7 +13,7 @@ export function openTransport(options: TransportOptions): Transport {
 }
 
 /** A transport over `send`. */
-export function fetchTransport(send: typeof fetch, { maxBodyBytes }: TransportOptions): Transport {
+export function fetchTransport(send: typeof fetch, options: TransportOptions): Transport {
   return {
     async send(call) {
       const { method } = call.operation;
@@ -22,16 +22,16 @@ export function fetchTransport(send: typeof fetch, { maxBodyBytes }: TransportOp
       const init: RequestInit = { method, headers: { ...call.headers }, redirect: "manual", signal };
       if (call.body !== undefined) init.body = bodyOf(call.body);
       const response = await send(call.url, init);
-      call.responded = true;
       const { status, headers, body } = response;
-      const isStream = call.stream && response.ok;
+      const head = new Answer(status, headers, NOTHING);
+      call.head = head;
+      if (body === null) return head;
       if (response.ok && call.operation.result === "none") {
-        // Read, not cancelled: a cancelled body costs the connection.
-        response.arrayBuffer().catch(() => {});
-        return new Answer(status, headers, new Uint8Array(0));
+        void drain(body, call, options);
+        return head;
       }
-      if (body === null) return new Answer(status, headers, new Uint8Array(0));
-      return new Answer(status, headers, isStream ? chunksOf(body, call) : await readAll(body, maxBodyBytes));
+      const content = call.stream && response.ok ? chunksOf(body, call) : await readAll(body, call, options);
+      return new Answer(status, headers, content);
     },
     async close() {},
   };
@@ -41,7 +41,11 @@ function bodyOf(body: NonNullable<Call["body"]>): BodyInit {
   return body instanceof Uint8Array ? new Uint8Array(body) : body;
 }
 
-async function readAll(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+async function readAll(
+  body: ReadableStream<Uint8Array>,
+  call: Call,
+  { maxBodyBytes: maxBytes }: TransportOptions,
+): Promise<Uint8Array> {
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -49,11 +53,36 @@ async function readAll(body: ReadableStream<Uint8Array>, maxBytes: number): Prom
     size += next.value.length;
     if (size > maxBytes) {
       await reader.cancel().catch(() => {});
-      throw tooLarge(maxBytes);
+      throw tooLarge(maxBytes, call);
     }
     chunks.push(next.value);
   }
   return joined(chunks, size);
+}
+
+/**
+ * Reads a body that means nothing, since a cancelled one costs the connection. One that is too long, or takes too
+ * long, is not worth that.
+ */
+async function drain(
+  body: ReadableStream<Uint8Array>,
+  { timeoutMs }: Call,
+  { maxBodyBytes, clock }: TransportOptions,
+): Promise<void> {
+  const reader = body.getReader();
+  const giveUp = (): void => void reader.cancel().catch(() => {});
+  const timer = clock.setTimeout(giveUp, timeoutMs, { unref: true });
+  try {
+    let size = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      size += next.value.length;
+      if (size > maxBodyBytes) return giveUp();
+    }
+  } catch {
+    // Cut off: the connection is gone in any case.
+  } finally {
+    clock.clearTimeout(timer);
+  }
 }
 
 async function* chunksOf(body: ReadableStream<Uint8Array>, call: Call): AsyncGenerator<Uint8Array> {

@@ -2,26 +2,34 @@
  * Requests on Node, over undici: kept connections, proxies from the environment, certificates. undici is loaded with
  * the first request, so that importing this package stays cheap.
  */
+import { constants } from "node:buffer";
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import type { Dispatcher } from "undici";
-import { ValidationError } from "../core/errors.js";
+import { readEnv } from "../core/env.js";
+import { errorText, ProtocolError, ValidationError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
-import { Answer, isHeaders, type RawHeaders } from "./answer.js";
+import { Answer } from "./answer.js";
 import type { Call } from "./call.js";
 import { ChunkQueue } from "./chunk-queue.js";
-import { joined, type Transport, type TransportOptions, tooLarge } from "./transport.js";
+import { answerInfo } from "./error-table.js";
+import { joined, NOTHING, type Transport, type TransportOptions, tooLarge } from "./transport.js";
 
 const USER_AGENT = `agentwire/${VERSION}`;
 /** Up to this size a body is decompressed at once: a trip to the thread pool takes longer. */
 const SMALL = 65_536;
 
-/** The transport of Node. */
+/**
+ * The transport of Node. Proxies are those that the environment names now.
+ *
+ * @throws ValidationError `INVALID_PROXY`
+ */
 export function openTransport(options: TransportOptions): Transport {
+  const proxies = proxiesFromEnv();
   let opened: Promise<Pools> | undefined;
   let pools: Pools | undefined;
   const open = async (): Promise<Pools> => {
-    pools = openPools(await import("undici"), options);
+    pools = openPools(await import("undici"), proxies, options);
     return pools;
   };
   return {
@@ -44,29 +52,64 @@ interface Pools {
   readonly streams: Dispatcher;
 }
 
-function openPools({ EnvHttpProxyAgent }: typeof import("undici"), options: TransportOptions): Pools {
-  const { connections, tls = {} } = options;
-  const agent = (most?: number): Dispatcher =>
-    new EnvHttpProxyAgent({
-      ...(most !== undefined && { connections: most }),
+interface Proxies {
+  readonly httpProxy: string;
+  readonly httpsProxy: string;
+  readonly noProxy: string;
+}
+
+/** An empty text is no proxy; left out, undici would look at the environment once more. */
+function proxiesFromEnv(): Proxies {
+  const variable = (name: string): string => (readEnv(name.toLowerCase()) ?? readEnv(name) ?? "").trim();
+  const proxy = (name: string): string => {
+    const url = variable(name);
+    if (url === "" || isProxyUrl(url)) return url;
+    // Neither the value nor a cause that quotes it: there may be a password in it.
+    throw new ValidationError(`${name} must be a URL such as http://host:port or https://host:port`, {
+      code: "INVALID_PROXY",
+    });
+  };
+  return { httpProxy: proxy("HTTP_PROXY"), httpsProxy: proxy("HTTPS_PROXY"), noProxy: variable("NO_PROXY") };
+}
+
+function isProxyUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    return false;
+  }
+  return protocol === "http:" || protocol === "https:";
+}
+
+function openPools(
+  { EnvHttpProxyAgent, Pool }: typeof import("undici"),
+  proxies: Proxies,
+  options: TransportOptions,
+): Pools {
+  const { tls = {} } = options;
+  const agent = (connections: number): Dispatcher => {
+    const limits = {
+      ...(connections !== Infinity && { connections }),
       pipelining: 1,
       // Time limits are those of the pipeline.
       headersTimeout: 0,
       bodyTimeout: 0,
+    };
+    return new EnvHttpProxyAgent({
+      ...limits,
+      ...proxies,
+      // Pools of plain http through a proxy would have undici's own limits otherwise.
+      factory: (origin, more) => new Pool(origin, { ...limits, ...more }),
       // Many proxies refuse CONNECT for plain http.
       proxyTunnel: false,
       connect: { ...tls },
       // The same certificates for https through a proxy.
       requestTls: { ...tls },
     });
-  try {
-    return { calls: agent(connections), streams: agent() };
-  } catch (cause) {
-    throw new ValidationError(
-      "HTTP_PROXY or HTTPS_PROXY is not a valid URL: expected http://host:port or https://host:port",
-      { code: "INVALID_PROXY", cause },
-    );
-  }
+  };
+  return { calls: agent(options.connections), streams: agent(Infinity) };
 }
 
 /** One request and its response. */
@@ -76,7 +119,7 @@ function exchange(
   { maxBodyBytes: maxBytes, clock }: TransportOptions,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { url, body } = call;
+    const { url, body, cut, whole } = call;
     const slash = url.indexOf("/", url.indexOf("//") + 2);
     const headers: Record<string, string> = {
       "user-agent": USER_AGENT,
@@ -86,17 +129,18 @@ function exchange(
     const chunks: Uint8Array[] = [];
     let size = 0;
     let status = 0;
-    let received: RawHeaders = {};
+    let received: ReceivedHeaders = {};
+    let isUnread = false;
     let queue: ChunkQueue | undefined;
     let off: (() => void) | undefined;
     const settle = (): void => off?.();
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart(controller) {
         // What waited for a free connection may have been given up meanwhile.
-        const watched = call.stream ? [call.cut, call.whole] : [call.cut];
-        const reason = watched.find((cut) => cut.reason !== undefined)?.reason;
+        const watched = call.stream ? [cut, whole] : [cut];
+        const reason = watched.find((one) => one.reason !== undefined)?.reason;
         if (reason !== undefined) return controller.abort(reason);
-        const offs = watched.map((cut) => cut.on((why) => controller.abort(why)));
+        const offs = watched.map((one) => one.on((why) => controller.abort(why)));
         off = () => {
           for (const one of offs) one();
         };
@@ -105,33 +149,38 @@ function exchange(
         if (statusCode < 200) return;
         status = statusCode;
         received = responseHeaders;
-        call.responded = true;
+        const head = new Answer(status, received, NOTHING);
+        call.head = head;
         if (status < 300 && call.operation.result === "none") {
           // The body means nothing, but its connection can be used again only once it was read.
           settle();
+          isUnread = true;
           const timer = clock.setTimeout(() => controller.abort(new Error("unread")), call.timeoutMs, {
             unref: true,
           });
           off = () => clock.clearTimeout(timer);
-          resolve(new Answer(status, received, new Uint8Array(0)));
+          return resolve(head);
         }
         if (!call.stream || status >= 300) return;
+        const coding = codingsOf(received).join();
+        if (coding !== "") return controller.abort(undecodable(`a stream without ${coding}`, call));
         queue = new ChunkQueue(controller);
         resolve(new Answer(status, received, queue));
       },
       onResponseData(controller, chunk) {
         if (queue !== undefined) return queue.push(chunk);
         size += chunk.length;
-        if (size > maxBytes) controller.abort(tooLarge(maxBytes));
-        else chunks.push(chunk);
+        if (size > maxBytes) controller.abort(tooLarge(maxBytes, call));
+        else if (!isUnread) chunks.push(chunk);
       },
       onResponseEnd() {
         settle();
         if (queue !== undefined) return queue.end();
-        const encoding = isHeaders(received) ? undefined : received["content-encoding"];
+        if (isUnread) return;
         const bytes = joined(chunks, size);
-        if (encoding === undefined || size === 0) return resolve(new Answer(status, received, bytes));
-        decoded(bytes, String(encoding), maxBytes).then(
+        const codings = size === 0 ? [] : codingsOf(received);
+        if (codings.length === 0) return resolve(new Answer(status, received, bytes));
+        decoded(bytes, codings, call, maxBytes).then(
           (content) => resolve(new Answer(status, received, content)),
           reject,
         );
@@ -159,25 +208,68 @@ function exchange(
   });
 }
 
-const DECODERS = {
-  gzip: [zlib.gunzipSync, promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip)],
-  "x-gzip": [zlib.gunzipSync, promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip)],
-  deflate: [zlib.inflateSync, promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.inflate)],
-  br: [zlib.brotliDecompressSync, promisify<Uint8Array, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress)],
-} as const;
+type Decoder = readonly [
+  sync: (bytes: Uint8Array, options: zlib.ZlibOptions) => Buffer,
+  async: (bytes: Uint8Array, options: zlib.ZlibOptions) => Promise<Buffer>,
+];
+
+const gunzip: Decoder = [zlib.gunzipSync, promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip)];
+const inflate: Decoder = [zlib.inflateSync, promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.inflate)];
+const inflateRaw: Decoder = [
+  zlib.inflateRawSync,
+  promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.inflateRaw),
+];
+const brotli: Decoder = [
+  zlib.brotliDecompressSync,
+  promisify<Uint8Array, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress),
+];
+
+function decoderFor(coding: string, bytes: Uint8Array): Decoder | undefined {
+  if (coding === "gzip" || coding === "x-gzip") return gunzip;
+  if (coding === "br") return brotli;
+  // Some servers leave out the zlib header, whose first byte is recognizable.
+  if (coding === "deflate") return (bytes[0]! & 0x0f) === 8 ? inflate : inflateRaw;
+  return undefined;
+}
+
+type ReceivedHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** Content codings in the order in which they were applied. */
+function codingsOf({ "content-encoding": value }: ReceivedHeaders): string[] {
+  if (value === undefined) return [];
+  const names = String(value)
+    .split(",")
+    .map((name) => name.trim().toLowerCase());
+  return names.filter((name) => name !== "" && name !== "identity");
+}
 
 /** Undoes content codings, the last one first; at no point does it hold more than `maxBytes`. */
-async function decoded(bytes: Uint8Array, encoding: string, maxBytes: number): Promise<Uint8Array> {
+async function decoded(
+  bytes: Uint8Array,
+  codings: readonly string[],
+  call: Call,
+  maxBytes: number,
+): Promise<Uint8Array> {
   let content = bytes;
-  for (const name of encoding.toLowerCase().split(",").reverse()) {
-    const decoder = DECODERS[name.trim() as keyof typeof DECODERS];
-    if (decoder === undefined) continue;
+  const limit = { maxOutputLength: Math.min(maxBytes, constants.MAX_LENGTH) };
+  for (const coding of codings.toReversed()) {
+    const decoder = decoderFor(coding, content);
+    if (decoder === undefined) throw undecodable("gzip, br, deflate or no content coding", call);
+    const [sync, async] = decoder;
     try {
-      const limit = { maxOutputLength: maxBytes };
-      content = content.length <= SMALL ? decoder[0](content, limit) : await decoder[1](content, limit);
+      content = content.length <= SMALL ? sync(content, limit) : await async(content, limit);
     } catch (error) {
-      throw (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(maxBytes) : error;
+      if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes, call);
+      throw undecodable(`valid ${coding} (${errorText(error)})`, call);
     }
   }
   return content;
+}
+
+function undecodable(expected: string, { head, operation }: Call): ProtocolError {
+  const found = head?.headers.get("content-encoding");
+  return new ProtocolError(
+    `unexpected response to ${operation.id}: expected ${expected}, found HTTP ${head?.status} with content coding ${found}`,
+    { code: "UNEXPECTED_RESPONSE", ...(head && answerInfo(head)) },
+  );
 }

@@ -2,7 +2,8 @@
 
 import type { Clock } from "../core/clock.js";
 import { ProtocolError } from "../core/errors.js";
-import type { Send } from "./call.js";
+import type { Call, Send } from "./call.js";
+import { answerInfo } from "./error-table.js";
 import type { TlsOptions } from "./options.js";
 
 /** What a transport can be told. */
@@ -24,11 +25,15 @@ export interface Transport {
 }
 
 /** The error for a response above `maxBytes`. */
-export function tooLarge(maxBytes: number): ProtocolError {
+export function tooLarge(maxBytes: number, { head }: Call): ProtocolError {
   return new ProtocolError(`the response is larger than ${maxBytes} bytes; maxBodyBytes sets the limit`, {
     code: "TOO_LARGE",
+    ...(head && answerInfo(head)),
   });
 }
+
+/** The content of a response whose head alone has come. */
+export const NOTHING = new Uint8Array(0);
 
 /** Joins chunks. */
 export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -19,7 +19,15 @@ export function parseBaseUrl(baseUrl: string): string {
     return fail("one with a user or a password: pass credentials as options, not in the URL");
   }
   if (url.search !== "" || url.hash !== "") return fail("one with a query or a fragment");
-  return url.href.replace(/\/+$/, "");
+  // Not `href`, which keeps a lone `?` or `#`.
+  return url.origin + url.pathname.replace(/\/+$/, "");
+}
+
+/** @throws ValidationError `INVALID_URL` unless `text` is an absolute http or https URL */
+export function absoluteUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url.href.replace(/#.*$/s, "");
+  throw new ValidationError("middleware must set an absolute http or https URL", { code: "INVALID_URL" });
 }
 
 /**
@@ -60,11 +68,18 @@ function queryString(query: object): string {
     if (value === undefined || value === null) return;
     if (Array.isArray(value)) for (const item of value) add(name, item);
     else if (typeof value !== "object" || value instanceof Date)
-      parts.push(`${encode(name)}=${encode(value instanceof Date ? value.toISOString() : String(value))}`);
+      parts.push(`${encode(name)}=${encode(scalarText(value, name))}`);
     else for (const [key, item] of Object.entries(value)) add(`${name}[${key}]`, item);
   };
   for (const [name, value] of Object.entries(query)) add(name, value);
   return parts.join("&");
+}
+
+/** A date in ISO 8601, anything else as text. @throws ValidationError for an invalid date */
+export function scalarText(value: unknown, name: string): string {
+  if (!(value instanceof Date)) return String(value);
+  if (Number.isNaN(value.getTime())) throw new ValidationError(`${name} must be a valid date`);
+  return value.toISOString();
 }
 
 /** Nothing is left as it is but letters, digits and `-_.~`. */
