@@ -33,6 +33,28 @@ export interface ErrorCodeEntry {
   readonly reason?: "denied" | "timeout";
 }
 
+/** Every registered error code, by its number. */
+export const errorCodes: { readonly [code: number]: ErrorCodeEntry } = {
+  100: { name: "PROTOCOL_VERSION_MISMATCH", type: errors.VersionMismatchError },
+  101: { name: "PROTOCOL_MALFORMED_PACKET", type: errors.MalformedPacketError },
+  102: { name: "PROTOCOL_UNKNOWN_PAYLOAD", type: errors.UnknownPayloadError },
+  103: { name: "PROTOCOL_SIGNATURE_INVALID", type: errors.SignatureInvalidError },
+  104: { name: "PROTOCOL_SIGNATURE_MISSING", type: errors.SignatureMissingError },
+  200: { name: "JOB_TIMEOUT", type: errors.JobTimeoutError, reason: "timeout" },
+  201: { name: "JOB_RESOURCE_EXHAUSTED", type: errors.ResourceExhaustedError },
+  202: { name: "JOB_PERMISSION_DENIED", type: errors.PermissionDeniedError, reason: "denied" },
+  203: { name: "JOB_INVALID_INPUT", type: errors.InvalidInputError },
+  204: { name: "JOB_NOT_FOUND", type: errors.JobNotFoundError },
+  205: { name: "JOB_DUPLICATE", type: errors.DuplicateJobError },
+  206: { name: "JOB_WORKER_UNAVAILABLE", type: errors.WorkerUnavailableError },
+  300: { name: "SAFETY_DENIED", type: errors.SafetyDeniedError, reason: "denied" },
+  301: { name: "SAFETY_POLICY_VIOLATION", type: errors.PolicyViolationError, reason: "denied" },
+  302: { name: "SAFETY_RISK_TAG_BLOCKED", type: errors.RiskTagBlockedError, reason: "denied" },
+  400: { name: "TRANSPORT_PUBLISH_FAILED", type: errors.PublishFailedError },
+  401: { name: "TRANSPORT_SUBSCRIBE_FAILED", type: errors.SubscribeFailedError },
+  402: { name: "TRANSPORT_CONNECTION_LOST", type: errors.ConnectionLostError },
+};
+
 /** The tables of a protocol. */
 export interface CapProtocol {
   readonly packet: typeof BusPacketSchema;
@@ -127,24 +149,5 @@ export const protocol = {
   blanks,
   checkEnvelope,
   checkPayload,
-  errorCodes: {
-    100: { name: "PROTOCOL_VERSION_MISMATCH", type: errors.VersionMismatchError },
-    101: { name: "PROTOCOL_MALFORMED_PACKET", type: errors.MalformedPacketError },
-    102: { name: "PROTOCOL_UNKNOWN_PAYLOAD", type: errors.UnknownPayloadError },
-    103: { name: "PROTOCOL_SIGNATURE_INVALID", type: errors.SignatureInvalidError },
-    104: { name: "PROTOCOL_SIGNATURE_MISSING", type: errors.SignatureMissingError },
-    200: { name: "JOB_TIMEOUT", type: errors.JobTimeoutError, reason: "timeout" },
-    201: { name: "JOB_RESOURCE_EXHAUSTED", type: errors.ResourceExhaustedError },
-    202: { name: "JOB_PERMISSION_DENIED", type: errors.PermissionDeniedError, reason: "denied" },
-    203: { name: "JOB_INVALID_INPUT", type: errors.InvalidInputError },
-    204: { name: "JOB_NOT_FOUND", type: errors.JobNotFoundError },
-    205: { name: "JOB_DUPLICATE", type: errors.DuplicateJobError },
-    206: { name: "JOB_WORKER_UNAVAILABLE", type: errors.WorkerUnavailableError },
-    300: { name: "SAFETY_DENIED", type: errors.SafetyDeniedError, reason: "denied" },
-    301: { name: "SAFETY_POLICY_VIOLATION", type: errors.PolicyViolationError, reason: "denied" },
-    302: { name: "SAFETY_RISK_TAG_BLOCKED", type: errors.RiskTagBlockedError, reason: "denied" },
-    400: { name: "TRANSPORT_PUBLISH_FAILED", type: errors.PublishFailedError },
-    401: { name: "TRANSPORT_SUBSCRIBE_FAILED", type: errors.SubscribeFailedError },
-    402: { name: "TRANSPORT_CONNECTION_LOST", type: errors.ConnectionLostError },
-  },
+  errorCodes,
 } as const satisfies CapProtocol;

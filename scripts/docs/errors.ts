@@ -137,6 +137,8 @@ function ancestorBrands(type: Constructor): string[] {
 }
 
 function* sources(root: string): Generator<readonly [string, ts.SourceFile]> {
+  const generated = readFileSync(join(root, "gen/cap/errors.ts"), "utf8");
+  yield ["cap/errors.ts", ts.createSourceFile("errors.ts", generated, ts.ScriptTarget.ES2022, true)];
   for (const name of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).sort()) {
     const path = name.replaceAll("\\", "/");
     if (!path.endsWith(".ts") || path.startsWith("testing/") || path.startsWith("cli/")) continue;

@@ -49,6 +49,10 @@ export function emitProtocol(
       : `  /** The registered error codes, by number. */
   readonly errorCodes: { readonly [code: number]: ErrorCodeEntry };
 `;
+  const errorRows = (errors?.codes ?? []).map(
+    ({ name: key, code, className, reason }) =>
+      `  ${code}: { name: ${JSON.stringify(key)}, type: errors.${className}${reason === undefined ? "" : `, reason: ${JSON.stringify(reason)}`} },\n`,
+  );
   const errorEntry =
     errors === undefined
       ? ""
@@ -62,11 +66,11 @@ export interface ErrorCodeEntry {
   /** Why a job with this code did not succeed, where one word says so. */
   readonly reason?: "denied" | "timeout";
 }
+
+/** Every registered error code, by its number. */
+export const errorCodes: { readonly [code: number]: ErrorCodeEntry } = {
+${errorRows.join("")}};
 `;
-  const errorRows = (errors?.codes ?? []).map(
-    ({ name: key, code, className, reason }) =>
-      `    ${code}: { name: ${JSON.stringify(key)}, type: errors.${className}${reason === undefined ? "" : `, reason: ${JSON.stringify(reason)}`} },\n`,
-  );
   return `${header(from)}
 import type { DescMessage } from "@bufbuild/protobuf";
 ${modules.join("")}
@@ -101,6 +105,6 @@ ${rows.join("")}  },
   templates: SUBJECT_TEMPLATES,
   streams: STREAMS,
   blanks,
-${rules === undefined ? "" : "  checkEnvelope,\n  checkPayload,\n"}${errors === undefined ? "" : `  errorCodes: {\n${errorRows.join("")}  },\n`}} as const satisfies CapProtocol;
+${rules === undefined ? "" : "  checkEnvelope,\n  checkPayload,\n"}${errors === undefined ? "" : "  errorCodes,\n"}} as const satisfies CapProtocol;
 `;
 }

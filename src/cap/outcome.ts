@@ -1,13 +1,11 @@
 /** How a job ended, as a client is told: a result, or a typed error that carries it. */
-import type { CapProtocol, JobResult } from "../../gen/cap/index.js";
-import { JobStatus, protocol } from "../../gen/cap/index.js";
+import type { JobResult } from "../../gen/cap/index.js";
+import { errorCodes, JobStatus } from "../../gen/cap/index.js";
 import type { AgentwireErrorOptions } from "../core/errors.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
 
 type CAPErrorClass = new (message: string, info?: AgentwireErrorOptions) => CAPError;
-
-const { errorCodes }: CapProtocol = protocol;
 
 /** Legacy texts: the three of CAP spec 13, and what the Cordum scheduler writes. */
 const classOfText: Readonly<Record<string, CAPErrorClass>> = {

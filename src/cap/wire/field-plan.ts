@@ -3,8 +3,7 @@
  * descriptor: a flat list of fields in ascending order of their numbers.
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import type { CapProtocol } from "../../../gen/cap/index.js";
-import { protocol } from "../../../gen/cap/index.js";
+import { blanks } from "../../../gen/cap/index.js";
 import { UnsupportedError } from "../../core/errors.js";
 
 /** How the value of a field is written. */
@@ -175,7 +174,7 @@ export function planOf(desc: DescMessage): MessagePlan {
       byNumber.set(planned.number, planned);
       byKey.set(planned.key, planned);
     }
-    const literal = blanks[desc.typeName];
+    const literal = literals[desc.typeName];
     // A type of the same name may have more fields, as in a later version of the protos.
     if (literal !== undefined && Object.keys(literal()).join() === Object.keys(blank()).join())
       made.blank = literal as () => Record<string, unknown>;
@@ -183,7 +182,7 @@ export function planOf(desc: DescMessage): MessagePlan {
   return plan;
 }
 
-const { blanks }: CapProtocol = protocol;
+const literals: { readonly [typeName: string]: () => object } = blanks;
 
 /** A message with nothing set, its properties in the order of protobuf-es. */
 function blankFrom(desc: DescMessage, byKey: ReadonlyMap<string, FieldPlan>): Record<string, unknown> {
