@@ -5,7 +5,6 @@
  */
 
 export type * from "../../gen/aureus/v1/models.js";
-export { type BatchOptions, type BatchResult, batch } from "./batch.js";
 export {
   AureusClient,
   type AureusClientOptions,
@@ -26,13 +25,7 @@ export { actionOfTask, type ConvertedWorkflow, toConsoleWorkflow, type Unplaced 
 export { type AureusErrorDetails, aureusDetails } from "./errors.js";
 export { explicitNulls } from "./explicit-nulls.js";
 export type { MetricsWindow, WindowOptions } from "./metrics-windows.js";
-export {
-  type OtelExportResult,
-  type OtelSpan,
-  type OtelTime,
-  otelSpanExporter,
-  spanFromOtel,
-} from "./otel.js";
+export { otelSpanExporter } from "./otel.js";
 export { ActiveSpan, type SpanOptions } from "./span.js";
 export {
   type EventInit,

@@ -6,7 +6,6 @@ import {
   type AureusClientOptions,
   AureusConsoleClient,
   aureusDetails,
-  batch,
   Telemetry,
 } from "../../src/aureus/index.js";
 import {
@@ -332,47 +331,6 @@ describe("close", () => {
       ClosedError,
     );
   });
-});
-
-describe("batch", () => {
-  it(req("aureus.batch", "keeps the order, bounds what is in hand, and fails item by item"), async () => {
-    let inHand = 0;
-    let most = 0;
-    const results = await batch(
-      Array.from({ length: 20 }, (_, index) => index),
-      async (item) => {
-        most = Math.max(most, ++inHand);
-        await new Promise((resolve) => setImmediate(resolve));
-        inHand--;
-        if (item % 7 === 3) throw new Error(`no ${item}`);
-        return item * 2;
-      },
-      { concurrency: 4 },
-    );
-    expect(most).toBe(4);
-    expect(results.map((result) => (result.ok ? result.value : "failed"))).toEqual(
-      Array.from({ length: 20 }, (_, index) => (index % 7 === 3 ? "failed" : index * 2)),
-    );
-  });
-
-  it(
-    req("aureus.batch", "stops at an error or a signal, with a result for what was not started"),
-    async () => {
-      let started = 0;
-      const run = async (item: number) => {
-        started++;
-        if (item === 1) throw new Error("first");
-        return item;
-      };
-      const stopped = await batch([0, 1, 2, 3, 4], run, { concurrency: 1, stopOnError: true });
-      expect(started).toBe(2);
-      expect(stopped.map(({ ok }) => ok)).toEqual([true, false, false, false, false]);
-      expect((stopped[4] as { error: unknown }).error).toBeInstanceOf(AbortedError);
-      const aborted = await batch([0, 1], run, { signal: AbortSignal.abort() });
-      expect(aborted.every((result) => !result.ok && result.error instanceof AbortedError)).toBe(true);
-      expect(started).toBe(2);
-    },
-  );
 });
 
 /** The same members in the opposite order. */

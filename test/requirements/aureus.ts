@@ -54,10 +54,6 @@ export const aureus = {
     statement: "The connection pool can be chosen: a dispatcher given to a client reaches every fetch.",
     source: "Aureus Python SDK summary, future enhancements",
   },
-  "aureus.batch": {
-    statement: "A batch keeps the order, bounds what is in hand, and has a result for each item.",
-    source: "Aureus Python SDK summary, future enhancements",
-  },
   "aureus.iterate": {
     statement:
       "Metrics of a long time and the progress of a workflow are async iterators that end and can be ended.",
