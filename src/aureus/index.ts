@@ -27,15 +27,15 @@ export { explicitNulls } from "./explicit-nulls.js";
 export type { MetricsWindow, WindowOptions } from "./metrics-windows.js";
 export { otelSpanExporter } from "./otel.js";
 export { ActiveSpan, type SpanOptions } from "./span.js";
-export {
-  type EventInit,
-  Telemetry,
-  type TelemetryCounts,
-  type TelemetryEvents,
-  type TelemetryItem,
-  type TelemetryLoss,
-  type TelemetryOptions,
-  type TelemetrySink,
-} from "./telemetry.js";
+export { Telemetry } from "./telemetry.js";
+export type {
+  EventInit,
+  TelemetryEvents,
+  TelemetryItem,
+  TelemetryLoss,
+  TelemetryOptions,
+  TelemetrySink,
+  TelemetryStats,
+} from "./telemetry-options.js";
 export { aureusRetryPolicy, type CallOptions, type V1OperationId } from "./v1-wire.js";
 export type { WatchOptions } from "./watch.js";

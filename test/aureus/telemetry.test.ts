@@ -82,7 +82,7 @@ describe("counts", () => {
     await restarting;
     await server.close();
 
-    const { recorded, sent, retried, lost, pending } = telemetry.counts;
+    const { recorded, sent, retried, lost, pending } = telemetry.stats;
     expect({ recorded, pending }).toEqual({ recorded: 10_000, pending: 0 });
     expect(sent + lost).toBe(10_000);
     expect(losses).toHaveLength(lost);
@@ -110,12 +110,12 @@ describe("counts", () => {
       expect(telemetry.metric("b", Number.NaN)).toBe(false);
       expect(telemetry.metric("b", 2)).toBe(true);
       expect(telemetry.metric("c", 3)).toBe(false);
-      expect(telemetry.counts).toEqual({ recorded: 4, sent: 0, retried: 0, lost: 2, pending: 2 });
+      expect(telemetry.stats).toEqual({ recorded: 4, sent: 0, retried: 0, lost: 2, pending: 2 });
       await telemetry.close();
       expect(telemetry.event({ type: "custom" })).toBe(false);
       expect(losses.map(({ reason }) => reason)).toEqual(["failed", "overflow", "closed"]);
       expect(items.map((item) => (item as Metric).name)).toEqual(["a", "b"]);
-      expect(telemetry.counts).toEqual({ recorded: 5, sent: 2, retried: 0, lost: 3, pending: 0 });
+      expect(telemetry.stats).toEqual({ recorded: 5, sent: 2, retried: 0, lost: 3, pending: 0 });
     },
   );
 
@@ -129,7 +129,7 @@ describe("counts", () => {
     telemetry.event({ type: "custom" });
     await telemetry.flush();
     expect(losses).toHaveLength(1);
-    expect(telemetry.counts.lost).toBe(1);
+    expect(telemetry.stats.lost).toBe(1);
   });
 });
 
@@ -154,16 +154,18 @@ describe("sending", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it(req("aureus.telemetry.flush", "is tried again with backoff, by default five times"), async () => {
+  it(req("aureus.telemetry.flush", "is retried with backoff, by default eleven times"), async () => {
     const { telemetry, tries, clock, losses } = setUp({}, () => {
       throw new UpstreamError("502");
     });
     telemetry.metric("a", 1);
     const flushed = telemetry.flush();
-    await clock.advance(500 + 1_000 + 2_000 + 4_000);
+    await clock.advance(500 + 1_000 + 2_000 + 4_000 + 8_000 + 5 * 15_000 - 1);
+    expect({ tries: tries(), losses }).toEqual({ tries: 10, losses: [] });
+    await clock.advance(1);
     await flushed;
-    expect(tries()).toBe(5);
-    expect(telemetry.counts).toMatchObject({ retried: 4, lost: 1 });
+    expect(tries()).toBe(11);
+    expect(telemetry.stats).toMatchObject({ retried: 10, lost: 1 });
     expect(losses[0]).toMatchObject({ reason: "failed", item: { kind: "metric" } });
     expect(losses[0]!.error).toBeInstanceOf(UpstreamError);
   });
@@ -182,7 +184,7 @@ describe("sending", () => {
       await clock.advance(1_000);
       await closed;
       expect(losses.map(({ reason }) => reason)).toEqual(["closed", "closed"]);
-      expect(telemetry.counts.pending).toBe(0);
+      expect(telemetry.stats.pending).toBe(0);
       expect(clock.pending).toBe(0);
     },
   );

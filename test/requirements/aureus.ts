@@ -68,6 +68,22 @@ export const aureus = {
     statement: "Telemetry is sent when enough waits, after the interval, and on close; it never throws.",
     source: "agentwire design, Aureus",
   },
+  "aureus.telemetry.copies": {
+    statement: "What is recorded is the state at the call; what has no JSON is a loss with its error.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.outage": {
+    statement: "With default options an outage of a minute loses nothing, and retries do not hammer the server.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.exit": {
+    statement: "A Node process that exits with telemetry pending says so in one line; nothing keeps it alive.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.spool": {
+    statement: "What could not be sent waits in the spool file and arrives after the next start.",
+    source: "agentwire design, Aureus",
+  },
   "aureus.telemetry.spans": {
     statement: "Spans carry their parent and trace; OpenTelemetry spans become the same.",
     source: "Aureus Python SDK usage guide",
