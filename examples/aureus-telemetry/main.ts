@@ -25,7 +25,7 @@ const telemetry = new Telemetry({
   correlationId: "trace-001",
   tags: { env: "example" },
   concurrency: 1,
-  retry: { attempts: 2, minDelayMs: 0 }, // a try whose answer got lost is made again: an item may arrive twice
+  retry: { attempts: 2, minDelayMs: 0 }, // an attempt whose response was lost is retried: an item may arrive twice
 });
 telemetry.on("loss", ({ item, reason }) => console.log("lost", item.kind, reason));
 
@@ -41,14 +41,14 @@ const result = await telemetry.withSpan("nightly", async (span) => {
     },
     { correlationId: "trace-001" },
   );
-  load.tag("status", status).end();
+  load.setTag("status", status).end();
   telemetry.metric("tasks.done", Object.keys(taskResults).length);
   return status;
 });
 console.log("workflow", result);
 
 await telemetry.close(); // sends what waits
-console.log(telemetry.counts);
+console.log(telemetry.stats);
 await client.close();
 server.close();
 server.closeAllConnections();

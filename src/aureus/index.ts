@@ -31,14 +31,14 @@ export { explicitNulls } from "./explicit-nulls.js";
 export type { MetricsWindow, WindowOptions } from "./metrics-windows.js";
 export { otelSpanExporter } from "./otel.js";
 export { ActiveSpan, type SpanOptions } from "./span.js";
-export {
-  type EventInit,
-  Telemetry,
-  type TelemetryCounts,
-  type TelemetryEvents,
-  type TelemetryItem,
-  type TelemetryLoss,
-  type TelemetryOptions,
-  type TelemetrySink,
-} from "./telemetry.js";
+export { Telemetry } from "./telemetry.js";
+export type {
+  EventInit,
+  TelemetryEvents,
+  TelemetryItem,
+  TelemetryLoss,
+  TelemetryOptions,
+  TelemetrySink,
+  TelemetryStats,
+} from "./telemetry-options.js";
 export type { WatchOptions } from "./watch.js";

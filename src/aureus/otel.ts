@@ -3,10 +3,10 @@ import type { Span } from "../../gen/aureus/v1/models.js";
 import type { Telemetry } from "./telemetry.js";
 
 /** Seconds and nanoseconds. */
-export type OtelTime = readonly [seconds: number, nanoseconds: number];
+type OtelTime = readonly [seconds: number, nanoseconds: number];
 
 /** What is read of a finished span of `@opentelemetry/sdk-trace-base`, 1.x or 2.x. */
-export interface OtelSpan {
+interface OtelSpan {
   readonly name: string;
   readonly startTime: OtelTime;
   readonly endTime: OtelTime;
@@ -25,7 +25,7 @@ export interface OtelSpan {
 }
 
 /** `code` 0 is success, 1 is failure, as in `@opentelemetry/core`. */
-export interface OtelExportResult {
+interface OtelExportResult {
   readonly code: 0 | 1;
   readonly error?: Error;
 }
@@ -38,7 +38,7 @@ function textOf(value: unknown): string {
 }
 
 /** An OpenTelemetry span as V1 has it: attributes become tags, events become log entries. */
-export function spanFromOtel(span: OtelSpan): Span {
+function spanFromOtel(span: OtelSpan): Span {
   const { traceId, spanId } = span.spanContext();
   const parentId = span.parentSpanContext?.spanId ?? span.parentSpanId;
   const failed = span.status?.code === 2;
@@ -68,8 +68,8 @@ export function spanFromOtel(span: OtelSpan): Span {
 /**
  * A `SpanExporter` for OpenTelemetry's span processors that records into `telemetry`.
  *
- * Success means that the spans are in the buffer; the loss of one is told by the telemetry's `loss` event.
- * `forceFlush` and `shutdown` send what waits; the telemetry itself stays open.
+ * Success means that the spans are in the buffer; a later loss is reported by the telemetry's `loss` event.
+ * `forceFlush` and `shutdown` send what is buffered; the telemetry itself stays open.
  */
 export function otelSpanExporter(telemetry: Pick<Telemetry, "span" | "flush">): {
   export(spans: readonly OtelSpan[], done: (result: OtelExportResult) => void): void;

@@ -1,6 +1,7 @@
 /** A timed part of a trace while it runs. */
 import type { LogEntry, LogLevel, Span } from "../../gen/aureus/v1/models.js";
 import type { Clock } from "../core/clock.js";
+import { jsonCopy } from "./json-copy.js";
 
 /** Options of a new span. */
 export interface SpanOptions {
@@ -56,16 +57,16 @@ export class ActiveSpan {
     return this.#recorder.startSpan(name, { ...options, parent: this });
   }
 
-  /** Adds a label. */
-  tag(name: string, value: string): this {
+  /** Sets a tag; a later value replaces an earlier one. */
+  setTag(name: string, value: string): this {
     this.#tags[name] = value;
     return this;
   }
 
-  /** Adds a log entry. */
+  /** Adds a log entry; `context` is copied as JSON. */
   log(level: LogLevel, message: string, context?: Readonly<Record<string, unknown>>): this {
     const timestamp = new Date(this.#clock.now()).toISOString();
-    this.#logs.push({ timestamp, level, message, ...(context && { context: { ...context } }) });
+    this.#logs.push({ timestamp, level, message, ...(context && { context: copied(context) }) });
     return this;
   }
 
@@ -88,5 +89,14 @@ export class ActiveSpan {
 
   [Symbol.dispose](): void {
     this.end();
+  }
+}
+
+function copied(context: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  try {
+    return jsonCopy(context);
+  } catch {
+    // Recorded as it is: the span is then reported as lost, with the reason.
+    return context;
   }
 }

@@ -71,7 +71,8 @@ export interface Gate {
   /** The decision on an action. @throws What the source throws. */
   evaluate(action: Action): Promise<GuardDecision>;
   /**
-   * Goes on only when the action is allowed; else ends the work for good with code SAFETY_DENIED and the reason.
+   * Returns only if the decision says `allowed: true`. Anything else, a malformed decision included, ends the work
+   * for good with code SAFETY_DENIED and the reason.
    *
    * @throws HandlerFailure (do not catch it); what the source throws.
    */
@@ -79,8 +80,9 @@ export interface Gate {
   /** The verdict on a change. @throws NotFoundError for a gate that is none; what the source throws. */
   validate(gate: string, commit: Commit): Promise<GateResult>;
   /**
-   * Goes on only when the gate does not block the change; else ends the work for good with code
-   * SAFETY_POLICY_VIOLATION and the reasons of the validators.
+   * Returns only if the verdict says `passed: true` and nothing in it says that the commit is blocked. Anything else,
+   * a warning or a malformed verdict included, ends the work for good with code SAFETY_POLICY_VIOLATION and the
+   * reasons of the validators.
    *
    * @throws HandlerFailure (do not catch it); NotFoundError; what the source throws.
    */
@@ -96,18 +98,30 @@ export function gateFor(source: GateSource, ctx: HandlerContext, clock: Clock): 
     evaluate,
     validate,
     async require(action) {
-      const decision = await evaluate(action);
-      if (decision.allowed) return decision;
-      const waits = decision.requiresHumanApproval ? "waits for approval" : "is not allowed";
-      throw new HandlerFailure(`action ${action.id} ${waits}: ${decision.reason}`, { code: "SAFETY_DENIED" });
+      const decision = (await evaluate(action)) as GuardDecision | null | undefined;
+      if (decision?.allowed === true) return decision;
+      const waits = decision?.requiresHumanApproval === true ? "waits for approval" : "is not allowed";
+      const reason = decision?.reason ?? "the decision gives no reason";
+      throw new HandlerFailure(`action ${action.id} ${waits}: ${reason}`, { code: "SAFETY_DENIED" });
     },
     async requireCommit(gate, commit) {
-      const verdict = await validate(gate, commit);
-      if (!verdict.blockedCommit) return verdict;
-      const reasons = verdict.validationResults.filter(({ valid }) => !valid).map(({ reason }) => reason);
-      throw new HandlerFailure(`gate ${gate} blocked commit ${commit.id}: ${reasons.join("; ")}`, {
+      const verdict = (await validate(gate, commit)) as Partial<GateResult> | null | undefined;
+      if (isPassed(verdict)) return verdict;
+      throw new HandlerFailure(`gate ${gate} blocked commit ${commit.id}: ${reasonsOf(verdict)}`, {
         code: "SAFETY_POLICY_VIOLATION",
       });
     },
   };
+}
+
+/** A server may contradict itself: whatever says "blocked" wins. */
+function isPassed(verdict: Partial<GateResult> | null | undefined): verdict is GateResult {
+  return verdict?.passed === true && !verdict.blockedCommit && verdict.crvStatus !== "blocked";
+}
+
+function reasonsOf(verdict: Partial<GateResult> | null | undefined): string {
+  const results: unknown = verdict?.validationResults;
+  const failed = (Array.isArray(results) ? results : []).filter((result) => result?.valid !== true);
+  const reasons = failed.map((result) => result?.reason).filter((reason) => typeof reason === "string");
+  return reasons.length > 0 ? reasons.join("; ") : "the verdict does not say that it passed";
 }

@@ -376,6 +376,11 @@ describe("close", () => {
   });
 });
 
+/** The same members in the opposite order. */
+function reversed(tags: unknown): unknown {
+  return tags && Object.fromEntries(Object.entries(tags).toReversed());
+}
+
 describe("iterators", () => {
   it(req("aureus.iterate", "read metrics window by window"), async () => {
     const { client, seen } = await setUp(({ query }) => ({
@@ -403,6 +408,59 @@ describe("iterators", () => {
     });
     const wrong = client.metricsWindows({ startTime: "never", endTime: "x" });
     await expect(wrong.next()).rejects.toThrow(ValidationError);
+  });
+
+  describe.each([
+    ["in at both ends", (time: number, start: number, end: number) => time >= start && time <= end],
+    ["out at the end", (time: number, start: number, end: number) => time >= start && time < end],
+    ["out at the start", (time: number, start: number, end: number) => time > start && time <= end],
+  ])("when a range counts %s", (_, holds) => {
+    it.each([
+      ["with a zone", "Z"],
+      ["without a zone", ""],
+    ])(
+      req("aureus.iterate", "read a metric between two windows once, timestamps %s"),
+      async (_zone, zone) => {
+        const stored = [
+          ["00:30:00.000", { host: "a", env: "test" }],
+          ["01:00:00.000", { host: "a", env: "test" }],
+          ["01:00:00.000", { host: "a", env: "test" }], // the same value twice in one millisecond is two metrics
+          ["01:00:00.000", { host: "b" }],
+          ["02:00:00.000", undefined],
+        ].map(([time, tags], value) => ({
+          name: "m",
+          value: value === 2 ? 1 : value,
+          timestamp: `2026-01-01T${String(time)}${zone}`,
+          tags,
+        }));
+        const { client } = await setUp(({ query }, n) => ({
+          body: stored
+            .filter(({ timestamp }) => {
+              const time = Date.parse(zone === "" ? `${timestamp}Z` : timestamp);
+              return holds(time, Date.parse(query.start_time!), Date.parse(query.end_time!));
+            })
+            // Another reading may list members in another order.
+            .map(({ tags, ...metric }) =>
+              n % 2 === 0 ? { ...metric, tags } : { tags: reversed(tags), ...metric },
+            ),
+        }));
+        const values: number[] = [];
+        const range = { startTime: "2026-01-01T00:00:00Z", endTime: "2026-01-01T03:00:00Z" };
+        for await (const { metrics } of client.metricsWindows(range)) {
+          values.push(...metrics.map(({ value }) => value));
+        }
+        expect(values).toEqual([0, 1, 1, 3, 4]);
+      },
+    );
+  });
+
+  it(req("aureus.iterate", "keep a metric that arrives at an edge after the first reading"), async () => {
+    const metric = { name: "m", value: 1, timestamp: "2026-01-01T01:00:00.000Z" };
+    const { client } = await setUp((_, n) => ({ body: n === 0 ? [metric] : [metric, metric] }));
+    const counts: number[] = [];
+    const range = { startTime: "2026-01-01T00:00:00Z", endTime: "2026-01-01T02:00:00Z" };
+    for await (const { metrics } of client.metricsWindows(range)) counts.push(metrics.length);
+    expect(counts).toEqual([1, 1]);
   });
 
   it(req("aureus.iterate", "tell the progress of a workflow until it ends"), async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TaskSpec, WorkflowSpec } from "../../gen/aureus/v1/index.js";
-import type { WorkflowEngineOptions } from "../../src/aureus/engine/index.js";
+import type { WorkflowEngineOptions, WorkflowRun } from "../../src/aureus/engine/index.js";
 import {
   attemptWaitMs,
   CrvGate,
@@ -231,6 +231,93 @@ describe("compensation", () => {
       expect(undone).toEqual(["b", "a"]);
       const failed = engine.workflow("wf")!.events.find(({ type }) => type === "COMPENSATION_FAILED");
       expect(failed?.metadata).toEqual({ compensationFor: "b", error: "stuck" });
+    },
+  );
+});
+
+describe("a hook that names a finished task", () => {
+  const spec = (more: Partial<TaskSpec> = {}) =>
+    workflow([
+      task("a", { compensationAction: { tool: "undo" }, ...more }),
+      task("b", { inputs: { fail: true }, compensation: { onFailure: "a" } }),
+    ]);
+  const typesAfterFailure = (run: WorkflowRun) => {
+    const types = run.events.map(({ type }) => type);
+    return types.slice(types.indexOf("TASK_FAILED") + 1);
+  };
+
+  it(
+    req("aureus.engine.compensation", "does not run it without attempts left, and keeps its result"),
+    async () => {
+      const { run, ran, engine } = setUp();
+      const result = await run(spec());
+      expect(ran).toEqual(["a", "b", "undo(a)"]);
+      expect(result).toMatchObject({
+        status: "partial",
+        taskResults: { a: { status: "success", result: "a" }, b: { status: "failed" } },
+      });
+      expect(engine.workflow("wf")!.tasks.get("a")).toMatchObject({ status: "completed", attempt: 1 });
+      expect(typesAfterFailure(engine.workflow("wf")!)).toEqual([
+        "COMPENSATION_TRIGGERED",
+        "COMPENSATION_TRIGGERED",
+        "COMPENSATION_COMPLETED",
+        "WORKFLOW_FAILED",
+      ]);
+    },
+  );
+
+  it(
+    req("aureus.engine.compensation", "runs it again with attempts left, and keeps its first result"),
+    async () => {
+      const attempts: number[] = [];
+      const { run, engine } = setUp({
+        execute: ({ id }, { attempt }) => {
+          if (id === "b") throw new Error("b failed");
+          attempts.push(attempt);
+          return `run ${attempt}`;
+        },
+      });
+      const again = spec({ retry: { maxAttempts: 3, backoffMs: 1 } });
+      const result = await run(again);
+      expect(attempts).toEqual([1, 2]);
+      expect(result.taskResults.a).toMatchObject({ status: "success", result: "run 1" });
+      expect(engine.workflow("wf")!.tasks.get("a")).toMatchObject({ status: "completed", attempt: 1 });
+      // Under the same id it stays done, while its attempts as a hook go on counting.
+      await run(again);
+      expect(attempts).toEqual([1, 2, 3]);
+      await run(again);
+      expect(attempts).toEqual([1, 2, 3]);
+    },
+  );
+
+  it(
+    req("aureus.engine.compensation", "a task that ran as a hook alone has no outcome of its own"),
+    async () => {
+      const { run, ran, engine } = setUp();
+      const hook = workflow([
+        task("b", {
+          inputs: { fail: true },
+          compensation: { onFailure: "late" },
+          retry: { maxAttempts: 2, backoffMs: 1 },
+        }),
+        task("late"),
+      ]);
+      const result = await run(hook);
+      expect(ran).toEqual(["b", "b", "late"]);
+      expect(result).toMatchObject({ status: "failed", taskResults: { late: { status: "skipped" } } });
+      expect([...engine.workflow("wf")!.tasks.keys()]).toEqual(["b"]);
+    },
+  );
+
+  it(
+    req("aureus.engine.compensation", "a task that names itself keeps the outcome of its turn"),
+    async () => {
+      const { run, ran } = setUp();
+      const result = await run(
+        workflow([task("b", { inputs: { fail: true }, compensation: { onFailure: "b" } })]),
+      );
+      expect(ran).toEqual(["b"]);
+      expect(result).toMatchObject({ taskResults: { b: { status: "failed", error: "b failed" } } });
     },
   );
 });

@@ -113,7 +113,7 @@ describe("telemetry", () => {
             let losses = 0;
             telemetry.on("loss", () => losses++);
             const sums = () => {
-              const { recorded, sent, lost, pending } = telemetry.counts;
+              const { recorded, sent, lost, pending } = telemetry.stats;
               expect(sent + lost + pending).toBe(recorded);
               expect({ lost, sent }).toEqual({ lost: losses, sent: taken });
               expect(pending).toBeLessThanOrEqual(40);
@@ -128,7 +128,7 @@ describe("telemetry", () => {
             await clock.advance(5_000);
             await closed;
             sums();
-            expect(telemetry.counts.pending).toBe(0);
+            expect(telemetry.stats.pending).toBe(0);
             expect(clock.pending).toBe(0);
           },
         ),

@@ -8,7 +8,6 @@ import {
   type TelemetryOptions,
   type TelemetrySink,
 } from "../../src/aureus/index.js";
-import { type OtelSpan, spanFromOtel } from "../../src/aureus/otel.js";
 import { UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -83,7 +82,7 @@ describe("counts", () => {
     await restarting;
     await server.close();
 
-    const { recorded, sent, retried, lost, pending } = telemetry.counts;
+    const { recorded, sent, retried, lost, pending } = telemetry.stats;
     expect({ recorded, pending }).toEqual({ recorded: 10_000, pending: 0 });
     expect(sent + lost).toBe(10_000);
     expect(losses).toHaveLength(lost);
@@ -111,12 +110,12 @@ describe("counts", () => {
       expect(telemetry.metric("b", Number.NaN)).toBe(false);
       expect(telemetry.metric("b", 2)).toBe(true);
       expect(telemetry.metric("c", 3)).toBe(false);
-      expect(telemetry.counts).toEqual({ recorded: 4, sent: 0, retried: 0, lost: 2, pending: 2 });
+      expect(telemetry.stats).toEqual({ recorded: 4, sent: 0, retried: 0, lost: 2, pending: 2 });
       await telemetry.close();
       expect(telemetry.event({ type: "custom" })).toBe(false);
       expect(losses.map(({ reason }) => reason)).toEqual(["failed", "overflow", "closed"]);
       expect(items.map((item) => (item as Metric).name)).toEqual(["a", "b"]);
-      expect(telemetry.counts).toEqual({ recorded: 5, sent: 2, retried: 0, lost: 3, pending: 0 });
+      expect(telemetry.stats).toEqual({ recorded: 5, sent: 2, retried: 0, lost: 3, pending: 0 });
     },
   );
 
@@ -130,7 +129,7 @@ describe("counts", () => {
     telemetry.event({ type: "custom" });
     await telemetry.flush();
     expect(losses).toHaveLength(1);
-    expect(telemetry.counts.lost).toBe(1);
+    expect(telemetry.stats.lost).toBe(1);
   });
 });
 
@@ -155,16 +154,18 @@ describe("sending", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it(req("aureus.telemetry.flush", "is tried again with backoff, by default five times"), async () => {
+  it(req("aureus.telemetry.flush", "is retried with backoff, by default eleven times"), async () => {
     const { telemetry, tries, clock, losses } = setUp({}, () => {
       throw new UpstreamError("502");
     });
     telemetry.metric("a", 1);
     const flushed = telemetry.flush();
-    await clock.advance(500 + 1_000 + 2_000 + 4_000);
+    await clock.advance(500 + 1_000 + 2_000 + 4_000 + 8_000 + 5 * 15_000 - 1);
+    expect({ tries: tries(), losses }).toEqual({ tries: 10, losses: [] });
+    await clock.advance(1);
     await flushed;
-    expect(tries()).toBe(5);
-    expect(telemetry.counts).toMatchObject({ retried: 4, lost: 1 });
+    expect(tries()).toBe(11);
+    expect(telemetry.stats).toMatchObject({ retried: 10, lost: 1 });
     expect(losses[0]).toMatchObject({ reason: "failed", item: { kind: "metric" } });
     expect(losses[0]!.error).toBeInstanceOf(UpstreamError);
   });
@@ -183,7 +184,7 @@ describe("sending", () => {
       await clock.advance(1_000);
       await closed;
       expect(losses.map(({ reason }) => reason)).toEqual(["closed", "closed"]);
-      expect(telemetry.counts.pending).toBe(0);
+      expect(telemetry.stats.pending).toBe(0);
       expect(clock.pending).toBe(0);
     },
   );
@@ -247,14 +248,18 @@ describe("spans", () => {
 
   it(req("aureus.telemetry.spans", "come from OpenTelemetry as well"), async () => {
     const { telemetry, items } = setUp();
-    const span: OtelSpan = {
+    const span = {
       name: "GET /x",
-      startTime: [1_767_225_600, 500_000_000],
-      endTime: [1_767_225_601, 0],
+      startTime: [1_767_225_600, 500_000_000] as const,
+      endTime: [1_767_225_601, 0] as const,
       attributes: { "http.status": 500, list: ["a"], text: "t" },
       status: { code: 2, message: "boom" },
       events: [
-        { name: "exception", time: [1_767_225_600, 750_000_000], attributes: { "exception.type": "E" } },
+        {
+          name: "exception",
+          time: [1_767_225_600, 750_000_000] as const,
+          attributes: { "exception.type": "E" },
+        },
       ],
       parentSpanContext: { spanId: "p1" },
       spanContext: () => ({ traceId: "t1", spanId: "s1" }),
@@ -284,10 +289,12 @@ describe("spans", () => {
       },
     ]);
     const { parentSpanContext: _, ...rest } = span;
-    expect(spanFromOtel({ ...rest, parentSpanId: "old" })).toMatchObject({ parentId: "old" });
+    exporter.export([{ ...rest, parentSpanId: "old" }], ({ code }) => results.push(code));
+    await exporter.forceFlush();
+    expect(items[1]).toMatchObject({ parentId: "old" });
     await telemetry.close();
     exporter.export([span], ({ code }) => results.push(code));
     await exporter.shutdown();
-    expect(results).toEqual([0, 1]);
+    expect(results).toEqual([0, 0, 1]);
   });
 });

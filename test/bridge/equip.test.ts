@@ -1,9 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { GatewayClient } from "../../src/4runr/index.js";
 import { CrvGate, GoalGuard, notNull } from "../../src/aureus/engine/index.js";
-import { type Action, AureusClient, type Principal } from "../../src/aureus/index.js";
-import { aureusGate, equip, localGate } from "../../src/bridge/index.js";
-import type { HandlerContext, HandlerDefinition } from "../../src/handler/index.js";
+import {
+  type Action,
+  AureusClient,
+  type GateResult,
+  type GuardDecision,
+  type Principal,
+} from "../../src/aureus/index.js";
+import { aureusGate, equip, type Gate, type GateSource, localGate } from "../../src/bridge/index.js";
+import { type HandlerContext, type HandlerDefinition, HandlerFailure } from "../../src/handler/index.js";
 import { LocalAureus } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { overCap, overNeuron } from "./wires.ts";
@@ -126,5 +132,71 @@ describe.each([
     const { source, close } = await open();
     await expect(source.validate("other", { id: "c", data: 1 }, {})).rejects.toThrow('no gate "other"');
     await close();
+  });
+});
+
+describe("ctx.gate fails closed", () => {
+  const gateOf = async (answer: unknown) => {
+    const source: GateSource = {
+      evaluate: async () => answer as GuardDecision,
+      validate: async () => answer as GateResult,
+    };
+    let found: Gate | undefined;
+    const definition = equip({ gate: source }).defineHandler({
+      run: (_, ctx) => {
+        found = ctx.gate;
+      },
+    });
+    await runOf(definition)({}, lowly());
+    return found!;
+  };
+  const commit = { id: "c", data: 1 };
+  const passed = { passed: true, blockedCommit: false, crvStatus: "passed", validationResults: [] };
+
+  it.each<[unknown, string]>([
+    [{}, "does not say that it passed"],
+    [null, "does not say that it passed"],
+    [undefined, "does not say that it passed"],
+    ["passed", "does not say that it passed"],
+    [{ passed: "true" }, "does not say that it passed"],
+    [{ passed: 1 }, "does not say that it passed"],
+    [{ passed: false, crvStatus: "blocked" }, "does not say that it passed"],
+    [{ passed: false, crvStatus: "warning", validationResults: [{ valid: false, reason: "low" }] }, "low"],
+    [{ passed: false, validationResults: [null, { reason: 7 }, { valid: "no", reason: "odd" }] }, "odd"],
+    [{ passed: false, validationResults: "none" }, "does not say that it passed"],
+    [{ ...passed, blockedCommit: true }, "does not say that it passed"],
+    [{ ...passed, blockedCommit: "yes" }, "does not say that it passed"],
+    [{ ...passed, crvStatus: "blocked" }, "does not say that it passed"],
+  ])(req("bridge.gate", "a verdict of %j lets no commit through"), async (verdict, reason) => {
+    const failure = (await gateOf(verdict)).requireCommit("page", commit);
+    await expect(failure).rejects.toBeInstanceOf(HandlerFailure);
+    await expect(failure).rejects.toMatchObject({
+      code: "SAFETY_POLICY_VIOLATION",
+      message: expect.stringContaining(reason),
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [{}, "is not allowed: the decision gives no reason"],
+    [null, "is not allowed: the decision gives no reason"],
+    [undefined, "is not allowed: the decision gives no reason"],
+    [{ allowed: 1, reason: "odd" }, "is not allowed: odd"],
+    [{ allowed: "true" }, "is not allowed"],
+    [{ requiresHumanApproval: true, reason: "risky" }, "waits for approval: risky"],
+  ])(req("bridge.gate", "a decision of %j allows nothing"), async (decision, reason) => {
+    const failure = (await gateOf(decision)).require(action);
+    await expect(failure).rejects.toBeInstanceOf(HandlerFailure);
+    await expect(failure).rejects.toMatchObject({
+      code: "SAFETY_DENIED",
+      message: expect.stringContaining(reason),
+    });
+  });
+
+  it(req("bridge.gate", "lets through what says so and nothing else"), async () => {
+    const minimal = { passed: true };
+    expect(await (await gateOf(minimal)).requireCommit("page", commit)).toBe(minimal);
+    expect(await (await gateOf(passed)).requireCommit("page", commit)).toBe(passed);
+    const decision = { allowed: true, reason: "", requiresHumanApproval: false };
+    expect(await (await gateOf(decision)).require(action)).toBe(decision);
   });
 });

@@ -54,10 +54,6 @@ export const aureus = {
     statement: "The connection pool can be chosen: a dispatcher given to a client reaches every fetch.",
     source: "Aureus Python SDK summary, future enhancements",
   },
-  "aureus.batch": {
-    statement: "A batch keeps the order, bounds what is in hand, and has a result for each item.",
-    source: "Aureus Python SDK summary, future enhancements",
-  },
   "aureus.iterate": {
     statement:
       "Metrics of a long time and the progress of a workflow are async iterators that end and can be ended.",
@@ -70,6 +66,22 @@ export const aureus = {
   },
   "aureus.telemetry.flush": {
     statement: "Telemetry is sent when enough waits, after the interval, and on close; it never throws.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.copies": {
+    statement: "What is recorded is the state at the call; what has no JSON is a loss with its error.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.outage": {
+    statement: "With default options an outage of a minute loses nothing, and retries do not hammer the server.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.exit": {
+    statement: "A Node process that exits with telemetry pending says so in one line; nothing keeps it alive.",
+    source: "agentwire design, Aureus",
+  },
+  "aureus.telemetry.spool": {
+    statement: "What could not be sent waits in the spool file and arrives after the next start.",
     source: "agentwire design, Aureus",
   },
   "aureus.telemetry.spans": {

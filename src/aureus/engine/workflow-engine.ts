@@ -9,7 +9,7 @@ import { executionResult } from "./execution-result.js";
 import type { EngineParts, RunScope } from "./task-context.js";
 import { runTask } from "./task-runner.js";
 import { executionOrder } from "./workflow-order.js";
-import type { EngineEvent, TaskRun, WorkflowRun } from "./workflow-state.js";
+import { type EngineEvent, newTaskRun, type TaskRun, type WorkflowRun } from "./workflow-state.js";
 
 /** Options of {@link WorkflowEngine}. */
 export interface WorkflowEngineOptions extends Partial<Omit<EngineParts, "execute">> {
@@ -94,7 +94,7 @@ export class WorkflowEngine {
     for (const taskId of executionOrder(workflow)) {
       const task = tasks.get(taskId)!;
       if (!run.done.has(taskId)) {
-        const taskRun = runOf(run, taskId);
+        const taskRun = takeUp(run, taskId);
         await runTask(task, taskRun, scope);
         if (taskRun.status !== "completed") return this.#fail(workflow, run, task, done, scope);
         run.done.add(taskId);
@@ -114,9 +114,9 @@ export class WorkflowEngine {
     done: readonly TaskSpec[],
     scope: RunScope,
   ): Promise<void> {
-    const { status, error, handedOn } = runOf(run, task.id);
+    const { status, error, handedOn } = run.tasks.get(task.id)!;
     const timedOut = status === "timeout";
-    await runHook(workflow, task, timedOut, scope, (taskId) => runOf(run, taskId));
+    await runHook(workflow, task, timedOut, scope, run);
     await undo(done, scope);
     run.status = "failed";
     if (!handedOn) {
@@ -151,6 +151,7 @@ export class WorkflowEngine {
       status: "pending",
       startedAt,
       tasks: new Map(),
+      hooks: new Map(),
       done: new Set(),
       events: [],
     };
@@ -163,10 +164,10 @@ export class WorkflowEngine {
   }
 }
 
-function runOf(run: WorkflowRun, taskId: string): TaskRun {
-  const known = run.tasks.get(taskId);
-  if (known !== undefined) return known;
-  const fresh: TaskRun = { taskId, status: "pending", attempt: 0 };
-  run.tasks.set(taskId, fresh);
-  return fresh;
+/** Where a task goes on in its turn: after its latest run, be it as a hook. */
+function takeUp(run: WorkflowRun, taskId: string): TaskRun {
+  const taskRun = run.hooks.get(taskId) ?? run.tasks.get(taskId) ?? newTaskRun(taskId);
+  run.hooks.delete(taskId);
+  run.tasks.set(taskId, taskRun);
+  return taskRun;
 }

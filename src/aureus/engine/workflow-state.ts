@@ -31,10 +31,17 @@ export interface WorkflowRun {
   completedAt?: number;
   /** Why it failed: `Workflow <id>, Task <id>: …`. */
   error?: string;
-  /** Every task that was started, in the order of their first start. */
+  /** Every task that was started in its turn, in the order of their first start. Running as a hook changes nothing. */
   readonly tasks: Map<string, TaskRun>;
+  /** Latest runs of tasks as compensation hooks. Their attempts count when the workflow is run again. */
+  readonly hooks: Map<string, TaskRun>;
   /** Tasks that are done and are skipped when the workflow is run again. */
   readonly done: Set<string>;
   /** What happened, oldest first, as the console tells it. */
   readonly events: EngineEvent[];
+}
+
+/** A task that was never started. */
+export function newTaskRun(taskId: string): TaskRun {
+  return { taskId, status: "pending", attempt: 0 };
 }
