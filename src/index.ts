@@ -28,13 +28,9 @@ export {
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
 export type { KeepAliveOptions, TlsSettings } from "./core/keep-alive.js";
 export { type KeepAliveFetch, keepAliveFetch } from "./core/keep-alive-fetch.js";
-export {
-  fromPino,
-  type LogFields,
-  type Logger,
-  type LogLevel,
-  type PinoLike,
-  silentLogger,
+export type {
+  Logger,
+  LogLevel,
 } from "./core/logger.js";
 export type { Middleware, Next } from "./core/middleware.js";
 export { type Attempt, type RetryNotice, type RetryOptions, retry } from "./core/retry.js";

@@ -5,7 +5,7 @@ import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import type { Emitter } from "../core/emitter.js";
 import type { HttpAnswer } from "../core/http-answer.js";
-import { type Logger, silentLogger, warnOnce } from "../core/logger.js";
+import { type Logger, logsAt, warnOnce } from "../core/logger.js";
 import { Lru } from "../core/lru.js";
 import type { RetryRule } from "../core/retry-policy.js";
 import { isRenewable } from "./error-table.js";
@@ -96,7 +96,7 @@ export class ToolSender {
     const { tool, action, correlationId } = call;
     const intent = options.intent ?? clientIntent;
     const params = preparedParams(call, intent, this.#context.options);
-    if (this.#context.logger !== silentLogger) {
+    if (logsAt(this.#context.logger, "debug")) {
       this.#context.logger.debug("calling a tool", {
         tool,
         action,

@@ -77,8 +77,8 @@ export interface TelemetryOptions {
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** An event without what is filled in: the time now, the correlation id. */

@@ -55,8 +55,8 @@ export interface HttpUserOptions {
   readonly clock?: Clock | undefined;
   /** A number from 0 up to 1, for the jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** The first one given is the outermost; each try passes through all of them. */
   readonly middleware?: readonly HttpMiddleware[] | undefined;
   /** Silences the warning about a credential sent over http:// to another machine. Default: false. */
@@ -182,6 +182,6 @@ export class HttpClient<Id extends string> {
   #warnIfInsecure(headers: Readonly<Record<string, string>>): void {
     if (headers.authorization === undefined && headers["x-api-key"] === undefined) return;
     const { logger, allowInsecure = false } = this.#options;
-    if (logger !== undefined) warnIfInsecure(this.baseUrl, { logger, allowInsecure });
+    warnIfInsecure(this.baseUrl, { logger, allowInsecure });
   }
 }
