@@ -17,5 +17,6 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    env: { AGENTWIRE_LOG: "silent" },
   },
 });

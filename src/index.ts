@@ -26,13 +26,9 @@ export {
   ValidationError,
 } from "./core/errors.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
-export {
-  fromPino,
-  type LogFields,
-  type Logger,
-  type LogLevel,
-  type PinoLike,
-  silentLogger,
+export type {
+  Logger,
+  LogLevel,
 } from "./core/logger.js";
 export type { Middleware, Next } from "./core/middleware.js";
 export { type Attempt, type RetryNotice, retry } from "./core/retry.js";

@@ -14,7 +14,6 @@ const agent = natsAgent({
   retries: 2,
   maxParallel: 4,
   handleSignals: true,
-  logger: console,
 });
 
 agent.job("job.summarize", { input }, async ({ prompt }, ctx) => {

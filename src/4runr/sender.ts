@@ -4,7 +4,7 @@ import { toolActions } from "../../gen/4runr/tools.js";
 import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import type { Emitter } from "../core/emitter.js";
-import { type Logger, silentLogger, warnOnce } from "../core/logger.js";
+import { type Logger, logsAt, warnOnce } from "../core/logger.js";
 import { Lru } from "../core/lru.js";
 import type { RetryRule } from "../core/retry-policy.js";
 import type { HttpAnswer } from "../http/answer.js";
@@ -96,7 +96,7 @@ export class ToolSender {
     const { tool, action, correlationId } = call;
     const intent = options.intent ?? clientIntent;
     const params = preparedParams(call, intent, this.#context.options);
-    if (this.#context.logger !== silentLogger) {
+    if (logsAt(this.#context.logger, "debug")) {
       this.#context.logger.debug("calling a tool", {
         tool,
         action,

@@ -31,8 +31,8 @@ export interface TransportOptions {
   readonly clock?: Clock | undefined;
   /** A number from 0 up to 1, for the jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** Sent with every call. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Silences the warning about tokens sent over http:// to another machine. Default: false. */

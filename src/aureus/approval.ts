@@ -41,7 +41,7 @@ interface PendingInit extends ActionRef {
   /** Events that were there before the guard was asked; none of them can be the decision. */
   readonly known?: readonly WorkflowEvent[] | undefined;
   readonly clock?: Clock | undefined;
-  readonly logger?: Logger | undefined;
+  readonly logger?: Logger | false | undefined;
 }
 
 /**

@@ -84,7 +84,7 @@ export interface TelemetryOptions {
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
   /** Receives a warning for every flush that lost something. Default: the console. */
-  readonly logger?: Logger | undefined;
+  readonly logger?: Logger | false | undefined;
 }
 
 /** An event; the time and the correlation id are filled in. */

@@ -30,7 +30,7 @@ export const noopMetrics: Required<MetricsHook> = {
 /** A hook made harmless. Without one the result is {@link noopMetrics}. */
 export function safeMetrics(
   hook: MetricsHook | undefined,
-  logger: Logger | undefined,
+  logger: Logger | false | undefined,
 ): Required<MetricsHook> {
   if (hook === undefined) return noopMetrics;
   const blame = (error: unknown) =>

@@ -42,8 +42,8 @@ export interface PartyOptions extends CryptoOptions, VerifyOptions {
   readonly maxPacketBytes?: number | undefined;
   /** Reports refused packets on `sys.alert` (CAP spec 16). Default: they are only logged. */
   readonly alerts?: AlertOptions | boolean | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
 }

@@ -129,6 +129,7 @@ export class Worker {
       },
       { queue: subject },
     );
+    this.#logger.info("the worker serves", { workerId: this.workerId, subject });
     if (signal?.aborted) await this.close();
     else if (signal !== undefined) this.#offSignal = onAbort(signal, () => void this.close());
   }
@@ -181,7 +182,10 @@ export class Worker {
     try {
       result = (await this.#handle({ request, context })) ?? failed("handler returned null");
     } catch (error) {
-      log.warn("handler failed", { exceptionType: error instanceof Error ? error.name : typeof error });
+      log.error("handler failed", {
+        exceptionType: error instanceof Error ? error.name : typeof error,
+        error,
+      });
       result = failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
     }
     const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));

@@ -28,8 +28,8 @@ export interface CloseOptions {
   readonly what?: string | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** Runs {@link CloseStages} once, however often it is asked to. */

@@ -9,7 +9,7 @@ export class Emitter<Events extends object> {
   readonly #logger: Logger;
   readonly #listeners = new Map<keyof Events, Set<{ call: Listener<never> }>>();
 
-  constructor(options: { readonly logger?: Logger | undefined } = {}) {
+  constructor(options: { readonly logger?: Logger | false | undefined } = {}) {
     this.#logger = safeLogger(options.logger);
   }
 

@@ -26,8 +26,8 @@ export function isInsecure(url: string | URL): boolean {
 export interface InsecureOptions {
   /** The user knows and wants no warning. Default: false. */
   readonly allowInsecure?: boolean | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /**

@@ -21,7 +21,7 @@ export class IterableEmitter<Events extends object> extends Emitter<Events> {
   readonly #logger: Logger;
   readonly #buffers = new Set<EventBuffer<EmittedEvent<Events>>>();
 
-  constructor(options: { readonly logger?: Logger | undefined } = {}) {
+  constructor(options: { readonly logger?: Logger | false | undefined } = {}) {
     super(options);
     this.#logger = safeLogger(options.logger);
   }

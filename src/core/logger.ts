@@ -1,99 +1,106 @@
-/** What the package tells its user while it runs: nothing, unless a logger is given. */
+/** What the package tells its user while it runs, and where it goes. */
+import { consoleLogger, ignore, isConsoleLogger } from "./console-logger.js";
+import type { LogFields, Logger, LogLevel } from "./log-types.js";
 import { mask, maskLine } from "./mask.js";
 
-/** Facts that belong to a log line, by name. */
-export type LogFields = Readonly<Record<string, unknown>>;
+export { type LogFields, type Logger, type LogLevel, logLevels } from "./log-types.js";
 
-/**
- * Where log lines go. `console` is one, and any logger of the `(message, fields)` order; for pino see
- * {@link fromPino}.
- */
-export interface Logger {
-  /** Details for finding a fault. */
-  debug(message: string, fields?: LogFields): void;
-  /** Something worth knowing: connected, started, stopped. */
-  info(message: string, fields?: LogFields): void;
-  /** Something odd that was dealt with. */
-  warn(message: string, fields?: LogFields): void;
-  /** Something that did not work. */
-  error(message: string, fields?: LogFields): void;
-}
+/** What a `logger` option may be. */
+export type LoggerOption = Logger | false | undefined;
 
-/** The four levels, in rising order. */
-export const logLevels = ["debug", "info", "warn", "error"] as const;
-
-/** The name of a method of {@link Logger}. */
-export type LogLevel = (typeof logLevels)[number];
-
-/** A logger that says nothing. The default everywhere. */
+/** A logger that writes nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Loggers made here, with the one that the user gave. */
-const targets = new WeakMap<Logger, Logger>();
+/** Writes one line to the logger that the user gave. */
+type Write = (level: LogLevel, message: string, fields: LogFields | undefined) => void;
 
-function build(
-  target: Logger,
-  write: (level: LogLevel, message: string, fields?: LogFields) => void,
-): Logger {
-  const logger: Logger = {
-    debug: (message, fields) => write("debug", message, fields),
-    info: (message, fields) => write("info", message, fields),
-    warn: (message, fields) => write("warn", message, fields),
-    error: (message, fields) => write("error", message, fields),
-  };
-  targets.set(logger, target);
-  return logger;
-}
+/** A logger that masks, never throws, and adds its own fields to every line. */
+class SafeLogger implements Logger {
+  constructor(
+    /** What the lines end up in. */
+    readonly target: Logger,
+    readonly write: Write,
+    readonly fields?: LogFields,
+  ) {}
 
-function ignore(): void {}
+  debug(message: string, fields?: LogFields): void {
+    this.#line("debug", message, fields);
+  }
 
-/** Calls the user's logger so that neither a throw nor a rejected promise gets out. */
-function tell(logger: Logger, level: LogLevel, message: string, fields: LogFields | undefined): void {
-  try {
-    const result: unknown = fields === undefined ? logger[level](message) : logger[level](message, fields);
-    if (result instanceof Promise) result.catch(ignore);
-  } catch {
-    // A logger must not be able to break what it reports on.
+  info(message: string, fields?: LogFields): void {
+    this.#line("info", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#line("warn", message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#line("error", message, fields);
+  }
+
+  #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    if (this.target[level] === ignore) return;
+    const own = this.fields;
+    const all = own === undefined ? fields : fields === undefined ? own : { ...own, ...fields };
+    try {
+      this.write(level, message, all);
+    } catch {
+      // A logger must not be able to break what it reports on.
+    }
   }
 }
 
+/** Calls the user's logger, in the order of its arguments. */
+function writeTo(logger: Logger): Write {
+  if (isConsoleLogger(logger)) return (level, message, fields) => logger[level](message, fields);
+  const fieldsFirst = isPino(logger);
+  return (level, message, fields) => {
+    const text = maskLine(message);
+    const facts = fields === undefined ? undefined : (mask(fields) as LogFields);
+    let result: unknown;
+    if (fieldsFirst) result = logger[level](facts ?? {}, text);
+    else result = facts === undefined ? logger[level](text) : logger[level](text, facts);
+    if (result instanceof Promise) result.catch(ignore);
+  };
+}
+
+interface FieldsFirst {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** True for pino: its children have `bindings()`, its levels are listed both ways. Winston has neither. */
+function isPino(logger: Logger | FieldsFirst): logger is FieldsFirst {
+  const { child, bindings, levels } = logger as Partial<Record<"child" | "bindings" | "levels", unknown>>;
+  if (typeof child !== "function") return false;
+  const { labels, values } = (levels ?? {}) as Partial<Record<"labels" | "values", unknown>>;
+  return typeof bindings === "function" || (typeof labels === "object" && typeof values === "object");
+}
+
 /**
- * `logger` made harmless: message and fields are masked before it sees them, and what it throws is dropped.
- * Without a logger the result is {@link silentLogger}. A logger that is safe already is returned as it is.
+ * The `logger` option made harmless: message and fields are masked before the user's logger sees them, and what it
+ * throws is dropped. `undefined` is the console at the level of `AGENTWIRE_LOG`, which is read now; `false` is
+ * {@link silentLogger}. A logger that is safe already is returned as it is.
  */
-export function safeLogger(logger: Logger | undefined): Logger {
-  if (logger === undefined || logger === silentLogger) return silentLogger;
-  if (targets.has(logger)) return logger;
-  return build(logger, (level, message, fields) =>
-    tell(logger, level, maskLine(message), fields === undefined ? undefined : (mask(fields) as LogFields)),
-  );
+export function safeLogger(logger: LoggerOption): Logger {
+  const given = logger ?? consoleLogger();
+  if (given === undefined || given === false || given === silentLogger) return silentLogger;
+  return given instanceof SafeLogger ? given : new SafeLogger(given, writeTo(given));
+}
+
+/** False if lines of that level are written nowhere, so that their fields need not be made. */
+export function logsAt(logger: Logger, level: LogLevel): boolean {
+  return logger !== silentLogger && !(logger instanceof SafeLogger && logger.target[level] === ignore);
 }
 
 /** A safe logger that adds `fields` to every line; fields of the line win over them. */
-export function scoped(logger: Logger | undefined, fields: LogFields): Logger {
+export function scoped(logger: LoggerOption, fields: LogFields): Logger {
   const safe = safeLogger(logger);
-  if (safe === silentLogger) return silentLogger;
-  return build(targets.get(safe) ?? safe, (level, message, more) =>
-    safe[level](message, more === undefined ? fields : { ...fields, ...more }),
-  );
-}
-
-/** What {@link fromPino} needs of a pino logger. */
-export interface PinoLike {
-  debug(fields: object, message?: string): void;
-  info(fields: object, message?: string): void;
-  warn(fields: object, message?: string): void;
-  error(fields: object, message?: string): void;
-}
-
-/** A {@link Logger} over pino, whose methods take the fields first. */
-export function fromPino(pino: PinoLike): Logger {
-  return {
-    debug: (message, fields = {}) => pino.debug(fields, message),
-    info: (message, fields = {}) => pino.info(fields, message),
-    warn: (message, fields = {}) => pino.warn(fields, message),
-    error: (message, fields = {}) => pino.error(fields, message),
-  };
+  if (!(safe instanceof SafeLogger)) return silentLogger;
+  return new SafeLogger(safe.target, safe.write, { ...safe.fields, ...fields });
 }
 
 const warned = new WeakMap<Logger, Set<string>>();
@@ -104,15 +111,10 @@ const rememberedWarnings = 1_000;
  * {@link safeLogger} or {@link scoped} of the same logger. Returns true when it warned.
  * The first 1,000 keys are remembered; a further one replaces the oldest.
  */
-export function warnOnce(
-  logger: Logger | undefined,
-  key: string,
-  message: string,
-  fields?: LogFields,
-): boolean {
+export function warnOnce(logger: LoggerOption, key: string, message: string, fields?: LogFields): boolean {
   const safe = safeLogger(logger);
-  if (safe === silentLogger) return false;
-  const target = targets.get(safe) ?? safe;
+  if (!(safe instanceof SafeLogger)) return false;
+  const { target } = safe;
   const keys = warned.get(target) ?? new Set<string>();
   warned.set(target, keys);
   if (keys.has(key)) return false;

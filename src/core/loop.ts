@@ -24,8 +24,8 @@ export interface LoopOptions {
   readonly unref?: boolean | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
-  /** Gets a warning for every run that failed. Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** Gets a warning for every run that failed. Default: the console. */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** A loop that was started. */

@@ -44,8 +44,8 @@ export interface RetryRun {
   readonly clock?: Clock | undefined;
   /** A number from 0 up to 1, for the jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** Gets one debug line per retry. Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** Gets one debug line per retry. Default: the console. */
+  readonly logger?: Logger | false | undefined;
 }
 
 function isRetryable(error: unknown): boolean {

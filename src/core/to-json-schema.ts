@@ -13,8 +13,8 @@ export interface ToJsonSchemaOptions {
   readonly side?: "input" | "output" | undefined;
   /** What the schema belongs to, for the warning. Default: "the schema". */
   readonly what?: string | undefined;
-  /** Gets one warning per `what` when there is nothing to advertise. Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** Gets one warning per `what` when there is nothing to advertise. Default: the console. */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** The exporters that libraries put on their schemas, apart from the standard one. */

@@ -80,7 +80,7 @@ export interface ClientOptions {
   /** The first one is the outermost; each request passes through all of them. */
   readonly middleware?: readonly HttpMiddleware[] | undefined;
   /** Default: the console, warnings and errors only. */
-  readonly logger?: Logger | undefined;
+  readonly logger?: Logger | false | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
   /** A number from 0 up to 1, for the jitter. Default: `Math.random`. */

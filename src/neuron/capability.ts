@@ -100,7 +100,11 @@ export function override(given: CapabilityLike, overrides: object = {}): Capabil
  * @throws ValidationError for a capability that the protocol does not allow, a schema that is none, or a
  * handler that is no function.
  */
-export function serve(given: CapabilityLike, handler: Handler | HandlerDefinition, logger?: Logger): Served {
+export function serve(
+  given: CapabilityLike,
+  handler: Handler | HandlerDefinition,
+  logger?: Logger | false,
+): Served {
   const shared = isHandlerDefinition(handler) ? handler : undefined;
   const run = shared === undefined ? handler : shared.run;
   if (typeof run !== "function") throw new ValidationError(`${given.type}: the handler must be a function`);

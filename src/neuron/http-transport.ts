@@ -20,8 +20,8 @@ export interface HttpTransportOptions {
   readonly neuronId: string;
   /** Gives the bearer token for every request. */
   readonly auth: AuthCallback;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** Wait before the first reconnect, in milliseconds; it doubles with each further one. Default: 500. */
   readonly initialReconnectDelayMs?: number | undefined;
   /** The longest wait. Default: 30,000. */
@@ -147,7 +147,8 @@ export class HttpTransport implements Transport {
       } catch (error) {
         if (signal.aborted) return;
         reason = errorReason(error);
-        this.#logger.warn("the stream could not be opened", { reason });
+        // A gateway that stays away is reported once.
+        this.#logger[failures === 1 ? "warn" : "debug"]("the stream could not be opened", { reason });
         if (error instanceof AuthError && !error.retryable && error.status === undefined)
           return this.#giveUp(error);
       }
@@ -182,6 +183,7 @@ export class HttpTransport implements Transport {
 
   async #serve(stream: EventStream, opened: () => void): Promise<string> {
     this.#connected = true;
+    this.#logger.info("connected to the gateway");
     this.#callbacks.onOpen?.();
     opened();
     const reason = await stream.read(({ data, id }) => {
@@ -189,6 +191,7 @@ export class HttpTransport implements Transport {
       this.#onData(data);
     });
     this.#connected = false;
+    if (!this.#stop.signal.aborted) this.#logger.warn("the connection to the gateway was lost", { reason });
     this.#callbacks.onClose?.(reason);
     return reason;
   }

@@ -17,7 +17,6 @@ export type {
   TaskPayload,
 } from "../../gen/neuron/index.js";
 export type { JsonSchema } from "../core/json-schema.js";
-export type { Logger as NeuronLogger } from "../core/logger.js";
 export { HandlerFailure as TerminalFailure, type ProgressUpdate } from "../handler/index.js";
 export { type AuthCallback, AuthCallbackError, type AuthReason } from "./callback-auth.js";
 export {

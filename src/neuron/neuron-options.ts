@@ -14,8 +14,8 @@ import type { ReconnectInfo, Transport } from "./transport.js";
 export interface NeuronCommonOptions {
   /** Stable over restarts, different for each replica. */
   readonly neuronId: string;
-  /** `(message, fields)`; for pino see `fromPino`. Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** From the end of one heartbeat to the next, in milliseconds. Default: 10,000. */
   readonly heartbeatIntervalMs?: number | undefined;
   /** Which schema judges where both sides have one. Default: `registered-first`. */

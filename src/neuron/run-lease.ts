@@ -75,7 +75,7 @@ function failure(error: unknown, { entry, exposeErrors, context }: LeaseRun): Ou
   if (error instanceof HandlerFailure) {
     return { kind: "terminal", reason: error.reason, code: error.failureCode ?? "HANDLER_TERMINAL" };
   }
-  context.log.warn("handler failed", { error });
+  context.log.error("handler failed", { error });
   const reason = exposeErrors ? errorText(error) : "handler failed";
   return { kind: "retryable", reason, code: "HANDLER_THREW" };
 }

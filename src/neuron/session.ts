@@ -64,6 +64,8 @@ export class Session {
       return;
     }
     if (signal.aborted) return;
+    const { neuronId } = this.#options;
+    logger.info("the neuron serves", { neuronId, capabilities: capabilities().map(({ type }) => type) });
     this.#heartbeats = startLoop({
       name: "heartbeat",
       intervalMs: heartbeatIntervalMs,

@@ -67,8 +67,8 @@ export interface LocalAureusOptions {
   readonly faults?: readonly AureusFault[] | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** Where {@link LocalAureus.start} listens. */

@@ -68,7 +68,6 @@ describe("the package root", () => {
         "ajvValidator",
         "backoffMs",
         "defaultRetryPolicy",
-        "fromPino",
         "jsonSchema",
         "keepAliveFetch",
         "mayRetry",
@@ -76,7 +75,6 @@ describe("the package root", () => {
         "retry",
         "retryPolicy",
         "reveal",
-        "silentLogger",
         "systemClock",
       ].sort(),
     );

@@ -1,9 +1,10 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { AuthError, ConnectionError } from "../../src/core/errors.ts";
 import {
-  fromPino,
   type LogFields,
   type Logger,
   logLevels,
+  logsAt,
   safeLogger,
   scoped,
   silentLogger,
@@ -61,8 +62,8 @@ describe("safeLogger", () => {
     expect(fields).toEqual({ token: "t-1", list: [1] });
   });
 
-  it("is silent without a logger, and does not wrap twice", () => {
-    expect(safeLogger(undefined)).toBe(silentLogger);
+  it("is silent for `false`, and does not wrap twice", () => {
+    expect(safeLogger(false)).toBe(silentLogger);
     expect(safeLogger(silentLogger)).toBe(silentLogger);
     const safe = safeLogger(collecting().logger);
     expect(safeLogger(safe)).toBe(safe);
@@ -109,28 +110,165 @@ describe("scoped", () => {
     const { logger, lines } = collecting();
     scoped(logger, { apiKey: "k" }).info("x");
     expect(lines[0]).toEqual(["info", "x", { apiKey: "[secret]" }]);
-    expect(scoped(undefined, { a: 1 })).toBe(silentLogger);
+    expect(scoped(false, { a: 1 })).toBe(silentLogger);
   });
 });
 
-describe("fromPino", () => {
-  it("turns the order of arguments round on every level", () => {
-    const seen: unknown[][] = [];
-    const at =
-      (level: string) =>
-      (...rest: unknown[]) =>
-        seen.push([level, ...rest]);
-    const logger = fromPino({ debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") });
+/** A logger whose methods record their arguments, with members that tell what it is. */
+function recording(members: object): { logger: Logger; seen: unknown[][] } {
+  const seen: unknown[][] = [];
+  const at =
+    (level: string) =>
+    (...rest: unknown[]): void => {
+      seen.push([level, ...rest]);
+    };
+  const logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), ...members };
+  return { logger, seen };
+}
+
+describe("loggers of others", () => {
+  const child = (): void => {};
+
+  it.each([
+    ["bindings", { child, bindings: () => ({}) }],
+    ["both lists of levels", { child, levels: { labels: { 30: "info" }, values: { info: 30 } } }],
+  ])("pino, known by its %s, gets the fields first", (_, members) => {
+    const { logger, seen } = recording(members);
+    const safe = safeLogger(logger);
     for (const level of logLevels) {
-      logger[level]("with", { n: 1 });
-      logger[level]("without");
+      safe[level]("with Bearer abcdef123", { n: 1, apiKey: "k" });
+      safe[level]("without");
     }
-    expect(seen).toEqual(
-      logLevels.flatMap((level) => [
-        [level, { n: 1 }, "with"],
+    scoped(safe, { job: "j" }).info("scoped");
+    expect(seen).toEqual([
+      ...logLevels.flatMap((level) => [
+        [level, { n: 1, apiKey: "[secret]" }, "with Bearer [secret]"],
         [level, {}, "without"],
       ]),
+      ["info", { job: "j" }, "scoped"],
+    ]);
+  });
+
+  it.each([
+    ["winston", { child, levels: { error: 0, warn: 1, info: 2, debug: 5 } }],
+    ["a logger with children", { child }],
+    ["a logger with a member called bindings", { bindings: () => ({}) }],
+  ])("%s gets the message first", (_, members) => {
+    const { logger, seen } = recording(members);
+    safeLogger(logger).warn("hello", { n: 1 });
+    expect(seen).toEqual([["warn", "hello", { n: 1 }]]);
+  });
+});
+
+describe("the default logger", () => {
+  const lines: [stream: string, text: string][] = [];
+  beforeEach(() => {
+    lines.length = 0;
+    for (const stream of ["log", "debug", "info", "warn", "error"] as const)
+      vi.spyOn(console, stream).mockImplementation((...text) => void lines.push([stream, text.join("|")]));
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+  });
+
+  const levels = [
+    ["debug", ["debug", "info", "warn", "error"]],
+    ["info", ["info", "warn", "error"]],
+    [undefined, ["warn", "error"]],
+    ["", ["warn", "error"]],
+    [" WARN ", ["warn", "error"]],
+    ["error", ["error"]],
+    ["silent", []],
+  ] as const;
+
+  it.each(levels)("writes from the level of AGENTWIRE_LOG=%s upwards", (value, written) => {
+    vi.stubEnv("AGENTWIRE_LOG", value);
+    const logger = safeLogger(undefined);
+    for (const level of logLevels) {
+      logger[level]("a line", { n: 1 });
+      expect(logsAt(logger, level)).toBe((written as readonly string[]).includes(level));
+    }
+    expect(lines).toEqual(
+      written.map((level) => [
+        level === "error" ? "error" : "warn",
+        `agentwire ${level.padEnd(5)} a line n=1`,
+      ]),
     );
+  });
+
+  it("reads the level when it is made, not before and not later", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "error");
+    const logger = safeLogger(undefined);
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    logger.warn("too low");
+    scoped(logger, { n: 1 }).warn("too low");
+    safeLogger(undefined).debug("low");
+    expect(lines).toEqual([["warn", "agentwire debug low"]]);
+  });
+
+  it("warns once of a level that is none, and takes it for warn", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "loud");
+    for (let times = 0; times < 3; times++) safeLogger(undefined).info("unseen");
+    safeLogger(undefined).warn("seen");
+    expect(lines).toEqual([
+      ["warn", 'agentwire warn  AGENTWIRE_LOG must be debug, info, warn, error or silent, not "loud"'],
+      ["warn", "agentwire warn  seen"],
+    ]);
+  });
+
+  it("keeps a line on one line and leaves out what is undefined", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    const fields = {
+      plain: "a-b",
+      spaced: "a b",
+      broken: 'x\n"y"',
+      no: undefined,
+      list: [1, { a: 2 }],
+      empty: "",
+    };
+    safeLogger(undefined).info("two\nlines", fields);
+    expect(lines).toEqual([
+      [
+        "warn",
+        'agentwire info  two\\nlines plain=a-b spaced="a b" broken="x\\n\\"y\\"" list=[1,{"a":2}] empty=""',
+      ],
+    ]);
+  });
+
+  it("writes an error as its text, and at the level error with its stack and causes", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "warn");
+    const error = new ConnectionError("away", { cause: new AuthError("no") });
+    safeLogger(undefined).warn("odd", { error });
+    expect(lines.pop()).toEqual(["warn", 'agentwire warn  odd error="ConnectionError [CONNECTION]: away"']);
+    safeLogger(undefined).error("handler failed", { jobId: "j", error });
+    const [stream, text] = lines.pop()!;
+    const [first, second, third] = text.split("\n");
+    expect(stream).toBe("error");
+    expect(first).toMatch(
+      /^agentwire error handler failed jobId=j error="ConnectionError \[CONNECTION\]: away"/,
+    );
+    expect(second).toBe("ConnectionError [CONNECTION]: away");
+    expect(third).toContain("logger.test.ts");
+    expect(text).toContain("\ncaused by AuthError [AUTH]: no");
+  });
+
+  it(req("core.logger.safe", "never writes a secret, in no part of a line"), () => {
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    const secret = "planted-abcdef123456";
+    const error = new AuthError(`refused Bearer ${secret}`, { cause: new Error(`Bearer ${secret}`) });
+    const logger = scoped(undefined, { apiKey: secret });
+    for (const level of logLevels)
+      logger[level](`sent Bearer ${secret}`, { error, token: secret, headers: { authorization: secret } });
+    expect(lines).toHaveLength(4);
+    expect(JSON.stringify(lines)).not.toContain(secret);
+  });
+
+  it("warns once, also through loggers of different calls", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "warn");
+    expect(warnOnce(undefined, "default-once", "first")).toBe(true);
+    expect(warnOnce(undefined, "default-once", "second")).toBe(false);
+    expect(lines).toEqual([["warn", "agentwire warn  first"]]);
   });
 });
 
@@ -153,7 +291,7 @@ describe("warnOnce", () => {
     warnOnce(one.logger, "k", "x");
     warnOnce(two.logger, "k", "x");
     expect([one.lines.length, two.lines.length]).toEqual([1, 1]);
-    expect(warnOnce(undefined, "k", "x")).toBe(false);
+    expect(warnOnce(false, "k", "x")).toBe(false);
   });
 
   it("remembers a bounded number of keys, the oldest going first", () => {

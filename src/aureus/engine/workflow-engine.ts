@@ -17,8 +17,8 @@ export interface WorkflowEngineOptions extends Partial<Omit<EngineParts, "execut
   readonly execute: EngineParts["execute"];
   /** Workflows remembered; of those that do not run, the oldest go first. Default: 1,000. */
   readonly maxWorkflows?: number | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** Options of one run. */

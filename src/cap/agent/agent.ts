@@ -251,7 +251,9 @@ export class Agent {
       onBusClosed: (error) => this.#onBusClosed(error),
     });
     this.#session.onEnd(offSignals);
-    if (this.#closing === undefined) this.#enter("running");
+    if (this.#closing !== undefined) return;
+    this.#logger.info("the agent serves", { workerId: this.workerId, topics: [...this.#topics.keys()] });
+    this.#enter("running");
   }
 
   #onResult(result: JobResult): void {

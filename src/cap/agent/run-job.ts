@@ -142,7 +142,7 @@ async function attempts(job: Job, input: unknown, parts: RunParts): Promise<unkn
     } catch (error) {
       if (job.stopped !== undefined) throw job.stopped;
       if (error instanceof HandlerFailure) throw givenUp(error);
-      parts.log.warn("handler failed", {
+      parts.log.error("handler failed", {
         jobId: logField(request.jobId),
         traceId: logField(packet.traceId),
         topic: logField(request.topic),
@@ -150,6 +150,7 @@ async function attempts(job: Job, input: unknown, parts: RunParts): Promise<unkn
         attempt,
         maxAttempts,
         exceptionType: logField(error instanceof Error ? error.name : typeof error),
+        error,
       });
       if (attempt >= maxAttempts) throw handlerFailed(error, parts);
       const waitMs = served.backoffMs(attempt);

@@ -41,8 +41,8 @@ export interface JetStreamOptions {
   readonly againMs?: number | undefined;
   /** How long one request to the server may take. Default: 5000. */
   readonly timeoutMs?: number | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
 }

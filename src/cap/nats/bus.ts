@@ -18,8 +18,8 @@ import { guardSocket } from "./socket-guard.js";
 export interface NatsBusOptions {
   /** How long subscribing, flushing and draining may wait for the server. Default: 10000. */
   readonly timeoutMs?: number | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /**
@@ -199,7 +199,8 @@ class NatsBus implements Bus {
   #set(status: BusStatus, error?: AgentwireError): void {
     if (this.#status === "closed" || (status === this.#status && error === undefined)) return;
     this.#status = status;
-    this.#logger.info("NATS connection", { status, reason: error?.message });
+    const bad = error !== undefined || status === "reconnecting";
+    this.#logger[bad ? "warn" : "info"]("NATS connection", { status, reason: error?.message });
     this.#events.emit("status", error === undefined ? { status } : { status, error });
   }
 

@@ -47,8 +47,8 @@ export interface NatsOptions {
   readonly allowInsecure?: boolean | undefined;
   /** `connect` of `@nats-io/transport-node` 3.x, to use that client. Default: that of `nats` 2.x. */
   readonly connect?: ((options: NatsClientOptions) => Promise<NatsConnection>) | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** Default: the process's. */
   readonly env?: Env | undefined;
   /** For the pauses before the first connection. Default: the system's. */

@@ -31,8 +31,8 @@ export interface RedisConnectOptions {
   readonly allowInsecure?: boolean | undefined;
   /** Default: the environment of the process. */
   readonly env?: Env | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /**
@@ -86,7 +86,7 @@ function databaseOf({ pathname }: URL): number {
   });
 }
 
-function warnOfRisk(url: URL, tls: RedisTls | undefined, logger: Logger | undefined): void {
+function warnOfRisk(url: URL, tls: RedisTls | undefined, logger: Logger | false | undefined): void {
   const { host } = url;
   if (tls !== undefined && !tls.rejectUnauthorized) {
     const text = "the certificate of Redis is not checked: anybody on the way can read and change everything";

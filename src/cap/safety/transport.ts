@@ -32,8 +32,8 @@ export interface KernelTransportOptions {
   readonly fetch?: typeof fetch | undefined;
   /** The user knows that a credential travels in the clear. Default: false. */
   readonly allowInsecure?: boolean | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** A transport and what lets go of its connections. */

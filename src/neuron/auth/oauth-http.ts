@@ -17,8 +17,8 @@ export interface OAuthOptions {
   readonly signal?: AbortSignal | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
   /** No warning when a credential goes over http:// to another machine. Default: false. */
   readonly allowInsecure?: boolean | undefined;
 }

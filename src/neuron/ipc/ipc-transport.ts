@@ -21,8 +21,8 @@ export interface NeuronIpcBridge {
 export interface IpcTransportOptions {
   readonly bridge: NeuronIpcBridge;
   readonly neuronId: string;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /**

@@ -176,6 +176,6 @@ export interface LocalBigBrainOptions {
   readonly remember?: number | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }

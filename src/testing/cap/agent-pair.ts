@@ -19,8 +19,8 @@ export interface AgentPairOptions {
   readonly scheduler?: Partial<Omit<LocalSchedulerOptions, "bus">> | undefined;
   /** One clock for everything, such as a `FakeClock`. Default: the system's. */
   readonly clock?: Clock | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** See {@link memoryAgentPair}. */

@@ -45,8 +45,8 @@ export interface Local4RunrOptions {
   readonly random?: (() => number) | undefined;
   /** Default: random ids in the gateway's own forms. */
   readonly ids?: IdSource | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** What `Local4Runr` tells of. */

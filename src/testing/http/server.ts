@@ -20,8 +20,8 @@ export interface ServerOptions {
   readonly host?: string | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
-  /** Default: silent. */
-  readonly logger?: Logger | undefined;
+  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** A port that can go down and come up again. */
