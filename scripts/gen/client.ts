@@ -93,7 +93,7 @@ class ClientWriter {
   }
 
   /** The arguments for the path, and the list of its values. */
-  #path(operation: Operation): { readonly argument: string | undefined; readonly values: string } {
+  #path(operation: Operation): { readonly list: readonly string[]; readonly values: string } {
     const given = [...operation.url.matchAll(/\{([^}]+)\}/g)].flatMap(([, name]) =>
       operation.parameters.filter((parameter) => parameter.in === "path" && parameter.name === name),
     );
@@ -107,12 +107,11 @@ class ClientWriter {
     if (new Set(types).size < types.length || types.length > 3) {
       const members = names.map((name, index) => `readonly ${name}: ${types[index]}`);
       return {
-        argument: `path: { ${members.join("; ")} }`,
+        list: [`path: { ${members.join("; ")} }`],
         values: names.map((name) => `path.${name}`).join(", "),
       };
     }
-    const list = names.map((name, index) => `${name}: ${types[index]}`);
-    return { argument: list.length > 0 ? list.join(", ") : undefined, values: names.join(", ") };
+    return { list: names.map((name, index) => `${name}: ${types[index]}`), values: names.join(", ") };
   }
 
   #options(operation: Operation, types: OperationTypes): string {
@@ -157,7 +156,7 @@ class ClientWriter {
           : optionsRequired
             ? `body: ${types.body} | undefined`
             : `body?: ${types.body}`;
-    const parameters = [path.argument, bodyArgument, options].filter((part) => part !== undefined);
+    const parameters = [...path.list, bodyArgument, options].filter((part) => part !== undefined);
     const data = dataType(operation, types);
     const errors = errorType(operation, types);
     const kind = resultKind(operation);

@@ -57,7 +57,8 @@ export class KeyRows {
     const taken = short !== name && (this.#rows.has(short) || this.#reader.api.schemas[short] !== undefined);
     const shown = taken ? name : short;
     this.#shown.set(name, shown);
-    const row: Record<string, Shape | null> = {};
+    // Without a prototype, a member called __proto__ is one like any other.
+    const row: Record<string, Shape | null> = Object.create(null);
     this.#rows.set(shown, row);
     for (const [key, node] of this.#reader.objects.get(name) ?? []) {
       const shape = this.shapeOf(node);

@@ -15,8 +15,9 @@ const plain: Node = { kind: "plain" };
 const opaque: Node = { kind: "opaque" };
 
 /** True when a value of this schema can be a JSON object or array. */
-function holdsKeys({ type }: Schema): boolean {
-  const types = type === undefined ? ["object"] : [type].flat();
+function holdsKeys({ type, contentMediaType }: Schema): boolean {
+  // Binary data need not say a type.
+  const types = type === undefined && contentMediaType === undefined ? ["object"] : [type ?? "string"].flat();
   return types.includes("object") || types.includes("array");
 }
 

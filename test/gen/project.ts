@@ -14,6 +14,23 @@ export const shop: SpecConfig = {
   camelCase: true,
 };
 
+/** The spec of `fixtures/library.yaml`, once with camelCase and once as it is. */
+export const libraries: OpenapiConfig = {
+  specs: {
+    camel: {
+      input: "specs/library/openapi.yaml",
+      output: "gen/library/camel",
+      clientName: "LibraryClient",
+      camelCase: true,
+    },
+    wire: {
+      input: "specs/library/openapi.yaml",
+      output: "gen/library/wire",
+      clientName: "LibraryClient",
+    },
+  },
+};
+
 /** `fixtures/shop.yaml` alone: no buf is run. */
 export const shopOnly: OpenapiConfig = { specs: { shop } };
 
@@ -60,6 +77,7 @@ export function makeProject(): Project {
     "packet.proto": "specs/bus/bus/v1/packet.proto",
     "subjects.yaml": "specs/bus/subjects.yaml",
     "shop.yaml": shop.input,
+    "library.yaml": "specs/library/openapi.yaml",
   };
   for (const [from, to] of Object.entries(copies)) cpSync(join(fixtures, from), path(to));
   return {

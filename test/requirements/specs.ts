@@ -61,6 +61,15 @@ export const specs = {
       "Each method of the generated client hands its operation, path, options and body to the pipeline.",
     source: "CONTRIBUTING, generated code",
   },
+  "specs.gen.signatures": {
+    statement: "A wrong argument of a generated method, and a wrong use of its result, is a compile error.",
+    source: "CONTRIBUTING, generated code",
+  },
+  "specs.gen.proof": {
+    statement:
+      "A camelCase model that differs from the document in a member or in its type does not compile.",
+    source: "CONTRIBUTING, generated code",
+  },
   "specs.gen.merge": {
     statement:
       "Variants of oneOf and anyOf and parts of allOf become one object in the key map; conflicts are errors.",
