@@ -1,5 +1,5 @@
 /**
- * Who may import whom: gen <- core <- the four protocols <- testing, cli, examples. Protocols never import
+ * Who may import whom: core <- http <- gen <- the four protocols <- testing, cli, examples. Protocols never import
  * each other; only the bridge may import several.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -18,25 +18,27 @@ const PROTOCOLS = ["cap", "neuron", "aureus", "4runr"];
 /** For each folder of `src`, the folders it may import from besides itself. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "handler", `gen/${name}`]])),
-  bridge: ["core", "handler", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
-  otel: ["core", ...PROTOCOLS],
-  testing: ["core", "handler", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
+  http: ["core"],
+  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "http", "handler", `gen/${name}`]])),
+  bridge: ["core", "http", "handler", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
+  otel: ["core", "http", ...PROTOCOLS],
+  testing: ["core", "http", "handler", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: [
     "index",
     "core",
+    "http",
     "handler",
     "bridge",
     "testing",
     ...PROTOCOLS,
     ...PROTOCOLS.map((name) => `gen/${name}`),
   ],
-  index: ["core"],
+  index: ["core", "http"],
   handler: ["core"],
 };
 
 /** Folders and files that run on Node only. Nothing else may import `node:` modules as values. */
-const NODE_ONLY = [/^cli\//, /^cap\/(redis|file|nats|jetstream)\//, /^neuron\/auth\//, /^testing\/node\//];
+const NODE_ONLY = [/^cli\//, /^cap\/(redis|file|nats|jetstream)\//, /^neuron\/auth\//, /^testing\/node\//, /^http\/transport-node\.ts$/, /^aureus\/telemetry-spool\.ts$/];
 
 /** Checks every file under `src`. */
 export function checkImports(src: string): ImportFinding[] {
