@@ -104,12 +104,57 @@ describe("order", () => {
     const seen: unknown[] = [];
     const { run } = setUp({
       execute: (_task, { context, results, correlationId, attempt }) => {
-        seen.push({ context, results, correlationId, attempt });
+        seen.push({ context, results: { ...results }, correlationId, attempt });
         return "r";
       },
     });
     await run(workflow([task("a"), task("b")]), { context: { user: 1 }, correlationId: "c-1" });
     expect(seen[1]).toEqual({ context: { user: 1 }, results: { a: "r" }, correlationId: "c-1", attempt: 1 });
+  });
+
+  it(req("aureus.engine.order", "the work per task does not grow with the number of tasks"), async () => {
+    let reads = 0;
+    /** Counts every look at a workflow and what is in it. */
+    const counted = <T>(value: T): T =>
+      typeof value !== "object" || value === null
+        ? value
+        : (new Proxy(value, {
+            get(target, key, receiver) {
+              reads++;
+              return counted(Reflect.get(target, key, receiver) as unknown);
+            },
+            has: (target, key) => Reflect.has(target, key) && ++reads > 0,
+            getOwnPropertyDescriptor(target, key) {
+              reads++;
+              return Reflect.getOwnPropertyDescriptor(target, key);
+            },
+          }) as T);
+    const handed = new Set<unknown>();
+    const readsFor = async (count: number) => {
+      const undo = { compensationAction: { tool: "undo" } };
+      const tasks = Array.from({ length: count }, (_, index) =>
+        task(`t${index}`, { riskTier: "LOW", ...undo }),
+      );
+      tasks.push(task("last", { inputs: { fail: true }, compensation: { onFailure: "t0" } }));
+      const chain = Object.fromEntries(tasks.slice(1).map(({ id }, index) => [id, [`t${index}`]]));
+      const { run } = setUp({
+        guard: new GoalGuard(),
+        principal: { id: "p", type: "agent", permissions: [] },
+        compensate: () => {},
+        execute: ({ id }, { results }) => {
+          handed.add(results);
+          if (id === "last") throw new Error("failed");
+          return id;
+        },
+      });
+      reads = 0;
+      const result = await run(counted(workflow(tasks, chain)));
+      expect(Object.keys(result.taskResults)).toHaveLength(count + 1);
+      return reads;
+    };
+    const [some, twice] = [await readsFor(200), await readsFor(400)];
+    expect(twice / some).toBeLessThan(2.05);
+    expect(handed.size).toBe(2); // one object a run: results are not copied for every task
   });
 
   it("refuses a workflow that runs already, and forgets the oldest beyond its limit", async () => {
