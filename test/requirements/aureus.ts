@@ -73,11 +73,13 @@ export const aureus = {
     source: "agentwire design, Aureus",
   },
   "aureus.telemetry.outage": {
-    statement: "With default options an outage of a minute loses nothing, and retries do not hammer the server.",
+    statement:
+      "With default options an outage of a minute loses nothing, and retries do not hammer the server.",
     source: "agentwire design, Aureus",
   },
   "aureus.telemetry.exit": {
-    statement: "A Node process that exits with telemetry pending says so in one line; nothing keeps it alive.",
+    statement:
+      "A Node process that exits with telemetry pending says so in one line; nothing keeps it alive.",
     source: "agentwire design, Aureus",
   },
   "aureus.telemetry.spool": {
