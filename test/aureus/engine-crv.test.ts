@@ -99,6 +99,164 @@ describe("validators", () => {
     expect(await verdict(validator, data, previous)).toBe(expected);
   });
 
+  // What the engine does with options that are given but empty: it compares them as JavaScript does.
+  const empty = <T>(value: unknown) => value as T;
+  const wide = { mean: 10, stddev: 1 };
+  it.each<[string, Validator, unknown, unknown, string]>([
+    ["time: no options at all", temporalMonotonic(empty(null)), t(noon), t(later), "CONFLICT 1"],
+    ["time: field undefined", temporalMonotonic({ timestampField: undefined }), t(noon), t(later), "+ 0.95"],
+    ["time: field null", temporalMonotonic({ timestampField: null }), t(noon), t(later), "+ 0.95"],
+    [
+      "time: field empty",
+      temporalMonotonic({ timestampField: "" }),
+      { ...t(noon), "": 1 },
+      { ...t(later), "": 2 },
+      "+ 0.95",
+    ],
+    [
+      "time: version undefined",
+      temporalMonotonic({ versionField: undefined }),
+      { version: 1 },
+      { version: 2 },
+      "+ 0.95",
+    ],
+    [
+      "time: version null",
+      temporalMonotonic({ versionField: null }),
+      { version: 1 },
+      { version: 2 },
+      "+ 0.95",
+    ],
+    ["time: version empty", temporalMonotonic({ versionField: "" }), { "": 1 }, { "": 2 }, "+ 0.95"],
+    [
+      "time: the other field still counts",
+      temporalMonotonic({ versionField: "" }),
+      t(noon),
+      t(later),
+      "CONFLICT 1",
+    ],
+    [
+      "time: allowEqual undefined",
+      temporalMonotonic({ allowEqual: undefined }),
+      t(noon),
+      t(noon),
+      "CONFLICT 1",
+    ],
+    ["time: allowEqual null", temporalMonotonic({ allowEqual: null }), t(noon), t(noon), "CONFLICT 1"],
+    ["time: allowEqual empty", temporalMonotonic({ allowEqual: empty("") }), t(noon), t(noon), "CONFLICT 1"],
+    ["time: drift undefined", temporalMonotonic({ maxTimeDrift: undefined }), t(later), t(noon), "+ 0.95"],
+    ["time: drift null", temporalMonotonic({ maxTimeDrift: null }), t(later), t(noon), "NON_DETERMINISM 0.8"],
+    [
+      "time: drift empty",
+      temporalMonotonic({ maxTimeDrift: empty("") }),
+      t(later),
+      t(noon),
+      "NON_DETERMINISM 0.8",
+    ],
+    [
+      "bounds: tolerance undefined",
+      statisticalBounds("n", { ...wide, tolerance: empty(undefined) }),
+      { n: 13 },
+      0,
+      "+ 1",
+    ],
+    [
+      "bounds: tolerance null",
+      statisticalBounds("n", { ...wide, tolerance: empty(null) }),
+      { n: 13 },
+      0,
+      "+ 1",
+    ],
+    [
+      "bounds: tolerance null, outside",
+      statisticalBounds("n", { ...wide, tolerance: empty(null) }),
+      { n: 14.5 },
+      0,
+      "OUT_OF_SCOPE 0.5",
+    ],
+    [
+      "bounds: tolerance empty",
+      statisticalBounds("n", { ...wide, tolerance: empty("") }),
+      { n: 11 },
+      0,
+      "OUT_OF_SCOPE 0",
+    ],
+    ["bounds: min undefined", statisticalBounds("n", { min: empty(undefined) }), { n: -1 }, 0, "+ 1"],
+    ["bounds: min null", statisticalBounds("n", { min: empty(null) }), { n: -1 }, 0, "OUT_OF_SCOPE 1"],
+    ["bounds: min empty", statisticalBounds("n", { min: empty("") }), { n: -1 }, 0, "OUT_OF_SCOPE 1"],
+    ["bounds: max undefined", statisticalBounds("n", { max: empty(undefined) }), { n: 1 }, 0, "+ 1"],
+    ["bounds: max null", statisticalBounds("n", { max: empty(null) }), { n: 1 }, 0, "OUT_OF_SCOPE 1"],
+    ["bounds: max empty", statisticalBounds("n", { max: empty("") }), { n: 1 }, 0, "OUT_OF_SCOPE 1"],
+    [
+      "bounds: mean undefined",
+      statisticalBounds("n", { ...wide, mean: empty(undefined) }),
+      { n: 99 },
+      0,
+      "+ 1",
+    ],
+    [
+      "bounds: mean null",
+      statisticalBounds("n", { ...wide, mean: empty(null) }),
+      { n: 99 },
+      0,
+      "OUT_OF_SCOPE 0",
+    ],
+    [
+      "bounds: stddev undefined",
+      statisticalBounds("n", { ...wide, stddev: empty(undefined) }),
+      { n: 99 },
+      0,
+      "+ 1",
+    ],
+    [
+      "bounds: stddev null",
+      statisticalBounds("n", { ...wide, stddev: empty(null) }),
+      { n: 99 },
+      0,
+      "OUT_OF_SCOPE 0",
+    ],
+    ["bounds: no bounds, no object", statisticalBounds("n", empty(undefined)), 1, 0, "CONFLICT 1"],
+    ["anomaly: threshold undefined", anomalyDetection("n", history, undefined), { n: 13 }, 0, "+ 0.7"],
+    ["anomaly: threshold null", anomalyDetection("n", history, empty(null)), { n: 11 }, 0, "OUT_OF_SCOPE 0"],
+    ["anomaly: threshold empty", anomalyDetection("n", history, empty("")), { n: 11 }, 0, "OUT_OF_SCOPE 0"],
+    ["anomaly: no history, no object", anomalyDetection("n", empty(undefined)), 1, 0, "CONFLICT 1"],
+    ["custom: code undefined", custom("c", () => false, undefined, undefined), 1, 0, "POLICY_VIOLATION 1"],
+    ["custom: code null", custom("c", () => false, null, null), 1, 0, "POLICY_VIOLATION 1"],
+    ["custom: code empty", custom("c", () => false, "", empty("")), 1, 0, "POLICY_VIOLATION 1"],
+    ["maxSize: undefined", maxSize(empty(undefined)), 1, 0, "OUT_OF_SCOPE 1"],
+    ["maxSize: null", maxSize(empty(null)), 1, 0, "OUT_OF_SCOPE 1"],
+    ["schema: type undefined", schema({ a: empty(undefined) }), { a: 1 }, 0, "CONFLICT 1"],
+    ["schema: type null", schema({ a: empty(null) }), { a: null }, 0, "CONFLICT 1"],
+    ["schema: no fields, no object", schema(empty(null)), 1, 0, "CONFLICT 1"],
+    ["cross: no rules, no object", crossFieldConsistency(empty(null)), 1, 0, "CONFLICT 1"],
+  ])(
+    req("aureus.engine.validators", "an empty option counts as in the engine: %s"),
+    async (_n, validator, data, before, expected) => {
+      expect(await verdict(validator, data, before)).toBe(expected);
+    },
+  );
+
+  it.each<[string, Validator, unknown, unknown]>([
+    ["bounds that are undefined", statisticalBounds("n", empty(undefined)), { n: 1 }, undefined],
+    ["a history that is null", anomalyDetection("n", empty(null)), { n: 1 }, undefined],
+    ["a schema that is null", schema(empty(null)), {}, undefined],
+    ["rules that are null", crossFieldConsistency(empty(null)), {}, undefined],
+    ["a previous state that is no object", temporalMonotonic(), {}, "before"],
+  ])(
+    req("aureus.engine.validators", "%s: judging throws, as in the engine"),
+    (_, validator, data, before) => {
+      expect(() => validator(commit(data, before))).toThrow(TypeError);
+    },
+  );
+
+  it(
+    req("aureus.engine.validators", "the metadata of a rule that threw names the error as the engine does"),
+    async () => {
+      const result = await crossFieldConsistency(rules)(commit({ a: "throw", b: "throw" }));
+      expect(result.metadata).toMatchObject({ error: "Error: boom" });
+    },
+  );
+
   it(req("aureus.engine.validators", "custom lets its predicate throw"), () => {
     const validator = custom("c", () => {
       throw new Error("predicate");

@@ -44,6 +44,38 @@ describe("decisions", () => {
     expect(mcp("low").metadata).toMatchObject({ requiresCRV: false });
   });
 
+  it.each<[Action["riskTier"], unknown, boolean, unknown]>([
+    ["medium", true, true, true],
+    ["medium", "yes", true, true],
+    ["medium", 1, true, true],
+    ["medium", {}, true, true],
+    ["medium", false, false, false],
+    ["medium", 0, false, false],
+    ["medium", "", false, false],
+    ["medium", null, false, false],
+    ["medium", undefined, false, false],
+    ["low", "yes", false, "yes"],
+    ["critical", "yes", true, "yes"],
+    ["critical", 0, true, false],
+  ])(
+    req("aureus.engine.guard", "%s MCP action, requiresCRVValidation %j: counts when truthy"),
+    (riskTier, requiresCRVValidation, named, requiresCRV) => {
+      const metadata = { mcpActionName: "x", mcpServerName: "s", crvGateName: "g", requiresCRVValidation };
+      const decision = new GoalGuard().evaluate(nobody, action({ riskTier, metadata }));
+      expect(decision.metadata).toEqual({
+        mcpAction: true,
+        mcpServerName: "s",
+        mcpActionName: "x",
+        requiresCRV,
+        ...(named && { crvGateName: "g" }),
+      });
+      if (riskTier === "medium") {
+        const how = named ? "with CRV validation required" : "without additional approval";
+        expect(decision.reason).toBe(`MCP action 'x' approved ${how}`);
+      }
+    },
+  );
+
   it(req("aureus.engine.guard", "moves through its states and writes every decision down"), () => {
     const guard = new GoalGuard();
     expect(guard.state).toBe("idle");

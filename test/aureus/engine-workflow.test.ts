@@ -104,12 +104,57 @@ describe("order", () => {
     const seen: unknown[] = [];
     const { run } = setUp({
       execute: (_task, { context, results, correlationId, attempt }) => {
-        seen.push({ context, results, correlationId, attempt });
+        seen.push({ context, results: { ...results }, correlationId, attempt });
         return "r";
       },
     });
     await run(workflow([task("a"), task("b")]), { context: { user: 1 }, correlationId: "c-1" });
     expect(seen[1]).toEqual({ context: { user: 1 }, results: { a: "r" }, correlationId: "c-1", attempt: 1 });
+  });
+
+  it(req("aureus.engine.order", "the work per task does not grow with the number of tasks"), async () => {
+    let reads = 0;
+    /** Counts every look at a workflow and what is in it. */
+    const counted = <T>(value: T): T =>
+      typeof value !== "object" || value === null
+        ? value
+        : (new Proxy(value, {
+            get(target, key, receiver) {
+              reads++;
+              return counted(Reflect.get(target, key, receiver) as unknown);
+            },
+            has: (target, key) => Reflect.has(target, key) && ++reads > 0,
+            getOwnPropertyDescriptor(target, key) {
+              reads++;
+              return Reflect.getOwnPropertyDescriptor(target, key);
+            },
+          }) as T);
+    const handed = new Set<unknown>();
+    const readsFor = async (count: number) => {
+      const undo = { compensationAction: { tool: "undo" } };
+      const tasks = Array.from({ length: count }, (_, index) =>
+        task(`t${index}`, { riskTier: "LOW", ...undo }),
+      );
+      tasks.push(task("last", { inputs: { fail: true }, compensation: { onFailure: "t0" } }));
+      const chain = Object.fromEntries(tasks.slice(1).map(({ id }, index) => [id, [`t${index}`]]));
+      const { run } = setUp({
+        guard: new GoalGuard(),
+        principal: { id: "p", type: "agent", permissions: [] },
+        compensate: () => {},
+        execute: ({ id }, { results }) => {
+          handed.add(results);
+          if (id === "last") throw new Error("failed");
+          return id;
+        },
+      });
+      reads = 0;
+      const result = await run(counted(workflow(tasks, chain)));
+      expect(Object.keys(result.taskResults)).toHaveLength(count + 1);
+      return reads;
+    };
+    const [some, twice] = [await readsFor(200), await readsFor(400)];
+    expect(twice / some).toBeLessThan(2.05);
+    expect(handed.size).toBe(2); // one object a run: results are not copied for every task
   });
 
   it("refuses a workflow that runs already, and forgets the oldest beyond its limit", async () => {
@@ -383,6 +428,7 @@ describe("running again", () => {
 });
 
 describe("lint", () => {
+  const loose = (members: Readonly<Record<string, unknown>>) => members as Partial<TaskSpec>;
   const rules = (spec: unknown) =>
     lintWorkflow(spec as WorkflowSpec).map(({ rule, path }) => `${rule} ${path}`);
   const sound = workflow([
@@ -409,7 +455,7 @@ describe("lint", () => {
     ["no entry", { ...workflow([task("a")]), dependencies: {} }, ["missing-dependencies dependencies"]],
     ["snake_case", workflow([{ ...task("a"), risk_tier: "LOW" } as TaskSpec]), ["casing tasks.0.risk_tier"]],
     ["null", workflow([task("a", { retry: null })]), ["null tasks.0.retry"]],
-    ["a lower tier", workflow([{ ...task("a"), riskTier: "low" as never }]), ["tier-value tasks.0.riskTier"]],
+    ["a lower tier", workflow([task("a", loose({ riskTier: "low" }))]), ["tier-value tasks.0.riskTier"]],
     [
       "an unguarded tier",
       workflow([task("a", { riskTier: "HIGH" })]),
@@ -428,7 +474,139 @@ describe("lint", () => {
       workflow([task("a", { toolName: "x", allowedTools: ["y"] })]),
       ["tool-not-allowed tasks.0.toolName"],
     ],
+    ["no tasks", { id: "wf", name: "W", dependencies: {} }, ["missing tasks"]],
+    ["no dependencies", { id: "wf", name: "W", tasks: [task("a")] }, ["missing dependencies"]],
+    ["tasks that are no list", { ...workflow([]), tasks: { a: task("a") } }, ["value tasks"]],
+    [
+      "a task that is none",
+      { ...workflow([]), tasks: ["a", null] },
+      ["value tasks.0", "value tasks.1", "null tasks.1"],
+    ],
+    ["no workflow", undefined, ["value "]],
+    [
+      "a task without members",
+      { ...workflow([]), tasks: [{}] },
+      ["missing tasks.0.id", "missing tasks.0.name", "missing tasks.0.type"],
+    ],
+    [
+      "dependencies that are no list",
+      { ...workflow([task("a")]), dependencies: { a: "ab" } },
+      ["value dependencies.a"],
+    ],
+    [
+      "a safety policy",
+      { ...workflow([]), safetyPolicy: { name: "p", rules: [] } },
+      ["safety-policy safetyPolicy"],
+    ],
+    [
+      "a safety policy out of shape",
+      { ...workflow([]), safetyPolicy: { rules: [{ description: 1 }, "x"], failFast: "yes" } },
+      [
+        "missing safetyPolicy.name",
+        "missing safetyPolicy.rules.0.type",
+        "value safetyPolicy.rules.0.description",
+        "value safetyPolicy.rules.1",
+        "value safetyPolicy.failFast",
+        "safety-policy safetyPolicy",
+      ],
+    ],
+    [
+      "a tier that is no text",
+      workflow([task("a", loose({ riskTier: 5 }))]),
+      ["tier-value tasks.0.riskTier"],
+    ],
+    [
+      "hooks, tools and permissions out of shape",
+      workflow([
+        task(
+          "a",
+          loose({ compensation: "b", allowedTools: "xy", toolName: "z", requiredPermissions: "all" }),
+        ),
+      ]),
+      ["value tasks.0.compensation", "value tasks.0.requiredPermissions", "value tasks.0.allowedTools"],
+    ],
   ])(req("aureus.engine.lint", "finds %s"), (_what, spec, expected) => {
     expect(rules(spec)).toEqual(expected);
+  });
+
+  const at = (path: string, value: unknown): Partial<TaskSpec> => {
+    const [key, ...rest] = path.split(".");
+    return loose({ [key!]: rest.length === 0 ? value : { ...wholes[key!], [rest[0]!]: value } });
+  };
+  const wholes: Readonly<Record<string, object>> = {
+    retry: { maxAttempts: 1, backoffMs: 1 },
+    sandboxConfig: { enabled: true },
+  };
+
+  it.each([
+    ["type", ["action", "decision", "parallel"]],
+    ["riskTier", ["LOW", "MEDIUM"]],
+    ["intent", ["read", "write", "delete", "execute", "admin"]],
+    ["dataZone", ["public", "internal", "confidential", "restricted"]],
+    ["sandboxConfig.type", ["mock", "simulation", "container", "vm", "process"]],
+  ])(req("aureus.engine.lint", "knows the values of %s"), (path, values) => {
+    for (const value of values) expect(rules(workflow([task("a", at(path, value))]))).toEqual([]);
+    const rule = path === "riskTier" ? "tier-value" : "value";
+    const swapped = values[0] === "LOW" ? "low" : values[0]!.toUpperCase();
+    for (const value of ["", "other", swapped, 1, true, [], {}]) {
+      expect(rules(workflow([task("a", at(path, value))]))).toEqual([`${rule} tasks.0.${path}`]);
+    }
+    const [finding] = lintWorkflow(workflow([task("a", at(path, swapped))]));
+    expect(finding!.message).toContain(`write ${values[0]}`);
+  });
+
+  it(req("aureus.engine.lint", "knows the values inside permissions"), () => {
+    const permission = { action: "x", resource: "y", intent: "READ", dataZone: "secret" };
+    expect(rules(workflow([task("a", loose({ requiredPermissions: [permission] }))]))).toEqual([
+      "value tasks.0.requiredPermissions.0.intent",
+      "value tasks.0.requiredPermissions.0.dataZone",
+    ]);
+  });
+
+  it.each([
+    ["retry.maxAttempts", [1, 50], [0, -1, 1.5, "3", Number.NaN]],
+    ["retry.backoffMs", [1, 1_000], [0, -1, 0.5, "3", Number.NaN]],
+    ["retry.backoffMultiplier", [0, 0.5, 2], [-0.1, "2", Number.NaN]],
+    ["retry.jitter", [true, false], [0, "yes"]],
+    ["timeoutMs", [1, 30_000], [0, -1, 0.5, "3", Number.NaN]],
+  ])(req("aureus.engine.lint", "knows the bounds of %s"), (path, good, bad) => {
+    for (const value of good) expect(rules(workflow([task("a", at(path, value))]))).toEqual([]);
+    for (const value of bad) {
+      expect(rules(workflow([task("a", at(path, value))]))).toEqual([`value tasks.0.${path}`]);
+    }
+  });
+
+  it(req("aureus.engine.lint", "never throws, whatever it is given"), () => {
+    const names = [
+      "id",
+      "name",
+      "type",
+      "tasks",
+      "dependencies",
+      "safetyPolicy",
+      "rules",
+      "compensation",
+      "retry",
+    ];
+    const key = fc.oneof(
+      fc.constantFrom(...names, "riskTier", "allowedTools", "toolName", "onFailure"),
+      fc.string(),
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 5 },
+        fc.constantFrom(null, undefined, true, 0, Number.NaN, "a", "HIGH", "__proto__"),
+        fc.array(tie("value"), { maxLength: 4 }),
+        fc.dictionary(key, tie("value"), { maxKeys: 6 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, value, (tasks, dependencies) => {
+        const specs: unknown[] = [tasks, { id: "w", name: "w", tasks: [tasks], dependencies }];
+        for (const spec of specs) {
+          for (const finding of lintWorkflow(spec as WorkflowSpec)) expect(finding.message).not.toBe("");
+        }
+      }),
+    );
   });
 });

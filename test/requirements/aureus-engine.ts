@@ -48,7 +48,7 @@ export const aureusEngine = {
   },
   "aureus.engine.lint": {
     statement:
-      "The lint finds cycles, unknown and duplicate ids, wrong casing, nulls and unguarded risky tasks.",
+      "The lint finds cycles, unknown and duplicate ids, wrong casing, nulls, unguarded risky tasks, and whatever breaks the schema.",
     source: "Aureus V1 models, cross-field checks that nobody makes",
   },
   "aureus.local.v1.recorded": {

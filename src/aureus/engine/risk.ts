@@ -36,7 +36,8 @@ export function decideByRisk(action: Action): RiskDecision {
 interface McpMetadata {
   readonly mcpServerName?: string;
   readonly mcpActionName?: string;
-  readonly requiresCRVValidation?: boolean;
+  /** Counts when it is truthy, as in the engine. */
+  readonly requiresCRVValidation?: unknown;
   readonly crvGateName?: string;
 }
 
@@ -49,13 +50,13 @@ export function decideMcp(action: Action): RiskDecision | undefined {
     {}) as McpMetadata;
   if (!mcpActionName) return undefined;
   const risky = action.riskTier === "high" || action.riskTier === "critical";
-  const checked = action.riskTier === "medium" && requiresCRVValidation === true;
+  const checked = action.riskTier === "medium" && Boolean(requiresCRVValidation);
   const name = `MCP action '${mcpActionName}'`;
   const metadata = {
     mcpAction: true,
     mcpActionName,
     ...(mcpServerName !== undefined && { mcpServerName }),
-    requiresCRV: requiresCRVValidation ?? false,
+    requiresCRV: checked || requiresCRVValidation || false,
     ...((risky || checked) && crvGateName !== undefined && { crvGateName }),
   };
   const reason = risky

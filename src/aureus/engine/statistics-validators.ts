@@ -17,10 +17,11 @@ export interface StatisticalBounds {
  * A field that is absent is MISSING_DATA, one that is no number CONFLICT.
  */
 export function statisticalBounds(field: string, bounds: StatisticalBounds): Validator {
-  const { min, max, mean, stddev, tolerance = 3 } = bounds;
   return ({ data }) => {
     const value = numberIn(data, field, { field, bounds });
     if (typeof value !== "number") return value;
+    const { min, max, mean, stddev } = bounds;
+    const tolerance = bounds.tolerance ?? 3;
     const facts = { field, value, bounds };
     const subject = `Field '${field}' value ${value}`;
     if (min !== undefined && value < min) {

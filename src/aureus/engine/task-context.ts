@@ -14,7 +14,7 @@ export interface TaskContext {
   readonly attempt: number;
   /** The data that came with the workflow. */
   readonly context: Readonly<Record<string, unknown>>;
-  /** Results of the tasks that are done, by task id. */
+  /** Results of the tasks that are done, by task id. Grows as the run proceeds; copy it to keep it. */
   readonly results: Readonly<Record<string, unknown>>;
   readonly correlationId?: string | undefined;
   /** Fires when the attempt times out or the run is cancelled. */

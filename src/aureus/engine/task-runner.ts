@@ -92,8 +92,16 @@ async function execute(task: TaskSpec, run: TaskRun, scope: RunScope): Promise<u
   const outcome = await withDeadline(limits, async (signal) => {
     try {
       const { workflowId, context, results, correlationId } = scope;
-      const told = { workflowId, taskId: task.id, attempt: run.attempt, context, correlationId, signal };
-      return { data: await scope.parts.execute(task, { ...told, results: { ...results } }) };
+      const told = {
+        workflowId,
+        taskId: task.id,
+        attempt: run.attempt,
+        context,
+        results,
+        correlationId,
+        signal,
+      };
+      return { data: await scope.parts.execute(task, told) };
     } catch (error) {
       return { error };
     }

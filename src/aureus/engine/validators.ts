@@ -69,11 +69,11 @@ export function maxSize(maxBytes: number): Validator {
 export function custom(
   name: string,
   predicate: (commit: Commit) => boolean,
-  reason?: string,
-  code: FailureCode = "POLICY_VIOLATION",
+  reason?: string | null,
+  code?: FailureCode | null,
 ): Validator {
   return (commit) =>
     predicate(commit)
       ? pass(reason || `${name} validation passed`)
-      : fail(code, reason || `${name} validation failed`);
+      : fail(code || "POLICY_VIOLATION", reason || `${name} validation failed`);
 }
