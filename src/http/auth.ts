@@ -55,6 +55,11 @@ export interface TokenSourceOptions {
   readonly clock?: Clock | undefined;
 }
 
+interface HeldToken {
+  readonly authorization: Secret;
+  readonly renewAt: number;
+}
+
 /**
  * One cached token. Requests that need a new one at the same time share one refresh, and a 401 for an older token
  * never drops a newer one.
@@ -62,7 +67,7 @@ export interface TokenSourceOptions {
 export class TokenSource implements HttpAuth {
   readonly #options: TokenSourceOptions;
   readonly #clock: Clock;
-  #held: { readonly authorization: Secret; readonly renewAt: number } | undefined;
+  #held: HeldToken | undefined;
   #refresh: Promise<string> | undefined;
 
   constructor(options: TokenSourceOptions) {
@@ -82,9 +87,7 @@ export class TokenSource implements HttpAuth {
   authorization(cut: Cut): string | Promise<string> {
     if (this.#held !== undefined && this.#clock.monotonic() < this.#held.renewAt)
       return this.#held.authorization.reveal();
-    this.#refresh ??= this.#issue().finally(() => {
-      this.#refresh = undefined;
-    });
+    this.#refresh ??= this.#renew();
     return cut.race(this.#refresh);
   }
 
@@ -94,12 +97,25 @@ export class TokenSource implements HttpAuth {
     return true;
   }
 
-  /** Forgets the token. */
+  /** Forgets the token, and one that is on its way: only those who wait for it get it. */
   clear(): void {
     this.#held = undefined;
+    this.#refresh = undefined;
   }
 
-  async #issue(): Promise<string> {
+  #renew(): Promise<string> {
+    const refresh: Promise<string> = this.#issue()
+      .then((held) => {
+        if (this.#refresh === refresh) this.#held = held;
+        return held.authorization.reveal();
+      })
+      .finally(() => {
+        if (this.#refresh === refresh) this.#refresh = undefined;
+      });
+    return refresh;
+  }
+
+  async #issue(): Promise<HeldToken> {
     const { issue, refreshBeforeMs = 60_000 } = this.#options;
     if (issue === undefined) {
       throw new AuthError("no credentials: pass credentials, or a token that the server accepts", {
@@ -107,10 +123,8 @@ export class TokenSource implements HttpAuth {
       });
     }
     const { token, lifeMs = Infinity } = await issue();
-    const authorization = header(token);
     // A life that has passed already comes from clocks that disagree: the server will say when it is over.
     const goodFor = lifeMs > 0 ? Math.max(lifeMs - refreshBeforeMs, lifeMs / 2) : Infinity;
-    this.#held = { authorization: new Secret(authorization), renewAt: this.#clock.monotonic() + goodFor };
-    return authorization;
+    return { authorization: new Secret(header(token)), renewAt: this.#clock.monotonic() + goodFor };
   }
 }

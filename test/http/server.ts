@@ -56,10 +56,16 @@ export async function serve(answering: Answering) {
   return { ...(await listen(server)), server, seen, connections, arrived };
 }
 
-export async function listen(server: Server): Promise<{ baseUrl: string; port: number }> {
+/** What servers of http, https and net have in common. */
+interface Listening extends Pick<Server, "address" | "close"> {
+  listen(port: number, host: string, done: () => void): unknown;
+  closeAllConnections?(): void;
+}
+
+export async function listen(server: Listening): Promise<{ baseUrl: string; port: number }> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanups.push(() => {
-    server.closeAllConnections();
+    server.closeAllConnections?.();
     return new Promise((resolve) => server.close(resolve));
   });
   const { port } = server.address() as AddressInfo;

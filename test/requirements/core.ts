@@ -3,12 +3,12 @@ import type { Requirements } from "./types.ts";
 export const core = {
   "core.http.keep-alive": {
     statement:
-      "On Node connections are kept; a request whose connection turns out to be dead is repeated only if its operation may be.",
+      "Calls use connections again; when one closes as a request leaves, only what may be repeated is repeated.",
     source: "agentwire",
   },
   "core.http.response": {
-    statement: "Responses before the final one are passed over; headers are those of the final one.",
-    source: "RFC 9110, section 15.2",
+    statement: "A call gives access to status and headers of its final response, repeated headers included.",
+    source: "RFC 9110, sections 5.3 and 15.2",
   },
   "core.http.injection": {
     statement: "Nothing given for a request can add a line to its head.",
@@ -16,6 +16,11 @@ export const core = {
   },
   "core.http.pool": {
     statement: "A client holds no more connections to an origin than it may; further requests wait in order.",
+    source: "agentwire",
+  },
+  "core.http.proxy": {
+    statement:
+      "On Node, requests go through HTTP_PROXY and HTTPS_PROXY, with the same certificates as without.",
     source: "agentwire",
   },
   "core.http.desync": {

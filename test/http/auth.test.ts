@@ -1,0 +1,253 @@
+/** Credentials: who asks for a token, when, and how often. */
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { AbortedError, AuthError } from "../../src/core/errors.js";
+import { Secret } from "../../src/core/secret.js";
+import { Cut } from "../../src/http/cut.js";
+import { bearer, type HttpOperation, type IssuedToken, TokenSource } from "../../src/http/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { client, failure, json, read, serve, transports, turn, write } from "./server.ts";
+
+const never = (): Cut => new Cut([]);
+
+/** Issues t1, t2, ... when it is let to. */
+function issuer(life?: number) {
+  const waiting: ((outcome: IssuedToken | Error) => void)[] = [];
+  let asked = 0;
+  const issue = (): Promise<IssuedToken> =>
+    new Promise((resolve, reject) => {
+      asked++;
+      waiting.push((outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)));
+    });
+  return {
+    issue,
+    get asked() {
+      return asked;
+    },
+    give: (name = `t${asked}`) => waiting.shift()!({ token: name, lifeMs: life }),
+    fail: (error: Error) => waiting.shift()!(error),
+  };
+}
+
+describe("TokenSource", () => {
+  it("asks once for calls that come at the same time", async () => {
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue });
+    const calls = Array.from({ length: 40 }, () => source.authorization(never()));
+    await turn();
+    expect(server.asked).toBe(1);
+    server.give();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(["Bearer t1"]));
+    expect(source.isHeld).toBe(true);
+    expect(await source.authorization(never())).toBe("Bearer t1");
+    expect(server.asked).toBe(1);
+  });
+
+  it("asks once for a new one after any number of late refusals of the old one", async () => {
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue, token: "kept" });
+    const answered: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      expect(source.refused("Bearer kept")).toBe(true);
+      const next = Promise.resolve(source.authorization(never())).then((value) => answered.push(value));
+      if (i === 5) server.give();
+      await turn();
+      if (i >= 5) await next;
+    }
+    expect(server.asked).toBe(1);
+    expect(new Set(answered)).toEqual(new Set(["Bearer t1"]));
+    expect(answered).toHaveLength(40);
+  });
+
+  it("tells all that wait of a refresh that fails, and asks again for the next call", async () => {
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue });
+    const calls = [1, 2, 3].map(() => failure(Promise.resolve(source.authorization(never()))));
+    await turn();
+    const error = new AuthError("no");
+    server.fail(error);
+    expect(await Promise.all(calls)).toEqual([error, error, error]);
+    expect(source.isHeld).toBe(false);
+    const next = source.authorization(never());
+    server.give();
+    expect(await next).toBe("Bearer t2");
+    expect(server.asked).toBe(2);
+  });
+
+  it("goes on with a refresh when one that waits for it leaves", async () => {
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue });
+    const leaving = never();
+    const left = failure(Promise.resolve(source.authorization(leaving)));
+    const staying = source.authorization(never());
+    leaving.cut(new AbortedError("left"));
+    expect((await left).message).toContain("left");
+    server.give();
+    expect(await staying).toBe("Bearer t1");
+    expect(server.asked).toBe(1);
+  });
+
+  it("leaves no unhandled rejection where everybody has left", async () => {
+    const rejections: unknown[] = [];
+    const listen = (reason: unknown) => void rejections.push(reason);
+    process.on("unhandledRejection", listen);
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue });
+    const leaving = never();
+    const left = failure(Promise.resolve(source.authorization(leaving)));
+    leaving.cut(new AbortedError("left"));
+    await left;
+    server.fail(new Error("no"));
+    for (let i = 0; i < 5; i++) await turn();
+    process.off("unhandledRejection", listen);
+    expect(rejections).toEqual([]);
+  });
+
+  it.each([
+    [3_600_000, 60_000, 3_540_000],
+    [3_600_000, 600_000, 3_000_000],
+    [100_000, 60_000, 50_000],
+    [1_000, 60_000, 500],
+  ])(
+    "renews before the end but not in the first half: life %i, %i before, at %i",
+    async (life, before, at) => {
+      const clock = new FakeClock();
+      const server = issuer(life);
+      const source = new TokenSource({ issue: server.issue, clock, refreshBeforeMs: before });
+      const first = source.authorization(never());
+      server.give();
+      await first;
+      await clock.advance(at - 1);
+      expect(await source.authorization(never())).toBe("Bearer t1");
+      await clock.advance(1);
+      const second = source.authorization(never());
+      server.give();
+      expect(await second).toBe("Bearer t2");
+    },
+  );
+
+  it.each([0, -5_000, undefined, Number.NaN])(
+    "keeps a token with a life of %j until it is refused",
+    async (life) => {
+      const clock = new FakeClock();
+      const server = issuer(life);
+      const source = new TokenSource({ issue: server.issue, clock });
+      const first = source.authorization(never());
+      server.give();
+      await first;
+      for (let i = 0; i < 3; i++) {
+        await clock.advance(10 ** 9);
+        expect(await source.authorization(never())).toBe("Bearer t1");
+      }
+      expect(server.asked).toBe(1);
+    },
+  );
+
+  it("forgets its token, also one that is on its way", async () => {
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue });
+    const first = source.authorization(never());
+    source.clear();
+    server.give("old");
+    expect(await first).toBe("Bearer old");
+    expect(source.isHeld).toBe(false);
+    const second = source.authorization(never());
+    server.give();
+    expect(await second).toBe("Bearer t2");
+  });
+
+  it("with nothing to give is an AuthError", async () => {
+    const error = await failure(Promise.resolve(new TokenSource({}).authorization(never())));
+    expect(error).toBeInstanceOf(AuthError);
+    expect(error.code).toBe("NO_CREDENTIALS");
+    expect(new TokenSource({ token: "t" }).refused("Bearer t")).toBe(false);
+  });
+
+  it("shows no token", async () => {
+    const source = new TokenSource({ token: new Secret("s3cret") });
+    expect(inspect(source, { depth: 9, showHidden: true })).not.toContain("s3cret");
+    expect(JSON.stringify(source)).not.toContain("s3cret");
+    const wrong = new TokenSource({ issue: async () => ({ token: "s3cret\nx" }) });
+    const error = await failure(Promise.resolve(wrong.authorization(never())));
+    expect(error.code).toBe("INVALID_TOKEN");
+    expect(inspect(error)).not.toContain("s3cret");
+  });
+});
+
+describe.each(transports)("a call with a credential over %s", (_, how) => {
+  const openTo = (token: string) =>
+    serve(({ headers }, response) =>
+      json(response, headers.authorization === `Bearer ${token}` ? 200 : 401, { by: headers.authorization }),
+    );
+
+  it("is made once more after a 401 with another token, whatever it is", async () => {
+    const { baseUrl, seen } = await openTo("t2");
+    let asked = 0;
+    const http = client(baseUrl, { ...how, auth: bearer(() => `t${++asked}`) });
+    const { data, attempts } = await http.send(write, [], {}, { a: 1 }).withResponse();
+    expect([data, attempts]).toEqual([{ by: "Bearer t2" }, 1]);
+    expect(seen.map(({ headers, body }) => [headers.authorization, body])).toEqual([
+      ["Bearer t1", '{"a":1}'],
+      ["Bearer t2", '{"a":1}'],
+    ]);
+  });
+
+  it("is not made a third time", async () => {
+    const { baseUrl, seen } = await openTo("none");
+    let asked = 0;
+    const http = client(baseUrl, { ...how, auth: bearer(async () => `t${++asked}`) });
+    expect(await failure(http.send(write, []))).toBeInstanceOf(AuthError);
+    expect([seen.length, asked]).toEqual([2, 2]);
+    expect(await failure(http.send(read, ["1"]))).toBeInstanceOf(AuthError);
+    expect([seen.length, asked]).toEqual([4, 4]);
+  });
+
+  it("is made once with a token that is fixed", async () => {
+    const { baseUrl, seen } = await openTo("none");
+    for (const auth of [bearer("t"), bearer(new Secret("t")), new TokenSource({ token: "t" })])
+      expect(await failure(client(baseUrl, { ...how, auth }).send(write, []))).toBeInstanceOf(AuthError);
+    expect(seen.map(({ headers }) => headers.authorization)).toEqual(["Bearer t", "Bearer t", "Bearer t"]);
+  });
+
+  it("fails with the error of the token where there is none", async () => {
+    const { baseUrl, seen } = await openTo("t");
+    const sealed = new Error("the vault is sealed");
+    const auth = bearer(() => Promise.reject(sealed));
+    expect(await failure(client(baseUrl, { ...how, auth }).send(read, ["1"]))).toBe(sealed);
+    expect(seen).toEqual([]);
+  });
+
+  it("shares one refresh with 40 others, also when their refusals come late", async () => {
+    const refused: (() => void)[] = [];
+    const { baseUrl, seen, arrived } = await serve(({ headers }, response) => {
+      if (headers.authorization === "Bearer new") return json(response, 200, {});
+      refused.push(() => json(response, 401, {}));
+      return undefined;
+    });
+    let asked = 0;
+    const issue = async (): Promise<IssuedToken> => {
+      asked++;
+      return { token: "new" };
+    };
+    const http = client(baseUrl, { ...how, auth: new TokenSource({ token: "old", issue }) });
+    const calls = Array.from({ length: 40 }, () => http.send(write, [], {}, {}));
+    await arrived(40);
+    for (const refuse of refused) {
+      refuse();
+      await turn();
+    }
+    await Promise.all(calls);
+    expect([asked, seen.length]).toEqual([1, 80]);
+  });
+
+  it("sends none for a public operation, and does not ask for one", async () => {
+    const { baseUrl, seen } = await serve((_, response, n) => json(response, n === 0 ? 200 : 401, {}));
+    let asked = 0;
+    const http = client(baseUrl, { ...how, auth: bearer(() => `t${++asked}`) });
+    const open: HttpOperation = { ...write, public: true };
+    await http.send(open, []);
+    expect(await failure(http.send(open, []))).toBeInstanceOf(AuthError);
+    expect(asked).toBe(0);
+    expect(seen.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
+  });
+});

@@ -1,0 +1,241 @@
+/** Input that cannot be sent: refused with a typed error before anything leaves. */
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ValidationError } from "../../src/core/errors.js";
+import { bearer, type HttpClientOptions } from "../../src/http/index.js";
+import { operationUrl, parseBaseUrl } from "../../src/http/url.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+import { client, failure, json, read, serve, serveSocket, thrown, transports, write } from "./server.ts";
+
+describe("a base URL", () => {
+  it.each([
+    "",
+    "things",
+    "ftp://h",
+    "file:///etc/passwd",
+    "http://user:s3cret@h",
+    "http://s3cret@h",
+    "http://h?a=s3cret",
+    "http://h#s3cret",
+    "http://h:99999",
+    JSON.parse("null") as string,
+  ])("is not %j", (baseUrl) => {
+    const error = thrown(() => client(baseUrl));
+    expect(error).toBeInstanceOf(ValidationError);
+    expect(error.code).toBe("INVALID_BASE_URL");
+    expect(inspect(error)).not.toContain("s3cret");
+  });
+
+  it("keeps its prefix and loses its slashes", () => {
+    expect(parseBaseUrl("https://h/bb/v1//")).toBe("https://h/bb/v1");
+    expect(parseBaseUrl("HTTPS://Host:443/a b")).toBe("https://host/a%20b");
+    for (const same of ["http://h", "http://h/", "http://h/?", "http://h/#", "http://h?#"])
+      expect(parseBaseUrl(same)).toBe("http://h");
+  });
+});
+
+describe("ids in paths", () => {
+  it(req("core.http.ids", "arrive as they were given"), () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", minLength: 1 }), (id) => {
+        fc.pre(id !== "." && id !== "..");
+        const url = new URL(operationUrl("http://h/p", "/things/{id}", [id], undefined));
+        expect(url.pathname.split("/")).toHaveLength(4);
+        expect(decodeURIComponent(url.pathname.split("/")[3]!)).toBe(id);
+        expect(url.search + url.hash).toBe("");
+      }),
+    );
+  });
+
+  it.each<string>(["", ".", "..", ...(JSON.parse("[null, {}, []]") as string[])])(
+    req("core.http.ids", "%j is refused"),
+    (id) => {
+      const error = thrown(() => operationUrl("http://h", "/things/{id}", [id], undefined));
+      expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_PATH" });
+    },
+  );
+
+  it("a lone surrogate is refused", () => {
+    for (const text of ["\ud800", "a\udc00b"]) {
+      expect(thrown(() => operationUrl("http://h", "/{id}", [text], undefined)).code).toBe("INVALID_TEXT");
+      expect(thrown(() => operationUrl("http://h", "/", [], { [text]: 1 })).code).toBe("INVALID_TEXT");
+    }
+  });
+
+  it("a value that looks like a parameter is not filled again", () => {
+    expect(operationUrl("http://h", "/{a}/{b}", ["{b}", "$1"], undefined)).toBe("http://h/%7Bb%7D/%241");
+  });
+});
+
+describe("a query", () => {
+  const text = fc.string({ unit: "grapheme" });
+
+  it("arrives as it was given", () => {
+    const value = fc.oneof(text, fc.integer(), fc.boolean(), fc.array(text, { minLength: 1 }));
+    fc.assert(
+      fc.property(fc.dictionary(text, value), (query) => {
+        const { searchParams, hash, pathname } = new URL(operationUrl("http://h", "/x", [], query));
+        const expected = Object.entries(query).flatMap(([name, given]) =>
+          [given].flat().map((one) => [name, String(one)]),
+        );
+        expect([...searchParams]).toEqual(expected);
+        expect([hash, pathname]).toEqual(["", "/x"]);
+      }),
+    );
+  });
+
+  it("takes lists, objects and dates, and leaves out what is not there", () => {
+    const query = { a: [1, "b"], none: undefined, no: null, o: { x: 1, y: [2] }, at: new Date(0), e: [] };
+    const url = new URL(operationUrl("http://h", "/x", [], query));
+    expect([...url.searchParams]).toEqual([
+      ["a", "1"],
+      ["a", "b"],
+      ["o[x]", "1"],
+      ["o[y]", "2"],
+      ["at", "1970-01-01T00:00:00.000Z"],
+    ]);
+    const error = thrown(() => operationUrl("http://h", "/x", [], { at: new Date(Number.NaN) }));
+    expect(error).toMatchObject({ name: "ValidationError", message: expect.stringContaining("at must be") });
+  });
+});
+
+describe.each(transports)("a request over %s", (_, how) => {
+  it(
+    req("core.http.injection", "holds no line of somebody else's making, and its errors no value"),
+    async () => {
+      const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+      const bad: Record<string, string>[] = [
+        { "x-token": "s3cret\r\nx-admin: 1" },
+        { "x-token": "s3cret\nx-admin: 1" },
+        { "x-token": "s3cret\rx-admin: 1" },
+        { "x-token": "s3cret\0" },
+        { "x-token": "s3cret\x7f" },
+        { "x-token": "s3cret \u0101" },
+        { "x-token": "s3cret €" },
+        { "x-admin: s3cret\r\nx": "1" },
+        { "x admin": "1" },
+        { "": "s3cret" },
+      ];
+      for (const headers of bad) {
+        const http = client(baseUrl, how);
+        const called = await failure(http.send(read, ["1"], { headers }));
+        for (const error of [called, thrown(() => client(baseUrl, { ...how, headers }))]) {
+          expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_HEADER" });
+          if (headers["x-token"] !== undefined) expect(inspect(error)).not.toContain("s3cret");
+        }
+      }
+      expect(seen).toEqual([]);
+    },
+  );
+
+  it(req("core.http.injection", "frames its message itself, whatever headers are given"), async () => {
+    const heads: string[] = [];
+    const { baseUrl } = await serveSocket((socket, data) => {
+      heads.push(data);
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+    });
+    const smuggling = {
+      "Content-Length": "1",
+      "transfer-encoding": "chunked",
+      host: "evil",
+      Connection: "x",
+      expect: "100-continue",
+      upgrade: "websocket",
+    };
+    await client(baseUrl, { ...how, headers: smuggling }).send(write, [], { headers: smuggling }, { a: "é" });
+    const lines = heads.join("").toLowerCase().split("\r\n");
+    for (const [name, value] of [
+      ["host", new URL(baseUrl).host],
+      ["connection", "keep-alive"],
+      ["content-length", "10"],
+    ])
+      expect(lines.filter((line) => line.startsWith(`${name}:`))).toEqual([`${name}: ${value}`]);
+    expect(lines.filter((line) => /^(transfer-encoding|expect|upgrade):/.test(line))).toEqual([]);
+  });
+
+  it("sends headers of Latin-1 as they are", async () => {
+    const name = fc.stringMatching(/^x-[a-z0-9!#$%&'*+.^_`|~-]{1,20}$/);
+    const visible = fc.stringMatching(
+      /^[\x21-\x7e\xa1-\xff]([\x20-\x7e\xa1-\xff]{0,30}[\x21-\x7e\xa1-\xff])?$/,
+    );
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const http = client(baseUrl, how);
+    const property = fc.asyncProperty(
+      fc.dictionary(name, visible, { noNullPrototype: true }),
+      async (headers) => {
+        await http.send(read, ["1"], { headers });
+        expect(seen.at(-1)!.headers).toMatchObject(headers);
+      },
+    );
+    await fc.assert(property, { numRuns: 40 });
+  });
+
+  it.each(["a\nb", "a\r\nx-admin: 1", "", "with blank", "ü"])("a token %j is refused", async (given) => {
+    const token = given === "" ? "" : `s3cret${given}`;
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const fixed = thrown(() => bearer(token));
+    const http = client(baseUrl, { ...how, auth: bearer(async () => token) });
+    for (const error of [fixed, await failure(http.send(read, ["1"]))]) {
+      expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TOKEN" });
+      expect(inspect(error)).not.toContain("s3cret");
+    }
+    expect(seen).toEqual([]);
+  });
+
+  it.each(["..", ".", ""])("a path value %j is refused", async (id) => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    expect((await failure(client(baseUrl, how).send(read, [id]))).code).toBe("INVALID_PATH");
+    expect(seen).toEqual([]);
+  });
+
+  it("a path value arrives as one segment", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const http = client(`${baseUrl}/p`, how);
+    for (const id of ["ü/ä", "../x", "%2e%2e", "a?b#c"]) await http.send(read, [id]);
+    expect(seen.map(({ url }) => url)).toEqual([
+      "/p/things/%C3%BC%2F%C3%A4",
+      "/p/things/..%2Fx",
+      "/p/things/%252e%252e",
+      "/p/things/a%3Fb%23c",
+    ]);
+  });
+
+  it("refused input leaves no timer behind, and no limit that ends something later", async () => {
+    const clock = new FakeClock();
+    const http = client("http://127.0.0.1:1", { ...how, clock, totalTimeoutMs: 50 });
+    const controller = new AbortController();
+    const { signal } = controller;
+    expect((await failure(http.send(read, [".."], { signal }))).code).toBe("INVALID_PATH");
+    expect((await failure(http.send(read, ["1"], { signal, headers: { "": "1" } }))).code).toBe(
+      "INVALID_HEADER",
+    );
+    expect(clock.pending).toBe(0);
+    await clock.advance(100);
+    controller.abort();
+  });
+});
+
+describe("options", () => {
+  it.each<Partial<HttpClientOptions>>([
+    { timeoutMs: -1 },
+    { timeoutMs: Number.NaN },
+    { totalTimeoutMs: -1 },
+    { connections: 0 },
+    { connections: 1.5 },
+    { maxBodyBytes: 0 },
+    { maxBodyBytes: Number.NaN },
+    { retry: { attempts: 0 } },
+    { fetch: globalThis.fetch, tls: {} },
+  ])("%j is refused when the client is made", (options) => {
+    expect(thrown(() => client("http://h", options))).toBeInstanceOf(ValidationError);
+  });
+
+  it("of a call are refused before anything is sent", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    for (const options of [{ timeoutMs: -1 }, { totalTimeoutMs: Number.NaN }, { retry: { jitter: 2 } }])
+      expect(await failure(client(baseUrl).send(read, ["1"], options))).toBeInstanceOf(ValidationError);
+    expect(seen).toEqual([]);
+  });
+});

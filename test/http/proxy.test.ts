@@ -1,0 +1,270 @@
+/** Proxies from the environment, and certificates, both of undici alone. */
+import { readFileSync } from "node:fs";
+import { createServer, request as forward, type IncomingMessage } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { ConnectionError, ValidationError } from "../../src/core/errors.js";
+import { bearer, type HttpClientOptions } from "../../src/http/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+import {
+  all,
+  cleanups,
+  client,
+  events,
+  failure,
+  json,
+  listen,
+  read,
+  recorder,
+  serve,
+  thrown,
+  turn,
+  write,
+} from "./server.ts";
+
+const pem = (name: string) => readFileSync(join(import.meta.dirname, "../peers/tls", name), "utf8");
+const tls = { ca: pem("ca.pem"), servername: "redis.test" };
+const names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
+
+/** Runs `make` with these variables alone. They are gone again before anything is sent. */
+function within<T>(env: Readonly<Record<string, string>>, make: () => T): T {
+  const before = names.map((name) => [name, process.env[name]] as const);
+  for (const name of names) delete process.env[name];
+  Object.assign(process.env, env);
+  try {
+    return make();
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+}
+
+const proxied = (env: Readonly<Record<string, string>>, url: string, more: Partial<HttpClientOptions> = {}) =>
+  within(env, () => client(url, more));
+
+/** A proxy that takes every name for this machine. */
+async function startProxy(options: { readonly refuse?: number } = {}) {
+  const asked: { line: string; headers: IncomingMessage["headers"] }[] = [];
+  const sockets: Socket[] = [];
+  const server = createServer((request, response) => {
+    asked.push({ line: `${request.method} ${request.url}`, headers: request.headers });
+    if (options.refuse !== undefined) return response.writeHead(options.refuse).end("refused");
+    const { pathname, search, port } = new URL(request.url!);
+    const { method, headers } = request;
+    const onward = forward(
+      { host: "127.0.0.1", port, path: pathname + search, method, headers },
+      (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.on("error", () => response.destroy()).pipe(response);
+      },
+    );
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    return request.pipe(onward);
+  });
+  server.on("connect", (request, socket: Socket) => {
+    asked.push({ line: `CONNECT ${request.url}`, headers: request.headers });
+    if (options.refuse !== undefined) return socket.end(`HTTP/1.1 ${options.refuse} No\r\n\r\n`);
+    const onward = connect(Number(request.url!.split(":")[1]), "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      socket.pipe(onward).pipe(socket);
+    });
+    sockets.push(socket, onward);
+    for (const one of [socket, onward]) one.on("error", () => {});
+    return undefined;
+  });
+  const { baseUrl, port } = await listen(server);
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  return { url: baseUrl, port, asked };
+}
+
+async function serveSecurely() {
+  const server = createSecureServer({ key: pem("server.key"), cert: pem("server.pem") }, (_, response) => {
+    response.end('"secret"');
+  });
+  const { port } = await listen(server);
+  return { port, url: `https://127.0.0.1:${port}` };
+}
+
+const text = { ...read, expects: "string" } as const;
+
+describe("plain http", () => {
+  it(req("core.http.proxy", "goes through HTTP_PROXY in absolute form, without CONNECT"), async () => {
+    const proxy = await startProxy();
+    const { port, seen } = await serve((_, response) => json(response, 200, { ok: true }));
+    const http = proxied({ HTTP_PROXY: proxy.url }, `http://gateway.internal:${port}/p`, {
+      headers: { "x-a": "1" },
+    });
+    expect(await http.send(write, [], { query: { q: "ü" } }, { a: 1 })).toEqual({ ok: true });
+    expect(proxy.asked.map(({ line }) => line)).toEqual([
+      `POST http://gateway.internal:${port}/p/things?q=%C3%BC`,
+    ]);
+    expect(seen).toMatchObject([
+      {
+        url: "/p/things?q=%C3%BC",
+        body: '{"a":1}',
+        headers: { "x-a": "1", host: `gateway.internal:${port}` },
+      },
+    ]);
+  });
+
+  it("holds as many connections to the proxy as it may, and heeds limits in the queue", async () => {
+    const proxy = await startProxy();
+    const clock = new FakeClock();
+    const { port, seen, arrived } = await serve(() => {});
+    const http = proxied({ HTTP_PROXY: proxy.url }, `http://gateway.internal:${port}`, {
+      connections: 1,
+      clock,
+    });
+    const first = failure(http.send(write, []));
+    await arrived(1);
+    const second = failure(http.send(write, [], { timeoutMs: 50 }));
+    while (clock.pending < 2) await turn();
+    await clock.advance(50);
+    expect((await second).name).toBe("TimeoutError");
+    await clock.advance(30_000);
+    expect((await first).name).toBe("TimeoutError");
+    expect(seen).toHaveLength(1);
+  });
+
+  it("streams events", async () => {
+    const proxy = await startProxy();
+    const { port } = await serve((_, response) =>
+      response.writeHead(200, { "content-type": "text/event-stream" }).end("data: 1\n\ndata: 2\n\n"),
+    );
+    const http = proxied({ http_proxy: proxy.url }, `http://gateway.internal:${port}`);
+    expect(await all(http.events(events, []))).toEqual([1, 2]);
+    expect(proxy.asked).toHaveLength(1);
+  });
+
+  it("with a refusal of the proxy is a ConnectionError", async () => {
+    const proxy = await startProxy({ refuse: 407 });
+    const error = await failure(
+      proxied({ HTTP_PROXY: proxy.url }, "http://gateway.internal").send(write, []),
+    );
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error.message).toContain("407");
+    expect(proxy.asked).toHaveLength(1);
+  });
+});
+
+describe("https", () => {
+  it("works with a trusted certificate, and with no other one", async () => {
+    const { url } = await serveSecurely();
+    const trusting = client(url, { tls });
+    for (let i = 0; i < 2; i++) expect(await trusting.send(text, ["1"])).toBe("secret");
+    const untrusted = await failure(client(url).send(read, ["1"]));
+    expect(untrusted).toMatchObject({
+      name: "ConnectionError",
+      cause: { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" },
+    });
+    const misnamed = await failure(
+      client(url, { tls: { ...tls, servername: "other.test" } }).send(read, ["1"]),
+    );
+    expect(misnamed.cause).toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+  });
+
+  it.each(["HTTPS_PROXY", "https_proxy", "HTTP_PROXY"])(
+    req("core.http.proxy", "goes through %s with CONNECT, and trusts the same certificates"),
+    async (name) => {
+      const proxy = await startProxy();
+      const { port } = await serveSecurely();
+      const url = `https://gateway.internal:${port}`;
+      const http = proxied({ [name]: proxy.url }, url, { tls });
+      for (let i = 0; i < 2; i++) expect(await http.send(text, ["1"])).toBe("secret");
+      expect(new Set(proxy.asked.map(({ line }) => line))).toEqual(
+        new Set([`CONNECT gateway.internal:${port}`]),
+      );
+      const untrusted = await failure(proxied({ [name]: proxy.url }, url).send(read, ["1"]));
+      expect(untrusted).toBeInstanceOf(ConnectionError);
+    },
+  );
+
+  it("with a CONNECT that is refused is a ConnectionError, not an abort", async () => {
+    const proxy = await startProxy({ refuse: 407 });
+    const http = proxied({ HTTPS_PROXY: proxy.url }, "https://gateway.internal", {
+      auth: bearer("s3cret-token"),
+    });
+    const error = await failure(http.send(write, [], { retry: false }, {}));
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error.message).toContain("407");
+    expect(inspect(error, { depth: 9 })).not.toContain("s3cret");
+    expect(proxy.asked).toHaveLength(1);
+  });
+});
+
+describe("NO_PROXY", () => {
+  it.each<[string, boolean]>([
+    ["127.0.0.1", false],
+    ["other, 127.0.0.1", false],
+    ["*", false],
+    ["127.0.0.1:1", true],
+    ["other", true],
+    ["", true],
+  ])("%j", async (value, isProxied) => {
+    const proxy = await startProxy();
+    const { baseUrl } = await serve((_, response) => json(response, 200, {}));
+    await proxied({ HTTP_PROXY: proxy.url, NO_PROXY: value }, baseUrl).send(read, ["1"]);
+    expect(proxy.asked).toHaveLength(isProxied ? 1 : 0);
+  });
+
+  it("and the proxies are those of the moment when the client was made", async () => {
+    const proxy = await startProxy();
+    const { baseUrl } = await serve((_, response) => json(response, 200, {}));
+    const direct = proxied({}, baseUrl);
+    await within({ HTTP_PROXY: proxy.url }, () => direct.send(read, ["1"]).then(() => {}));
+    const excepted = proxied({ HTTP_PROXY: proxy.url, NO_PROXY: "127.0.0.1" }, baseUrl);
+    await excepted.send(read, ["1"]);
+    expect(proxy.asked).toEqual([]);
+  });
+});
+
+describe("credentials of a proxy", () => {
+  it.each(["http", "https"])("are sent for %s, and never printed", async (scheme) => {
+    const proxy = await startProxy({ refuse: 407 });
+    const env = { HTTP_PROXY: `http://us%40er:s3cret%3Apass@127.0.0.1:${proxy.port}` };
+    const { logger, lines } = recorder();
+    const http = proxied(env, `${scheme}://gateway.internal`, { logger });
+    const error = await failure(http.send(write, [], { retry: false }, {}));
+    const expected = `Basic ${Buffer.from("us@er:s3cret:pass").toString("base64")}`;
+    expect(proxy.asked[0]!.headers["proxy-authorization"]).toBe(expected);
+    const shown = [
+      inspect(error, { depth: 9, showHidden: true }),
+      inspect(http, { depth: 9, showHidden: true }),
+      error.stack,
+      ...lines,
+    ].join();
+    expect(shown).not.toMatch(/s3cret|us%40er/);
+    expect(shown).not.toContain(expected.slice(6));
+  });
+
+  it.each(["HTTP_PROXY", "HTTPS_PROXY"])("do not show in the error of a wrong %s", (name) => {
+    for (const value of [
+      "us3r:s3cret@host:3128",
+      "localhost:3128",
+      "127.0.0.1:3128",
+      "ftp://us3r:s3cret@host",
+      "http://us3r%:s3cret%@host",
+      "//host",
+    ]) {
+      const error = thrown(() => proxied({ [name]: value }, "http://gateway.internal"));
+      expect(error).toBeInstanceOf(ValidationError);
+      expect(error.code).toBe("INVALID_PROXY");
+      expect(error.message).toContain(name);
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/s3cret|us3r/);
+    }
+  });
+
+  it("an empty variable is none", async () => {
+    const { baseUrl } = await serve((_, response) => json(response, 200, {}));
+    expect(await proxied({ HTTP_PROXY: "", HTTPS_PROXY: " " }, baseUrl).send(read, ["1"])).toEqual({});
+  });
+});
