@@ -70,6 +70,11 @@ export const specs = {
       "A camelCase model that differs from the document in a member or in its type does not compile.",
     source: "CONTRIBUTING, generated code",
   },
+  "specs.gen.breaks": {
+    statement:
+      "A member that is renamed or removed in a spec is a compile error in the runtime that uses it.",
+    source: "CONTRIBUTING, generated code",
+  },
   "specs.gen.merge": {
     statement:
       "Variants of oneOf and anyOf and parts of allOf become one object in the key map; conflicts are errors.",
