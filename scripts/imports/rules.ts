@@ -38,7 +38,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders and files that run on Node only. Nothing else may import `node:` modules as values. */
-const NODE_ONLY = [/^cli\//, /^cap\/(redis|file|nats|jetstream)\//, /^neuron\/auth\//, /^testing\/node\//, /^http\/transport-node\.ts$/, /^aureus\/telemetry-spool\.ts$/];
+const NODE_ONLY = [
+  /^cli\//,
+  /^cap\/(redis|file|nats|jetstream)\//,
+  /^neuron\/auth\//,
+  /^testing\/node\//,
+  /^http\/transport-node\.ts$/,
+  /^aureus\/telemetry-spool\.ts$/,
+];
 
 /** Checks every file under `src`. */
 export function checkImports(src: string): ImportFinding[] {

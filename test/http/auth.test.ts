@@ -1,7 +1,7 @@
 /** Credentials: who asks for a token, when, and how often. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { AbortedError, AuthError } from "../../src/core/errors.js";
+import { AbortError, AuthError } from "../../src/core/errors.js";
 import { Secret } from "../../src/core/secret.js";
 import { Cut } from "../../src/http/cut.js";
 import { bearer, type HttpOperation, type IssuedToken, TokenSource } from "../../src/http/index.js";
@@ -80,7 +80,7 @@ describe("TokenSource", () => {
     const leaving = never();
     const left = failure(Promise.resolve(source.authorization(leaving)));
     const staying = source.authorization(never());
-    leaving.cut(new AbortedError("left"));
+    leaving.cut(new AbortError("left"));
     expect((await left).message).toContain("left");
     server.give();
     expect(await staying).toBe("Bearer t1");
@@ -95,7 +95,7 @@ describe("TokenSource", () => {
     const source = new TokenSource({ issue: server.issue });
     const leaving = never();
     const left = failure(Promise.resolve(source.authorization(leaving)));
-    leaving.cut(new AbortedError("left"));
+    leaving.cut(new AbortError("left"));
     await left;
     server.fail(new Error("no"));
     for (let i = 0; i < 5; i++) await turn();

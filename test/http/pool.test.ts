@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { AbortedError, ClosedError, ConnectionError, TimeoutError } from "../../src/core/errors.js";
+import { AbortError, ClosedError, ConnectionError, TimeoutError } from "../../src/core/errors.js";
 import { HttpClient, type HttpOperation } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -64,7 +64,7 @@ describe("the pool of undici", () => {
       const retried = http.send(read, ["retried"], { timeoutMs: 50 });
       while (clock.pending < 3) await turn();
       controller.abort();
-      expect(await aborted).toBeInstanceOf(AbortedError);
+      expect(await aborted).toBeInstanceOf(AbortError);
       await clock.advance(50);
       expect(await late).toBeInstanceOf(TimeoutError);
       expect(await total).toBeInstanceOf(TimeoutError);

@@ -1,6 +1,6 @@
 /** What a call returns: a promise of the data that gives access to the response. */
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
-import { AbortedError, ConnectionError, UpstreamError, ValidationError } from "../../src/core/errors.js";
+import { AbortError, ConnectionError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { type HttpOperation, ResponsePromise } from "../../src/http/index.js";
 import { client, failure, json, read, refusingUrl, serve, transports, turn, write } from "./server.ts";
 
@@ -150,7 +150,7 @@ describe.each(transports)("the outcome of a call over %s", (_, how) => {
     const http = client(await refusingUrl(), { ...how, retry: false });
     expect(await failure(http.send(all, []).outcome())).toBeInstanceOf(ConnectionError);
     const aborted = http.send(all, [], { signal: AbortSignal.abort() });
-    expect(await failure(aborted.outcome())).toBeInstanceOf(AbortedError);
+    expect(await failure(aborted.outcome())).toBeInstanceOf(AbortError);
     expect(await failure(http.send(all, [], { timeoutMs: -1 }).outcome())).toBeInstanceOf(ValidationError);
   });
 });

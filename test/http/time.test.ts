@@ -1,6 +1,6 @@
 /** What ends a call early: limits of a request and of the whole call, and the caller. */
 import { describe, expect, it } from "vitest";
-import { AbortedError, TimeoutError } from "../../src/core/errors.js";
+import { AbortError, TimeoutError } from "../../src/core/errors.js";
 import { bearer } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { client, failure, json, read, serve, transports, turn, write } from "./server.ts";
@@ -156,10 +156,10 @@ describe.each(transports)("the caller's signal over %s", (_, how) => {
     const reason = new Error("enough");
     controller.abort(reason);
     const error = await stuck;
-    expect(error).toBeInstanceOf(AbortedError);
+    expect(error).toBeInstanceOf(AbortError);
     expect(error.cause).toBe(reason);
     const late = await failure(http.send(read, ["1"], { signal: AbortSignal.abort() }));
-    expect(late).toBeInstanceOf(AbortedError);
+    expect(late).toBeInstanceOf(AbortError);
     expect(seen).toHaveLength(1);
   });
 
@@ -187,7 +187,7 @@ describe.each(transports)("the caller's signal over %s", (_, how) => {
     const calls = [retrying, authorizing].map((http) => failure(http.send(read, ["1"], { signal })));
     while (waits === 0) await turn();
     controller.abort();
-    for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(AbortedError);
+    for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(AbortError);
     expect(clock.pending).toBe(0);
   });
 
