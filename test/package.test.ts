@@ -75,7 +75,7 @@ function bareImports(folder: string): string[] {
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join(folder, name))
     .flatMap((file) => importsOf(readFileSync(file, "utf8")))
-    .filter(({ specifier }) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+    .filter(({ specifier }) => !/^(?:\.|#|node:)/.test(specifier))
     .map(({ specifier }) =>
       specifier
         .split("/")
