@@ -91,6 +91,22 @@ describe("the pool of undici", () => {
     expect(connections.count).toBe(2);
   });
 
+  it("goes on with those that wait when a connection dies", async () => {
+    const { baseUrl, seen, arrived } = await serve(async ({ url }, response) => {
+      if (!url.endsWith("dies")) return json(response, 200, {});
+      await arrived(1);
+      return response.destroy();
+    });
+    const http = client(baseUrl, { connections: 1, retry: false });
+    const calls = await Promise.allSettled([
+      http.send(read, ["dies"]),
+      http.send(write, []),
+      http.send(read, ["2"]),
+    ]);
+    expect(calls.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+    expect(seen.map(({ url }) => url)).toEqual(["/things/dies", "/things", "/things/2"]);
+  });
+
   it("does not use a connection again that the server closes", async () => {
     const { baseUrl, connections } = await serve(({ url }, response) =>
       json(response, 200, {}, { connection: url.endsWith("close") ? "close" : "keep-alive" }),

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AuthError, ProtocolError, TimeoutError, ValidationError } from "../../src/core/errors.js";
-import { keepAliveClient } from "../../src/core/keep-alive-client.js";
-import { keepAliveFetch } from "../../src/core/keep-alive-fetch.js";
 import type { AuthReason, HttpTransportOptions, ReconnectInfo } from "../../src/neuron/index.js";
 import { HttpTransport } from "../../src/neuron/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
@@ -237,76 +235,5 @@ describe("HttpTransport", () => {
     const { logged } = make({ gatewayUrl: "http://gateway.example" });
     expect(logged.join()).toContain("unencrypted");
     expect(make({ gatewayUrl: "http://gateway.example", allowInsecure: true }).logged).toEqual([]);
-  });
-});
-
-describe("keepAliveFetch", () => {
-  it(
-    req(
-      "core.http.keep-alive",
-      "is a fetch: bodies, headers, statuses, aborts; one connection for many calls",
-    ),
-    async () => {
-      const kept = keepAliveFetch({ maxSockets: 1 })!;
-      cleanups.push(async () => kept.close());
-      const ports = new Set<string>();
-      gateway.answering = ({ headers, body, method }) => {
-        ports.add(String(headers["x-port"]));
-        return {
-          status: method === "GET" ? 302 : 201,
-          headers: { location: "/x", "x-seen": "1" },
-          body: JSON.stringify(body),
-        };
-      };
-      const posted = await kept(`${gateway.url}/a?b=c`, {
-        method: "POST",
-        headers: { "x-port": "p" },
-        body: '{"é":1}',
-      });
-      expect([posted.status, posted.ok, posted.headers.get("x-seen"), await posted.json()]).toEqual([
-        201,
-        true,
-        "1",
-        { é: 1 },
-      ]);
-      const again = await kept(new Request(`${gateway.url}/a`, { method: "PUT", body: "2" }));
-      expect(await again.text()).toBe("2");
-      expect((await kept(gateway.url)).status).toBe(302);
-      expect(gateway.requests[0]).toMatchObject({ path: "/a?b=c", headers: { "content-length": "8" } });
-      gateway.answering = () => undefined;
-      const abort = new AbortController();
-      const cut = kept(gateway.url, { signal: abort.signal }).catch((e: unknown) => e);
-      await until(() => gateway.requests.length === 4);
-      abort.abort();
-      expect(await cut).toMatchObject({ code: "aborted" });
-    },
-  );
-
-  it("repeats a call on a dead connection only where that is allowed", async () => {
-    const client = keepAliveClient()!;
-    cleanups.push(async () => client.close());
-    const call = async (retryStale: boolean) => {
-      const answer = await client.request(gateway.url, {
-        method: "POST",
-        headers: {},
-        body: "1",
-        retryStale,
-      });
-      await answer.read(() => {});
-      return answer.status;
-    };
-    expect(await call(true)).toBe(200);
-    let broken = 0;
-    const { answering } = gateway;
-    gateway.answering = (request) => (broken++ === 0 ? undefined : answering(request));
-    const first = call(true);
-    await until(() => broken === 1);
-    gateway.breakConnections();
-    expect(await first).toBe(200);
-    broken = 0;
-    const second = call(false).catch((e: unknown) => e);
-    await until(() => broken === 1);
-    gateway.breakConnections();
-    expect(await second).toMatchObject({ code: "connection", retryable: true });
   });
 });
