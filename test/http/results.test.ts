@@ -1,6 +1,6 @@
 /** What a successful response becomes: by the kind of its operation, and with its keys converted. */
 import { describe, expect, it } from "vitest";
-import type { HttpOperation } from "../../src/http/index.js";
+import { HttpClient, type HttpOperation } from "../../src/http/index.js";
 import { client, failure, json, read, serve, transports, write } from "./server.ts";
 
 const bytes = new Uint8Array([0, 255, 13, 10, 128, 0xef, 0xbb]);
@@ -137,6 +137,18 @@ describe("keys", () => {
     await http.send({ ...operation, body: "text" }, [], {}, "as it is");
     await http.send(operation, []);
     expect(seen.map(({ body }) => body)).toEqual(['{"display_name":"n","id":"write"}', "as it is", ""]);
+  });
+
+  it("of a generated client are used unless others are given, and a pipeline is shared as it is", async () => {
+    const { baseUrl } = await serve((_, response) => json(response, 201, { created_by: "me" }));
+    const shared = client(baseUrl);
+    expect(HttpClient.of(shared, { keyMap })).toBe(shared);
+    const given = { baseUrl, keyMap: undefined, server: undefined, fetch: globalThis.fetch };
+    const http = HttpClient.of(given, { keyMap, server: "the generated server" });
+    expect(await http.send(operation, [])).toEqual({ createdBy: "me" });
+    const own = HttpClient.of({ ...given, keyMap: {} }, { keyMap });
+    expect(await own.send(operation, [])).toEqual({ created_by: "me" });
+    for (const one of [http, own]) await one.close();
   });
 
   it("of bodies that are not JSON stay", async () => {
