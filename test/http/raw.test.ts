@@ -113,6 +113,34 @@ describe.each(transports)("rawClient over %s", (_, how) => {
     expect([data, error, response.status]).toEqual([undefined, undefined, 204]);
   });
 
+  it("throws a typed error for content that is not JSON, and hands it out as what it is asked for", async () => {
+    const { baseUrl } = await serve((_, response, n) =>
+      response.writeHead(200, { "x-request-id": "r" }).end(n === 0 ? '{"a":' : "<h1>Login</h1>"),
+    );
+    const raw = rawClient<paths>(client(baseUrl, how));
+    const params = { path: { id: "1" } };
+    for (const body of ['{"a":', "<h1>Login</h1>"]) {
+      const error = await failure(raw.GET("/things/{id}", { params }));
+      expect(error).toBeInstanceOf(ProtocolError);
+      expect(error).toMatchObject({ code: "UNEXPECTED_RESPONSE", status: 200, requestId: "r", body });
+      expect(error.message).toContain("GET /things/1: expected JSON");
+    }
+    expect((await raw.GET("/things/{id}", { params, parseAs: "text" })).data).toBe("<h1>Login</h1>");
+    const { data } = await raw.GET("/things/{id}", { params, parseAs: "arrayBuffer" });
+    expect(data?.byteLength).toBe(14);
+  });
+
+  it("sends nothing to another base URL", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const http = client(`${baseUrl}/p`, { ...how, auth: bearer("t") });
+    const params = { path: { id: "1" } };
+    for (const other of [baseUrl, `${baseUrl}/pq`, "http://127.0.0.1:1/p"]) {
+      const error = await failure(rawClient<paths>(http).GET("/things/{id}", { params, baseUrl: other }));
+      expect([error.name, error.code]).toEqual(["ValidationError", "INVALID_URL"]);
+    }
+    expect(seen).toEqual([]);
+  });
+
   it("throws what is no response, or none that could be read", async () => {
     const { baseUrl } = await serve((_, response, n) => {
       if (n === 0)
