@@ -117,22 +117,23 @@ describe("the pool of undici", () => {
   });
 });
 
-describe.each(transports)("connections over %s", (_, how) => {
-  it("that lie idle keep no process alive", async () => {
-    const { baseUrl, server } = await serve((_, response) => json(response, 200, { done: true }));
-    server.keepAliveTimeout = 0;
-    const given = how.fetch === undefined ? "" : "fetch: globalThis.fetch";
-    const program = `
-      import { HttpClient } from ${JSON.stringify(join(root, "src/http/index.ts"))};
-      const http = new HttpClient({ baseUrl: process.argv[1], ${given} });
-      const none = { id: "none", method: "POST", path: "/", idempotent: false, result: "none" };
+it("idle connections keep no process alive", async () => {
+  const { baseUrl, server } = await serve((_, response) => json(response, 200, { done: true }));
+  server.keepAliveTimeout = 0;
+  const program = `
+    import { HttpClient } from ${JSON.stringify(join(root, "src/http/index.ts"))};
+    const none = { id: "none", method: "POST", path: "/", idempotent: false, result: "none" };
+    for (const fetch of [undefined, globalThis.fetch]) {
+      const http = new HttpClient({ baseUrl: process.argv[1], fetch });
       await http.send(none, []);
-      console.log(await http.send({ ...none, result: "json" }, []));`;
-    const args = ["--import", "tsx", "--input-type=module", "-e", program, baseUrl];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
-    expect(stdout).toBe("{ done: true }\n");
-  });
+      console.log(await http.send({ ...none, result: "json" }, []));
+    }`;
+  const args = ["--import", "tsx", "--input-type=module", "-e", program, baseUrl];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+  expect(stdout).toBe("{ done: true }\n{ done: true }\n");
+});
 
+describe.each(transports)("connections over %s", (_, how) => {
   it(req("core.http.desync", "on which comes more than was asked for are closed"), async () => {
     const { baseUrl, sockets } = await serveSocket((socket, _, connection) => {
       const more = connection === 1 ? 'HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n"evil"' : "";
