@@ -83,7 +83,9 @@ export class HttpClient {
 
   /** `given` itself if it is a pipeline already (several clients then share it), else a new one. */
   static of(given: HttpClientOptions | HttpClient, defaults: ClientDefaults): HttpClient {
-    return given instanceof HttpClient ? given : new HttpClient({ ...defaults, ...given });
+    if (given instanceof HttpClient) return given;
+    const { server = defaults.server, keyMap = defaults.keyMap } = given;
+    return new HttpClient({ ...given, server, keyMap });
   }
 
   /**

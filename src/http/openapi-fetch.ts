@@ -1,7 +1,9 @@
 /** openapi-fetch on the pipeline of a generated client. Loaded with the first call of `client.raw`. */
 import createClient, { type Client } from "openapi-fetch";
+import { ValidationError } from "../core/errors.js";
+import { Answer } from "./answer.js";
 import type { HttpClient } from "./client.js";
-import { isErrorResponse } from "./error-table.js";
+import { isErrorResponse, unexpectedResponse } from "./error-table.js";
 import type { HttpOperation } from "./operation.js";
 import { operationUrl } from "./url.js";
 
@@ -22,6 +24,10 @@ export function openapiFetch<Paths extends object>(http: HttpClient): Client<Pat
 }
 
 async function send(http: HttpClient, request: Request): Promise<Response> {
+  if (!request.url.startsWith(`${http.baseUrl}/`)) {
+    const message = `a raw call must stay below ${http.baseUrl}; make a client for every other base URL`;
+    throw new ValidationError(message, { code: "INVALID_URL" });
+  }
   const path = request.url.slice(http.baseUrl.length);
   const operation: HttpOperation = {
     id: `${request.method} ${path.replace(/\?.*/s, "")}`,
@@ -38,7 +44,7 @@ async function send(http: HttpClient, request: Request): Promise<Response> {
     const { data, ...info } = await http
       .send<Uint8Array<ArrayBuffer>>(operation, [], { headers, signal: request.signal }, body)
       .withResponse();
-    return response(data, info);
+    return withJson(response(data, info), new Answer(info.status, info.headers, data), operation.id);
   } catch (error) {
     // What Response cannot hold is thrown as it is.
     if (!isErrorResponse(error) || error.status < 300 || error.status > 599) throw error;
@@ -48,6 +54,17 @@ async function send(http: HttpClient, request: Request): Promise<Response> {
       headers: received,
     });
   }
+}
+
+/** openapi-fetch reads JSON itself, unless there is a length, and its SyntaxError would say nothing of the response. */
+function withJson(response: Response, answer: Answer, operation: string): Response {
+  response.headers.set("content-length", String(answer.bytes.length));
+  const json = async (): Promise<unknown> => {
+    if (answer.body === undefined || answer.body === answer.text)
+      throw unexpectedResponse(answer, "JSON", operation);
+    return answer.body;
+  };
+  return Object.assign(response, { json });
 }
 
 function response(content: BodyInit, { status, headers }: { status: number; headers: Headers }): Response {

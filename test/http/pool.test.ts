@@ -91,6 +91,22 @@ describe("the pool of undici", () => {
     expect(connections.count).toBe(2);
   });
 
+  it("goes on with those that wait when a connection dies", async () => {
+    const { baseUrl, seen, arrived } = await serve(async ({ url }, response) => {
+      if (!url.endsWith("dies")) return json(response, 200, {});
+      await arrived(1);
+      return response.destroy();
+    });
+    const http = client(baseUrl, { connections: 1, retry: false });
+    const calls = await Promise.allSettled([
+      http.send(read, ["dies"]),
+      http.send(write, []),
+      http.send(read, ["2"]),
+    ]);
+    expect(calls.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+    expect(seen.map(({ url }) => url)).toEqual(["/things/dies", "/things", "/things/2"]);
+  });
+
   it("does not use a connection again that the server closes", async () => {
     const { baseUrl, connections } = await serve(({ url }, response) =>
       json(response, 200, {}, { connection: url.endsWith("close") ? "close" : "keep-alive" }),
@@ -101,22 +117,23 @@ describe("the pool of undici", () => {
   });
 });
 
-describe.each(transports)("connections over %s", (_, how) => {
-  it("that lie idle keep no process alive", async () => {
-    const { baseUrl, server } = await serve((_, response) => json(response, 200, { done: true }));
-    server.keepAliveTimeout = 0;
-    const given = how.fetch === undefined ? "" : "fetch: globalThis.fetch";
-    const program = `
-      import { HttpClient } from ${JSON.stringify(join(root, "src/http/index.ts"))};
-      const http = new HttpClient({ baseUrl: process.argv[1], ${given} });
-      const none = { id: "none", method: "POST", path: "/", idempotent: false, result: "none" };
+it("idle connections keep no process alive", async () => {
+  const { baseUrl, server } = await serve((_, response) => json(response, 200, { done: true }));
+  server.keepAliveTimeout = 0;
+  const program = `
+    import { HttpClient } from ${JSON.stringify(join(root, "src/http/index.ts"))};
+    const none = { id: "none", method: "POST", path: "/", idempotent: false, result: "none" };
+    for (const fetch of [undefined, globalThis.fetch]) {
+      const http = new HttpClient({ baseUrl: process.argv[1], fetch });
       await http.send(none, []);
-      console.log(await http.send({ ...none, result: "json" }, []));`;
-    const args = ["--import", "tsx", "--input-type=module", "-e", program, baseUrl];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
-    expect(stdout).toBe("{ done: true }\n");
-  });
+      console.log(await http.send({ ...none, result: "json" }, []));
+    }`;
+  const args = ["--import", "tsx", "--input-type=module", "-e", program, baseUrl];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+  expect(stdout).toBe("{ done: true }\n{ done: true }\n");
+});
 
+describe.each(transports)("connections over %s", (_, how) => {
   it(req("core.http.desync", "on which comes more than was asked for are closed"), async () => {
     const { baseUrl, sockets } = await serveSocket((socket, _, connection) => {
       const more = connection === 1 ? 'HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n"evil"' : "";

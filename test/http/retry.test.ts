@@ -59,6 +59,8 @@ describe.each(transports)("retries over %s", (_, how) => {
       const error = await failure(http.send(write, [], {}, {}));
       expect(error).toBeInstanceOf(ConnectionError);
       expect(error).toMatchObject({ sent: false, attempts: 3 });
+      const cause = (how.fetch === undefined ? error : (error.cause as Error)).cause;
+      expect(cause).toMatchObject({ code: "ECONNREFUSED" });
       expect(attempts).toEqual([1, 2, 3]);
       await failure(http.send(write, [], { retry: false }, {}));
       await failure(http.send(once, [], {}, {}));
