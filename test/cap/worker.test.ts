@@ -88,7 +88,22 @@ describe("runWorker", () => {
       errorCodeEnum: 1000,
     });
     expect(worker.counts.failed).toBe(1);
-    expect(logged.join()).not.toContain("secret detail");
+    expect(JSON.stringify(result, (_, v: unknown) => (typeof v === "bigint" ? `${v}` : v))).not.toContain(
+      "detail",
+    );
+    expect(logged.filter((line) => line.startsWith("handler failed"))).toHaveLength(
+      Number(message === "handler failed"),
+    );
+  });
+
+  it("logs what a handler throws at error, with its stack", async () => {
+    const { dispatch, settled, logged } = await setUp({
+      handler: () => Promise.reject(new Error("disk full")),
+    });
+    await dispatch({ jobId: "j-1" });
+    await settled(1);
+    const line = logged.find((text) => text.startsWith("handler failed"))!;
+    for (const part of ["disk full", "worker.test.ts", '"jobId":"j-1"']) expect(line).toContain(part);
   });
 
   it("puts the text of an error on the wire only when told to", async () => {

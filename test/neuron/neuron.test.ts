@@ -200,10 +200,18 @@ describe("handlers", () => {
 
   it("keep the text of an exception to themselves when told to", async () => {
     const handlers = { "a/b": () => Promise.reject(new Error("password in here")) };
-    const { lease, clock, frames } = await setUp({ handlers, exposeErrors: false });
+    const levels: string[] = [];
+    const error = (message: string, fields?: object): void =>
+      void levels.push(`${message} ${JSON.stringify(fields)}`);
+    const logger: Logger = { debug() {}, info() {}, warn() {}, error };
+    const { lease, clock, frames } = await setUp({ handlers, exposeErrors: false, logger });
     lease("L1");
     await clock.settle();
     expect(frames("nack")[0]).toMatchObject({ reason: "handler failed", code: "HANDLER_THREW" });
+    expect(JSON.stringify(frames("nack"))).not.toContain("in here");
+    // The log is this side's own, and has the message and the stack.
+    expect(levels).toHaveLength(1);
+    expect(levels[0]).toMatch(/^handler failed .*in here.*neuron\.test\.ts/);
   });
 
   it(req("neuron.handler.shared", "of the shared form are served with their schemas"), async () => {

@@ -81,6 +81,7 @@ export async function startCap(
     workerId: WORKER,
     pool: POOL,
     privateKey: keys.worker.privateKeyPem,
+    logger: false, // what it refuses is part of the demo, which reports it itself
     publicKeys,
   });
   agent.job(TOPIC, handler);
