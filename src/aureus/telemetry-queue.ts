@@ -1,11 +1,11 @@
 /** Sends telemetry in the background and accounts for every item. */
 import { type Clock, systemClock, type TimerHandle } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
-import { AgentwireError, ClosedError } from "../core/errors.js";
+import { ClosedError } from "../core/errors.js";
 import { Limiter } from "../core/limiter.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { retry } from "../core/retry.js";
-import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
+import { type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import type { CallOptions } from "../http/index.js";
 import { atExit } from "./at-exit.js";
 import type {
@@ -15,29 +15,8 @@ import type {
   TelemetryOptions,
   TelemetryStats,
 } from "./telemetry-options.js";
+import { DEFAULT_RETRY, FailedAttempt, mayPass } from "./telemetry-retry.js";
 import { TelemetrySpool } from "./telemetry-spool.js";
-
-const DEFAULT_RETRY = retryPolicy({ attempts: 11, maxDelayMs: 15_000 });
-
-/** A failed attempt, with the server's wait only where that is not shorter than any wait of ours. */
-class FailedAttempt {
-  readonly retryAfterMs: number | undefined;
-
-  constructor(
-    readonly error: unknown,
-    attempt: number,
-    policy: RetryPolicy,
-  ) {
-    const asked = error instanceof AgentwireError ? error.retryAfterMs : undefined;
-    const shortest = backoffMs(attempt, policy, () => 1);
-    this.retryAfterMs = asked !== undefined && asked >= shortest ? asked : undefined;
-  }
-}
-
-/** A report may be repeated, so also after a 500, which for other calls can be a refusal. */
-function mayPass(error: unknown): boolean {
-  return error instanceof AgentwireError && (error.retryable || error.status === 500);
-}
 
 /** The items of one {@link Telemetry} between being recorded and being sent, spooled or lost. */
 export class TelemetryQueue {

@@ -9,6 +9,7 @@ import {
   type TelemetrySink,
 } from "../../src/aureus/index.js";
 import { UpstreamError, ValidationError } from "../../src/core/errors.js";
+import { silentLogger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 import { serve, type TestServer } from "./server.ts";
@@ -33,7 +34,7 @@ function memorySink(fail: (n: number) => void | Promise<void> = () => {}) {
 function setUp(options: Partial<TelemetryOptions> = {}, fail?: (n: number) => void | Promise<void>) {
   const clock = new FakeClock();
   const { sink, items, tries } = memorySink(fail);
-  const telemetry = new Telemetry({ sink, clock, random: () => 0, ...options });
+  const telemetry = new Telemetry({ sink, clock, random: () => 0, logger: silentLogger, ...options });
   const losses: TelemetryLoss[] = [];
   telemetry.on("loss", (loss) => losses.push(loss));
   return { clock, telemetry, items, losses, tries };
@@ -97,7 +98,7 @@ describe("counts", () => {
     expect(lost).toBeGreaterThan(50); // those that failed twice
     const { reason } = losses[0]!;
     expect(reason).toBe("failed");
-  }, 60_000);
+  }, 180_000);
 
   it(
     req(
