@@ -44,9 +44,9 @@ const changes: readonly Change[] = [
   },
   {
     spec: "aureus/console",
-    schema: "WorkflowStatus",
-    member: "policyStatus",
-    to: "policy",
+    schema: "Login",
+    member: "expiresAt",
+    to: "endsAt",
     runtime: "aureus",
   },
   { spec: "aureus/console", schema: "WorkflowEvent", member: "timestamp", runtime: "aureus" },
