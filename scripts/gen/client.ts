@@ -1,12 +1,13 @@
 import type { SpecConfig } from "./config.ts";
 import { header, isIdentifier, printDoc, printKey, type RuntimePath } from "./emit.ts";
 import { type Finding, throwFindings } from "./finding.ts";
+import { dataType, errorType, itemType } from "./method-types.ts";
 import type { Models, OperationTypes } from "./models.ts";
 import { methodName, parameterName } from "./names.ts";
-import { asRecord, type OpenApi, type Operation, type Parameter, refName, type Schema } from "./openapi.ts";
+import type { OpenApi, Operation, Parameter } from "./openapi.ts";
 import { operationName } from "./operations.ts";
-import { errorStatuses, resultKind, successStatuses } from "./results.ts";
-import { flatten, typeText } from "./type-text.ts";
+import { resultKind } from "./results.ts";
+import { typeText } from "./type-text.ts";
 
 /** Line length up to which a signature stays on one line. */
 const LINE_WIDTH = 110;
@@ -18,46 +19,6 @@ const OTHER_HEADERS = new Set(["accept", "content-type", "authorization"]);
 export interface EmittedClient {
   readonly text: string;
   readonly warnings: readonly Finding[];
-}
-
-function unionOf(types: readonly string[]): string {
-  return [...new Set(types)].join(" | ");
-}
-
-/** The type of the data of a call: what every successful response can be. */
-function dataType(operation: Operation, types: OperationTypes): string {
-  const wanted = resultKind(operation);
-  if (wanted === "none") return "void";
-  const found = successStatuses(operation).flatMap((status) => {
-    const contents = types.responses[status] ?? [];
-    const bodies = contents.filter(
-      ({ kind, type }) => kind === wanted || (wanted === "bytes" && type === "Uint8Array"),
-    );
-    return contents.length === 0 ? ["undefined"] : bodies.map(({ type }) => type);
-  });
-  return unionOf(found);
-}
-
-/** The bodies of errors by status. What is not JSON arrives as text. */
-function errorType(operation: Operation, types: OperationTypes): string {
-  const rows = errorStatuses(operation).map((status) => {
-    const bodies = (types.responses[status] ?? []).map(({ kind, type }) =>
-      kind === "json" ? type : "string",
-    );
-    return `${/^\d+$/.test(status) ? status : printKey(status)}: ${unionOf(bodies)}`;
-  });
-  return rows.length === 0 ? "Record<never, never>" : `{ ${rows.join("; ")} }`;
-}
-
-/** The type of the items of an operation with pages. */
-function itemType(api: OpenApi, operation: Operation, data: string, models: Models): string {
-  const { items } = operation.paging ?? {};
-  const schema = successStatuses(operation).map((status) => operation.responses[status]?.schema)[0] ?? {};
-  const list = items === undefined ? schema : flatten(api, schema)?.properties[items];
-  const item = asRecord(list).items as Schema | undefined;
-  if (item?.$ref !== undefined) return models.style.ref(refName(item.$ref));
-  const member = items === undefined ? data : `${data}[${JSON.stringify(models.style.key(items))}]`;
-  return `NonNullable<${member}>[number]`;
 }
 
 /** A type with its arguments on lines of their own, if it is long. */

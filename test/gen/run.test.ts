@@ -41,7 +41,7 @@ describe("gen", () => {
         "gen/bus/bus/v1/packet_pb.ts",
         "gen/bus/index.ts",
         "gen/bus/subjects.ts",
-        ...["client", "index", "keys", "models", "operations", "schemas", "tools", "types"].map(
+        ...["client", "index", "keys", "models", "operations", "proof", "schemas", "tools", "types"].map(
           (name) => `gen/shop/${name}.ts`,
         ),
       ]);
