@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
@@ -17,6 +18,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start
     env: { AGENTWIRE_LOG: "silent" },
   },
 });

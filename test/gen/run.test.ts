@@ -43,7 +43,7 @@ describe("gen", () => {
         "gen/bus/index.ts",
         "gen/bus/protocol.ts",
         "gen/bus/subjects.ts",
-        ...["client", "index", "keys", "models", "operations", "schemas", "tools", "types"].map(
+        ...["client", "index", "keys", "models", "operations", "proof", "schemas", "tools", "types"].map(
           (name) => `gen/shop/${name}.ts`,
         ),
       ]);
