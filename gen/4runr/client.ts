@@ -119,7 +119,7 @@ export class FourRunrClient {
     return this.#http.close(options);
   }
 
-  /** The same as {@link FourRunrClient.close}. */
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -61,7 +61,7 @@ export class NeuronClient {
     return this.#http.close(options);
   }
 
-  /** The same as {@link NeuronClient.close}. */
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

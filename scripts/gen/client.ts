@@ -79,7 +79,7 @@ export class ${clientName} {
     return this.#http.close(options);
   }
 
-  /** The same as {@link ${clientName}.close}. */
+  /** The same as \`close\`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

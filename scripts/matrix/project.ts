@@ -33,6 +33,7 @@ export async function makeProject(): Promise<Project> {
     stdio: ["ignore", "ignore", "inherit"],
   });
   writeFileSync(join(folder, "package.json"), '{"private":true,"type":"module"}');
+  writeFileSync(join(folder, "tsconfig.json"), "{}"); // Bun would follow the paths of ours, which lead to the sources
   const peers = ["@connectrpc/connect-node", "@connectrpc/connect-web", "@types/node", "ioredis"];
   await install(folder, [
     `./agentwire-${manifest.version}.tgz`,

@@ -185,7 +185,7 @@ export class AgentwireError extends Error {
     return Error.prototype.toString.call({ name: `${name} [${code}]`, message });
   }
 
-  /** Where the error was made, below what {@link AgentwireError.toString} returns. */
+  /** Where the error was made, below what `toString` returns. */
   override get stack(): string {
     return (this as Traced)[traceKey]?.stack ?? "";
   }

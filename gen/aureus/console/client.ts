@@ -283,7 +283,7 @@ export class AureusConsoleApi {
     return this.#http.close(options);
   }
 
-  /** The same as {@link AureusConsoleApi.close}. */
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -73,7 +73,7 @@ export class AureusV1Client {
     return this.#http.close(options);
   }
 
-  /** The same as {@link AureusV1Client.close}. */
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
