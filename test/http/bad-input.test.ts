@@ -114,6 +114,7 @@ describe.each(transports)("a request over %s", (_, how) => {
         { "x-token": "s3cret\x7f" },
         { "x-token": "s3cret \u0101" },
         { "x-token": "s3cret €" },
+        { "x-token": "s3cret \u{1f600}" },
         { "x-admin: s3cret\r\nx": "1" },
         { "x admin": "1" },
         { "": "s3cret" },
@@ -123,7 +124,9 @@ describe.each(transports)("a request over %s", (_, how) => {
         const called = await failure(http.send(read, ["1"], { headers }));
         for (const error of [called, thrown(() => client(baseUrl, { ...how, headers }))]) {
           expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_HEADER" });
-          if (headers["x-token"] !== undefined) expect(inspect(error)).not.toContain("s3cret");
+          if (headers["x-token"] === undefined) continue;
+          expect(error.message).toContain("one line");
+          expect(inspect(error)).not.toContain("s3cret");
         }
       }
       expect(seen).toEqual([]);
@@ -172,23 +175,20 @@ describe.each(transports)("a request over %s", (_, how) => {
     await fc.assert(property, { numRuns: 40 });
   });
 
-  it.each(["a\nb", "a\r\nx-admin: 1", "", "with blank", "ü"])("a token %j is refused", async (given) => {
-    const token = given === "" ? "" : `s3cret${given}`;
-    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
-    const fixed = thrown(() => bearer(token));
-    const http = client(baseUrl, { ...how, auth: bearer(async () => token) });
-    for (const error of [fixed, await failure(http.send(read, ["1"]))]) {
-      expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TOKEN" });
-      expect(inspect(error)).not.toContain("s3cret");
-    }
-    expect(seen).toEqual([]);
-  });
-
-  it.each(["..", ".", ""])("a path value %j is refused", async (id) => {
-    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
-    expect((await failure(client(baseUrl, how).send(read, [id]))).code).toBe("INVALID_PATH");
-    expect(seen).toEqual([]);
-  });
+  it.each(["a\nb", "a\r\nx-admin: 1", "a\0b", "", "with blank", "ü", "\u{1f600}"])(
+    "a token %j is refused",
+    async (given) => {
+      const token = given === "" ? "" : `s3cret${given}`;
+      const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+      const fixed = thrown(() => bearer(token));
+      const http = client(baseUrl, { ...how, auth: bearer(async () => token) });
+      for (const error of [fixed, await failure(http.send(read, ["1"]))]) {
+        expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TOKEN" });
+        expect(inspect(error)).not.toContain("s3cret");
+      }
+      expect(seen).toEqual([]);
+    },
+  );
 
   it("a path value arrives as one segment", async () => {
     const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
@@ -204,14 +204,16 @@ describe.each(transports)("a request over %s", (_, how) => {
 
   it("refused input leaves no timer behind, and no limit that ends something later", async () => {
     const clock = new FakeClock();
-    const http = client("http://127.0.0.1:1", { ...how, clock, totalTimeoutMs: 50 });
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const http = client(baseUrl, { ...how, clock, totalTimeoutMs: 50 });
     const controller = new AbortController();
     const { signal } = controller;
-    expect((await failure(http.send(read, [".."], { signal }))).code).toBe("INVALID_PATH");
+    for (const id of ["..", ".", ""])
+      expect((await failure(http.send(read, [id], { signal }))).code).toBe("INVALID_PATH");
     expect((await failure(http.send(read, ["1"], { signal, headers: { "": "1" } }))).code).toBe(
       "INVALID_HEADER",
     );
-    expect(clock.pending).toBe(0);
+    expect([clock.pending, seen]).toEqual([0, []]);
     await clock.advance(100);
     controller.abort();
   });

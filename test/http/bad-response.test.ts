@@ -55,13 +55,16 @@ describe.each(transports)("content over %s", (_, how) => {
     ["text for an object", (response) => with200(response, '"a"'), "expected a JSON object", "a"],
   ])("%s", async (_, answer, message, body) => {
     const { baseUrl, seen } = await serve((_, response) => answer(response));
-    const error = await failure(client(baseUrl, { ...how, auth: bearer(token) }).send(object, [], {}, {}));
+    const http = client(baseUrl, { ...how, auth: bearer(token) });
+    const error = await failure(http.send(object, [], { correlationId: "mine" }, {}));
     expect(error).toBeInstanceOf(ProtocolError);
     expect(error).toMatchObject({ code: "UNEXPECTED_RESPONSE", requestId: "r-1", retryable: false });
+    expect(error).toMatchObject({ correlationId: "mine", attempts: 1 });
     expect(error.status).toBe(message.includes("204") ? 204 : 200);
     expect(error.headers?.get("x-request-id")).toBe("r-1");
     expect(error.body).toEqual(body);
     expect(error.message).toContain(message);
+    expect(error.message).toContain(", found HTTP");
     expect(inspect(error, { depth: 9 })).not.toMatch(/Login|planted/);
     expect(seen).toHaveLength(1);
   });
@@ -133,18 +136,28 @@ describe.each(transports)("size over %s", (_, how) => {
     ["deflate", zlib.deflateSync(zeros)],
     ["deflate", zlib.deflateRawSync(zeros)],
     ["gzip, gzip", zlib.gzipSync(zlib.gzipSync(zeros))],
-  ])("a body that is small on the way and too large decompressed: %s", async (coding, bytes) => {
-    expect(bytes.length).toBeLessThan(2_000);
-    const { baseUrl, seen } = await serve((_, response) =>
-      with200(response, bytes, { "content-encoding": coding }),
-    );
-    const bytesOf = { ...write, result: "bytes" } as const;
-    const error = await failure(client(baseUrl, { ...how, maxBodyBytes: 100_000 }).send(bytesOf, []));
-    expect(error).toMatchObject({ code: "TOO_LARGE", status: 200, requestId: "r-1" });
-    const whole = await client(baseUrl, { ...how, maxBodyBytes: Infinity }).send<Uint8Array>(bytesOf, []);
-    expect(whole).toHaveLength(zeros.length);
-    expect(seen).toHaveLength(2);
-  });
+  ])(
+    req("core.http.bounded", "a body that is small on the way and too large decompressed: %s"),
+    async (coding, bytes) => {
+      expect(bytes.length).toBeLessThan(2_000);
+      for (const status of [200, 500]) {
+        for (const length of [{}, { "content-length": bytes.length }]) {
+          const { baseUrl, seen } = await serve((_, response) =>
+            response
+              .writeHead(status, { "x-request-id": "r-1", "content-encoding": coding, ...length })
+              .end(bytes),
+          );
+          const text = { ...write, result: "text" } as const;
+          const error = await failure(client(baseUrl, { ...how, maxBodyBytes: 100_000 }).send(text, []));
+          expect(error).toBeInstanceOf(ProtocolError);
+          expect(error).toMatchObject({ code: "TOO_LARGE", status, requestId: "r-1" });
+          const whole = client(baseUrl, { ...how, maxBodyBytes: Infinity }).send<string>(text, []);
+          expect(status === 200 ? await whole : (await failure(whole)).body).toHaveLength(zeros.length);
+          expect(seen).toHaveLength(2);
+        }
+      }
+    },
+  );
 
   it("large and small compressed bodies are read, also those of errors", async () => {
     const large = Buffer.from(JSON.stringify({ a: Array.from({ length: 60_000 }, (_, i) => i * 7919) }));

@@ -101,7 +101,8 @@ describe.each(transports)("a body over %s", (_, how) => {
         bytes,
       ]);
       if (given === form) continue;
-      expect((read.get("blob") as File).type).toBe("text/x");
+      const blob = read.get("blob") as File;
+      expect([blob.type, await blob.text()]).toEqual(["text/x", "x"]);
       for (const [name, expected] of [
         ["raw", bytes],
         ["buffer", bytes],
@@ -184,6 +185,7 @@ describe.each(transports)("a body over %s", (_, how) => {
     ["json", "bytes", bytes],
     ["json", "an ArrayBuffer", buffer],
     ["json", "a function", () => 1],
+    ["form", "a number", 7],
     ["form", "text", "a=1"],
     ["form", "null", null],
     ["form", "a list", [1]],
@@ -196,6 +198,7 @@ describe.each(transports)("a body over %s", (_, how) => {
     ["form", "bytes in a member", { a: bytes }],
     ["form", "an invalid date", { at: new Date(Number.NaN) }],
     ["form", "a function in a member", { a: () => 1 }],
+    ["multipart", "a number", 7],
     ["multipart", "text", "a"],
     ["multipart", "a list", [1]],
     ["multipart", "a Map", new Map([["a", 1]])],

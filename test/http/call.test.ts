@@ -12,7 +12,7 @@ import {
   UpstreamError,
   ValidationError,
 } from "../../src/core/errors.js";
-import { bearer } from "../../src/http/index.js";
+import { bearer, TokenSource } from "../../src/http/index.js";
 import { req } from "../requirements/index.ts";
 import { client, failure, json, read, recorder, serve, serveSocket, transports, write } from "./server.ts";
 
@@ -187,6 +187,7 @@ describe.each(transports)("secrets over %s", (_, how) => {
 
   it.each([
     ["from the client's credential", { auth: bearer(token) }],
+    ["from a source of tokens", { auth: new TokenSource({ token }) }],
     ["from a header", { headers: { "X-Api-Key": token } }],
   ])("are hidden where a server repeats them: %s", async (_, more) => {
     const filler = "x".repeat(280);
@@ -199,7 +200,8 @@ describe.each(transports)("secrets over %s", (_, how) => {
     for (const message of messages) {
       const error = await failure(http.send(write, [], {}, {}));
       expect(error).toMatchObject({ name: "PolicyDeniedError", status: 403, body: { message } });
-      const shown = [error.message, error.stack, inspect(error, { depth: 9 }), ...lines].join();
+      const json = JSON.stringify(error);
+      const shown = [error.message, error.stack, json, inspect(error, { depth: 9 }), ...lines].join();
       expect(shown).toContain("[secret]");
       // Not even its beginning, where the message was cut.
       expect(shown).not.toContain(token.slice(0, 6));

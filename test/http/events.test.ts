@@ -24,7 +24,7 @@ function open(response: ServerResponse, first = ""): Promise<void> {
 describe.each(transports)("events over %s", (_, how) => {
   it("are the data of a stream, parsed where it is JSON, with its keys converted", async () => {
     const text =
-      '\ufeff: hello\n\ndata: {"made_by":"ü"}\n\ndata: plain\r\ndata: text\r\n\r\nevent: x\ndata: 1\n\n';
+      '\ufeff: hello\n\ndata: {"made_by":\rdata: "ü"}\r\rdata: plain\r\ndata: text\r\n\r\nevent: x\ndata: 1\n\ndata: 2';
     const { baseUrl, seen } = await serve(async (_, response) => {
       response.writeHead(200, stream);
       for (const byte of Buffer.from(text)) {

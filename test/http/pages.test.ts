@@ -34,9 +34,12 @@ describe.each(transports)("pages over %s", (_, how) => {
     expect(seen.map(({ url }) => url)).toEqual(["/things?skip=4", "/things?skip=7"]);
   });
 
-  it("by number count from 1, or from the one given", async () => {
-    const { baseUrl, seen } = await pagesOf((query) => slice((Number(query.get("page") ?? 1) - 1) * 3));
-    const operation: HttpOperation = { ...list, paging: { parameter: "page", counts: "page" } };
+  it.each([{}, { items: "items" }])("by number count from 1, or from the one given: %j", async (within) => {
+    const { baseUrl, seen } = await pagesOf((query) => {
+      const page = slice((Number(query.get("page") ?? 1) - 1) * 3);
+      return "items" in within ? { items: page } : page;
+    });
+    const operation: HttpOperation = { ...list, paging: { parameter: "page", counts: "page", ...within } };
     const http = client(baseUrl, how);
     expect(await all(http.pages<number[], number>(operation, []))).toHaveLength(total);
     expect(await all(http.pages<number[], number>(operation, [], { query: { page: 3 } }))).toEqual([6]);

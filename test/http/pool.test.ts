@@ -67,6 +67,7 @@ describe("the pool of undici", () => {
       expect(await aborted).toBeInstanceOf(AbortError);
       await clock.advance(50);
       expect(await late).toBeInstanceOf(TimeoutError);
+      expect((await late).message).toContain("50 ms");
       expect(await total).toBeInstanceOf(TimeoutError);
       // The second attempt of the last call waits for the same connection as its first, which was given up.
       respond();
@@ -74,6 +75,7 @@ describe("the pool of undici", () => {
       expect(await retried).toEqual({ n: 1 });
       expect(await http.send(read, ["last"])).toEqual({ n: 2 });
       expect(seen.map(({ url }) => url)).toEqual(["/things/hanging", "/things/retried", "/things/last"]);
+      expect(clock.pending).toBe(0);
     },
   );
 
@@ -189,7 +191,7 @@ describe.each(transports)("close over %s", (_, how) => {
     const call = http.send(read, ["1"]);
     await arrived(1);
     const closing = http.close();
-    expect(await failure(http.send(read, ["2"]))).toBeInstanceOf(ClosedError);
+    expect(await failure(http.send(read, ["2"]))).toMatchObject({ name: "ClosedError", code: "CLOSED" });
     expect(await failure(http.events(events, []).next())).toBeInstanceOf(ClosedError);
     respond();
     expect(await call).toEqual({ done: true });

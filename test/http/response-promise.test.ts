@@ -51,7 +51,7 @@ describe.each(transports)("a call over %s", (_, how) => {
     expect(await Promise.resolve(call)).toEqual({ madeBy: "me" });
     let finished = 0;
     const after = call.finally(() => finished++);
-    expect(after).not.toBeInstanceOf(ResponsePromise);
+    for (const other of [after, call.then((data) => data)]) expect(other).not.toBeInstanceOf(ResponsePromise);
     expect([await after, finished]).toEqual([{ madeBy: "me" }, 1]);
   });
 
@@ -191,6 +191,7 @@ describe("map", () => {
     expect(await failure(call.outcome())).toBe(wrong);
     expect(await failure(call.withResponse())).toBe(wrong);
     expect(asked).toBe(1);
+    expect(await failure((await mapped(200, () => Promise.reject(wrong))).call)).toBe(wrong);
     (await mapped(200, () => JSON.parse("{"))).call.map(() => 1);
   });
 });

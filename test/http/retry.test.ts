@@ -101,7 +101,8 @@ describe.each(transports)("a connection that closes as the next request leaves, 
     const answered = new Set<unknown>();
     const server = await serveSocket((socket, data) => {
       const [, id] = /^\w+ \/things\/(\d+)/.exec(data) ?? [];
-      if (id !== undefined) seen.push(id);
+      if (id === undefined) return undefined;
+      seen.push(id);
       if (answered.has(socket)) return socket.destroy();
       answered.add(socket);
       return socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
@@ -123,6 +124,8 @@ describe.each(transports)("a connection that closes as the next request leaves, 
       if (error !== undefined) failed++;
     }
     expect(failed).toBeGreaterThan(0);
+    // Each connection is used a second time, and once. The pool of fetch is not ours.
+    if (how.fetch === undefined) expect(failed).toBe(N / 2);
     expect(seen).toHaveLength(new Set(seen).size);
     expect(seen).toHaveLength(N);
   });

@@ -1,7 +1,7 @@
 /** What ends a call early: limits of a request and of the whole call, and the caller. */
 import { describe, expect, it } from "vitest";
 import { AbortError, TimeoutError } from "../../src/core/errors.js";
-import { bearer } from "../../src/http/index.js";
+import { bearer, TokenSource } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { client, failure, json, read, serve, transports, turn, write } from "./server.ts";
 
@@ -61,11 +61,13 @@ describe.each(transports)("timeoutMs over %s", (_, how) => {
   it("covers the wait for a token", async () => {
     const clock = new FakeClock();
     const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
-    const auth = bearer(() => new Promise<string>(() => {}));
-    const stuck = failure(client(baseUrl, { ...how, clock, auth, timeoutMs: 50 }).send(write, []));
-    await waiting(clock, 1);
-    await clock.advance(50);
-    expect(await stuck).toBeInstanceOf(TimeoutError);
+    const never = (): Promise<never> => new Promise(() => {});
+    for (const auth of [bearer(never), new TokenSource({ issue: never })]) {
+      const stuck = failure(client(baseUrl, { ...how, clock, auth, timeoutMs: 50 }).send(write, []));
+      await waiting(clock, 1);
+      await clock.advance(50);
+      expect(await stuck).toBeInstanceOf(TimeoutError);
+    }
     expect(seen).toEqual([]);
   });
 
@@ -224,4 +226,29 @@ describe.each(transports)("the caller's signal over %s", (_, how) => {
     await failure(http.send(read, [".."], options));
     expect(listeners).toBe(0);
   });
+});
+
+it("a fetch that does not heed its signal holds no call", async () => {
+  const clock = new FakeClock();
+  let sent = 0;
+  const hang = (): Promise<Response> => {
+    sent++;
+    return new Promise(() => {});
+  };
+  const http = client("http://127.0.0.1:1", { fetch: hang, clock, timeoutMs: 1_000 });
+  const late = failure(http.send(write, []));
+  await waiting(clock, 1);
+  await clock.advance(1_000);
+  expect((await late).message).toContain("within 1000 ms");
+  const retry = { attempts: 9, minDelayMs: 0 };
+  const total = failure(http.send(read, ["1"], { totalTimeoutMs: 2_500, retry }));
+  await waiting(clock, 2);
+  await clock.advance(2_500);
+  expect((await total).message).toContain("2500 ms in total");
+  const controller = new AbortController();
+  const aborted = failure(http.send(write, [], { signal: controller.signal }));
+  await waiting(clock, 1);
+  controller.abort();
+  expect(await aborted).toBeInstanceOf(AbortError);
+  expect([sent, clock.pending]).toEqual([5, 0]);
 });
