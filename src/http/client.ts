@@ -200,7 +200,7 @@ export class HttpClient {
       call = this.#open(operation, path, options, encoded instanceof Promise ? await encoded : encoded);
       const answer = await this.#track(this.#send(call));
       const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
-      return { ok: true, data, info: infoOf(answer, call) };
+      return { ok: true, data, info: infoOf(answer, call.attempt) };
     } catch (error) {
       return { ok: false, error: call ? withFacts(error, call) : error, ...this.#described(error, call) };
     } finally {
@@ -238,28 +238,34 @@ export class HttpClient {
     const wireQuery =
       query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
     const ms = limitOf(options.totalTimeoutMs ?? total);
-    const parts = {
-      operation,
-      options,
-      rule: options.rule ?? ruleOf(operation, retry),
-      policy: retry === undefined ? this.#policy : retryPolicy(retry, this.#policy),
-      timeoutMs: limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS),
-      stream: operation.result === "events",
-      url: operationUrl(this.baseUrl, operation.path, path, wireQuery),
-      headers: {
-        ...this.#headers,
-        ...(operation.result === "events" && { accept: "text/event-stream" }),
-        ...(body?.contentType !== undefined && { "content-type": body.contentType }),
-        ...(options.headers && lowerCase(options.headers)),
-      },
-      body: body?.content,
-    };
+    const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS);
+    const policy = retry === undefined ? this.#policy : retryPolicy(retry, this.#policy);
+    const stream = operation.result === "events";
+    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery);
+    const headers: Record<string, string> = { ...this.#headers };
+    if (stream) headers.accept = "text/event-stream";
+    if (body?.contentType !== undefined) headers["content-type"] = body.contentType;
+    if (options.headers !== undefined) Object.assign(headers, lowerCase(options.headers));
     // Last, so that no timer or listener is left behind by input that cannot be sent.
     const whole = new Cut(
       [signal, this.#closing],
       ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
     );
-    const call: Call = { ...parts, whole, cut: whole, attempt: 1, head: undefined };
+    const call: Call = {
+      operation,
+      options,
+      rule: options.rule ?? ruleOf(operation, retry),
+      policy,
+      timeoutMs,
+      whole,
+      stream,
+      url,
+      headers,
+      body: body?.content,
+      attempt: 1,
+      cut: whole,
+      head: undefined,
+    };
     if (whole.reason !== undefined) throw whole.reason;
     return call;
   }
@@ -277,7 +283,7 @@ export class HttpClient {
     const { keyMap } = this.#options;
     const body = keyMap === undefined ? error.body : fromWire(error.body, shape, keyMap);
     const { status, headers = new Headers(), requestId } = error;
-    return { described: { body, info: { status, headers, requestId, attempts: call.attempt } } };
+    return { described: { body, info: () => ({ status, headers, requestId, attempts: call.attempt }) } };
   }
 }
 
@@ -321,16 +327,10 @@ function totalTimeout({ id }: HttpOperation, ms: number, { attempt }: Call): Tim
 }
 
 /** Made when it is asked for: most calls read the data alone. */
-function infoOf(answer: Answer, { attempt }: Call): ResponseInfo {
-  return {
-    status: answer.status,
-    get headers() {
-      return answer.headers;
-    },
-    get requestId() {
-      return requestIdOf(answer.headers);
-    },
-    attempts: attempt,
+function infoOf(answer: Answer, attempts: number): () => ResponseInfo {
+  return () => {
+    const { status, headers } = answer;
+    return { status, headers, requestId: requestIdOf(headers), attempts };
   };
 }
 

@@ -32,12 +32,12 @@ export type Outcome<T, E> =
 
 /** A call that has ended: with data, or with an error and, if a response was the reason, the body it had. */
 export type Settled<T> =
-  | { readonly ok: true; readonly data: T; readonly info: ResponseInfo }
+  | { readonly ok: true; readonly data: T; readonly info: () => ResponseInfo }
   | {
       readonly ok: false;
       readonly error: unknown;
       /** Set if the spec describes this response: its converted body. */
-      readonly described?: { readonly body: unknown; readonly info: ResponseInfo };
+      readonly described?: { readonly body: unknown; readonly info: () => ResponseInfo };
     };
 
 /**
@@ -69,7 +69,8 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
   /** The data with status, headers, request id and attempts. Rejects as the promise itself does. */
   async withResponse(): Promise<WithResponse<T>> {
     const settled = await this.#settled;
-    return { data: dataOf(settled), ...(settled as Extract<typeof settled, { ok: true }>).info };
+    if (!settled.ok) throw settled.error;
+    return { data: settled.data, ...settled.info() };
   }
 
   /**
@@ -78,10 +79,10 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
    */
   async outcome(): Promise<Outcome<T, E>> {
     const settled = await this.#settled;
-    if (settled.ok) return { ok: true, data: settled.data, ...settled.info };
+    if (settled.ok) return { ok: true, data: settled.data, ...settled.info() };
     if (settled.described === undefined) throw settled.error;
     const { body, info } = settled.described;
-    return { ok: false, ...info, error: body } as Outcome<T, E>;
+    return { ok: false, ...info(), error: body } as Outcome<T, E>;
   }
 
   /** The same call with other data. What `change` throws is the error of the call. */

@@ -221,7 +221,7 @@ describe("generated client", () => {
   it(req("specs.gen.client", "hands operation, path, options and body to its pipeline"), () => {
     const pipeline = new HttpClient({ baseUrl: "https://shop.test" });
     const of = vi.spyOn(HttpClient, "of").mockReturnValue(pipeline);
-    const info = { status: 200, headers: new Headers(), requestId: undefined, attempts: 1 };
+    const info = () => ({ status: 200, headers: new Headers(), requestId: undefined, attempts: 1 });
     const sent = new ResponsePromise<unknown, unknown>(Promise.resolve({ ok: true, data: 1, info }));
     const opened = (async function* () {})();
     const send = vi.spyOn(pipeline, "send").mockReturnValue(sent);

@@ -57,6 +57,10 @@ describe("ids in paths", () => {
     },
   );
 
+  it(req("core.http.ids", "that are missing are refused"), () => {
+    expect(thrown(() => operationUrl("http://h", "/things/{id}", [], undefined)).code).toBe("INVALID_PATH");
+  });
+
   it("a lone surrogate is refused", () => {
     for (const text of ["\ud800", "a\udc00b"]) {
       expect(thrown(() => operationUrl("http://h", "/{id}", [text], undefined)).code).toBe("INVALID_TEXT");
