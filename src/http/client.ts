@@ -35,8 +35,6 @@ import { operationUrl, parseBaseUrl } from "./url.js";
 export type ClientDefaults = Pick<HttpClientOptions, "server" | "keyMap">;
 
 const TIMEOUT_MS = 30_000;
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
-const CONNECTIONS = 64;
 const GRACE_MS = 10_000;
 const CLOSED = "the client is closed";
 
@@ -65,7 +63,7 @@ export class HttpClient {
     this.#headers = lowerCase({ accept: "application/json", ...options.headers });
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
-    const { maxBodyBytes = MAX_BODY_BYTES, connections = CONNECTIONS } = options;
+    const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
     atLeastOne("maxBodyBytes", maxBodyBytes);
     atLeastOne("connections", connections);
     limitOf(options.timeoutMs);
