@@ -50,6 +50,7 @@ export const generateTokenOp: HttpOperation = {
   idempotent: true,
   body: "json",
   expects: "object",
+  needs: ["agentToken"],
   public: true,
   errors: ["4XX", "5XX"],
   shapes: {
@@ -129,6 +130,7 @@ export const getJobOp: HttpOperation = {
   path: "/api/jobs/{job_id}",
   idempotent: true,
   expects: "object",
+  needs: ["status"],
   public: true,
   errors: ["4XX", "5XX"],
   shapes: { responses: { "200": "Job", "4XX": "ErrorBody", "5XX": "ErrorBody" } },

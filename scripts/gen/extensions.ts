@@ -20,6 +20,8 @@ const extensions: Readonly<Record<string, Extension>> = {
   "x-tool-actions": { is: isObject, means: "a map of tools" },
   // Operation: where its pages are. See `Paging` of the runtime.
   "x-paging": { is: isObject, means: "an object" },
+  // Operation: members without which a successful response is of no use; clients refuse it.
+  "x-needs": { is: isNames, means: "a list of names" },
   // Response: its body means nothing; clients do not read it.
   "x-ignore-body": { is: (value) => value === true, means: "`true`" },
   // Schema: user data, never renamed or looked into.
@@ -47,6 +49,10 @@ const dataMembers = new Set(["example", "examples", "default", "enum", "const", 
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 function checkKeys(api: OpenApi, value: unknown, path: YamlPath, isNameMap: boolean): Finding[] {

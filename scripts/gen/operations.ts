@@ -43,6 +43,12 @@ function formOf(api: OpenApi, schema: Schema): "object" | "array" | undefined {
   return schema.type === "object" || flatten(api, schema) !== undefined ? "object" : undefined;
 }
 
+/** The members named by `x-needs`, as the data has them. */
+function needsOf({ raw }: Operation, keys: Keys | undefined): string[] | undefined {
+  const names = raw["x-needs"] as readonly string[] | undefined;
+  return names?.map((name) => (keys === undefined ? name : camelCase(name)));
+}
+
 /** What the runtime has to know of an operation. Members that say nothing are undefined. */
 function entryOf(
   api: OpenApi,
@@ -62,6 +68,7 @@ function entryOf(
     contentType: body && body.type !== USUAL_TYPES[body.kind] ? body.type : undefined,
     result: result === "json" ? undefined : result,
     expects: result === "json" ? outermost(api, operation) : undefined,
+    needs: needsOf(operation, keys),
     public: isPublic || undefined,
     errors: errors.length > 0 ? errors : undefined,
     shapes: keys?.shapes.get(id),

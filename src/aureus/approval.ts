@@ -2,6 +2,7 @@
 import type { GuardDecision, WorkflowEvent } from "../../gen/aureus/console/models.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { AgentwireError, errorText, TimeoutError, UnsupportedError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { Cut } from "../http/cut.js";
 import type { CallOptions } from "../http/index.js";
@@ -107,7 +108,7 @@ export class PendingApproval {
         // Without a time in the token only what comes after the first look is known to be later.
         if (events !== undefined)
           known ??= this.#issuedAt === undefined ? new Set(events.map(identity)) : new Set();
-        const decided = events?.find((event) => this.#decides(event, known));
+        const decided = events?.find((event) => isObject(event) && this.#decides(event, known));
         if (decided !== undefined) return decisionOf(decided);
         await sleep(intervalMs, { clock: this.#clock, signal: cut.signal });
       }

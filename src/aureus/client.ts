@@ -15,7 +15,6 @@ import type {
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
 import { optionOrEnv } from "../core/env.js";
-import { ProtocolError } from "../core/errors.js";
 import { reveal, type Secret } from "../core/secret.js";
 import {
   bearer,
@@ -110,16 +109,14 @@ export class AureusClient extends Generated {
   ): ResponsePromise<WorkflowExecutionResult, Errors> {
     const { context, ...call } = options;
     const { correlationId } = call;
-    return this.#api
-      .executeWorkflow(
-        {
-          workflow,
-          ...(context !== undefined && { context }),
-          ...(correlationId !== undefined && { correlationId }),
-        },
-        call,
-      )
-      .map((result) => present(result, "taskResults"));
+    return this.#api.executeWorkflow(
+      {
+        workflow,
+        ...(context !== undefined && { context }),
+        ...(correlationId !== undefined && { correlationId }),
+      },
+      call,
+    );
   }
 
   /** Validates a state change through a gate. A commit that is blocked is a result, not an error. */
@@ -128,9 +125,7 @@ export class AureusClient extends Generated {
     gateConfig: GateConfig,
     options?: CallOptions,
   ): ResponsePromise<GateResult, Errors> {
-    return this.#api
-      .validateCommit({ commit, gateConfig }, options)
-      .map((result) => present(result, "validationResults"));
+    return this.#api.validateCommit({ commit, gateConfig }, options);
   }
 
   /** Registers a validator by configuration; what `config` may hold is up to the server. */
@@ -200,14 +195,4 @@ export class AureusClient extends Generated {
       read: (signal) => this.#api.getWorkflowStatus(workflowId, { signal }),
     });
   }
-}
-
-/** The result, if the member that every caller iterates over is there. */
-function present<Result extends object>(result: Result, member: keyof Result & string): Result {
-  const value = result[member];
-  if (typeof value === "object" && value !== null) return result;
-  throw new ProtocolError(`unexpected response: expected a result with ${member}, found none`, {
-    code: "UNEXPECTED_RESPONSE",
-    body: result,
-  });
 }

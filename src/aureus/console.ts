@@ -4,9 +4,16 @@ import type * as api from "../../gen/aureus/console/models.js";
 import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
+import { ProtocolError } from "../core/errors.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { Cut } from "../http/cut.js";
-import { type CallOptions, HttpClient, type IssuedToken, TokenSource } from "../http/index.js";
+import {
+  type CallOptions,
+  HttpClient,
+  type IssuedToken,
+  type SendOptions,
+  TokenSource,
+} from "../http/index.js";
 import { type ActionRef, PendingApproval } from "./approval.js";
 import { simulationRequest } from "./convert.js";
 import { type AureusOptions, aureusHttp } from "./options.js";
@@ -131,7 +138,16 @@ export class AureusConsoleClient extends Generated {
 
   async #login(credentials: NonNullable<AureusConsoleClientOptions["credentials"]>): Promise<IssuedToken> {
     const { username, password } = typeof credentials === "function" ? await credentials() : credentials;
-    const { data, headers } = await this.#api.login({ username, password: reveal(password) }).withResponse();
+    const secret = reveal(password);
+    const call: SendOptions = { secrets: [secret] };
+    const { data, status, headers, requestId } = await this.#api
+      .login({ username, password: secret }, call)
+      .withResponse();
+    if (!/^[\x21-\x7e]+$/.test(String(data.token))) {
+      const message =
+        "unexpected response to login: expected a token of visible ASCII characters, found another one";
+      throw new ProtocolError(message, { code: "UNEXPECTED_RESPONSE", status, headers, requestId });
+    }
     // Both times are the server's, so a clock that is wrong here does not matter.
     const { clock = systemClock } = this.#options;
     const now = Date.parse(headers.get("date") ?? "");

@@ -30,14 +30,23 @@ function isConsoleServer({ status, text }: HttpAnswer): boolean {
 
 function readBody(operation: string, body: unknown): AureusErrorDetails {
   const members = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
-  const { error, details, errors, required } = members;
+  const { error, message, details, errors, required } = members;
+  const text = [error, message].find((one): one is string => typeof one === "string");
   const list = [errors, required].find((value) => Array.isArray(value)) as unknown[] | undefined;
   return {
     operation,
-    ...(typeof error === "string" && { error }),
+    ...(text !== undefined && { error: text }),
     ...(details !== undefined && details !== null && { details }),
-    ...(list && { errors: list.map(errorText) }),
+    ...(list && { errors: list.map(problemText) }),
   };
+}
+
+/** `{ field: "name", message: "too long" }` as "name: too long"; other values as text. */
+function problemText(problem: unknown): string {
+  if (typeof problem !== "object" || problem === null) return errorText(problem);
+  const { field, path, message } = problem as Readonly<Record<string, unknown>>;
+  const texts = [field ?? path, message].filter((part) => typeof part === "string");
+  return texts.length === 0 ? JSON.stringify(problem) : texts.join(": ");
 }
 
 function describe({ error, details, errors }: AureusErrorDetails): string {

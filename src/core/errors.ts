@@ -33,6 +33,7 @@ export type ErrorCode =
   | "INVALID_HEADER"
   | "INVALID_PATH"
   | "INVALID_PROXY"
+  | "INVALID_TLS"
   | "INVALID_SCHEMA"
   | "INVALID_TEXT"
   | "INVALID_TOKEN"
@@ -62,10 +63,10 @@ export interface AgentwireErrorOptions {
   readonly status?: number;
   /** HTTP headers of the response, if there was one. */
   readonly headers?: Headers | undefined;
-  /** The peer's id of this call. */
-  readonly requestId?: string | undefined;
   /** The id under which the peer logged this call. */
-  readonly correlationId?: string;
+  readonly requestId?: string | undefined;
+  /** Our id of this call, as the peer was told. */
+  readonly correlationId?: string | undefined;
   /** How long the peer asked to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs?: number;
   /** How many attempts were made, this one included. */
@@ -74,7 +75,7 @@ export interface AgentwireErrorOptions {
   readonly sent?: boolean | undefined;
   /** Facts about the failure, safe to log. */
   readonly details?: unknown;
-  /** The peer's response body as it came (parsed JSON or text). */
+  /** The peer's response body (parsed JSON or text); `[secret]` where it repeats a credential of the call. */
   readonly body?: unknown;
 }
 
@@ -146,9 +147,9 @@ export class AgentwireError extends Error {
   declare readonly status?: number;
   /** HTTP headers of the response, if there was one. Not enumerable, so that printing the error omits them. */
   declare readonly headers?: Headers;
-  /** The peer's id of this call. */
-  declare readonly requestId?: string;
   /** The id under which the peer logged this call. */
+  declare readonly requestId?: string;
+  /** Our id of this call, as the peer was told. */
   declare readonly correlationId?: string;
   /** How long the peer asked to wait before the next attempt, in milliseconds. */
   declare readonly retryAfterMs?: number;
@@ -158,7 +159,7 @@ export class AgentwireError extends Error {
   declare readonly sent?: boolean;
   /** Facts about the failure, safe to log. */
   declare readonly details?: unknown;
-  /** The peer's response body as it came. Not enumerable, so that printing the error omits it. */
+  /** The peer's response body; `[secret]` where it repeats a credential of the call. Not enumerable, so that printing the error omits it. */
   declare readonly body?: unknown;
 
   constructor(message: string, options: AgentwireErrorOptions = {}) {

@@ -4,7 +4,7 @@ import type { Answer } from "./answer.js";
 import type { RequestBody } from "./body.js";
 import type { Cut } from "./cut.js";
 import type { HttpOperation } from "./operation.js";
-import type { CallOptions } from "./options.js";
+import type { SendOptions } from "./options.js";
 
 /**
  * One call, or one of the requests it makes. Layers hand a changed copy inwards: a request that was given up may
@@ -12,7 +12,9 @@ import type { CallOptions } from "./options.js";
  */
 export interface Call {
   readonly operation: HttpOperation;
-  readonly options: CallOptions;
+  readonly options: SendOptions;
+  /** Ours; the caller's own, or one made for a protocol that sends it. */
+  readonly correlationId: string | undefined;
   readonly rule: RetryRule;
   readonly policy: RetryPolicy;
   /** Limit of each request, in milliseconds. */
@@ -29,8 +31,8 @@ export interface Call {
   attempt: number;
   /** Ends the request that is being made now. */
   readonly cut: Cut;
-  /** Status and headers of the response, once they have arrived. */
-  head: Answer | undefined;
+  /** Of the request that is being made now: status and headers of its response, once they have arrived. */
+  readonly got: { head?: Answer };
 }
 
 /** Carries out a call, or hands it to the next layer. */

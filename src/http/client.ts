@@ -155,7 +155,7 @@ export class HttpClient {
       return answer;
     } catch (error) {
       call.whole.done();
-      throw withFacts(error, call);
+      throw this.#ours(error, call);
     }
   }
 
@@ -200,7 +200,7 @@ export class HttpClient {
       const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
       return { ok: true, data, info: infoOf(answer, call.attempt) };
     } catch (error) {
-      return { ok: false, error: call ? withFacts(error, call) : error, ...this.#described(error, call) };
+      return { ok: false, error: this.#ours(error, call), ...this.#described(error, call) };
     } finally {
       call?.whole.done();
     }
@@ -230,7 +230,7 @@ export class HttpClient {
     body: EncodedBody | undefined,
   ): Call {
     if (this.#closed !== undefined) throw new ClosedError(CLOSED);
-    const { keyMap, totalTimeoutMs: total } = this.#options;
+    const { keyMap, correlation, totalTimeoutMs: total } = this.#options;
     const { query, retry, signal } = options;
     const shape = operation.shapes?.query;
     const wireQuery =
@@ -243,15 +243,19 @@ export class HttpClient {
     const headers: Record<string, string> = { ...this.#headers };
     if (stream) headers.accept = "text/event-stream";
     if (body?.contentType !== undefined) headers["content-type"] = body.contentType;
+    const correlationId = options.correlationId ?? correlation?.create();
+    if (correlation !== undefined)
+      Object.assign(headers, lowerCase({ [correlation.header]: correlationId! }));
     if (options.headers !== undefined) Object.assign(headers, lowerCase(options.headers));
     // Last, so that no timer or listener is left behind by input that cannot be sent.
     const whole = new Cut(
-      [signal, this.#closing],
+      [signal, options.cut, this.#closing],
       ms === Infinity ? undefined : { ms, clock: this.#clock, late: () => totalTimeout(operation, ms, call) },
     );
     const call: Call = {
       operation,
       options,
+      correlationId,
       rule: options.rule ?? ruleOf(operation, retry),
       policy,
       timeoutMs,
@@ -262,10 +266,25 @@ export class HttpClient {
       body: body?.content,
       attempt: 1,
       cut: whole,
-      head: undefined,
+      got: {},
     };
     if (whole.reason !== undefined) throw whole.reason;
     return call;
+  }
+
+  /** The error in the protocol's family; it says how many requests were made, and under which id. */
+  #ours(error: unknown, call: Call | undefined): unknown {
+    if (!(error instanceof AgentwireError)) return error;
+    const ours = this.#options.toFamily?.(error) ?? error;
+    for (const [name, value] of [
+      ["details", call && { operation: call.operation.id }],
+      ["attempts", call?.attempt],
+      ["correlationId", call?.correlationId],
+    ] as const) {
+      if (value !== undefined && !Object.hasOwn(ours, name))
+        Object.defineProperty(ours, name, { value, enumerable: true });
+    }
+    return ours;
   }
 
   /** The body the spec describes for an error response, converted; nothing for any other error. */
@@ -273,7 +292,7 @@ export class HttpClient {
     error: unknown,
     call: Call | undefined,
   ): Pick<Extract<Settled<never>, { ok: false }>, "described"> {
-    if (call === undefined || !isErrorResponse(error)) return {};
+    if (call === undefined || !isErrorResponse(error) || !mayBeDescribed(error)) return {};
     const { operation } = call;
     const key = describedStatus(operation.errors ?? [], error.status);
     if (key === undefined) return {};
@@ -285,14 +304,10 @@ export class HttpClient {
   }
 }
 
-/** The error, which says how many requests were made and under which id of the caller. */
-function withFacts(error: unknown, { attempt: attempts, options: { correlationId } }: Call): unknown {
-  if (!(error instanceof AgentwireError)) return error;
-  for (const [name, value] of Object.entries({ attempts, correlationId })) {
-    if (value !== undefined && !Object.hasOwn(error, name))
-      Object.defineProperty(error, name, { value, enumerable: true });
-  }
-  return error;
+/** No spec describes a redirect, or the page of a proxy. */
+function mayBeDescribed({ status, headers, body }: AgentwireError): boolean {
+  if (status === undefined || status < 400) return false;
+  return typeof body !== "string" || !/html/i.test(headers?.get("content-type") ?? "");
 }
 
 /** The entry of `described` for a status: itself, its class (`4XX`), `default`. */

@@ -15,7 +15,7 @@ export function decodeAnswer<T>(answer: Answer, operation: HttpOperation, keyMap
 }
 
 function content(answer: Answer, operation: HttpOperation, keyMap: KeyMap | undefined): unknown {
-  const { result = "json", expects, id } = operation;
+  const { result = "json", expects, needs = [], id } = operation;
   if (result === "none") return undefined;
   if (result === "text") return answer.text;
   if (result === "bytes") return answer.bytes;
@@ -29,7 +29,10 @@ function content(answer: Answer, operation: HttpOperation, keyMap: KeyMap | unde
     throw unexpectedResponse(answer, "a JSON object", id);
   if (expects === "array" && !Array.isArray(body)) throw unexpectedResponse(answer, "a JSON array", id);
   const shape = shapeFor(operation.shapes?.responses, answer.status);
-  return keyMap === undefined ? body : fromWire(body, shape, keyMap);
+  const data = keyMap === undefined ? body : fromWire(body, shape, keyMap);
+  const missing = needs.find((name) => ((data ?? {}) as Readonly<Record<string, unknown>>)[name] == null);
+  if (missing !== undefined) throw unexpectedResponse(answer, `an object with ${missing}`, id);
+  return data;
 }
 
 /** The shape for a status: its own, that of 2XX, that of another 2xx (servers confuse 200 and 201), the default. */

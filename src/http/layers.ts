@@ -12,7 +12,7 @@ import type { Logger } from "../core/logger.js";
 import { compose } from "../core/middleware.js";
 import { neverSent } from "../core/never-sent.js";
 import { retry } from "../core/retry.js";
-import { mayRetry } from "../core/retry-policy.js";
+import { mayRetry as byRule } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
 import { Answer, type HttpAnswer } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
@@ -24,7 +24,8 @@ import type { HttpCall, HttpClientOptions, HttpMiddleware } from "./options.js";
 import { absoluteUrl } from "./url.js";
 
 /** What the layers of one client share. */
-export interface LayerContext extends Pick<HttpClientOptions, "onRetry" | "random" | "toError" | "auth"> {
+export interface LayerContext
+  extends Pick<HttpClientOptions, "onRetry" | "random" | "toError" | "auth" | "mayRetry"> {
   /** Names the server in messages. */
   readonly server: string;
   readonly clock: Clock;
@@ -46,7 +47,7 @@ export function pipeline(context: LayerContext, transport: Send): Send {
 }
 
 /** Repeats what the operation's rule allows. The first attempt pays nothing for it. */
-function retries({ clock, random, logger, onRetry }: LayerContext): Layer {
+function retries({ clock, random, logger, onRetry, mayRetry = byRule }: LayerContext): Layer {
   return (next) => async (call) => {
     try {
       return await next(call);
@@ -63,7 +64,7 @@ function retries({ clock, random, logger, onRetry }: LayerContext): Layer {
           signal: call.whole.signal,
           totalTimeoutMs: untilAfter(call.whole),
           shouldRetry: (again) => mayRetry(call.rule, again),
-          onRetry: onRetry && ((notice) => onRetry(notice, call.operation)),
+          onRetry: onRetry && ((notice) => onRetry(notice, call)),
           clock,
           random,
           logger,
@@ -80,15 +81,25 @@ function untilAfter({ remainingMs }: Cut): number | undefined {
 
 /** Bounds every request, the wait for its token included. */
 function requestLimit({ clock, server }: LayerContext): Layer {
-  return (next) => (call) => {
+  return (next) => async (call) => {
     const { attempt, operation, timeoutMs: ms } = call;
-    const late = (): Error =>
-      new TimeoutError(`${operation.id}: ${server} did not respond within ${ms} ms (attempt ${attempt})`, {
+    const wait = call.options.beforeAttempt?.(call.whole);
+    if (wait !== undefined) await wait;
+    const got: Call["got"] = {};
+    const late = (): Error => {
+      const what = got.head === undefined ? "did not respond" : "did not send the whole response";
+      return new TimeoutError(`${operation.id}: ${server} ${what} within ${ms} ms (attempt ${attempt})`, {
+        ...(got.head && answerInfo(got.head)),
         attempts: attempt,
       });
+    };
     const cut = new Cut([call.whole], { ms, clock, late });
-    if (cut.reason !== undefined) return Promise.reject(cut.reason);
-    return cut.race(next({ ...call, cut })).finally(() => cut.done());
+    if (cut.reason !== undefined) throw cut.reason;
+    try {
+      return await cut.race(next({ ...call, cut, got }));
+    } finally {
+      cut.done();
+    }
   };
 }
 
@@ -152,10 +163,12 @@ function authorized(auth: HttpAuth): Layer {
 function logged({ logger, clock }: LayerContext): Layer {
   return (next) => async (call) => {
     const started = clock.monotonic();
-    const { operation, attempt } = call;
+    const { operation, attempt, correlationId } = call;
     const line = (result: string): void =>
-      logger.debug(`${operation.method} ${operation.id}: ${result}`, {
+      logger.debug(`${operation.id}: ${result}`, {
+        method: operation.method,
         attempt,
+        correlationId,
         ms: Math.round(clock.monotonic() - started),
       });
     try {
@@ -185,15 +198,16 @@ function errors(context: LayerContext): Layer {
 /** `answer` itself from 200 to 299. @throws the error that any other one stands for */
 function accepted(
   answer: Answer,
-  { operation, headers }: Call,
+  { operation, headers, options: { secrets = [] } }: Call,
   { server, toError, clock }: LayerContext,
 ): Answer {
   if (answer.status >= 200 && answer.status < 300) return answer;
-  const error = toError?.(answer, operation) ?? errorFromAnswer(answer, server, clock);
-  throw withoutSecrets(error, headers);
+  const shown = withoutSecrets(answer, [...secretsOf(headers), ...secrets]);
+  const own = answer.status < 400 ? undefined : toError?.(shown, operation);
+  throw own ?? errorFromAnswer(shown, server, clock);
 }
 
-function thrownError(thrown: unknown, { head, attempt }: Call, server: string): AgentwireError {
+function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: string): AgentwireError {
   if (thrown instanceof AgentwireError) return thrown;
   const { code, cause } = thrown as { readonly code?: unknown; readonly cause?: unknown };
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED")
@@ -216,34 +230,23 @@ function withoutData(thrown: unknown): void {
   }
 }
 
-/** Some servers repeat the credential they refuse; it must not stand in a message. */
-function withoutSecrets(error: AgentwireError, headers: Call["headers"]): AgentwireError {
-  const secrets = Object.entries(headers).flatMap(([name, value]) =>
-    isSecretName(name) ? secretsIn(value) : [],
-  );
-  for (const secret of secrets) {
-    const hidden = hide(error.message, secret);
-    if (hidden === error.message) continue;
-    const stack = error.stack?.replace(error.message, () => hidden) ?? "";
-    Object.defineProperty(error, "message", { value: hidden, configurable: true, writable: true });
-    error.stack = stack;
-  }
-  return error;
+/** Some servers repeat the credential they refuse, as it is or as part of a JSON text; no error may hold it. */
+function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
+  const forms = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  const hide = (text: string): string =>
+    forms.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+  const text = hide(answer.text);
+  const headers = [...answer.headers].map(([name, value]): [string, string] => [name, hide(value)]);
+  if (text === answer.text && headers.every(([name, value]) => value === answer.headers.get(name)))
+    return answer;
+  return new Answer(answer.status, new Headers(headers), new TextEncoder().encode(text));
 }
 
 /** `Bearer abc` holds `abc`, a cookie `a=1; b=2` its pairs. What is too short is no secret. */
-function secretsIn(value: string): string[] {
-  return value
-    .split(/;\s*/)
+function secretsOf(headers: Call["headers"]): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => isSecretName(name))
+    .flatMap(([, value]) => value.split(/;\s*/))
     .map((part) => part.replace(/^\S+ /, ""))
     .filter((part) => part.length >= 4);
-}
-
-/** Also hides the beginning of a secret at which the text was cut. */
-function hide(text: string, secret: string): string {
-  const rest = text.replaceAll(secret, "[secret]");
-  for (let length = secret.length - 1; length >= 4; length--) {
-    if (rest.endsWith(secret.slice(0, length))) return `${rest.slice(0, -length)}[secret]`;
-  }
-  return rest;
 }

@@ -36,6 +36,8 @@ export interface HttpOperation extends RetryRule {
   readonly result?: ResultKind;
   /** Outermost form of the JSON in every successful response; anything else is refused. */
   readonly expects?: "object" | "array" | "string";
+  /** Members of the data that every successful response has; any other response is refused. */
+  readonly needs?: readonly string[];
   /** True for an operation that the spec exempts from authentication (`security: []`). */
   readonly public?: boolean;
   /** Statuses whose bodies the spec describes as errors: `"404"`, `"4XX"`, `"default"`. */

@@ -8,6 +8,8 @@ import type { RetryNotice } from "../core/retry.js";
 import type { RetryOptions, RetryPolicy, RetryRule } from "../core/retry-policy.js";
 import type { HttpAnswer } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
+import type { Call } from "./call.js";
+import type { Cut } from "./cut.js";
 import type { HttpOperation } from "./operation.js";
 
 /** Options of one call. */
@@ -25,7 +27,7 @@ export interface CallOptions {
   readonly retry?: RetryOptions | false | undefined;
   /** Added to the headers of the client and of the operation; names in any case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Your id of this call: named in errors and logs. */
+  /** Your id of this call: named in errors, and sent to servers that keep one. */
   readonly correlationId?: string | undefined;
 }
 
@@ -107,8 +109,16 @@ export interface HttpClientOptions extends ClientOptions {
     | undefined;
   /** The last change of a JSON body in the form of the protocol, before it becomes text. */
   readonly finishBody?: ((body: unknown, operation: HttpOperation) => unknown) | undefined;
+  /** The protocol's own class for an error that no response stands for, such as a TimeoutError. */
+  readonly toFamily?: ((error: AgentwireError) => AgentwireError) | undefined;
+  /** Which errors allow another attempt. Default: retryable ones, as far as the operation's rule allows. */
+  readonly mayRetry?: ((rule: RetryRule, error: unknown) => boolean) | undefined;
   /** Called before every wait for another attempt. */
-  readonly onRetry?: ((notice: RetryNotice, operation: HttpOperation) => void) | undefined;
+  readonly onRetry?:
+    | ((notice: RetryNotice, call: Pick<Call, "operation" | "correlationId">) => void)
+    | undefined;
+  /** Gives every call an id of its own, and sends it, or the caller's, in this header. */
+  readonly correlation?: { readonly header: string; readonly create: () => string } | undefined;
   /** Keys that differ between the protocol and TypeScript; given by generated clients. */
   readonly keyMap?: KeyMap | undefined;
 }
@@ -118,6 +128,14 @@ export interface SendOptions extends CallOptions {
   readonly query?: object | undefined;
   /** What the spec cannot know, such as the action of a tool. Default: the operation's own rule. */
   readonly rule?: RetryRule | undefined;
+  /** Ends the call, like `signal`. */
+  readonly cut?: Cut | undefined;
+  /** Awaited before each attempt, outside of its time limit. Ends with the cut. */
+  readonly beforeAttempt?: ((cut: Cut) => Promise<void> | undefined) | undefined;
+  /** Called when an attempt leaves for the server. */
+  readonly onSend?: (() => void) | undefined;
+  /** Texts that must not stand in the message or the details of an error. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 export type { KeyMap, Shape };

@@ -21,10 +21,11 @@ export function fetchTransport(send: typeof fetch, options: TransportOptions): T
       const signal = call.stream ? call.whole.signal : call.cut.signal;
       const init: RequestInit = { method, headers: { ...call.headers }, redirect: "manual", signal };
       if (call.body !== undefined) init.body = bodyOf(call.body);
+      call.options.onSend?.();
       const response = await send(call.url, init);
       const { status, headers, body } = response;
       const head = new Answer(status, headers, NOTHING);
-      call.head = head;
+      call.got.head = head;
       if (body === null) return head;
       if (response.ok && call.operation.result === "none") {
         void drain(body, call, options);

@@ -3,9 +3,10 @@
  * the first request, so that importing this package stays cheap.
  */
 import { constants } from "node:buffer";
+import { createSecureContext } from "node:tls";
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
-import type { Dispatcher } from "undici";
+import type { buildConnector, Dispatcher, Pool } from "undici";
 import { readEnv } from "../core/env.js";
 import { errorText, ProtocolError, ValidationError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
@@ -13,6 +14,7 @@ import { Answer } from "./answer.js";
 import type { Call } from "./call.js";
 import { ChunkQueue } from "./chunk-queue.js";
 import { answerInfo } from "./error-table.js";
+import type { TlsOptions } from "./options.js";
 import { joined, NOTHING, type Transport, type TransportOptions, tooLarge } from "./transport.js";
 
 const USER_AGENT = `agentwire/${VERSION}`;
@@ -22,10 +24,11 @@ const SMALL = 65_536;
 /**
  * The transport of Node. Proxies are those that the environment names now.
  *
- * @throws ValidationError `INVALID_PROXY`
+ * @throws ValidationError `INVALID_PROXY`, `INVALID_TLS`
  */
 export function openTransport(options: TransportOptions): Transport {
   const proxies = proxiesFromEnv();
+  if (options.tls !== undefined) checkTls(options.tls);
   let opened: Promise<Pools> | undefined;
   let pools: Pools | undefined;
   const open = async (): Promise<Pools> => {
@@ -72,6 +75,28 @@ function proxiesFromEnv(): Proxies {
   return { httpProxy: proxy("HTTP_PROXY"), httpsProxy: proxy("HTTPS_PROXY"), noProxy: variable("NO_PROXY") };
 }
 
+/** OpenSSL passes over text that is no PEM, so a typo would show only when no server is trusted. */
+function checkTls({ ca, cert, key }: TlsOptions): void {
+  const fail = (found: string): never => {
+    throw new ValidationError(
+      `tls: expected ca, cert and key as PEM, cert and key together, found ${found}`,
+      {
+        code: "INVALID_TLS",
+      },
+    );
+  };
+  for (const [name, text] of Object.entries({ ca, cert, key })) {
+    if (text !== undefined && !text.includes("-----BEGIN ")) fail(`another text as ${name}`);
+  }
+  if ((cert === undefined) !== (key === undefined)) fail(`only ${cert === undefined ? "key" : "cert"}`);
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (error) {
+    // Not as its cause, which may quote the key.
+    fail(errorText(error).replace(/^error:[^:]*:/, ""));
+  }
+}
+
 function isProxyUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password } = new URL(text);
@@ -101,7 +126,10 @@ function openPools(
       ...limits,
       ...proxies,
       // Pools of plain http through a proxy would have undici's own limits otherwise.
-      factory: (origin, more) => new Pool(origin, { ...limits, ...more }),
+      factory: (origin, more: Pool.Options) => {
+        const connect = typeof more.connect === "function" && { connect: failing(more.connect) };
+        return new Pool(origin, { ...limits, ...more, ...connect });
+      },
       // Many proxies refuse CONNECT for plain http.
       proxyTunnel: false,
       connect: { ...tls },
@@ -110,6 +138,21 @@ function openPools(
     });
   };
   return { calls: agent(options.connections), streams: agent(Infinity) };
+}
+
+/**
+ * undici takes a SocketError of `connect` for a passing trouble of a kept connection and connects again, without an end;
+ * a proxy that closes its connection instead of opening a tunnel gives one every time.
+ */
+function failing(connect: buildConnector.connector): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...[error, socket]) => {
+      if (error === null) return callback(error, socket);
+      const message = `the proxy could not open a tunnel: ${errorText(error)}`;
+      const { code } = error as { code?: unknown };
+      const given = code === "UND_ERR_SOCKET" ? new Error(message, { cause: error }) : error;
+      return callback(Object.assign(given, { sent: false }), null);
+    });
 }
 
 /** One request and its response. */
@@ -140,6 +183,7 @@ function exchange(
         const watched = call.stream ? [cut, whole] : [cut];
         const reason = watched.find((one) => one.reason !== undefined)?.reason;
         if (reason !== undefined) return controller.abort(reason);
+        call.options.onSend?.();
         const offs = watched.map((one) => one.on((why) => controller.abort(why)));
         off = () => {
           for (const one of offs) one();
@@ -150,7 +194,7 @@ function exchange(
         status = statusCode;
         received = responseHeaders;
         const head = new Answer(status, received, NOTHING);
-        call.head = head;
+        call.got.head = head;
         if (status < 300 && call.operation.result === "none") {
           // The body means nothing, but its connection can be used again only once it was read.
           settle();
@@ -266,7 +310,7 @@ async function decoded(
   return content;
 }
 
-function undecodable(expected: string, { head, operation }: Call): ProtocolError {
+function undecodable(expected: string, { got: { head }, operation }: Call): ProtocolError {
   const found = head?.headers.get("content-encoding");
   return new ProtocolError(
     `unexpected response to ${operation.id}: expected ${expected}, found HTTP ${head?.status} with content coding ${found}`,

@@ -25,11 +25,14 @@ export interface Transport {
 }
 
 /** The error for a response above `maxBytes`. */
-export function tooLarge(maxBytes: number, { head }: Call): ProtocolError {
-  return new ProtocolError(`the response is larger than ${maxBytes} bytes; maxBodyBytes sets the limit`, {
-    code: "TOO_LARGE",
-    ...(head && answerInfo(head)),
-  });
+export function tooLarge(maxBytes: number, { operation, got: { head } }: Call): ProtocolError {
+  return new ProtocolError(
+    `the response to ${operation.id} is larger than ${maxBytes} bytes; maxBodyBytes sets the limit`,
+    {
+      code: "TOO_LARGE",
+      ...(head && answerInfo(head)),
+    },
+  );
 }
 
 /** The content of a response whose head alone has come. */

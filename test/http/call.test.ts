@@ -199,7 +199,8 @@ describe.each(transports)("secrets over %s", (_, how) => {
     const http = client(baseUrl, { ...how, ...more, logger });
     for (const message of messages) {
       const error = await failure(http.send(write, [], {}, {}));
-      expect(error).toMatchObject({ name: "PolicyDeniedError", status: 403, body: { message } });
+      expect(error).toMatchObject({ name: "PolicyDeniedError", status: 403 });
+      expect(error.body).toEqual({ message: message.replace(token, "[secret]") });
       const json = JSON.stringify(error);
       const shown = [error.message, error.stack, json, inspect(error, { depth: 9 }), ...lines].join();
       expect(shown).toContain("[secret]");

@@ -96,6 +96,32 @@ async function serveSecurely() {
 
 const text = { ...read, expects: "string" } as const;
 
+it.each(["destroy", "end"] as const)(
+  "a proxy that closes instead of opening a tunnel (%s) is asked once",
+  async (how) => {
+    let connects = 0;
+    const server = createServer().on("connect", (_, socket: Socket) => {
+      connects++;
+      socket[how]();
+    });
+    const { baseUrl } = await listen(server);
+    const http = proxied({ HTTPS_PROXY: baseUrl }, "https://gateway.internal", { retry: false });
+    const error = await failure(http.send(write, [], {}, {}));
+    expect(error).toMatchObject({ name: "ConnectionError", sent: false });
+    await http.close();
+    expect(connects).toBe(1);
+  },
+);
+
+it.each([[{ ca: "no PEM" }], [{ cert: tls.ca }], [{ key: tls.ca, cert: tls.ca }]])(
+  "certificates that cannot be used are refused when the client is made: %#",
+  (wrong) => {
+    const error = thrown(() => proxied({}, "https://gateway.internal", { tls: wrong }));
+    expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TLS" });
+    expect(inspect(error, { depth: 9 })).not.toContain("BEGIN");
+  },
+);
+
 describe("plain http", () => {
   it(req("core.http.proxy", "goes through HTTP_PROXY in absolute form, without CONNECT"), async () => {
     const proxy = await startProxy();

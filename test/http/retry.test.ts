@@ -32,7 +32,7 @@ describe.each(transports)("retries over %s", (_, how) => {
   it(req("core.http.retry", "an idempotent call is made again, one that is not only fails"), async () => {
     const { baseUrl, seen } = await serve((_, response, n) => json(response, n % 3 === 2 ? 200 : 503, { n }));
     const notices: string[] = [];
-    const onRetry = ({ attempt }: { attempt: number }, { id }: HttpOperation) =>
+    const onRetry = ({ attempt }: { attempt: number }, { operation: { id } }: { operation: HttpOperation }) =>
       void notices.push(`${id} ${attempt}`);
     const http = client(baseUrl, { ...how, onRetry });
     const { data, attempts } = await http.send(read, ["1"]).withResponse();

@@ -21,6 +21,7 @@ export const loginOp: HttpOperation = {
   idempotent: true,
   body: "json",
   expects: "object",
+  needs: ["token"],
   public: true,
   errors: ["400", "401", "500"],
 };
@@ -52,6 +53,7 @@ export const getWorkflowOp: HttpOperation = {
   path: "/api/workflows/{id}",
   idempotent: true,
   expects: "object",
+  needs: ["status"],
   errors: ["401", "403", "404", "500"],
 };
 
@@ -215,6 +217,7 @@ export const simulatePolicyOp: HttpOperation = {
   idempotent: false,
   body: "json",
   expects: "object",
+  needs: ["decision"],
   errors: ["400", "401", "403", "500", "503"],
 };
 

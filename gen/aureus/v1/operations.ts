@@ -11,6 +11,7 @@ export const executeWorkflowOp: HttpOperation = {
   retry: "never",
   body: "json",
   expects: "object",
+  needs: ["taskResults"],
   errors: ["4XX", "5XX", "default"],
   shapes: {
     request: "WorkflowExecutionRequest",
@@ -71,6 +72,7 @@ export const validateCommitOp: HttpOperation = {
   idempotent: true,
   body: "json",
   expects: "object",
+  needs: ["validationResults"],
   errors: ["4XX", "5XX", "default"],
   shapes: {
     request: "ValidateCommitRequest",
