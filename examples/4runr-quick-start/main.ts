@@ -22,7 +22,7 @@ try {
   await gw.proxy("gmail_send", "profile", {});
 } catch (error) {
   if (!(error instanceof GatewayPolicyError)) throw error;
-  const { denial } = await admin.explain(error.correlationId!);
+  const { denial } = await admin.explain(error.requestId!);
   console.log(error.reason, denial);
 }
 for (const { action, used, remaining } of await admin.quotas(agentId)) console.log(action, used, remaining);

@@ -1,22 +1,23 @@
 /** The client of an agent: tokens kept and renewed, calls of tools, jobs. */
-import type { wire } from "../../gen/4runr/index.js";
-import { agentOperations } from "../../gen/4runr/operations.js";
+import { FourRunrClient } from "../../gen/4runr/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
+import { AgentwireError, TimeoutError } from "../core/errors.js";
 import { safeLogger } from "../core/logger.js";
 import { compose, type Next } from "../core/middleware.js";
-import { onAbort } from "../core/on-abort.js";
-import type { RetryNotice } from "../core/retry.js";
+import { Cut } from "../http/cut.js";
+import { type CallOptions, type HttpClient, type ResponseInfo, ResponsePromise } from "../http/index.js";
 import { Dedupe } from "./dedupe.js";
-import { GatewayProtocolError, GatewayValidationError } from "./errors.js";
+import { asGatewayError } from "./error-table.js";
+import { GatewayConflictError, GatewayProtocolError, GatewayValidationError } from "./errors.js";
+import { gatewayHttp } from "./gateway.js";
 import { generateCorrelationId, sortedJson } from "./ids.js";
 import { Jobs } from "./jobs.js";
 import type { GatewayClientOptions, TokenOptions } from "./options.js";
-import { type RateLimit, RateWindow } from "./rate.js";
-import { type AgentTransport, type PreparedCall, ToolSender } from "./sender.js";
-import { Transport } from "./transport.js";
+import { RateWindow } from "./rate.js";
+import { type Sending, type ToolAnswer, ToolSender } from "./sender.js";
 import type {
   AnyParams,
   GatewayEvents,
@@ -28,70 +29,81 @@ import type {
   ToolName,
 } from "./types.js";
 
+/** What goes with a call through the middleware, unseen. */
+const inner = Symbol("sending");
+
+interface Inner extends Omit<Sending, "idempotencyKey"> {
+  /** Set when the gateway has answered. */
+  answer?: ToolAnswer;
+}
+
+type View = ToolCall & { readonly [inner]?: Inner };
+
 /** A client of the token gateway, for one agent. */
 export class GatewayClient implements AsyncDisposable {
   readonly agentId: string;
   readonly #options: GatewayClientOptions;
   readonly #clock: Clock;
-  readonly #transport: AgentTransport;
+  readonly #http: HttpClient;
+  readonly #api: FourRunrClient;
   readonly #sender: ToolSender;
+  readonly #run: Next<View, unknown>;
   readonly #events: Emitter<GatewayEvents>;
   readonly #jobs = new Jobs();
-  readonly #dedupe = new Dedupe();
+  readonly #dedupe: Dedupe;
   readonly #close: StagedClose;
-  readonly #abort = new AbortController();
+  readonly #closing = new Cut([]);
   readonly #inHand = new Set<Promise<unknown>>();
   #intent: string | undefined;
 
   /** @throws GatewayValidationError without an agent id or a base URL; ValidationError for a bad base URL */
   constructor(options: GatewayClientOptions = {}) {
-    const baseUrl = optionOrEnv(options.baseUrl, "GATEWAY_URL");
-    const agentId = optionOrEnv(options.agentId, "AGENT_ID");
-    if (baseUrl === undefined)
-      throw new GatewayValidationError("baseUrl is missing, and GATEWAY_URL is not set");
+    // The key is not kept, so that it can never be printed or sent.
+    const { agentPrivateKeyPem: _, agentId: given, middleware = [], rateLimit = false, ...rest } = options;
+    this.#http = gatewayHttp(rest, (notice, { operation, correlationId }) => {
+      const { error: thrown } = notice;
+      const error = thrown instanceof AgentwireError ? asGatewayError(thrown) : thrown;
+      this.#events.emit("retry", { ...notice, error, operation: operation.id, correlationId });
+    });
+    const agentId = optionOrEnv(given, "AGENT_ID");
     if (agentId === undefined)
       throw new GatewayValidationError("agentId is missing, and AGENT_ID is not set");
-    // Not kept, so that it can never be printed or sent.
-    const { agentPrivateKeyPem: _, ...rest } = options;
+    const { clock = systemClock, idempotencyKeys = 1_000 } = rest;
+    const logger = safeLogger(rest.logger);
     this.agentId = agentId;
     this.#options = rest;
-    this.#intent = options.defaultIntent;
-    // One listener that stays, so that no call has to add the first one to the signal and remove it again.
-    onAbort(this.#abort.signal, () => {});
-    this.#clock = options.clock ?? systemClock;
-    const logger = safeLogger(options.logger);
+    this.#intent = rest.defaultIntent;
+    this.#clock = clock;
+    this.#api = new FourRunrClient(this.#http);
     this.#events = new Emitter({ logger });
-    this.#transport = new Transport(
-      agentOperations,
-      { ...rest, baseUrl },
-      (notice, operation, correlationId) => this.#onRetry(notice, operation, correlationId),
-    );
-    const { rateLimit = false } = options;
+    this.#dedupe = new Dedupe(idempotencyKeys);
+    const rate =
+      rateLimit === false
+        ? undefined
+        : new RateWindow(rateLimit === true ? {} : rateLimit, clock, (waitMs) =>
+            this.#events.emit("limit", { source: "local", waitMs }),
+          );
     this.#sender = new ToolSender({
       agentId,
       options: rest,
-      transport: this.#transport,
+      api: this.#api,
       events: this.#events,
-      clock: this.#clock,
+      clock,
       logger,
-      signal: this.#abort.signal,
-      rate: rateLimit === false ? undefined : this.#rateWindow(rateLimit === true ? {} : rateLimit),
+      rate,
     });
+    this.#run = compose<View, unknown>(middleware, (call) => this.#send(call));
     this.#close = new StagedClose(
       {
+        stopIntake: () => rate?.close(),
         drain: async () => void (await Promise.allSettled(this.#inHand)),
-        abort: (reason) => this.#abort.abort(reason),
-        force: () => {
-          this.#abort.abort();
+        abort: (reason) => this.#closing.cut(reason),
+        force: async () => {
           this.#sender.clear();
+          await this.#http.close({ graceMs: 0 });
         },
       },
-      {
-        graceMs: options.graceMs,
-        what: "the gateway client",
-        clock: this.#clock,
-        logger,
-      },
+      { graceMs: rest.graceMs, what: "the gateway client", clock, logger },
     );
   }
 
@@ -112,21 +124,21 @@ export class GatewayClient implements AsyncDisposable {
    * @throws GatewayError, AbortError, ClosedError
    */
   getToken(options: TokenOptions): Promise<string> {
-    return this.#work(async () => {
-      const { tools, permissions, ttlMinutes, signal } = options;
+    const { tools, permissions, ttlMinutes } = options;
+    return this.#work(options, async (cut) => {
       const ttlMs = ttlMinutes === undefined ? undefined : ttlMinutes * 60_000;
       if (ttlMs !== undefined && !(ttlMs > 0)) {
         throw new GatewayValidationError("ttlMinutes must be more than 0");
       }
       return this.#sender.freshToken(
         { tools, ...(permissions && { permissions }), ...(ttlMs !== undefined && { ttlMs }) },
-        signal,
+        cut,
       );
     });
   }
 
   /**
-   * Calls a tool and gives its result. "ok" means that the tool answered.
+   * Calls a tool and gives its result; `withResponse()` gives status, headers and the gateway's id of the call with it.
    *
    * Without a token the client uses and renews its own. An action that the spec calls idempotent is tried again
    * after a failure; any other only when the failure proves that nothing was carried out. With an idempotency key
@@ -140,12 +152,15 @@ export class GatewayClient implements AsyncDisposable {
     params: ProxyParams<Tool, Action>,
     agentToken?: string | ProxyOptions,
     proofPayload?: unknown,
-  ): Promise<ProxyResult<Tool, Action>> {
+  ): ResponsePromise<ProxyResult<Tool, Action>> {
     const options = asOptions(agentToken, proofPayload);
-    return this.#work(async () => {
-      const answer = await this.#call(tool, action, params, options, false);
-      return dataOf(answer) as ProxyResult<Tool, Action>;
-    });
+    return ResponsePromise.of(
+      this.#work(options, async (cut) => {
+        const { result, answer } = await this.#call(tool, action, params, options, false, cut);
+        if (answer === undefined || !("jobId" in answer.data)) return { data: result, ...infoOf(answer) };
+        return { data: await this.#resultOf(answer.data.jobId), ...infoOf(answer) };
+      }),
+    ) as ResponsePromise<ProxyResult<Tool, Action>>;
   }
 
   /**
@@ -159,10 +174,10 @@ export class GatewayClient implements AsyncDisposable {
     agentToken?: string | ProxyOptions,
   ): Promise<{ readonly jobId: string }> {
     const options = asOptions(agentToken);
-    return this.#work(async () => {
-      const answer = await this.#call(tool, action, params, options, true);
-      const { job_id } = (answer ?? {}) as Partial<wire.components["schemas"]["QueuedJob"]>;
-      return { jobId: typeof job_id === "string" ? job_id : this.#jobs.keep(dataOf(answer)) };
+    return this.#work(options, async (cut) => {
+      const { result, answer } = await this.#call(tool, action, params, options, true, cut);
+      const isQueued = answer !== undefined && "jobId" in answer.data;
+      return { jobId: isQueued ? answer.data.jobId : this.#jobs.keep(result) };
     });
   }
 
@@ -171,24 +186,19 @@ export class GatewayClient implements AsyncDisposable {
    *
    * @throws GatewayUnsupportedError when the gateway has no jobs and the job is not one of this client
    */
-  getJob(jobId: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<JobResponse> {
-    return this.#work(async () => {
+  getJob(jobId: string, options: CallOptions = {}): Promise<JobResponse> {
+    return this.#work(options, async () => {
       const kept = this.#jobs.find(jobId);
       if (kept !== undefined) return kept;
-      const clientCorrelationId = generateCorrelationId(this.#clock.now());
-      const { body } = await this.#transport.call("getJob", {
-        path: { job_id: jobId },
-        headers: { "x-correlation-id": clientCorrelationId },
-        clientCorrelationId,
-        signal: options.signal,
-      });
-      const { status, result, error } = (body ?? {}) as Partial<JobResponse>;
-      if (typeof status !== "string") throw new GatewayProtocolError("the answer is no job");
+      const { status, result, error } = await this.#api.getJob(jobId, options);
       return { jobId, status, ...(result != null && { result }), ...(error != null && { error }) };
     });
   }
 
-  /** Takes no further calls, waits for those in hand up to the grace time, then cuts them short. May be called twice. */
+  /**
+   * Takes no further calls, waits for those in hand up to the grace time, then cuts them short; those that the local
+   * limiter holds back end at once. May be called twice.
+   */
   close(): Promise<void> {
     return this.#close.close();
   }
@@ -198,49 +208,67 @@ export class GatewayClient implements AsyncDisposable {
     return this.close();
   }
 
-  /** Keeps account of a call, for `close`. */
-  async #work<T>(run: () => Promise<T>): Promise<T> {
+  /** Keeps account of a call, for `close`, and bounds it. */
+  async #work<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
     this.#close.throwIfClosed();
-    const work = run();
+    const ms = options.totalTimeoutMs ?? this.#options.totalTimeoutMs ?? 0;
+    const late = (): Error =>
+      asGatewayError(new TimeoutError(`the call took longer than ${ms} ms in total (totalTimeoutMs)`));
+    const limit = ms > 0 ? { ms, clock: this.#clock, late } : undefined;
+    const cut = new Cut([options.signal, this.#closing], limit);
+    const work = cut.reason === undefined ? run(cut) : Promise.reject(cut.reason);
     this.#inHand.add(work);
     try {
       return await work;
     } finally {
       this.#inHand.delete(work);
+      cut.done();
     }
   }
 
   async #call(
     tool: string,
     action: string,
-    given: AnyParams,
+    params: AnyParams,
     options: ProxyOptions,
-    async: boolean,
-  ): Promise<unknown> {
+    isAsync: boolean,
+    cut: Cut,
+  ): Promise<{ readonly result: unknown; readonly answer: ToolAnswer | undefined }> {
+    if (typeof params !== "object" || params === null) {
+      throw new GatewayValidationError(
+        `params must be an object, found ${params === null ? "null" : typeof params}`,
+      );
+    }
     const correlationId = options.correlationId ?? generateCorrelationId(this.#clock.now());
-    const prepared = { options, async, call: { tool, action, params: given, correlationId } };
-    const { middleware = [] } = this.#options;
-    const send: Next<ToolCall, unknown> = (call) => this.#dedupedSend({ ...prepared, call });
-    return middleware.length === 0 ? send(prepared.call) : compose(middleware, send)(prepared.call);
+    const sending: Inner = { options, intent: options.intent ?? this.#intent, isAsync, cut };
+    const result = await this.#run({ tool, action, params, correlationId, [inner]: sending });
+    return { result, answer: sending.answer };
   }
 
-  #dedupedSend(prepared: PreparedCall): Promise<unknown> {
-    const { tool, action, params } = prepared.call;
-    const key = prepared.options.idempotencyKey ?? params.idempotency_key ?? params.idempotencyKey;
-    if (typeof key !== "string" || key === "") return this.#sender.send(prepared, undefined, this.#intent);
-    return this.#dedupe.once(`${tool}:${action}:${key}`, sortedJson(params), () =>
-      this.#sender.send(prepared, key, this.#intent),
+  /** The innermost layer: a call with an idempotency key is sent once. */
+  async #send({ [inner]: sending, ...call }: View): Promise<unknown> {
+    if (sending === undefined)
+      throw new TypeError("middleware must pass on the call it was given, or a copy made by spreading it");
+    const { tool, action, params } = call;
+    const key = sending.options.idempotencyKey ?? params.idempotency_key ?? params.idempotencyKey;
+    const idempotencyKey = typeof key === "string" && key !== "" ? key : undefined;
+    const send = (cut: Cut, onSend?: () => void): Promise<ToolAnswer> =>
+      this.#sender.send(call, { ...sending, idempotencyKey, cut, onSend });
+    sending.answer =
+      idempotencyKey === undefined
+        ? await send(sending.cut)
+        : await this.#dedupe.once(`${tool}:${action}:${key}`, sortedJson(params), sending.cut, send);
+    return dataOf(sending.answer, call.correlationId);
+  }
+
+  /** The result of a call that was queued under the same idempotency key. */
+  async #resultOf(jobId: string): Promise<unknown> {
+    const { status, result } = await this.getJob(jobId);
+    if (status === "done") return result;
+    throw new GatewayConflictError(
+      `this idempotency key was used for a call in the background, job ${jobId}, which is ${status}: see getJob`,
+      { details: { jobId, status } },
     );
-  }
-
-  #rateWindow(limit: RateLimit): RateWindow {
-    return new RateWindow(limit, this.#clock, (waitMs) =>
-      this.#events.emit("limit", { source: "local", waitMs }),
-    );
-  }
-
-  #onRetry(notice: RetryNotice, operation: string, clientCorrelationId: string | undefined): void {
-    this.#events.emit("retry", { ...notice, operation, clientCorrelationId });
   }
 }
 
@@ -249,10 +277,22 @@ function asOptions(given: string | ProxyOptions | undefined, proofPayload?: unkn
   return proofPayload === undefined ? options : { ...options, proofPayload };
 }
 
-/** The tool's result in an answer. @throws GatewayProtocolError when there is none */
-function dataOf(answer: unknown): unknown {
-  if (typeof answer === "object" && answer !== null && Object.hasOwn(answer, "data")) {
-    return (answer as { data: unknown }).data;
-  }
-  throw new GatewayProtocolError("the answer holds no result");
+/** A middleware that answers by itself has no response to tell of. */
+function infoOf(answer: ToolAnswer | undefined): ResponseInfo {
+  if (answer === undefined) return { status: 200, headers: new Headers(), requestId: undefined, attempts: 0 };
+  const { data: _, ...info } = answer;
+  return info;
+}
+
+/** The tool's result in an answer; undefined for a call that was queued. @throws GatewayProtocolError without either */
+function dataOf({ data, ...info }: ToolAnswer, correlationId: string): unknown {
+  if (Object.hasOwn(data, "data")) return (data as { readonly data: unknown }).data;
+  if ("jobId" in data && typeof data.jobId === "string") return undefined;
+  const message = `unexpected response to proxyRequest: expected a result in data, found HTTP ${info.status} without one`;
+  throw new GatewayProtocolError(message, {
+    code: "UNEXPECTED_RESPONSE",
+    ...info,
+    body: data,
+    correlationId,
+  });
 }

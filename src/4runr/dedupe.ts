@@ -1,6 +1,7 @@
 /** Calls with an idempotency key: the gateway ignores the key, so it is kept here that each is carried out once. */
 import { AgentwireError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
+import { Cut } from "../http/cut.js";
 import {
   GatewayCircuitOpenError,
   GatewayConflictError,
@@ -8,16 +9,20 @@ import {
   GatewayRateLimitError,
 } from "./errors.js";
 
-interface Entry {
+/** A call that has a key. */
+interface Flight {
   readonly call: string;
+  /** Ends the call when nobody waits for it any more. */
+  readonly cut: Cut;
   readonly result: Promise<unknown>;
+  waiting: number;
 }
 
 /**
  * True when the call was certainly not carried out: refused before the tool was called, or never sent. A timeout,
  * a broken connection and a failure of the tool leave it open.
  */
-export function notCarriedOut(error: unknown): boolean {
+function notCarriedOut(error: unknown): boolean {
   if (!(error instanceof GatewayError)) return error instanceof AgentwireError && error.sent === false;
   if (error.sent === false) return true;
   if (error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError) return true;
@@ -26,32 +31,53 @@ export function notCarriedOut(error: unknown): boolean {
   return upstream === undefined && error.status >= 400 && error.status < 500;
 }
 
-/** Remembers the last thousand keys. */
+/** Remembers the last keys. */
 export class Dedupe {
-  readonly #entries = new Lru<string, Entry>(1_000);
+  readonly #flights: Lru<string, Flight>;
+
+  constructor(capacity: number) {
+    this.#flights = new Lru(capacity);
+  }
 
   /**
-   * Carries out `run` once for `key`: a second call gets the result of the first, also while that is on its way,
-   * and its error when it is not known whether the first was carried out.
+   * Carries out `run` once for `key`: a second call gets the result of the first, also while that is on its way, and
+   * its error when it is not known whether the first was carried out. Every caller leaves when its own `cut` ends; the
+   * call itself ends when the last one has left. The key is taken for good when the request leaves (`left`): a failure
+   * before frees it.
    *
    * @throws GatewayConflictError when the key stands for another call
    */
-  async once<T>(key: string, call: string, run: () => Promise<T>): Promise<T> {
-    const known = this.#entries.get(key);
-    if (known !== undefined) {
-      if (known.call !== call) {
-        throw new GatewayConflictError("this idempotency key was used for another call", {
-          sent: false,
-        });
-      }
-      return known.result as Promise<T>;
+  async once<T>(
+    key: string,
+    call: string,
+    cut: Cut,
+    run: (cut: Cut, left: () => void) => Promise<T>,
+  ): Promise<T> {
+    let flight = this.#flights.get(key);
+    if (flight !== undefined && flight.call !== call) {
+      throw new GatewayConflictError("this idempotency key was used for another call", { sent: false });
     }
-    const result = run();
-    const entry = { call, result };
-    this.#entries.set(key, entry);
-    result.catch((error: unknown) => {
-      if (notCarriedOut(error) && this.#entries.get(key) === entry) this.#entries.delete(key);
+    flight ??= this.#start(key, call, run);
+    flight.waiting++;
+    try {
+      return (await cut.race(flight.result)) as T;
+    } finally {
+      flight.waiting--;
+      if (flight.waiting === 0 && cut.reason !== undefined) flight.cut.cut(cut.reason);
+    }
+  }
+
+  #start(key: string, call: string, run: (cut: Cut, left: () => void) => Promise<unknown>): Flight {
+    const cut = new Cut([]);
+    let hasLeft = false;
+    const left = (): void => {
+      hasLeft = true;
+    };
+    const flight: Flight = { call, cut, result: run(cut, left), waiting: 0 };
+    this.#flights.set(key, flight);
+    flight.result.catch((error: unknown) => {
+      if ((!hasLeft || notCarriedOut(error)) && this.#flights.get(key) === flight) this.#flights.delete(key);
     });
-    return result;
+    return flight;
   }
 }

@@ -1,6 +1,12 @@
 /** Which error an answer of the gateway stands for: by its text first, because a status may be an upstream's. */
 import type { Clock } from "../core/clock.js";
-import { AbortError, AgentwireError, ConnectionError, ProtocolError, TimeoutError } from "../core/errors.js";
+import {
+  type AgentwireError,
+  ConnectionError,
+  ProtocolError,
+  TimeoutError,
+  ValidationError,
+} from "../core/errors.js";
 import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
 import type { HttpAnswer } from "../http/answer.js";
 import type { GatewayErrorInfo } from "./errors.js";
@@ -11,9 +17,6 @@ import type { PolicyDenialKind } from "./policy.js";
 export interface CallFacts {
   /** True for a question about a job: no gateway has jobs, and the framework says so with a 404. */
   readonly aboutJob?: boolean | undefined;
-  readonly clientCorrelationId?: string | undefined;
-  /** Texts that must not stand in an error, such as the token that was sent. */
-  readonly secrets?: readonly string[] | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -48,7 +51,7 @@ export function errorFromGateway(answer: HttpAnswer, facts: CallFacts = {}): err
   const fromFramework = typeof members.statusCode === "number";
   const text = textOf(fromFramework ? members.message : members.error) ?? textOf(members.message);
   const retryAfterMs = retryAfterFromBody(body) ?? retryAfterFromHeaders(headers, facts.clock);
-  const details = members.details === undefined ? undefined : withoutSecrets(members.details, facts.secrets);
+  const { details } = members;
   const requestId = headers.get("x-correlation-id");
   const info: GatewayErrorInfo = {
     status,
@@ -57,10 +60,9 @@ export function errorFromGateway(answer: HttpAnswer, facts: CallFacts = {}): err
     ...(details !== undefined && { details }),
     ...(typeof members.reason === "string" && { reason: members.reason }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(requestId !== null && { requestId, correlationId: requestId }),
-    clientCorrelationId: facts.clientCorrelationId,
+    ...(requestId !== null && { requestId }),
   };
-  const message = String(withoutSecrets(text ?? `HTTP ${status}`, facts.secrets));
+  const message = text ?? `HTTP ${status}`;
   if (text === "External API request failed") return fromTool(message, details, info);
   if (status === 403 && text === "Policy denied") {
     return new errors.GatewayPolicyError(`${message}: ${info.reason ?? "no reason given"}`, {
@@ -140,39 +142,19 @@ export function denialOf(reason: string): { kind?: PolicyDenialKind; resetAt?: D
   return { ...(kind && { kind }), ...(Number.isNaN(reset) ? {} : { resetAt: new Date(reset) }) };
 }
 
-/** A copy of JSON data in which none of `secrets` stands. */
-export function withoutSecrets(value: unknown, secrets: readonly string[] = []): unknown {
-  if (typeof value === "string") {
-    return secrets.reduce(
-      (text, secret) => (secret === "" ? text : text.replaceAll(secret, "[secret]")),
-      value,
-    );
-  }
-  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, secrets));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutSecrets(item, secrets)]));
-}
-
-/** Any failure of a call as an error of the gateway family; an abort by the caller stays what it is. */
-export function asGatewayError(error: unknown, facts: CallFacts): unknown {
-  if (error instanceof errors.GatewayError || error instanceof AbortError) return error;
-  if (!(error instanceof AgentwireError)) return error;
-  const { message, details, status, headers, body, sent } = error;
+/** The error in the gateway's family; one that has no class there stays what it is. */
+export function asGatewayError(error: AgentwireError): AgentwireError {
+  if (error instanceof errors.GatewayError) return error;
+  const { message, code, reason, details, status, headers, body, requestId, correlationId, attempts, sent } =
+    error;
   const info: GatewayErrorInfo = {
     cause: error,
-    ...(headers !== undefined && { headers }),
-    ...(body !== undefined && { body }),
-    ...(sent !== undefined && { sent }),
-    ...(details !== undefined && { details }),
+    ...{ reason, details, headers, body, requestId, correlationId, attempts, sent },
     ...(status !== undefined && { status }),
-    headers,
-    sent,
-    clientCorrelationId: facts.clientCorrelationId,
   };
   if (error instanceof TimeoutError) return new errors.GatewayTimeoutError(message, info);
   if (error instanceof ConnectionError) return new errors.GatewayNetworkError(message, info);
-  if (error instanceof ProtocolError) {
-    return new errors.GatewayProtocolError(message, { ...info, code: error.code });
-  }
+  if (error instanceof ProtocolError) return new errors.GatewayProtocolError(message, { ...info, code });
+  if (error instanceof ValidationError) return new errors.GatewayValidationError(message, { ...info, code });
   return error;
 }

@@ -8,8 +8,6 @@ import type { PolicyDenialKind } from "./policy.js";
 
 /** What a {@link GatewayError} can carry besides what every error can. */
 export interface GatewayErrorInfo extends AgentwireErrorOptions {
-  /** The id this client gave the call. `correlationId` is the gateway's own. */
-  readonly clientCorrelationId?: string | undefined;
   /** Status of the service behind the tool. */
   readonly upstreamStatus?: number | undefined;
   /** Which rule of a policy denied. */
@@ -18,15 +16,12 @@ export interface GatewayErrorInfo extends AgentwireErrorOptions {
   readonly resetAt?: Date | undefined;
 }
 
-const extras = ["clientCorrelationId", "upstreamStatus", "kind", "resetAt"] as const;
+const extras = ["upstreamStatus", "kind", "resetAt"] as const;
 
-/** Base of all errors of the gateway client. `correlationId` is the id under which the gateway logged the call. */
+/** Base of all errors of the gateway client. `requestId` is the id under which the gateway logged the call. */
 export class GatewayError extends AgentwireError {
   static override readonly brands: readonly string[] = ["GatewayError"];
   static override readonly defaultCode: string = "GATEWAY_ERROR";
-
-  /** The id this client gave the call, the same over all tries. */
-  declare readonly clientCorrelationId?: string;
 
   constructor(message: string, info: GatewayErrorInfo = {}) {
     super(message, info);

@@ -4,7 +4,8 @@ import type { PolicyDenialKind } from "./policy.js";
 
 /** One call, explained. A part that the gateway did not keep is absent. */
 export interface Explanation {
-  readonly correlationId: string;
+  /** The gateway's own id of the call. */
+  readonly requestId: string;
   /** One sentence for people. */
   readonly summary: string;
   readonly request?: RequestLog;

@@ -9,11 +9,6 @@ export function generateCorrelationId(now: number = Date.now()): string {
   return `req_${now}_${random()}${random()}`;
 }
 
-/** The id under which the gateway logged a call, from the headers of its answer; undefined when there is none. */
-export function extractCorrelationId(headers: { get(name: string): string | null }): string | undefined {
-  return headers.get("x-correlation-id") ?? undefined;
-}
-
 /** A fresh key: `idemp_<milliseconds>_<uuid>`. */
 export function generateIdempotencyKey(now: number = Date.now()): string {
   return `idemp_${now}_${uuid()}`;

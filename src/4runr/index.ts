@@ -4,7 +4,7 @@
  * The raw types, tables and schemas are generated: import them from `agentwire/gen/4runr`.
  */
 export type { ToolActions } from "../../gen/4runr/index.js";
-export type { AdminCallOptions, AdminTokenRequest, WouldAllowCall } from "./admin.js";
+export type { GatewayAdminOptions, WouldAllowCall } from "./admin.js";
 export { GatewayAdmin } from "./admin.js";
 export { GatewayClient } from "./client.js";
 export type { GatewayErrorInfo } from "./errors.js";
@@ -25,10 +25,9 @@ export {
   GatewayValidationError,
 } from "./errors.js";
 export type { Explanation } from "./explain.js";
+export type { GatewayOptions } from "./gateway.js";
 export type { IdempotencyKeyMode } from "./ids.js";
 export {
-  extractCorrelationId,
-  generateCorrelationId,
   generateIdempotencyKey,
   generateIdempotencyKeyFromData,
 } from "./ids.js";
@@ -47,8 +46,6 @@ export type {
 export { denyAll, judgePolicy, mergePolicies, quotaResetAt } from "./policy.js";
 export type { QuotaState } from "./quota.js";
 export type { RateLimit } from "./rate.js";
-export type { TransportOptions } from "./transport.js";
-export { gatewayRetryPolicy } from "./transport.js";
 export type {
   AnyParams,
   GatewayEvents,

@@ -1,11 +1,12 @@
 /** What a gateway client can be told. */
 import type { Middleware } from "../core/middleware.js";
+import type { CallOptions } from "../http/index.js";
+import type { GatewayOptions } from "./gateway.js";
 import type { RateLimit } from "./rate.js";
-import type { TransportOptions } from "./transport.js";
 import type { ToolCall } from "./types.js";
 
 /** Options of a gateway client. */
-export interface GatewayClientOptions extends TransportOptions {
+export interface GatewayClientOptions extends GatewayOptions {
   /** Default: AGENT_ID. */
   readonly agentId?: string | undefined;
   /**
@@ -31,18 +32,19 @@ export interface GatewayClientOptions extends TransportOptions {
   readonly intentInParams?: boolean | ((tool: string) => boolean) | undefined;
   /** Holds calls back so that the gateway's limit of 5 in 60 s is not exceeded. Default: off. */
   readonly rateLimit?: boolean | RateLimit | undefined;
-  /** Wraps every call of a tool, the first one outermost. It sees no token. */
+  /** Wraps every call of a tool, the first one outermost, composed once. Its result is the tool's; it sees no token. */
   readonly middleware?: readonly Middleware<ToolCall, unknown>[] | undefined;
+  /** How many idempotency keys are remembered; the oldest are forgotten first. Default: 1,000. */
+  readonly idempotencyKeys?: number | undefined;
   /** How long `close` waits for calls in hand, in milliseconds. Default: 10000. */
   readonly graceMs?: number | undefined;
 }
 
 /** What `getToken` asks for. */
-export interface TokenOptions {
+export interface TokenOptions extends Pick<CallOptions, "signal" | "timeoutMs" | "totalTimeoutMs"> {
   readonly tools: readonly string[];
   /** Default: those of the client. */
   readonly permissions?: readonly string[] | undefined;
   /** Default: that of the client, ten minutes. */
   readonly ttlMinutes?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }

@@ -79,7 +79,11 @@ export type PolicyDenialKind = "scope" | "intent" | "size" | "domain" | "time" |
 
 /** A verdict, with the gateway's own text for a refusal. */
 export type PolicyVerdict =
-  | { readonly allowed: true }
+  | {
+      readonly allowed: true;
+      /** Set where a quota was counted from a log that may be cut off: more may have been used. */
+      readonly isLowerBound?: true;
+    }
   | {
       readonly allowed: false;
       readonly kind: PolicyDenialKind;
@@ -93,6 +97,8 @@ export interface QuotaCount {
   /** Calls already counted. */
   readonly current: number;
   readonly resetAt: Date;
+  /** True if the log was cut off within the window, so that more may have been used. */
+  readonly isLowerBound?: boolean | undefined;
 }
 
 /** Options of {@link judgePolicy}. */
@@ -125,7 +131,7 @@ export function judgePolicy(rules: PolicyRules, call: PolicyCall, options: Polic
     (scope === "http_fetch:get" && url ? domainDenial(rules.guards, String(url)) : undefined) ??
     timeDenial(rules.guards, local) ??
     scheduleDenial(rules.schedule, local) ??
-    quotaDenial(rules.quotas, scope, options) ?? { allowed: true }
+    quotaVerdict(rules.quotas, scope, options)
   );
 }
 
@@ -228,18 +234,19 @@ function scheduleDenial(schedule: PolicySchedule | undefined, local: Date): Poli
   return undefined;
 }
 
-function quotaDenial(
+function quotaVerdict(
   quotas: readonly PolicyQuota[] | undefined,
   scope: string,
   options: PolicyOptions,
-): PolicyVerdict | undefined {
-  if (options.quota === undefined) return undefined;
+): PolicyVerdict {
+  let isLowerBound = false;
   for (const quota of quotas ?? []) {
-    if (quota.action !== scope) continue;
-    const { current, resetAt } = options.quota(quota);
+    if (quota.action !== scope || options.quota === undefined) continue;
+    const { current, resetAt, ...count } = options.quota(quota);
+    isLowerBound ||= count.isLowerBound === true;
     if (current < quota.limit) continue;
     const reason = `Quota exceeded for ${scope}: ${current}/${quota.limit} (resets at ${resetAt.toISOString()})`;
     return deny("quota", reason, resetAt);
   }
-  return undefined;
+  return { allowed: true, ...(isLowerBound && { isLowerBound }) };
 }

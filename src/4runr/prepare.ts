@@ -26,7 +26,8 @@ export function preparedParams(
   if (details.length > 0) {
     throw new GatewayValidationError(`Parameter validation failed: ${details.join("; ")}`, {
       details,
-      clientCorrelationId: correlationId,
+      correlationId,
+      sent: false,
     });
   }
   return sent;
@@ -34,20 +35,20 @@ export function preparedParams(
 
 /** The members that prove possession of a token. */
 export interface Proof {
-  readonly token_id?: string;
-  readonly proof_payload?: string;
+  readonly tokenId?: string;
+  readonly proofPayload?: string;
 }
 
 /** The proof of a token; undefined when its payload cannot be read or is another agent's. */
 export function proofOf(held: HeldToken, agentId: string, tokenId = held.tokenId): Proof | undefined {
   const { payload, agentId: owner } = held.facts;
   if (tokenId === undefined || payload === undefined || owner !== agentId) return undefined;
-  return { token_id: tokenId, proof_payload: payload };
+  return { tokenId, proofPayload: payload };
 }
 
 /** The proof that a caller gave in place of the token's own; undefined without one. */
 export function givenProof({ proofPayload, tokenId }: ProxyOptions): Proof | undefined {
   if (proofPayload === undefined) return undefined;
   const text = typeof proofPayload === "string" ? proofPayload : JSON.stringify(proofPayload);
-  return { proof_payload: text, ...(tokenId !== undefined && { token_id: tokenId }) };
+  return { proofPayload: text, ...(tokenId !== undefined && { tokenId }) };
 }

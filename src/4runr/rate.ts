@@ -1,11 +1,13 @@
 /** The gateway's limit, kept on this side, so that a burst waits in place of being refused. */
 import { type Clock, sleep } from "../core/clock.js";
+import { ClosedError } from "../core/errors.js";
+import { Cut } from "../http/cut.js";
 
 /** How many calls a window takes. */
 export interface RateLimit {
   /** Default: 5, the gateway's own. */
   readonly calls?: number | undefined;
-  /** In milliseconds. Default: 60000, the gateway's own. */
+  /** In milliseconds. Default: 60,000, the gateway's own. */
   readonly windowMs?: number | undefined;
 }
 
@@ -15,6 +17,7 @@ export class RateWindow {
   readonly #windowMs: number;
   readonly #clock: Clock;
   readonly #onWait: (waitMs: number) => void;
+  readonly #closed = new Cut([]);
   /** When each of the last calls may go or went, oldest first. */
   #times: number[] = [];
 
@@ -25,8 +28,8 @@ export class RateWindow {
     this.#onWait = onWait;
   }
 
-  /** Resolves when the call may go. A wait that the signal ends gives its place back. */
-  async enter(signal?: AbortSignal): Promise<void> {
+  /** Resolves when the call may go. A wait that is cut gives its place back. */
+  async enter(cut: Cut): Promise<void> {
     const now = this.#clock.monotonic();
     const oldest = this.#times.length < this.#calls ? undefined : this.#times.at(-this.#calls);
     const at = Math.max(now, oldest === undefined ? now : oldest + this.#windowMs);
@@ -34,11 +37,19 @@ export class RateWindow {
     this.#times = this.#times.filter((time) => time > now - this.#windowMs);
     if (at <= now) return;
     this.#onWait(at - now);
+    const end = new Cut([cut, this.#closed]);
     try {
-      await sleep(at - now, { clock: this.#clock, signal });
+      await sleep(at - now, { clock: this.#clock, signal: end.signal });
     } catch (error) {
       this.#times.splice(this.#times.lastIndexOf(at), 1);
-      throw error;
+      throw end.reason ?? error;
+    } finally {
+      end.done();
     }
+  }
+
+  /** Ends all waits: what has not left when the client is closed does not leave. */
+  close(): void {
+    this.#closed.cut(new ClosedError("the gateway client is closed", { sent: false }));
   }
 }

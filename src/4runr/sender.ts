@@ -1,72 +1,69 @@
 /** Sends calls of tools with the tokens of one agent. */
-import type { agentOperations, wire } from "../../gen/4runr/index.js";
+import type { FourRunrClient, IssuedToken, ProxyAnswer, QueuedJob, wire } from "../../gen/4runr/index.js";
 import { toolActions } from "../../gen/4runr/tools.js";
-import { linkSignals } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import type { Emitter } from "../core/emitter.js";
+import { AgentwireError } from "../core/errors.js";
 import { type Logger, logsAt, warnOnce } from "../core/logger.js";
-import { Lru } from "../core/lru.js";
 import type { RetryRule } from "../core/retry-policy.js";
-import type { HttpAnswer } from "../http/answer.js";
+import { formatTime } from "../core/time.js";
+import type { Cut } from "../http/cut.js";
+import type { SendOptions, WithResponse } from "../http/index.js";
 import { isRenewable } from "./error-table.js";
-import { GatewayCircuitOpenError, GatewayProtocolError, GatewayRateLimitError } from "./errors.js";
-import { extractCorrelationId, generateCorrelationId } from "./ids.js";
+import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
 import { maskParams } from "./mask-params.js";
 import type { GatewayClientOptions } from "./options.js";
 import { isKnownAction } from "./params.js";
 import { givenProof, type Proof, preparedParams, proofOf } from "./prepare.js";
 import type { RateWindow } from "./rate.js";
-import { type HeldToken, TokenManager, type TokenRequest } from "./token.js";
-import type { Transport } from "./transport.js";
+import { type HeldToken, type TokenRequest, Tokens } from "./token.js";
 import type { GatewayEvents, ProxyOptions, ToolCall } from "./types.js";
 
-/** A call on its way out. */
-export interface PreparedCall {
-  readonly call: ToolCall;
-  readonly options: ProxyOptions;
-  readonly async: boolean;
-}
-
-/** Makes the calls that an agent needs. */
-export type AgentTransport = Transport<keyof typeof agentOperations>;
+/** What the gateway answers to a call of a tool. */
+export type ToolAnswer = WithResponse<ProxyAnswer | QueuedJob>;
 
 /** What {@link ToolSender} works with. */
 export interface SenderContext {
   readonly agentId: string;
   readonly options: GatewayClientOptions;
-  readonly transport: AgentTransport;
+  readonly api: FourRunrClient;
   readonly events: Emitter<GatewayEvents>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rate: RateWindow | undefined;
-  /** Fires when the client lets go of everything. */
-  readonly signal: AbortSignal;
 }
 
+/** How one call is sent. */
+export interface Sending {
+  readonly options: ProxyOptions;
+  readonly intent: string | undefined;
+  readonly isAsync: boolean;
+  readonly idempotencyKey: string | undefined;
+  /** Ends the call. */
+  readonly cut: Cut;
+  /** Called when the request leaves. */
+  readonly onSend?: (() => void) | undefined;
+}
+
+const ACTIONS: Readonly<Record<string, Readonly<Record<string, RetryRule>>>> = toolActions;
 /** An action that is not known here is not repeated. */
 const UNKNOWN_ACTION: RetryRule = { idempotent: false };
 
 /** Sends calls; see {@link ToolSender.send}. */
 export class ToolSender {
   readonly #context: SenderContext;
-  readonly #tokens: TokenManager;
-  readonly #tokenRequests = new Lru<string, TokenRequest>(200);
+  readonly #tokens: Tokens;
+  /** How far the gateway's clock is ahead of ours, in milliseconds. */
+  #aheadMs = 0;
 
   constructor(context: SenderContext) {
     this.#context = context;
-    this.#tokens = new TokenManager({
-      clock: context.clock,
-      issue: ({ tools, permissions, expiresAt }) => this.#issue(tools, permissions, expiresAt),
-    });
+    this.#tokens = new Tokens((request, timeoutMs) => this.#issue(request, timeoutMs), context.clock);
   }
 
   /** A new token. */
-  async freshToken(
-    request: Partial<TokenRequest> & Pick<TokenRequest, "tools">,
-    signal?: AbortSignal,
-  ): Promise<string> {
-    const { tools, permissions = this.#permissions, ttlMs = this.#ttlMs } = request;
-    return (await this.#tokens.fresh({ tools, permissions, ttlMs }, signal)).token;
+  async freshToken(request: Pick<TokenRequest, "tools"> & Partial<TokenRequest>, cut: Cut): Promise<string> {
+    return (await this.#tokens.fresh(this.#tokenRequest(request), cut)).token;
   }
 
   /** Forgets all tokens. */
@@ -74,89 +71,75 @@ export class ToolSender {
     this.#tokens.clear();
   }
 
-  get #permissions(): readonly string[] {
-    return this.#context.options.permissions ?? ["read", "write"];
-  }
-
-  get #ttlMs(): number {
-    return this.#context.options.tokenTtlMs ?? 600_000;
-  }
-
   /**
-   * Sends a call with a token that is good, and gives the body of the answer.
+   * Sends a call with a token that is good.
    *
    * @throws GatewayError, AbortError
    */
-  async send(
-    prepared: PreparedCall,
-    idempotencyKey: string | undefined,
-    clientIntent: string | undefined,
-  ): Promise<unknown> {
-    const { options, call, async } = prepared;
+  async send(call: ToolCall, sending: Sending): Promise<ToolAnswer> {
+    const { options, cut } = sending;
+    const params = preparedParams(call, sending.intent, this.#context.options);
     const { tool, action, correlationId } = call;
-    const intent = options.intent ?? clientIntent;
-    const params = preparedParams(call, intent, this.#context.options);
     if (logsAt(this.#context.logger, "debug")) {
-      this.#context.logger.debug("calling a tool", {
-        tool,
-        action,
-        correlationId,
-        params: maskParams(params),
-      });
+      const shown = { tool, action, correlationId, params: maskParams(params) };
+      this.#context.logger.debug("calling a tool", shown);
     }
-    const body = { tool, action, params, ...(intent && { intent }), ...(async && { async }) };
-    const headers = {
-      "x-correlation-id": correlationId,
-      ...(intent && { "x-agent-intent": encodeURIComponent(intent) }),
-      ...(idempotencyKey !== undefined && { "idempotency-key": encodeURIComponent(idempotencyKey) }),
-    };
-    const actions = toolActions as Readonly<Record<string, Readonly<Record<string, RetryRule>>>>;
-    const rule = isKnownAction(tool, action) ? actions[tool]![action]! : UNKNOWN_ACTION;
-    const request = this.#tokenRequest(tool);
-    const own = options.agentToken === undefined;
-    let held = own ? await this.#tokens.get(request, options.signal) : this.#tokens.find(options.agentToken!);
-    for (let renewed = !own; ; renewed = true) {
-      this.#tokens.checkAge(held);
-      try {
-        return await this.#sendWith(held, { body, headers, rule, prepared });
-      } catch (error) {
-        // Refused for the token: nothing was carried out, so once more with a fresh one does no harm.
-        if (renewed || !isRenewable(error)) throw error;
-        this.#tokens.discard(held);
-        held = await this.#tokens.get(request, options.signal);
-      }
+    const prepared = { ...call, params };
+    if (options.agentToken !== undefined)
+      return this.#sendWith(this.#tokens.find(options.agentToken), prepared, sending);
+    const request = this.#tokenRequest({ tools: [tool] });
+    const held = await this.#tokens.get(request, cut, options.timeoutMs);
+    try {
+      return await this.#sendWith(held, prepared, sending);
+    } catch (error) {
+      // Refused for the token: nothing was carried out, so once more with a fresh one does no harm.
+      if (!isRenewable(error)) throw error;
+      this.#tokens.drop(held);
+      const fresh = await this.#tokens.get(request, cut, options.timeoutMs);
+      return this.#sendWith(fresh, prepared, sending);
     }
   }
 
-  async #sendWith(
-    held: HeldToken,
-    sent: { body: object; headers: Record<string, string>; rule: RetryRule; prepared: PreparedCall },
-  ): Promise<unknown> {
-    const { options, call } = sent.prepared;
-    const { rate } = this.#context;
+  async #sendWith(held: HeldToken, call: ToolCall, sending: Sending): Promise<ToolAnswer> {
+    const { api, events, rate } = this.#context;
+    const { options, intent, idempotencyKey, isAsync } = sending;
+    const { tool, action, params, correlationId } = call;
     const proof = this.#proof(held, options);
-    const link =
-      options.signal && linkSignals([options.signal, this.#context.signal], { clock: this.#context.clock });
+    const { proofPayload } = proof;
+    const how: SendOptions = {
+      correlationId,
+      headers: {
+        ...(intent && { "x-agent-intent": encodeURIComponent(intent) }),
+        ...(idempotencyKey !== undefined && { "idempotency-key": encodeURIComponent(idempotencyKey) }),
+        ...options.headers,
+      },
+      retry: options.retry,
+      timeoutMs: options.timeoutMs,
+      rule: isKnownAction(tool, action) ? ACTIONS[tool]![action]! : UNKNOWN_ACTION,
+      cut: sending.cut,
+      beforeAttempt: rate && ((cut) => rate.enter(cut)),
+      onSend: sending.onSend,
+      secrets: proofPayload === undefined ? [held.token] : [held.token, proofPayload],
+    };
+    const body = {
+      agentToken: held.token,
+      tool,
+      action,
+      params,
+      ...(intent && { intent }),
+      ...(isAsync && { async: true }),
+      ...proof,
+    };
     try {
-      const { body } = await this.#context.transport.call("proxyRequest", {
-        body: { agent_token: held.token, ...sent.body, ...proof },
-        headers: sent.headers,
-        rule: sent.rule,
-        signal: link?.signal ?? this.#context.signal,
-        timeoutMs: options.timeoutMs,
-        clientCorrelationId: call.correlationId,
-        secrets: proof.proof_payload === undefined ? [held.token] : [held.token, proof.proof_payload],
-        beforeTry: rate && ((signal) => rate.enter(signal)),
-        onAnswer: (answer) => this.#onAnswer(answer, held, call),
-      });
-      return body;
+      const answer = await api.proxyRequest(body, how).withResponse();
+      this.#heard(answer.headers, answer.data, held, call);
+      return answer;
     } catch (error) {
-      if (error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError) {
-        this.#context.events.emit("limit", { source: "gateway", waitMs: error.retryAfterMs });
-      }
+      if (error instanceof AgentwireError && error.headers !== undefined)
+        this.#heard(error.headers, error.body, held, call);
+      if (error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError)
+        events.emit("limit", { source: "gateway", waitMs: error.retryAfterMs });
       throw error;
-    } finally {
-      link?.dispose();
     }
   }
 
@@ -169,44 +152,57 @@ export class ToolSender {
     return {};
   }
 
-  async #issue(tools: readonly string[], permissions: readonly string[], expiresAt: string) {
-    const clientCorrelationId = generateCorrelationId(this.#context.clock.now());
-    const { body } = await this.#context.transport.call("generateToken", {
-      body: { agent_id: this.#context.agentId, tools, permissions, expires_at: expiresAt },
-      headers: { "x-correlation-id": clientCorrelationId },
-      clientCorrelationId,
-      signal: this.#context.signal,
-    });
-    const { agent_token, token_id } = (body ?? {}) as Partial<wire.components["schemas"]["IssuedToken"]>;
-    if (typeof agent_token !== "string" || agent_token === "") {
-      throw new GatewayProtocolError("the answer holds no token", { clientCorrelationId });
+  async #issue(request: TokenRequest, timeoutMs?: number, isSecond = false): Promise<IssuedToken> {
+    const { agentId, api, clock, logger } = this.#context;
+    const { tools, permissions, ttlMs } = request;
+    const expiresAt = formatTime(clock.now() + this.#aheadMs + ttlMs);
+    try {
+      const body = { agentId, tools: [...tools], permissions: [...permissions], expiresAt };
+      return await api.generateToken(body, { timeoutMs });
+    } catch (error) {
+      const aheadMs = clockDifference(error, clock);
+      if (aheadMs === undefined || isSecond) throw error;
+      warnOnce(
+        logger,
+        "clock",
+        "this machine's clock differs from the gateway's, whose time is used for tokens",
+        {
+          aheadMs,
+        },
+      );
+      this.#aheadMs = aheadMs;
+      return this.#issue(request, timeoutMs, true);
     }
-    return { token: agent_token, tokenId: token_id };
   }
 
-  #onAnswer({ headers, body }: HttpAnswer, held: HeldToken, call: ToolCall): void {
-    const { tool, action, correlationId: clientCorrelationId } = call;
-    const { metadata } = (body ?? {}) as Partial<wire.components["schemas"]["ProxyAnswer"]>;
-    this.#context.events.emit("answer", {
+  #heard(headers: Headers, body: unknown, held: HeldToken, call: ToolCall): void {
+    const { events } = this.#context;
+    const { tool, action, correlationId } = call;
+    const { metadata } = (body ?? {}) as Partial<ProxyAnswer>;
+    events.emit("answer", {
       tool,
       action,
-      correlationId: extractCorrelationId(headers),
-      clientCorrelationId,
-      responseTimeMs: metadata?.response_time_ms,
+      correlationId,
+      requestId: headers.get("x-correlation-id") ?? undefined,
+      responseTimeMs: metadata?.responseTimeMs,
     });
     if (headers.get("x-token-rotation-recommended") !== "true") return;
-    this.#tokens.markForRenewal(held);
-    const expiresAt = headers.get("x-token-expires-at") ?? undefined;
-    this.#context.events.emit("rotation", { clientCorrelationId, expiresAt });
+    this.#tokens.renewNext(held);
+    events.emit("rotation", { correlationId, expiresAt: headers.get("x-token-expires-at") ?? undefined });
   }
 
-  /** The same object for the same tool, which the token manager then knows at a glance. */
-  #tokenRequest(tool: string): TokenRequest {
-    let request = this.#tokenRequests.get(tool);
-    if (request === undefined) {
-      request = { tools: [tool], permissions: this.#permissions, ttlMs: this.#ttlMs };
-      this.#tokenRequests.set(tool, request);
-    }
-    return request;
+  #tokenRequest(request: Pick<TokenRequest, "tools"> & Partial<TokenRequest>): TokenRequest {
+    const { options } = this.#context;
+    const { tools, permissions = options.permissions ?? ["read", "write"] } = request;
+    return { tools, permissions, ttlMs: request.ttlMs ?? options.tokenTtlMs ?? 600_000 };
   }
+}
+
+/** How far the gateway's clock is ahead, if that is why it refused a token's end; undefined otherwise. */
+function clockDifference(error: unknown, clock: Clock): number | undefined {
+  if (!(error instanceof GatewayValidationError)) return undefined;
+  const { error: text } = (error.body ?? {}) as Partial<wire.components["schemas"]["ErrorBody"]>;
+  if (!/must be in the future/.test(`${text} ${error.message}`)) return undefined;
+  const theirs = Date.parse(error.headers?.get("date") ?? "");
+  return Number.isNaN(theirs) ? undefined : theirs - clock.now();
 }

@@ -1,5 +1,6 @@
 /** The types of a proxied call: known tools are checked by the compiler, unknown ones are allowed. */
 import type { ToolActions } from "../../gen/4runr/index.js";
+import type { CallOptions } from "../http/index.js";
 
 /** A tool of the gateway; any other name is allowed too. */
 export type ToolName = keyof ToolActions | (string & {});
@@ -33,7 +34,7 @@ export type ProxyResult<Tool extends string, Action extends string> = Tool exten
   : unknown;
 
 /** What one call may be given besides its parameters. */
-export interface ProxyOptions {
+export interface ProxyOptions extends CallOptions {
   /** A token to use in place of the client's own. It is never renewed for you. */
   readonly agentToken?: string | undefined;
   /** The id of `agentToken`, for proof. Known without saying for a token that came from `getToken`. */
@@ -44,11 +45,6 @@ export interface ProxyOptions {
   readonly intent?: string | undefined;
   /** With it, a call that is made twice is sent once. Default: `params.idempotency_key` or `params.idempotencyKey`. */
   readonly idempotencyKey?: string | undefined;
-  /** Default: a fresh one. */
-  readonly correlationId?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** How long one try may take, in milliseconds. Default: that of the client. */
-  readonly timeoutMs?: number | undefined;
 }
 
 /** A call on its way through the middleware. No credential is in it. */
@@ -74,21 +70,22 @@ export interface GatewayEvents {
   answer: {
     readonly tool: string;
     readonly action: string;
+    /** Ours. */
+    readonly correlationId: string;
     /** The gateway's own id, for `GatewayAdmin.explain`. */
-    readonly correlationId: string | undefined;
-    readonly clientCorrelationId: string;
+    readonly requestId: string | undefined;
     /** Milliseconds the gateway took, by its own word. */
     readonly responseTimeMs: number | undefined;
   };
   /** The gateway recommends a new token; the next call gets one. The call itself is done and is not made again. */
-  rotation: { readonly clientCorrelationId: string; readonly expiresAt: string | undefined };
+  rotation: { readonly correlationId: string; readonly expiresAt: string | undefined };
   /** A try failed and another one follows. */
   retry: {
     readonly operation: string;
     readonly attempt: number;
     readonly delayMs: number;
     readonly error: unknown;
-    readonly clientCorrelationId: string | undefined;
+    readonly correlationId: string | undefined;
   };
   /** The gateway refused a call for its rate or an open breaker, or the local limiter made one wait. */
   limit: { readonly source: "gateway" | "local"; readonly waitMs: number | undefined };

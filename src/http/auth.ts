@@ -1,8 +1,9 @@
 /** Proof of who calls, added to requests. */
-import { type Clock, systemClock } from "../core/clock.js";
+import type { Clock } from "../core/clock.js";
 import { AuthError, ValidationError } from "../core/errors.js";
 import { reveal, Secret } from "../core/secret.js";
 import type { Cut } from "./cut.js";
+import { Renewable } from "./renewable.js";
 
 /** Gives requests their credential; see {@link bearer} and {@link TokenSource}. */
 export interface HttpAuth {
@@ -55,76 +56,51 @@ export interface TokenSourceOptions {
   readonly clock?: Clock | undefined;
 }
 
-interface HeldToken {
-  readonly authorization: Secret;
-  readonly renewAt: number;
-}
-
 /**
  * One cached token. Requests that need a new one at the same time share one refresh, and a 401 for an older token
  * never drops a newer one.
  */
 export class TokenSource implements HttpAuth {
   readonly #options: TokenSourceOptions;
-  readonly #clock: Clock;
-  #held: HeldToken | undefined;
-  #refresh: Promise<string> | undefined;
+  readonly #token: Renewable<Secret>;
 
   constructor(options: TokenSourceOptions) {
+    const { token, refreshBeforeMs, clock } = options;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    if (options.token !== undefined) {
-      this.#held = { authorization: new Secret(header(reveal(options.token))), renewAt: Infinity };
-    }
+    const value = token === undefined ? undefined : new Secret(header(reveal(token)));
+    this.#token = new Renewable({ value, refreshBeforeMs, clock, issue: () => this.#issue() });
   }
 
   /** True while there is a token, renewed or not. */
   get isHeld(): boolean {
-    return this.#held !== undefined;
+    return this.#token.value !== undefined;
   }
 
   /** @throws AuthError `NO_CREDENTIALS` without a way to get a token; what `issue` throws */
   authorization(cut: Cut): string | Promise<string> {
-    if (this.#held !== undefined && this.#clock.monotonic() < this.#held.renewAt)
-      return this.#held.authorization.reveal();
-    this.#refresh ??= this.#renew();
-    return cut.race(this.#refresh);
+    const token = this.#token.get(cut);
+    return token instanceof Secret ? token.reveal() : token.then(reveal);
   }
 
   refused(authorization: string): boolean {
     if (this.#options.issue === undefined) return false;
-    if (this.#held?.authorization.reveal() === authorization) this.#held = undefined;
+    this.#token.drop((token) => token.reveal() === authorization);
     return true;
   }
 
   /** Forgets the token, and one that is on its way: only those who wait for it get it. */
   clear(): void {
-    this.#held = undefined;
-    this.#refresh = undefined;
+    this.#token.clear();
   }
 
-  #renew(): Promise<string> {
-    const refresh: Promise<string> = this.#issue()
-      .then((held) => {
-        if (this.#refresh === refresh) this.#held = held;
-        return held.authorization.reveal();
-      })
-      .finally(() => {
-        if (this.#refresh === refresh) this.#refresh = undefined;
-      });
-    return refresh;
-  }
-
-  async #issue(): Promise<HeldToken> {
-    const { issue, refreshBeforeMs = 60_000 } = this.#options;
+  async #issue(): Promise<{ value: Secret; lifeMs?: number | undefined }> {
+    const { issue } = this.#options;
     if (issue === undefined) {
       throw new AuthError("no credentials: pass credentials, or a token that the server accepts", {
         code: "NO_CREDENTIALS",
       });
     }
-    const { token, lifeMs = Infinity } = await issue();
-    // A life that has passed already comes from clocks that disagree: the server will say when it is over.
-    const goodFor = lifeMs > 0 ? Math.max(lifeMs - refreshBeforeMs, lifeMs / 2) : Infinity;
-    return { authorization: new Secret(header(token)), renewAt: this.#clock.monotonic() + goodFor };
+    const { token, lifeMs } = await issue();
+    return { value: new Secret(header(token)), lifeMs };
   }
 }

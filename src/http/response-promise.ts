@@ -40,6 +40,9 @@ export type Settled<T> =
       readonly described?: { readonly body: unknown; readonly info: () => ResponseInfo };
     };
 
+/** As `Promise` has it: the handler may name the class of error that it expects. */
+type Rejected<B> = { handle(error: unknown): B | PromiseLike<B> }["handle"];
+
 /**
  * The result of a call. The request starts at once; the promise rejects only for those who wait for the data, so
  * that `withResponse()` and `outcome()` alone never leave an unhandled rejection behind.
@@ -53,6 +56,16 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
     this.#settled = settled;
   }
 
+  /** The promise of a call that a runtime makes of several. */
+  static of<T>(work: Promise<WithResponse<T>>): ResponsePromise<T> {
+    return new ResponsePromise<T>(
+      work.then(
+        ({ data, ...info }) => ({ ok: true, data, info: () => info }),
+        (error: unknown) => ({ ok: false, error }),
+      ),
+    );
+  }
+
   /** Promises derived by `then`, `catch` and `finally` are plain ones. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
@@ -61,7 +74,7 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
   // biome-ignore lint/suspicious/noThenProperty: this is a promise
   override then<A = T, B = never>(
     onData?: ((data: T) => A | PromiseLike<A>) | null,
-    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+    onError?: Rejected<B> | null,
   ): Promise<A | B> {
     return this.#settled.then(dataOf).then(onData, onError);
   }

@@ -33,31 +33,41 @@ describe("GatewayAdmin", () => {
     const created = await admin.createAgent({ name: "probe", createdBy: "ops", role: "r" });
     expect(created.privateKey).toContain("BEGIN PRIVATE KEY");
     const { agentId } = created;
-    expect(await admin.agent(agentId)).toMatchObject({ id: agentId, createdBy: "ops", status: "active" });
-    expect((await admin.agents()).map(({ id }) => id)).toEqual([agentId]);
-    expect(await failure(admin.agent("no/such agent"))).toBeInstanceOf(GatewayNotFoundError);
+    expect((await admin.getAgent(agentId)).agent).toMatchObject({
+      id: agentId,
+      createdBy: "ops",
+      status: "active",
+    });
+    expect((await admin.listAgents()).agents.map(({ id }) => id)).toEqual([agentId]);
+    expect(await failure(admin.getAgent("no/such agent"))).toBeInstanceOf(GatewayNotFoundError);
 
-    const token = await admin.generateToken({ agentId, tools: ["serpapi"], ttlMs: 60_000 });
-    expect(token.expiresAt).toBe("2026-11-21T12:31:00.000Z");
-    expect((await admin.tokenRegistry())[0]).toMatchObject({ tokenId: token.tokenId, isRevoked: false });
-    const [record] = await admin.tokenRecords(agentId);
-    await admin.hideTokenRecord(record!.id);
-    expect(await admin.tokenRecords(agentId)).toEqual([]);
+    const expiresAt = "2026-11-21T12:31:00.000Z";
+    const token = await admin.generateToken({
+      agentId,
+      tools: ["serpapi"],
+      permissions: ["read"],
+      expiresAt,
+    });
+    expect(token.expiresAt).toBe(expiresAt);
+    expect((await admin.listTokenRegistry())[0]).toMatchObject({ tokenId: token.tokenId, isRevoked: false });
+    const [record] = (await admin.listTokenRecords(agentId)).tokens;
+    await admin.revokeTokenRecord(record!.id);
+    expect((await admin.listTokenRecords(agentId)).tokens).toEqual([]);
 
     const spec = { scopes: ["serpapi:search"], guards: { maxRequestSize: 300 } };
-    const policy = await admin.createPolicy({ name: "p", role: "r", spec });
-    expect(policy.spec).toEqual(spec);
-    expect(await admin.policy(policy.id)).toEqual(policy);
-    expect(await admin.policies({ role: "r", active: true })).toEqual([policy]);
-    expect((await admin.mergedPolicy(agentId)).sourcePolicies).toEqual([policy.id]);
+    const made = await admin.createPolicy({ name: "p", role: "r", spec });
+    const policy = await admin.getPolicy(made.id);
+    expect(policy).toEqual({ ...made, spec });
+    expect(await admin.listPolicies({ query: { role: "r", active: true } })).toEqual([policy]);
+    expect((await admin.getMergedPolicy(agentId)).sourcePolicies).toEqual([policy.id]);
     expect(await admin.updatePolicy(policy.id, { active: false })).toMatchObject({ active: false });
     expect(await admin.deletePolicy(policy.id)).toBeUndefined();
-    expect(await failure(admin.policy(policy.id))).toBeInstanceOf(GatewayNotFoundError);
+    expect(await failure(admin.getPolicy(policy.id))).toBeInstanceOf(GatewayNotFoundError);
     const invalid = await failure(admin.createPolicy({ name: "p", role: "r", spec: { scopes: [] } }));
     expect(invalid).toBeInstanceOf(GatewayValidationError);
     expect(invalid.message).toContain("Array must contain at least 1 element(s)");
-    expect((await admin.status()).availableActions.http_fetch).toEqual(["get", "head"]);
-    expect((await admin.health()).ok).toBe(true);
+    expect((await admin.getProxyStatus()).availableActions.http_fetch).toEqual(["get", "head"]);
+    expect((await admin.getHealth()).ok).toBe(true);
   });
 
   it(req("fourRunr.revoke", "revocation bites in proof mode, and only there"), async () => {
@@ -68,7 +78,7 @@ describe("GatewayAdmin", () => {
     ] as const) {
       const gw = new GatewayClient({ baseUrl: gateway.url, agentId, clock, proof, retry: false });
       await gw.proxy("serpapi", "search", search);
-      for (const { tokenId } of await admin.tokenRegistry()) await admin.revokeToken(tokenId);
+      for (const { tokenId } of await admin.listTokenRegistry()) await admin.revokeToken(tokenId);
       const error = await gw.proxy("serpapi", "search", search).then(
         () => undefined,
         (thrown: Error) => thrown,
@@ -179,8 +189,8 @@ describe("GatewayAdmin", () => {
     async () => {
       const { gw } = await agentWith({ scopes: ["serpapi:search"] });
       let id: string | undefined;
-      gw.on("answer", ({ correlationId }) => {
-        id = correlationId;
+      gw.on("answer", ({ requestId }) => {
+        id = requestId;
       });
       await gw.proxy("serpapi", "search", search);
       const fine = await admin.explain(id!);
@@ -188,7 +198,7 @@ describe("GatewayAdmin", () => {
       expect(fine).toMatchObject({ request: { corrId: id, success: true }, decision: { decision: "allow" } });
       const error = await failure(gw.proxy("gmail_send", "profile", {}));
       expect(error).toBeInstanceOf(GatewayPolicyError);
-      const denied = await admin.explain(error.correlationId as string);
+      const denied = await admin.explain(error.requestId as string);
       expect(denied.summary).toContain("answered 403");
       expect(denied.summary).toContain("Scope 'gmail_send:profile' not allowed");
       expect(denied.denial).toEqual({ kind: "scope" });

@@ -156,8 +156,8 @@ describe("answers", () => {
       {
         tool: "serpapi",
         action: "search",
-        correlationId: "req_1_gateway",
-        clientCorrelationId: proxied()[0]!.headers["x-correlation-id"],
+        correlationId: proxied()[0]!.headers["x-correlation-id"],
+        requestId: "req_1_gateway",
         responseTimeMs: 3,
       },
     ]);

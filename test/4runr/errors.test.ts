@@ -4,11 +4,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { errorFromGateway } from "../../src/4runr/error-table.js";
 import * as errors from "../../src/4runr/errors.js";
-import {
-  generateCorrelationId,
-  generateIdempotencyKey,
-  generateIdempotencyKeyFromData,
-} from "../../src/4runr/index.js";
+import { generateCorrelationId } from "../../src/4runr/ids.js";
+import { generateIdempotencyKey, generateIdempotencyKeyFromData } from "../../src/4runr/index.js";
 import { readToken } from "../../src/4runr/proof.js";
 import * as core from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
@@ -97,7 +94,7 @@ describe("the error table", () => {
       type.brands[0],
     ]);
     expect([error.statusCode, error.retryable]).toEqual([status, retryable]);
-    expect(error.clientCorrelationId).toMatch(/^req_\d+_[0-9a-z]{9,13}$/);
+    expect(error.correlationId).toMatch(/^req_\d+_[0-9a-z]{9,13}$/);
   });
 
   it("says what the gateway said, wherever it put the text", () => {

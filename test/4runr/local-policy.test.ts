@@ -175,7 +175,7 @@ describe("policies of a gateway", () => {
   it("explain a denial by its kind, whatever the rule", async () => {
     const gw = client();
     const kinds = [];
-    await admin.updatePolicy((await admin.policies())[0]!.id, {
+    await admin.updatePolicy((await admin.listPolicies())[0]!.id, {
       spec: { scopes: ["http_fetch:get"], intent: "wanted", guards: { blockedDomains: ["b.example"] } },
     });
     const calls = [
@@ -184,8 +184,8 @@ describe("policies of a gateway", () => {
       () => gw.proxy("http_fetch", "get", { url: "https://b.example" }),
     ];
     for (const call of calls) {
-      const { correlationId, kind } = (await call().catch((error: unknown) => error)) as GatewayPolicyError;
-      const { denial, request } = await admin.explain(correlationId!);
+      const { requestId, kind } = (await call().catch((error: unknown) => error)) as GatewayPolicyError;
+      const { denial, request } = await admin.explain(requestId!);
       kinds.push([kind, denial?.kind, request?.statusCode]);
       await clock.advance(1_000);
     }
@@ -224,7 +224,7 @@ describe("policies of a gateway", () => {
         },
         { requiredKeys: ["action", "url"] },
       );
-      const ofAgent = (await admin.policies())[0]!;
+      const ofAgent = (await admin.listPolicies())[0]!;
       const head = { name: "of the role", role: "scraper" };
       const ofRole = await admin.createPolicy({ ...head, spec: { scopes: ["a:b"] } });
       await fc.assert(

@@ -127,7 +127,7 @@ describe("recorded calls of gateways", () => {
     const text = String(error.message);
     const type = table.find(([statuses, pattern]) => statuses.test(String(status)) && pattern.test(text))![2];
     expect([error.name, error.statusCode]).toEqual([type, status]);
-    expect(error.correlationId).toBe(headers["x-correlation-id"]);
+    expect(error.requestId).toBe(headers["x-correlation-id"]);
     expect(error.reason).toEqual(body?.reason);
     if (typeof body?.retry_after === "number") expect(error.retryAfter).toBe(body.retry_after);
   });
