@@ -16,6 +16,8 @@ interface Flight {
   readonly cut: Cut;
   readonly result: Promise<unknown>;
   waiting: number;
+  /** True once the request may have left. */
+  readonly state: { hasLeft: boolean };
 }
 
 /**
@@ -63,21 +65,31 @@ export class Dedupe {
       return (await cut.race(flight.result)) as T;
     } finally {
       flight.waiting--;
-      if (flight.waiting === 0 && cut.reason !== undefined) flight.cut.cut(cut.reason);
+      if (flight.waiting === 0 && cut.reason !== undefined) this.#end(key, flight, cut.reason);
     }
   }
 
   #start(key: string, call: string, run: (cut: Cut, left: () => void) => Promise<unknown>): Flight {
     const cut = new Cut([]);
-    let hasLeft = false;
+    const state = { hasLeft: false };
     const left = (): void => {
-      hasLeft = true;
+      state.hasLeft = true;
     };
-    const flight: Flight = { call, cut, result: run(cut, left), waiting: 0 };
+    const flight: Flight = { call, cut, state, result: run(cut, left), waiting: 0 };
     this.#flights.set(key, flight);
     flight.result.catch((error: unknown) => {
-      if ((!hasLeft || notCarriedOut(error)) && this.#flights.get(key) === flight) this.#flights.delete(key);
+      if (!state.hasLeft || notCarriedOut(error)) this.#free(key, flight);
     });
     return flight;
+  }
+
+  #end(key: string, flight: Flight, reason: Error): void {
+    // At once: the next call with this key may come before the end has been noticed.
+    if (!flight.state.hasLeft) this.#free(key, flight);
+    flight.cut.cut(reason);
+  }
+
+  #free(key: string, flight: Flight): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 }

@@ -110,7 +110,9 @@ function fromTool(message: string, details: unknown, info: GatewayErrorInfo): er
   if (open !== null) {
     return new errors.GatewayCircuitOpenError(text, { ...info, retryAfterMs: Number(open[1]) });
   }
-  const retryable = [429, 500, 502, 503, 504].includes(info.status!);
+  // A tool that fell over its parameters falls over them again.
+  const isFault = typeof details === "string" && details.startsWith("Cannot read properties of");
+  const retryable = !isFault && [429, 500, 502, 503, 504].includes(info.status!);
   return new errors.GatewayUpstreamError(text, { ...info, upstreamStatus: info.status, retryable });
 }
 

@@ -22,8 +22,8 @@ export interface GatewayClientOptions extends GatewayOptions {
   readonly permissions?: readonly string[] | undefined;
   /** Sends the token's id and payload with each call, so that a revoked token is refused. Default: false. */
   readonly proof?: boolean | undefined;
-  /** Derives parameters that the gateway checks or a tool reads under another name. Default: true. */
-  readonly bridgeParams?: boolean | undefined;
+  /** Derives parameters that the gateway checks or a tool reads under another name; per tool if a function. Default: true. */
+  readonly bridgeParams?: boolean | ((tool: string) => boolean) | undefined;
   /** Refuses parameters that the gateway would refuse, before a call is spent on them. Default: true. */
   readonly checkParams?: boolean | undefined;
   /** Model of `openai` calls that name none; "" adds none. Default: `gpt-4o-mini`. */

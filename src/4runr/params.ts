@@ -7,11 +7,13 @@ type Params = Readonly<Record<string, unknown>>;
 export interface BridgeOptions {
   /** Given to `openai` when a call names no model. */
   readonly defaultModel?: string | undefined;
+  /** Adds `input` to `openai:chat`, which a gateway in mock mode reads and the real API refuses. Default: false. */
+  readonly mockInput?: boolean | undefined;
 }
 
 /**
  * A copy of `params` in which both names are there where the gateway checks one and the tool reads another:
- * `q` and `query`, `body` and `text`, the last words of the user in `messages` and `input`; and a model.
+ * `q` and `query`, `body` and `text`; and a model.
  * Members that are there are never changed.
  */
 export function bridgeParams(
@@ -26,7 +28,7 @@ export function bridgeParams(
     case "gmail_send:send":
       return both(params, "body", "text");
     case "openai:chat":
-      return { ...withModel(options), ...inputOf(params), ...params };
+      return { ...withModel(options), ...(options.mockInput === true && inputOf(params)), ...params };
     case "openai:complete":
       return { ...withModel(options), ...params };
     default:
@@ -44,6 +46,12 @@ function withModel({ defaultModel }: BridgeOptions): Params {
   return defaultModel === undefined ? {} : { model: defaultModel };
 }
 
+/** True for what a tool of a gateway in mock mode says when the member is missing that it alone reads. */
+export function lacksMockInput(tool: string, action: string, said: unknown): boolean {
+  return `${tool}:${action}` === "openai:chat" && /^Cannot read properties of undefined/.test(String(said));
+}
+
+/** The last words of the user. */
 function inputOf({ messages }: Params): Params {
   if (!Array.isArray(messages)) return {};
   const said = messages.filter((item: unknown) => (item as { role?: unknown } | null)?.role === "user");

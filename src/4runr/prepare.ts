@@ -14,11 +14,13 @@ export function preparedParams(
   { tool, action, params, correlationId }: ToolCall,
   intent: string | undefined,
   options: GatewayClientOptions,
+  mockInput: boolean,
 ): AnyParams {
   const { bridgeParams: bridge = true, checkParams: check = true, intentInParams = true } = options;
   const { defaultModel = "gpt-4o-mini" } = options;
-  let sent = bridge
-    ? bridgeParams(tool, action, params, { defaultModel: defaultModel || undefined })
+  const isBridged = typeof bridge === "function" ? bridge(tool) : bridge;
+  let sent = isBridged
+    ? bridgeParams(tool, action, params, { defaultModel: defaultModel || undefined, mockInput })
     : params;
   const wanted = typeof intentInParams === "function" ? intentInParams(tool) : intentInParams;
   if (intent && wanted && sent.intent === undefined) sent = { ...sent, intent };

@@ -13,7 +13,7 @@ import { isRenewable } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
 import { maskParams } from "./mask-params.js";
 import type { GatewayClientOptions } from "./options.js";
-import { isKnownAction } from "./params.js";
+import { isKnownAction, lacksMockInput } from "./params.js";
 import { givenProof, type Proof, preparedParams, proofOf } from "./prepare.js";
 import type { RateWindow } from "./rate.js";
 import { type HeldToken, type TokenRequest, Tokens } from "./token.js";
@@ -53,6 +53,8 @@ const UNKNOWN_ACTION: RetryRule = { idempotent: false };
 export class ToolSender {
   readonly #context: SenderContext;
   readonly #tokens: Tokens;
+  /** True once the gateway has turned out to be in mock mode. */
+  #mockInput = false;
   /** How far the gateway's clock is ahead of ours, in milliseconds. */
   #aheadMs = 0;
 
@@ -77,8 +79,20 @@ export class ToolSender {
    * @throws GatewayError, AbortError
    */
   async send(call: ToolCall, sending: Sending): Promise<ToolAnswer> {
+    const mockInput = this.#mockInput;
+    try {
+      return await this.#sendPrepared(call, sending, mockInput);
+    } catch (error) {
+      const { details } = error as { readonly details?: unknown };
+      if (mockInput || !lacksMockInput(call.tool, call.action, details)) throw error;
+      this.#mockInput = true;
+      return this.#sendPrepared(call, sending, true);
+    }
+  }
+
+  async #sendPrepared(call: ToolCall, sending: Sending, mockInput: boolean): Promise<ToolAnswer> {
     const { options, cut } = sending;
-    const params = preparedParams(call, sending.intent, this.#context.options);
+    const params = preparedParams(call, sending.intent, this.#context.options, mockInput);
     const { tool, action, correlationId } = call;
     if (logsAt(this.#context.logger, "debug")) {
       const shown = { tool, action, correlationId, params: maskParams(params) };

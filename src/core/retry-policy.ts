@@ -1,5 +1,5 @@
 /** How often, how long and on what to try again. */
-import { AbortError, AgentwireError, ValidationError } from "./errors.js";
+import { AbortError, AgentwireError, ClosedError, ValidationError } from "./errors.js";
 
 /** When and how often a failed call is made again. */
 export interface RetryPolicy {
@@ -86,10 +86,10 @@ export interface RetryRule {
 
 /**
  * True when the call may be made again after `error`: for an idempotent operation when the error is
- * retryable, for any other only when the call provably never left. Never after an abort by the caller.
+ * retryable, for any other only when the call provably never left. Never after an abort by the caller, or when the client was closed.
  */
 export function mayRetry(rule: RetryRule, error: unknown): boolean {
-  if (rule.retry === "never" || error instanceof AbortError) return false;
+  if (rule.retry === "never" || error instanceof AbortError || error instanceof ClosedError) return false;
   if (!(error instanceof AgentwireError)) return false;
   return error.sent === false || (rule.idempotent && error.retryable);
 }

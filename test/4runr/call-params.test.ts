@@ -28,7 +28,7 @@ describe("parameters", () => {
           { role: "user", content: "two" },
         ],
       },
-      { input: "two", model: "gpt-4o-mini" },
+      { model: "gpt-4o-mini" },
     ],
     ["openai", "chat", { messages: [{ role: "system", content: "s" }], model: "m" }, { model: "m" }],
     ["openai", "complete", { prompt: "p" }, { prompt: "p", model: "gpt-4o-mini" }],

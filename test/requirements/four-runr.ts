@@ -7,6 +7,54 @@ const readme = "description of runrgateway 1.0.0";
 /** What the 4Runr gateway asks of a client, as far as it is built here, and of its counterpart. */
 export const fourRunr = {
   ...fourRunrLocal,
+  "fourRunr.idempotency.freed": {
+    statement: "A key is taken when the POST leaves: a failure before it, of whatever kind, frees the key.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.idempotency.joined": {
+    statement: "Callers who share a key leave by their own signals; the call ends with the last of them.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.middleware.once": {
+    statement: "Middleware is composed once, when the client is made.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.admin.quota-bound": {
+    statement: "A count from a log that is cut off says that it is a lower bound.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.time.token": {
+    statement: "timeoutMs of a call bounds its token request too.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.time.total": {
+    statement: "totalTimeoutMs bounds the whole call with the waits of limiter and retries.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.token.clock": {
+    statement: "A token's end refused as past is asked for again by the gateway's clock.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.token.slept": {
+    statement: "An own token that became too old while the machine slept is replaced, not refused.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.errors.facts": {
+    statement: "An error about a response carries its status, headers, body and both ids of the call.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.results": {
+    statement: "The result of a call gives access to status, headers, the gateway's id and the attempts.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.bridge.chat": {
+    statement: "A chat is sent as the real API takes it; `input` is added for a gateway in mock mode.",
+    source: "agentwire design, 4Runr",
+  },
+  "fourRunr.urls.password": {
+    statement: "A base URL with a password is refused in the constructor, and not shown.",
+    source: "agentwire design, 4Runr",
+  },
   "fourRunr.token.cache": {
     statement:
       "One token is kept for each set of tools and permissions and used until it is due for renewal.",
