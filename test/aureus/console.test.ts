@@ -466,3 +466,48 @@ describe("conversion", () => {
     });
   });
 });
+
+describe("a server that answers something else", () => {
+  const principal = { id: "p", type: "agent" as const, permissions: [] };
+  const action = { id: "a", name: "A", riskTier: "low" as const, requiredPermissions: [] };
+
+  it.each([[{}], [null], [{ token: null }], [{ token: "two\nlines", expiresAt: "x" }]])(
+    "gives no usable token: %j is a ProtocolError with what came",
+    async (body) => {
+      const server = await serve(() => ({ body, headers: { "x-request-id": "r-1" } }));
+      servers.push(server);
+      const client = new AureusConsoleClient({ baseUrl: server.url, credentials, retry: false });
+      const error = await client.listWorkflows().catch((thrown: AgentwireError) => thrown);
+      expect(error).toMatchObject({ name: "ProtocolError", code: "UNEXPECTED_RESPONSE", status: 200 });
+      expect(error).toMatchObject({ requestId: "r-1" });
+    },
+  );
+
+  it("repeats the password of a login, which no error shows", async () => {
+    const server = await serve(({ body }) => ({
+      status: 401,
+      body: { error: `bad ${JSON.stringify(body)}` },
+    }));
+    servers.push(server);
+    const client = new AureusConsoleClient({ baseUrl: server.url, credentials, retry: false });
+    const error = (await client.listWorkflows().catch((thrown: unknown) => thrown)) as AgentwireError;
+    expect(error).toBeInstanceOf(AuthError);
+    expect([error.message, JSON.stringify(error), JSON.stringify(error.body)].join()).not.toContain(
+      "operator123",
+    );
+  });
+
+  it("decides nothing, and shows no state: typed errors", async () => {
+    const { client } = await setUp(({ path }) => ({ body: path.includes("/events") ? [] : {} }));
+    const wrong = { name: "ProtocolError", code: "UNEXPECTED_RESPONSE", status: 200 };
+    await expect(client.requestDecision(action, principal)).rejects.toMatchObject(wrong);
+    await expect(client.watchWorkflow("w").next()).rejects.toMatchObject(wrong);
+  });
+
+  it("lists events that are none, which decide nothing", async () => {
+    const { client, clock } = await setUp(() => ({ body: [null, 1, "x", {}] }));
+    const pending = client.pendingApproval("w", { taskId: "t", approvalToken: "approval-1" });
+    const waited = pending.wait({ totalTimeoutMs: 5_000 }).catch((thrown: unknown) => thrown);
+    expect(await clock.until(waited)).toBeInstanceOf(TimeoutError);
+  });
+});

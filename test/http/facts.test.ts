@@ -1,0 +1,121 @@
+/** What errors tell of the response that caused them, and what they keep to themselves. */
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { bearer, type SendOptions } from "../../src/http/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import {
+  client,
+  failure,
+  json,
+  read,
+  recorder,
+  serve,
+  serveSocket,
+  thrown,
+  transports,
+  write,
+} from "./server.ts";
+
+const key = "sk-live-TOPSECRET";
+
+describe.each(transports)("an error over %s", (_, how) => {
+  it.each([200, 401])("tells what had arrived when the time was over, after %s", async (status) => {
+    const clock = new FakeClock();
+    let arrived = (): void => {};
+    const head = new Promise<void>((resolve) => (arrived = resolve));
+    const { baseUrl } = await serve((_, response) => {
+      response.writeHead(status, { "x-request-id": "r-1" }).flushHeaders();
+      response.write("{", () => arrived());
+    });
+    const http = client(baseUrl, { ...how, clock, retry: false, timeoutMs: 1_000 });
+    const failed = failure(http.send(write, [], {}, {}));
+    await head;
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+    const error = await clock.until(failed);
+    expect(error).toMatchObject({ name: "TimeoutError", status, requestId: "r-1" });
+    expect(error.message).toContain("did not send the whole response within 1000 ms");
+  });
+
+  it("names the operation, and carries the caller's id, whatever went wrong", async () => {
+    const { baseUrl } = await serveSocket((socket) => socket.destroy());
+    const { logger, lines } = recorder();
+    const http = client(baseUrl, { ...how, logger, retry: false });
+    const error = await failure(http.send(write, [], { correlationId: "find-me" }, {}));
+    expect(error).toMatchObject({ details: { operation: "write" }, correlationId: "find-me" });
+    expect(lines.join()).toContain("find-me");
+  });
+
+  it.each<[string, (secret: string) => object]>([
+    ["a member", (secret) => ({ error: `unknown key ${secret}` })],
+    ["details", (secret) => ({ error: "no", details: { note: [`used ${secret}`], [secret]: 1 } })],
+    ["a text", (secret) => ({ message: "no", errors: [`bad Bearer ${secret}`] })],
+  ])("holds no credential of the call that %s repeats", async (_, body) => {
+    const { baseUrl } = await serve((_, response) => json(response, 503, body(key), { "x-echo": key }));
+    for (const [more, options] of [
+      [{ auth: bearer(key) }, {}],
+      [{ headers: { "x-api-key": key } }, {}],
+      [{}, { secrets: [key] } satisfies SendOptions],
+    ] as const) {
+      const { logger, lines } = recorder();
+      const http = client(baseUrl, { ...how, ...more, logger, retry: { attempts: 2, minDelayMs: 0 } });
+      const error = await failure(http.send(read, ["1"], options));
+      const held = [error.body, error.details, [...error.headers!]];
+      const shown = [
+        inspect(error, { depth: 9 }),
+        error.stack,
+        JSON.stringify([error, held]),
+        ...lines,
+      ].join();
+      expect(shown).toContain("[secret]");
+      expect(shown).not.toContain(key);
+    }
+  });
+
+  it("holds no text that a server repeats as part of a JSON text", async () => {
+    const secret = '{"agent":"a"}';
+    const { baseUrl } = await serve((_, response) => json(response, 403, { message: `bad ${secret}` }));
+    const http = client(baseUrl, how);
+    const error = await failure(http.send(write, [], { secrets: [secret] } satisfies SendOptions, {}));
+    expect(error.body).toEqual({ message: "bad [secret]" });
+  });
+});
+
+describe.each(transports)("the outcome over %s", (_, how) => {
+  it.each([
+    [302, { location: "/elsewhere" }, "REDIRECT"],
+    [500, { "content-type": "text/html" }, "UPSTREAM"],
+  ])("of a response %s that no spec describes is a rejection", async (status, headers, code) => {
+    const { baseUrl } = await serve((_, response) => response.writeHead(status, headers).end("<h1>no</h1>"));
+    const http = client(baseUrl, { ...how, retry: false, toError: () => undefined });
+    const operation = { ...write, errors: ["4XX", "5XX", "default"] };
+    expect(await failure(http.send(operation, [], {}, {}).outcome())).toMatchObject({ code, status });
+  });
+
+  it("of a redirect has the same words in every protocol", async () => {
+    const { baseUrl } = await serve((_, response) => response.writeHead(301, { location: "/" }).end());
+    const http = client(baseUrl, { ...how, toError: () => thrown(() => JSON.parse("{")) });
+    const error = await failure(http.send(write, [], {}, {}));
+    expect(error.message).toContain("redirect, which is not followed");
+  });
+});
+
+describe.each(transports)("a response over %s", (_, how) => {
+  it.each([[{}], [{ items: null }], [{ other: 1 }]])(
+    "without a needed member is refused: %j",
+    async (body) => {
+      const { baseUrl } = await serve((_, response) => json(response, 200, body, { "x-request-id": "r-2" }));
+      const http = client(baseUrl, how);
+      const operation = { ...read, needs: ["items"] };
+      const error = await failure(http.send(operation, ["1"], { correlationId: "c-2" }));
+      expect(error).toMatchObject({
+        name: "ProtocolError",
+        code: "UNEXPECTED_RESPONSE",
+        status: 200,
+        requestId: "r-2",
+        correlationId: "c-2",
+        body,
+      });
+      expect(error.message).toContain("to read: expected an object with items");
+    },
+  );
+});
