@@ -24,11 +24,12 @@ type AjvClass = new (options?: Options) => Ajv;
 
 /**
  * The same verdicts as other validators give: unknown keywords and formats are ignored, only own properties
- * count, and a pattern is read with the `u` flag, or without it when it is no regular expression with it.
+ * count, a number is finite, and a pattern is read with the `u` flag, or without it when it is no regular expression with it.
  */
 function baseOptions(dialect: Dialect): Options {
   return {
     strict: false,
+    strictNumbers: true,
     validateFormats: false,
     ownProperties: true,
     validateSchema: false,

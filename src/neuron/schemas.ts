@@ -2,8 +2,8 @@
 import type { Lease } from "../../gen/neuron/index.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
-import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
-import { type Checker, checkerFor, type SchemaValidator } from "../core/validate.js";
+import { isJsonSchema } from "../core/json-schema.js";
+import { type Checker, checkerFor, outputCheckerFor, type SchemaValidator } from "../core/validate.js";
 import type { Served } from "./capability.js";
 
 /**
@@ -19,7 +19,9 @@ export type Side = "input" | "output";
 /** A verdict: the value to go on with, or what is wrong with it. */
 export type Verdict =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly errors: readonly string[] };
+  | { readonly ok: false; readonly errors: readonly string[]; readonly notSerializable?: boolean };
+
+const makeChecker = { input: checkerFor<unknown>, output: outputCheckerFor };
 
 /** The validator over ajv, loaded with the first JSON Schema: a neuron without one has no use for it. */
 function lateAjv(): SchemaValidator {
@@ -60,7 +62,7 @@ export class SchemaBook {
       const schema = side === "input" ? served.inputSchema : served.outputSchema;
       if (schema === undefined) continue;
       try {
-        ready[side] = await checkerFor<unknown>(schema, this.#validator);
+        ready[side] = await makeChecker[side](schema, this.#validator);
       } catch (error) {
         if (!(error instanceof ValidationError)) throw error;
         const { code, details } = error;
@@ -85,7 +87,8 @@ export class SchemaBook {
       if (result.ok) return result;
       return { ok: false, errors: result.issues.map(({ path, message }) => `${path} ${message}`.trim()) };
     } catch (error) {
-      return { ok: false, errors: [describe(error)] };
+      const notSerializable = error instanceof ValidationError && error.code === "NOT_SERIALIZABLE";
+      return { ok: false, errors: [describe(error)], notSerializable };
     }
   }
 
@@ -96,7 +99,7 @@ export class SchemaBook {
       return registered;
     if (brought === undefined) return undefined;
     if (!isJsonSchema(brought)) throw new ValidationError("it must be an object", { code: "INVALID_SCHEMA" });
-    return checkerFor(brought as JsonSchema, this.#validator);
+    return makeChecker[side](brought, this.#validator);
   }
 
   /** The lease's schema; absent, null, `{}` and booleans count as none, as in the peers. */

@@ -7,6 +7,7 @@ import {
   checkerFor,
   type InferInput,
   type InferOutput,
+  outputCheckerFor,
   type Schema,
   type SchemaValidator,
 } from "../../core/validate.js";
@@ -76,6 +77,10 @@ export function checkRetries(retries: number): number {
   throw new ValidationError(`retries must be a whole number of at least 0, not ${retries}`);
 }
 
+/** A result always has an output: null for undefined, and bytes are stored as they are. */
+const outputChecker: typeof checkerFor<unknown> = (schema, validator) =>
+  outputCheckerFor(schema, validator, { absent: null, bytes: true });
+
 /**
  * Makes topics ready to serve, by topic.
  *
@@ -90,13 +95,17 @@ export async function serveTopics(
 ): Promise<Map<string, ServedTopic>> {
   const served = new Map<string, ServedTopic>();
   let { validator } = options;
-  const ready = async (name: string, schema: Schema | undefined): Promise<Checker<unknown> | undefined> => {
+  const ready = async (
+    name: string,
+    schema: Schema | undefined,
+    make: typeof checkerFor<unknown>,
+  ): Promise<Checker<unknown> | undefined> => {
     if (schema === undefined) return undefined;
     if (validator === undefined && !isStandardSchema(schema)) {
       validator = (await import("../../core/ajv-validator.js")).ajvValidator();
     }
     try {
-      return await checkerFor<unknown>(schema, validator as SchemaValidator);
+      return await make(schema, validator as SchemaValidator);
     } catch (error) {
       if (!(error instanceof AgentwireError)) throw error;
       throw new ValidationError(`${name}: ${error.message}`, { code: error.code, cause: error });
@@ -105,8 +114,8 @@ export async function serveTopics(
   for (const topic of topics) {
     served.set(topic.topic, {
       ...topic,
-      inputCheck: await ready(`input of ${topic.topic}`, topic.input),
-      outputCheck: await ready(`output of ${topic.topic}`, topic.output),
+      inputCheck: await ready(`input of ${topic.topic}`, topic.input, checkerFor),
+      outputCheck: await ready(`output of ${topic.topic}`, topic.output, outputChecker),
       handle: compose(options.middleware, async ({ input, context }) => topic.run(input, context)),
     });
   }
