@@ -26,6 +26,12 @@ export type InferInput<S> =
       ? T
       : unknown;
 
+/** What a handler gets under a schema of its input; without a schema, nothing is known. */
+export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOutput<In> : unknown;
+
+/** What a handler must return under a schema of its output; without a schema, anything. */
+export type OutputOf<Out extends Schema | undefined> = Out extends Schema ? InferInput<Out> : unknown;
+
 /** One reason why a value was refused. */
 export interface Issue {
   /** Where, as a JSON Pointer; empty for the value itself. */

@@ -5,8 +5,6 @@ import { isStandardSchema } from "../../core/standard-schema.js";
 import {
   type Checker,
   checkerFor,
-  type InferInput,
-  type InferOutput,
   outputCheckerFor,
   type Schema,
   type SchemaValidator,
@@ -26,12 +24,6 @@ export interface TopicOptions<In extends Schema | undefined, Out extends Schema 
   /** What the output must look like. Default: anything. */
   readonly output?: Out;
 }
-
-/** What a handler gets under a schema of its input. */
-export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOutput<In> : unknown;
-
-/** What a handler must give under a schema of its output. */
-export type OutputOf<Out extends Schema | undefined> = Out extends Schema ? InferInput<Out> : unknown;
 
 /** A topic with its handler, as it was registered. */
 export interface Topic {
