@@ -49,7 +49,7 @@ export type ValidationResult<T> =
 export interface CompiledSchema {
   /**
    * Judges a value; never changes it. Throws a `ValidationError` when the schema itself turns out to be
-   * unusable for this value (code `UNRESOLVABLE_REF`).
+   * unusable for this value (codes `UNRESOLVABLE_REF`, `SCHEMA_TOO_COMPLEX`).
    */
   validate(value: unknown): ValidationResult<unknown>;
 }
