@@ -23,7 +23,7 @@ export interface AjvValidatorOptions {
    */
   readonly unresolvedRefs?: "refuse" | "when-reached" | undefined;
   /**
-   * The schemas come from a peer: bound what they cost. A schema of more than 500 objects and lists, 64 levels or
+   * The schemas come from a peer: bound what they cost. A schema of more than 500 objects, lists and booleans, 64 levels or
    * 10,000 members is refused, as are patterns with a backreference or lookbehind; patterns take time in proportion
    * to the text; judging a value ends after 1,000,000 steps. Meta-schemas are not known by name. Both errors have the
    * code `SCHEMA_TOO_COMPLEX`. Default: false.

@@ -5,7 +5,7 @@ import { type Role, roleOf } from "./schema-rewrite.js";
 
 /** Levels of nesting of a schema from a peer. */
 export const maxSchemaDepth = 64;
-/** Objects and lists in a schema from a peer. Compiling takes up to the square of it. */
+/** Objects, lists and booleans in a schema from a peer. Compiling takes up to the square of it. */
 export const maxSchemaNodes = 500;
 /** All members and items of a schema from a peer. */
 export const maxSchemaMembers = 10_000;
@@ -37,15 +37,19 @@ export function checkSchemaBounds(schema: unknown): void {
   for (const ref of walk.refs) {
     compiled += targetNodes(schema, ref, walk);
     if (compiled > 3 * maxSchemaNodes) {
-      throw tooComplex(`its references add up to more than ${3 * maxSchemaNodes} objects and lists`);
+      throw tooComplex(
+        `its references add up to more than ${3 * maxSchemaNodes} objects, lists and booleans`,
+      );
     }
   }
 }
 
 function measure(value: unknown, walk: Walk, depth: number): void {
-  if (typeof value !== "object" || value === null) return;
+  if (value === null || (typeof value !== "object" && typeof value !== "boolean")) return;
   if (depth > maxSchemaDepth) throw tooComplex(`more than ${maxSchemaDepth} levels of nesting`);
-  if (++walk.nodes > maxSchemaNodes) throw tooComplex(`more than ${maxSchemaNodes} objects and lists`);
+  if (++walk.nodes > maxSchemaNodes) {
+    throw tooComplex(`more than ${maxSchemaNodes} objects, lists and booleans`);
+  }
   for (const [key, inner] of Object.entries(value)) {
     if (++walk.members > maxSchemaMembers) throw tooComplex(`more than ${maxSchemaMembers} members`);
     if (typeof inner === "string") {

@@ -70,6 +70,7 @@ describe("a schema from a peer", () => {
   it.each<[string, JsonSchema]>([
     ["is nested too deeply", JSON.parse(`${'{"not":'.repeat(70)}{}${"}".repeat(70)}`)],
     ["has too many subschemas", { properties: named(600, () => ({ type: "string" })) }],
+    ["names too many properties", { properties: named(600, () => true), unevaluatedProperties: false }],
     ["has too many members", { required: times(11_000, (i) => `n${i}`) }],
     [
       "refers too often to large parts",
