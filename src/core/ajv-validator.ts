@@ -1,6 +1,6 @@
 /** The validator that is used unless another one is injected: ajv, bounded in size and number of schemas. */
 import type { AnySchema, ErrorObject, ValidateFunction } from "ajv";
-import { type AjvDialect, ajvDialect } from "./ajv-dialects.js";
+import type { AjvDialect } from "./ajv-dialects.js";
 import { UnsupportedError, ValidationError } from "./errors.js";
 import { stringifyJson } from "./json.js";
 import { dialectOf, isJsonSchema, type JsonSchema } from "./json-schema.js";
@@ -79,9 +79,11 @@ export function ajvValidator(options: AjvValidatorOptions = {}): AjvValidator {
       // A copy: what the caller does to the schema later changes nothing here.
       const schema = JSON.parse(text) as JsonSchema;
       if (untrusted) checkSchemaBounds(schema);
-      const dialect = await ajvDialect(dialectOf(schema)).catch((error: unknown) => {
-        throw compileError(error);
-      });
+      const dialect = await import("./ajv-dialects.js")
+        .then(({ ajvDialect }) => ajvDialect(dialectOf(schema)))
+        .catch((error: unknown) => {
+          throw compileError(error);
+        });
       // Another caller may have brought the same schema meanwhile.
       const meanwhile = find(text);
       if (meanwhile) return meanwhile;
