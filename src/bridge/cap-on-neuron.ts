@@ -10,7 +10,7 @@ import {
   type TopicOptions,
 } from "../cap/index.js";
 import { UnsupportedError } from "../core/errors.js";
-import type { InferInput, InferOutput, Schema } from "../core/validate.js";
+import type { InputOf, OutputOf, Schema } from "../core/validate.js";
 import {
   defineHandler,
   type HandlerContext,
@@ -40,10 +40,7 @@ export function topicHandler<
 >(
   topic: string,
   options: TopicHandlerOptions<In, Out>,
-  handler: AgentHandler<
-    In extends Schema ? InferOutput<In> : unknown,
-    Out extends Schema ? InferInput<Out> : unknown
-  >,
+  handler: AgentHandler<InputOf<In>, OutputOf<Out>>,
 ): HandlerDefinition {
   const { input, output, description, store } = options;
   const run = (given: never, ctx: HandlerContext) => handler(given, agentContext(topic, store, ctx));

@@ -1,9 +1,10 @@
 /** Handlers with tools and gates at hand. */
 import type { GatewayClient } from "../4runr/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
-import type { InferInput, InferOutput, Schema } from "../core/validate.js";
+import type { InputOf, OutputOf, Schema } from "../core/validate.js";
 import {
   defineHandler,
+  type Handler,
   type HandlerContext,
   type HandlerDefinition,
   type HandlerInit,
@@ -34,12 +35,7 @@ export interface EquippedInit<
   Out extends Schema | undefined,
 > extends Omit<HandlerInit<In, Out>, "run"> {
   /** The work. */
-  readonly run: (
-    input: In extends Schema ? InferOutput<In> : unknown,
-    ctx: EquippedContext<Kit>,
-  ) =>
-    | (Out extends Schema ? InferInput<Out> : unknown)
-    | Promise<Out extends Schema ? InferInput<Out> : unknown>;
+  readonly run: Handler<InputOf<In>, OutputOf<Out>, EquippedContext<Kit>>;
 }
 
 /** Defines handlers that have the same equipment. */

@@ -1,7 +1,6 @@
 /** A neuron capability served by a CAP agent: its handler finds the task that the job stands for. */
 import type { AgentContext } from "../cap/index.js";
-import type { JsonSchema } from "../core/json-schema.js";
-import type { Schema } from "../core/validate.js";
+import type { InputOf, OutputOf, Schema } from "../core/validate.js";
 import {
   defineHandler,
   type HandlerContext,
@@ -9,7 +8,6 @@ import {
   type HandlerInit,
 } from "../handler/index.js";
 import type {
-  CapabilityDefinition,
   CapabilityRegistration,
   HandlerContext as NeuronContext,
   Handler as NeuronHandler,
@@ -27,21 +25,17 @@ export function topicOf(type: string): string {
  * Served as a job, `ctx.task` is made of it: the job id is the task id and the lease id, the workflow id (else the
  * trace id) the workflow's, the labels are the metadata.
  */
-export function capabilityHandler<Input, Output>(
-  capability: CapabilityRegistration | CapabilityDefinition<Input, Output>,
-  handler: NeuronHandler<Input, Output>,
+export function capabilityHandler<
+  const In extends Schema | undefined = undefined,
+  const Out extends Schema | undefined = undefined,
+>(
+  capability: CapabilityRegistration<In, Out>,
+  handler: NeuronHandler<InputOf<In>, OutputOf<Out>>,
 ): HandlerDefinition {
-  const { type, description } = capability;
-  const schemas: { input?: Schema | undefined; output?: Schema | undefined; jsonSchema?: SchemaPair } =
-    "input" in capability ? capability : { input: capability.inputSchema, output: capability.outputSchema };
-  const { input, output, jsonSchema } = schemas;
-  const run = (given: Input, ctx: HandlerContext) => handler(given, neuronContext(type, given, ctx));
+  const { type, description, jsonSchema } = capability;
+  const { input = capability.inputSchema, output = capability.outputSchema } = capability;
+  const run = (given: InputOf<In>, ctx: HandlerContext) => handler(given, neuronContext(type, given, ctx));
   return defineHandler({ description, input, output, jsonSchema, run } as HandlerInit<undefined, undefined>);
-}
-
-interface SchemaPair {
-  readonly input?: JsonSchema | undefined;
-  readonly output?: JsonSchema | undefined;
 }
 
 function neuronContext(capability: string, input: unknown, ctx: HandlerContext): NeuronContext {

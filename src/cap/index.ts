@@ -23,7 +23,7 @@ export type {
   AgentState,
   HeartbeatInit,
 } from "./agent/options.js";
-export type { InputOf, OutputOf, TopicOptions, TopicOverrides } from "./agent/topics.js";
+export type { TopicOptions, TopicOverrides } from "./agent/topics.js";
 export { sanitizeAgentName } from "./agent-name.js";
 export type { AlertOptions } from "./alerts.js";
 export type { BlobStore } from "./blob-store.js";

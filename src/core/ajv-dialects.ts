@@ -1,6 +1,17 @@
 /** ajv set up for each revision of JSON Schema, loaded only when the first schema is compiled. */
-import type { Ajv, AnySchemaObject, CodeKeywordDefinition, KeywordCxt, Options, ValidateFunction } from "ajv";
+import type {
+  Ajv,
+  AnySchemaObject,
+  CodeKeywordDefinition,
+  KeywordCxt,
+  Options,
+  SchemaValidateFunction,
+  ValidateFunction,
+} from "ajv";
 import { type Dialect, metaSchemaIds } from "./json-schema.js";
+import { linearPattern } from "./linear-pattern.js";
+import { type SchemaCost, stepsOn } from "./schema-cost.js";
+import { stepsKeyword } from "./schema-rewrite.js";
 
 /** What is needed of one revision. */
 export interface AjvDialect {
@@ -16,6 +27,8 @@ export interface InstanceOptions {
   readonly allErrors: boolean;
   /** Know the meta-schemas by name; only a schema that refers to one needs this. */
   readonly withMetaSchemas: boolean;
+  /** Called with the steps that compiling patterns and judging take; may throw to end them. Default: not counted. */
+  readonly spend?: ((steps: number) => void) | undefined;
   /** Called for each `$ref` that leads nowhere. What it returns is thrown when a value gets there. */
   onUnresolved(ref: string): unknown;
 }
@@ -24,15 +37,18 @@ type AjvClass = new (options?: Options) => Ajv;
 
 /**
  * The same verdicts as other validators give: unknown keywords and formats are ignored, only own properties
- * count, and a pattern is read with the `u` flag, or without it when it is no regular expression with it.
+ * count, a number is finite, and a pattern is read with the `u` flag, or without it when it is no regular expression with it.
  */
 function baseOptions(dialect: Dialect): Options {
   return {
     strict: false,
+    strictNumbers: true,
     validateFormats: false,
     ownProperties: true,
     validateSchema: false,
     logger: false,
+    // Inlined, a few thousand references to a large schema take all memory.
+    inlineRefs: false,
     code: { regExp: lenientRegExp },
     // Up to draft-07 nothing beside a $ref counts.
     ignoreKeywordsWithRef: dialect.startsWith("draft"),
@@ -50,6 +66,12 @@ const lenientRegExp = Object.assign(
   // ajv's types want the source of the function, for modules written to a file. None are written here.
   { code: "" },
 );
+
+function countedRegExp(spend: (steps: number) => void): RegExpEngine {
+  return Object.assign((pattern: string) => linearPattern(pattern, spend), { code: "" });
+}
+
+type RegExpEngine = NonNullable<NonNullable<Options["code"]>["regExp"]>;
 
 /** ajv reads these although the revision does not know them (any more), or refuses to read them at all. */
 const foreignKeywords: Readonly<Record<Dialect, readonly string[]>> = {
@@ -97,10 +119,61 @@ function reportUnresolved(ajv: Ajv, onUnresolved: InstanceOptions["onUnresolved"
   ajv.addKeyword({ ...own, keyword: "$ref", code });
 }
 
+/** Counts the evaluations of all subschemas, each before any other keyword of its subschema has a say. */
+function countSteps(ajv: Ajv, spend: (steps: number) => void): void {
+  ajv.addKeyword({
+    keyword: stepsKeyword,
+    schemaType: "object",
+    errors: false,
+    validate: (cost: SchemaCost, value: unknown) => {
+      spend(stepsOn(value, cost));
+      return true;
+    },
+  });
+  const groups = ajv.RULES.rules;
+  const group = groups.find(({ rules }) => rules.at(-1)?.keyword === stepsKeyword);
+  const rule = group?.rules.pop();
+  if (rule === undefined) throw new TypeError("ajv keeps its rules in another place than expected");
+  groups.unshift({ rules: [rule] });
+}
+
+/** Replaces ajv's `uniqueItems`, which compares every item with every other. */
+function uniqueItemsInOnePass(ajv: Ajv, spend: (steps: number) => void = () => {}): void {
+  const validate: SchemaValidateFunction = (wanted: boolean, items: readonly unknown[]) => {
+    const seen = new Map<string, number>();
+    for (const [i, item] of items.entries()) {
+      if (!wanted) return true;
+      const text = sortedJson(item);
+      spend(text.length / 8);
+      const j = seen.get(text);
+      if (j !== undefined) {
+        const message = `must NOT have duplicate items (items ## ${j} and ${i} are identical)`;
+        validate.errors = [{ keyword: "uniqueItems", message, params: { i, j } }];
+        return false;
+      }
+      seen.set(text, i);
+    }
+    return true;
+  };
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({ keyword: "uniqueItems", type: "array", schemaType: "boolean", errors: true, validate });
+}
+
+/** JSON text that is the same for equal values, whatever the order of their members. */
+function sortedJson(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(JSON.stringify(value));
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join()}]`;
+  const members = Object.entries(value).map(
+    ([name, inner]) => `${JSON.stringify(name)}:${sortedJson(inner)}`,
+  );
+  return `{${members.sort().join()}}`;
+}
+
 async function load(dialect: Dialect): Promise<AjvDialect> {
   const AjvOfDialect = await loadClass(dialect);
   const options = baseOptions(dialect);
   const metaAjv = new AjvOfDialect(options);
+  uniqueItemsInOnePass(metaAjv);
   let added: AnySchemaObject | undefined;
   if (dialect === "draft-06") {
     added = draft06MetaSchema(
@@ -111,8 +184,15 @@ async function load(dialect: Dialect): Promise<AjvDialect> {
   const checkSchema = metaAjv.getSchema(metaSchemaIds[dialect]) as ValidateFunction;
   return {
     checkSchema,
-    create({ allErrors, withMetaSchemas, onUnresolved }) {
-      const ajv = new AjvOfDialect({ ...options, allErrors, meta: withMetaSchemas });
+    create({ allErrors, withMetaSchemas, onUnresolved, spend }) {
+      const ajv = new AjvOfDialect({
+        ...options,
+        allErrors,
+        meta: withMetaSchemas,
+        ...(spend && { code: { regExp: countedRegExp(spend) } }),
+      });
+      if (spend) countSteps(ajv, spend);
+      uniqueItemsInOnePass(ajv, spend);
       if (withMetaSchemas && added) ajv.addMetaSchema(added);
       for (const keyword of foreignKeywords[dialect]) ajv.removeKeyword(keyword);
       reportUnresolved(ajv, onUnresolved);

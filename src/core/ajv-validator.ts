@@ -1,10 +1,11 @@
 /** The validator that is used unless another one is injected: ajv, bounded in size and number of schemas. */
 import type { AnySchema, ErrorObject, ValidateFunction } from "ajv";
-import { type AjvDialect, ajvDialect } from "./ajv-dialects.js";
+import type { AjvDialect } from "./ajv-dialects.js";
 import { UnsupportedError, ValidationError } from "./errors.js";
 import { stringifyJson } from "./json.js";
 import { dialectOf, isJsonSchema, type JsonSchema } from "./json-schema.js";
 import { Lru } from "./lru.js";
+import { checkSchemaBounds, maxSchemaSteps, tooComplex } from "./schema-bounds.js";
 import { rewriteForAjv } from "./schema-rewrite.js";
 import type { CompiledSchema, Issue, SchemaValidator, ValidationResult } from "./validate.js";
 
@@ -21,6 +22,13 @@ export interface AjvValidatorOptions {
    * (`when-reached`), as validators do that resolve references late. Default: `refuse`.
    */
   readonly unresolvedRefs?: "refuse" | "when-reached" | undefined;
+  /**
+   * The schemas come from a peer: bound what they cost. A schema of more than 500 objects, lists and booleans, 64 levels or
+   * 10,000 members is refused, as are patterns with a backreference or lookbehind; patterns take time in proportion
+   * to the text; judging a value ends after 1,000,000 steps. Meta-schemas are not known by name. Both errors have the
+   * code `SCHEMA_TOO_COMPLEX`. Default: false.
+   */
+  readonly untrusted?: boolean | undefined;
 }
 
 /** How full an {@link AjvValidator} is. */
@@ -47,12 +55,12 @@ export interface AjvValidator extends SchemaValidator {
  * counts only own properties, and never fetches anything. ajv is loaded with the first schema.
  *
  * `compile` rejects as {@link SchemaValidator} says, and with an `UnsupportedError` where the platform
- * forbids code generation. A pattern of a schema runs as it is: it can be made to run for very long. ajv's
- * own limits stay: `$dynamicRef` across resources, relative `$id`s that refer to each other, and
+ * forbids code generation. Unless a schema is `untrusted`, its patterns run as they are: one can be made to run
+ * for very long. ajv's own limits stay: `$dynamicRef` across resources, relative `$id`s that refer to each other, and
  * `unevaluated…` beside `contains` or an `if` alone are not judged as the specification says.
  */
 export function ajvValidator(options: AjvValidatorOptions = {}): AjvValidator {
-  const { maxSchemas = 100, maxSchemaBytes = 262_144, allErrors = false } = options;
+  const { maxSchemas = 100, maxSchemaBytes = 262_144, allErrors = false, untrusted = false } = options;
   const lateRefs = options.unresolvedRefs === "when-reached";
   const cache = new Lru<string, CompiledSchema>(maxSchemas);
   let [compiled, reused, evicted] = [0, 0, 0];
@@ -70,16 +78,20 @@ export function ajvValidator(options: AjvValidatorOptions = {}): AjvValidator {
       if (known) return known;
       // A copy: what the caller does to the schema later changes nothing here.
       const schema = JSON.parse(text) as JsonSchema;
-      const dialect = await ajvDialect(dialectOf(schema)).catch((error: unknown) => {
-        throw compileError(error);
-      });
+      if (untrusted) checkSchemaBounds(schema);
+      const dialect = await import("./ajv-dialects.js")
+        .then(({ ajvDialect }) => ajvDialect(dialectOf(schema)))
+        .catch((error: unknown) => {
+          throw compileError(error);
+        });
       // Another caller may have brought the same schema meanwhile.
       const meanwhile = find(text);
       if (meanwhile) return meanwhile;
       const fresh = build(schema, dialect, {
         allErrors,
         lateRefs,
-        withMetaSchemas: text.includes("json-schema.org/"),
+        untrusted,
+        withMetaSchemas: !untrusted && text.includes("json-schema.org/"),
       });
       compiled++;
       if (cache.set(text, fresh)) evicted++;
@@ -107,6 +119,7 @@ class UnresolvedRef {
 interface BuildOptions {
   readonly allErrors: boolean;
   readonly lateRefs: boolean;
+  readonly untrusted: boolean;
   readonly withMetaSchemas: boolean;
 }
 
@@ -120,16 +133,26 @@ function build(schema: JsonSchema, dialect: AjvDialect, options: BuildOptions): 
     unresolved.push(ref);
     return new UnresolvedRef(ref);
   };
+  let steps = 0;
+  const spend = (more: number): void => {
+    steps += more;
+    if (steps > maxSchemaSteps) throw tooComplex(`it takes more than ${maxSchemaSteps} steps`);
+  };
   let check: ValidateFunction;
   try {
     check = dialect
-      .create({ ...options, onUnresolved })
-      .compile(rewriteForAjv(schema, dialectOf(schema)) as AnySchema);
+      .create({ ...options, onUnresolved, spend: options.untrusted ? spend : undefined })
+      .compile(rewriteForAjv(schema, dialectOf(schema), options.untrusted) as AnySchema);
   } catch (error) {
     throw compileError(error);
   }
   if (!options.lateRefs && unresolved[0] !== undefined) throw unresolvable(unresolved[0]);
-  return { validate: (value) => judge(check, value) };
+  return {
+    validate(value) {
+      steps = 0;
+      return judge(check, value);
+    },
+  };
 }
 
 function judge(check: ValidateFunction, value: unknown): ValidationResult<unknown> {
@@ -137,6 +160,7 @@ function judge(check: ValidateFunction, value: unknown): ValidationResult<unknow
     return check(value) ? { ok: true, value } : { ok: false, issues: issuesOf(check.errors) };
   } catch (error) {
     if (error instanceof UnresolvedRef) throw unresolvable(error.ref);
+    if (error instanceof ValidationError) throw error;
     // Nesting without end in the value, or a value that is not JSON data.
     throw new ValidationError("the value cannot be judged", { cause: error });
   }
@@ -162,6 +186,7 @@ function unresolvable(ref: string): ValidationError {
 }
 
 function compileError(error: unknown): Error {
+  if (error instanceof ValidationError) return error;
   if (error instanceof Error && error.name === "EvalError") {
     const message =
       "this platform forbids code generation, which ajv needs; pass a SchemaValidator of your own as `validator`";

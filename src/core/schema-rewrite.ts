@@ -1,11 +1,15 @@
 /** Where ajv reads a schema differently from its specification: rewritten so that both mean the same. */
 import { isObject } from "./json.js";
 import type { Dialect, JsonSchema } from "./json-schema.js";
+import { holdsValues, schemaCost } from "./schema-cost.js";
+
+/** A keyword of ours that counts evaluations: see {@link schemaCost}. */
+export const stepsKeyword = "agentwire:steps";
 
 type Node = Record<string, unknown>;
 
 /** What stands at a place of the schema: a schema, schemas by name, schemas in a list, or nobody knows. */
-type Role = "schema" | "map" | "list" | "unknown";
+export type Role = "schema" | "map" | "list" | "unknown";
 
 const roles = new Map<string, Role>();
 for (const [role, keywords] of [
@@ -31,26 +35,36 @@ const dataKeywords = new Set(["const", "default", "enum", "example", "examples"]
  * - up to draft-07 an id beside a `$ref` counts as little as everything else beside it.
  *
  * `schema` must be JSON data. What lies under unknown keywords is treated alike, since a `$ref` may lead there.
+ * With `counted`, every subschema also gets the keyword {@link stepsKeyword}.
  */
-export function rewriteForAjv(schema: JsonSchema, dialect: Dialect): JsonSchema {
-  return visit(schema, "schema", dialect.startsWith("draft")) as JsonSchema;
+export function rewriteForAjv(schema: JsonSchema, dialect: Dialect, counted = false): JsonSchema {
+  return visit(schema, "schema", { refStandsAlone: dialect.startsWith("draft"), counted }) as JsonSchema;
 }
 
-function visit(value: unknown, role: Role, refStandsAlone: boolean): unknown {
+interface Rewrite {
+  readonly refStandsAlone: boolean;
+  readonly counted: boolean;
+}
+
+function visit(value: unknown, role: Role, rewrite: Rewrite): unknown {
   if (Array.isArray(value)) {
-    return value.map((item) => visit(item, role === "list" ? "schema" : role, refStandsAlone));
+    return value.map((item) => visit(item, role === "list" ? "schema" : role, rewrite));
   }
   if (!isObject(value)) return value;
   const copy: Node = {};
   for (const [name, inner] of Object.entries(value)) {
-    const isData = role !== "map" && dataKeywords.has(name);
-    put(copy, name, isData ? inner : visit(inner, roleOf(name, role), refStandsAlone));
+    // A reference may lead into annotations, and what it finds there must be counted too.
+    const isData = role !== "map" && (rewrite.counted ? holdsValues(name) : dataKeywords.has(name));
+    put(copy, name, isData ? inner : visit(inner, roleOf(name, role), rewrite));
   }
-  if (role === "schema" || (role === "unknown" && "type" in copy)) amend(copy, refStandsAlone);
+  if (role === "schema" || (role === "unknown" && "type" in copy)) amend(copy, rewrite.refStandsAlone);
+  if (rewrite.counted && (role === "schema" || role === "unknown")) copy[stepsKeyword] = schemaCost(value);
   return copy;
 }
 
-function roleOf(name: string, outer: Role): Role {
+/** The role of what stands under a keyword or name. */
+export function roleOf(name: string, outer: Role): Role {
+  if (outer === "list") return "schema";
   if (outer === "map") return "schema";
   return roles.get(name) ?? "unknown";
 }

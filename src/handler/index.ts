@@ -5,7 +5,7 @@
 import { AgentwireError, ValidationError } from "../core/errors.js";
 import type { JsonSchema } from "../core/json-schema.js";
 import type { Logger } from "../core/logger.js";
-import type { InferInput, InferOutput, Schema } from "../core/validate.js";
+import type { InputOf, OutputOf, Schema } from "../core/validate.js";
 
 /** How far a handler has come. All members are optional. */
 export interface ProgressUpdate {
@@ -69,10 +69,7 @@ export interface HandlerInit<In extends Schema | undefined, Out extends Schema |
     | { readonly input?: JsonSchema | undefined; readonly output?: JsonSchema | undefined }
     | undefined;
   /** The work. */
-  readonly run: Handler<
-    In extends Schema ? InferOutput<In> : unknown,
-    Out extends Schema ? InferInput<Out> : unknown
-  >;
+  readonly run: Handler<InputOf<In>, OutputOf<Out>>;
 }
 
 /** A handler with its schemas, to be served on either wire. */
@@ -83,6 +80,17 @@ export interface HandlerDefinition {
   readonly jsonSchema: { readonly input?: JsonSchema | undefined; readonly output?: JsonSchema | undefined };
   readonly run: Handler<never, unknown>;
 }
+
+/**
+ * A definition, where a registration may be given one: not beside schemas of the registration, since a definition
+ * has its own.
+ */
+export type DefinitionBeside<In extends Schema | undefined, Out extends Schema | undefined> = [
+  In,
+  Out,
+] extends [undefined, undefined]
+  ? HandlerDefinition
+  : never;
 
 /**
  * Defines a handler. The types of its input and output are taken from the schemas.

@@ -37,7 +37,7 @@ export function assemble(options: NeuronOptions, wiring: NeuronWiring): NeuronPa
   const { logger, answersEnd: signal, onAnswered } = wiring;
   const transport = options.transport ?? new HttpTransport(options);
   const source = options.schemaSource ?? "registered-first";
-  const schemas = new SchemaBook({ validator: options.validator, source });
+  const schemas = new SchemaBook({ validator: options.validator, source, logger });
   const registration = new Registration({
     neuronId,
     transport,

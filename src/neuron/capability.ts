@@ -3,74 +3,56 @@ import type { Capability, CapabilityScope } from "../../gen/neuron/index.js";
 import { ValidationError } from "../core/errors.js";
 import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
 import type { Logger } from "../core/logger.js";
+import { isStandardSchema } from "../core/standard-schema.js";
 import { toJsonSchema } from "../core/to-json-schema.js";
-import type { InferInput, InferOutput, Schema } from "../core/validate.js";
+import type { InputOf, Schema } from "../core/validate.js";
 import { type HandlerDefinition, isHandlerDefinition } from "../handler/index.js";
 import { frameCheck } from "./frame-check.js";
 import type { Handler } from "./handler-context.js";
 
-/** A capability by its plain members, as `Neuron.handle` takes it. */
-export interface CapabilityRegistration {
+/** A capability, as `Neuron.handle` takes it. `In` and `Out` are schemas, or undefined for none. */
+export interface CapabilityRegistration<
+  In extends Schema | undefined = Schema | undefined,
+  Out extends Schema | undefined = Schema | undefined,
+> {
   /** `{owner}/{package}[/{name}][.{variant}]`: at least two segments of ASCII letters, digits, `_`, `.`, `-`. */
   readonly type: string;
-  /** Whose tasks: `"any"`, or those of one user. */
-  readonly scope: CapabilityScope;
-  /** How many leases may run at a time; the gateway sends no more than this unanswered. At least 1. */
-  readonly concurrency: number;
+  /** Whose tasks: `"any"`, or those of one user. Default: `"any"`. */
+  readonly scope?: CapabilityScope | undefined;
+  /** How many leases may run at a time; the gateway sends no more than this unanswered. At least 1. Default: 1. */
+  readonly concurrency?: number | undefined;
   /** How long a lease lives between two heartbeats, 1,000 to 3,600,000 ms. Default: the gateway decides. */
   readonly leaseTtlMs?: number | undefined;
   /** For people and planners. Advertised since protocol 1.1.0. */
   readonly description?: string | undefined;
-  /** JSON Schema of the input: checked before the handler runs, and advertised since 1.1.0. */
-  readonly inputSchema?: JsonSchema | undefined;
-  /** JSON Schema of the output: checked before the ack, and advertised since 1.1.0. */
-  readonly outputSchema?: JsonSchema | undefined;
-}
-
-/** What {@link defineCapability} takes. */
-export interface CapabilityInit<In extends Schema, Out extends Schema> {
-  /** See {@link CapabilityRegistration.type}. */
-  readonly type: string;
-  /** For people and planners. */
-  readonly description?: string | undefined;
-  /** Any Standard Schema (zod, valibot, arktype…) or a JSON Schema. The handler sees what it lets through. */
-  readonly input: In;
-  /** The same for the output; what it lets through is acked. */
-  readonly output: Out;
+  /**
+   * What the input must look like: any Standard Schema (zod, valibot, arktype…) or a JSON Schema. The handler gets
+   * what the schema returns. Advertised since 1.1.0. Default: anything.
+   */
+  readonly input?: In;
+  /** What the output must look like; the schema's result is acked. Advertised since 1.1.0. Default: anything. */
+  readonly output?: Out;
   /** JSON Schemas to advertise where the schema's library exports none. */
   readonly jsonSchema?:
     | { readonly input?: JsonSchema | undefined; readonly output?: JsonSchema | undefined }
     | undefined;
-  /** Default: `"any"`. */
-  readonly scope?: CapabilityScope | undefined;
-  /** Default: 1. */
-  readonly concurrency?: number | undefined;
-  /** Default: the gateway decides. */
-  readonly leaseTtlMs?: number | undefined;
+  /** The vendor's name for `input`, for a JSON Schema alone. The handler's input is not typed by it. */
+  readonly inputSchema?: JsonSchema | undefined;
+  /** The vendor's name for `output`, for a JSON Schema alone. */
+  readonly outputSchema?: JsonSchema | undefined;
 }
 
-/** A capability with typed input and output. */
-export interface CapabilityDefinition<Input = unknown, Output = unknown> {
-  readonly type: string;
-  readonly description: string | undefined;
-  readonly input: Schema;
-  readonly output: Schema;
-  readonly jsonSchema: { readonly input?: JsonSchema | undefined; readonly output?: JsonSchema | undefined };
-  readonly scope: CapabilityScope;
-  readonly concurrency: number;
-  readonly leaseTtlMs: number | undefined;
-  /** For the compiler only. */
-  readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+/** Defines a capability apart from its handler, which gets typed input and must return typed output. */
+export function defineCapability<
+  const In extends Schema | undefined = undefined,
+  const Out extends Schema | undefined = undefined,
+>(capability: CapabilityRegistration<In, Out>): CapabilityRegistration<In, Out> {
+  return Object.freeze({ ...capability });
 }
 
-/** Defines a capability whose handler gets typed input and must return typed output. */
-export function defineCapability<const In extends Schema, const Out extends Schema>(
-  init: CapabilityInit<In, Out>,
-): CapabilityDefinition<InferOutput<In>, InferInput<Out>> {
-  const { description, jsonSchema = {}, scope = "any", concurrency = 1, leaseTtlMs } = init;
-  const { type, input, output } = init;
-  return Object.freeze({ type, description, input, output, jsonSchema, scope, concurrency, leaseTtlMs });
-}
+/** What a handler of a lease gets. Without a schema nothing is known, so the handler may declare any type. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type LeaseInput<In extends Schema | undefined> = In extends Schema ? InputOf<In> : any;
 
 /** A capability with its handler, ready to serve. */
 export interface Served {
@@ -81,15 +63,8 @@ export interface Served {
   readonly handler: Handler;
 }
 
-/** What may stand for a capability. */
-export type CapabilityLike = CapabilityRegistration | CapabilityDefinition<never, never>;
-
-function isDefinition(given: CapabilityLike): given is CapabilityDefinition<never, never> {
-  return "input" in given && "output" in given;
-}
-
 /** A capability with some members replaced; those that are undefined replace nothing. */
-export function override(given: CapabilityLike, overrides: object = {}): CapabilityLike {
+export function override(given: CapabilityRegistration, overrides: object = {}): CapabilityRegistration {
   const defined = Object.entries(overrides).filter(([, value]) => value !== undefined);
   return { ...given, ...Object.fromEntries(defined) };
 }
@@ -101,43 +76,43 @@ export function override(given: CapabilityLike, overrides: object = {}): Capabil
  * handler that is no function.
  */
 export function serve(
-  given: CapabilityLike,
+  given: CapabilityRegistration,
   handler: Handler | HandlerDefinition,
   logger?: Logger | false,
 ): Served {
   const shared = isHandlerDefinition(handler) ? handler : undefined;
   const run = shared === undefined ? handler : shared.run;
   if (typeof run !== "function") throw new ValidationError(`${given.type}: the handler must be a function`);
-  const definition = isDefinition(given) ? given : shared;
-  const plain = isDefinition(given) ? undefined : given;
-  const inputSchema = plain?.inputSchema ?? definition?.input;
-  const outputSchema = plain?.outputSchema ?? definition?.output;
+  const inputSchema = given.input ?? given.inputSchema ?? shared?.input;
+  const outputSchema = given.output ?? given.outputSchema ?? shared?.output;
   const advertise = (schema: Schema | undefined, side: "input" | "output"): JsonSchema | undefined => {
     if (schema === undefined) return undefined;
-    const jsonSchema = definition?.jsonSchema[side];
+    const jsonSchema = (given.jsonSchema ?? shared?.jsonSchema)?.[side];
     return toJsonSchema(schema, { jsonSchema, side, what: `the ${side} of ${given.type}`, logger });
   };
   const members: Record<keyof Capability, unknown> = {
     type: given.type,
-    scope: given.scope,
-    concurrency: given.concurrency,
+    scope: given.scope ?? "any",
+    concurrency: given.concurrency ?? 1,
     leaseTtlMs: given.leaseTtlMs,
-    description: plain?.description ?? definition?.description,
+    description: given.description ?? shared?.description,
     inputSchema: advertise(inputSchema, "input"),
     outputSchema: advertise(outputSchema, "output"),
   };
   const capability = Object.fromEntries(
     Object.entries(members).filter(([, value]) => value !== undefined),
   ) as unknown as Capability;
-  const problem = frameCheck("Capability")(capability, "capability") ?? schemaProblem(plain);
+  const problem = frameCheck("Capability")(capability, "capability") ?? schemaProblem(given);
   if (problem !== undefined) throw new ValidationError(`${String(given.type)}: ${problem}`);
   return { capability, inputSchema, outputSchema, handler: run as Handler };
 }
 
-function schemaProblem(plain: CapabilityRegistration | undefined): string | undefined {
-  for (const name of ["inputSchema", "outputSchema"] as const) {
-    const schema = plain?.[name];
-    if (schema !== undefined && !isJsonSchema(schema)) return `${name} must be a JSON Schema`;
+function schemaProblem(given: CapabilityRegistration): string | undefined {
+  for (const name of ["input", "output", "inputSchema", "outputSchema"] as const) {
+    const schema: unknown = given[name];
+    const isStandard = !name.endsWith("Schema") && isStandardSchema(schema);
+    if (schema === undefined || isStandard || isJsonSchema(schema)) continue;
+    return `${name} must be a ${name.endsWith("Schema") ? "" : "Standard Schema or a "}JSON Schema`;
   }
   return undefined;
 }

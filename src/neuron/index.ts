@@ -19,12 +19,7 @@ export type {
 export type { JsonSchema } from "../core/json-schema.js";
 export { HandlerFailure as TerminalFailure, type ProgressUpdate } from "../handler/index.js";
 export { type AuthCallback, AuthCallbackError, type AuthReason } from "./callback-auth.js";
-export {
-  type CapabilityDefinition,
-  type CapabilityInit,
-  type CapabilityRegistration,
-  defineCapability,
-} from "./capability.js";
+export { type CapabilityRegistration, defineCapability, type LeaseInput } from "./capability.js";
 export { RegistrationRejectedError } from "./errors.js";
 export {
   FALLBACK_PROTOCOL_VERSION,

@@ -5,17 +5,11 @@ import { StagedClose } from "../core/close.js";
 import { ClosedError, ConflictError, errorText, ValidationError } from "../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../core/iterable-emitter.js";
 import { type Logger, safeLogger } from "../core/logger.js";
-import type { HandlerDefinition } from "../handler/index.js";
+import type { OutputOf, Schema } from "../core/validate.js";
+import type { DefinitionBeside, HandlerDefinition } from "../handler/index.js";
 import type { Delivery } from "./answer.js";
 import { assemble, type NeuronParts } from "./assemble.js";
-import {
-  type CapabilityDefinition,
-  type CapabilityLike,
-  type CapabilityRegistration,
-  override,
-  type Served,
-  serve,
-} from "./capability.js";
+import { type CapabilityRegistration, type LeaseInput, override, type Served, serve } from "./capability.js";
 import type { Handler } from "./handler-context.js";
 import { takeFrame } from "./inbound.js";
 import type { LeaseEntry } from "./lease.js";
@@ -108,28 +102,21 @@ export class Neuron {
   }
 
   /**
-   * Serves a capability: a registration or a definition with its handler, or either with what `defineHandler`
-   * made. Only before {@link Neuron.start}.
+   * Serves a capability with a handler, or with what `defineHandler` made. Only before {@link Neuron.start}.
    *
    * @throws ValidationError for a capability that the protocol does not allow; ConflictError for a type that is
    * served already, and after the start.
    */
-  handle<Input, Output>(
-    capability: CapabilityDefinition<Input, Output>,
-    handler: Handler<Input, Output>,
+  handle<const In extends Schema | undefined = undefined, const Out extends Schema | undefined = undefined>(
+    capability: CapabilityRegistration<In, Out>,
+    handler: Handler<LeaseInput<In>, OutputOf<Out>> | DefinitionBeside<In, Out>,
   ): void;
-  handle<Input, Output>(
-    capability: CapabilityDefinition<Input, Output>,
-    overrides: Partial<Pick<CapabilityRegistration, "scope" | "concurrency">>,
-    handler: Handler<Input, Output>,
+  handle<const In extends Schema | undefined = undefined, const Out extends Schema | undefined = undefined>(
+    capability: CapabilityRegistration<In, Out>,
+    overrides: Pick<CapabilityRegistration, "scope" | "concurrency">,
+    handler: Handler<LeaseInput<In>, OutputOf<Out>> | DefinitionBeside<In, Out>,
   ): void;
-  handle(capability: CapabilityRegistration, handler: HandlerDefinition): void;
-  // biome-ignore lint/suspicious/noExplicitAny: a plain registration says nothing about its input's type
-  handle<Input = any, Output = unknown>(
-    capability: CapabilityRegistration,
-    handler: Handler<Input, Output>,
-  ): void;
-  handle(capability: CapabilityLike, second: object, third?: unknown): void {
+  handle(capability: CapabilityRegistration, second: object, third?: unknown): void {
     if (this.#started !== undefined)
       throw new ConflictError("Neuron.handle() must be called before start()", { code: "STARTED" });
     const handler = (third ?? second) as Handler | HandlerDefinition;

@@ -54,7 +54,10 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
   }
   if (!schemas.isOpen(served, lease, "output")) {
     const verdict = await schemas.judge(served, lease, "output", output);
-    if (!verdict.ok) return mismatch("output", verdict.errors);
+    if (!verdict.ok) {
+      if (verdict.notSerializable) return notSerializable("the output cannot be written as JSON");
+      return mismatch("output", verdict.errors);
+    }
     output = verdict.value;
   }
   return writable(output) ? { kind: "ack", output } : notSerializable("the output cannot be written as JSON");

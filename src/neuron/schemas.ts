@@ -2,8 +2,9 @@
 import type { Lease } from "../../gen/neuron/index.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
-import { isJsonSchema, type JsonSchema } from "../core/json-schema.js";
-import { type Checker, checkerFor, type SchemaValidator } from "../core/validate.js";
+import { isJsonSchema } from "../core/json-schema.js";
+import type { Logger } from "../core/logger.js";
+import { type Checker, checkerFor, outputCheckerFor, type SchemaValidator } from "../core/validate.js";
 import type { Served } from "./capability.js";
 
 /**
@@ -19,15 +20,17 @@ export type Side = "input" | "output";
 /** A verdict: the value to go on with, or what is wrong with it. */
 export type Verdict =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly errors: readonly string[] };
+  | { readonly ok: false; readonly errors: readonly string[]; readonly notSerializable?: boolean };
+
+const makeChecker = { input: checkerFor<unknown>, output: outputCheckerFor };
 
 /** The validator over ajv, loaded with the first JSON Schema: a neuron without one has no use for it. */
-function lateAjv(): SchemaValidator {
+function lateAjv(untrusted: boolean): SchemaValidator {
   let loading: Promise<SchemaValidator> | undefined;
   return {
     async compile(schema) {
       loading ??= import("../core/ajv-validator.js")
-        .then(({ ajvValidator }) => ajvValidator({ unresolvedRefs: "when-reached" }))
+        .then(({ ajvValidator }) => ajvValidator({ unresolvedRefs: "when-reached", untrusted }))
         .catch((error: unknown) => {
           loading = undefined;
           throw error;
@@ -37,15 +40,35 @@ function lateAjv(): SchemaValidator {
   };
 }
 
+/** A validator that was injected cannot count steps, but what it is given is bounded. */
+function bounded(validator: SchemaValidator): SchemaValidator {
+  return {
+    async compile(schema) {
+      const { checkSchemaBounds } = await import("../core/schema-bounds.js");
+      checkSchemaBounds(schema);
+      return validator.compile(schema);
+    },
+  };
+}
+
 /** The schemas of one neuron. Registered ones are compiled once and kept, those of leases in a bounded cache. */
 export class SchemaBook {
   readonly #validator: SchemaValidator;
+  readonly #leaseValidator: SchemaValidator;
   readonly #source: SchemaSource;
+  readonly #logger: Logger | undefined;
   readonly #registered = new WeakMap<Served, Partial<Record<Side, Checker<unknown>>>>();
 
-  constructor(options: { readonly validator?: SchemaValidator | undefined; readonly source: SchemaSource }) {
-    this.#validator = options.validator ?? lateAjv();
+  constructor(options: {
+    readonly validator?: SchemaValidator | undefined;
+    readonly source: SchemaSource;
+    readonly logger?: Logger | undefined;
+  }) {
+    const { validator } = options;
+    this.#validator = validator ?? lateAjv(false);
+    this.#leaseValidator = validator === undefined ? lateAjv(true) : bounded(validator);
     this.#source = options.source;
+    this.#logger = options.logger;
   }
 
   /**
@@ -60,7 +83,7 @@ export class SchemaBook {
       const schema = side === "input" ? served.inputSchema : served.outputSchema;
       if (schema === undefined) continue;
       try {
-        ready[side] = await checkerFor<unknown>(schema, this.#validator);
+        ready[side] = await makeChecker[side](schema, this.#validator);
       } catch (error) {
         if (!(error instanceof ValidationError)) throw error;
         const { code, details } = error;
@@ -85,7 +108,14 @@ export class SchemaBook {
       if (result.ok) return result;
       return { ok: false, errors: result.issues.map(({ path, message }) => `${path} ${message}`.trim()) };
     } catch (error) {
-      return { ok: false, errors: [describe(error)] };
+      const notSerializable = error instanceof ValidationError && error.code === "NOT_SERIALIZABLE";
+      if (!notSerializable) {
+        const { leaseId, task } = lease;
+        const code = error instanceof ValidationError ? error.code : undefined;
+        const fields = { leaseId, capability: task.capability, side, code, reason: errorText(error) };
+        this.#logger?.warn("a schema cannot be used; the lease is answered as a mismatch", fields);
+      }
+      return { ok: false, errors: [describe(error)], notSerializable };
     }
   }
 
@@ -96,7 +126,7 @@ export class SchemaBook {
       return registered;
     if (brought === undefined) return undefined;
     if (!isJsonSchema(brought)) throw new ValidationError("it must be an object", { code: "INVALID_SCHEMA" });
-    return checkerFor(brought as JsonSchema, this.#validator);
+    return makeChecker[side](brought, this.#leaseValidator);
   }
 
   /** The lease's schema; absent, null, `{}` and booleans count as none, as in the peers. */

@@ -31,6 +31,66 @@ describe.each([
     expect(await on.submit({})).toMatchObject({ ended: "failed" });
   });
 
+  it.each<[string, unknown]>([
+    ["NaN", { n: Number.NaN }],
+    ["Infinity", { n: Infinity }],
+    ["-Infinity", { n: -Infinity }],
+    ["a boxed NaN", { n: Object(Number.NaN) }],
+    ["NaN under a schema that allows null", { n: 1, maybe: Number.NaN }],
+    ["a Map", new Map([["n", 1]])],
+    ["a Map in a member", { n: 1, any: new Map([["n", 1]]) }],
+    ["a Set in a list", { n: 1, any: [new Set([1])] }],
+    ["a typed array", { n: 1, any: new Uint8Array([1]) }],
+    ["bytes", new Uint8Array([1])],
+    ["an error", { n: 1, any: new Error("x") }],
+    ["toJSON that does not match", { n: 1, toJSON: () => ({ n: "1" }) }],
+    ["undefined", undefined],
+  ])("refuses %s, which leaves as other JSON than the schema allows", async (_, output) => {
+    const schema = {
+      type: "object",
+      properties: { n: { type: "number" }, maybe: { type: ["number", "null"] } },
+      required: ["n"],
+    } as const;
+    await using on = await serve(defineHandler({ output: schema, run: () => output }));
+    const ended = await on.submit({});
+    expect(ended).toMatchObject({ ended: "failed" });
+    if (wire === "neuron") expect(ended.code).toBe("OUTPUT_SCHEMA_MISMATCH");
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ["drops an undefined member", { n: 1, error: undefined }, { n: 1 }],
+    ["writes a Date as text", { n: 1, when: new Date(0) }, { n: 1, when: "1970-01-01T00:00:00.000Z" }],
+    ["applies toJSON", { toJSON: () => ({ n: 2 }) }, { n: 2 }],
+    ["unboxes a number", { n: Object(3) }, { n: 3 }],
+  ])("%s before the schema judges", async (_, output, expected) => {
+    const schema = {
+      type: "object",
+      properties: { n: { type: "number" }, when: { type: "string" } },
+      required: ["n"],
+      additionalProperties: false,
+    } as const;
+    await using on = await serve(defineHandler({ output: schema, run: () => output }));
+    expect(await on.submit({})).toEqual({ ended: "done", output: expected });
+  });
+
+  it("fails for good where an output has no JSON form, with or without a schema", async () => {
+    const cyclic: { n: number; self?: unknown } = { n: 1 };
+    cyclic.self = cyclic;
+    for (const output of [undefined, { type: "object" } as const]) {
+      let runs = 0;
+      const run = (): unknown => {
+        runs++;
+        return cyclic;
+      };
+      await using on = await serve(defineHandler({ output, run }));
+      const ended = await on.submit({});
+      expect(ended.ended).toBe("failed");
+      if (wire === "neuron") expect(ended.code).toBe("OUTPUT_NOT_SERIALIZABLE");
+      else expect(ended.reason).toContain("not JSON serializable");
+      expect(runs).toBe(1);
+    }
+  });
+
   it(req("bridge.handler.fail", "ends for good with the reason and the code of ctx.fail"), async () => {
     const failing = defineHandler({
       run: (_, ctx) => ctx.fail("the page is gone", { code: "PAGE_GONE" }),

@@ -71,7 +71,7 @@ describe("a job that succeeds", () => {
   it(req("cap.agent.shared-handler", "what defineHandler made is served as it is"), async () => {
     const { agent, send, output } = await bench();
     const double = defineHandler({ input: numbers, output: numbers, run: ({ n }) => ({ n: n * 2 }) });
-    agent.job("job.echo", double, { retries: 1 });
+    agent.job("job.echo", { retries: 1 }, double);
     await agent.start();
     await send({}, { input: { n: 4 } });
     expect(await output()).toEqual({ n: 8 });

@@ -7,6 +7,8 @@ import {
   checkerFor,
   type InferInput,
   type InferOutput,
+  type OutputRules,
+  outputCheckerFor,
   refusal,
   type Schema,
   type SchemaValidator,
@@ -74,6 +76,70 @@ describe("checkerFor", () => {
       await expect(made).rejects.toBeInstanceOf(ValidationError);
     }
   });
+});
+
+describe("outputCheckerFor", () => {
+  /** Takes whatever `judge` returns a value for. */
+  const standard = (judge: (value: never) => unknown): StandardSchemaV1 => ({
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate(value) {
+        const passed = judge(value as never);
+        return passed === undefined ? { issues: [{ message: "refused" }] } : { value: passed };
+      },
+    },
+  });
+  const check = async (schema: Schema, value: unknown, rules?: OutputRules) =>
+    (await outputCheckerFor(schema, ajvValidator(), rules)).check(value);
+
+  it("shows a Standard Schema the value itself, then the JSON of it", async () => {
+    const date = standard((value: unknown) => (value instanceof Date ? value : undefined));
+    expect(await check(date, new Date(0))).toEqual({ ok: true, value: "1970-01-01T00:00:00.000Z" });
+    const text = standard((value: unknown) => (typeof value === "string" ? value : undefined));
+    expect(await check(text, new Date(0))).toEqual({ ok: true, value: "1970-01-01T00:00:00.000Z" });
+    const bigint = standard((value: bigint) => String(value));
+    expect(await check(bigint, 1n)).toEqual({ ok: true, value: "1" });
+  });
+
+  it("refuses what a Standard Schema passes on if JSON loses its content", async () => {
+    const anything = standard((value: unknown) => value);
+    for (const value of [Number.NaN, new Map([[1, 2]]), { a: new Set([1]) }, [new Uint8Array(1)]]) {
+      expect(await check(anything, value)).toMatchObject({ ok: false });
+    }
+    const entries = standard((value: Map<string, number>) => Object.fromEntries(value));
+    expect(await check(entries, new Map([["a", 1]]))).toEqual({ ok: true, value: { a: 1 } });
+  });
+
+  it("judges the JSON that an object chose with toJSON", async () => {
+    const numbered = standard((value: { n: unknown }) => (typeof value.n === "number" ? value : undefined));
+    expect(await check(numbered, { n: 1, toJSON: () => ({ n: "x" }) })).toMatchObject({ ok: false });
+    expect(await check(numbered, { toJSON: () => ({ n: 1 }) })).toEqual({ ok: true, value: { n: 1 } });
+  });
+
+  it("sends undefined and bytes as the protocol says", async () => {
+    const anything = standard((value: unknown) => value ?? { none: true });
+    const bytes = new Uint8Array([1]);
+    expect(await check(anything, bytes, { bytes: true })).toEqual({ ok: true, value: bytes });
+    expect(await check({ type: "object" }, bytes, { bytes: true })).toMatchObject({ ok: false });
+    expect(await check({ type: "null" }, undefined, { absent: null })).toEqual({ ok: true, value: null });
+    expect(await check({ type: "null" }, undefined)).toMatchObject({ ok: false });
+  });
+});
+
+it("refuses a number that is not finite under any schema", async () => {
+  const anything: StandardSchemaV1 = {
+    "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) },
+  };
+  for (const schema of [{}, { type: "object", properties: { n: { type: "integer" } } }, anything]) {
+    const checker = await checkerFor<unknown>(schema, ajvValidator());
+    expect(await checker.check(JSON.parse('{"n":1e400}'))).toEqual({
+      ok: false,
+      issues: [{ path: "/n", message: "must be a finite number" }],
+    });
+  }
+  const compiled = await ajvValidator().compile({ type: "integer" });
+  expect(compiled.validate(Infinity)).toMatchObject({ ok: false });
 });
 
 describe("types", () => {

@@ -272,6 +272,33 @@ describe("handlers", () => {
     },
   );
 
+  it("have scope any, one slot and schemas of either kind where the registration says no more", async () => {
+    const shout = {
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        validate: (value: unknown) =>
+          typeof value === "string" ? { value: value.toUpperCase() } : { issues: [{ message: "no text" }] },
+      },
+    };
+    const { lease, clock, frames, answers } = await setUp({
+      prepare: (neuron) =>
+        neuron.handle({ type: "a/b", input: shout, output: { type: "string" } }, (input) => `${input}!`),
+    });
+    expect((frames("register")[0] as { capabilities: object[] }).capabilities).toEqual([
+      { type: "a/b", scope: "any", concurrency: 1, outputSchema: { type: "string" } },
+    ]);
+    lease("L1", "a/b", "x");
+    lease("L2", "a/b", 5);
+    await clock.settle();
+    expect(frames("ack")[0]).toMatchObject({ output: "X!" });
+    expect(answers()).toEqual(["ack L1", "schema-mismatch L2 INPUT_SCHEMA_MISMATCH"]);
+    const fresh = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
+    // @ts-expect-error: a number is not a schema
+    const bad = () => fresh.handle({ type: "a/b", input: 5 }, () => 1);
+    expect(bad).toThrow("input must be a Standard Schema or a JSON Schema");
+  });
+
   it("are not taken after the start, twice, or for a capability that is none", async () => {
     const { neuron } = await setUp({ handlers: { "a/b": () => 1 } });
     const handle = (n: NeuronType, capability: object) =>

@@ -112,6 +112,86 @@ describe("schemas of leases", () => {
   }, 120_000);
 });
 
+describe("a lease with a schema that would block the process", () => {
+  const nested = (links: number) =>
+    Object.fromEntries(
+      Array.from({ length: links + 1 }, (_, i) => {
+        const next = { $ref: `#/$defs/n${i + 1}` };
+        return [`n${i}`, i === links ? { type: "string" } : { anyOf: [next, next] }];
+      }),
+    );
+  const exponential = { $ref: "#/$defs/n0", $defs: nested(40) };
+
+  it("is answered as a mismatch with a log line, before its handler runs", async () => {
+    const { transport, gateway } = memoryTransport();
+    const warnings: unknown[] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (...line: unknown[]) => void warnings.push(line),
+    };
+    const neuron = new Neuron({ neuronId: "n", transport, logger });
+    let runs = 0;
+    neuron.handle({ type: "a/b", concurrency: 4 }, () => ++runs);
+    const answered = new Promise<unknown[]>((resolve) => {
+      const answers: unknown[] = [];
+      neuron.on("lease:answered", ({ answer }) => answers.push(answer) === 3 && resolve(answers));
+    });
+    await neuron.start();
+    const send = (leaseId: string, inputSchema: unknown, input: unknown) => {
+      const sentAt = new Date().toISOString();
+      const expiresAt = new Date(Date.now() + 60_000).toISOString();
+      const task = { taskId: leaseId, workflowId: "w", capability: "a/b", input, attempt: 0 };
+      gateway.send({ type: "lease", lease: { leaseId, expiresAt, task, inputSchema }, sentAt });
+    };
+    send("L1", exponential, 1);
+    send("L2", { properties: { big: { $ref: "#anchor" } }, pattern: "^(a)\\1$" }, "a");
+    send("L3", { pattern: "^(a+)+$" }, `${"a".repeat(200)}!`);
+    expect(await answered).toEqual([
+      expect.objectContaining({ type: "nack", kind: "schema-mismatch", code: "INPUT_SCHEMA_MISMATCH" }),
+      expect.objectContaining({ type: "nack", kind: "schema-mismatch", code: "INPUT_SCHEMA_MISMATCH" }),
+      expect.objectContaining({ type: "nack", kind: "schema-mismatch", code: "INPUT_SCHEMA_MISMATCH" }),
+    ]);
+    expect(runs).toBe(0);
+    expect(JSON.stringify(warnings)).toMatch(/SCHEMA_TOO_COMPLEX.*SCHEMA_TOO_COMPLEX/);
+    await neuron.stop();
+  });
+
+  it("is bounded in form for an injected validator too", async () => {
+    const compiled: unknown[] = [];
+    const validator = {
+      compile: async (schema: JsonSchema) => {
+        compiled.push(schema);
+        return { validate: (value: unknown) => ({ ok: true as const, value }) };
+      },
+    };
+    const book = new SchemaBook({ validator, source: "registered-first" });
+    const served = capability();
+    await book.prepare(served);
+    const wide = { properties: Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`p${i}`, {}])) };
+    expect(await book.judge(served, lease(wide), "input", 1)).toMatchObject({ ok: false });
+    expect(compiled).toEqual([]);
+    expect(await book.judge(served, lease({ type: "string" }), "input", 1)).toMatchObject({ ok: true });
+  });
+
+  it("leaves the author's own schemas without these bounds", async () => {
+    const book = new SchemaBook({ source: "registered-first" });
+    const wide = { properties: Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`p${i}`, {}])) };
+    const served = capability(wide);
+    await book.prepare(served);
+    expect(await book.judge(served, lease(), "input", {})).toMatchObject({ ok: true });
+  });
+});
+
+it("a number that is not finite is refused on the way in as well", async () => {
+  const book = new SchemaBook({ source: "registered-first" });
+  const served = capability({ properties: { n: { type: "integer" } } });
+  await book.prepare(served);
+  const verdict = await book.judge(served, lease(), "input", JSON.parse('{"n":1e400}'));
+  expect(verdict).toEqual({ ok: false, errors: ["/n must be a finite number"] });
+});
+
 describe("where code generation is forbidden", () => {
   it(req("neuron.schema.unsupported", "start() says which option helps"), async () => {
     const neuron = new Neuron({

@@ -7,8 +7,8 @@ import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../co
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
-import type { Schema } from "../../core/validate.js";
-import { type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
+import type { InputOf, OutputOf, Schema } from "../../core/validate.js";
+import { type DefinitionBeside, type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import { ConnectionLostError } from "../errors.js";
 import { type MetricsHook, safeMetrics, statusName } from "../metrics.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
@@ -17,15 +17,7 @@ import type { AgentCounts, AgentEvents, AgentOptions, AgentState } from "./optio
 import { onProcessSignal } from "./process-signals.js";
 import type { Session } from "./session.js";
 import { startSession } from "./start-session.js";
-import {
-  checkRetries,
-  type InputOf,
-  makeTopic,
-  type OutputOf,
-  type Topic,
-  type TopicOptions,
-  type TopicOverrides,
-} from "./topics.js";
+import { checkRetries, makeTopic, type Topic, type TopicOptions } from "./topics.js";
 
 const DEFAULT_ID = "cap-runtime";
 const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
@@ -108,34 +100,25 @@ export class Agent {
   }
 
   /**
-   * Serves a topic: with a handler and perhaps schemas, or with what `defineHandler` made. Only before the start.
+   * Serves a topic with a handler, or with what `defineHandler` made. Schemas, retries and their waits are options
+   * of the topic. Only before the start.
    *
    * @throws ConflictError for a topic that has a handler, and after the start; ValidationError for a topic that is
    * no subject, a handler that is none, or numbers that make no sense.
    */
+  // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing is known of the input's type
+  job<Input = any>(topic: string, handler: AgentHandler<Input> | HandlerDefinition): this;
   job<const In extends Schema | undefined = undefined, const Out extends Schema | undefined = undefined>(
     topic: string,
     options: TopicOptions<In, Out>,
-    handler: AgentHandler<InputOf<In>, OutputOf<Out>>,
+    handler: AgentHandler<InputOf<In>, OutputOf<Out>> | DefinitionBeside<In, Out>,
   ): this;
-  job(topic: string, definition: HandlerDefinition, overrides?: TopicOverrides): this;
-  // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing is known of the input's type
-  job<Input = any>(topic: string, handler: AgentHandler<Input>): this;
   job(topic: string, second: object, third?: unknown): this {
     this.#onlyBefore("job");
     if (this.#topics.has(topic)) throw new ConflictError(`${topic} has a handler already`);
-    const defaults = this.#options;
-    if (isHandlerDefinition(second)) {
-      const { input, output, run } = second;
-      this.#topics.set(
-        topic,
-        makeTopic(topic, { input, output, ...(third as TopicOverrides) }, run, defaults),
-      );
-    } else if (typeof second === "function") {
-      this.#topics.set(topic, makeTopic(topic, {}, second, defaults));
-    } else {
-      this.#topics.set(topic, makeTopic(topic, second, third, defaults));
-    }
+    const [options, handler] = third === undefined ? [{}, second] : [second, third];
+    const { input, output, run } = isHandlerDefinition(handler) ? handler : { run: handler };
+    this.#topics.set(topic, makeTopic(topic, { input, output, ...options }, run, this.#options));
     return this;
   }
 

@@ -142,6 +142,7 @@ async function attempts(job: Job, input: unknown, parts: RunParts): Promise<unkn
     } catch (error) {
       if (job.stopped !== undefined) throw job.stopped;
       if (error instanceof HandlerFailure) throw givenUp(error);
+      if (error instanceof JobFailure) throw error;
       parts.log.error("handler failed", {
         jobId: logField(request.jobId),
         traceId: logField(packet.traceId),
@@ -170,7 +171,13 @@ async function runHandler(job: Job, input: unknown, parts: RunParts): Promise<un
   const output = await job.race(running);
   const { outputCheck } = job.served;
   if (outputCheck === undefined) return output;
-  const verdict = await job.race(outputCheck.check(output));
+  const verdict = await job.race(
+    outputCheck.check(output).catch((error: unknown) => {
+      if (error instanceof ValidationError && error.code === "NOT_SERIALIZABLE")
+        throw unwritable(error, parts);
+      throw error;
+    }),
+  );
   if (verdict.ok) return verdict.value;
   const error = refusal("the output", verdict.issues);
   parts.log.warn("output refused", { reason: errorText(error) });
@@ -185,6 +192,13 @@ function handlerFailed(error: unknown, { exposeErrors }: RunParts): JobFailure {
   return unavailable(message, "HANDLER_FAILED");
 }
 
+function unwritable(error: unknown, { log }: RunParts): JobFailure {
+  log.warn("output cannot be written as JSON", { reason: errorText(error) });
+  const text = error instanceof ValidationError ? "output is not JSON serializable" : "unknown error";
+  const code = AGENT_CODES.RESULT_WRITE_FAILED;
+  return new JobFailure(`result write failed: ${text}`, { code, legacy: "RESULT_WRITE_FAILED" });
+}
+
 async function writeOutput(job: Job, output: unknown, parts: RunParts): Promise<string> {
   const { store, clock, ioTimeoutMs, maxResultBytes, log } = parts;
   const failed = "result write failed";
@@ -192,10 +206,7 @@ async function writeOutput(job: Job, output: unknown, parts: RunParts): Promise<
   try {
     bytes = valueBytes(output === undefined ? null : output);
   } catch (error) {
-    log.warn("output cannot be written as JSON", { reason: errorText(error) });
-    const text = error instanceof ValidationError ? "output is not JSON serializable" : "unknown error";
-    const code = AGENT_CODES.RESULT_WRITE_FAILED;
-    throw new JobFailure(`${failed}: ${text}`, { code, legacy: "RESULT_WRITE_FAILED" });
+    throw unwritable(error, parts);
   }
   if (maxResultBytes > 0 && bytes.length > maxResultBytes) {
     throw exhausted(`${failed}: result exceeds max size`);

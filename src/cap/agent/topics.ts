@@ -5,8 +5,7 @@ import { isStandardSchema } from "../../core/standard-schema.js";
 import {
   type Checker,
   checkerFor,
-  type InferInput,
-  type InferOutput,
+  outputCheckerFor,
   type Schema,
   type SchemaValidator,
 } from "../../core/validate.js";
@@ -25,12 +24,6 @@ export interface TopicOptions<In extends Schema | undefined, Out extends Schema 
   /** What the output must look like. Default: anything. */
   readonly output?: Out;
 }
-
-/** What a handler gets under a schema of its input. */
-export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOutput<In> : unknown;
-
-/** What a handler must give under a schema of its output. */
-export type OutputOf<Out extends Schema | undefined> = Out extends Schema ? InferInput<Out> : unknown;
 
 /** A topic with its handler, as it was registered. */
 export interface Topic {
@@ -76,6 +69,10 @@ export function checkRetries(retries: number): number {
   throw new ValidationError(`retries must be a whole number of at least 0, not ${retries}`);
 }
 
+/** A result always has an output: null for undefined, and bytes are stored as they are. */
+const outputChecker: typeof checkerFor<unknown> = (schema, validator) =>
+  outputCheckerFor(schema, validator, { absent: null, bytes: true });
+
 /**
  * Makes topics ready to serve, by topic.
  *
@@ -90,13 +87,17 @@ export async function serveTopics(
 ): Promise<Map<string, ServedTopic>> {
   const served = new Map<string, ServedTopic>();
   let { validator } = options;
-  const ready = async (name: string, schema: Schema | undefined): Promise<Checker<unknown> | undefined> => {
+  const ready = async (
+    name: string,
+    schema: Schema | undefined,
+    make: typeof checkerFor<unknown>,
+  ): Promise<Checker<unknown> | undefined> => {
     if (schema === undefined) return undefined;
     if (validator === undefined && !isStandardSchema(schema)) {
       validator = (await import("../../core/ajv-validator.js")).ajvValidator();
     }
     try {
-      return await checkerFor<unknown>(schema, validator as SchemaValidator);
+      return await make(schema, validator as SchemaValidator);
     } catch (error) {
       if (!(error instanceof AgentwireError)) throw error;
       throw new ValidationError(`${name}: ${error.message}`, { code: error.code, cause: error });
@@ -105,8 +106,8 @@ export async function serveTopics(
   for (const topic of topics) {
     served.set(topic.topic, {
       ...topic,
-      inputCheck: await ready(`input of ${topic.topic}`, topic.input),
-      outputCheck: await ready(`output of ${topic.topic}`, topic.output),
+      inputCheck: await ready(`input of ${topic.topic}`, topic.input, checkerFor),
+      outputCheck: await ready(`output of ${topic.topic}`, topic.output, outputChecker),
       handle: compose(options.middleware, async ({ input, context }) => topic.run(input, context)),
     });
   }

@@ -4,7 +4,7 @@ import { SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { Agent } from "../../cap/agent/agent.js";
 import type { AgentHandler } from "../../cap/agent/context.js";
 import type { AgentOptions } from "../../cap/agent/options.js";
-import type { InputOf, OutputOf, TopicOptions } from "../../cap/agent/topics.js";
+import type { TopicOptions } from "../../cap/agent/topics.js";
 import { InMemoryBlobStore } from "../../cap/blob-store.js";
 import type { JobRequestInit } from "../../cap/client.js";
 import { MemoryBus } from "../../cap/memory-bus.js";
@@ -12,7 +12,7 @@ import { Party } from "../../cap/party.js";
 import { keyFromPointer } from "../../cap/pointer.js";
 import { contextKey } from "../../cap/stores/keys.js";
 import { putValue } from "../../cap/stores/values.js";
-import type { Schema } from "../../core/validate.js";
+import type { InputOf, OutputOf, Schema } from "../../core/validate.js";
 import { type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import { keptValue } from "./kept-value.js";
 
@@ -87,7 +87,7 @@ export async function runHandler<
     pool: "test",
     load: () => ({}),
   });
-  if (isHandlerDefinition(handler)) agent.job(topic, handler, { retries, backoffMs });
+  if (isHandlerDefinition(handler)) agent.job(topic, { retries, backoffMs }, handler);
   else agent.job(topic, options as TopicOptions<Schema, Schema>, handler as AgentHandler);
   const ended = new Promise<JobResult>((resolve, reject) => {
     agent.on("result", resolve);

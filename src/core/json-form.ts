@@ -1,0 +1,76 @@
+/** The JSON that a value becomes when it is sent, and what of the value JSON would lose silently. */
+import { ValidationError } from "./errors.js";
+
+/** The JSON of a value. */
+export interface JsonForm {
+  /** What a peer reads; undefined for undefined. */
+  readonly value: unknown;
+  /** Places whose content JSON does not carry: numbers that are not finite, maps, sets, typed arrays and the like. */
+  readonly losses: readonly { readonly path: string; readonly message: string }[];
+  /** True if an object other than a `Date` chose its own JSON with `toJSON`. */
+  readonly rewritten: boolean;
+}
+
+/**
+ * The JSON form of a value, as `JSON.stringify` defines it: `toJSON` is applied, undefined members are dropped.
+ * A number that is not finite, or an object whose content is not in its members, is reported as a loss.
+ *
+ * @throws ValidationError `NOT_SERIALIZABLE` for a value without a JSON form: a function or symbol, a bigint or a
+ * cycle anywhere in it, a `toJSON` that throws.
+ */
+export function jsonForm(value: unknown): JsonForm {
+  if (value === undefined) return { value, losses: [], rewritten: false };
+  const losses: { path: string; message: string }[] = [];
+  const parents = new Map<unknown, readonly [parent: unknown, key: string]>();
+  let rewritten = false;
+  const pointer = (holder: unknown, key: string): string => {
+    const above = parents.get(holder);
+    if (above === undefined) return "";
+    return `${pointer(...above)}/${escapePointer(key)}`;
+  };
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value, function (this: Record<string, unknown>, key, member: unknown) {
+      const loss = lossOf(member);
+      if (loss !== undefined) losses.push({ path: pointer(this, key), message: loss });
+      if (typeof member === "object" && member !== null) parents.set(member, [this, key]);
+      rewritten ||= !Object.is(member, this[key]) && !(this[key] instanceof Date);
+      return member;
+    });
+  } catch (cause) {
+    throw new ValidationError("the value cannot be written as JSON", { code: "NOT_SERIALIZABLE", cause });
+  }
+  if (text === undefined) {
+    const message = `the value cannot be written as JSON: its type is ${typeof value}`;
+    throw new ValidationError(message, { code: "NOT_SERIALIZABLE" });
+  }
+  return { value: JSON.parse(text), losses, rewritten };
+}
+
+function lossOf(member: unknown): string | undefined {
+  if (typeof member === "number" || member instanceof Number) {
+    return Number.isFinite(Number(member)) ? undefined : `must be a finite number, found ${member}`;
+  }
+  if (typeof member !== "object" || member === null || Array.isArray(member)) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(member);
+  if (prototype === Object.prototype || prototype === null) return undefined;
+  const kind = Object.prototype.toString.call(member).slice("[object ".length, -1);
+  const isPlain = kind === "Object" || kind === "String" || kind === "Boolean";
+  if (isPlain || (Object.keys(member).length > 0 && !ArrayBuffer.isView(member))) return undefined;
+  return `must be JSON data, found ${kind}, whose content JSON leaves out`;
+}
+
+/** Where a JSON value holds a number that is not finite (text such as `1e400` is read as one), as a JSON Pointer. */
+export function nonFinitePath(value: unknown): string | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : "";
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  for (const key of Object.keys(value)) {
+    const below = nonFinitePath((value as Record<string, unknown>)[key]);
+    if (below !== undefined) return `/${escapePointer(key)}${below}`;
+  }
+  return undefined;
+}
+
+function escapePointer(key: string): string {
+  return key.replaceAll("~", "~0").replaceAll("/", "~1");
+}
