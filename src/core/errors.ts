@@ -133,7 +133,12 @@ export class AgentwireError extends Error {
     if (typeof value !== "object" || value === null) return false;
     const own = Object.hasOwn(this, "brands") ? this.brands[0] : undefined;
     if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return (value as Branded)[brandsKey]?.includes(own) ?? false;
+    try {
+      return (value as Branded)[brandsKey]?.includes(own) ?? false;
+    } catch {
+      // A revoked proxy, or one whose traps throw.
+      return false;
+    }
   }
 
   /** Stable UPPER_SNAKE code; a program may compare it. */
@@ -297,11 +302,13 @@ export class UnsupportedError extends AgentwireError {
   static override readonly defaultCode: ErrorCode = "UNSUPPORTED";
 }
 
-/** The text of anything that was thrown. */
+/** The text of anything that was thrown: its message, or the value as text or JSON. Never throws. */
 export function errorText(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name;
   try {
-    return String(error);
+    const isError = error instanceof Error;
+    const shown: unknown = isError ? error.message || error.name : error;
+    const text = String(shown);
+    return text.startsWith("[object ") ? JSON.stringify(shown) : text;
   } catch {
     return "unprintable value";
   }

@@ -1,17 +1,24 @@
 /** Takes leases and sees to it that every one is answered, once. */
 
-import type { LeaseFrame, ProgressFrame } from "../../gen/neuron/index.js";
-import type { Clock, TimerHandle } from "../core/clock.js";
-import { AbortError, ClosedError } from "../core/errors.js";
+import type { LeaseFrame } from "../../gen/neuron/index.js";
+import type { TimerHandle } from "../core/clock.js";
+import { AbortError, ClosedError, ConnectionError } from "../core/errors.js";
 import { Limiter, type Release } from "../core/limiter.js";
 import { type Logger, scoped } from "../core/logger.js";
 import { compose, type Middleware, type Next } from "../core/middleware.js";
 import { type AnswerSources, type Delivery, deliver } from "./answer.js";
 import type { Served } from "./capability.js";
 import { FinishedTasks } from "./finished-tasks.js";
-import { type ContextSources, handlerContext, ProgressReports } from "./handler-context.js";
+import { postFrame } from "./frames.js";
+import {
+  type ContextSources,
+  type HandlerContext,
+  handlerContext,
+  ProgressReports,
+} from "./handler-context.js";
 import { LeaseEntry, type Outcome, outcomes } from "./lease.js";
 import { LeaseTable } from "./lease-table.js";
+import { LeaseWatch } from "./lease-watch.js";
 import { type LeaseCall, runLease } from "./run-lease.js";
 import type { SchemaBook } from "./schemas.js";
 
@@ -20,7 +27,6 @@ export interface DispatcherOptions {
   readonly answers: AnswerSources;
   readonly schemas: SchemaBook;
   readonly logger: Logger;
-  readonly clock: Clock;
   readonly exposeErrors: boolean;
   /** What to do with a lease whose time was over before its handler got a slot. */
   readonly expired: "run" | "refuse";
@@ -29,8 +35,11 @@ export interface DispatcherOptions {
   /** Results kept to answer tasks that come again; 0 for none. */
   readonly dedupeTasks: number;
   readonly middleware: readonly Middleware<LeaseCall, unknown>[];
-  readonly postProgress: (frame: ProgressFrame) => Promise<unknown>;
+  /** The handler of a lease is about to run. */
+  readonly onStarted: (entry: LeaseEntry) => void;
   readonly onAnswered: (entry: LeaseEntry, delivery: Delivery) => void;
+  /** No heartbeat was accepted for one life of a lease: its handler is aborted, and it gets no answer. */
+  readonly onLost: (entry: LeaseEntry, error: ConnectionError) => void;
 }
 
 /** What the dispatcher holds for one capability. */
@@ -46,11 +55,14 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #lanes = new Map<string, Lane>();
   readonly #table = new LeaseTable();
+  readonly #watch: LeaseWatch;
+  readonly #graceTimers = new Map<LeaseEntry, TimerHandle>();
   readonly #finished: FinishedTasks | undefined;
   #stopping = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#watch = new LeaseWatch(this.#table, options.answers.clock, (entry) => this.#lose(entry));
     if (options.dedupeTasks > 0) this.#finished = new FinishedTasks(options.dedupeTasks);
   }
 
@@ -76,12 +88,12 @@ export class Dispatcher {
 
   /** Takes a lease. A second delivery of a lease that is known is ignored. */
   accept({ lease, sentAt }: LeaseFrame): void {
-    const { clock, logger } = this.#options;
+    const { answers, logger } = this.#options;
     if (this.#table.knows(lease.leaseId)) {
       logger.debug("a lease came twice; the second one is ignored", { leaseId: lease.leaseId });
       return;
     }
-    const entry = new LeaseEntry(lease, sentAt, clock.monotonic());
+    const entry = new LeaseEntry(lease, sentAt, answers.clock.monotonic());
     this.#table.add(entry);
     const lane = this.#lanes.get(lease.task.capability);
     if (this.#stopping) void this.#answer(entry, outcomes.stopping);
@@ -100,7 +112,11 @@ export class Dispatcher {
       input: null,
       attempt: 0,
     };
-    const entry = new LeaseEntry({ leaseId, expiresAt: "", task }, "", this.#options.clock.monotonic());
+    const entry = new LeaseEntry(
+      { leaseId, expiresAt: "", task },
+      "",
+      this.#options.answers.clock.monotonic(),
+    );
     this.#table.add(entry);
     const reason = "the lease frame could not be read";
     const details = { errors: [problem] };
@@ -149,6 +165,7 @@ export class Dispatcher {
 
   /** Answers for the handlers that did not end although they were aborted. */
   abandon(): void {
+    this.#watch.stop();
     for (const entry of this.#table.entries()) void this.#answer(entry, outcomes.cancelled);
   }
 
@@ -156,16 +173,25 @@ export class Dispatcher {
     if (entry.cancelled) return;
     entry.cancel(reason);
     if (entry.state !== "running") return;
-    const { clock, cancelGraceMs } = this.#options;
+    const { answers, cancelGraceMs } = this.#options;
     if (cancelGraceMs === Infinity) return;
-    const timer = clock.setTimeout(() => void this.#answer(entry, outcomes.cancelled), cancelGraceMs);
+    const timer = answers.clock.setTimeout(() => void this.#answer(entry, outcomes.cancelled), cancelGraceMs);
     this.#graceTimers.set(entry, timer);
   }
 
-  readonly #graceTimers = new Map<LeaseEntry, TimerHandle>();
+  #lose(entry: LeaseEntry): void {
+    if (!this.#claim(entry)) return;
+    const message = `lease ${entry.leaseId} is lost: no heartbeat was accepted for ${entry.lostAfterMs} ms`;
+    const error = new ConnectionError(message, { code: "LEASE_LOST" });
+    entry.cancel(error);
+    entry.finish();
+    this.#table.remove(entry, false);
+    this.#options.onLost(entry, error);
+  }
 
   async #work(entry: LeaseEntry, lane: Lane): Promise<void> {
-    const { clock, expired } = this.#options;
+    const { answers, expired, logger } = this.#options;
+    const { clock, transport } = answers;
     let release: Release | undefined = lane.limiter.tryAcquire();
     if (release === undefined) {
       try {
@@ -176,41 +202,57 @@ export class Dispatcher {
       }
     }
     let outcome: Outcome;
+    let reports: ProgressReports | undefined;
     try {
       if (entry.cancelled) outcome = outcomes.cancelledInQueue;
       else if (expired === "refuse" && entry.lifeLeftMs(clock.monotonic()) <= 0) outcome = outcomes.expired;
-      else outcome = await this.#run(entry, lane);
+      else {
+        const log = scoped(logger, { leaseId: entry.leaseId, taskId: entry.lease.task.taskId });
+        const sources: ContextSources = {
+          entry,
+          log,
+          clock,
+          post: (frame, signal) => postFrame(transport, frame, signal),
+        };
+        reports = new ProgressReports(sources);
+        outcome = await this.#run(entry, lane, handlerContext(sources, reports));
+      }
+    } catch (error) {
+      // Nothing above is meant to throw; the lease is answered all the same.
+      logger.error("a lease could not be run", { leaseId: entry.leaseId, error });
+      outcome = { kind: "retryable", reason: "handler failed", code: "HANDLER_THREW" };
     } finally {
       release();
     }
-    return this.#answer(entry, outcome);
+    return this.#answer(entry, outcome, reports);
   }
 
-  async #run(entry: LeaseEntry, { served, handle }: Lane): Promise<Outcome> {
-    const { clock, schemas, logger, exposeErrors, postProgress } = this.#options;
+  async #run(entry: LeaseEntry, { served, handle }: Lane, context: HandlerContext): Promise<Outcome> {
+    const { schemas, exposeErrors, onStarted, answers } = this.#options;
     const { task } = entry.lease;
-    entry.start(clock.now());
+    entry.start(answers.clock);
     const known = this.#finished?.find(task);
     if (known !== undefined) return { kind: "ack", output: known.output };
-    const log = scoped(logger, { leaseId: entry.leaseId, taskId: task.taskId });
-    const sources: ContextSources = { entry, log, now: () => clock.now(), post: postProgress };
-    const reports = new ProgressReports(sources);
-    const context = handlerContext(sources, reports);
+    this.#watch.add(entry);
+    onStarted(entry);
     const outcome = await runLease({ entry, served, schemas, context, handle, exposeErrors });
-    await reports.flush();
     if (outcome.kind === "ack") this.#finished?.remember(task, outcome.output);
     return outcome;
   }
 
-  async #answer(entry: LeaseEntry, outcome: Outcome): Promise<void> {
-    if (!entry.claim()) return;
-    const { clock, answers } = this.#options;
-    const timer = this.#graceTimers.get(entry);
-    if (timer !== undefined) {
-      clock.clearTimeout(timer);
-      this.#graceTimers.delete(entry);
-    }
-    const delivery = await deliver(entry, outcome, answers);
+  /** Fixes who answers. False when somebody did already. */
+  #claim(entry: LeaseEntry): boolean {
+    if (!entry.claim()) return false;
+    this.#options.answers.clock.clearTimeout(this.#graceTimers.get(entry));
+    this.#graceTimers.delete(entry);
+    return true;
+  }
+
+  async #answer(entry: LeaseEntry, outcome: Outcome, reports?: ProgressReports): Promise<void> {
+    const sending = reports?.flush();
+    if (!this.#claim(entry)) return;
+    if (sending !== undefined) await sending;
+    const delivery = await deliver(entry, outcome, this.#options.answers);
     entry.finish();
     this.#table.remove(entry, delivery.delivered);
     this.#options.onAnswered(entry, delivery);
