@@ -19,7 +19,7 @@ export interface SseDecoderOptions {
   readonly maxEventBytes?: number | undefined;
   /**
    * Called with the beginning of the data of an event that is too large, 64 Ki characters at most. If it returns
-   * true, the rest of the event is skipped, up to 16 times `maxEventBytes`.
+   * true, the rest of the event is skipped, up to 128 MiB.
    */
   readonly onTooLarge?: ((start: string) => boolean) | undefined;
   /** The id that the stream is opened with. Default: none. */
@@ -27,7 +27,8 @@ export interface SseDecoderOptions {
 }
 
 const START_CHARACTERS = 65_536;
-const SKIPPED_EVENTS = 16;
+/** Characters of an event that are skipped at most: one that never ends would keep the stream from being of use. */
+const MAX_SKIPPED = 134_217_728;
 
 /**
  * Decodes one event stream (WHATWG HTML, section 9.2): UTF-8 across chunks, a byte order mark, LF, CRLF and CR,
@@ -135,7 +136,7 @@ export class SseDecoder {
     this.#skipped = (this.#skipped ?? 0) + length + this.#pendingLength;
     if (this.#pieces.length > 0) this.#pieces = ["x"];
     this.#pendingLength = 0;
-    if (this.#skipped > this.#maxEventBytes * SKIPPED_EVENTS) throw this.#tooLarge();
+    if (this.#skipped > MAX_SKIPPED) throw this.#tooLarge();
   }
 
   #tooLarge(): ProtocolError {
