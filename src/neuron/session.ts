@@ -115,13 +115,14 @@ export class Session {
         return !signal.aborted;
       } catch (error) {
         if (signal.aborted) return false;
-        const { status, retryable = false, retryAfterMs = 0 } = error as Partial<AgentwireError>;
-        const isHopeless = !retryable && (status === undefined || status === 400 || status === 422);
-        const delayMs = isHopeless
-          ? hopelessMs
-          : Math.max(retryAfterMs, backoffMs(attempt, retryable ? trouble : refusal, random));
+        const known = error instanceof AgentwireError ? error : undefined;
+        const { status, retryAfterMs = 0 } = known ?? {};
+        const isTrouble = known?.retryable === true;
+        const isHopeless = known && !isTrouble && (status === undefined || status === 400 || status === 422);
+        const backoff = backoffMs(attempt, isTrouble ? trouble : refusal, random);
+        const delayMs = isHopeless ? hopelessMs : Math.max(retryAfterMs, backoff);
         const reason = errorText(error);
-        if (retryable) logger.warn("the registration failed and is tried again", { delayMs, reason });
+        if (isTrouble) logger.warn("the registration failed and is tried again", { delayMs, reason });
         else {
           const message = `registration rejected by gateway: ${reason}`;
           logger.error(message, { delayMs });

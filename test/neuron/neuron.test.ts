@@ -1,6 +1,13 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import { ConflictError, UpstreamError, ValidationError } from "../../src/core/errors.js";
+import {
+  AuthError,
+  ConflictError,
+  PolicyDeniedError,
+  ProtocolError,
+  UpstreamError,
+  ValidationError,
+} from "../../src/core/errors.js";
 import type { Logger } from "../../src/core/logger.js";
 import { defineHandler } from "../../src/handler/index.js";
 import type { CapabilityRegistration, Handler, Neuron as NeuronType } from "../../src/neuron/index.js";
@@ -509,6 +516,44 @@ describe("registration", () => {
     await clock.advance(10_000);
     expect(frames("heartbeat")).toHaveLength(1);
   });
+
+  it.each<[string, () => Error, number]>([
+    ["401", () => new AuthError("no", { status: 401 }), 5],
+    ["403", () => new PolicyDeniedError("no", { status: 403, reason: "CAPABILITY_PENDING_APPROVAL" }), 5],
+    ["409", () => new ConflictError("no", { status: 409 }), 5],
+    ["a redirect", () => new ProtocolError("no", { code: "REDIRECT", status: 302 }), 5],
+    ["an error of no kind", () => new Error("no"), 5],
+    ["400", () => new ValidationError("no", { status: 400 }), 1],
+  ])(
+    req("neuron.register.refused", "that is refused with %s is repeated until it is taken"),
+    async (_, refusal, refusals) => {
+      let approved = false;
+      const { clock, errors, frames, lease, answers, gateway } = await setUp({
+        handlers: { "a/b": () => 1 },
+        protocolVersion: "1.1.0",
+        onPost: (path) => {
+          if (path === "/neuron/register" && !approved) throw refusal();
+        },
+      });
+      await clock.advance(20_000);
+      expect(errors).toHaveLength(refusals);
+      expect(errors.every((error) => error instanceof RegistrationRejectedError)).toBe(true);
+      expect(frames("register")).toHaveLength(refusals);
+      approved = true;
+      await clock.advance(300_000);
+      expect(errors).toHaveLength(refusals);
+      expect(frames("register")).toHaveLength(refusals + 1);
+      expect(frames("heartbeat").length).toBeGreaterThan(0);
+      lease("L1");
+      await clock.settle();
+      expect(answers()).toEqual(["ack L1"]);
+      approved = false;
+      gateway.drop();
+      await clock.advance(600_000);
+      // Without a stream there is nothing to register for.
+      expect(frames("register")).toHaveLength(refusals + 1);
+    },
+  );
 
   it(req("neuron.register.filtered", "that is cut down is warned about, by name"), async () => {
     const { gateway, logged } = await setUp({ handlers: { "a/b": () => 1, "c/d": () => 1 } });
