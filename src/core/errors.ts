@@ -59,7 +59,7 @@ export interface AgentwireErrorOptions {
   /** The peer's own code or text for the failure, as it came over the protocol. */
   readonly reason?: string | undefined;
   /** HTTP status of the response, if there was one. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** HTTP headers of the response, if there was one. */
   readonly headers?: Headers | undefined;
   /** The peer's id of this call. */

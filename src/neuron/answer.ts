@@ -1,12 +1,11 @@
 /** Gets an answer out: posted again, unchanged, while the gateway still waits for it. */
-import { type Clock, sleep } from "../core/clock.js";
+import { sleep } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
 import { backoffMs, retryPolicy } from "../core/retry-policy.js";
+import type { NeuronCore } from "./core.js";
 import { postFrame } from "./frames.js";
 import { type Answer, answerFrame, type LeaseEntry, type Outcome } from "./lease.js";
 import { notSerializable } from "./run-lease.js";
-import type { Transport } from "./transport.js";
 
 /** What became of an answer. */
 export interface Delivery {
@@ -16,18 +15,6 @@ export interface Delivery {
   readonly delivered: boolean;
   /** Why it did not, where it did not. */
   readonly error?: unknown;
-}
-
-/** What an answer needs of its neuron. */
-export interface AnswerSources {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logger: Logger;
-  /** Ends all waits: the neuron was stopped and its time is over. */
-  readonly signal: AbortSignal;
-  /** An answer is tried for at least so long, however short its lease. */
-  readonly minRetryMs: number;
 }
 
 const policy = retryPolicy({ attempts: Infinity, minDelayMs: 250, maxDelayMs: 5_000 });
@@ -62,8 +49,9 @@ const REFUSED = "handler failed; the gateway refused the full reason";
 const lastShare = 0.9;
 
 /** Posts the answer until it is accepted, refused for good, or the lease is over. Never rejects. */
-export async function deliver(entry: LeaseEntry, given: Outcome, sources: AnswerSources): Promise<Delivery> {
-  const { transport, clock, signal, logger } = sources;
+export async function deliver(entry: LeaseEntry, given: Outcome, core: NeuronCore): Promise<Delivery> {
+  const { transport, clock, answersEnd: signal, logger } = core;
+  const { answerRetryMs = 30_000 } = core.options;
   const { leaseId } = entry;
   const started = clock.monotonic();
   let outcome = given;
@@ -84,8 +72,8 @@ export async function deliver(entry: LeaseEntry, given: Outcome, sources: Answer
       }
       if (!mayBeAccepted(error) || isLast || signal.aborted) return { answer, delivered: false, error };
       const now = clock.monotonic();
-      const leftMs = Math.max(entry.lifeLeftMs(now), started + sources.minRetryMs - now);
-      const wantedMs = Math.max(askedMs(error), backoffMs(attempt, policy, sources.random));
+      const leftMs = Math.max(entry.lifeLeftMs(now), started + answerRetryMs - now);
+      const wantedMs = Math.max(askedMs(error), backoffMs(attempt, policy, core.random));
       isLast = wantedMs > leftMs;
       const delayMs = isLast ? leftMs * lastShare : wantedMs;
       logger.warn("an answer was not accepted and is posted again", { leaseId, delayMs, reason });

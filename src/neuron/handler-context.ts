@@ -11,7 +11,8 @@ import {
   type HandlerContext as SharedContext,
   type Handler as SharedHandler,
 } from "../handler/index.js";
-import { checkClientFrame } from "./frames.js";
+import type { NeuronCore } from "./core.js";
+import { checkClientFrame, postFrame } from "./frames.js";
 import type { LeaseEntry } from "./lease.js";
 
 /** What a handler of a lease is told besides its input. */
@@ -25,15 +26,6 @@ export interface HandlerContext extends SharedContext {
 /** Serves a capability: gets the input, gives the output, at once or later. */
 export type Handler<Input = unknown, Output = unknown> = SharedHandler<Input, Output, HandlerContext>;
 
-/** What a context needs of its neuron. */
-export interface ContextSources {
-  readonly entry: LeaseEntry;
-  readonly log: Logger;
-  readonly clock: Clock;
-  /** Sends a frame once; what it rejects with is logged. */
-  readonly post: (frame: ProgressFrame, signal: AbortSignal) => Promise<unknown>;
-}
-
 /** Reports that wait to be sent for one lease; a further one replaces the oldest. */
 const waitingReports = 64;
 
@@ -42,30 +34,34 @@ const flushMs = 500;
 
 /** The progress reports of one lease: in order, one at a time, none after its answer. */
 export class ProgressReports {
-  readonly #sources: ContextSources;
+  readonly #core: NeuronCore;
+  readonly #entry: LeaseEntry;
+  readonly #log: Logger;
   readonly #waiting: ProgressFrame[] = [];
   #sending: Promise<void> | undefined;
   #ended: AbortController | undefined;
   #closed = false;
 
-  constructor(sources: ContextSources) {
-    this.#sources = sources;
+  constructor(core: NeuronCore, entry: LeaseEntry, log: Logger) {
+    this.#core = core;
+    this.#entry = entry;
+    this.#log = log;
   }
 
   /** Queues a report. One that the protocol does not allow is dropped with a warning. Never throws. */
   add(update: ProgressUpdate | undefined): void {
     if (this.#closed) return;
-    const { log, clock, entry } = this.#sources;
+    const log = this.#log;
     let frame: ProgressFrame;
     try {
       const { percent, message, data } = update ?? {};
       frame = {
         type: "progress",
-        leaseId: entry.leaseId,
+        leaseId: this.#entry.leaseId,
         ...(percent === undefined ? {} : { percent }),
         ...(message === undefined ? {} : { message }),
         ...(data === undefined ? {} : { data }),
-        sentAt: formatTime(clock.now()),
+        sentAt: formatTime(this.#core.clock.now()),
       };
       checkClientFrame(frame);
     } catch (error) {
@@ -83,21 +79,20 @@ export class ProgressReports {
   flush(): Promise<void> | undefined {
     this.#closed = true;
     if (this.#sending === undefined) return undefined;
-    const { clock } = this.#sources;
+    const { clock } = this.#core;
     const late = new TimeoutError("the handler has ended, and its answer does not wait for progress");
     const timer = clock.setTimeout(() => this.#ended?.abort(late), flushMs);
     return this.#sending.finally(() => clock.clearTimeout(timer));
   }
 
   async #send(): Promise<void> {
-    const { post, log } = this.#sources;
     this.#ended ??= new AbortController();
     const { signal } = this.#ended;
     for (let frame = this.#waiting.shift(); frame && !signal.aborted; frame = this.#waiting.shift()) {
       try {
-        await raceSignal(post(frame, signal), signal);
+        await raceSignal(postFrame(this.#core.transport, frame, signal), signal);
       } catch (error) {
-        log.warn("a progress report was not sent", { reason: errorText(error) });
+        this.#log.warn("a progress report was not sent", { reason: errorText(error) });
       }
     }
     this.#sending = undefined;
@@ -105,8 +100,12 @@ export class ProgressReports {
 }
 
 /** Makes the context of one run. */
-export function handlerContext(sources: ContextSources, reports: ProgressReports): HandlerContext {
-  const { entry, log, clock } = sources;
+export function handlerContext(
+  clock: Clock,
+  entry: LeaseEntry,
+  log: Logger,
+  reports: ProgressReports,
+): HandlerContext {
   return {
     task: entry.lease.task,
     leaseId: entry.leaseId,

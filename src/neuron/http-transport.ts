@@ -165,14 +165,6 @@ export class HttpTransport implements Transport {
   }
 
   async post(_path: PostPath, frame: ClientFrame, options: PostOptions = {}): Promise<void> {
-    await this.#send(frame, options).catch((error: unknown) => {
-      // A kept connection that the gateway had closed: sent again where that does no harm.
-      if (frame.type === "progress" || !isStale(error)) throw error;
-      return this.#send(frame, options);
-    });
-  }
-
-  #send(frame: ClientFrame, options: PostOptions): Promise<void> {
     switch (frame.type) {
       case "register":
         return this.#answers.register(frame, options);
@@ -348,13 +340,6 @@ export class HttpTransport implements Transport {
       this.#logger.error("a frame could not be dealt with", { error });
     }
   }
-}
-
-function isStale(error: unknown): boolean {
-  const { code } = (error instanceof ConnectionError ? (error.cause ?? {}) : {}) as {
-    readonly code?: unknown;
-  };
-  return code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET";
 }
 
 function errorReason(error: unknown): string {

@@ -1,15 +1,13 @@
 /** The worker of the Holokai neuron protocol. */
-import type { Capability } from "../../gen/neuron/index.js";
-import { type Clock, systemClock } from "../core/clock.js";
+import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { optionOrEnv } from "../core/env.js";
-import { ClosedError, ConflictError, errorText, ValidationError } from "../core/errors.js";
+import { ClosedError, ConflictError, ValidationError } from "../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../core/iterable-emitter.js";
-import { type Logger, safeLogger } from "../core/logger.js";
+import { safeLogger } from "../core/logger.js";
 import { onAbort } from "../core/on-abort.js";
 import { onProcessSignal } from "../core/process-signals.js";
 import type { HandlerDefinition } from "../handler/index.js";
-import type { Delivery } from "./answer.js";
 import {
   type CapabilityDefinition,
   type CapabilityLike,
@@ -19,15 +17,15 @@ import {
   serve,
 } from "./capability.js";
 import { connectionOf } from "./connection.js";
+import type { NeuronCore } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { Handler } from "./handler-context.js";
 import { HttpTransport } from "./http-transport.js";
 import { takeFrame } from "./inbound.js";
-import type { LeaseEntry } from "./lease.js";
+import { LeaseTable } from "./lease-table.js";
 import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
 import { SchemaBook } from "./schemas.js";
 import { Session } from "./session.js";
-import type { Transport } from "./transport.js";
 
 /** How long aborted handlers, and then the last answers, may take at the end of {@link Neuron.stop}. */
 const abortMs = 1_000;
@@ -39,16 +37,11 @@ const abortMs = 1_000;
  */
 export class Neuron {
   readonly neuronId: string;
-  readonly #options: NeuronOptions;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #events: IterableEmitter<NeuronEvents>;
-  readonly #transport: Transport;
+  readonly #core: NeuronCore;
   readonly #schemas: SchemaBook;
-  readonly #dispatcher: Dispatcher;
   readonly #session: Session;
+  readonly #dispatcher: Dispatcher;
   readonly #served = new Map<string, Served>();
-  readonly #capabilities = new Map<string, Capability>();
   readonly #answersEnd = new AbortController();
   readonly #over = new AbortController();
   readonly #close: StagedClose;
@@ -65,70 +58,48 @@ export class Neuron {
     const neuronId = optionOrEnv(options.neuronId, "BIGBRAIN_NEURON_ID");
     if (typeof neuronId !== "string")
       throw new ValidationError("neuronId is required: pass neuronId, or set BIGBRAIN_NEURON_ID");
-    const { clock = systemClock, random = Math.random, protocolVersion } = options;
+    const { clock = systemClock, random = Math.random, schemaSource = "registered-first" } = options;
     this.neuronId = neuronId;
-    this.#options = options;
-    this.#clock = clock;
     const logger = safeLogger(options.logger);
-    this.#logger = logger;
     const events = new IterableEmitter<NeuronEvents>({ logger: options.logger });
-    this.#events = events;
     const transport = options.transport ?? new HttpTransport(connectionOf(options, neuronId, logger));
-    this.#transport = transport;
-    const source = options.schemaSource ?? "registered-first";
-    this.#schemas = new SchemaBook({ validator: options.validator, source });
-    const minRetryMs = options.answerRetryMs ?? 30_000;
-    const { signal } = this.#answersEnd;
-    const dispatcher = new Dispatcher({
-      answers: { transport, clock, random, logger, signal, minRetryMs },
-      schemas: this.#schemas,
-      logger,
-      exposeErrors: options.exposeErrors ?? true,
-      expired: options.expired ?? "run",
-      cancelGraceMs: options.cancelGraceMs ?? 30_000,
-      dedupeTasks: options.dedupeTasks ?? 0,
-      middleware: options.middleware ?? [],
-      onStarted: (entry) => this.#session.watch(entry),
-      onAnswered: (entry, delivery) => this.#onAnswered(entry, delivery),
-      onLost: ({ leaseId }, error) => {
-        logger.error("a lease is lost; its handler is aborted", { leaseId, error });
-        events.emit("error", error);
-      },
-    });
-    this.#dispatcher = dispatcher;
-    const capabilities = this.#capabilities;
-    this.#session = new Session({
+    const leases = new LeaseTable();
+    this.#core = {
       neuronId,
+      options,
       transport,
-      leases: dispatcher.leases,
-      capabilities,
-      protocolVersion,
-      heartbeatIntervalMs: options.heartbeatIntervalMs ?? 10_000,
       clock,
       random,
       logger,
-      onRejected: (error) => events.emit("error", error),
-    });
+      events,
+      capabilities: new Map(),
+      leases,
+      answersEnd: this.#answersEnd.signal,
+    };
+    this.#schemas = new SchemaBook({ validator: options.validator, source: schemaSource });
+    const session = new Session(this.#core);
+    const dispatcher = new Dispatcher(this.#core, this.#schemas, session);
+    this.#session = session;
+    this.#dispatcher = dispatcher;
     this.#close = new StagedClose(
       {
         stopIntake: () => dispatcher.handBack(),
-        drain: () => dispatcher.leases.onIdle(),
+        drain: () => leases.onIdle(),
         abort: (reason) => dispatcher.abortAll(reason),
         force: () => this.#force(),
       },
       { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
     );
-    const targets = { dispatcher, events, capabilities, logger };
     transport.subscribe({
       onOpen: () => {
         events.emit("connection:open", undefined);
-        this.#session.open();
+        session.open();
       },
       onClose: (reason) => {
-        this.#session.end(reason);
+        session.end(reason);
         events.emit("connection:close", reason);
       },
-      onFrame: (frame) => takeFrame(frame, targets),
+      onFrame: (frame) => takeFrame(frame, this.#core, dispatcher),
       onUnreadableLease: (leaseId, problem) => dispatcher.refuse(leaseId, problem),
       onError: (error) => events.emit("error", error),
       onEnd: (error) => {
@@ -144,7 +115,7 @@ export class Neuron {
     event: Name,
     listener: (payload: NeuronEvents[Name]) => void,
   ): () => void {
-    return this.#events.on(event, listener);
+    return this.#core.events.on(event, listener);
   }
 
   /** Calls `listener` for the next event only. */
@@ -152,17 +123,17 @@ export class Neuron {
     event: Name,
     listener: (payload: NeuronEvents[Name]) => void,
   ): () => void {
-    return this.#events.once(event, listener);
+    return this.#core.events.once(event, listener);
   }
 
   /** All events from now on, for `for await`, until the neuron has stopped. */
   events(options?: EventsOptions): AsyncIterableIterator<EmittedEvent<NeuronEvents>> {
-    return this.#events.events(options);
+    return this.#core.events.events(options);
   }
 
   /** Leases in hand: queued, running, and those whose answer is on its way. */
   get leasesInHand(): number {
-    return this.#dispatcher.leases.size;
+    return this.#core.leases.size;
   }
 
   /**
@@ -192,11 +163,11 @@ export class Neuron {
       throw new ConflictError("Neuron.handle() must be called before start()", { code: "STARTED" });
     const handler = (third ?? second) as Handler | HandlerDefinition;
     const overrides = third === undefined ? undefined : second;
-    const served = serve(override(capability, overrides), handler, this.#options.logger);
+    const served = serve(override(capability, overrides), handler, this.#core.options.logger);
     const { type } = served.capability;
     if (this.#served.has(type)) throw new ConflictError(`${type} has a handler already`);
     this.#served.set(type, served);
-    this.#capabilities.set(type, served.capability);
+    this.#core.capabilities.set(type, served.capability);
     this.#dispatcher.add(served);
   }
 
@@ -221,7 +192,7 @@ export class Neuron {
       throw new ValidationError("Neuron.start() requires at least one handler; call handle() first");
     await Promise.all([...this.#served.values()].map((served) => this.#schemas.prepare(served)));
     this.#close.throwIfClosed();
-    await this.#transport.start();
+    await this.#core.transport.start();
   }
 
   /**
@@ -233,12 +204,12 @@ export class Neuron {
    */
   async updateCapability(update: { readonly type: string; readonly concurrency: number }): Promise<void> {
     const { type, concurrency } = update;
-    const known = this.#capabilities.get(type);
+    const known = this.#core.capabilities.get(type);
     if (known === undefined) throw new ConflictError(`${type} has no handler`);
     if (!Number.isInteger(concurrency) || concurrency < 1)
       throw new ValidationError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
     const capability = { ...known, concurrency };
-    this.#capabilities.set(type, capability);
+    this.#core.capabilities.set(type, capability);
     this.#dispatcher.setConcurrency(type, concurrency);
     await this.#session.update(capability);
   }
@@ -288,22 +259,12 @@ export class Neuron {
   async #force(): Promise<void> {
     this.#dispatcher.abandon();
     const end = (): void => this.#answersEnd.abort(new ClosedError("the neuron has stopped"));
-    const timer = this.#clock.setTimeout(end, abortMs * 0.9);
-    await this.#dispatcher.leases.onIdle();
-    this.#clock.clearTimeout(timer);
+    const timer = this.#core.clock.setTimeout(end, abortMs * 0.9);
+    await this.#core.leases.onIdle();
+    this.#core.clock.clearTimeout(timer);
     end();
     this.#session.end("the neuron stopped");
-    await this.#transport.stop();
-    this.#events.end();
-  }
-
-  #onAnswered({ lease }: LeaseEntry, { answer, delivered, error }: Delivery): void {
-    if (!delivered) {
-      const { leaseId } = lease;
-      const reason = errorText(error);
-      this.#logger.error("a lease could not be answered", { leaseId, answer: answer.type, reason });
-      this.#events.emit("error", error instanceof Error ? error : new Error(reason));
-    }
-    this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
+    await this.#core.transport.stop();
+    this.#core.events.end();
   }
 }

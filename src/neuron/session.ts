@@ -1,34 +1,15 @@
 /** What goes on while a stream stands: the registration, and after it the heartbeats. */
 import type { Capability } from "../../gen/neuron/index.js";
 import { withDeadline } from "../core/abort.js";
-import { type Clock, sleep } from "../core/clock.js";
-import { AgentwireError, type AgentwireErrorOptions, ClosedError, errorText } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
+import { sleep } from "../core/clock.js";
+import { AgentwireError, ClosedError, errorText } from "../core/errors.js";
 import { type Loop, startLoop } from "../core/loop.js";
 import { backoffMs, retryPolicy } from "../core/retry-policy.js";
 import { formatTime } from "../core/time.js";
+import type { NeuronCore } from "./core.js";
 import { RegistrationRejectedError } from "./errors.js";
 import { capabilityFor, FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION, postFrame } from "./frames.js";
 import type { LeaseEntry } from "./lease.js";
-import type { LeaseTable } from "./lease-table.js";
-import type { Transport } from "./transport.js";
-
-/** What a session needs of its neuron. */
-export interface SessionOptions {
-  readonly neuronId: string;
-  readonly transport: Transport;
-  readonly leases: LeaseTable;
-  /** What is advertised, by type. */
-  readonly capabilities: ReadonlyMap<string, Capability>;
-  /** Pins the version. */
-  readonly protocolVersion: string | undefined;
-  readonly heartbeatIntervalMs: number;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logger: Logger;
-  /** Called for every refusal of the registration. */
-  readonly onRejected: (error: RegistrationRejectedError) => void;
-}
 
 /** Waits between registrations while the gateway is in trouble, and while it refuses. */
 const trouble = retryPolicy({ attempts: Infinity, minDelayMs: 500, maxDelayMs: 30_000, jitter: 0 });
@@ -42,16 +23,16 @@ const shortestLimitMs = 250;
 
 /** The sessions of a neuron, one for each stream; it remembers the protocol version that the gateway took. */
 export class Session {
-  readonly #options: SessionOptions;
+  readonly #core: NeuronCore;
   #version: string;
   #everyMs: number;
   #stream: AbortController | undefined;
   #heartbeats: Loop | undefined;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
-    this.#version = options.protocolVersion ?? PROTOCOL_VERSION;
-    this.#everyMs = options.heartbeatIntervalMs;
+  constructor(core: NeuronCore) {
+    this.#core = core;
+    this.#version = core.options.protocolVersion ?? PROTOCOL_VERSION;
+    this.#everyMs = core.options.heartbeatIntervalMs ?? 10_000;
   }
 
   /** The stream stands: registers, and sends heartbeats once the gateway took it. Never throws. */
@@ -78,7 +59,7 @@ export class Session {
 
   /** Reports one capability that has changed. A failure is only logged: the next registration repeats it. */
   async update(given: Capability): Promise<void> {
-    const { neuronId, transport, logger } = this.#options;
+    const { neuronId, transport, logger } = this.#core;
     if (this.#stream === undefined || !transport.isConnected()) return;
     const capability = capabilityFor(given, this.#version);
     try {
@@ -92,7 +73,7 @@ export class Session {
   }
 
   async #serve(signal: AbortSignal): Promise<void> {
-    const { neuronId, capabilities, clock, logger } = this.#options;
+    const { neuronId, capabilities, clock, logger } = this.#core;
     if (!(await this.#register(signal))) return;
     logger.info("the neuron serves", { neuronId, capabilities: [...capabilities.keys()] });
     this.#heartbeats = startLoop({
@@ -108,7 +89,7 @@ export class Session {
 
   /** Registers until the gateway takes it. False when the stream ended before. */
   async #register(signal: AbortSignal): Promise<boolean> {
-    const { clock, random, logger, onRejected } = this.#options;
+    const { clock, random, logger, events } = this.#core;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await this.#registerOnce(signal);
@@ -116,7 +97,7 @@ export class Session {
       } catch (error) {
         if (signal.aborted) return false;
         const known = error instanceof AgentwireError ? error : undefined;
-        const { status, retryAfterMs = 0 } = known ?? {};
+        const { reason: code, status, headers, body, retryAfterMs = 0 } = known ?? {};
         const isTrouble = known?.retryable === true;
         const isHopeless = known && !isTrouble && (status === undefined || status === 400 || status === 422);
         const backoff = backoffMs(attempt, isTrouble ? trouble : refusal, random);
@@ -126,7 +107,8 @@ export class Session {
         else {
           const message = `registration rejected by gateway: ${reason}`;
           logger.error(message, { delayMs });
-          onRejected(new RegistrationRejectedError(message, infoOf(error)));
+          const facts = { cause: error, reason: code, status, headers, body };
+          events.emit("error", new RegistrationRejectedError(message, facts));
         }
         await sleep(delayMs, { clock, signal }).catch(() => {});
       }
@@ -140,7 +122,7 @@ export class Session {
       await this.#postRegister(this.#version, signal);
     } catch (error) {
       const { status } = error as { status?: unknown };
-      const isPinned = this.#options.protocolVersion !== undefined;
+      const isPinned = this.#core.options.protocolVersion !== undefined;
       const isRefused = status === 400 || status === 422;
       if (!isRefused || isPinned || this.#version === FALLBACK_PROTOCOL_VERSION) throw error;
       try {
@@ -151,7 +133,7 @@ export class Session {
         throw again === 400 || again === 422 ? error : second;
       }
       const reason = errorText(error);
-      this.#options.logger.info("the gateway takes protocol 1.0.0 only; contracts are not advertised", {
+      this.#core.logger.info("the gateway takes protocol 1.0.0 only; contracts are not advertised", {
         reason,
       });
       this.#version = FALLBACK_PROTOCOL_VERSION;
@@ -159,14 +141,14 @@ export class Session {
   }
 
   #postRegister(protocolVersion: string, signal: AbortSignal): Promise<void> {
-    const { neuronId, transport, capabilities: served } = this.#options;
+    const { neuronId, transport, capabilities: served } = this.#core;
     const capabilities = [...served.values()].map((one) => capabilityFor(one, protocolVersion));
     return postFrame(transport, { type: "register", neuronId, protocolVersion, capabilities }, signal);
   }
 
   /** Bounded, so that one that hangs does not keep the next from saving the leases. */
   async #heartbeat(stopped: AbortSignal): Promise<void> {
-    const { neuronId, leases, transport, clock, logger } = this.#options;
+    const { neuronId, leases, transport, clock, logger } = this.#core;
     const listed = leases.entries().filter(({ inFlight }) => inFlight !== undefined);
     const inFlight = listed.flatMap((entry) => entry.inFlight ?? []);
     const sentMs = clock.monotonic();
@@ -180,16 +162,4 @@ export class Session {
       if (!stopped.aborted) logger.warn("a heartbeat was not accepted", { reason: errorText(error) });
     }
   }
-}
-
-function infoOf(cause: unknown): AgentwireErrorOptions {
-  if (!(cause instanceof AgentwireError)) return { cause };
-  const { reason, status, headers, body } = cause;
-  return {
-    cause,
-    reason,
-    headers,
-    ...(status !== undefined && { status }),
-    ...(body !== undefined && { body }),
-  };
 }
