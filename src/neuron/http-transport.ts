@@ -20,6 +20,7 @@ import { HttpClient, type TlsOptions } from "../http/index.js";
 import { lastEventIdHeader, SseDecoder } from "../http/sse.js";
 import { type AuthCallback, AuthCallbackError, callbackAuth } from "./callback-auth.js";
 import { refusalError } from "./errors.js";
+import { type Chunks, readStream } from "./event-stream.js";
 import { leaseIdInStart, type PostPath } from "./frames.js";
 import type { PostOptions, Transport, TransportCallbacks } from "./transport.js";
 
@@ -239,7 +240,7 @@ export class HttpTransport implements Transport {
     this.#isReported = true;
   }
 
-  async #open(signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | readonly Uint8Array[]> {
+  async #open(signal: AbortSignal): Promise<Chunks> {
     const lastEventId = lastEventIdHeader(this.#lastEventId);
     const answer = await this.#http.request(openEventsOp, [], {
       headers: {
@@ -255,12 +256,10 @@ export class HttpTransport implements Transport {
     return eventChunks(answer, openEventsOp.id);
   }
 
-  async #read(
-    chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[],
-    link: LinkedSignal,
-  ): Promise<StreamEnd> {
+  async #read(chunks: Chunks, link: LinkedSignal): Promise<StreamEnd> {
     const { idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
     const clock = this.#clock;
+    const openedMs = clock.monotonic();
     let events = 0;
     const decoder = new SseDecoder({
       onEvent: ({ data }) => {
@@ -271,45 +270,22 @@ export class HttpTransport implements Transport {
       maxEventBytes,
       lastEventId: this.#lastEventId,
     });
-    const openedMs = clock.monotonic();
-    let lastMs = openedMs;
-    let isIdle = false;
-    const watch = (ms: number): ReturnType<Clock["setTimeout"]> =>
-      clock.setTimeout(() => {
-        const leftMs = lastMs + idleTimeoutMs - clock.monotonic();
-        if (leftMs > 0) timer = watch(leftMs);
-        else {
-          isIdle = true;
-          link.abort(new TimeoutError("the stream is idle"));
-        }
-      }, ms);
-    let timer = idleTimeoutMs === Infinity ? undefined : watch(idleTimeoutMs);
-    const ended = (reason: string): StreamEnd => {
-      const hasStood = events > 0 || clock.monotonic() - openedMs >= STOOD_MS;
-      return { reason, hasStood };
-    };
-    try {
-      for await (const chunk of chunks) {
-        lastMs = clock.monotonic();
-        decoder.push(chunk);
-      }
-      return ended("clean close");
-    } catch (error) {
-      if (isIdle) return ended(`idle: nothing came for ${idleTimeoutMs} ms`);
-      if (this.#stop.signal.aborted) return ended("clean close");
-      const reason = `read error: ${errorText(error)}`;
-      if (!(error instanceof AgentwireError && error.code === "EVENT_TOO_LARGE")) return ended(reason);
-      this.#logger.error("the stream is ended because of an event that is too large", { reason });
-      this.#callbacks.onError?.(error);
-      return { reason, hasStood: false };
-    } finally {
-      clock.clearTimeout(timer);
-      this.#lastEventId = decoder.lastEventId;
-      if (decoder.retryMs !== undefined) {
-        const minDelayMs = Math.min(Math.max(decoder.retryMs, MIN_RETRY_MS), this.#policy.maxDelayMs);
-        this.#policy = retryPolicy({ minDelayMs }, this.#policy);
-      }
+    const error = await readStream(chunks, decoder, link, clock, idleTimeoutMs).catch(
+      (thrown: unknown) => thrown,
+    );
+    this.#lastEventId = decoder.lastEventId;
+    if (decoder.retryMs !== undefined) {
+      const minDelayMs = Math.min(Math.max(decoder.retryMs, MIN_RETRY_MS), this.#policy.maxDelayMs);
+      this.#policy = retryPolicy({ minDelayMs }, this.#policy);
     }
+    const hasStood = events > 0 || clock.monotonic() - openedMs >= STOOD_MS;
+    if (error === undefined || this.#stop.signal.aborted) return { reason: "clean close", hasStood };
+    if (error instanceof TimeoutError) return { reason: error.message, hasStood };
+    const reason = `read error: ${errorText(error)}`;
+    if (!(error instanceof AgentwireError && error.code === "EVENT_TOO_LARGE")) return { reason, hasStood };
+    this.#logger.error("the stream is ended because of an event that is too large", { reason });
+    this.#callbacks.onError?.(error);
+    return { reason, hasStood: false };
   }
 
   /** Refuses a lease that is too large. False if its id is not among the first characters. */
