@@ -258,11 +258,15 @@ export class Neuron {
 
   async #force(): Promise<void> {
     this.#dispatcher.abandon();
-    const end = (): void => this.#answersEnd.abort(new ClosedError("the neuron has stopped"));
-    const timer = this.#core.clock.setTimeout(end, abortMs * 0.9);
-    await this.#core.leases.onIdle();
-    this.#core.clock.clearTimeout(timer);
-    end();
+    const { clock, leases } = this.#core;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, abortMs * 0.9);
+      void leases.onIdle().then(() => {
+        clock.clearTimeout(timer);
+        resolve();
+      });
+    });
+    this.#answersEnd.abort(new ClosedError("the neuron has stopped"));
     this.#session.end("the neuron stopped");
     await this.#core.transport.stop();
     this.#core.events.end();

@@ -640,6 +640,21 @@ describe("stop", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it.each([0, 1_000, 30_000])("with a timeout of %d ms takes two seconds more at most", async (timeoutMs) => {
+    const never = () => new Promise<never>(() => {});
+    const { neuron, lease, clock } = await setUp({
+      handlers: { "a/b": never, "c/d": () => "out" },
+      onPost: (path) => (path === "/neuron/register" ? undefined : never()),
+    });
+    lease("L1");
+    lease("L2", "c/d");
+    await clock.settle();
+    const began = clock.monotonic();
+    await clock.until(neuron.stop({ timeoutMs }));
+    expect(clock.monotonic() - began).toBeLessThanOrEqual(timeoutMs + 2_000);
+    expect(clock.pending).toBe(0);
+  });
+
   it("ends before the start, and there is no start after it", async () => {
     const neuron = new Neuron({ neuronId: "n", transport: memoryTransport().transport });
     neuron.handle({ type: "a/b", scope: "any", concurrency: 1 }, () => 1);
