@@ -18,6 +18,9 @@ interface FetchOutput {
   readonly finalUrl: string;
 }
 
+/** A larger body ends the task for good. */
+const maxBodyBytes = 1_000_000;
+
 export const httpFetch = defineHandler({
   description: "Fetches an HTTP(S) URL and returns status, headers and body.",
   input: jsonSchema<FetchInput>({
@@ -48,8 +51,15 @@ export const httpFetch = defineHandler({
     const started = performance.now();
     // A cancelled lease and a slow server end the request alike; what this throws is tried again by the workflow.
     const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(timeoutMs)]);
-    const response = await fetch(url, { method, headers, body, signal });
-    const text = await response.text();
+    const response = await fetch(url, { method, headers, body, signal }).catch((error: Error) => {
+      // "fetch failed" alone says nothing; the cause does.
+      throw error.cause instanceof Error
+        ? new Error(`${error.message}: ${error.cause.message}`, { cause: error })
+        : error;
+    });
+    const text = await textOf(response);
+    if (text === undefined)
+      return ctx.fail(`the body takes more than ${maxBodyBytes} bytes`, { code: "BODY_TOO_LARGE" });
     return {
       status: response.status,
       headers: Object.fromEntries(response.headers),
@@ -59,3 +69,18 @@ export const httpFetch = defineHandler({
     };
   },
 });
+
+/** The body, or undefined for one that is too large: its rest is not read. */
+async function textOf({ body }: Response): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  const reader = body?.getReader();
+  let [text, size] = ["", 0];
+  for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
+    size += next.value.length;
+    text += decoder.decode(next.value, { stream: true });
+    if (size <= maxBodyBytes) continue;
+    await reader?.cancel();
+    return undefined;
+  }
+  return text + decoder.decode();
+}

@@ -5,20 +5,14 @@ import type { CallOptions, HttpClientOptions, QueryOptions, ResponsePromise } fr
 import { type RawClient, rawClient } from "../../src/http/raw.js";
 import type {
   AckFrame,
-  AckResponse,
   ErrorBody,
   HeartbeatFrame,
-  HeartbeatResponse,
   NackFrame,
-  NackResponse,
   OpenEventsQuery,
   ProgressFrame,
-  ProgressResponse,
   RegisterFrame,
-  RegisterResponse,
   ServerToNeuronFrame,
   UpdateCapabilityFrame,
-  UpdateCapabilityResponse,
 } from "./models.js";
 import {
   ackOp,
@@ -94,7 +88,7 @@ export class NeuronClient {
     body: RegisterFrame,
     options?: CallOptions,
   ): ResponsePromise<
-    RegisterResponse | undefined,
+    void,
     {
       400: ErrorBody | string;
       401: ErrorBody | string;
@@ -118,7 +112,7 @@ export class NeuronClient {
     body: UpdateCapabilityFrame,
     options?: CallOptions,
   ): ResponsePromise<
-    UpdateCapabilityResponse | undefined,
+    void,
     {
       400: ErrorBody | string;
       401: ErrorBody | string;
@@ -143,7 +137,7 @@ export class NeuronClient {
     body: HeartbeatFrame,
     options?: CallOptions,
   ): ResponsePromise<
-    HeartbeatResponse | undefined,
+    void,
     {
       400: ErrorBody | string;
       401: ErrorBody | string;
@@ -167,7 +161,7 @@ export class NeuronClient {
     body: AckFrame,
     options?: CallOptions,
   ): ResponsePromise<
-    AckResponse | undefined,
+    void,
     {
       400: ErrorBody | string;
       401: ErrorBody | string;
@@ -191,7 +185,7 @@ export class NeuronClient {
     body: NackFrame,
     options?: CallOptions,
   ): ResponsePromise<
-    NackResponse | undefined,
+    void,
     {
       400: ErrorBody | string;
       401: ErrorBody | string;
@@ -215,7 +209,7 @@ export class NeuronClient {
     body: ProgressFrame,
     options?: CallOptions,
   ): ResponsePromise<
-    ProgressResponse | undefined,
+    void,
     {
       400: ErrorBody | string;
       401: ErrorBody | string;

@@ -85,21 +85,3 @@ export type ErrorBody = components["schemas"]["ErrorBody"];
 
 /** Query of `openEvents`. */
 export type OpenEventsQuery = operations["openEvents"]["parameters"]["query"];
-
-/** Ignored. */
-export type RegisterResponse = operations["register"]["responses"][200]["content"]["application/json"];
-
-/** Ignored. */
-export type UpdateCapabilityResponse = operations["updateCapability"]["responses"][200]["content"]["application/json"];
-
-/** Ignored. */
-export type HeartbeatResponse = operations["heartbeat"]["responses"][200]["content"]["application/json"];
-
-/** Ignored. */
-export type AckResponse = operations["ack"]["responses"][200]["content"]["application/json"];
-
-/** Ignored. */
-export type NackResponse = operations["nack"]["responses"][200]["content"]["application/json"];
-
-/** Ignored. */
-export type ProgressResponse = operations["progress"]["responses"][200]["content"]["application/json"];

@@ -19,6 +19,7 @@ export const registerOp: HttpOperation = {
   path: "/neuron/register",
   idempotent: true,
   body: "json",
+  result: "none",
   errors: ["400", "401", "403", "422", "5XX", "default"],
 };
 
@@ -29,6 +30,7 @@ export const updateCapabilityOp: HttpOperation = {
   path: "/neuron/update-capability",
   idempotent: true,
   body: "json",
+  result: "none",
   errors: ["400", "401", "403", "422", "5XX", "default"],
 };
 
@@ -39,6 +41,7 @@ export const heartbeatOp: HttpOperation = {
   path: "/neuron/heartbeat",
   idempotent: true,
   body: "json",
+  result: "none",
   errors: ["400", "401", "422", "5XX", "default"],
 };
 
@@ -49,6 +52,7 @@ export const ackOp: HttpOperation = {
   path: "/neuron/ack",
   idempotent: true,
   body: "json",
+  result: "none",
   errors: ["400", "401", "422", "5XX", "default"],
 };
 
@@ -59,6 +63,7 @@ export const nackOp: HttpOperation = {
   path: "/neuron/nack",
   idempotent: true,
   body: "json",
+  result: "none",
   errors: ["400", "401", "422", "5XX", "default"],
 };
 
@@ -69,6 +74,7 @@ export const progressOp: HttpOperation = {
   path: "/neuron/progress",
   idempotent: false,
   body: "json",
+  result: "none",
   errors: ["400", "401", "422", "5XX", "default"],
 };
 

@@ -66,7 +66,6 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   register: {
     request: "agentwire:neuron#/components/schemas/RegisterFrame",
     responses: {
-      "200": "agentwire:neuron#/inline/register/200",
       "400": "agentwire:neuron#/components/schemas/ErrorBody",
       "401": "agentwire:neuron#/components/schemas/ErrorBody",
       "403": "agentwire:neuron#/components/schemas/ErrorBody",
@@ -78,7 +77,6 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   updateCapability: {
     request: "agentwire:neuron#/components/schemas/UpdateCapabilityFrame",
     responses: {
-      "200": "agentwire:neuron#/inline/updateCapability/200",
       "400": "agentwire:neuron#/components/schemas/ErrorBody",
       "401": "agentwire:neuron#/components/schemas/ErrorBody",
       "403": "agentwire:neuron#/components/schemas/ErrorBody",
@@ -90,7 +88,6 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   heartbeat: {
     request: "agentwire:neuron#/components/schemas/HeartbeatFrame",
     responses: {
-      "200": "agentwire:neuron#/inline/heartbeat/200",
       "400": "agentwire:neuron#/components/schemas/ErrorBody",
       "401": "agentwire:neuron#/components/schemas/ErrorBody",
       "422": "agentwire:neuron#/components/schemas/ErrorBody",
@@ -101,7 +98,6 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   ack: {
     request: "agentwire:neuron#/components/schemas/AckFrame",
     responses: {
-      "200": "agentwire:neuron#/inline/ack/200",
       "400": "agentwire:neuron#/components/schemas/ErrorBody",
       "401": "agentwire:neuron#/components/schemas/ErrorBody",
       "422": "agentwire:neuron#/components/schemas/ErrorBody",
@@ -112,7 +108,6 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   nack: {
     request: "agentwire:neuron#/components/schemas/NackFrame",
     responses: {
-      "200": "agentwire:neuron#/inline/nack/200",
       "400": "agentwire:neuron#/components/schemas/ErrorBody",
       "401": "agentwire:neuron#/components/schemas/ErrorBody",
       "422": "agentwire:neuron#/components/schemas/ErrorBody",
@@ -123,7 +118,6 @@ export const operationSchemas: Readonly<Record<OperationId, OperationSchemas>> =
   progress: {
     request: "agentwire:neuron#/components/schemas/ProgressFrame",
     responses: {
-      "200": "agentwire:neuron#/inline/progress/200",
       "400": "agentwire:neuron#/components/schemas/ErrorBody",
       "401": "agentwire:neuron#/components/schemas/ErrorBody",
       "422": "agentwire:neuron#/components/schemas/ErrorBody",
@@ -383,12 +377,5 @@ export const schemaDocument: SchemaDocument = {
       },
     },
   },
-  inline: {
-    register: { "200": {} },
-    updateCapability: { "200": {} },
-    heartbeat: { "200": {} },
-    ack: { "200": {} },
-    nack: { "200": {} },
-    progress: { "200": {} },
-  },
+  inline: {},
 };

@@ -477,14 +477,12 @@ export interface components {
     };
   };
   responses: {
-    /** @description Accepted. The body, of whatever content type, means nothing and need not be read. */
+    /** @description Accepted. A body, of whatever content type, means nothing and need not be read. */
     Accepted: {
       headers: {
         [name: string]: unknown;
       };
-      content: {
-        "application/json": unknown;
-      };
+      content?: never;
     };
     /** @description Accepted, without a body. */
     AcceptedEmpty: {

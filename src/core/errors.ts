@@ -61,7 +61,7 @@ export interface AgentwireErrorOptions {
   /** The peer's own code or text for the failure, as it came over the protocol. */
   readonly reason?: string | undefined;
   /** HTTP status of the response, if there was one. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** HTTP headers of the response, if there was one. */
   readonly headers?: Headers | undefined;
   /** The id under which the peer logged this call. */
@@ -135,7 +135,12 @@ export class AgentwireError extends Error {
     if (typeof value !== "object" || value === null) return false;
     const own = Object.hasOwn(this, "brands") ? this.brands[0] : undefined;
     if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return (value as Branded)[brandsKey]?.includes(own) ?? false;
+    try {
+      return (value as Branded)[brandsKey]?.includes(own) ?? false;
+    } catch {
+      // A revoked proxy, or one whose traps throw.
+      return false;
+    }
   }
 
   /** Stable UPPER_SNAKE code; a program may compare it. */
@@ -299,11 +304,13 @@ export class UnsupportedError extends AgentwireError {
   static override readonly defaultCode: ErrorCode = "UNSUPPORTED";
 }
 
-/** The text of anything that was thrown. */
+/** The text of anything that was thrown: its message, or the value as text or JSON. Never throws. */
 export function errorText(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name;
   try {
-    return String(error);
+    const isError = error instanceof Error;
+    const shown: unknown = isError ? error.message || error.name : error;
+    const text = String(shown);
+    return text.startsWith("[object ") ? JSON.stringify(shown) : text;
   } catch {
     return "unprintable value";
   }

@@ -7,8 +7,11 @@ import { Renewable } from "./renewable.js";
 
 /** Gives requests their credential; see {@link bearer} and {@link TokenSource}. */
 export interface HttpAuth {
-  /** The value of the `authorization` header, or undefined to send none. A promise only where it has to wait. */
-  authorization(cut: Cut): string | undefined | Promise<string | undefined>;
+  /**
+   * The value of the `authorization` header, or undefined to send none. A promise only where it has to wait.
+   * `refused` is the value that the server has just answered with 401.
+   */
+  authorization(cut: Cut, refused?: string): string | undefined | Promise<string | undefined>;
   /** Reports that the server answered 401 to this value. True if asking again may give another one. */
   refused(authorization: string): boolean;
 }

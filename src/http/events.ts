@@ -1,13 +1,12 @@
 /** Event streams of generated clients. */
-import type { EventSourceMessage } from "eventsource-parser";
 import { fromWire, type KeyMap } from "../core/keys.js";
 import type { Answer } from "./answer.js";
 import { unexpectedResponse } from "./error-table.js";
 import type { HttpOperation } from "./operation.js";
-import { SseDecoder } from "./sse.js";
+import { type ServerSentEvent, SseDecoder } from "./sse.js";
 
 /** The chunks of an answer that is an event stream. @throws ProtocolError `UNEXPECTED_RESPONSE` for any other */
-function eventChunks(answer: Answer, operation: string): AsyncIterable<Uint8Array> | [Uint8Array] {
+export function eventChunks(answer: Answer, operation: string): AsyncIterable<Uint8Array> | [Uint8Array] {
   const type = answer.headers.get("content-type") ?? "";
   if (/^text\/event-stream\s*(?:;|$)/i.test(type)) return answer.chunks ?? [answer.bytes];
   answer.discard?.();
@@ -20,7 +19,7 @@ export async function* readEvents<Event>(
   operation: HttpOperation,
   keyMap: KeyMap | undefined,
 ): AsyncGenerator<Event> {
-  const ready: EventSourceMessage[] = [];
+  const ready: ServerSentEvent[] = [];
   const decoder = new SseDecoder({ onEvent: (event) => void ready.push(event) });
   for await (const chunk of eventChunks(answer, operation.id)) {
     decoder.push(chunk);

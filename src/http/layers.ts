@@ -154,7 +154,7 @@ function authorized(auth: HttpAuth): Layer {
         const is401 = error instanceof AgentwireError && error.status === 401;
         if (!is401 || authorization === undefined || !auth.refused(authorization)) throw error;
         // A refused request did nothing, so it may be made again whatever it is.
-        return await send(call, await auth.authorization(cut));
+        return await send(call, await auth.authorization(cut, authorization));
       }
     };
   };

@@ -1,12 +1,11 @@
 /** Gets an answer out: posted again, unchanged, while the gateway still waits for it. */
-import { type Clock, sleep } from "../core/clock.js";
-import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
+import { sleep } from "../core/clock.js";
+import { AgentwireError, errorText } from "../core/errors.js";
 import { backoffMs, retryPolicy } from "../core/retry-policy.js";
-import { POST_PATH } from "./frames.js";
+import type { NeuronCore } from "./core.js";
+import { postFrame } from "./frames.js";
 import { type Answer, answerFrame, type LeaseEntry, type Outcome } from "./lease.js";
 import { notSerializable } from "./run-lease.js";
-import type { Transport } from "./transport.js";
 
 /** What became of an answer. */
 export interface Delivery {
@@ -18,18 +17,6 @@ export interface Delivery {
   readonly error?: unknown;
 }
 
-/** What an answer needs of its neuron. */
-export interface AnswerSources {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logger: Logger;
-  /** Ends all waits: the neuron was stopped and its time is over. */
-  readonly signal: AbortSignal;
-  /** An answer is tried for at least so long, however short its lease. */
-  readonly minRetryMs: number;
-}
-
 const policy = retryPolicy({ attempts: Infinity, minDelayMs: 250, maxDelayMs: 5_000 });
 
 /** True when the same answer may be accepted later: trouble on the way, a busy gateway, a credential to renew. */
@@ -39,57 +26,62 @@ function mayBeAccepted(error: unknown): boolean {
   return status === 401 || status === 408 || (status >= 300 && status < 400);
 }
 
-/** The outcome to send in place of an output that will never be accepted. */
+/** The outcome to send in place of one that will never be accepted: once, and then a short one. */
 function substitute(outcome: Outcome, error: unknown): Outcome | undefined {
-  if (outcome.kind !== "ack" && outcome.details === undefined) return undefined;
-  if (error instanceof ValidationError && error.code === "NOT_SERIALIZABLE")
-    return notSerializable("the output cannot be written as JSON");
-  const { status } = error as { status?: unknown };
-  if (outcome.kind === "ack" && (status === 400 || status === 413 || status === 422)) {
-    const reason = `the gateway refused the output: ${errorText(error)}`;
-    return { kind: "terminal", reason, code: "OUTPUT_REFUSED" };
+  const { code: failure, status = 0 } = error instanceof AgentwireError ? error : { code: "" };
+  const isUnwritable = failure === "NOT_SERIALIZABLE" || failure === "INVALID_FRAME";
+  if (!isUnwritable && status !== 400 && status !== 413 && status !== 422) return undefined;
+  if (outcome.kind !== "ack") {
+    if (outcome.reason === REFUSED) return undefined;
+    const code =
+      typeof outcome.code === "string" && /^\w{1,64}$/.test(outcome.code) ? outcome.code : undefined;
+    return { kind: outcome.kind, reason: REFUSED, code };
   }
-  return undefined;
+  if (failure === "NOT_SERIALIZABLE") return notSerializable("the output cannot be written as JSON");
+  const reason = `the gateway refused the output: ${errorText(error)}`;
+  return { kind: "terminal", reason, code: "OUTPUT_REFUSED" };
 }
 
+/** In place of a reason that the gateway did not take. */
+const REFUSED = "handler failed; the gateway refused the full reason";
+
+/** Of a lease's rest this share is waited at most, so that the last attempt still counts. */
+const lastShare = 0.9;
+
 /** Posts the answer until it is accepted, refused for good, or the lease is over. Never rejects. */
-export async function deliver(entry: LeaseEntry, given: Outcome, sources: AnswerSources): Promise<Delivery> {
-  const { transport, clock, signal, logger } = sources;
+export async function deliver(entry: LeaseEntry, given: Outcome, core: NeuronCore): Promise<Delivery> {
+  const { transport, clock, answersEnd: signal, logger } = core;
+  const { answerRetryMs = 30_000 } = core.options;
+  const { leaseId } = entry;
   const started = clock.monotonic();
   let outcome = given;
-  let answer = answerFrame(entry.leaseId, outcome, clock.now());
+  let answer = answerFrame(leaseId, outcome, clock.now());
+  let isLast = false;
   for (let attempt = 1; ; attempt++) {
     try {
-      await transport.post(POST_PATH[answer.type], answer, { signal });
+      await postFrame(transport, answer, signal);
       return { answer, delivered: true };
     } catch (error) {
+      const reason = errorText(error);
       const other = substitute(outcome, error);
       if (other !== undefined) {
-        logger.warn("an output was not accepted; the lease is answered as failed", {
-          leaseId: entry.leaseId,
-          reason: errorText(error),
-        });
+        logger.warn("an answer was not accepted; a short one takes its place", { leaseId, reason });
         outcome = other;
-        answer = answerFrame(entry.leaseId, outcome, clock.now());
+        answer = answerFrame(leaseId, outcome, clock.now());
         continue;
       }
+      if (!mayBeAccepted(error) || isLast || signal.aborted) return { answer, delivered: false, error };
       const now = clock.monotonic();
-      const leftMs = Math.max(entry.lifeLeftMs(now), started + sources.minRetryMs - now);
-      const delayMs = Math.max(askedMs(error), backoffMs(attempt, policy, sources.random));
-      if (!mayBeAccepted(error) || delayMs > leftMs || signal.aborted) {
-        return { answer, delivered: false, error };
-      }
-      logger.warn("an answer was not accepted and is posted again", {
-        leaseId: entry.leaseId,
-        delayMs,
-        reason: errorText(error),
-      });
+      const leftMs = Math.max(entry.lifeLeftMs(now), started + answerRetryMs - now);
+      const wantedMs = Math.max(askedMs(error), backoffMs(attempt, policy, core.random));
+      isLast = wantedMs > leftMs;
+      const delayMs = isLast ? leftMs * lastShare : wantedMs;
+      logger.warn("an answer was not accepted and is posted again", { leaseId, delayMs, reason });
       await sleep(delayMs, { clock, signal }).catch(() => {});
     }
   }
 }
 
 function askedMs(error: unknown): number {
-  const { retryAfterMs } = error as { retryAfterMs?: unknown };
-  return typeof retryAfterMs === "number" ? retryAfterMs : 0;
+  return (error instanceof AgentwireError && error.retryAfterMs) || 0;
 }

@@ -2,15 +2,17 @@
 import { AgentwireError, AuthError, errorText } from "../core/errors.js";
 import type { HttpAuth } from "../http/index.js";
 
-/** Why a token is asked for: for a request, or because the last one was answered with 401. */
+/** Why a token is asked for: for a request, or because the one that is named was answered with 401. */
 export interface AuthReason {
   readonly reason: "request" | "unauthorized";
+  /** The token that was refused. */
+  readonly token?: string;
 }
 
 /**
  * Gives the bearer token. Called for every request, and once more when the answer is 401: a callback that keeps
- * its token drops it then. What it throws fails the request; an AuthError that is not `retryable` (such as
- * CredentialRevokedError) also ends all reconnecting.
+ * its token drops it then, unless it has a newer one by now. What it throws fails the request; an AuthError that is
+ * not `retryable` (such as CredentialRevokedError) also ends all reconnecting.
  */
 export type AuthCallback = (why: AuthReason) => string | Promise<string>;
 
@@ -30,24 +32,22 @@ export class AuthCallbackError extends AuthError {
 
 /** Asks the callback for every request, and once more after a 401. */
 export function callbackAuth(auth: AuthCallback): HttpAuth {
-  let next: AuthReason["reason"] = "request";
   return {
-    async authorization(cut) {
-      const reason = next;
-      next = "request";
-      return `Bearer ${await cut.race(token(auth, reason))}`;
+    async authorization(cut, refused) {
+      const why: AuthReason =
+        refused === undefined
+          ? { reason: "request" }
+          : { reason: "unauthorized", token: refused.slice("Bearer ".length) };
+      return `Bearer ${await cut.race(token(auth, why))}`;
     },
-    refused() {
-      next = "unauthorized";
-      return true;
-    },
+    refused: () => true,
   };
 }
 
-async function token(auth: AuthCallback, reason: AuthReason["reason"]): Promise<string> {
+async function token(auth: AuthCallback, why: AuthReason): Promise<string> {
   let given: unknown;
   try {
-    given = await auth({ reason });
+    given = await auth(why);
   } catch (error) {
     throw new AuthCallbackError(error);
   }

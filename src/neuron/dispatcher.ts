@@ -1,37 +1,20 @@
 /** Takes leases and sees to it that every one is answered, once. */
 
-import type { LeaseFrame, ProgressFrame } from "../../gen/neuron/index.js";
-import type { Clock, TimerHandle } from "../core/clock.js";
-import { AbortError, ClosedError } from "../core/errors.js";
+import type { LeaseFrame } from "../../gen/neuron/index.js";
+import type { TimerHandle } from "../core/clock.js";
+import { AbortError, ClosedError, ConnectionError, errorText } from "../core/errors.js";
 import { Limiter, type Release } from "../core/limiter.js";
-import { type Logger, scoped } from "../core/logger.js";
-import { compose, type Middleware, type Next } from "../core/middleware.js";
-import { type AnswerSources, type Delivery, deliver } from "./answer.js";
+import { scoped } from "../core/logger.js";
+import { compose, type Next } from "../core/middleware.js";
+import { deliver } from "./answer.js";
 import type { Served } from "./capability.js";
+import type { NeuronCore } from "./core.js";
 import { FinishedTasks } from "./finished-tasks.js";
-import { type ContextSources, handlerContext, ProgressReports } from "./handler-context.js";
+import { type HandlerContext, handlerContext, ProgressReports } from "./handler-context.js";
 import { LeaseEntry, type Outcome, outcomes } from "./lease.js";
-import { LeaseTable } from "./lease-table.js";
 import { type LeaseCall, runLease } from "./run-lease.js";
 import type { SchemaBook } from "./schemas.js";
-
-/** Options of {@link Dispatcher}. */
-export interface DispatcherOptions {
-  readonly answers: AnswerSources;
-  readonly schemas: SchemaBook;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly exposeErrors: boolean;
-  /** What to do with a lease whose time was over before its handler got a slot. */
-  readonly expired: "run" | "refuse";
-  /** How long a cancelled handler may take to end before its lease is answered without it. */
-  readonly cancelGraceMs: number;
-  /** Results kept to answer tasks that come again; 0 for none. */
-  readonly dedupeTasks: number;
-  readonly middleware: readonly Middleware<LeaseCall, unknown>[];
-  readonly postProgress: (frame: ProgressFrame) => Promise<unknown>;
-  readonly onAnswered: (entry: LeaseEntry, delivery: Delivery) => void;
-}
+import type { Session } from "./session.js";
 
 /** What the dispatcher holds for one capability. */
 interface Lane {
@@ -43,29 +26,30 @@ interface Lane {
 
 /** Runs leases: first come first served per capability, each capability within its own concurrency. */
 export class Dispatcher {
-  readonly #options: DispatcherOptions;
+  readonly #core: NeuronCore;
+  readonly #schemas: SchemaBook;
+  readonly #session: Session;
   readonly #lanes = new Map<string, Lane>();
-  readonly #table = new LeaseTable();
+  /** For a running lease: when it may be lost, or after a cancel, when it is answered without its handler. */
+  readonly #timers = new Map<LeaseEntry, TimerHandle>();
   readonly #finished: FinishedTasks | undefined;
   #stopping = false;
 
-  constructor(options: DispatcherOptions) {
-    this.#options = options;
-    if (options.dedupeTasks > 0) this.#finished = new FinishedTasks(options.dedupeTasks);
+  constructor(core: NeuronCore, schemas: SchemaBook, session: Session) {
+    this.#core = core;
+    this.#schemas = schemas;
+    this.#session = session;
+    const { dedupeTasks = 0 } = core.options;
+    if (dedupeTasks > 0) this.#finished = new FinishedTasks(dedupeTasks);
   }
 
   /** Serves a capability from now on. */
   add(served: Served): void {
-    const handle = compose(this.#options.middleware, async ({ input, context }) =>
+    const handle = compose(this.#core.options.middleware ?? [], async ({ input, context }) =>
       served.handler(input, context),
     );
     const limiter = new Limiter(served.capability.concurrency);
     this.#lanes.set(served.capability.type, { served, limiter, handle, revoked: false });
-  }
-
-  /** Leases in hand. */
-  get leases(): LeaseTable {
-    return this.#table;
   }
 
   /** Running handlers finish under the old number; a higher one opens slots at once. */
@@ -76,13 +60,13 @@ export class Dispatcher {
 
   /** Takes a lease. A second delivery of a lease that is known is ignored. */
   accept({ lease, sentAt }: LeaseFrame): void {
-    const { clock, logger } = this.#options;
-    if (this.#table.knows(lease.leaseId)) {
+    const { leases, clock, logger } = this.#core;
+    if (leases.knows(lease.leaseId)) {
       logger.debug("a lease came twice; the second one is ignored", { leaseId: lease.leaseId });
       return;
     }
     const entry = new LeaseEntry(lease, sentAt, clock.monotonic());
-    this.#table.add(entry);
+    leases.add(entry);
     const lane = this.#lanes.get(lease.task.capability);
     if (this.#stopping) void this.#answer(entry, outcomes.stopping);
     else if (lane === undefined) void this.#answer(entry, outcomes.noHandler);
@@ -92,7 +76,7 @@ export class Dispatcher {
 
   /** Answers a lease whose frame could not be read, so that it is not left to expire. */
   refuse(leaseId: string, problem: string): void {
-    if (this.#table.knows(leaseId)) return;
+    if (this.#core.leases.knows(leaseId)) return;
     const task = {
       taskId: "unknown",
       workflowId: "unknown",
@@ -100,8 +84,8 @@ export class Dispatcher {
       input: null,
       attempt: 0,
     };
-    const entry = new LeaseEntry({ leaseId, expiresAt: "", task }, "", this.#options.clock.monotonic());
-    this.#table.add(entry);
+    const entry = new LeaseEntry({ leaseId, expiresAt: "", task }, "", this.#core.clock.monotonic());
+    this.#core.leases.add(entry);
     const reason = "the lease frame could not be read";
     const details = { errors: [problem] };
     void this.#answer(entry, { kind: "terminal", reason, code: "INVALID_LEASE", details });
@@ -109,9 +93,9 @@ export class Dispatcher {
 
   /** Cancels a lease, running or queued. One that is unknown or answered is ignored. */
   cancel(leaseId: string, reason: string): void {
-    const entry = this.#table.get(leaseId);
+    const entry = this.#core.leases.get(leaseId);
     if (entry === undefined || entry.state === "answering" || entry.cancelled) {
-      this.#options.logger.debug("a cancel for no lease in hand is ignored", { leaseId });
+      this.#core.logger.debug("a cancel for no lease in hand is ignored", { leaseId });
       return;
     }
     this.#cut(entry, new AbortError(`the lease was cancelled: ${reason}`));
@@ -122,7 +106,7 @@ export class Dispatcher {
     const lane = this.#lanes.get(type);
     if (lane === undefined) return;
     lane.revoked = true;
-    for (const entry of this.#table.entries()) {
+    for (const entry of this.#core.leases.entries()) {
       if (entry.lease.task.capability === type)
         this.#cut(entry, new ClosedError("the capability was revoked"));
     }
@@ -144,28 +128,54 @@ export class Dispatcher {
 
   /** Aborts every handler. */
   abortAll(reason: unknown): void {
-    for (const entry of this.#table.entries()) this.#cut(entry, reason);
+    for (const entry of this.#core.leases.entries()) this.#cut(entry, reason);
   }
 
   /** Answers for the handlers that did not end although they were aborted. */
   abandon(): void {
-    for (const entry of this.#table.entries()) void this.#answer(entry, outcomes.cancelled);
+    for (const entry of this.#core.leases.entries()) void this.#answer(entry, outcomes.cancelled);
   }
 
   #cut(entry: LeaseEntry, reason: unknown): void {
     if (entry.cancelled) return;
     entry.cancel(reason);
     if (entry.state !== "running") return;
-    const { clock, cancelGraceMs } = this.#options;
+    const { clock, options } = this.#core;
+    const { cancelGraceMs = 30_000 } = options;
+    clock.clearTimeout(this.#timers.get(entry));
+    this.#timers.delete(entry);
     if (cancelGraceMs === Infinity) return;
     const timer = clock.setTimeout(() => void this.#answer(entry, outcomes.cancelled), cancelGraceMs);
-    this.#graceTimers.set(entry, timer);
+    this.#timers.set(entry, timer);
   }
 
-  readonly #graceTimers = new Map<LeaseEntry, TimerHandle>();
+  /** Gives up a running lease for which no heartbeat was accepted for one life: no answer is sent. */
+  #watch(entry: LeaseEntry): void {
+    const { clock } = this.#core;
+    const leftMs = entry.lostAtMs - clock.monotonic();
+    if (leftMs <= 0) this.#lose(entry);
+    else
+      this.#timers.set(
+        entry,
+        clock.setTimeout(() => this.#watch(entry), leftMs),
+      );
+  }
+
+  #lose(entry: LeaseEntry): void {
+    if (!this.#claim(entry)) return;
+    const { leaseId } = entry;
+    const { leases, logger, events } = this.#core;
+    const message = `lease ${leaseId} is lost: no heartbeat was accepted for ${entry.lostAfterMs} ms`;
+    const error = new ConnectionError(message, { code: "LEASE_LOST" });
+    entry.cancel(error);
+    entry.finish();
+    leases.remove(entry, false);
+    logger.error("a lease is lost; its handler is aborted", { leaseId, error });
+    events.emit("error", error);
+  }
 
   async #work(entry: LeaseEntry, lane: Lane): Promise<void> {
-    const { clock, expired } = this.#options;
+    const { clock, options, logger } = this.#core;
     let release: Release | undefined = lane.limiter.tryAcquire();
     if (release === undefined) {
       try {
@@ -176,43 +186,62 @@ export class Dispatcher {
       }
     }
     let outcome: Outcome;
+    let reports: ProgressReports | undefined;
     try {
       if (entry.cancelled) outcome = outcomes.cancelledInQueue;
-      else if (expired === "refuse" && entry.lifeLeftMs(clock.monotonic()) <= 0) outcome = outcomes.expired;
-      else outcome = await this.#run(entry, lane);
+      else if (options.expired === "refuse" && entry.lifeLeftMs(clock.monotonic()) <= 0)
+        outcome = outcomes.expired;
+      else {
+        const log = scoped(logger, { leaseId: entry.leaseId, taskId: entry.lease.task.taskId });
+        reports = new ProgressReports(this.#core, entry, log);
+        outcome = await this.#run(entry, lane, handlerContext(clock, entry, log, reports));
+      }
+    } catch (error) {
+      // Nothing above is meant to throw; the lease is answered all the same.
+      logger.error("a lease could not be run", { leaseId: entry.leaseId, error });
+      outcome = { kind: "retryable", reason: "handler failed", code: "HANDLER_THREW" };
     } finally {
       release();
     }
-    return this.#answer(entry, outcome);
+    return this.#answer(entry, outcome, reports);
   }
 
-  async #run(entry: LeaseEntry, { served, handle }: Lane): Promise<Outcome> {
-    const { clock, schemas, logger, exposeErrors, postProgress } = this.#options;
+  async #run(entry: LeaseEntry, { served, handle }: Lane, context: HandlerContext): Promise<Outcome> {
+    const { clock, options } = this.#core;
+    const { exposeErrors = true } = options;
     const { task } = entry.lease;
-    entry.start(clock.now());
+    entry.start(clock);
     const known = this.#finished?.find(task);
     if (known !== undefined) return { kind: "ack", output: known.output };
-    const log = scoped(logger, { leaseId: entry.leaseId, taskId: task.taskId });
-    const sources: ContextSources = { entry, log, now: () => clock.now(), post: postProgress };
-    const reports = new ProgressReports(sources);
-    const context = handlerContext(sources, reports);
-    const outcome = await runLease({ entry, served, schemas, context, handle, exposeErrors });
-    await reports.flush();
+    this.#watch(entry);
+    this.#session.watch(entry);
+    const outcome = await runLease({ entry, served, schemas: this.#schemas, context, handle, exposeErrors });
     if (outcome.kind === "ack") this.#finished?.remember(task, outcome.output);
     return outcome;
   }
 
-  async #answer(entry: LeaseEntry, outcome: Outcome): Promise<void> {
-    if (!entry.claim()) return;
-    const { clock, answers } = this.#options;
-    const timer = this.#graceTimers.get(entry);
-    if (timer !== undefined) {
-      clock.clearTimeout(timer);
-      this.#graceTimers.delete(entry);
-    }
-    const delivery = await deliver(entry, outcome, answers);
+  /** Fixes who answers. False when somebody did already. */
+  #claim(entry: LeaseEntry): boolean {
+    if (!entry.claim()) return false;
+    this.#core.clock.clearTimeout(this.#timers.get(entry));
+    this.#timers.delete(entry);
+    return true;
+  }
+
+  async #answer(entry: LeaseEntry, outcome: Outcome, reports?: ProgressReports): Promise<void> {
+    const sending = reports?.flush();
+    if (!this.#claim(entry)) return;
+    if (sending !== undefined) await sending;
+    const { leases, logger, events } = this.#core;
+    const { answer, delivered, error } = await deliver(entry, outcome, this.#core);
     entry.finish();
-    this.#table.remove(entry, delivery.delivered);
-    this.#options.onAnswered(entry, delivery);
+    leases.remove(entry, delivered);
+    if (!delivered) {
+      const { leaseId } = entry;
+      const reason = errorText(error);
+      logger.error("a lease could not be answered", { leaseId, answer: answer.type, reason });
+      events.emit("error", error instanceof Error ? error : new Error(reason));
+    }
+    events.emit("lease:answered", { task: entry.lease.task, answer, delivered });
   }
 }

@@ -9,6 +9,7 @@ import {
 import { ProtocolError, ValidationError } from "../core/errors.js";
 import { isObject, parseJson } from "../core/json.js";
 import { frameCheck } from "./frame-check.js";
+import type { Transport } from "./transport.js";
 
 /** The protocol version spoken by default: 1.1.0 brought descriptions and schemas into registrations. */
 export const PROTOCOL_VERSION = "1.1.0";
@@ -17,20 +18,7 @@ export const PROTOCOL_VERSION = "1.1.0";
 export const FALLBACK_PROTOCOL_VERSION = "1.0.0";
 
 /** Where frames are posted, below the gateway's URL. */
-export type PostPath = Exclude<keyof wire.paths, typeof SSE_PATH>;
-
-/** Path of the event stream. */
-export const SSE_PATH = "/neuron/events" satisfies keyof wire.paths;
-
-/** The path for each type of frame. */
-export const POST_PATH: Readonly<Record<ClientFrame["type"], PostPath>> = {
-  register: "/neuron/register",
-  "update-capability": "/neuron/update-capability",
-  heartbeat: "/neuron/heartbeat",
-  ack: "/neuron/ack",
-  nack: "/neuron/nack",
-  progress: "/neuron/progress",
-};
+export type PostPath = Exclude<keyof wire.paths, "/neuron/events">;
 
 const serverFrames: Readonly<Record<ServerToNeuronFrame["type"], SchemaName>> = {
   registered: "RegisteredFrame",
@@ -49,15 +37,21 @@ const clientFrames: Readonly<Record<ClientFrame["type"], SchemaName>> = {
   progress: "ProgressFrame",
 };
 
+/** True for the type of a frame that neurons post. */
+export function isClientFrameType(type: string): type is ClientFrame["type"] {
+  return Object.hasOwn(clientFrames, type);
+}
+
 /**
  * Reads a frame from the gateway: JSON text, or an object of a transport that has no text. Members that are not
- * known are kept and ignored, at any depth.
+ * known are kept and ignored, at any depth. A lease may come without `sentAt`, its task without `attempt`: they are
+ * then `""` and 0.
  *
  * @throws ProtocolError code `BAD_FRAME` for what is no JSON object, `UNKNOWN_FRAME` for another `type`,
  * `INVALID_FRAME` when a member is missing or wrong; `details.leaseId` names the lease where it could be read.
  */
 export function parseServerFrame(given: unknown): ServerToNeuronFrame {
-  const frame = typeof given === "string" ? parse(given) : given;
+  const frame = withDefaults(typeof given === "string" ? parse(given) : given);
   if (!isObject(frame)) throw new ProtocolError("a frame must be a JSON object", { code: "BAD_FRAME" });
   const { type } = frame;
   if (typeof type !== "string" || !Object.hasOwn(serverFrames, type)) {
@@ -74,6 +68,14 @@ export function parseServerFrame(given: unknown): ServerToNeuronFrame {
   return frame as unknown as ServerToNeuronFrame;
 }
 
+function withDefaults(frame: unknown): unknown {
+  if (!isObject(frame) || frame.type !== "lease" || !isObject(frame.lease)) return frame;
+  const { lease, sentAt = "" } = frame;
+  if (frame.sentAt === sentAt && isObject(lease.task) && lease.task.attempt !== undefined) return frame;
+  const task = isObject(lease.task) ? { ...lease.task, attempt: lease.task.attempt ?? 0 } : lease.task;
+  return { ...frame, sentAt, lease: { ...lease, task } };
+}
+
 function parse(text: string): unknown {
   try {
     return parseJson(text, { what: "a frame" });
@@ -88,6 +90,37 @@ function leaseIdOf({ type, lease }: Record<string, unknown>): string | undefined
   return typeof id === "string" && id !== "" ? id : undefined;
 }
 
+const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+|\s+/y;
+
+/** The lease id of a lease frame of which only the beginning is there; undefined if it has not come yet. */
+export function leaseIdInStart(text: string): string | undefined {
+  /** The member that is being read in each object around; undefined in a list. */
+  const open: (string | undefined)[] = [];
+  let isKey = false;
+  token.lastIndex = 0;
+  for (let found = token.exec(text)?.[0]; found !== undefined; found = token.exec(text)?.[0]) {
+    if (found === "{") open.push("");
+    else if (found === "[") open.push(undefined);
+    else if (found === "}" || found === "]") open.pop();
+    if (found === "{" || found === ",") isKey = open.at(-1) !== undefined;
+    else if (found === ":" || found === "[") isKey = false;
+    if (!found.startsWith('"')) continue;
+    const value = textIn(found);
+    if (isKey) open[open.length - 1] = value;
+    else if (open.join("/") === "type" && value !== "lease") return undefined;
+    else if (open.join("/") === "lease/leaseId") return value || undefined;
+  }
+  return undefined;
+}
+
+function textIn(json: string): string {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return "";
+  }
+}
+
 /**
  * Checks a frame before it is sent: the gateway refuses any member it does not know.
  *
@@ -96,6 +129,17 @@ function leaseIdOf({ type, lease }: Record<string, unknown>): string | undefined
 export function checkClientFrame(frame: ClientFrame): void {
   const problem = frameCheck(clientFrames[frame.type])(frame, frame.type);
   if (problem !== undefined) throw new ValidationError(problem, { code: "INVALID_FRAME" });
+}
+
+/** Checks a frame and posts it. Rejects with a ValidationError `INVALID_FRAME`, or as the transport does. */
+export async function postFrame(
+  transport: Transport,
+  frame: ClientFrame,
+  signal: AbortSignal,
+): Promise<void> {
+  checkClientFrame(frame);
+  const path: PostPath = `/neuron/${frame.type}`;
+  await transport.post(path, frame, { signal });
 }
 
 const capabilitySince: Readonly<Record<string, string>> = membersSince.Capability;

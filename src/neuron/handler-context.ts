@@ -1,6 +1,8 @@
 /** What a handler is told besides its input, and how it reports progress. */
 import type { ProgressFrame, TaskPayload } from "../../gen/neuron/index.js";
-import { errorText } from "../core/errors.js";
+import { raceSignal } from "../core/abort.js";
+import type { Clock } from "../core/clock.js";
+import { errorText, TimeoutError } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { formatTime } from "../core/time.js";
 import {
@@ -9,7 +11,8 @@ import {
   type HandlerContext as SharedContext,
   type Handler as SharedHandler,
 } from "../handler/index.js";
-import { frameCheck } from "./frame-check.js";
+import type { NeuronCore } from "./core.js";
+import { checkClientFrame, postFrame } from "./frames.js";
 import type { LeaseEntry } from "./lease.js";
 
 /** What a handler of a lease is told besides its input. */
@@ -23,37 +26,48 @@ export interface HandlerContext extends SharedContext {
 /** Serves a capability: gets the input, gives the output, at once or later. */
 export type Handler<Input = unknown, Output = unknown> = SharedHandler<Input, Output, HandlerContext>;
 
-/** What a context needs of its neuron. */
-export interface ContextSources {
-  readonly entry: LeaseEntry;
-  readonly log: Logger;
-  readonly now: () => number;
-  /** Sends a frame once; what it rejects with is logged. */
-  readonly post: (frame: ProgressFrame) => Promise<unknown>;
-}
-
 /** Reports that wait to be sent for one lease; a further one replaces the oldest. */
 const waitingReports = 64;
 
-/** The progress reports of one lease: in order, one at a time, all of them before its answer. */
+/** How long an answer waits for the reports before it, in milliseconds; reports that are late are dropped. */
+const flushMs = 500;
+
+/** The progress reports of one lease: in order, one at a time, none after its answer. */
 export class ProgressReports {
-  readonly #sources: ContextSources;
+  readonly #core: NeuronCore;
+  readonly #entry: LeaseEntry;
+  readonly #log: Logger;
   readonly #waiting: ProgressFrame[] = [];
   #sending: Promise<void> | undefined;
+  #ended: AbortController | undefined;
   #closed = false;
 
-  constructor(sources: ContextSources) {
-    this.#sources = sources;
+  constructor(core: NeuronCore, entry: LeaseEntry, log: Logger) {
+    this.#core = core;
+    this.#entry = entry;
+    this.#log = log;
   }
 
-  /** Queues a report. One that the protocol does not allow is dropped with a warning. */
-  add(update: ProgressUpdate): void {
+  /** Queues a report. One that the protocol does not allow is dropped with a warning. Never throws. */
+  add(update: ProgressUpdate | undefined): void {
     if (this.#closed) return;
-    const { log, now, entry } = this.#sources;
-    const frame = { type: "progress", leaseId: entry.leaseId, ...given(update), sentAt: formatTime(now()) };
-    const problem = frameCheck("ProgressFrame")(frame, "progress");
-    if (problem !== undefined) return log.warn("a progress report is not sent", { problem });
-    this.#waiting.push(frame as ProgressFrame);
+    const log = this.#log;
+    let frame: ProgressFrame;
+    try {
+      const { percent, message, data } = update ?? {};
+      frame = {
+        type: "progress",
+        leaseId: this.#entry.leaseId,
+        ...(percent === undefined ? {} : { percent }),
+        ...(message === undefined ? {} : { message }),
+        ...(data === undefined ? {} : { data }),
+        sentAt: formatTime(this.#core.clock.now()),
+      };
+      checkClientFrame(frame);
+    } catch (error) {
+      return log.warn("a progress report is not sent", { reason: errorText(error) });
+    }
+    this.#waiting.push(frame);
     if (this.#waiting.length > waitingReports) {
       this.#waiting.shift();
       log.warn("progress comes faster than it can be sent; the oldest report is dropped");
@@ -61,35 +75,37 @@ export class ProgressReports {
     this.#sending ??= this.#send();
   }
 
-  /** Takes no more reports; resolves when all are sent. */
+  /** Takes no more reports; resolves when all are sent, or after half a second without the rest. */
   flush(): Promise<void> | undefined {
     this.#closed = true;
-    return this.#sending;
+    if (this.#sending === undefined) return undefined;
+    const { clock } = this.#core;
+    const late = new TimeoutError("the handler has ended, and its answer does not wait for progress");
+    const timer = clock.setTimeout(() => this.#ended?.abort(late), flushMs);
+    return this.#sending.finally(() => clock.clearTimeout(timer));
   }
 
   async #send(): Promise<void> {
-    for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+    this.#ended ??= new AbortController();
+    const { signal } = this.#ended;
+    for (let frame = this.#waiting.shift(); frame && !signal.aborted; frame = this.#waiting.shift()) {
       try {
-        await this.#sources.post(frame);
+        await raceSignal(postFrame(this.#core.transport, frame, signal), signal);
       } catch (error) {
-        this.#sources.log.warn("a progress report was not sent", { reason: errorText(error) });
+        this.#log.warn("a progress report was not sent", { reason: errorText(error) });
       }
     }
     this.#sending = undefined;
   }
 }
 
-function given({ percent, message, data }: ProgressUpdate): ProgressUpdate {
-  return {
-    ...(percent === undefined ? {} : { percent }),
-    ...(message === undefined ? {} : { message }),
-    ...(data === undefined ? {} : { data }),
-  };
-}
-
 /** Makes the context of one run. */
-export function handlerContext(sources: ContextSources, reports: ProgressReports): HandlerContext {
-  const { entry, log } = sources;
+export function handlerContext(
+  clock: Clock,
+  entry: LeaseEntry,
+  log: Logger,
+  reports: ProgressReports,
+): HandlerContext {
   return {
     task: entry.lease.task,
     leaseId: entry.leaseId,
@@ -101,11 +117,11 @@ export function handlerContext(sources: ContextSources, reports: ProgressReports
     },
     log,
     get deadline() {
-      return entry.deadline;
+      return entry.deadline(clock);
     },
     progress: (update) => reports.add(update),
     fail: (reason, options) => {
-      throw new HandlerFailure(reason, options);
+      throw new HandlerFailure(errorText(reason), options);
     },
   };
 }

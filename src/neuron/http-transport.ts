@@ -1,16 +1,27 @@
 /** The transport of the protocol: one event stream in, one POST per frame out. */
-import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
-import { openEventsOp, operationTable } from "../../gen/neuron/index.js";
+import { type ClientFrame, NeuronClient, openEventsOp } from "../../gen/neuron/index.js";
+import { type LinkedSignal, linkSignals } from "../core/abort.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
-import { AuthError, ClosedError, ConnectionError, errorText, ValidationError } from "../core/errors.js";
+import {
+  AgentwireError,
+  AuthError,
+  ClosedError,
+  ConnectionError,
+  errorText,
+  ProtocolError,
+  TimeoutError,
+  ValidationError,
+} from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
-import { HttpClient, type HttpOperation } from "../http/index.js";
-import { type AuthCallback, callbackAuth } from "./callback-auth.js";
+import { eventChunks } from "../http/events.js";
+import { HttpClient, type TlsOptions } from "../http/index.js";
+import { lastEventIdHeader, SseDecoder } from "../http/sse.js";
+import { type AuthCallback, AuthCallbackError, callbackAuth } from "./callback-auth.js";
 import { refusalError } from "./errors.js";
-import { type EventStream, openEventStream } from "./event-stream.js";
-import type { PostPath } from "./frames.js";
+import { type Chunks, readStream } from "./event-stream.js";
+import { leaseIdInStart, type PostPath } from "./frames.js";
 import type { PostOptions, Transport, TransportCallbacks } from "./transport.js";
 
 /** Options of {@link HttpTransport}. */
@@ -34,11 +45,19 @@ export interface HttpTransportOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** How long a POST, or the head of the stream, may take. Default: 30,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** The largest event of the stream, in bytes. A larger one ends the stream. Default: 8 MiB. */
+  /**
+   * The largest event of the stream, in bytes. A larger lease is refused (`nack`, terminal) if its id is among the
+   * first 64 KiB; any other event ends the stream, which is opened again with backoff. Default: 8 MiB.
+   */
   readonly maxEventBytes?: number | undefined;
-  /** Connections for POSTs at most, on Node; the stream has one of its own. Default: 64. */
+  /**
+   * Connections for answers at most, and as many for progress, on Node; the stream and the heartbeats have one each.
+   * Default: 64.
+   */
   readonly maxSockets?: number | undefined;
-  /** Used for everything. Default: kept connections on Node, else the platform's. */
+  /** Certificates for https. Not together with `fetch`. Node only. */
+  readonly tls?: TlsOptions | undefined;
+  /** Used for everything. Default: undici on Node, which heeds HTTP_PROXY and NO_PROXY; else the platform's. */
   readonly fetch?: typeof fetch | undefined;
   /** The user knows that the token travels in the clear. Default: false, one warning. */
   readonly allowInsecure?: boolean | undefined;
@@ -48,14 +67,18 @@ export interface HttpTransportOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** The posts, by path. Their responses carry no meaning. */
-const POSTS = new Map(
-  Object.values(operationTable).map((operation): [string, HttpOperation] => [
-    operation.path,
-    { ...operation, id: operation.path, result: "none" },
-  ]),
-);
-const OPEN: HttpOperation = { ...openEventsOp, id: "SSE open" };
+/** A stream that stood so long, or brought an event, ends a series of failures. */
+const STOOD_MS = 5_000;
+
+/** A `retry` field of the stream counts as at least this: 0 would leave no backoff. */
+const MIN_RETRY_MS = 100;
+
+/** How a stream ended, or why it could not be opened. */
+interface StreamEnd {
+  readonly reason: string;
+  readonly error?: unknown;
+  readonly hasStood: boolean;
+}
 
 /**
  * Speaks HTTP with a gateway: keeps the event stream open, with backoff and without an end, and posts frames.
@@ -66,14 +89,19 @@ export class HttpTransport implements Transport {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #http: HttpClient;
-  readonly #policy: RetryPolicy;
+  readonly #answers: NeuronClient;
+  readonly #heartbeats: NeuronClient;
+  readonly #reports: NeuronClient;
   readonly #stop = new AbortController();
+  #policy: RetryPolicy;
   #callbacks: TransportCallbacks = {};
   #running: Promise<void> | undefined;
   #first: Promise<void> | undefined;
   #connected = false;
   #mayReturn = true;
-  #lastEventId: string | undefined;
+  #failures = 0;
+  #isReported = false;
+  #lastEventId = "";
 
   /** @throws ValidationError for a gatewayUrl that is no http(s) URL, or numbers that make no sense. */
   constructor(options: HttpTransportOptions) {
@@ -87,20 +115,31 @@ export class HttpTransport implements Transport {
       maxDelayMs: options.maxReconnectDelayMs ?? 30_000,
       jitter: options.reconnectJitter ?? 0,
     });
-    this.#http = new HttpClient({
-      baseUrl: options.gatewayUrl,
+    // Each with connections of its own: heartbeats never wait for answers, and answers never for progress.
+    this.#http = this.#client(options.maxSockets);
+    this.#answers = new NeuronClient(this.#http);
+    this.#heartbeats = new NeuronClient(this.#client(1));
+    this.#reports = new NeuronClient(this.#client(options.maxSockets));
+  }
+
+  #client(connections: number | undefined): HttpClient {
+    const { gatewayUrl, auth, requestTimeoutMs, fetch, tls, clock, logger, allowInsecure } = this.#options;
+    return new HttpClient({
+      baseUrl: gatewayUrl,
       server: "the gateway",
-      auth: callbackAuth(options.auth),
+      auth: callbackAuth(auth),
       headers: { accept: "*/*" },
-      timeoutMs: options.requestTimeoutMs,
-      connections: options.maxSockets,
+      timeoutMs: requestTimeoutMs,
+      connections,
       // Answers, registrations and the stream are repeated by those who know how long they stay true.
       retry: false,
-      toError: (answer, { id }) => refusalError(id, answer),
-      fetch: options.fetch,
-      clock: options.clock,
-      logger: options.logger,
-      allowInsecure: options.allowInsecure,
+      toError: (answer, operation) =>
+        refusalError(operation === openEventsOp ? "SSE open" : operation.path, answer),
+      fetch,
+      tls,
+      clock,
+      logger,
+      allowInsecure,
     });
   }
 
@@ -118,82 +157,146 @@ export class HttpTransport implements Transport {
   async stop(): Promise<void> {
     this.#stop.abort(new ClosedError("the transport is stopped"));
     await this.#running;
-    await this.#http.close({ graceMs: 0 });
+    const clients = [this.#http, this.#heartbeats, this.#reports];
+    await Promise.all(clients.map((client) => client.close({ graceMs: 0 })));
   }
 
   isConnected(): boolean {
     return this.#connected;
   }
 
-  async post(path: PostPath, frame: ClientFrame, options: PostOptions = {}): Promise<void> {
-    const operation = POSTS.get(path)!;
-    const post = (): Promise<void> => this.#http.send<void>(operation, [], { signal: options.signal }, frame);
-    await post().catch((error: unknown) => {
-      // A kept connection that the gateway had closed: sent again where that does no harm.
-      if (!operation.idempotent || !isStale(error)) throw error;
-      return post();
-    });
+  async post(_path: PostPath, frame: ClientFrame, options: PostOptions = {}): Promise<void> {
+    switch (frame.type) {
+      case "register":
+        return this.#answers.register(frame, options);
+      case "update-capability":
+        return this.#answers.updateCapability(frame, options);
+      case "heartbeat":
+        return this.#heartbeats.heartbeat(frame, options);
+      case "ack":
+        return this.#answers.ack(frame, options);
+      case "nack":
+        return this.#answers.nack(frame, options);
+      case "progress":
+        return this.#reports.progress(frame, options);
+    }
   }
 
   /** Opens the stream again and again. Never rejects. */
   async #run(firstIsOver: () => void): Promise<void> {
     const { signal } = this.#stop;
-    for (let failures = 1; ; failures++) {
-      let reason: string;
-      try {
-        const stream = await this.#open();
-        failures = 1;
-        reason = await this.#serve(stream, firstIsOver);
-      } catch (error) {
-        if (signal.aborted) return;
-        reason = errorReason(error);
-        // A gateway that stays away is reported once.
-        this.#logger[failures === 1 ? "warn" : "debug"]("the stream could not be opened", { reason });
-        if (error instanceof AuthError && !error.retryable && error.status === undefined)
-          return this.#giveUp(error);
-      }
+    while (!signal.aborted) {
+      const { reason, error, hasStood } = await this.#stream(firstIsOver);
       firstIsOver();
       if (signal.aborted) return;
+      if (error instanceof AuthError && !error.retryable && error.status === undefined)
+        return this.#giveUp(error);
       if (!this.#mayReturn) return this.#giveUp(notReconnectable(reason));
-      const { random = Math.random } = this.#options;
-      const delayMs = backoffMs(failures, this.#policy, random);
-      this.#callbacks.onReconnecting?.({ attempt: failures, delayMs, reason });
+      this.#failures = hasStood ? 1 : this.#failures + 1;
+      const askedMs = (error instanceof AgentwireError && error.retryAfterMs) || 0;
+      const delayMs = Math.max(askedMs, backoffMs(this.#failures, this.#policy, this.#options.random));
+      this.#callbacks.onReconnecting?.({ attempt: this.#failures, delayMs, reason });
       await sleep(delayMs, { clock: this.#clock, signal }).catch(() => {});
-      if (signal.aborted) return;
     }
   }
 
   #giveUp(error: Error): void {
     this.#logger.error("the stream is not opened again", { error });
     this.#callbacks.onError?.(error);
+    this.#callbacks.onEnd?.(error);
   }
 
-  #open(): Promise<EventStream> {
-    const { neuronId, idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
-    return openEventStream(this.#http, {
-      operation: OPEN,
-      neuronId,
-      signal: this.#stop.signal,
-      clock: this.#clock,
-      idleTimeoutMs,
+  /** One stream from its opening to its end. Never rejects. */
+  async #stream(opened: () => void): Promise<StreamEnd> {
+    const link = linkSignals([this.#stop.signal]);
+    try {
+      const chunks = await this.#open(link.signal);
+      this.#connected = true;
+      this.#isReported = false;
+      this.#logger.info("connected to the gateway");
+      this.#callbacks.onOpen?.();
+      opened();
+      const end = await this.#read(chunks, link);
+      this.#connected = false;
+      const { reason } = end;
+      if (!this.#stop.signal.aborted) this.#logger.warn("the connection to the gateway was lost", { reason });
+      this.#callbacks.onClose?.(reason);
+      return end;
+    } catch (error) {
+      const reason = errorReason(error);
+      if (!this.#stop.signal.aborted) this.#report(error, reason);
+      return { reason, error, hasStood: false };
+    } finally {
+      // Ends the connection as well where the bytes were what was wrong.
+      link.abort();
+    }
+  }
+
+  /** A gateway that stays away is reported once. */
+  #report(error: unknown, reason: string): void {
+    this.#logger[this.#isReported ? "debug" : "warn"]("the stream could not be opened", { reason });
+    if (!this.#isReported && error instanceof AuthCallbackError && error.retryable)
+      this.#callbacks.onError?.(error);
+    this.#isReported = true;
+  }
+
+  async #open(signal: AbortSignal): Promise<Chunks> {
+    const lastEventId = lastEventIdHeader(this.#lastEventId);
+    const answer = await this.#http.request(openEventsOp, [], {
+      headers: {
+        "accept-encoding": "identity",
+        "cache-control": "no-store",
+        ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
+      },
+      query: { neuronId: this.#options.neuronId },
+      signal,
+    });
+    // The peers take a stream without a content type.
+    if (answer.chunks !== undefined && !answer.headers.has("content-type")) return answer.chunks;
+    return eventChunks(answer, openEventsOp.id);
+  }
+
+  async #read(chunks: Chunks, link: LinkedSignal): Promise<StreamEnd> {
+    const { idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
+    const clock = this.#clock;
+    const openedMs = clock.monotonic();
+    let events = 0;
+    const decoder = new SseDecoder({
+      onEvent: ({ data }) => {
+        events++;
+        this.#onData(data);
+      },
+      onTooLarge: (start) => this.#onTooLarge(start),
       maxEventBytes,
       lastEventId: this.#lastEventId,
     });
+    const error = await readStream(chunks, decoder, link, clock, idleTimeoutMs).catch(
+      (thrown: unknown) => thrown,
+    );
+    this.#lastEventId = decoder.lastEventId;
+    if (decoder.retryMs !== undefined) {
+      const minDelayMs = Math.min(Math.max(decoder.retryMs, MIN_RETRY_MS), this.#policy.maxDelayMs);
+      this.#policy = retryPolicy({ minDelayMs }, this.#policy);
+    }
+    const hasStood = events > 0 || clock.monotonic() - openedMs >= STOOD_MS;
+    if (error === undefined || this.#stop.signal.aborted) return { reason: "clean close", hasStood };
+    if (error instanceof TimeoutError) return { reason: error.message, hasStood };
+    const reason = `read error: ${errorText(error)}`;
+    if (!(error instanceof AgentwireError && error.code === "EVENT_TOO_LARGE")) return { reason, hasStood };
+    this.#logger.error("the stream is ended because of an event that is too large", { reason });
+    this.#callbacks.onError?.(error);
+    return { reason, hasStood: false };
   }
 
-  async #serve(stream: EventStream, opened: () => void): Promise<string> {
-    this.#connected = true;
-    this.#logger.info("connected to the gateway");
-    this.#callbacks.onOpen?.();
-    opened();
-    const reason = await stream.read(({ data, id }) => {
-      if (id !== undefined) this.#lastEventId = id;
-      this.#onData(data);
-    });
-    this.#connected = false;
-    if (!this.#stop.signal.aborted) this.#logger.warn("the connection to the gateway was lost", { reason });
-    this.#callbacks.onClose?.(reason);
-    return reason;
+  /** Refuses a lease that is too large. False if its id is not among the first characters. */
+  #onTooLarge(start: string): boolean {
+    const leaseId = leaseIdInStart(start);
+    if (leaseId === undefined) return false;
+    const problem = "the lease is larger than maxEventBytes, the largest event this neuron takes";
+    this.#logger.error("a lease is refused because it is too large", { leaseId });
+    this.#callbacks.onUnreadableLease?.(leaseId, problem);
+    this.#callbacks.onError?.(new ProtocolError(`lease ${leaseId}: ${problem}`, { code: "EVENT_TOO_LARGE" }));
+    return true;
   }
 
   #onData(data: string): void {
@@ -207,19 +310,12 @@ export class HttpTransport implements Transport {
     if (frame.type === "disconnect" && frame.reconnectable === false && !this.#options.alwaysReconnect)
       this.#mayReturn = false;
     try {
-      this.#callbacks.onFrame?.(frame as unknown as ServerToNeuronFrame);
+      this.#callbacks.onFrame?.(frame);
     } catch (error) {
       // Not the stream's fault, so it goes on.
       this.#logger.error("a frame could not be dealt with", { error });
     }
   }
-}
-
-function isStale(error: unknown): boolean {
-  const { code } = (error instanceof ConnectionError ? (error.cause ?? {}) : {}) as {
-    readonly code?: unknown;
-  };
-  return code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET";
 }
 
 function errorReason(error: unknown): string {

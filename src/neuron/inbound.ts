@@ -1,29 +1,18 @@
 /** What each frame of the gateway does to a neuron. */
-import type { Capability, RegisteredFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
-import type { Emitter } from "../core/emitter.js";
+import type { RegisteredFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
 import { errorText, ProtocolError } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
+import type { NeuronCore } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { parseServerFrame } from "./frames.js";
-import type { NeuronEvents } from "./neuron-options.js";
-
-/** What frames act upon. */
-export interface InboundTargets {
-  readonly dispatcher: Dispatcher;
-  readonly events: Emitter<NeuronEvents>;
-  /** What is advertised, by type. */
-  readonly capabilities: ReadonlyMap<string, Capability>;
-  readonly logger: Logger;
-}
 
 /** Takes whatever came as a frame. One that cannot be read is dropped with a warning, a lease in it refused. */
-export function takeFrame(given: unknown, targets: InboundTargets): void {
-  const { dispatcher, events } = targets;
+export function takeFrame(given: unknown, core: NeuronCore, dispatcher: Dispatcher): void {
+  const { events } = core;
   let frame: ServerToNeuronFrame;
   try {
     frame = parseServerFrame(given);
   } catch (error) {
-    return dropFrame(error, targets);
+    return dropFrame(error, core, dispatcher);
   }
   events.emit("frame", frame);
   switch (frame.type) {
@@ -32,7 +21,7 @@ export function takeFrame(given: unknown, targets: InboundTargets): void {
     case "cancel":
       return dispatcher.cancel(frame.leaseId, frame.reason);
     case "registered":
-      return onRegistered(frame, targets);
+      return onRegistered(frame, core, dispatcher);
     case "capability-revoked":
       events.emit("capability:revoked", { type: frame.capability, reason: frame.reason });
       return dispatcher.revoke(frame.capability);
@@ -41,7 +30,7 @@ export function takeFrame(given: unknown, targets: InboundTargets): void {
   }
 }
 
-function dropFrame(error: unknown, { dispatcher, logger }: InboundTargets): void {
+function dropFrame(error: unknown, { logger }: NeuronCore, dispatcher: Dispatcher): void {
   logger.warn("a frame of the gateway is dropped", { reason: errorText(error) });
   if (!(error instanceof ProtocolError)) return;
   const { leaseId, problem } = (error.details ?? {}) as { leaseId?: string; problem?: string };
@@ -50,7 +39,8 @@ function dropFrame(error: unknown, { dispatcher, logger }: InboundTargets): void
 
 function onRegistered(
   { sessionId, capabilities }: RegisteredFrame,
-  { dispatcher, events, capabilities: advertised, logger }: InboundTargets,
+  { events, capabilities: advertised, logger }: NeuronCore,
+  dispatcher: Dispatcher,
 ): void {
   const accepted = new Set(capabilities.map(({ type }) => type));
   const missing = [...advertised.keys()].filter((type) => !accepted.has(type));

@@ -23,11 +23,9 @@ export { type CapabilityRegistration, defineCapability, type LeaseInput } from "
 export { RegistrationRejectedError } from "./errors.js";
 export {
   FALLBACK_PROTOCOL_VERSION,
-  POST_PATH,
   type PostPath,
   PROTOCOL_VERSION,
   parseServerFrame,
-  SSE_PATH,
 } from "./frames.js";
 export type { Handler, HandlerContext } from "./handler-context.js";
 export { HttpTransport, type HttpTransportOptions } from "./http-transport.js";

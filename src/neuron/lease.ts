@@ -1,5 +1,7 @@
 /** One lease: its state machine, its clock, and the answers it can get. Knows no wire and no handler. */
 import type { AckFrame, InFlightLease, Lease, NackFrame, NackKind } from "../../gen/neuron/index.js";
+import type { Clock } from "../core/clock.js";
+import { errorText } from "../core/errors.js";
 import { formatTime, parseTime } from "../core/time.js";
 
 /** Where a lease stands. `answering`: the answer is fixed, and on its way. */
@@ -21,12 +23,17 @@ export type Answer = AckFrame | NackFrame;
 /** How long a lease counts as alive when the gateway's times say nothing, in milliseconds. */
 const defaultTtlMs = 60_000;
 
+/** The shortest life that the protocol knows, in milliseconds. */
+const shortestTtlMs = 1_000;
+
 /** A lease in hand. Times given to its methods are a clock's monotonic ones. */
 export class LeaseEntry {
   readonly lease: Lease;
   /** Milliseconds it lives from its receipt or renewal: `expiresAt - sentAt`, so that no two clocks are compared. */
   readonly ttlMs: number;
+  readonly #saysLife: boolean;
   #state: LeaseState = "queued";
+  #startedMs = 0;
   #startedAt: string | undefined;
   #renewedMs: number;
   #abort: AbortController | undefined;
@@ -34,7 +41,8 @@ export class LeaseEntry {
   constructor(lease: Lease, sentAt: string, receivedMs: number) {
     this.lease = lease;
     const ttlMs = (parseTime(lease.expiresAt) ?? Number.NaN) - (parseTime(sentAt) ?? Number.NaN);
-    this.ttlMs = Number.isNaN(ttlMs) ? defaultTtlMs : Math.max(ttlMs, 0);
+    this.#saysLife = !Number.isNaN(ttlMs);
+    this.ttlMs = this.#saysLife ? Math.max(ttlMs, 0) : defaultTtlMs;
     this.#renewedMs = receivedMs;
   }
 
@@ -62,10 +70,21 @@ export class LeaseEntry {
     return { leaseId: this.leaseId, taskId: this.lease.task.taskId, startedAt: this.#startedAt };
   }
 
-  /** The handler gets its slot. `now`: wall clock. */
-  start(now: number): void {
+  /** The handler gets its slot. */
+  start(clock: Clock): void {
     this.#state = "running";
-    this.#startedAt = formatTime(now);
+    this.#startedAt = formatTime(clock.now());
+    this.#startedMs = clock.monotonic();
+  }
+
+  /** How long it may run without an accepted heartbeat. One whose life was over on its arrival runs all the same. */
+  get lostAfterMs(): number {
+    return this.ttlMs === 0 ? defaultTtlMs : Math.max(this.ttlMs, shortestTtlMs);
+  }
+
+  /** When it counts as lost unless a heartbeat is accepted before. */
+  get lostAtMs(): number {
+    return Math.max(this.#startedMs, this.#renewedMs) + this.lostAfterMs;
   }
 
   /** Aborts the handler, or keeps it from starting. */
@@ -96,10 +115,24 @@ export class LeaseEntry {
     return this.#renewedMs + this.ttlMs - monotonicMs;
   }
 
-  /** When the gateway takes the lease back, in milliseconds since the epoch, by its own clock. */
-  get deadline(): number | undefined {
-    return parseTime(this.lease.expiresAt);
+  /**
+   * When the gateway takes the lease back unless it is renewed, in milliseconds since the epoch by `clock`. Undefined
+   * when the gateway's times do not say how long a lease lives.
+   */
+  deadline(clock: Clock): number | undefined {
+    return this.#saysLife ? clock.now() + this.lifeLeftMs(clock.monotonic()) : undefined;
   }
+}
+
+/** Characters of a text in an answer. */
+const longestText = 2_048;
+
+/** Whatever a handler threw or passed to `ctx.fail`, as text that a gateway takes. */
+function shortText(given: unknown): string {
+  const text = errorText(given);
+  return text.length <= longestText
+    ? text
+    : `${text.slice(0, longestText - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /** The frame for an outcome. `now`: wall clock. */
@@ -115,8 +148,8 @@ export function answerFrame(leaseId: string, outcome: Outcome, now: number): Ans
     leaseId,
     kind,
     // An empty reason is no legal frame.
-    reason: reason || "handler failed",
-    ...(code === undefined ? {} : { code }),
+    reason: shortText(reason) || "handler failed",
+    ...(code === undefined || code === null ? {} : { code: shortText(code) }),
     ...(details === undefined ? {} : { details }),
     failedAt: formatTime(now),
   };

@@ -31,7 +31,7 @@ export function memoryTransport(onPost: MemoryPostHandler = () => undefined): {
   const gateway: MemoryGateway = {
     posted,
     send(frame) {
-      if (connected) callbacks.onFrame?.(frame as ServerToNeuronFrame);
+      if (connected) callbacks.onFrame?.(frame);
     },
     open() {
       if (connected || stopped) return;

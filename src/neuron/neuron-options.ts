@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock.js";
 import type { Logger } from "../core/logger.js";
 import type { Middleware } from "../core/middleware.js";
 import type { SchemaValidator } from "../core/validate.js";
+import type { AuthCallback } from "./callback-auth.js";
 import type { HttpTransportOptions } from "./http-transport.js";
 import type { Answer } from "./lease.js";
 import type { LeaseCall } from "./run-lease.js";
@@ -12,8 +13,8 @@ import type { ReconnectInfo, Transport } from "./transport.js";
 
 /** What every neuron can be given. */
 export interface NeuronCommonOptions {
-  /** Stable over restarts, different for each replica. */
-  readonly neuronId: string;
+  /** Stable over restarts, different for each replica. Default: BIGBRAIN_NEURON_ID. */
+  readonly neuronId?: string | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;
   /** From the end of one heartbeat to the next, in milliseconds. Default: 10,000. */
@@ -48,7 +49,17 @@ export interface NeuronCommonOptions {
 /** Options of `Neuron`: a gateway by its URL, or a transport. */
 export type NeuronOptions = NeuronCommonOptions &
   (
-    | (Omit<HttpTransportOptions, "neuronId"> & { readonly transport?: undefined })
+    | (Omit<HttpTransportOptions, "neuronId" | "gatewayUrl" | "auth"> & {
+        /** Base URL of the gateway; a path prefix is kept. Default: BIGBRAIN_GATEWAY_URL. */
+        readonly gatewayUrl?: string | undefined;
+        /**
+         * Gives the bearer token for every request. Default: the credential of BIGBRAIN_CREDENTIAL_FILE, else
+         * BIGBRAIN_TOKEN, else the content of BIGBRAIN_TOKEN_FILE (read for every request), else the default
+         * credential file.
+         */
+        readonly auth?: AuthCallback | undefined;
+        readonly transport?: undefined;
+      })
     | { readonly transport: Transport }
   );
 
@@ -62,7 +73,10 @@ export interface NeuronEvents {
   "connection:close": string;
   /** A reconnect follows. */
   "connection:reconnecting": ReconnectInfo;
-  /** Something failed in the background: a refused registration, revoked credentials, an answer given up. */
+  /**
+   * Something failed in the background: a refused registration, credentials that are revoked or cannot be read, an
+   * answer given up, a lost lease (code `LEASE_LOST`), an event that is too large (`EVENT_TOO_LARGE`).
+   */
   error: Error;
   /** Every frame of the gateway that could be read, before it is dealt with. */
   frame: ServerToNeuronFrame;
@@ -78,6 +92,6 @@ export interface NeuronEvents {
 export interface StopOptions {
   /** Let running handlers end first. Default: true. */
   readonly drain?: boolean | undefined;
-  /** How long they may take, in milliseconds. Default: 30,000. */
+  /** How long handlers may take, in milliseconds; the stop takes two seconds more at most. Default: 30,000. */
   readonly timeoutMs?: number | undefined;
 }

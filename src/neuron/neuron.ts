@@ -1,23 +1,28 @@
 /** The worker of the Holokai neuron protocol. */
-import type { Capability } from "../../gen/neuron/index.js";
-import { type Clock, systemClock } from "../core/clock.js";
+import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { ClosedError, ConflictError, errorText, ValidationError } from "../core/errors.js";
+import { optionOrEnv } from "../core/env.js";
+import { ClosedError, ConflictError, ValidationError } from "../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../core/iterable-emitter.js";
-import { type Logger, safeLogger } from "../core/logger.js";
+import { safeLogger } from "../core/logger.js";
+import { onAbort } from "../core/on-abort.js";
+import { onProcessSignal } from "../core/process-signals.js";
 import type { OutputOf, Schema } from "../core/validate.js";
 import type { DefinitionBeside, HandlerDefinition } from "../handler/index.js";
-import type { Delivery } from "./answer.js";
-import { assemble, type NeuronParts } from "./assemble.js";
 import { type CapabilityRegistration, type LeaseInput, override, type Served, serve } from "./capability.js";
+import { connectionOf } from "./connection.js";
+import type { NeuronCore } from "./core.js";
+import { Dispatcher } from "./dispatcher.js";
 import type { Handler } from "./handler-context.js";
+import { HttpTransport } from "./http-transport.js";
 import { takeFrame } from "./inbound.js";
-import type { LeaseEntry } from "./lease.js";
+import { LeaseTable } from "./lease-table.js";
 import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
+import { SchemaBook } from "./schemas.js";
 import { Session } from "./session.js";
 
 /** How long aborted handlers, and then the last answers, may take at the end of {@link Neuron.stop}. */
-const abortMs = 2_000;
+const abortMs = 1_000;
 
 /**
  * Serves capabilities to a BigBrain gateway: takes leases, runs handlers, and answers every lease exactly once.
@@ -26,52 +31,76 @@ const abortMs = 2_000;
  */
 export class Neuron {
   readonly neuronId: string;
-  readonly #options: NeuronOptions;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #events: IterableEmitter<NeuronEvents>;
-  readonly #parts: NeuronParts;
+  readonly #core: NeuronCore;
+  readonly #schemas: SchemaBook;
+  readonly #session: Session;
+  readonly #dispatcher: Dispatcher;
   readonly #served = new Map<string, Served>();
-  readonly #capabilities = new Map<string, Capability>();
   readonly #answersEnd = new AbortController();
+  readonly #over = new AbortController();
   readonly #close: StagedClose;
   #started: Promise<void> | undefined;
-  #session: Session | undefined;
+  #failure: Error | undefined;
 
-  /** @throws ValidationError for an empty neuronId, or what `HttpTransport` throws. */
-  constructor(options: NeuronOptions) {
-    if (typeof options.neuronId !== "string" || options.neuronId === "")
-      throw new ValidationError("neuronId must be a text that is not empty");
-    const { clock = systemClock, neuronId } = options;
+  /**
+   * What is not given is read from BIGBRAIN_GATEWAY_URL, BIGBRAIN_NEURON_ID, and BIGBRAIN_CREDENTIAL_FILE,
+   * BIGBRAIN_TOKEN or BIGBRAIN_TOKEN_FILE.
+   *
+   * @throws ValidationError without a neuronId, or what `HttpTransport` throws.
+   */
+  constructor(options: NeuronOptions = {}) {
+    const neuronId = optionOrEnv(options.neuronId, "BIGBRAIN_NEURON_ID");
+    if (typeof neuronId !== "string")
+      throw new ValidationError("neuronId is required: pass neuronId, or set BIGBRAIN_NEURON_ID");
+    const { clock = systemClock, random = Math.random, schemaSource = "registered-first" } = options;
     this.neuronId = neuronId;
-    this.#options = options;
-    this.#clock = clock;
-    this.#logger = safeLogger(options.logger);
-    this.#events = new IterableEmitter({ logger: options.logger });
-    const logger = this.#logger;
-    const parts = assemble(options, {
+    const logger = safeLogger(options.logger);
+    const events = new IterableEmitter<NeuronEvents>({ logger: options.logger });
+    const transport = options.transport ?? new HttpTransport(connectionOf(options, neuronId, logger));
+    const leases = new LeaseTable();
+    this.#core = {
+      neuronId,
+      options,
+      transport,
+      clock,
+      random,
       logger,
+      events,
+      capabilities: new Map(),
+      leases,
       answersEnd: this.#answersEnd.signal,
-      onAnswered: (entry, delivery) => this.#onAnswered(entry, delivery),
-    });
-    this.#parts = parts;
+    };
+    this.#schemas = new SchemaBook({ validator: options.validator, source: schemaSource, logger });
+    const session = new Session(this.#core);
+    const dispatcher = new Dispatcher(this.#core, this.#schemas, session);
+    this.#session = session;
+    this.#dispatcher = dispatcher;
     this.#close = new StagedClose(
       {
-        stopIntake: () => this.#parts.dispatcher.handBack(),
-        drain: () => this.#parts.dispatcher.leases.onIdle(),
-        abort: (reason) => this.#parts.dispatcher.abortAll(reason),
+        stopIntake: () => dispatcher.handBack(),
+        drain: () => leases.onIdle(),
+        abort: (reason) => dispatcher.abortAll(reason),
         force: () => this.#force(),
       },
       { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
     );
-    const events = this.#events;
-    const targets = { dispatcher: parts.dispatcher, events, capabilities: this.#capabilities, logger };
-    this.#parts.transport.subscribe({
-      onOpen: () => this.#onOpen(),
-      onClose: (reason) => this.#onClose(reason),
-      onFrame: (frame) => takeFrame(frame, targets),
-      onError: (error) => this.#events.emit("error", error),
-      onReconnecting: (info) => this.#events.emit("connection:reconnecting", info),
+    transport.subscribe({
+      onOpen: () => {
+        events.emit("connection:open", undefined);
+        session.open();
+      },
+      onClose: (reason) => {
+        session.end(reason);
+        events.emit("connection:close", reason);
+      },
+      onFrame: (frame) => takeFrame(frame, this.#core, dispatcher),
+      onUnreadableLease: (leaseId, problem) => dispatcher.refuse(leaseId, problem),
+      onError: (error) => events.emit("error", error),
+      onEnd: (error) => {
+        this.#failure = error;
+        this.#over.abort();
+      },
+      onReconnecting: (info) => events.emit("connection:reconnecting", info),
     });
   }
 
@@ -80,7 +109,7 @@ export class Neuron {
     event: Name,
     listener: (payload: NeuronEvents[Name]) => void,
   ): () => void {
-    return this.#events.on(event, listener);
+    return this.#core.events.on(event, listener);
   }
 
   /** Calls `listener` for the next event only. */
@@ -88,17 +117,17 @@ export class Neuron {
     event: Name,
     listener: (payload: NeuronEvents[Name]) => void,
   ): () => void {
-    return this.#events.once(event, listener);
+    return this.#core.events.once(event, listener);
   }
 
   /** All events from now on, for `for await`, until the neuron has stopped. */
   events(options?: EventsOptions): AsyncIterableIterator<EmittedEvent<NeuronEvents>> {
-    return this.#events.events(options);
+    return this.#core.events.events(options);
   }
 
   /** Leases in hand: queued, running, and those whose answer is on its way. */
   get leasesInHand(): number {
-    return this.#parts.dispatcher.leases.size;
+    return this.#core.leases.size;
   }
 
   /**
@@ -121,12 +150,12 @@ export class Neuron {
       throw new ConflictError("Neuron.handle() must be called before start()", { code: "STARTED" });
     const handler = (third ?? second) as Handler | HandlerDefinition;
     const overrides = third === undefined ? undefined : second;
-    const served = serve(override(capability, overrides), handler, this.#options.logger);
+    const served = serve(override(capability, overrides), handler, this.#core.options.logger);
     const { type } = served.capability;
     if (this.#served.has(type)) throw new ConflictError(`${type} has a handler already`);
     this.#served.set(type, served);
-    this.#capabilities.set(type, served.capability);
-    this.#parts.dispatcher.add(served);
+    this.#core.capabilities.set(type, served.capability);
+    this.#dispatcher.add(served);
   }
 
   /**
@@ -148,9 +177,9 @@ export class Neuron {
     this.#close.throwIfClosed();
     if (this.#served.size === 0)
       throw new ValidationError("Neuron.start() requires at least one handler; call handle() first");
-    await Promise.all([...this.#served.values()].map((served) => this.#parts.schemas.prepare(served)));
+    await Promise.all([...this.#served.values()].map((served) => this.#schemas.prepare(served)));
     this.#close.throwIfClosed();
-    await this.#parts.transport.start();
+    await this.#core.transport.start();
   }
 
   /**
@@ -162,24 +191,46 @@ export class Neuron {
    */
   async updateCapability(update: { readonly type: string; readonly concurrency: number }): Promise<void> {
     const { type, concurrency } = update;
-    const known = this.#capabilities.get(type);
+    const known = this.#core.capabilities.get(type);
     if (known === undefined) throw new ConflictError(`${type} has no handler`);
     if (!Number.isInteger(concurrency) || concurrency < 1)
       throw new ValidationError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
     const capability = { ...known, concurrency };
-    this.#capabilities.set(type, capability);
-    this.#parts.dispatcher.setConcurrency(type, concurrency);
-    if (this.#session === undefined || !this.#parts.transport.isConnected()) return;
-    await this.#parts.registration.update(capability, this.#session.signal);
+    this.#core.capabilities.set(type, capability);
+    this.#dispatcher.setConcurrency(type, concurrency);
+    await this.#session.update(capability);
+  }
+
+  /**
+   * Starts, and serves until SIGTERM or SIGINT comes, `signal` fires, or {@link Neuron.stop} is called; stops, and
+   * resolves.
+   *
+   * @throws what {@link Neuron.start} throws; the error that ended all reconnecting, such as revoked credentials
+   */
+  async run({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const stop = (): void => void this.stop();
+    const offs = [onProcessSignal(true, stop), signal === undefined ? () => {} : onAbort(signal, stop)];
+    try {
+      if (signal?.aborted) return await this.stop();
+      await this.start();
+      const over = this.#over.signal;
+      if (!over.aborted) await new Promise<void>((resolve) => void onAbort(over, resolve));
+      await this.stop();
+    } finally {
+      for (const off of offs) off();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /**
    * Stops: new leases and those that wait are handed back at once, running handlers may end within `timeoutMs`
    * (with `drain: false` not at all), the rest is aborted, every lease is answered, then the stream is closed.
+   * Aborted handlers have a second to end, the last answers another one: it takes `timeoutMs` and two seconds at most.
    * Heartbeats go on until the last answer is out. Every call returns the same promise, which never rejects.
    */
   stop(options: StopOptions = {}): Promise<void> {
     const { drain = true, timeoutMs } = options;
+    this.#over.abort();
     return this.#close.close({ graceMs: drain ? timeoutMs : 0 });
   }
 
@@ -193,54 +244,18 @@ export class Neuron {
   }
 
   async #force(): Promise<void> {
-    this.#parts.dispatcher.abandon();
-    const timer = this.#clock.setTimeout(() => this.#answersEnd.abort(this.#ended()), abortMs / 2);
-    await this.#parts.dispatcher.leases.onIdle();
-    this.#clock.clearTimeout(timer);
-    this.#answersEnd.abort(this.#ended());
-    this.#endSession("the neuron stopped");
-    await this.#parts.transport.stop();
-    this.#events.end();
-  }
-
-  #ended(): ClosedError {
-    return new ClosedError("the neuron has stopped");
-  }
-
-  #onOpen(): void {
-    this.#endSession("another stream was opened");
-    this.#session = new Session({
-      neuronId: this.neuronId,
-      registration: this.#parts.registration,
-      transport: this.#parts.transport,
-      leases: this.#parts.dispatcher.leases,
-      capabilities: () => [...this.#capabilities.values()],
-      heartbeatIntervalMs: this.#options.heartbeatIntervalMs ?? 10_000,
-      clock: this.#clock,
-      logger: this.#logger,
-      onRejected: (error) => this.#events.emit("error", error),
+    this.#dispatcher.abandon();
+    const { clock, leases } = this.#core;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, abortMs * 0.9);
+      void leases.onIdle().then(() => {
+        clock.clearTimeout(timer);
+        resolve();
+      });
     });
-    this.#events.emit("connection:open", undefined);
-    this.#session.start();
-  }
-
-  #onAnswered({ lease }: LeaseEntry, { answer, delivered, error }: Delivery): void {
-    if (!delivered) {
-      const { leaseId } = lease;
-      const reason = errorText(error);
-      this.#logger.error("a lease could not be answered", { leaseId, answer: answer.type, reason });
-      this.#events.emit("error", error instanceof Error ? error : new Error(reason));
-    }
-    this.#events.emit("lease:answered", { task: lease.task, answer, delivered });
-  }
-
-  #onClose(reason: string): void {
-    this.#endSession(reason);
-    this.#events.emit("connection:close", reason);
-  }
-
-  #endSession(reason: string): void {
-    this.#session?.end(reason);
-    this.#session = undefined;
+    this.#answersEnd.abort(new ClosedError("the neuron has stopped"));
+    this.#session.end("the neuron stopped");
+    await this.#core.transport.stop();
+    this.#core.events.end();
   }
 }

@@ -1,74 +1,84 @@
-/** What goes on while one stream stands: the registration, and after it the heartbeats. */
+/** What goes on while a stream stands: the registration, and after it the heartbeats. */
 import type { Capability } from "../../gen/neuron/index.js";
-import type { Clock } from "../core/clock.js";
-import { type AgentwireError, type AgentwireErrorOptions, ClosedError, errorText } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
+import { withDeadline } from "../core/abort.js";
+import { sleep } from "../core/clock.js";
+import { AgentwireError, ClosedError, errorText } from "../core/errors.js";
 import { type Loop, startLoop } from "../core/loop.js";
+import { backoffMs, retryPolicy } from "../core/retry-policy.js";
 import { formatTime } from "../core/time.js";
+import type { NeuronCore } from "./core.js";
 import { RegistrationRejectedError } from "./errors.js";
-import { POST_PATH } from "./frames.js";
-import type { LeaseTable } from "./lease-table.js";
-import type { Registration } from "./registration.js";
-import type { Transport } from "./transport.js";
+import { capabilityFor, FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION, postFrame } from "./frames.js";
+import type { LeaseEntry } from "./lease.js";
 
-/** What a session needs of its neuron. */
-export interface SessionOptions {
-  readonly neuronId: string;
-  readonly registration: Registration;
-  readonly transport: Transport;
-  readonly leases: LeaseTable;
-  readonly capabilities: () => readonly Capability[];
-  readonly heartbeatIntervalMs: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Told when the gateway does not take the registration. */
-  readonly onRejected: (error: RegistrationRejectedError) => void;
-}
+/** Waits between registrations while the gateway is in trouble, and while it refuses. */
+const trouble = retryPolicy({ attempts: Infinity, minDelayMs: 500, maxDelayMs: 30_000, jitter: 0 });
+const refusal = retryPolicy({ minDelayMs: 1_000 }, trouble);
 
-/** One stream's life, from its opening to its end. */
+/** The wait after a refusal that the same frame will get again. */
+const hopelessMs = 300_000;
+
+/** A heartbeat may take so long even where one is sent more often. */
+const shortestLimitMs = 250;
+
+/** The sessions of a neuron, one for each stream; it remembers the protocol version that the gateway took. */
 export class Session {
-  readonly #options: SessionOptions;
-  readonly #ended = new AbortController();
+  readonly #core: NeuronCore;
+  #version: string;
+  #everyMs: number;
+  #stream: AbortController | undefined;
   #heartbeats: Loop | undefined;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
+  constructor(core: NeuronCore) {
+    this.#core = core;
+    this.#version = core.options.protocolVersion ?? PROTOCOL_VERSION;
+    this.#everyMs = core.options.heartbeatIntervalMs ?? 10_000;
   }
 
-  /** Fires when the stream is gone. */
-  get signal(): AbortSignal {
-    return this.#ended.signal;
+  /** The stream stands: registers, and sends heartbeats once the gateway took it. Never throws. */
+  open(): void {
+    this.end("another stream was opened");
+    this.#stream = new AbortController();
+    void this.#serve(this.#stream.signal);
   }
 
-  /** Registers, and beats once the gateway took it. Never throws. */
-  start(): void {
-    void this.#register();
-  }
-
-  /** Ends what is under way. Answers to leases are not touched: they need no stream. */
+  /** The stream is gone. Answers to leases are not touched: they need no stream. */
   end(reason: string): void {
-    this.#ended.abort(new ClosedError(reason));
+    this.#stream?.abort(new ClosedError(reason));
+    this.#stream = undefined;
     void this.#heartbeats?.stop();
+    this.#heartbeats = undefined;
   }
 
-  async #register(): Promise<void> {
-    const { registration, capabilities, heartbeatIntervalMs, clock, logger, onRejected } = this.#options;
-    const { signal } = this;
+  /** A lease that lives for less than two intervals makes heartbeats more frequent, from now on. */
+  watch({ lostAfterMs }: LeaseEntry): void {
+    if (lostAfterMs / 2 >= this.#everyMs) return;
+    this.#everyMs = lostAfterMs / 2;
+    this.#heartbeats?.trigger();
+  }
+
+  /** Reports one capability that has changed. A failure is only logged: the next registration repeats it. */
+  async update(given: Capability): Promise<void> {
+    const { neuronId, transport, logger } = this.#core;
+    if (this.#stream === undefined || !transport.isConnected()) return;
+    const capability = capabilityFor(given, this.#version);
     try {
-      await registration.register(capabilities(), signal);
+      const frame = { type: "update-capability", neuronId, capability } as const;
+      await postFrame(transport, frame, this.#stream.signal);
     } catch (error) {
-      if (signal.aborted) return;
-      const message = `registration rejected by gateway: ${errorText(error)}`;
-      logger.error(message);
-      onRejected(new RegistrationRejectedError(message, infoOf(error)));
-      return;
+      const { type } = capability;
+      const reason = errorText(error);
+      logger.warn("the new concurrency was not accepted; the next registration repeats it", { type, reason });
     }
-    if (signal.aborted) return;
-    const { neuronId } = this.#options;
-    logger.info("the neuron serves", { neuronId, capabilities: capabilities().map(({ type }) => type) });
+  }
+
+  async #serve(signal: AbortSignal): Promise<void> {
+    const { neuronId, capabilities, clock, logger } = this.#core;
+    if (!(await this.#register(signal))) return;
+    logger.info("the neuron serves", { neuronId, capabilities: [...capabilities.keys()] });
     this.#heartbeats = startLoop({
       name: "heartbeat",
-      intervalMs: heartbeatIntervalMs,
+      intervalMs: () => this.#everyMs,
       run: (stopped) => this.#heartbeat(stopped),
       signal,
       stopMs: 0,
@@ -77,24 +87,79 @@ export class Session {
     });
   }
 
-  async #heartbeat(signal: AbortSignal): Promise<void> {
-    const { neuronId, leases, transport, clock } = this.#options;
+  /** Registers until the gateway takes it. False when the stream ended before. */
+  async #register(signal: AbortSignal): Promise<boolean> {
+    const { clock, random, logger, events } = this.#core;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        await this.#registerOnce(signal);
+        return !signal.aborted;
+      } catch (error) {
+        if (signal.aborted) return false;
+        const known = error instanceof AgentwireError ? error : undefined;
+        const { reason: code, status, headers, body, retryAfterMs = 0 } = known ?? {};
+        const isTrouble = known?.retryable === true;
+        const isHopeless = known && !isTrouble && (status === undefined || status === 400 || status === 422);
+        const backoff = backoffMs(attempt, isTrouble ? trouble : refusal, random);
+        const delayMs = isHopeless ? hopelessMs : Math.max(retryAfterMs, backoff);
+        const reason = errorText(error);
+        if (isTrouble) logger.warn("the registration failed and is tried again", { delayMs, reason });
+        else {
+          const message = `registration rejected by gateway: ${reason}`;
+          logger.error(message, { delayMs });
+          const facts = { cause: error, reason: code, status, headers, body };
+          events.emit("error", new RegistrationRejectedError(message, facts));
+        }
+        await sleep(delayMs, { clock, signal }).catch(() => {});
+      }
+    }
+    return false;
+  }
+
+  /** One registration; a refused frame once more without what the older version does not know. */
+  async #registerOnce(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#postRegister(this.#version, signal);
+    } catch (error) {
+      const { status } = error as { status?: unknown };
+      const isPinned = this.#core.options.protocolVersion !== undefined;
+      const isRefused = status === 400 || status === 422;
+      if (!isRefused || isPinned || this.#version === FALLBACK_PROTOCOL_VERSION) throw error;
+      try {
+        await this.#postRegister(FALLBACK_PROTOCOL_VERSION, signal);
+      } catch (second) {
+        // The refusal of the newer frame says more, unless the older one failed for another reason.
+        const { status: again } = second as { status?: unknown };
+        throw again === 400 || again === 422 ? error : second;
+      }
+      const reason = errorText(error);
+      this.#core.logger.info("the gateway takes protocol 1.0.0 only; contracts are not advertised", {
+        reason,
+      });
+      this.#version = FALLBACK_PROTOCOL_VERSION;
+    }
+  }
+
+  #postRegister(protocolVersion: string, signal: AbortSignal): Promise<void> {
+    const { neuronId, transport, capabilities: served } = this.#core;
+    const capabilities = [...served.values()].map((one) => capabilityFor(one, protocolVersion));
+    return postFrame(transport, { type: "register", neuronId, protocolVersion, capabilities }, signal);
+  }
+
+  /** Bounded, so that one that hangs does not keep the next from saving the leases. */
+  async #heartbeat(stopped: AbortSignal): Promise<void> {
+    const { neuronId, leases, transport, clock, logger } = this.#core;
     const listed = leases.entries().filter(({ inFlight }) => inFlight !== undefined);
     const inFlight = listed.flatMap((entry) => entry.inFlight ?? []);
     const sentMs = clock.monotonic();
-    const frame = { type: "heartbeat" as const, neuronId, inFlight, sentAt: formatTime(clock.now()) };
-    await transport.post(POST_PATH.heartbeat, frame, { signal });
-    for (const entry of listed) entry.renew(sentMs);
+    const frame = { type: "heartbeat", neuronId, inFlight, sentAt: formatTime(clock.now()) } as const;
+    const timeoutMs = Math.max(this.#everyMs, shortestLimitMs);
+    const limits = { timeoutMs, signal: stopped, clock, what: "a heartbeat" };
+    try {
+      await withDeadline(limits, (signal) => postFrame(transport, frame, signal));
+      for (const entry of listed) entry.renew(sentMs);
+    } catch (error) {
+      if (!stopped.aborted) logger.warn("a heartbeat was not accepted", { reason: errorText(error) });
+    }
   }
-}
-
-function infoOf(cause: unknown): AgentwireErrorOptions {
-  const { reason, status, headers, body } = cause as Partial<AgentwireError>;
-  return {
-    cause,
-    reason,
-    headers,
-    ...(status === undefined ? {} : { status }),
-    ...(body === undefined ? {} : { body }),
-  };
 }

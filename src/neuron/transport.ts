@@ -1,5 +1,5 @@
 /** What carries frames between a neuron and its gateway. */
-import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import type { ClientFrame } from "../../gen/neuron/index.js";
 import type { PostPath } from "./frames.js";
 
 /** A reconnect that is about to be waited for. */
@@ -19,9 +19,13 @@ export interface TransportCallbacks {
   /** The stream is gone. */
   onClose?(reason: string): void;
   /** A frame came. The neuron checks it; a transport need not. */
-  onFrame?(frame: ServerToNeuronFrame): void;
+  onFrame?(frame: unknown): void;
+  /** A lease came that is too large to be read; the neuron refuses it. */
+  onUnreadableLease?(leaseId: string, problem: string): void;
   /** Something failed that no caller waits for. */
   onError?(error: Error): void;
+  /** The transport gives up: no reconnect follows. The error was passed to `onError` before. */
+  onEnd?(error: Error): void;
   /** A reconnect will follow after a wait. */
   onReconnecting?(info: ReconnectInfo): void;
 }

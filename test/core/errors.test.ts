@@ -226,4 +226,35 @@ describe("errorText", () => {
       [new Error("m"), new TypeError(""), "text", 5, null, undefined, unprintable].map(errorText),
     ).toEqual(["m", "TypeError", "text", "5", "null", "undefined", "unprintable value"]);
   });
+
+  it("is text for messages that are none, and for values that resist", () => {
+    const withMessage = (message: unknown): Error => Object.assign(new Error(), { message });
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const hostile = new Error("x");
+    Object.defineProperty(hostile, "message", {
+      get() {
+        throw new Error("no");
+      },
+    });
+    const values = [
+      withMessage({ detail: "an API's own" }),
+      withMessage(["a", 1]),
+      withMessage(404),
+      { code: 404 },
+      Symbol("s"),
+      revoked.proxy,
+      hostile,
+    ];
+    expect(values.map(errorText)).toEqual([
+      '{"detail":"an API\'s own"}',
+      "a,1",
+      "404",
+      '{"code":404}',
+      "Symbol(s)",
+      "unprintable value",
+      "unprintable value",
+    ]);
+    expect(revoked.proxy instanceof AgentwireError).toBe(false);
+  });
 });

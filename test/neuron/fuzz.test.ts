@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../src/core/errors.js";
 import { SseDecoder } from "../../src/http/sse.js";
+import { leaseIdInStart } from "../../src/neuron/frames.js";
 import { memoryTransport, Neuron, parseServerFrame } from "../../src/neuron/index.js";
 import { req } from "../requirements/index.ts";
 
@@ -66,7 +67,57 @@ function mutate(random: () => number): unknown {
   return random() < 0.05 ? odd[Math.floor(random() * odd.length)] : copy;
 }
 
+describe("the beginning of a lease frame", () => {
+  const odd = ['"', "\\", '","leaseId":"no","', "}]", "{[:,", "é😀", "\n", "\u0000"];
+  const hostile = odd.join("").repeat(5);
+  const rest = {
+    expiresAt: "2030-01-01T00:00:00Z",
+    task: { ...task, input: { leaseId: "no", lease: hostile } },
+  };
+  it.each<[string, object, string | undefined]>([
+    ["as it is sent", { type: "lease", lease: { leaseId: "L1", ...rest } }, "L1"],
+    ["with the task first", { type: "lease", lease: { ...rest, leaseId: "L1" } }, "L1"],
+    ["with the type last", { lease: { leaseId: "L1", ...rest }, type: "lease" }, "L1"],
+    ["with an odd id", { type: "lease", lease: { leaseId: hostile } }, hostile],
+    ["of another type", { type: "cancel", leaseId: "no", lease: { leaseId: "no" } }, undefined],
+    ["with an id deeper inside", { type: "lease", lease: { task: { lease: { leaseId: "no" } } } }, undefined],
+    ["with an id in a list", { type: "lease", lease: [{ leaseId: "no" }] }, undefined],
+    ["with an id that is no text", { type: "lease", lease: { leaseId: { leaseId: "no" } } }, undefined],
+    ["with an empty id", { type: "lease", lease: { leaseId: "" } }, undefined],
+  ])(req("neuron.stream.too-large", "%s, cut anywhere, gives its id or nothing"), (_, frame, id) => {
+    const text = JSON.stringify(frame);
+    expect(leaseIdInStart(text)).toBe(id);
+    expect(leaseIdInStart(JSON.stringify(frame, null, 2))).toBe(id);
+    for (let cut = 0; cut < text.length; cut++)
+      expect([undefined, id]).toContain(leaseIdInStart(text.slice(0, cut)));
+  });
+});
+
 describe("the stream decoder", () => {
+  it("skips an event that is too large alike on every chunking", () => {
+    const random = seeded(3);
+    const big = `data: {"a":"${"x".repeat(300)}"}`;
+    const text = `id: 1\ndata: a\n\n${big}\ndata: ${"y".repeat(200)}\r\n: c\rid: 2\n\ndata: b\n\n${big}\n\ndata: c\n\n`;
+    const bytes = encoder.encode(text);
+    for (let round = 0; round < 300; round++) {
+      const seen: string[] = [];
+      const starts: string[] = [];
+      const decoder = new SseDecoder({
+        maxEventBytes: 100,
+        onEvent: ({ data }) => seen.push(data),
+        onTooLarge: (start) => starts.push(start.slice(0, 6)) > 0,
+      });
+      for (let at = 0; at < bytes.length; ) {
+        const end = at + 1 + Math.floor(random() * (round === 0 ? 1 : 250));
+        decoder.push(bytes.subarray(at, end));
+        at = end;
+      }
+      expect(seen).toEqual(["a", "b", "c"]);
+      expect(starts).toEqual(['{"a":"', '{"a":"']);
+      expect(decoder.lastEventId).toBe("1");
+    }
+  });
+
   const parts = [
     "data:",
     "data: ",

@@ -1,100 +1,26 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import { ConflictError, UpstreamError, ValidationError } from "../../src/core/errors.js";
+import {
+  AuthError,
+  ConflictError,
+  PolicyDeniedError,
+  ProtocolError,
+  UpstreamError,
+  ValidationError,
+} from "../../src/core/errors.js";
 import type { Logger } from "../../src/core/logger.js";
 import { defineHandler } from "../../src/handler/index.js";
-import type {
-  CapabilityRegistration,
-  Handler,
-  MemoryPostHandler,
-  NeuronCommonOptions,
-  Neuron as NeuronType,
-} from "../../src/neuron/index.js";
+import type { CapabilityRegistration, Handler, Neuron as NeuronType } from "../../src/neuron/index.js";
 import {
   defineCapability,
   memoryTransport,
   Neuron,
   RegistrationRejectedError,
 } from "../../src/neuron/index.js";
-import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
+import { gate, setUp, stopAll } from "./set-up.ts";
 
-interface SetUp extends Partial<NeuronCommonOptions> {
-  readonly handlers?: Record<string, Handler>;
-  readonly capability?: Partial<CapabilityRegistration>;
-  readonly onPost?: MemoryPostHandler;
-  readonly prepare?: (neuron: NeuronType) => void;
-}
-
-const running: { clock: FakeClock; neuron: NeuronType }[] = [];
-afterEach(async () => {
-  for (const { clock, neuron } of running.splice(0)) await clock.until(neuron.stop({ drain: false }));
-});
-
-async function setUp({ handlers = {}, capability = {}, onPost, prepare, ...options }: SetUp = {}) {
-  const clock = new FakeClock();
-  const { transport, gateway } = memoryTransport(onPost);
-  const logged: string[] = [];
-  const log = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
-  const logger: Logger = { debug: log, info: log, warn: log, error: log };
-  const neuron = new Neuron({ neuronId: "n-1", transport, clock, logger, random: () => 0, ...options });
-  for (const [type, handler] of Object.entries(handlers)) {
-    neuron.handle({ type, scope: "any", concurrency: 1, ...capability }, handler);
-  }
-  prepare?.(neuron);
-  const errors: Error[] = [];
-  neuron.on("error", (error) => errors.push(error));
-  running.push({ clock, neuron });
-  await neuron.start();
-  await clock.settle();
-  /** Sends a lease that lives for so long. */
-  const lease = (leaseId: string, type = "a/b", input: unknown = {}, more: object = {}, ttlMs = 60_000) => {
-    const task = { taskId: `t-${leaseId}`, workflowId: "w", capability: type, input, attempt: 0 };
-    const at = (ms: number) => new Date(Date.UTC(2030, 0, 1) + ms).toISOString();
-    gateway.send({
-      type: "lease",
-      lease: {
-        leaseId,
-        expiresAt: at(ttlMs),
-        task: { ...task, ...(more as { task?: object }).task },
-        ...more,
-      },
-      sentAt: at(0),
-    });
-  };
-  const cancel = (leaseId: string) =>
-    gateway.send({
-      type: "cancel",
-      leaseId,
-      reason: "no longer wanted",
-      cancelledAt: "2030-01-01T00:00:00Z",
-    });
-  /** Frames of one type that were posted. */
-  const frames = (type: string) =>
-    gateway.posted
-      .map(({ frame }) => frame as unknown as Record<string, unknown>)
-      .filter((f) => f.type === type);
-  /** All answers, as `kind leaseId code`. */
-  const answers = () =>
-    gateway.posted
-      .map(({ frame }) => frame)
-      .flatMap((frame) => {
-        if (frame.type === "ack") return `ack ${frame.leaseId}`;
-        return frame.type === "nack" ? [`${frame.kind} ${frame.leaseId} ${frame.code ?? "-"}`] : [];
-      });
-  return { clock, gateway, neuron, logged, errors, lease, cancel, frames, answers };
-}
-
-/** A handler that ends when it is told to, or with its signal. */
-function gate() {
-  const open: (() => void)[] = [];
-  const handler: Handler = (_, { signal }) =>
-    new Promise((resolve, reject) => {
-      open.push(() => resolve("done"));
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-  return { handler, open: () => open.shift()?.() };
-}
+afterEach(stopAll);
 
 describe("handlers", () => {
   it(req("neuron.readme.quick-start", "the quick start: progress, then the echo"), async () => {
@@ -142,7 +68,8 @@ describe("handlers", () => {
     });
     lease("L1", "a/b", 7);
     await clock.settle();
-    expect(seen).toEqual([7, "t-L1", "L1", false, Date.UTC(2030, 0, 1, 0, 1), "function"]);
+    // A minute by its own clock, whatever that of the gateway says.
+    expect(seen).toEqual([7, "t-L1", "L1", false, Date.UTC(2026, 0, 1, 0, 1), "function"]);
   });
 
   it.each<[string, Handler, object | string]>([
@@ -617,6 +544,44 @@ describe("registration", () => {
     expect(frames("heartbeat")).toHaveLength(1);
   });
 
+  it.each<[string, () => Error, number]>([
+    ["401", () => new AuthError("no", { status: 401 }), 5],
+    ["403", () => new PolicyDeniedError("no", { status: 403, reason: "CAPABILITY_PENDING_APPROVAL" }), 5],
+    ["409", () => new ConflictError("no", { status: 409 }), 5],
+    ["a redirect", () => new ProtocolError("no", { code: "REDIRECT", status: 302 }), 5],
+    ["an error of no kind", () => new Error("no"), 5],
+    ["400", () => new ValidationError("no", { status: 400 }), 1],
+  ])(
+    req("neuron.register.refused", "that is refused with %s is repeated until it is taken"),
+    async (_, refusal, refusals) => {
+      let approved = false;
+      const { clock, errors, frames, lease, answers, gateway } = await setUp({
+        handlers: { "a/b": () => 1 },
+        protocolVersion: "1.1.0",
+        onPost: (path) => {
+          if (path === "/neuron/register" && !approved) throw refusal();
+        },
+      });
+      await clock.advance(20_000);
+      expect(errors).toHaveLength(refusals);
+      expect(errors.every((error) => error instanceof RegistrationRejectedError)).toBe(true);
+      expect(frames("register")).toHaveLength(refusals);
+      approved = true;
+      await clock.advance(300_000);
+      expect(errors).toHaveLength(refusals);
+      expect(frames("register")).toHaveLength(refusals + 1);
+      expect(frames("heartbeat").length).toBeGreaterThan(0);
+      lease("L1");
+      await clock.settle();
+      expect(answers()).toEqual(["ack L1"]);
+      approved = false;
+      gateway.drop();
+      await clock.advance(600_000);
+      // Without a stream there is nothing to register for.
+      expect(frames("register")).toHaveLength(refusals + 1);
+    },
+  );
+
   it(req("neuron.register.filtered", "that is cut down is warned about, by name"), async () => {
     const { gateway, logged } = await setUp({ handlers: { "a/b": () => 1, "c/d": () => 1 } });
     const capabilities = [{ type: "a/b", scope: "any", concurrency: 1, new: "member" }];
@@ -699,6 +664,21 @@ describe("stop", () => {
     lease("L2", "c/d");
     await clock.until(neuron.stop({ timeoutMs: 500 }));
     expect(answers()).toEqual(["cancelled L1 CANCELLED", "cancelled L2 CANCELLED"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each([0, 1_000, 30_000])("with a timeout of %d ms takes two seconds more at most", async (timeoutMs) => {
+    const never = () => new Promise<never>(() => {});
+    const { neuron, lease, clock } = await setUp({
+      handlers: { "a/b": never, "c/d": () => "out" },
+      onPost: (path) => (path === "/neuron/register" ? undefined : never()),
+    });
+    lease("L1");
+    lease("L2", "c/d");
+    await clock.settle();
+    const began = clock.monotonic();
+    await clock.until(neuron.stop({ timeoutMs }));
+    expect(clock.monotonic() - began).toBeLessThanOrEqual(timeoutMs + 2_000);
     expect(clock.pending).toBe(0);
   });
 

@@ -33,6 +33,21 @@ export const neuron = {
     statement: "A token that would travel unencrypted beyond the machine is warned about once.",
     source: "agentwire",
   },
+  "neuron.http.proxy": {
+    statement:
+      "On Node a neuron and its token requests heed HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and take certificates as options.",
+    source: "holokai-neuron-sdk 0.2.0 (httpx)",
+  },
+  "neuron.environment": {
+    statement:
+      "What is not given is read from BIGBRAIN_GATEWAY_URL, BIGBRAIN_NEURON_ID, BIGBRAIN_CREDENTIAL_FILE, BIGBRAIN_TOKEN and BIGBRAIN_TOKEN_FILE.",
+    source: "developer-hub, examples",
+  },
+  "neuron.run": {
+    statement:
+      "run() serves until a signal or a stop, and rejects when the gateway or the credential ends all reconnecting.",
+    source: "agentwire",
+  },
   "neuron.http.redirect": {
     statement: "No request that carries a token follows a redirect; a redirect is a failure.",
     source: "agentwire",
@@ -49,6 +64,16 @@ export const neuron = {
   "neuron.stream.event-id": {
     statement: "An event id, if one ever comes, is sent as Last-Event-ID with the next opening.",
     source: "neuron architecture document",
+  },
+  "neuron.stream.too-large": {
+    statement:
+      "A lease that is too large is refused and the stream goes on if its id is among the first bytes; otherwise the stream backs off; both are error events.",
+    source: "agentwire",
+  },
+  "neuron.stream.backoff": {
+    statement:
+      "The wait before a reconnect heeds Retry-After and the retry field, and starts anew only after an event or five seconds of life.",
+    source: "RFC 9110, Retry-After; WHATWG HTML, server-sent events",
   },
   "neuron.stream.disconnect": {
     statement: "A disconnect frame that is not reconnectable ends all reconnecting, unless overridden.",
@@ -125,6 +150,39 @@ export const neuron = {
     statement: "An ack or nack that was not accepted is posted again unchanged within the lease's life.",
     source: "neuron protocol, delivery at least once",
   },
+  "neuron.lease.retry-after": {
+    statement:
+      "An answer refused with Retry-After waits as long as asked, but no longer than its lease lives, and is posted at least once more.",
+    source: "RFC 9110, Retry-After; neuron protocol, ack and nack",
+  },
+  "neuron.lease.deadline": {
+    statement:
+      "ctx.deadline moves with each accepted heartbeat and is a duration between two times of the gateway, added to this side's clock.",
+    source: "neuron protocol, heartbeat",
+  },
+  "neuron.lease.lost": {
+    statement:
+      "A running lease for which no heartbeat is accepted for one life is lost: its signal fires, it gets no answer, and an error event says so.",
+    source: "agentwire",
+  },
+  "neuron.heartbeat.bounded": {
+    statement:
+      "Heartbeats are sent, and each is bounded, by the smaller of the interval and half the shortest life; they never wait for answers.",
+    source: "agentwire",
+  },
+  "neuron.progress.bounded": {
+    statement:
+      "Progress that cannot be sent delays an answer by half a second at most, and is not sent after it.",
+    source: "neuron protocol, progress",
+  },
+  "neuron.nack.text": {
+    statement: "Whatever a handler throws becomes a nack whose reason is text of at most 2,048 characters.",
+    source: "neuron protocol, nack",
+  },
+  "neuron.nack.refused": {
+    statement: "A nack that the gateway refuses with 400, 413 or 422 is replaced by a short one, once.",
+    source: "neuron protocol, ack and nack",
+  },
   "neuron.lease.unreadable": {
     statement:
       "A lease frame that cannot be read is answered when its id can be; other bad frames are dropped and the stream goes on.",
@@ -153,6 +211,11 @@ export const neuron = {
     statement:
       "A registration that fails because the gateway is in trouble is tried again while the stream stands.",
     source: "neuron protocol, register",
+  },
+  "neuron.register.refused": {
+    statement:
+      "A refused registration is repeated with backoff while the stream stands, with an error event for each refusal; approval later takes effect.",
+    source: "neuron protocol, admission",
   },
   "neuron.register.filtered": {
     statement: "Capabilities that the gateway did not take are warned about by name.",

@@ -7,6 +7,7 @@ import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../co
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
+import { onProcessSignal } from "../../core/process-signals.js";
 import type { InputOf, OutputOf, Schema } from "../../core/validate.js";
 import { type DefinitionBeside, type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import { ConnectionLostError } from "../errors.js";
@@ -14,7 +15,6 @@ import { type MetricsHook, safeMetrics, statusName } from "../metrics.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
 import { inTime } from "./in-time.js";
 import type { AgentCounts, AgentEvents, AgentOptions, AgentState } from "./options.js";
-import { onProcessSignal } from "./process-signals.js";
 import type { Session } from "./session.js";
 import { startSession } from "./start-session.js";
 import { checkRetries, makeTopic, type Topic, type TopicOptions } from "./topics.js";

@@ -5,7 +5,7 @@ import { schemaDocument } from "../../../gen/neuron/index.js";
 import { errorText } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import { SseDecoder } from "../../http/sse.js";
-import { checkClientFrame, POST_PATH, parseServerFrame } from "../../neuron/frames.js";
+import { checkClientFrame, isClientFrameType, parseServerFrame } from "../../neuron/frames.js";
 import { masked } from "../masked.js";
 
 /** A frame as `decode --json` prints it. */
@@ -40,7 +40,7 @@ const schemas = schemaDocument.components.schemas as Readonly<Record<SchemaName,
 /** Looks at a frame: anything that JSON can say. */
 export function viewFrame(value: unknown, options: { readonly showSecrets?: boolean } = {}): FrameView {
   const type = isObject(value) && typeof value.type === "string" ? value.type : undefined;
-  const ours = type !== undefined && Object.hasOwn(POST_PATH, type);
+  const ours = type !== undefined && isClientFrameType(type);
   const schema = Object.values(schemas).find(({ properties }) => type && properties?.type?.const === type);
   const text = Buffer.from(JSON.stringify(value) ?? "");
   const problem = problemOf(value, ours);

@@ -1,6 +1,7 @@
 /** Tokens for an enrolled neuron: the client_credentials grant of RFC 6749, 4.4. */
-import { systemClock } from "../../core/clock.js";
 import { reveal, Secret } from "../../core/secret.js";
+import { Cut } from "../../http/cut.js";
+import { TokenSource } from "../../http/index.js";
 import type { AuthReason } from "../callback-auth.js";
 import { defaultCredentialPath, readCredentialFile, type StoredCredential } from "./credential-file.js";
 import { CredentialRevokedError, OAuthTokenError } from "./errors.js";
@@ -21,11 +22,8 @@ export interface ClientCredentialsOptions extends Omit<OAuthOptions, "signal"> {
   readonly authenticator?: ((credential: StoredCredential) => ClientAuthenticator) | undefined;
 }
 
-/** A callback for `auth` of a neuron. `reason: "unauthorized"` drops the token that is kept. */
+/** A callback for `auth` of a neuron. `reason: "unauthorized"` drops the token that is kept, unless `token` is another. */
 export type ClientCredentialsAuth = (why?: AuthReason) => Promise<string>;
-
-/** A token is replaced so long before its end, in seconds, but not before half of its life. */
-const bufferSeconds = 60;
 
 /**
  * Makes an auth callback over a credential file. A token is kept until max(life - 60 s, life / 2); calls at
@@ -39,28 +37,22 @@ export function createClientCredentialsAuth(
   path: string = defaultCredentialPath(),
   options: ClientCredentialsOptions = {},
 ): ClientCredentialsAuth {
-  const { clock = systemClock } = options;
-  let kept: { readonly token: Secret; readonly untilMs: number } | undefined;
   let credential: StoredCredential | undefined;
-  let asking: Promise<string> | undefined;
-
-  const ask = async (): Promise<string> => {
-    credential ??= await readCredentialFile(path);
-    const mint = await mintWithReload(path, credential, options);
-    credential = mint.credential;
-    const { accessToken, expiresIn } = mint.response;
-    const lifeMs = Math.max(expiresIn - bufferSeconds, expiresIn / 2) * 1_000;
-    kept = { token: new Secret(accessToken), untilMs: clock.monotonic() + lifeMs };
-    return accessToken;
-  };
+  const source = new TokenSource({
+    clock: options.clock,
+    async issue() {
+      credential ??= await readCredentialFile(path);
+      const mint = await mintWithReload(path, credential, options);
+      credential = mint.credential;
+      const { accessToken, expiresIn } = mint.response;
+      return { token: accessToken, lifeMs: expiresIn * 1_000 };
+    },
+  });
+  const never = new Cut([]);
   return async (why) => {
-    if (asking !== undefined) return asking;
-    if (why?.reason === "unauthorized") kept = undefined;
-    if (kept !== undefined && clock.monotonic() < kept.untilMs) return kept.token.reveal();
-    asking = ask().finally(() => {
-      asking = undefined;
-    });
-    return asking;
+    if (why?.token !== undefined) source.refused(`Bearer ${why.token}`);
+    else if (why?.reason === "unauthorized") source.clear();
+    return (await source.authorization(never)).slice("Bearer ".length);
   };
 }
 

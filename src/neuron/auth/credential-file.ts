@@ -1,7 +1,5 @@
 /** The credential file, which the vendor's SDKs read and write too. */
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { requireBuiltin } from "../../core/builtin.js";
 import { ValidationError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
 import { parseJson } from "../../core/json.js";
@@ -18,6 +16,10 @@ export interface StoredCredential {
   readonly mokuBaseUrl: string;
 }
 
+// Looked up when they are needed: an import would keep neurons from being bundled for a browser.
+const fs = () => requireBuiltin<typeof import("node:fs/promises")>("node:fs/promises", "a credential file");
+const nodePath = () => requireBuiltin<typeof import("node:path")>("node:path", "a credential file");
+
 const MEMBERS = {
   clientId: "client_id",
   clientSecret: "client_secret",
@@ -27,7 +29,8 @@ const MEMBERS = {
 
 /** `~/.holokai/neuron-credentials.json`. */
 export function defaultCredentialPath(): string {
-  return join(homedir(), ".holokai", "neuron-credentials.json");
+  const { homedir } = requireBuiltin<typeof import("node:os")>("node:os", "a credential file");
+  return nodePath().join(homedir(), ".holokai", "neuron-credentials.json");
 }
 
 /**
@@ -37,7 +40,7 @@ export function defaultCredentialPath(): string {
 export async function readCredentialFile(path: string): Promise<StoredCredential | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await fs().readFile(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
@@ -68,7 +71,8 @@ export async function readCredentialFile(path: string): Promise<StoredCredential
  * one step, so that a reader finds either of them whole.
  */
 export async function writeCredentialFile(path: string, credential: StoredCredential): Promise<void> {
-  const folder = dirname(path);
+  const { chmod, mkdir, rename, rm, writeFile } = fs();
+  const folder = nodePath().dirname(path);
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
   // The mask of the process may have taken rights away.
   if (made !== undefined) await chmod(folder, 0o700);

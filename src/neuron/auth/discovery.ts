@@ -28,9 +28,9 @@ export async function discoverEndpoints(
   };
   try {
     const url = `${base}/.well-known/oauth-authorization-server`;
-    const { status, json } = await exchange(url, undefined, options);
-    const { token_endpoint: token, device_authorization_endpoint: device } = json ?? {};
-    if (status !== 200 || typeof token !== "string" || typeof device !== "string") return fixed;
+    const found = await exchange(url, undefined, options);
+    const { token_endpoint: token, device_authorization_endpoint: device } = found ?? {};
+    if (typeof token !== "string" || typeof device !== "string") return fixed;
     return {
       tokenEndpoint: rerooted(token, base),
       deviceAuthorizationEndpoint: rerooted(device, base),

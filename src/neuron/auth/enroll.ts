@@ -100,14 +100,7 @@ async function requestDevice(
   form: Readonly<Record<string, string>>,
   options: EnrollOptions,
 ): Promise<DeviceAnswer> {
-  const { status, json = {} } = await exchange(endpoint, form, options);
-  if (status < 200 || status > 299) {
-    const named = typeof json.error === "string" ? ` (${json.error})` : "";
-    throw new EnrollmentError(`the device request was answered ${status}${named}`, {
-      code: "DEVICE_REQUEST_FAILED",
-      status,
-    });
-  }
+  const json = (await exchange(endpoint, form, options).catch(deviceRefused)) ?? {};
   const { device_code, user_code, verification_uri, verification_uri_complete, expires_in, interval } = json;
   const fits =
     typeof device_code === "string" &&
@@ -125,6 +118,13 @@ async function requestDevice(
     expiresInMs: expires_in * 1_000,
     intervalMs: (typeof interval === "number" && interval > 0 ? interval : 5) * 1_000,
   };
+}
+
+function deviceRefused(error: unknown): never {
+  if (!(error instanceof OAuthTokenError)) throw error;
+  const { error: named, status } = error;
+  const message = `the device request was answered ${status} (${named})`;
+  throw new EnrollmentError(message, { code: "DEVICE_REQUEST_FAILED", status, cause: error });
 }
 
 /** Asks until the administrator has decided. */

@@ -1,16 +1,19 @@
-/** Form posts and JSON answers, as OAuth 2.0 has them. No redirect is followed. */
-import { withDeadline } from "../../core/abort.js";
-import { type Clock, systemClock } from "../../core/clock.js";
-import { AbortError, AgentwireError, ConnectionError } from "../../core/errors.js";
+/** Requests to an identity server: form posts and JSON responses, as OAuth 2.0 has them. */
+import type { Clock } from "../../core/clock.js";
+import { AbortError, AgentwireError } from "../../core/errors.js";
 import { warnIfInsecure } from "../../core/insecure.js";
 import { isObject } from "../../core/json.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
+import type { HttpAnswer } from "../../http/answer.js";
+import { HttpClient, type TlsOptions } from "../../http/index.js";
 import { OAuthTokenError } from "./errors.js";
 
 /** What every call to the identity server can be given. */
 export interface OAuthOptions {
-  /** Default: the platform's. */
+  /** Default: undici on Node, which heeds HTTP_PROXY and NO_PROXY; else the platform's. */
   readonly fetch?: typeof fetch | undefined;
+  /** Certificates for https. Not together with `fetch`. */
+  readonly tls?: TlsOptions | undefined;
   /** Limit of one request, in milliseconds. Default: 30,000. */
   readonly timeoutMs?: number | undefined;
   /** Ends the call. */
@@ -23,12 +26,6 @@ export interface OAuthOptions {
   readonly allowInsecure?: boolean | undefined;
 }
 
-/** An answer with its body read; `json` is undefined for what is no JSON object. */
-export interface OAuthAnswer {
-  readonly status: number;
-  readonly json: Readonly<Record<string, unknown>> | undefined;
-}
-
 /** A token as it was given. */
 export interface TokenResponse {
   readonly accessToken: string;
@@ -39,54 +36,58 @@ export interface TokenResponse {
 }
 
 /**
- * Makes one request. Rejects with a `ConnectionError` when no answer comes, a `TimeoutError`, or an
- * `AbortError`.
+ * Makes one request: posts `form`, or gets `url` without one. Resolves with the JSON object of the response, or
+ * undefined where it is none; rejects with an {@link OAuthTokenError} outside 200 to 299, and as every call over HTTP.
+ * No redirect is followed.
  */
-export function exchange(
+export async function exchange(
   url: string,
   form: Readonly<Record<string, string>> | undefined,
-  options: OAuthOptions,
-): Promise<OAuthAnswer> {
-  const { fetch: send = fetch, timeoutMs = 30_000, signal, clock = systemClock } = options;
-  if (form !== undefined) warnIfInsecure(url, { ...options, logger: safeLogger(options.logger) });
-  const { pathname } = new URL(url);
-  return withDeadline({ timeoutMs, signal, clock, what: `the call of ${pathname}` }, async (signal) => {
-    try {
-      const response = await send(url, {
-        redirect: "manual",
-        signal,
-        headers: { Accept: "application/json" },
-        ...(form !== undefined && {
-          method: "POST",
-          headers: { Accept: "application/json", "Content-Type": "application/x-www-form-urlencoded" },
-          body: new URLSearchParams(form).toString(),
-        }),
-      });
-      return { status: response.status, json: objectOf(await response.text()) };
-    } catch (cause) {
-      if (signal.aborted || cause instanceof AgentwireError) throw cause;
-      throw new ConnectionError(`the identity server did not answer (${pathname})`, { cause });
-    }
+  { signal, ...options }: OAuthOptions,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { origin, pathname, search } = new URL(url);
+  const http = new HttpClient({
+    ...options,
+    baseUrl: origin,
+    server: "the identity server",
+    retry: false,
+    toError: refusal,
   });
+  // The form holds the credential.
+  if (form !== undefined) warnIfInsecure(url, { ...options, logger: safeLogger(options.logger) });
+  try {
+    const method = form === undefined ? "GET" : "POST";
+    const operation = {
+      id: pathname,
+      method,
+      path: pathname + search,
+      idempotent: false,
+      body: "form",
+    } as const;
+    const { body } = await http.request(operation, [], { signal }, form);
+    return isObject(body) ? body : undefined;
+  } finally {
+    void http.close({ graceMs: 0 });
+  }
 }
 
-/** Asks for a token. Rejects as {@link exchange} does, and with an {@link OAuthTokenError}. */
+function refusal({ status, body }: HttpAnswer): OAuthTokenError {
+  const { error, error_description: description } = isObject(body) ? body : {};
+  const named = typeof error === "string" && error !== "" ? error : `http_${status}`;
+  return new OAuthTokenError(named, status, typeof description === "string" ? description : undefined);
+}
+
+/** Asks for a token. Rejects as {@link exchange} does; `invalid_response` for a response without one. */
 export async function requestToken(
   endpoint: string,
   form: Readonly<Record<string, string>>,
   options: OAuthOptions,
 ): Promise<TokenResponse> {
-  const { status, json } = await exchange(endpoint, form, options);
-  if (status < 200 || status > 299) {
-    const error = typeof json?.error === "string" && json.error !== "" ? json.error : `http_${status}`;
-    const description = typeof json?.error_description === "string" ? json.error_description : undefined;
-    throw new OAuthTokenError(error, status, description);
-  }
-  const { access_token: accessToken, expires_in: expiresIn } = json ?? {};
-  if (typeof accessToken !== "string" || typeof expiresIn !== "number") {
-    throw new OAuthTokenError("invalid_response", status, "access_token or expires_in is missing");
-  }
-  return { accessToken, expiresIn, raw: json! };
+  const raw = (await exchange(endpoint, form, options)) ?? {};
+  const { access_token: accessToken, expires_in: expiresIn } = raw;
+  if (typeof accessToken !== "string" || typeof expiresIn !== "number")
+    throw new OAuthTokenError("invalid_response", 200, "access_token or expires_in is missing");
+  return { accessToken, expiresIn, raw };
 }
 
 /** True for what may be over at the next try: no answer, a time limit, a server that failed. */
@@ -94,13 +95,4 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof AbortError) return false;
   if (error instanceof OAuthTokenError) return error.status === 409 || error.status >= 500;
   return error instanceof AgentwireError && error.retryable;
-}
-
-function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,0 +1,331 @@
+/** How long a lease lives: renewals, deadlines, leases that are lost, and answers that are not taken at once. */
+import { afterEach, describe, expect, it } from "vitest";
+import { RateLimitError, UpstreamError, ValidationError } from "../../src/core/errors.js";
+import { type Handler, type HandlerContext, TerminalFailure } from "../../src/neuron/index.js";
+import { req } from "../requirements/index.ts";
+import { gate, setUp, stopAll } from "./set-up.ts";
+
+afterEach(stopAll);
+
+const never = () => new Promise<never>(() => {});
+const start = Date.UTC(2026, 0, 1);
+
+describe("the deadline of a lease", () => {
+  it.each([0, -600_000, 600_000])(
+    req("neuron.lease.deadline", "moves with each renewal, also with a gateway whose clock is %d ms off"),
+    async (offMs) => {
+      let ctx!: HandlerContext;
+      const handler: Handler = (_, context) => {
+        ctx = context;
+        return gate().handler(_, context);
+      };
+      const { gateway, clock } = await setUp({ handlers: { "a/b": handler } });
+      const at = (ms: number) => new Date(start + offMs + ms).toISOString();
+      const task = { taskId: "t", workflowId: "w", capability: "a/b", input: 1, attempt: 0 };
+      gateway.send({
+        type: "lease",
+        lease: { leaseId: "L1", expiresAt: at(30_000), task },
+        sentAt: at(0),
+      });
+      await clock.settle();
+      expect(ctx.deadline).toBe(start + 30_000);
+      await clock.advance(25_000);
+      // Renewed by the heartbeats after 10 and 20 seconds.
+      expect(ctx.deadline).toBe(start + 50_000);
+      await clock.advance(100_000);
+      expect(ctx.deadline).toBe(start + 150_000);
+      expect(ctx.signal.aborted).toBe(false);
+    },
+  );
+
+  it("is undefined where the gateway's times say nothing", async () => {
+    const deadlines: unknown[] = [];
+    const { gateway, clock, answers } = await setUp({
+      handlers: { "a/b": (_, ctx) => void deadlines.push(ctx.deadline) },
+    });
+    const task = { taskId: "t", workflowId: "w", capability: "a/b", input: 1 };
+    gateway.send({ type: "lease", lease: { leaseId: "L1", expiresAt: "2030-01-01T00:00:00Z", task } });
+    gateway.send({ type: "lease", lease: { leaseId: "L2", expiresAt: "soon", task }, sentAt: "now" });
+    await clock.settle();
+    expect(deadlines).toEqual([undefined, undefined]);
+    expect(answers()).toEqual(["ack L1", "ack L2"]);
+  });
+});
+
+describe("heartbeats", () => {
+  it(req("neuron.heartbeat.bounded", "one that hangs does not stop the next"), async () => {
+    let hung = 0;
+    const { lease, clock, frames, answers } = await setUp({
+      handlers: { "a/b": gate().handler },
+      onPost: (path) => (path === "/neuron/heartbeat" && hung++ === 0 ? never() : undefined),
+    });
+    lease("L1", "a/b", {}, {}, 40_000);
+    await clock.advance(120_000);
+    expect(frames("heartbeat").length).toBeGreaterThan(5);
+    expect(answers()).toEqual([]);
+  });
+
+  it.each([
+    [4_000, 10_000, 2_000],
+    [60_000, 10_000, 10_000],
+    [60_000, 100_000, 30_000],
+    [1_000, 10_000, 500],
+  ])(
+    req("neuron.heartbeat.bounded", "a lease of %d ms is renewed in time at an interval of %d ms"),
+    async (ttlMs, heartbeatIntervalMs, everyMs) => {
+      const { lease, clock, frames, neuron, errors } = await setUp({
+        handlers: { "a/b": gate().handler },
+        heartbeatIntervalMs,
+      });
+      lease("L1", "a/b", {}, {}, ttlMs);
+      await clock.advance(everyMs * 12);
+      expect(frames("heartbeat").length).toBeGreaterThanOrEqual(11);
+      expect(neuron.leasesInHand).toBe(1);
+      expect(errors).toEqual([]);
+    },
+  );
+
+  it.each<[string, () => unknown]>([
+    ["hang", never],
+    [
+      "are refused",
+      () => {
+        throw new UpstreamError("no", { status: 503 });
+      },
+    ],
+  ])(
+    req("neuron.lease.lost", "that %s for one life lose the lease: aborted, not answered, reported"),
+    async (_, beat) => {
+      let signal!: AbortSignal;
+      let end!: () => void;
+      const { lease, clock, answers, neuron, errors } = await setUp({
+        handlers: {
+          "a/b": (_input, ctx) => {
+            signal = ctx.signal;
+            return new Promise((resolve) => {
+              end = () => resolve("late");
+            });
+          },
+        },
+        onPost: (path) => (path === "/neuron/heartbeat" ? beat() : undefined),
+        cancelGraceMs: 1_000,
+      });
+      lease("L1", "a/b", {}, {}, 30_000);
+      await clock.advance(29_999);
+      expect(signal.aborted).toBe(false);
+      await clock.advance(1);
+      expect(signal.aborted).toBe(true);
+      expect(signal.reason).toMatchObject({ code: "LEASE_LOST" });
+      expect(errors.map((error) => (error as { code?: string }).code)).toEqual(["LEASE_LOST"]);
+      end();
+      await clock.advance(60_000);
+      expect(answers()).toEqual([]);
+      expect(neuron.leasesInHand).toBe(0);
+    },
+  );
+
+  it("a stream that is gone for longer than a life loses the lease, a shorter outage does not", async () => {
+    for (const outageMs of [25_000, 35_000]) {
+      const running = gate();
+      const { lease, clock, gateway, answers } = await setUp({ handlers: { "a/b": running.handler } });
+      lease("L1", "a/b", {}, {}, 30_000);
+      await clock.settle();
+      gateway.drop();
+      await clock.advance(outageMs);
+      gateway.open();
+      running.open();
+      await clock.settle();
+      expect(answers()).toEqual(outageMs < 30_000 ? ["ack L1"] : []);
+    }
+  });
+
+  it("one slot serves the next lease once the handler of a lost one has ended", async () => {
+    const running = gate();
+    const { lease, clock, answers } = await setUp({
+      handlers: { "a/b": running.handler },
+      onPost: (path) => (path === "/neuron/heartbeat" ? never() : undefined),
+    });
+    lease("L1", "a/b", {}, {}, 5_000);
+    lease("L2", "a/b", {}, {}, 60_000);
+    await clock.advance(5_000);
+    running.open();
+    await clock.settle();
+    running.open();
+    await clock.settle();
+    expect(answers()).toEqual(["ack L2"]);
+  });
+});
+
+describe("an answer that is refused", () => {
+  it.each([20_000, 120_000, 3_600_000])(
+    req("neuron.lease.retry-after", "with a Retry-After of %d ms is posted again while the lease lives"),
+    async (retryAfterMs) => {
+      let refused = 0;
+      const { lease, clock, frames, errors, gateway } = await setUp({
+        handlers: { "a/b": () => "out" },
+        onPost: (path) => {
+          if (path === "/neuron/ack" && refused++ === 0)
+            throw new RateLimitError("slow down", { status: 429, retryAfterMs });
+        },
+      });
+      lease("L1");
+      await clock.settle();
+      const soonest = Math.min(retryAfterMs, 50_000);
+      await clock.advance(soonest - 1);
+      expect(frames("ack")).toHaveLength(1);
+      await clock.advance(60_000 - soonest);
+      expect(frames("ack")).toHaveLength(2);
+      expect(errors).toEqual([]);
+      expect(gateway.posted.filter(({ path }) => path === "/neuron/nack")).toEqual([]);
+    },
+  );
+
+  it("every time is given up after one more attempt when its life is over", async () => {
+    const { lease, clock, frames, errors } = await setUp({
+      handlers: { "a/b": () => "out" },
+      onPost: (path) => {
+        if (path !== "/neuron/register")
+          throw new RateLimitError("slow down", { status: 429, retryAfterMs: 600_000 });
+      },
+    });
+    lease("L1");
+    await clock.advance(600_000);
+    expect(frames("ack")).toHaveLength(2);
+    expect(errors).toHaveLength(1);
+  });
+});
+
+describe("whatever a handler throws", () => {
+  const withMessage = (message: unknown) => Object.assign(new Error(), { message });
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
+    revoke();
+    return proxy;
+  };
+  const hostile = () =>
+    Object.defineProperty(new Error("x"), "message", {
+      get() {
+        throw new Error("no");
+      },
+    });
+  const cases: [string, Handler, string | RegExp][] = [
+    ["an error whose message is an object", () => Promise.reject(withMessage({ a: 1 })), '{"a":1}'],
+    ["an error whose message is a list", () => Promise.reject(withMessage(["a", 1])), "a,1"],
+    ["an error whose message is a number", () => Promise.reject(withMessage(404)), "404"],
+    ["an object", () => Promise.reject({ code: 404 }), '{"code":404}'],
+    ["null", () => Promise.reject(null), "null"],
+    ["a symbol", () => Promise.reject(Symbol("s")), "Symbol(s)"],
+    ["an error whose message throws", () => Promise.reject(hostile()), "unprintable value"],
+    ["a revoked proxy", () => Promise.reject(revoked()), "unprintable value"],
+    ["5 MB of text", () => Promise.reject(new Error("é".repeat(5_000_000))), /^é{2047}…$/],
+    ["text cut in a pair", () => Promise.reject(new Error("😀".repeat(5_000))), /^(😀){1023}…$/u],
+    ["an error to ctx.fail", (_, ctx) => ctx.fail(new Error("why") as unknown as string), "why"],
+    ["an object to ctx.fail", (_, ctx) => ctx.fail({ a: 1 } as unknown as string), '{"a":1}'],
+    ["a number to ctx.fail", (_, ctx) => ctx.fail(7 as unknown as string), "7"],
+    [
+      "a revoked proxy to ctx.fail",
+      (_, ctx) => ctx.fail(revoked() as unknown as string),
+      "unprintable value",
+    ],
+    ["a number as code", (_, ctx) => ctx.fail("why", { code: 404 as unknown as string }), "why"],
+    [
+      "a failure of its own making",
+      () => Promise.reject(new TerminalFailure({ a: 1 } as unknown as string)),
+      '{"a":1}',
+    ],
+  ];
+  it.each(cases)(
+    req("neuron.nack.text", "%s is answered once, with a short text"),
+    async (_, handler, reason) => {
+      const { lease, clock, frames } = await setUp({ handlers: { "a/b": handler } });
+      lease("L1");
+      await clock.settle();
+      const nacks = frames("nack");
+      expect(nacks).toHaveLength(1);
+      if (typeof reason === "string") expect(nacks[0]!.reason).toBe(reason);
+      else expect(nacks[0]!.reason).toMatch(reason);
+      expect(["string", "undefined"]).toContain(typeof nacks[0]!.code);
+    },
+  );
+
+  it.each([400, 413, 422])(
+    req("neuron.nack.refused", "a nack that is refused with %d is replaced by a short one, once"),
+    async (status) => {
+      for (const times of [1, 2]) {
+        let refusals = 0;
+        const { lease, clock, frames, errors } = await setUp({
+          handlers: { "a/b": () => Promise.reject(new Error("<html>".repeat(300))) },
+          onPost: (path) => {
+            if (path === "/neuron/nack" && refusals++ < times) throw new ValidationError("no", { status });
+          },
+        });
+        lease("L1");
+        await clock.advance(60_000);
+        expect(frames("nack").map(({ kind, code }) => `${kind} ${code}`)).toEqual([
+          "retryable HANDLER_THREW",
+          "retryable HANDLER_THREW",
+        ]);
+        expect((frames("nack")[1]!.reason as string).length).toBeLessThan(100);
+        expect(errors).toHaveLength(times - 1);
+      }
+    },
+  );
+});
+
+describe("progress", () => {
+  it(
+    req("neuron.progress.bounded", "that hangs delays the answer by half a second, and no stop nacks it"),
+    async () => {
+      for (const stops of [false, true]) {
+        const signals: (AbortSignal | undefined)[] = [];
+        const { lease, clock, answers, frames, neuron } = await setUp({
+          handlers: {
+            "a/b": (_, ctx) => {
+              for (let i = 0; i < 20; i++) ctx.progress({ percent: i });
+              signals.push(ctx.signal);
+              return "done";
+            },
+          },
+          onPost: (path) => (path === "/neuron/progress" ? never() : undefined),
+        });
+        lease("L1");
+        await clock.settle();
+        expect(answers()).toEqual([]);
+        const stopped = stops ? neuron.stop({ drain: false }) : undefined;
+        await clock.advance(500);
+        expect(answers()).toEqual(["ack L1"]);
+        expect(frames("progress")).toHaveLength(1);
+        if (stopped !== undefined) await clock.until(stopped);
+      }
+    },
+  );
+
+  it("without an argument, or with one that throws, never disturbs the handler", async () => {
+    const odd = [
+      undefined,
+      null,
+      5,
+      { percent: "x" },
+      Object.freeze({}),
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error("no");
+          },
+        },
+      ),
+    ];
+    const { lease, clock, answers, frames } = await setUp({
+      handlers: {
+        "a/b": (_, ctx) => {
+          for (const update of odd) ctx.progress(update as object);
+        },
+      },
+    });
+    lease("L1");
+    await clock.settle();
+    expect(answers()).toEqual(["ack L1"]);
+    expect(frames("progress")).toHaveLength(4);
+  });
+});
