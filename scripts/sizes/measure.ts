@@ -26,7 +26,7 @@ export async function sizeOf(root: string, { name, source }: Entry): Promise<Cos
   const result = await build({
     entryPoints: [join(root, source)],
     ...{ bundle: true, write: false, minify: true, platform: "node", format: "esm", target: "es2022" },
-    external: [...LAZY, "ioredis"],
+    external: [...LAZY, "ioredis", "undici"],
     logLevel: "silent",
   });
   return { name, gzipped: gzipSync(result.outputFiles[0]!.contents).length, browser: false };

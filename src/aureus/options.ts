@@ -21,6 +21,7 @@ export function aureusHttp(options: AureusOptions, dialect: "V1" | "console"): H
     baseUrl: optionOrEnv(options.baseUrl, "AUREUS_URL") ?? "http://localhost:3000",
     server,
     defaultRetry: aureusRetry,
-    toError: (answer, { id }) => aureusError(answer, { server, dialect, operation: id }),
+    toError: (answer, { id }) =>
+      answer.status < 400 ? undefined : aureusError(answer, { server, dialect, operation: id }),
   };
 }

@@ -203,8 +203,7 @@ function accepted(
 ): Answer {
   if (answer.status >= 200 && answer.status < 300) return answer;
   const shown = withoutSecrets(answer, [...secretsOf(headers), ...secrets]);
-  const own = answer.status < 400 ? undefined : toError?.(shown, operation);
-  throw own ?? errorFromAnswer(shown, server, clock);
+  throw toError?.(shown, operation) ?? errorFromAnswer(shown, server, clock);
 }
 
 function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: string): AgentwireError {

@@ -332,6 +332,8 @@ describe("secrets", () => {
       await failure(console.getWorkflow("w")),
       await failure(console.approve("w", { taskId: "t", approvalToken: "planted-approval" })),
     ];
+    expect(errors[0]).toMatchObject({ name: "ProtocolError", code: "REDIRECT", status: 307 });
+    expect(errors[0]!.message).toContain("with a redirect, which is not followed");
     expect(errors[0]).toMatchObject({ code: "REDIRECT" });
     expect(elsewhere.seen).toEqual([]);
     for (const value of [client, console, ...errors])

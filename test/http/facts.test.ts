@@ -3,18 +3,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { bearer, type SendOptions } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import {
-  client,
-  failure,
-  json,
-  read,
-  recorder,
-  serve,
-  serveSocket,
-  thrown,
-  transports,
-  write,
-} from "./server.ts";
+import { client, failure, json, read, recorder, serve, serveSocket, transports, write } from "./server.ts";
 
 const key = "sk-live-TOPSECRET";
 
@@ -89,13 +78,6 @@ describe.each(transports)("the outcome over %s", (_, how) => {
     const http = client(baseUrl, { ...how, retry: false, toError: () => undefined });
     const operation = { ...write, errors: ["4XX", "5XX", "default"] };
     expect(await failure(http.send(operation, [], {}, {}).outcome())).toMatchObject({ code, status });
-  });
-
-  it("of a redirect has the same words in every protocol", async () => {
-    const { baseUrl } = await serve((_, response) => response.writeHead(301, { location: "/" }).end());
-    const http = client(baseUrl, { ...how, toError: () => thrown(() => JSON.parse("{")) });
-    const error = await failure(http.send(write, [], {}, {}));
-    expect(error.message).toContain("redirect, which is not followed");
   });
 });
 
