@@ -39,7 +39,9 @@ const wire = {
   current_state: "evaluating",
   audit_log: [],
 };
+/** Good for both dialects. */
 const answer = JSON.stringify({
+  decision: { allowed: true, reason: "Low risk action approved", requiresHumanApproval: false },
   allowed: true,
   reason: "Low risk action approved",
   requires_human_approval: false,
