@@ -157,8 +157,9 @@ export class GatewayClient implements AsyncDisposable {
     return ResponsePromise.of(
       this.#work(options, async (cut) => {
         const { result, answer } = await this.#call(tool, action, params, options, false, cut);
-        if (answer === undefined || !("jobId" in answer.data)) return { data: result, ...infoOf(answer) };
-        return { data: await this.#resultOf(answer.data.jobId), ...infoOf(answer) };
+        if (answer === undefined) return { ...UNANSWERED, data: result };
+        const { data } = answer;
+        return { ...answer, data: "jobId" in data ? await this.#resultOf(data.jobId) : result };
       }),
     ) as ResponsePromise<ProxyResult<Tool, Action>>;
   }
@@ -246,7 +247,8 @@ export class GatewayClient implements AsyncDisposable {
   }
 
   /** The innermost layer: a call with an idempotency key is sent once. */
-  async #send({ [inner]: sending, ...call }: View): Promise<unknown> {
+  async #send(call: View): Promise<unknown> {
+    const sending = call[inner];
     if (sending === undefined)
       throw new TypeError("middleware must pass on the call it was given, or a copy made by spreading it");
     const { tool, action, params } = call;
@@ -278,21 +280,15 @@ function asOptions(given: string | ProxyOptions | undefined, proofPayload?: unkn
 }
 
 /** A middleware that answers by itself has no response to tell of. */
-function infoOf(answer: ToolAnswer | undefined): ResponseInfo {
-  if (answer === undefined) return { status: 200, headers: new Headers(), requestId: undefined, attempts: 0 };
-  const { data: _, ...info } = answer;
-  return info;
-}
+const UNANSWERED: ResponseInfo = { status: 200, headers: new Headers(), requestId: undefined, attempts: 0 };
 
 /** The tool's result in an answer; undefined for a call that was queued. @throws GatewayProtocolError without either */
-function dataOf({ data, ...info }: ToolAnswer, correlationId: string): unknown {
+function dataOf(answer: ToolAnswer, correlationId: string): unknown {
+  const { data } = answer;
   if (Object.hasOwn(data, "data")) return (data as { readonly data: unknown }).data;
   if ("jobId" in data && typeof data.jobId === "string") return undefined;
-  const message = `unexpected response to proxyRequest: expected a result in data, found HTTP ${info.status} without one`;
-  throw new GatewayProtocolError(message, {
-    code: "UNEXPECTED_RESPONSE",
-    ...info,
-    body: data,
-    correlationId,
-  });
+  const message = `unexpected response to proxyRequest: expected a result in data, found HTTP ${answer.status} without one`;
+  const { status, headers, requestId, attempts } = answer;
+  const came = { status, headers, requestId, attempts, body: data, correlationId };
+  throw new GatewayProtocolError(message, { code: "UNEXPECTED_RESPONSE", ...came });
 }

@@ -98,7 +98,7 @@ export class ToolSender {
       const shown = { tool, action, correlationId, params: maskParams(params) };
       this.#context.logger.debug("calling a tool", shown);
     }
-    const prepared = { ...call, params };
+    const prepared: ToolCall = { tool, action, params, correlationId };
     if (options.agentToken !== undefined)
       return this.#sendWith(this.#tokens.find(options.agentToken), prepared, sending);
     const request = this.#tokenRequest({ tools: [tool] });

@@ -109,7 +109,7 @@ export class Tokens {
 
   #slot(request: TokenRequest, timeoutMs: number | undefined): Slot {
     const { tools, permissions, ttlMs } = request;
-    const key = JSON.stringify([[...tools].sort(), [...permissions].sort(), ttlMs]);
+    const key = `${keyOf(tools)}\n\n${keyOf(permissions)}\n\n${ttlMs}`;
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       const issue = async () => {
@@ -125,4 +125,9 @@ export class Tokens {
     slot.timeoutMs = timeoutMs;
     return slot;
   }
+}
+
+/** The same text for the same names in any order. */
+function keyOf(names: readonly string[]): string {
+  return names.length === 1 ? names[0]! : [...names].sort().join("\n");
 }

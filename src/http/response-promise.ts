@@ -60,7 +60,7 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
   static of<T>(work: Promise<WithResponse<T>>): ResponsePromise<T> {
     return new ResponsePromise<T>(
       work.then(
-        ({ data, ...info }) => ({ ok: true, data, info: () => info }),
+        (response) => ({ ok: true, data: response.data, info: () => response }),
         (error: unknown) => ({ ok: false, error }),
       ),
     );
@@ -83,7 +83,7 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
   async withResponse(): Promise<WithResponse<T>> {
     const settled = await this.#settled;
     if (!settled.ok) throw settled.error;
-    return { data: settled.data, ...settled.info() };
+    return { ...settled.info(), data: settled.data };
   }
 
   /**
@@ -92,7 +92,7 @@ export class ResponsePromise<T, E = Record<string, unknown>> extends Promise<T> 
    */
   async outcome(): Promise<Outcome<T, E>> {
     const settled = await this.#settled;
-    if (settled.ok) return { ok: true, data: settled.data, ...settled.info() };
+    if (settled.ok) return { ...settled.info(), ok: true, data: settled.data };
     if (settled.described === undefined) throw settled.error;
     const { body, info } = settled.described;
     return { ok: false, ...info(), error: body } as Outcome<T, E>;
