@@ -90,18 +90,17 @@ export function serve(
     const jsonSchema = (given.jsonSchema ?? shared?.jsonSchema)?.[side];
     return toJsonSchema(schema, { jsonSchema, side, what: `the ${side} of ${given.type}`, logger });
   };
-  const members: Record<keyof Capability, unknown> = {
-    type: given.type,
-    scope: given.scope ?? "any",
-    concurrency: given.concurrency ?? 1,
-    leaseTtlMs: given.leaseTtlMs,
-    description: given.description ?? shared?.description,
-    inputSchema: advertise(inputSchema, "input"),
-    outputSchema: advertise(outputSchema, "output"),
+  const { type, scope = "any", concurrency = 1, leaseTtlMs, description = shared?.description } = given;
+  const [input, output] = [advertise(inputSchema, "input"), advertise(outputSchema, "output")];
+  const capability: Capability = {
+    type,
+    scope,
+    concurrency,
+    ...(leaseTtlMs !== undefined && { leaseTtlMs }),
+    ...(description !== undefined && { description }),
+    ...(input !== undefined && { inputSchema: input }),
+    ...(output !== undefined && { outputSchema: output }),
   };
-  const capability = Object.fromEntries(
-    Object.entries(members).filter(([, value]) => value !== undefined),
-  ) as unknown as Capability;
   const problem = frameCheck("Capability")(capability, "capability") ?? schemaProblem(given);
   if (problem !== undefined) throw new ValidationError(`${String(given.type)}: ${problem}`);
   return { capability, inputSchema, outputSchema, handler: run as Handler };

@@ -58,14 +58,20 @@ export function parseServerFrame(given: unknown): ServerToNeuronFrame {
     const named = typeof type === "string" ? type.slice(0, 40) : typeof type;
     throw new ProtocolError(`a frame of unknown type: ${named}`, { code: "UNKNOWN_FRAME" });
   }
-  const problem = frameCheck(serverFrames[type as ServerToNeuronFrame["type"]])(frame, type);
-  if (problem !== undefined) {
-    throw new ProtocolError(problem, {
-      code: "INVALID_FRAME",
-      details: { problem, leaseId: leaseIdOf(frame) },
-    });
-  }
-  return frame as unknown as ServerToNeuronFrame;
+  assertSound(frame, type as ServerToNeuronFrame["type"]);
+  return frame;
+}
+
+function assertSound(
+  frame: Record<string, unknown>,
+  type: ServerToNeuronFrame["type"],
+): asserts frame is Record<string, unknown> & ServerToNeuronFrame {
+  const problem = frameCheck(serverFrames[type])(frame, type);
+  if (problem === undefined) return;
+  throw new ProtocolError(problem, {
+    code: "INVALID_FRAME",
+    details: { problem, leaseId: leaseIdOf(frame) },
+  });
 }
 
 function withDefaults(frame: unknown): unknown {
