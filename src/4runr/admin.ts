@@ -1,7 +1,6 @@
 /** The operator's client: the generated one, and what its answers come to. */
 import { FourRunrClient, type PolicyLog, type TelemetryAnswer } from "../../gen/4runr/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
-import { optionOrEnv } from "../core/env.js";
 import type { CallOptions, ClientOptions } from "../http/index.js";
 import { denialOf } from "./error-table.js";
 import { GatewayNotFoundError, GatewayUnsupportedError } from "./errors.js";
@@ -43,7 +42,7 @@ export class GatewayAdmin extends FourRunrClient {
 
   /** @throws GatewayValidationError without a base URL; ValidationError for a bad one */
   constructor(options: GatewayAdminOptions = {}) {
-    super(gatewayHttp({ ...options, baseUrl: optionOrEnv(options.baseUrl, "GATEWAY_URL") }));
+    super(gatewayHttp(options));
     this.#clock = options.clock ?? systemClock;
   }
 

@@ -7,6 +7,7 @@ import { optionOrEnv } from "../core/env.js";
 import { AgentwireError, TimeoutError } from "../core/errors.js";
 import { safeLogger } from "../core/logger.js";
 import { compose, type Next } from "../core/middleware.js";
+import { limitOf } from "../http/client.js";
 import { Cut } from "../http/cut.js";
 import { type CallOptions, type HttpClient, type ResponseInfo, ResponsePromise } from "../http/index.js";
 import { Dedupe } from "./dedupe.js";
@@ -209,20 +210,29 @@ export class GatewayClient implements AsyncDisposable {
     return this.close();
   }
 
-  /** Keeps account of a call, for `close`, and bounds it. */
+  /** Keeps account of a call, for `close`, bounds it, and puts its errors into the gateway's family. */
   async #work<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
     this.#close.throwIfClosed();
-    const ms = options.totalTimeoutMs ?? this.#options.totalTimeoutMs ?? 0;
-    const late = (): Error =>
-      asGatewayError(new TimeoutError(`the call took longer than ${ms} ms in total (totalTimeoutMs)`));
-    const limit = ms > 0 ? { ms, clock: this.#clock, late } : undefined;
-    const cut = new Cut([options.signal, this.#closing], limit);
-    const work = cut.reason === undefined ? run(cut) : Promise.reject(cut.reason);
+    const work = this.#bounded(options, run);
     this.#inHand.add(work);
     try {
       return await work;
+    } catch (error) {
+      throw error instanceof AgentwireError ? asGatewayError(error) : error;
     } finally {
       this.#inHand.delete(work);
+    }
+  }
+
+  async #bounded<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
+    const ms = limitOf(options.totalTimeoutMs ?? this.#options.totalTimeoutMs);
+    const late = (): Error =>
+      new TimeoutError(`the call took longer than ${ms} ms in total (totalTimeoutMs)`);
+    const cut = new Cut([options.signal, this.#closing], { ms, clock: this.#clock, late });
+    try {
+      if (cut.reason !== undefined) throw cut.reason;
+      return await run(cut);
+    } finally {
       cut.done();
     }
   }

@@ -64,7 +64,7 @@ export function gatewayHttp(
     defaultRetry: gatewayRetryPolicy,
     correlation: { header: "x-correlation-id", create: () => generateCorrelationId(clock.now()) },
     toError: (answer, { id }) => errorFromGateway(answer, { aboutJob: id === "getJob", clock }),
-    toFamily: asGatewayError,
+    wrapError: asGatewayError,
     mayRetry: (rule, error) =>
       error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError
         ? waitForLimits && rule.retry !== "never"
@@ -72,7 +72,7 @@ export function gatewayHttp(
     onRetry,
   });
   const safe = safeLogger(logger);
-  if (isMock) warnOnce(safe, "mock", "mock:// is in use: no call of a tool leaves this process");
+  if (isMock) warnOnce(safe, "mock", "mock:// is in use: tool calls stay in this process and have no effect");
   // Tokens travel in bodies, which the pipeline does not look at.
   else warnIfInsecure(http.baseUrl, { logger: safe, allowInsecure });
   return http;

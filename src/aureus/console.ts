@@ -6,6 +6,7 @@ import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import { ProtocolError } from "../core/errors.js";
 import { reveal, type Secret } from "../core/secret.js";
+import { isToken } from "../http/auth.js";
 import { Cut } from "../http/cut.js";
 import {
   type CallOptions,
@@ -143,7 +144,7 @@ export class AureusConsoleClient extends Generated {
     const { data, status, headers, requestId } = await this.#api
       .login({ username, password: secret }, call)
       .withResponse();
-    if (!/^[\x21-\x7e]+$/.test(String(data.token))) {
+    if (!isToken(data.token)) {
       const message =
         "unexpected response to login: expected a token of visible ASCII characters, found another one";
       throw new ProtocolError(message, { code: "UNEXPECTED_RESPONSE", status, headers, requestId });

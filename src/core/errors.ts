@@ -66,7 +66,7 @@ export interface AgentwireErrorOptions {
   readonly headers?: Headers | undefined;
   /** The id under which the peer logged this call. */
   readonly requestId?: string | undefined;
-  /** Our id of this call, as the peer was told. */
+  /** The id of this call that the caller or the client chose. */
   readonly correlationId?: string | undefined;
   /** How long the peer asked to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs?: number;
@@ -155,7 +155,7 @@ export class AgentwireError extends Error {
   declare readonly headers?: Headers;
   /** The id under which the peer logged this call. */
   declare readonly requestId?: string;
-  /** Our id of this call, as the peer was told. */
+  /** The id of this call that the caller or the client chose. */
   declare readonly correlationId?: string;
   /** How long the peer asked to wait before the next attempt, in milliseconds. */
   declare readonly retryAfterMs?: number;

@@ -32,9 +32,14 @@ export function bearer(token: string | Secret | (() => string | Promise<string>)
   };
 }
 
+/** True for what can stand in an `authorization` header: one line of visible ASCII text. */
+export function isToken(token: unknown): token is string {
+  return typeof token === "string" && /^[\x21-\x7e]+$/.test(token);
+}
+
 /** The token is not shown, however wrong it is. */
 function header(token: string): string {
-  if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return `Bearer ${token}`;
+  if (isToken(token)) return `Bearer ${token}`;
   throw new ValidationError("a bearer token must be one line of visible ASCII text, without blanks", {
     code: "INVALID_TOKEN",
   });

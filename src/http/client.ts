@@ -155,7 +155,7 @@ export class HttpClient {
       return answer;
     } catch (error) {
       call.whole.done();
-      throw this.#ours(error, call);
+      throw this.#withFacts(error, call);
     }
   }
 
@@ -200,7 +200,7 @@ export class HttpClient {
       const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
       return { ok: true, data, info: infoOf(answer, call.attempt) };
     } catch (error) {
-      return { ok: false, error: this.#ours(error, call), ...this.#described(error, call) };
+      return { ok: false, error: this.#withFacts(error, call), ...this.#described(error, call) };
     } finally {
       call?.whole.done();
     }
@@ -273,9 +273,9 @@ export class HttpClient {
   }
 
   /** The error in the protocol's family; it says how many requests were made, and under which id. */
-  #ours(error: unknown, call: Call | undefined): unknown {
-    if (!(error instanceof AgentwireError)) return error;
-    const ours = this.#options.toFamily?.(error) ?? error;
+  #withFacts(error: unknown, call: Call | undefined): unknown {
+    if (!(error instanceof AgentwireError) || this.#isShared(error, call)) return error;
+    const ours = this.#options.wrapError?.(error) ?? error;
     for (const [name, value] of [
       ["details", call && { operation: call.operation.id }],
       ["attempts", call?.attempt],
@@ -285,6 +285,12 @@ export class HttpClient {
         Object.defineProperty(ours, name, { value, enumerable: true });
     }
     return ours;
+  }
+
+  /** True for the reason of a cut that ends several calls: the facts of one would stand on all. */
+  #isShared(error: AgentwireError, call: Call | undefined): boolean {
+    const { signal, cut } = call?.options ?? {};
+    return [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
   }
 
   /** The body the spec describes for an error response, converted; nothing for any other error. */
@@ -328,7 +334,7 @@ function atLeastOne(name: string, value: number): void {
 }
 
 /** Milliseconds of a limit: 0 and `Infinity` mean none. */
-function limitOf(ms: number | undefined): number {
+export function limitOf(ms: number | undefined): number {
   if (ms === undefined || ms === 0) return Infinity;
   if (ms > 0) return ms;
   throw new ValidationError(`a time limit must be a number of milliseconds of at least 0, found ${ms}`);

@@ -110,7 +110,7 @@ export interface HttpClientOptions extends ClientOptions {
   /** The last change of a JSON body in the form of the protocol, before it becomes text. */
   readonly finishBody?: ((body: unknown, operation: HttpOperation) => unknown) | undefined;
   /** The protocol's own class for an error that no response stands for, such as a TimeoutError. */
-  readonly toFamily?: ((error: AgentwireError) => AgentwireError) | undefined;
+  readonly wrapError?: ((error: AgentwireError) => AgentwireError) | undefined;
   /** Which errors allow another attempt. Default: retryable ones, as far as the operation's rule allows. */
   readonly mayRetry?: ((rule: RetryRule, error: unknown) => boolean) | undefined;
   /** Called before every wait for another attempt. */

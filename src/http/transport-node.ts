@@ -75,18 +75,18 @@ function proxiesFromEnv(): Proxies {
   return { httpProxy: proxy("HTTP_PROXY"), httpsProxy: proxy("HTTPS_PROXY"), noProxy: variable("NO_PROXY") };
 }
 
-/** OpenSSL passes over text that is no PEM, so a typo would show only when no server is trusted. */
+/** Node ignores text that is not PEM, so that a typo would only show when no server is trusted. */
 function checkTls({ ca, cert, key }: TlsOptions): void {
   const fail = (found: string): never => {
     throw new ValidationError(
-      `tls: expected ca, cert and key as PEM, cert and key together, found ${found}`,
+      `tls: expected PEM in ca, cert and key, with cert and key together, found ${found}`,
       {
         code: "INVALID_TLS",
       },
     );
   };
   for (const [name, text] of Object.entries({ ca, cert, key })) {
-    if (text !== undefined && !text.includes("-----BEGIN ")) fail(`another text as ${name}`);
+    if (text !== undefined && !text.includes("-----BEGIN ")) fail(`text that is not PEM in ${name}`);
   }
   if ((cert === undefined) !== (key === undefined)) fail(`only ${cert === undefined ? "key" : "cert"}`);
   try {
@@ -127,7 +127,7 @@ function openPools(
       ...proxies,
       // Pools of plain http through a proxy would have undici's own limits otherwise.
       factory: (origin, more: Pool.Options) => {
-        const connect = typeof more.connect === "function" && { connect: failing(more.connect) };
+        const connect = typeof more.connect === "function" && { connect: tunnelConnector(more.connect) };
         return new Pool(origin, { ...limits, ...more, ...connect });
       },
       // Many proxies refuse CONNECT for plain http.
@@ -141,10 +141,10 @@ function openPools(
 }
 
 /**
- * undici takes a SocketError of `connect` for a passing trouble of a kept connection and connects again, without an end;
- * a proxy that closes its connection instead of opening a tunnel gives one every time.
+ * undici treats a SocketError from `connect` as temporary and reconnects for ever; a proxy that closes its connection
+ * instead of opening a tunnel causes one every time.
  */
-function failing(connect: buildConnector.connector): buildConnector.connector {
+function tunnelConnector(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) =>
     connect(options, (...[error, socket]) => {
       if (error === null) return callback(error, socket);

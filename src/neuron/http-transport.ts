@@ -16,7 +16,7 @@ import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { eventChunks } from "../http/events.js";
-import { HttpClient, type TlsOptions } from "../http/index.js";
+import { type ClientOptions, HttpClient } from "../http/index.js";
 import { lastEventIdHeader, SseDecoder } from "../http/sse.js";
 import { type AuthCallback, AuthCallbackError, callbackAuth } from "./callback-auth.js";
 import { refusalError } from "./errors.js";
@@ -25,14 +25,13 @@ import { leaseIdInStart, type PostPath } from "./frames.js";
 import type { PostOptions, Transport, TransportCallbacks } from "./transport.js";
 
 /** Options of {@link HttpTransport}. */
-export interface HttpTransportOptions {
+export interface HttpTransportOptions
+  extends Pick<ClientOptions, "logger" | "fetch" | "tls" | "allowInsecure" | "clock" | "random"> {
   /** Base URL of the gateway; a path prefix is kept. */
   readonly gatewayUrl: string;
   readonly neuronId: string;
   /** Gives the bearer token for every request. */
   readonly auth: AuthCallback;
-  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
-  readonly logger?: Logger | false | undefined;
   /** Wait before the first reconnect, in milliseconds; it doubles with each further one. Default: 500. */
   readonly initialReconnectDelayMs?: number | undefined;
   /** The longest wait. Default: 30,000. */
@@ -55,16 +54,6 @@ export interface HttpTransportOptions {
    * Default: 64.
    */
   readonly maxSockets?: number | undefined;
-  /** Certificates for https. Not together with `fetch`. Node only. */
-  readonly tls?: TlsOptions | undefined;
-  /** Used for everything. Default: undici on Node, which heeds HTTP_PROXY and NO_PROXY; else the platform's. */
-  readonly fetch?: typeof fetch | undefined;
-  /** The user knows that the token travels in the clear. Default: false, one warning. */
-  readonly allowInsecure?: boolean | undefined;
-  /** Default: the clock of the platform. */
-  readonly clock?: Clock | undefined;
-  /** For the jitter. Default: `Math.random`. */
-  readonly random?: (() => number) | undefined;
 }
 
 /** A stream that stood so long, or brought an event, ends a series of failures. */

@@ -313,6 +313,16 @@ describe("input", () => {
     expect(asked).toEqual([]);
   });
 
+  it("a limit that is no limit is a typed error, and nothing is sent", async () => {
+    const { gw, asked } = setUp();
+    for (const options of [{ totalTimeoutMs: -1 }, { timeoutMs: Number.NaN, agentToken: "t.1" }]) {
+      expect(await failure(gw.proxy("serpapi", "search", search, options))).toBeInstanceOf(
+        GatewayValidationError,
+      );
+    }
+    expect(asked).toEqual([]);
+  });
+
   it("a signal that has fired sends nothing, no token request either", async () => {
     const { gw, asked } = setUp();
     await failure(gw.proxy("serpapi", "search", search, { signal: AbortSignal.abort() }));

@@ -12,14 +12,16 @@ describe.each(transports)("an error over %s", (_, how) => {
     const clock = new FakeClock();
     let arrived = (): void => {};
     const head = new Promise<void>((resolve) => (arrived = resolve));
-    const { baseUrl } = await serve((_, response) => {
+    const { baseUrl } = await serve((request, response) => {
+      if (request.url === "/things/ping") return json(response, 200, {});
       response.writeHead(status, { "x-request-id": "r-1" }).flushHeaders();
-      response.write("{", () => arrived());
+      return void response.write("{", () => arrived());
     });
     const http = client(baseUrl, { ...how, clock, retry: false, timeoutMs: 1_000 });
     const failed = failure(http.send(write, [], {}, {}));
     await head;
-    for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+    // What was written before a later call was answered has been read.
+    for (let n = 0; n < 3; n++) await http.send(read, ["ping"]);
     const error = await clock.until(failed);
     expect(error).toMatchObject({ name: "TimeoutError", status, requestId: "r-1" });
     expect(error.message).toContain("did not send the whole response within 1000 ms");
@@ -58,6 +60,13 @@ describe.each(transports)("an error over %s", (_, how) => {
       expect(shown).toContain("[secret]");
       expect(shown).not.toContain(key);
     }
+  });
+
+  it("is not garbled by a credential of a few characters", async () => {
+    const { baseUrl } = await serve((_, response) => json(response, 403, { message: "denied" }));
+    const http = client(baseUrl, { ...how, headers: { "x-api-key": "e" } });
+    const error = await failure(http.send(write, [], { secrets: ["d"] } satisfies SendOptions, {}));
+    expect(error.body).toEqual({ message: "denied" });
   });
 
   it("holds no text that a server repeats as part of a JSON text", async () => {

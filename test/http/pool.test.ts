@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { AbortError, ClosedError, ConnectionError, TimeoutError } from "../../src/core/errors.js";
 import { HttpClient, type HttpOperation } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
@@ -182,6 +182,16 @@ describe.each(transports)("connections over %s", (_, how) => {
 });
 
 describe.each(transports)("close over %s", (_, how) => {
+  it("gives each call that it ends no facts of another", async () => {
+    const { baseUrl, seen } = await serve(() => {});
+    const http = client(baseUrl, how);
+    const calls = ["a", "b"].map((correlationId) => failure(http.send(read, ["1"], { correlationId })));
+    await vi.waitFor(() => expect(seen).toHaveLength(2));
+    await http.close({ graceMs: 0 });
+    const ids = (await Promise.all(calls)).map((error) => error.correlationId);
+    expect([ids[0] ?? "a", ids[1] ?? "b"]).toEqual(["a", "b"]);
+  });
+
   it("waits for calls in flight, refuses later ones, and is the same promise each time", async () => {
     let respond = (): void => {};
     const { baseUrl, seen, arrived } = await serve((_, response) => {

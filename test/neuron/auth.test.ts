@@ -136,6 +136,20 @@ describe("createClientCredentialsAuth", () => {
     await expect(createClientCredentialsAuth(freshPath())()).rejects.toBeInstanceOf(CredentialRevokedError);
   });
 
+  it(req("neuron.auth.errors", "shows no secret that the endpoint repeats"), async () => {
+    const path = freshPath();
+    await writeCredentialFile(path, credential());
+    let sent = "";
+    server.rule = ({ form }) => {
+      sent = form!.client_secret!;
+      return { status: 400, body: { error: "invalid_request", error_description: `got ${sent}` } };
+    };
+    const error = await createClientCredentialsAuth(path)().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ error: "invalid_request", description: "got [secret]" });
+    expect(sent.length).toBeGreaterThan(3);
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(sent);
+  });
+
   it(
     req("neuron.auth.errors", "names what the endpoint answered, and goes on at the next call"),
     async () => {

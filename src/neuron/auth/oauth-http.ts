@@ -1,30 +1,19 @@
 /** Requests to an identity server: form posts and JSON responses, as OAuth 2.0 has them. */
-import type { Clock } from "../../core/clock.js";
 import { AbortError, AgentwireError } from "../../core/errors.js";
 import { warnIfInsecure } from "../../core/insecure.js";
 import { isObject } from "../../core/json.js";
-import { type Logger, safeLogger } from "../../core/logger.js";
+import { safeLogger } from "../../core/logger.js";
+import { isSecretName } from "../../core/secret-names.js";
 import type { HttpAnswer } from "../../http/answer.js";
-import { HttpClient, type TlsOptions } from "../../http/index.js";
+import { type CallOptions, type ClientOptions, HttpClient } from "../../http/index.js";
 import { OAuthTokenError } from "./errors.js";
 
 /** What every call to the identity server can be given. */
-export interface OAuthOptions {
-  /** Default: undici on Node, which heeds HTTP_PROXY and NO_PROXY; else the platform's. */
-  readonly fetch?: typeof fetch | undefined;
-  /** Certificates for https. Not together with `fetch`. */
-  readonly tls?: TlsOptions | undefined;
-  /** Limit of one request, in milliseconds. Default: 30,000. */
-  readonly timeoutMs?: number | undefined;
-  /** Ends the call. */
-  readonly signal?: AbortSignal | undefined;
-  /** Default: the clock of the platform. */
-  readonly clock?: Clock | undefined;
-  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
-  readonly logger?: Logger | false | undefined;
-  /** No warning when a credential goes over http:// to another machine. Default: false. */
-  readonly allowInsecure?: boolean | undefined;
-}
+export type OAuthOptions = Pick<
+  ClientOptions,
+  "fetch" | "tls" | "timeoutMs" | "clock" | "logger" | "allowInsecure"
+> &
+  Pick<CallOptions, "signal">;
 
 /** A token as it was given. */
 export interface TokenResponse {
@@ -64,7 +53,8 @@ export async function exchange(
       idempotent: false,
       body: "form",
     } as const;
-    const { body } = await http.request(operation, [], { signal }, form);
+    const secrets = Object.entries(form ?? {}).flatMap(([name, text]) => (isSecretName(name) ? [text] : []));
+    const { body } = await http.request(operation, [], { signal, secrets }, form);
     return isObject(body) ? body : undefined;
   } finally {
     void http.close({ graceMs: 0 });
