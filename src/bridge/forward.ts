@@ -19,10 +19,11 @@ export interface ForwardOptions {
   readonly client: Pick<JobClient, "start">;
   /** The topic whose workers do the work. */
   readonly topic: string;
-  /** Members of every job, such as labels, tenant and pool hints. Default: none. */
-  readonly request?:
-    | Omit<JobSubmission, "jobId" | "topic" | "input" | "contextPtr" | "deadlineMs" | "traceId">
-    | undefined;
+  /**
+   * Members of every job, such as labels, tenant and pool hints. `deadlineMs` bounds each job. Default: none, and a
+   * job lasts as long as the work it is submitted for: a lease as long as it is renewed, a CAP job to its deadline.
+   */
+  readonly request?: Omit<JobSubmission, "jobId" | "topic" | "input" | "contextPtr" | "traceId"> | undefined;
   /** Checked before a job is submitted. Default: anything. */
   readonly input?: Schema | undefined;
   /** Checked before the lease is answered. Default: anything. */
@@ -42,7 +43,7 @@ export interface ForwardOptions {
 export function forwardToCap(options: ForwardOptions): HandlerDefinition {
   const { client, topic, request, input, output, description, jsonSchema, clock = systemClock } = options;
   const run = async (given: unknown, ctx: HandlerContext): Promise<unknown> => {
-    const { signal, timeoutMs } = inherited(ctx, undefined, clock.now());
+    const { signal, timeoutMs } = inherited(ctx, request?.deadlineMs, clock.now());
     const job = await client.start(
       {
         ...request,
@@ -51,7 +52,7 @@ export function forwardToCap(options: ForwardOptions): HandlerDefinition {
         traceId: ctx.correlationId,
         deadlineMs: timeoutMs,
       } as JobSubmission,
-      { signal, cancelOnAbort: true, ...(timeoutMs !== undefined && { timeoutMs }) },
+      { signal, cancelOnAbort: true, timeoutMs: timeoutMs ?? Infinity },
     );
     const reports = relay(job.progress(), ctx);
     try {

@@ -25,6 +25,8 @@ export interface HandlerContext {
   readonly log: Logger;
   /** When the work is taken back, in milliseconds since the epoch; undefined where nobody said. */
   readonly deadline: number | undefined;
+  /** Set where `deadline` moves while the work goes on, as a lease is renewed. Default: it stays. */
+  readonly deadlineMoves?: boolean;
   /** Joins all that belongs to this piece of work: the trace id of a CAP job, the task id of a neuron lease. */
   readonly correlationId: string;
   /** The request as it came over the wire. */

@@ -119,6 +119,7 @@ export function handlerContext(
     get deadline() {
       return entry.deadline(clock);
     },
+    deadlineMoves: true,
     progress: (update) => reports.add(update),
     fail: (reason, options) => {
       throw new HandlerFailure(errorText(reason), options);

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { capabilityHandler, forwardToCap, topicHandler, topicOf } from "../../src/bridge/index.js";
+import {
+  capabilityHandler,
+  type ForwardOptions,
+  forwardToCap,
+  topicHandler,
+  topicOf,
+} from "../../src/bridge/index.js";
 import { type AgentContext, getJson, InMemoryBlobStore } from "../../src/cap/index.js";
 import { UnsupportedError } from "../../src/core/errors.js";
 import { jsonSchema } from "../../src/core/json-schema.js";
@@ -87,11 +93,16 @@ describe("a CAP topic on neuron", () => {
 });
 
 describe("CAP workers behind a capability", () => {
-  async function behind(handler: (input: unknown, ctx: AgentContext) => unknown) {
+  async function behind(
+    handler: (input: unknown, ctx: AgentContext) => unknown,
+    request?: ForwardOptions["request"],
+  ) {
     const pair = memoryAgentPair({ scheduler: { pools: { topics: { "job.far": "test" } } } });
     pair.agent.job("job.far", handler);
     await pair.start();
-    const neuron = await overNeuron(forwardToCap({ client: pair.client, topic: "job.far", input: page }));
+    const neuron = await overNeuron(
+      forwardToCap({ client: pair.client, topic: "job.far", input: page, request }),
+    );
     return {
       pair,
       neuron,
@@ -113,7 +124,7 @@ describe("CAP workers behind a capability", () => {
     expect(ended).toEqual({ ended: "done", output: { got: { url: "x" } } });
     expect(far.neuron.progress()).toEqual(["far away"]);
     expect(seen?.traceId).toBe("work-1");
-    expect(seen?.deadline).toBeLessThanOrEqual(Date.now() + 60_000);
+    expect(seen?.deadline, "the lease is renewed while the job goes on").toBeUndefined();
     expect(await far.neuron.submit("no page")).toMatchObject({ ended: "failed" });
   });
 
@@ -124,6 +135,32 @@ describe("CAP workers behind a capability", () => {
       code: "PAGE_GONE",
       reason: "the page is gone",
     });
+  });
+
+  it("may last longer than one life of the lease, which is renewed meanwhile", async () => {
+    let finish!: () => void;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    await using far = await behind(() => finished);
+    let beats = 0;
+    far.neuron.brain.on("heartbeat", ({ inFlight }) => {
+      if (inFlight.length > 0 && ++beats === 6) finish(); // two beats in one life
+    });
+    expect(await far.neuron.submit({ url: "x" }, { deadlineMs: 200 })).toMatchObject({ ended: "done" });
+    expect(beats).toBeGreaterThanOrEqual(6);
+  });
+
+  it("are bounded where their request says so", async () => {
+    let seen: AgentContext | undefined;
+    await using far = await behind(
+      (_, ctx) => {
+        seen = ctx;
+      },
+      { deadlineMs: 60_000 },
+    );
+    expect(await far.neuron.submit({ url: "x" })).toMatchObject({ ended: "done" });
+    expect(seen?.deadline).toBeLessThanOrEqual(Date.now() + 60_000);
   });
 
   it("are cancelled with the lease", async () => {

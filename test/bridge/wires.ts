@@ -62,7 +62,7 @@ export async function overCap(definition: HandlerDefinition, topic = "job.test")
 export async function overNeuron(
   definition: HandlerDefinition,
   options: Partial<NeuronOptions> = {},
-): Promise<WorkerWire> {
+): Promise<WorkerWire & { readonly brain: LocalBigBrain }> {
   const brain = await LocalBigBrain.start();
   const neuron = new Neuron({
     gatewayUrl: brain.url,
@@ -77,6 +77,7 @@ export async function overNeuron(
   await registered;
   const messages: string[] = [];
   return {
+    brain,
     async submit(input, { id, deadlineMs } = {}) {
       const outcome = await brain.submit({
         capability: type,
