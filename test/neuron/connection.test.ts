@@ -1,6 +1,6 @@
 /** Where a neuron connects to, and through what: the environment, proxies, certificates, connections of their own. */
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, request as forward } from "node:http";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { ConnectionError, ValidationError } from "../../src/core/errors.js";
 import { createClientCredentialsAuth, writeCredentialFile } from "../../src/neuron/auth/index.js";
 import { HttpTransport, Neuron, type NeuronOptions } from "../../src/neuron/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
+import { pem, startProxy, tls } from "../http/forward-proxy.ts";
 import { req } from "../requirements/index.ts";
 import { freshPath, startAuthServer } from "./auth-server.ts";
 import { quiet, TestGateway, until } from "./gateway.ts";
@@ -170,33 +171,6 @@ describe("by default", () => {
   });
 });
 
-/** A proxy that takes every name for this machine. */
-async function startProxy() {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url}`);
-    const { pathname, search, port } = new URL(request.url!);
-    const { method, headers } = request;
-    const onward = forward(
-      { host: "127.0.0.1", port, path: pathname + search, method, headers },
-      (answer) => {
-        response.writeHead(answer.statusCode!, answer.headers);
-        response.flushHeaders();
-        answer.on("error", () => response.destroy()).pipe(response);
-      },
-    );
-    onward.on("error", () => response.destroy());
-    response.on("close", () => onward.destroy());
-    request.pipe(onward);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanups.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
-}
-
 describe("proxies", () => {
   it(
     req("neuron.http.proxy", "of HTTP_PROXY carry the stream, the frames and the token requests"),
@@ -219,7 +193,7 @@ describe("proxies", () => {
       await neuron.start();
       gateway.lease("L1", "a/b");
       await until(() => gateway.frames("ack").length === 1);
-      expect(proxy.asked.sort()).toEqual([
+      expect(proxy.asked.map(({ line }) => line).sort()).toEqual([
         `GET ${inside}/neuron/events?neuronId=n`,
         `POST ${inside}/neuron/ack`,
         `POST ${inside}/neuron/register`,
@@ -239,8 +213,6 @@ describe("proxies", () => {
 });
 
 describe("certificates", () => {
-  const pem = (name: string) => readFileSync(join(import.meta.dirname, "../peers/tls", name), "utf8");
-
   it("are those of the tls option", async () => {
     const seen: string[] = [];
     const server = createSecureServer(
@@ -264,7 +236,6 @@ describe("certificates", () => {
     await untrusting.start();
     expect(reasons.join()).toMatch(/certificate/);
     expect(seen).toEqual([]);
-    const tls = { ca: pem("ca.pem"), servername: "redis.test" };
     await make({ gatewayUrl, neuronId: "n", auth: () => "t", tls }).start();
     await until(() => seen.length === 2);
     expect(seen).toEqual(["GET /neuron/events?neuronId=n", "POST /neuron/register"]);
