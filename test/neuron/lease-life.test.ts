@@ -65,6 +65,31 @@ describe("heartbeats", () => {
     expect(answers()).toEqual([]);
   });
 
+  it("go on while costly schemas of other leases are judged", async () => {
+    const { lease, clock, frames, answers } = await setUp({
+      handlers: { "a/b": gate().handler },
+      capability: { concurrency: 8 },
+    });
+    lease("L1", "a/b", {}, {}, 4_000);
+    const inputSchema = { pattern: "^(a+)+$" };
+    for (let i = 0; i < 20; i++) {
+      lease(`H${i}`, "a/b", `${"a".repeat(2_000)}!`, { inputSchema });
+      await clock.advance(1_000);
+    }
+    await clock.until(
+      (async () => {
+        while (answers().length < 20) await new Promise(setImmediate);
+      })(),
+    );
+    expect(answers().every((answer) => /^schema-mismatch H\d+ INPUT_SCHEMA_MISMATCH$/.test(answer))).toBe(
+      true,
+    );
+    const beats = frames("heartbeat") as { inFlight: { leaseId: string }[] }[];
+    expect(
+      beats.filter(({ inFlight }) => inFlight.some(({ leaseId }) => leaseId === "L1")).length,
+    ).toBeGreaterThan(8);
+  });
+
   it.each([
     [4_000, 10_000, 2_000],
     [60_000, 10_000, 10_000],
