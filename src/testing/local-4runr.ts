@@ -66,9 +66,10 @@ export class Local4Runr {
     this.#events = new Emitter({ logger: options.logger });
     this.faults.add(...(options.faults ?? []));
     this.#gateway = this.#make();
-    const { port, clock, logger } = options;
+    const { port, origins, clock, logger } = options;
     this.#server = new LoopbackServer((message, response) => this.#serve(message, response), {
       port,
+      origins,
       clock,
       logger,
     });

@@ -18,7 +18,7 @@ import { errorText, NotFoundError } from "../core/errors.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { answerConsole, type LocalConsoleOperation, matchConsole } from "./aureus/console-routes.js";
 import { bearer, ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console-users.js";
-import { htmlNotFound, type LocalRequest, readRequest } from "./aureus/exchange.js";
+import { htmlNotFound, isJson, type LocalRequest, readRequest } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
 import { answerV1, matchV1, type V1State } from "./aureus/v1-routes.js";
 import { type ValidatorLogic, ValidatorRegistry } from "./aureus/validator-registry.js";
@@ -75,8 +75,10 @@ export interface LocalAureusOptions {
 export interface LocalListenOptions {
   /** Default: any free one. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. */
+  /** Default: 127.0.0.1. Another one than this machine's own lets any host, page and program call. */
   readonly host?: string | undefined;
+  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
+  readonly origins?: readonly string[] | undefined;
 }
 
 /** An Aureus in this process: hand its `fetch` to a client, or `start` it and use its `url`. */
@@ -163,8 +165,7 @@ export class LocalAureus {
     const server = new LoopbackServer(
       async (request, response) => {
         const read = await readRequest(request, MAX_BODY_BYTES);
-        const answer =
-          read === undefined ? json(413, { error: "Payload too large" }) : await this.#answer(read);
+        const answer = refusal(read) ?? (await this.#answer(read!));
         await send(response, answer, clock);
       },
       { ...options, clock, logger: this.#logger },
@@ -253,4 +254,11 @@ export class LocalAureus {
     if (tool === undefined) throw new NotFoundError(`no tool is called '${name}'`);
     return tool;
   }
+}
+
+/** Why a request over a socket is not looked at: a page may send other media types without asking. */
+function refusal(read: LocalRequest | undefined): HttpAnswer | undefined {
+  if (read === undefined) return json(413, { error: "Payload too large" });
+  if (read.text === "" || isJson(read)) return undefined;
+  return json(415, { error: "Unsupported media type: send application/json" });
 }

@@ -50,10 +50,11 @@ export class LocalBigBrain {
 
   private constructor(options: LocalBigBrainOptions) {
     this.#gateway = new Gateway(options, (how) => this.restart(how));
-    const { port, logger } = options;
+    const { port, origins, logger } = options;
     const { clock } = this.#gateway;
     this.#server = new LoopbackServer((request, response) => this.#endpoints!.handle(request, response), {
       port,
+      origins,
       clock,
       logger,
     });

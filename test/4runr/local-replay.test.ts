@@ -65,6 +65,7 @@ async function ask(url: string, { request }: Exchange) {
 describe.each(runs)("the recordings of the gateway in $upstream mode", ({ upstream, exchanges }) => {
   const world = new RecordedWorld(exchanges);
   const gateway = new Local4Runr({
+    origins: ["http://a.b"],
     upstream,
     signingSecret: secret,
     testBypass: true,

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConnectionError } from "../../src/core/errors.js";
 import { FaultScript, type HttpFault } from "../../src/testing/http/faults.js";
@@ -43,6 +44,61 @@ describe("a server on loopback", () => {
     await back;
     expect(clock.pending).toBe(0);
     await expect(fetch(server.url)).rejects.toThrow("fetch failed");
+  });
+
+  /** A request with any headers, which fetch does not allow. */
+  const ask = (url: string, headers: Record<string, string>, path = "/") =>
+    new Promise<number>((resolve, reject) => {
+      request(url + path, { method: "POST", headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode!);
+      })
+        .on("error", reject)
+        .end();
+    });
+
+  it.each<[string, Record<string, string>, boolean]>([
+    ["a program of this machine", {}, true],
+    ["a page of this machine", { origin: "http://localhost:5173" }, true],
+    ["a page that is listed", { origin: "https://app.example" }, true],
+    ["a page of another site", { origin: "https://evil.example" }, false],
+    ["a page without an origin", { origin: "null" }, false],
+    ["a page that sends no Origin", { "sec-fetch-site": "cross-site" }, false],
+    ["a name that was made to point here", { host: "evil.example" }, false],
+    ["a name that begins like this machine's", { host: "127.0.0.1.evil.example" }, false],
+    ["localhost", { host: "localhost:1234" }, true],
+    ["IPv6", { host: "[::1]:1234" }, true],
+  ])("is called by %s: %o", async (_, headers, isLetIn) => {
+    let calls = 0;
+    const answer = (_: unknown, response: { end(text: string): void }) => {
+      calls++;
+      response.end("ok");
+    };
+    const server = new LoopbackServer(answer, { origins: ["https://app.example"] });
+    ends.push(server);
+    await server.start();
+    expect(await ask(server.url, headers)).toBe(isLetIn ? 200 : 403);
+    expect(calls).toBe(isLetIn ? 1 : 0);
+  });
+
+  it("is kept from foreign pages by every local server", async () => {
+    const [aureus, gateway] = [new LocalAureus(), new Local4Runr()];
+    ends.push(aureus, gateway);
+    await aureus.start();
+    await gateway.start();
+    const brain = await LocalBigBrain.start();
+    ends.push(brain);
+    for (const { url } of [aureus, gateway, brain]) {
+      expect(await ask(url, { origin: "https://evil.example" })).toBe(403);
+      expect(await ask(url, { host: "evil.example" })).toBe(403);
+    }
+    const plain = { "content-type": "text/plain" };
+    const sent = await fetch(`${aureus.url}/api/v1/workflows/execute`, {
+      method: "POST",
+      headers: plain,
+      body: "{}",
+    });
+    expect(sent.status).toBe(415);
   });
 
   it("refuses a port that is taken", async () => {

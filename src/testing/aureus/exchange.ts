@@ -28,6 +28,11 @@ export async function readRequest(
   return { method, path, query, headers, text };
 }
 
+/** True for a body that is said to be JSON. */
+export function isJson({ headers }: LocalRequest): boolean {
+  return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(headers["content-type"] ?? "");
+}
+
 /** What a console server says of a path that it does not have. */
 export function htmlNotFound({ method, path }: LocalRequest): HttpAnswer {
   const shown = escapeHtml(path);

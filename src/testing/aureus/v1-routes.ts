@@ -6,7 +6,7 @@ import type {
   ValidateCommitRequest,
   WorkflowExecutionRequest,
 } from "../../../gen/aureus/v1/index.js";
-import { keyMap, type OperationId, operationTable } from "../../../gen/aureus/v1/index.js";
+import { keyMap, type OperationId, operationSchemas, operationTable } from "../../../gen/aureus/v1/index.js";
 import { CrvGate, type GoalGuard, type WorkflowEngine } from "../../aureus/engine/index.js";
 import { dropNulls } from "../../aureus/nulls.js";
 import type { Clock } from "../../core/clock.js";
@@ -46,7 +46,7 @@ export async function answerV1(
   state: V1State,
 ): Promise<HttpAnswer> {
   let wire: unknown;
-  if (operationTable[operation].method === "POST" && operation !== "cancelWorkflow") {
+  if (operationSchemas[operation].request !== undefined) {
     try {
       wire = JSON.parse(request.text);
     } catch (error) {

@@ -151,6 +151,8 @@ export interface BigBrainEvents {
 export interface LocalBigBrainOptions {
   /** Port on 127.0.0.1. Default: a free one. */
   readonly port?: number | undefined;
+  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
+  readonly origins?: readonly string[] | undefined;
   /** Bearer tokens that are accepted, or who decides. Default: every token that is not empty. */
   readonly tokens?: readonly string[] | ((token: string) => boolean) | undefined;
   /** `1.0.0` behaves like a gateway from before contracts: it refuses frames that carry them. Default: `1.1.0`. */

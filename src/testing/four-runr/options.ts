@@ -13,6 +13,8 @@ import type { Tools } from "./tools.js";
 export interface Local4RunrOptions {
   /** Default: 0, any free one. */
   readonly port?: number | undefined;
+  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
+  readonly origins?: readonly string[] | undefined;
   /** What tokens are signed with. Default: a fixed text, for it guards nothing here. */
   readonly signingSecret?: string | undefined;
   /**

@@ -5,6 +5,7 @@ import { requireBuiltin } from "../../core/builtin.js";
 import { type Clock, sleep } from "../../core/clock.js";
 import { ConnectionError, errorText } from "../../core/errors.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
+import { foreign, isLoopbackHost } from "./guard.js";
 
 export type HttpRequest = NodeHttp.IncomingMessage;
 export type HttpResponse = NodeHttp.ServerResponse;
@@ -16,18 +17,24 @@ export type OnRequest = (request: HttpRequest, response: HttpResponse) => void |
 export interface ServerOptions {
   /** Default: 0, any free one. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. */
+  /** Default: 127.0.0.1. Another one than this machine's own lets any host, page and program call. */
   readonly host?: string | undefined;
+  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
+  readonly origins?: readonly string[] | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;
 }
 
+/** How long a request may take to arrive, in milliseconds; its answer may take any time. */
+const requestMs = 60_000;
+
 /** A port that can go down and come up again. */
 export class LoopbackServer {
   readonly #onRequest: OnRequest;
   readonly #host: string;
+  readonly #origins: readonly string[];
   readonly #clock: Clock | undefined;
   readonly #logger: Logger;
   readonly #closed = new AbortController();
@@ -39,6 +46,7 @@ export class LoopbackServer {
     this.#onRequest = onRequest;
     this.#host = options.host ?? "127.0.0.1";
     this.#port = options.port ?? 0;
+    this.#origins = options.origins ?? [];
     this.#clock = options.clock;
     this.#logger = safeLogger(options.logger);
   }
@@ -56,7 +64,7 @@ export class LoopbackServer {
     });
     // Longer than any client keeps a connection, so that none is closed under a request.
     server.keepAliveTimeout = 120_000;
-    server.requestTimeout = 0;
+    server.requestTimeout = requestMs;
     await new Promise<void>((resolve, reject) => {
       const refuse = (cause: unknown): void =>
         reject(new ConnectionError(`cannot listen on ${this.#host}:${this.#port}`, { cause }));
@@ -96,7 +104,12 @@ export class LoopbackServer {
 
   async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
     try {
-      await this.#onRequest(request, response);
+      const reason = isLoopbackHost(this.#host) ? foreign(request, this.#origins) : undefined;
+      if (reason === undefined) await this.#onRequest(request, response);
+      else
+        response
+          .writeHead(403, { "content-type": "application/json" })
+          .end(JSON.stringify({ error: reason }));
     } catch (error) {
       this.#logger.debug("a request ended early", { reason: errorText(error) });
       request.socket.destroy();
