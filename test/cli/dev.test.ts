@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { GatewayClient } from "../../src/4runr/index.js";
 import { AureusClient } from "../../src/aureus/index.js";
+import { findProgram } from "../../src/cli/dev/child.js";
 import { envLines } from "../../src/cli/dev/env.js";
 import { NotFoundError } from "../../src/core/errors.js";
 import { Neuron } from "../../src/neuron/index.js";
@@ -234,6 +235,13 @@ await describeWithPeers(
       expect(await exit("SIGINT")).toBe(0);
     });
 
+    it(req("cli.dev.stop", "leaves none of the servers it started behind when it is killed"), async () => {
+      const { info, exit } = await dev([], pathWith([nats!, redis!]));
+      const ports = ["NATS_URL", "REDIS_URL"].map((name) => Number(new URL(info.env[name]!).port));
+      expect(await exit("SIGKILL")).toBe(null);
+      for (const port of ports) await expect.poll(() => isFree(port), { timeout: 10_000 }).toBe(true);
+    });
+
     it(req("cli.dev.stop", "ends the servers it started, and not the one it was given"), async () => {
       const started = await dev(["--jetstream"], pathWith([nats!, redis!]));
       const ports = ["NATS_URL", "REDIS_URL"].map((name) => Number(new URL(started.info.env[name]!).port));
@@ -249,6 +257,17 @@ await describeWithPeers(
     });
   },
 );
+
+describe("a server in a folder for servers", () => {
+  it("is found beside the bin of the PATH", () => {
+    const root = folder();
+    mkdirSync(join(root, "sbin"));
+    mkdirSync(join(root, "bin"));
+    writeFileSync(join(root, "sbin/nats-server"), "");
+    expect(findProgram("nats-server", { PATH: join(root, "bin") })).toBe(join(root, "sbin/nats-server"));
+    expect(findProgram("nats-server", { PATH: root })).toBeUndefined();
+  });
+});
 
 async function isFree(port: number): Promise<boolean> {
   const { createServer } = await import("node:net");

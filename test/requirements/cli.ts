@@ -63,7 +63,7 @@ export const cli = {
   },
   "cli.dev.stop": {
     statement:
-      "dev ends everything it started at SIGINT and SIGTERM, with exit code 0, and leaves no file behind.",
+      "dev ends everything it started at SIGINT and SIGTERM, with exit code 0, and leaves no file behind; its servers end with it also when it is killed.",
     source: GUIDE,
   },
   "cli.dev.health": {

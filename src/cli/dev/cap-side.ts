@@ -8,15 +8,15 @@ import type { Env } from "../../core/env.js";
 import { errorText, UnsupportedError } from "../../core/errors.js";
 import { maskText } from "../../core/mask-text.js";
 import { LocalScheduler } from "../../testing/index.js";
-import { type ChildServer, findOnPath, freePort, startServer } from "./child.js";
+import { type ChildServer, findProgram, freePort, startServer } from "./child.js";
 import type { DevPart } from "./part.js";
 
 /** Options of the CAP side. */
 export interface CapOptions {
-  /** A server to use. Default: a `nats-server` from the PATH. */
+  /** A server to use. Default: the `nats-server` of this machine. */
   readonly nats?: string | undefined;
   readonly natsPort?: number | undefined;
-  /** A server to use. Default: a `redis-server` from the PATH. */
+  /** A server to use. Default: the `redis-server` of this machine. */
   readonly redis?: string | undefined;
   readonly redisPort?: number | undefined;
   /** Start nats-server with JetStream. */
@@ -39,7 +39,7 @@ async function startNats(
   stops: (() => Promise<void>)[],
 ): Promise<{ readonly url: string; readonly child?: ChildServer } | undefined> {
   if (options.nats !== undefined) return { url: options.nats };
-  const program = findOnPath("nats-server", options.env);
+  const program = findProgram("nats-server", options.env);
   if (program === undefined) return undefined;
   const args = ["-a", "127.0.0.1", "-p", String(options.natsPort ?? -1)];
   if (options.jetstream) {
@@ -129,7 +129,7 @@ export async function startRedis(options: CapOptions): Promise<DevPart> {
     const part = { name: "redis", env: { REDIS_URL: redis }, status, close: async () => {} } as const;
     return { ...part, state: "running", ...(reason === undefined ? {} : { reason }) };
   }
-  const program = findOnPath("redis-server", env) ?? findOnPath("valkey-server", env);
+  const program = findProgram("redis-server", env) ?? findProgram("valkey-server", env);
   if (program === undefined) {
     const reason =
       "no redis-server on the PATH: agents that keep inputs and outputs in Redis need --redis URL";

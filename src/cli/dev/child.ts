@@ -19,13 +19,11 @@ export interface ChildServer {
   stop(): Promise<void>;
 }
 
-/** Where a program is, by the PATH. */
-export function findOnPath(program: string, env: Env): string | undefined {
-  return (env.PATH ?? "")
-    .split(delimiter)
-    .filter((folder) => folder !== "")
-    .map((folder) => join(folder, program))
-    .find((path) => existsSync(path));
+/** Where a program is: on the PATH, or in the `sbin` beside a `bin` of it, where servers are installed. */
+export function findProgram(program: string, env: Env): string | undefined {
+  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  const beside = folders.filter((folder) => /\/bin\/?$/.test(folder)).map((bin) => join(bin, "../sbin"));
+  return [...folders, ...beside].map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
 /** A port of 127.0.0.1 that nobody uses now. */
@@ -39,6 +37,9 @@ export function freePort(): Promise<number> {
     });
   });
 }
+
+/** Becomes the program; what stays behind ends it once our end of the pipe is gone, whatever ended us. */
+const withParent = `exec 3<&0 </dev/null; (read -r _ <&3; kill -9 $$) >/dev/null 2>&1 & exec 3<&-; exec "$0" "$@"`;
 
 const STOP_MS = 3_000;
 const OUTPUT_KEPT = 64_000;
@@ -54,8 +55,10 @@ export async function startServer(
   ready: RegExp,
   timeoutMs = 15_000,
 ): Promise<ChildServer> {
+  const [file, given] =
+    process.platform === "win32" ? [program, args] : ["/bin/sh", ["-c", withParent, program, ...args]];
   // In a group of its own, so that a Ctrl-C reaches only us and everything can be ended in order.
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(file, given, { stdio: "pipe", detached: true });
   const kill = (signal: NodeJS.Signals): void => void child.kill(signal);
   const atExit = (): void => kill("SIGKILL");
   process.once("exit", atExit);
@@ -65,6 +68,7 @@ export async function startServer(
   const gone = new Promise<void>((resolve) => {
     const end = (): void => {
       ended = true;
+      child.stdin.destroy();
       process.off("exit", atExit);
       if (!stopping) for (const listener of listeners) listener();
       resolve();
