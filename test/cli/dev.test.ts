@@ -258,6 +258,62 @@ await describeWithPeers(
   },
 );
 
+describe("functions of one's own", () => {
+  const example = (name: string) => join(import.meta.dirname, "../../examples/dev-tools", name);
+
+  it(req("cli.dev.functions", "are tools and validators of Aureus, and tools of 4Runr"), async () => {
+    const { info, exit, until } = await dev(
+      ["--tools", example("tools.mjs"), "--validators", example("validators.mjs")],
+      pathWith([]),
+    );
+    const { AUREUS_URL, GATEWAY_URL, AGENT_ID } = info.env;
+    const aureus = new AureusClient({ baseUrl: AUREUS_URL! });
+    const task = { type: "action", riskTier: "LOW", intent: "read" } as const;
+    const run = await aureus.executeWorkflow({
+      id: "data-processing-001",
+      name: "Data Processing Workflow",
+      dependencies: {},
+      tasks: [
+        { ...task, id: "read-data", name: "Read Input Data", toolName: "read_file" },
+        { ...task, id: "save-data", name: "Save", toolName: "save_file", inputs: { to: "x" } },
+      ],
+    });
+    expect(run.taskResults).toMatchObject({
+      "read-data": { status: "success", result: { path: "input.csv" } },
+      "save-data": { status: "success", result: { echo: { to: "x" } } },
+    });
+    await until("no tool is called save_file");
+    const gate = {
+      name: "Balance",
+      blockOnFailure: true,
+      validators: ["not_null", "schema_check", "balance_positive"],
+    };
+    const commit = (balance: number) => ({ id: "commit-001", data: { balance }, metadata: {} });
+    expect(await aureus.validateCommit(commit(1000), gate)).toMatchObject({ passed: true });
+    expect(await aureus.validateCommit(commit(-1), gate)).toMatchObject({
+      passed: false,
+      validationResults: expect.arrayContaining([
+        expect.objectContaining({ remediation: "add funds first" }),
+      ]),
+    });
+    await aureus.close();
+    const gateway = new GatewayClient({ baseUrl: GATEWAY_URL, agentId: AGENT_ID });
+    expect(await gateway.proxy("serpapi", "search", { q: "x" })).toEqual({
+      results: [{ title: "About x", url: "https://example.com" }],
+    });
+    await gateway.close();
+    expect(await exit("SIGTERM")).toBe(0);
+  });
+
+  it.each([
+    ["cannot be loaded", "export const broken = ;"],
+    ["the export limit must be a function, or an object of functions", "export const limit = 3;"],
+  ])("are refused if the module %s", async (said, text) => {
+    const { code, err } = await run(["dev", "--tools", file("tools.mjs", text)]);
+    expect([code, err]).toEqual([1, expect.stringContaining(said)]);
+  });
+});
+
 describe("a server in a folder for servers", () => {
   it("is found beside the bin of the PATH", () => {
     const root = folder();

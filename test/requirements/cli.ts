@@ -66,6 +66,10 @@ export const cli = {
       "dev ends everything it started at SIGINT and SIGTERM, with exit code 0, and leaves no file behind; its servers end with it also when it is killed.",
     source: GUIDE,
   },
+  "cli.dev.functions": {
+    statement: "dev takes tools and validators from modules; a tool it was not given gives back its inputs.",
+    source: "agentwire",
+  },
   "cli.dev.health": {
     statement: "The health page tells of every part, shows no secret, and answers this machine only.",
     source: GUIDE,

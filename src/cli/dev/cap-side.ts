@@ -85,6 +85,9 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
       ends[state] = (ends[state] ?? 0) + 1;
       options.log("cap", `job ${jobId} on ${topic}: ${state}${reason ? ` (${reason})` : ""}`);
     });
+    scheduler.on("waiting", ({ jobId, topic, reason }) =>
+      options.log("cap", `job ${jobId} on ${topic} waits: ${reason ?? "no worker takes it"}`),
+    );
     scheduler.on("error", (error) => options.log("cap", `scheduler: ${errorText(error)}`));
     if (options.demo) {
       const worker = await runWorker({

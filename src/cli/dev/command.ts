@@ -6,6 +6,7 @@ import { EXIT } from "../exit-codes.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
 import { envLines, writeEnvFile } from "./env.js";
+import { loadFunctions } from "./functions.js";
 import { type Stack, startStack, statusOf } from "./stack.js";
 
 /** Options, help and run of `agentwire dev`. */
@@ -30,6 +31,12 @@ export const devCommand: Command = {
       about: "whose packets it takes (default: everybody's)",
     },
     { name: "demo", about: "a CAP worker on job.echo, and a first task for every capability of a neuron" },
+    {
+      name: "tools",
+      value: "FILE",
+      about: "an ES module: its functions are tools of Aureus, its objects tools of 4Runr",
+    },
+    { name: "validators", value: "FILE", about: "an ES module: its functions are validators of Aureus" },
     {
       name: "write-env",
       value: "FILE",
@@ -73,6 +80,7 @@ export const devCommand: Command = {
       demo: args.flag("demo"),
       privateKey: keyFile === undefined ? undefined : await readPrivateKey(keyFile),
       publicKeys: trusted,
+      functions: await loadFunctions(args.text("tools"), args.text("validators")),
       port: args.whole("port"),
       natsPort: args.whole("nats-port"),
       redisPort: args.whole("redis-port"),

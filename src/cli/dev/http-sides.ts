@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TaskSpec } from "../../../gen/aureus/v1/index.js";
 import { Local4Runr, LocalAureus, LocalBigBrain, type TaskOutcome } from "../../testing/index.js";
 import { writeNew } from "../files.js";
+import type { DevFunctions } from "./functions.js";
 import type { DevPart } from "./part.js";
 
 type Log = (part: string, text: string) => void;
@@ -25,7 +27,16 @@ export async function startNeuron(
   const neurons = new Map<string, { protocolVersion: string; capabilities: readonly string[] }>();
   const ends: Record<string, number> = {};
   const greeted = new Set<string>();
-  const submit = (capability: string, input: unknown) => brain.submit({ capability, input });
+  const submit = (capability: string, input: unknown) => {
+    const served = [...neurons].filter(([id]) => brain.isConnected(id)).flatMap(([, of]) => of.capabilities);
+    if (!served.includes(capability)) {
+      log(
+        "neuron",
+        `no neuron serves ${capability}, so its task waits; served now: ${served.join(", ") || "nothing"}`,
+      );
+    }
+    return brain.submit({ capability, input });
+  };
   brain.on("registered", ({ neuronId, protocolVersion, capabilities }) => {
     const types = capabilities.map(({ type }) => type);
     neurons.set(neuronId, { protocolVersion, capabilities: types });
@@ -63,22 +74,43 @@ export async function startNeuron(
   };
 }
 
-/** Starts an Aureus: V1 for anybody, and the console for `operator`. */
-export async function startAureus(port: number | undefined): Promise<DevPart> {
-  const aureus = new LocalAureus();
+/**
+ * Starts an Aureus: V1 for anybody, and the console for `operator`. A tool that it was not given gives back its
+ * inputs, and a line says so.
+ */
+export async function startAureus(
+  port: number | undefined,
+  { tools, validators }: DevFunctions,
+  log: Log,
+): Promise<DevPart> {
+  const echo = ({ toolName: tool, inputs }: TaskSpec): unknown => {
+    if (tool)
+      log("aureus", `no tool is called ${tool}, so its inputs are its result: give it with --tools FILE`);
+    return { tool: tool ?? null, echo: inputs ?? {} };
+  };
+  const aureus = new LocalAureus({ tools, validators, execute: echo });
   await aureus.start({ port });
   return {
     name: "aureus",
     state: "running",
     env: { AUREUS_URL: aureus.url },
-    status: () => ({ url: aureus.url, dialects: ["v1", "console"] }),
+    status: () => ({
+      url: aureus.url,
+      dialects: ["v1", "console"],
+      tools: Object.keys(tools),
+      validators: Object.keys(validators),
+    }),
     close: () => aureus.close(),
   };
 }
 
 /** Starts a 4Runr gateway with one agent that may call every tool. */
-export async function start4Runr(port: number | undefined, log: Log): Promise<DevPart> {
-  const gateway = new Local4Runr({ port });
+export async function start4Runr(
+  port: number | undefined,
+  { actions }: DevFunctions,
+  log: Log,
+): Promise<DevPart> {
+  const gateway = new Local4Runr({ port, tools: actions });
   await gateway.start();
   const folder = await mkdtemp(join(tmpdir(), "agentwire-dev-"));
   const close = async (): Promise<void> => {

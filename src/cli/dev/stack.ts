@@ -5,6 +5,7 @@ import { isSecretName } from "../../core/secret-names.js";
 import { VERSION } from "../../index.js";
 import type { LoopbackServer } from "../../testing/http/server.js";
 import { type CapOptions, startCap, startRedis } from "./cap-side.js";
+import type { DevFunctions } from "./functions.js";
 import { serveHealth } from "./health.js";
 import { start4Runr, startAureus, startNeuron } from "./http-sides.js";
 import type { DevPart } from "./part.js";
@@ -15,6 +16,7 @@ export interface StackOptions extends CapOptions {
   readonly neuronPort?: number | undefined;
   readonly aureusPort?: number | undefined;
   readonly fourRunrPort?: number | undefined;
+  readonly functions: DevFunctions;
 }
 
 /** What runs. */
@@ -43,8 +45,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await add(startRedis(options));
     await add(startCap(options));
     const neuron = await add(startNeuron({ port: options.neuronPort, demo: options.demo }, options.log));
-    await add(startAureus(options.aureusPort));
-    await add(start4Runr(options.fourRunrPort, options.log));
+    await add(startAureus(options.aureusPort, options.functions, options.log));
+    await add(start4Runr(options.fourRunrPort, options.functions, options.log));
     const env = Object.assign({}, ...parts.map((part) => part.env)) as Record<string, string>;
     const startedAt = new Date().toISOString();
     const health = () => ({ version: VERSION, startedAt, env: withoutSecrets(env), parts: statusOf(parts) });
