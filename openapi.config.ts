@@ -1,4 +1,4 @@
-import type { OpenapiConfig } from "./scripts/gen/config.ts";
+import type { OpenapiConfig } from "./src/generate/config.ts";
 
 /** Every spec that `pnpm gen` and `pnpm specs:check` work on. */
 export default {

@@ -4,8 +4,9 @@
  */
 import { join } from "node:path";
 import config from "../openapi.config.ts";
-import { formatFinding, runScript, SpecError } from "./gen/finding.ts";
-import { checkGen, type Drift, writeGen } from "./gen/run.ts";
+import { formatFinding, SpecError } from "../src/generate/finding.ts";
+import { checkGen, type Drift, writeGen } from "../src/generate/run.ts";
+import { runScript } from "./script.ts";
 
 const options = { root: join(import.meta.dirname, ".."), config };
 

@@ -4,8 +4,9 @@
  */
 import { join } from "node:path";
 import config from "../openapi.config.ts";
-import { runScript, SpecError } from "./gen/finding.ts";
-import { checkSpecs, updateBaselines } from "./specs/check.ts";
+import { checkSpecs, updateBaselines } from "../src/generate/check/check.ts";
+import { SpecError } from "../src/generate/finding.ts";
+import { runScript } from "./script.ts";
 
 const options = { root: join(import.meta.dirname, ".."), config };
 

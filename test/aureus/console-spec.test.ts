@@ -1,7 +1,7 @@
 /** What the console document describes: no body is left open but the ones that are named here. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { asRecord, readOpenApi, type SchemaAt } from "../../scripts/gen/openapi.ts";
+import { asRecord, readOpenApi, type SchemaAt } from "../../src/generate/openapi/openapi.ts";
 
 const api = readOpenApi(join(import.meta.dirname, "../.."), "specs/aureus/console.yaml");
 

@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import config from "../../openapi.config.ts";
-import { checkProto } from "../../scripts/specs/proto.ts";
 import { decodePacket, encodePacket, KeyRing, validatePacket, verifyPacket } from "../../src/cap/index.js";
+import { checkProto } from "../../src/generate/check/proto.ts";
 import { req } from "../requirements/index.ts";
 
 const root = join(import.meta.dirname, "..", "..");

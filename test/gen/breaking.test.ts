@@ -1,10 +1,10 @@
 import { cpSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Document } from "yaml";
-import { readOpenApi } from "../../scripts/gen/openapi.ts";
-import { checkBreaking, findBreaks } from "../../scripts/specs/breaking.ts";
-import { breakKey } from "../../scripts/specs/breaks.ts";
-import { libraryBreaks } from "../../scripts/specs/library-breaks.ts";
+import { checkBreaking, findBreaks } from "../../src/generate/check/breaking.ts";
+import { breakKey } from "../../src/generate/check/breaks.ts";
+import { libraryBreaks } from "../../src/generate/check/library-breaks.ts";
+import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop } from "./project.ts";
 

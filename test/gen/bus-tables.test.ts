@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorCode, protocol } from "../../gen/cap/index.js";
 import config from "../../openapi.config.ts";
-import { emitErrors } from "../../scripts/gen/errors.ts";
-import { readErrors } from "../../scripts/gen/errors-spec.ts";
-import { type BusSpec, readBus } from "../../scripts/gen/proto.ts";
-import { readRules } from "../../scripts/gen/rules-spec.ts";
 import * as cap from "../../src/cap/index.js";
+import { emitErrors } from "../../src/generate/proto/errors.ts";
+import { readErrors } from "../../src/generate/proto/errors-spec.ts";
+import { type BusSpec, readBus } from "../../src/generate/proto/proto.ts";
+import { readRules } from "../../src/generate/proto/rules-spec.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const folder = mkdtempSync(join(tmpdir(), "agentwire-tables-"));

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
-import { pascalCase, printDoc, printValue } from "../../scripts/gen/emit.ts";
 import { camelCase } from "../../src/core/keys.ts";
+import { pascalCase, printDoc, printValue } from "../../src/generate/emit.ts";
 
 /** The value of a TypeScript expression. */
 function evaluate(text: string): unknown {

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as consoleEnums from "../../gen/aureus/console/enums.ts";
 import * as v1Enums from "../../gen/aureus/v1/enums.ts";
 import * as neuronEnums from "../../gen/neuron/enums.ts";
-import { emitEnums, enumExports } from "../../scripts/gen/enums.ts";
-import { asRecord, type OpenApi, readOpenApi } from "../../scripts/gen/openapi.ts";
 import * as aureus from "../../src/aureus/index.ts";
+import { emitEnums, enumExports } from "../../src/generate/openapi/enums.ts";
+import { asRecord, type OpenApi, readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { makeProject, type Project } from "./project.ts";
 
 const root = join(import.meta.dirname, "../..");

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { writeGen } from "../../scripts/gen/run.ts";
 import { fromWire, type KeyMap, toWire } from "../../src/core/keys.ts";
+import { writeGen } from "../../src/generate/run.ts";
 import { HttpClient, type HttpOperation, ResponsePromise } from "../../src/http/index.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shopOnly, shop as shopSpec } from "./project.ts";

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Document, parseDocument } from "yaml";
-import type { OpenapiConfig, SpecConfig } from "../../scripts/gen/config.ts";
+import type { OpenapiConfig, SpecConfig } from "../../src/generate/config.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
 const cache = join(import.meta.dirname, "..", "..", ".cache");

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import config from "../../openapi.config.ts";
-import { readOpenApi } from "../../scripts/gen/openapi.ts";
-import { readNeuronRecordings } from "../../scripts/specs/neuron-recordings.ts";
-import { judgeRecordings, type Recording } from "../../scripts/specs/recordings.ts";
-import { type Differences, loadDifferences } from "../expected-differences.ts";
+import { type Differences, loadDifferences } from "../../src/generate/check/differences.ts";
+import { readNeuronRecordings } from "../../src/generate/check/neuron-recordings.ts";
+import { judgeRecordings, type Recording } from "../../src/generate/check/recordings.ts";
+import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop } from "./project.ts";
 

@@ -1,8 +1,8 @@
 import { chmodSync, readdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { SpecError } from "../../scripts/gen/finding.ts";
-import { checkGen, writeGen } from "../../scripts/gen/run.ts";
+import { SpecError } from "../../src/generate/finding.ts";
+import { checkGen, writeGen } from "../../src/generate/run.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop, shopAndBus, shopOnly } from "./project.ts";
 

@@ -99,7 +99,7 @@ beforeAll(async () => {
     cpSync(join(repo, name), join(root, name), { recursive: true });
   symlinkSync(join(repo, "node_modules"), join(root, "node_modules"));
   // The copy's own generator: its clients stand on the copy's runtime.
-  const { generateOpenApi } = await import(join(root, "scripts/gen/openapi-files.ts"));
+  const { generateOpenApi } = await import(join(root, "src/generate/openapi/openapi-files.ts"));
   for (const [spec, given] of Object.entries(config.specs)) {
     const document = parseDocument(readFileSync(join(root, given.input), "utf8"));
     for (const change of changes) if (change.spec === spec) apply(document, change);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { emitKeys, readKeys } from "../../scripts/gen/keys.ts";
-import { readModels } from "../../scripts/gen/models.ts";
-import { type OpenApi, readOpenApi } from "../../scripts/gen/openapi.ts";
+import { emitKeys, readKeys } from "../../src/generate/openapi/keys.ts";
+import { readModels } from "../../src/generate/openapi/models.ts";
+import { type OpenApi, readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop } from "./project.ts";
 

@@ -1,10 +1,10 @@
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runBuf } from "../../scripts/gen/buf.ts";
-import { readOpenApi } from "../../scripts/gen/openapi.ts";
-import { checkSpecs, updateBaselines } from "../../scripts/specs/check.ts";
-import { checkLint } from "../../scripts/specs/lint.ts";
+import { checkSpecs, updateBaselines } from "../../src/generate/check/check.ts";
+import { checkLint } from "../../src/generate/check/lint.ts";
+import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
+import { runBuf } from "../../src/generate/proto/buf.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop, shopAndBus, shopOnly } from "./project.ts";
 

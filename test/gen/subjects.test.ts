@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import config from "../../openapi.config.ts";
-import { readBus } from "../../scripts/gen/proto.ts";
-import { emitSubjects } from "../../scripts/gen/subjects.ts";
-import { readSubjects } from "../../scripts/gen/subjects-spec.ts";
+import { readBus } from "../../src/generate/proto/proto.ts";
+import { emitSubjects } from "../../src/generate/proto/subjects.ts";
+import { readSubjects } from "../../src/generate/proto/subjects-spec.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shopAndBus } from "./project.ts";
 

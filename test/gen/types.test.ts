@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeGen } from "../../scripts/gen/run.ts";
+import { writeGen } from "../../src/generate/run.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shopAndBus } from "./project.ts";
 

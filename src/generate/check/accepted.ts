@@ -1,0 +1,41 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { formatFinding } from "../finding.js";
+import { asRecord } from "../openapi/openapi.js";
+import { readSource } from "../source.js";
+
+/** A break as an acceptance names it, and as a finding. */
+export interface KeyedBreak {
+  /** Action and path. */
+  readonly key: string;
+  /** What is printed when nobody has accepted it. */
+  readonly finding: string;
+}
+
+/**
+ * Holds breaks against the file of those that were decided on, a list of `{ path, action, reason }`. A missing file is
+ * an empty list.
+ * @returns how many were accepted; the findings: breaks that were not, acceptances without a reason, stale ones
+ */
+export function withoutAccepted(
+  root: string,
+  file: string,
+  breaks: readonly KeyedBreak[],
+): { readonly accepted: number; readonly findings: readonly string[] } {
+  const findings: string[] = [];
+  const accepted = new Set<string>();
+  if (existsSync(join(root, file))) {
+    const source = readSource(root, file);
+    const keys = new Set(breaks.map(({ key }) => key));
+    for (const [index, item] of ((source.data as unknown[] | null) ?? []).entries()) {
+      const { path, action, reason } = asRecord(item);
+      const key = `${String(action)} ${String(path)}`;
+      const fail = (message: string) => findings.push(formatFinding(source.finding([index], message)));
+      if (typeof reason !== "string" || reason.trim() === "") fail(`${key} has no reason`);
+      if (!keys.has(key)) fail(`stale: ${key} is no break any more`);
+      accepted.add(key);
+    }
+  }
+  findings.push(...breaks.filter(({ key }) => !accepted.has(key)).map(({ finding }) => finding));
+  return { accepted: accepted.size, findings };
+}
