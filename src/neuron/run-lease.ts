@@ -43,7 +43,7 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
   if (!schemas.isOpen(served, lease, "input")) {
     const verdict = await schemas.judge(served, lease, "input", input);
     if (!verdict.ok) return mismatch("input", verdict.errors);
-    if (entry.cancelled) return outcomes.cancelled;
+    if (entry.cutBy !== undefined) return outcomes.cancelled;
     input = verdict.value;
   }
   let output: unknown;
@@ -74,7 +74,7 @@ export function notSerializable(reason: string): Outcome {
 }
 
 function failure(error: unknown, { entry, exposeErrors, context }: LeaseRun): Outcome {
-  if (entry.cancelled) return outcomes.cancelled;
+  if (entry.cutBy !== undefined) return outcomes.cancelled;
   if (error instanceof HandlerFailure) {
     return { kind: "terminal", reason: error.reason, code: error.failureCode ?? "HANDLER_TERMINAL" };
   }
