@@ -35,6 +35,10 @@ export interface Stored {
 export interface DurableSubscribeOptions extends SubscribeOptions {
   /** Messages that may be in hand, taken and not yet settled. Default: that of the bus. */
   readonly maxInFlight?: number | undefined;
+  /**
+   * After how many deliveries the stream gives a message up. A worker answers for its jobs before that. Default: never.
+   */
+  readonly maxDeliver?: number | undefined;
 }
 
 /** Streams beside a {@link Bus}: what is published is confirmed, what is received is acknowledged. */
@@ -58,4 +62,13 @@ export interface DurableBus {
     onMessage: (message: DurableMessage) => void,
     options?: DurableSubscribeOptions,
   ): Promise<Subscription>;
+  /**
+   * Calls `onMessage` for the messages that a stream has kept on a subject, the oldest first, from `sinceMs` (milliseconds
+   * since the epoch) on, or all of them. Resolves when those that were there have been handed over. Default: none are.
+   */
+  replay?(
+    subject: string,
+    onMessage: (message: BusMessage) => void,
+    sinceMs?: number | undefined,
+  ): Promise<void>;
 }

@@ -60,8 +60,8 @@ export class Dispatcher {
 
   /** Serves a capability from now on. */
   add(served: Served): void {
-    const handle = compose(this.#core.options.middleware ?? [], async ({ input, context }) =>
-      served.handler(input, context),
+    const handle = compose(this.#core.options.middleware ?? [], async ({ input, ctx }) =>
+      served.handler(input, ctx),
     );
     const slots = this.leases.slots(served.capability.concurrency);
     this.#lanes.set(served.capability.type, { served, slots, handle, revoked: false });

@@ -118,9 +118,7 @@ export class Engine<W extends Work, Outcome> {
     if (this.#isClosed || abandonMs === Infinity) return;
     this.#lingering.add(work);
     const abandon = (): void => {
-      logger.warn("a handler does not end although its work was cut short; its slot is free again", {
-        id: String(work.key),
-      });
+      logger.warn("a handler that was cut short goes on; its slot is given away", { id: String(work.key) });
       this.#free(work);
     };
     work.timer = clock.setTimeout(abandon, abandonMs, { unref: true });

@@ -104,7 +104,7 @@ export const capAgent = {
     source: PYTHON,
   },
   "cap.agent.parallel": {
-    statement: "At most maxParallel handlers run; further jobs wait in memory, first come first served.",
+    statement: "At most concurrency handlers run; further jobs wait in memory, first come first served.",
     source: PYTHON,
   },
   "cap.agent.handshake": {
@@ -135,7 +135,8 @@ export const capAgent = {
     source: PYTHON,
   },
   "cap.agent.signals": {
-    statement: "SIGTERM and SIGINT close the agent only where that was asked for.",
+    statement:
+      "SIGTERM and SIGINT end run(): the jobs in flight are finished and their results published. start() listens to no signal.",
     source: "our own promise",
   },
   "cap.agent.cancel": {

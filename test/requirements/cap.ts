@@ -167,7 +167,7 @@ export const cap = {
     source: "cap-sdk-python README",
   },
   "cap.worker.parallel": {
-    statement: "At most maxParallel handlers run at once; further jobs wait in the order they came.",
+    statement: "At most concurrency handlers run at once; further jobs wait in the order they came.",
     source: "cap-sdk-python 2.17.0",
   },
   "cap.worker.close": {
