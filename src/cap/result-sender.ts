@@ -77,7 +77,8 @@ export class ResultSender {
     for (let attempt = 1; ; attempt++) {
       const jobId = logField(result.jobId);
       const reason = errorText(error);
-      if (isUnsendable(error) && result === given) {
+      // A TypeError comes from a value that cannot be read, such as a revoked proxy.
+      if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
         log.error("a result cannot be sent; the job is reported as failed", { jobId, reason });
         result = this.#substitute(given);
       } else {
