@@ -31,12 +31,16 @@ export interface Stored {
   readonly duplicate: boolean;
 }
 
+/** Where {@link DurableBus.replay} starts: after a message of the stream, or at a time. */
+export type ReplayFrom = { readonly afterSequence: number } | { readonly since: Date };
+
 /** Options of {@link DurableBus.subscribe}. */
 export interface DurableSubscribeOptions extends SubscribeOptions {
   /** Messages that may be in hand, taken and not yet settled. Default: that of the bus. */
   readonly maxInFlight?: number | undefined;
   /**
-   * After how many deliveries the stream gives a message up. A worker answers for its jobs before that. Default: never.
+   * After how many deliveries a new consumer gives a message up. A worker answers for its jobs before that. Default:
+   * never.
    */
   readonly maxDeliver?: number | undefined;
 }
@@ -63,12 +67,14 @@ export interface DurableBus {
     options?: DurableSubscribeOptions,
   ): Promise<Subscription>;
   /**
-   * Calls `onMessage` for the messages that a stream has kept on a subject, the oldest first, from `sinceMs` (milliseconds
-   * since the epoch) on, or all of them. Resolves when those that were there have been handed over. Default: none are.
+   * Reads what a stream keeps on a subject, in order, and resolves when `onMessage` got all that was there at the call.
+   * Leaves nothing behind on the server.
+   *
+   * @throws NotFoundError with the name of a missing stream; TimeoutError; ConnectionLostError.
    */
   replay?(
     subject: string,
-    onMessage: (message: BusMessage) => void,
-    sinceMs?: number | undefined,
+    from: ReplayFrom,
+    onMessage: (message: BusMessage, sequence: number) => void,
   ): Promise<void>;
 }

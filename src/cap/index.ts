@@ -43,7 +43,14 @@ export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
 
-export type { Delivery, DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "./durable.js";
+export type {
+  Delivery,
+  DurableBus,
+  DurableMessage,
+  DurableSubscribeOptions,
+  ReplayFrom,
+  Stored,
+} from "./durable.js";
 
 export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
 export {

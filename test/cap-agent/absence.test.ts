@@ -1,7 +1,8 @@
 /** What an agent does with jobs and cancels that were sent while it was away, and how it leaves. */
 import { describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
-import { JobStatus, SUBJECT_CANCEL, SUBJECT_RESULT } from "../../gen/cap/index.js";
+import { JobStatus, STREAM_MAX_AGE_MS, SUBJECT_CANCEL, SUBJECT_RESULT } from "../../gen/cap/index.js";
+import type { Bus, BusStatus } from "../../src/cap/index.js";
 import {
   Agent,
   createPacket,
@@ -13,6 +14,7 @@ import {
 } from "../../src/cap/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/index.js";
+import { bound } from "../cap/bound-bus.ts";
 import { req } from "../requirements/index.ts";
 import { bench, gate, text } from "./agent-bench.ts";
 import { stream } from "./stream.ts";
@@ -84,9 +86,11 @@ describe("cancels that a stream has kept", () => {
   }
 
   it(req("cap.agent.kept-cancels", "are read before any job is taken"), async () => {
-    const { agent, send, results, ran, stream: told } = await away();
+    const { clock, agent, send, results, ran, stream: told } = await away();
     await agent.start();
-    expect(told().replays).toEqual([{ subject: SUBJECT_CANCEL, sinceMs: undefined, subscribed: 0 }]);
+    // All that the stream has, and before the agent subscribes to jobs.
+    const sinceMs = clock.now() - STREAM_MAX_AGE_MS;
+    expect(told().replays).toEqual([{ subject: SUBJECT_CANCEL, sinceMs, subscribed: 0 }]);
     await send({ jobId: "j" });
     await send({ jobId: "other" });
     expect(results()).toMatchObject([
@@ -100,7 +104,7 @@ describe("cancels that a stream has kept", () => {
   it(req("cap.agent.kept-cancels", "do not hold back a job that was sent again later"), async () => {
     const { agent, send, results, clock } = await away();
     await agent.start();
-    await clock.advance(1_000);
+    await clock.advance(5_001);
     await send({ jobId: "j" });
     expect(results()).toMatchObject([{ jobId: "j", status: JobStatus.SUCCEEDED }]);
   });
@@ -113,12 +117,48 @@ describe("cancels that a stream has kept", () => {
     expect([results()[0]?.status, ran]).toEqual([JobStatus.CANCELLED, []]);
   });
 
-  it("a stream that cannot be read is only warned about", async () => {
-    const { agent, logged, send, results, stream: told } = await away();
-    const starting = agent.start();
-    await starting;
-    expect(logged.join()).not.toContain("are not read");
-    told().durable.replay = () => Promise.reject(new Error("stream gone"));
+  it(
+    req("cap.agent.kept-cancels", "are read again after a reconnect, from before the connection was lost"),
+    async () => {
+      const { memory, store, clock } = await bench();
+      const listeners = new Set<(status: BusStatus) => void>();
+      const bus: Bus = {
+        ...bound(memory.connect()),
+        onStatus: (listener) => {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+      };
+      const told = stream(bus);
+      const agent = new Agent({ bus, store, clock, workerId: "w-3", durable: told.durable, logger: false });
+      agent.job("job.echo", () => 1);
+      await agent.start();
+      const lostMs = clock.now();
+      const say = (status: BusStatus) => {
+        for (const listener of listeners) listener(status);
+      };
+      say("reconnecting");
+      await clock.advance(MINUTE);
+      say("reconnecting");
+      say("connected");
+      await clock.settle();
+      expect(told.replays[1]).toMatchObject({ subject: SUBJECT_CANCEL, sinceMs: lostMs - 2 * MINUTE });
+      say("connected");
+      await clock.settle();
+      expect(told.replays).toHaveLength(2);
+      await agent.close();
+    },
+  );
+
+  it("only cause a warning where the stream cannot be read", async () => {
+    const { agent, logged, send, results } = await bench({
+      durable: (bus) => ({ ...stream(bus).durable, replay: () => Promise.reject(new Error("stream gone")) }),
+    });
+    agent.job("job.echo", () => 1);
+    await agent.start();
+    expect(
+      logged.filter((line) => line.startsWith("cancels that a stream has kept are not read")),
+    ).toHaveLength(1);
     await send();
     expect(results()).toHaveLength(1);
   });

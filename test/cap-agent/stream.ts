@@ -34,9 +34,10 @@ export function stream(bus: Bus) {
       };
       return bus.subscribe(subject, wrap, options);
     },
-    async replay(subject, onMessage, sinceMs) {
+    async replay(subject, from, onMessage) {
+      const sinceMs = "since" in from ? from.since.getTime() : undefined;
       replays.push({ subject, sinceMs, subscribed: asked.length });
-      for (const message of kept) if (message.subject === subject) onMessage(message);
+      for (const [i, message] of kept.entries()) if (message.subject === subject) onMessage(message, i + 1);
     },
   };
   return {

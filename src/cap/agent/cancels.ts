@@ -1,7 +1,7 @@
 /** Cancels of jobs that are not here yet: a stream may still deliver them. */
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { Lru } from "../../core/lru.js";
-import { createdMs } from "./packet-age.js";
+import { createdMs, MAX_SKEW_MS } from "./packet-age.js";
 
 /** Ids that are remembered; the oldest goes first. */
 const CAPACITY = 10_000;
@@ -22,6 +22,7 @@ export class Cancels {
   /** The reason for which a job was cancelled after it was sent. One that was sent again later is another job. */
   find(jobId: string, job: BusPacket): string | undefined {
     const cancel = this.#byJob.get(jobId);
-    return cancel === undefined || createdMs(job) > cancel.createdMs ? undefined : cancel.reason;
+    if (cancel === undefined || createdMs(job) > cancel.createdMs + MAX_SKEW_MS) return undefined;
+    return cancel.reason;
   }
 }

@@ -2,7 +2,7 @@
 import { type BusPacket, STREAM_MAX_AGE_MS } from "../../../gen/cap/index.js";
 
 /** How far the clocks of two machines may differ. */
-const MAX_SKEW_MS = 5_000;
+export const MAX_SKEW_MS = 5_000;
 
 /** When a packet was made, by its sender's clock, in milliseconds since the epoch. */
 export function createdMs({ createdAt }: BusPacket): number {

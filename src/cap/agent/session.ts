@@ -1,6 +1,6 @@
 /** One life of an agent on a bus: what it opens, subscribes to, and takes down again. */
 import type { BusPacket } from "../../../gen/cap/index.js";
-import { SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
+import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
 import { readEnv } from "../../core/env.js";
 import { ClosedError, errorText, UnsupportedError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
@@ -19,12 +19,16 @@ import { type PacketListener, Party } from "../party.js";
 import { parseWorkerTrustMode } from "../trust-mode.js";
 import { Answers } from "./answers.js";
 import type { AgentCore, Connections } from "./core.js";
-import { Jobs } from "./jobs.js";
+import { Jobs, MAX_DELIVER } from "./jobs.js";
 import { Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
 import { JobRunner } from "./run-job.js";
 import type { ServedTopic } from "./topics.js";
 
+/** How much earlier a connection may have broken than it was noticed. */
+const NOTICED_LATE_MS = 120_000;
+/** Deliveries in which a worker can still answer for a job that came too often. */
+const SPARE_DELIVERIES = 10;
 /** How long jobs that were aborted may take to be answered. */
 const ABORT_MS = 1_000;
 
@@ -121,14 +125,14 @@ export class Session {
         else if (status === "connected" && lostAtMs !== undefined) {
           const sinceMs = lostAtMs;
           lostAtMs = undefined;
-          void this.#readCancels(sinceMs);
+          void this.#readCancels(sinceMs - NOTICED_LATE_MS);
           void this.#presence.again();
         }
       }),
     );
     const cancels = await party.receive(SUBJECT_CANCEL, this.#cancels);
     this.onEnd(() => cancels.unsubscribe());
-    await this.#readCancels();
+    await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
     for (const served of this.#served.values()) {
       await this.#subscribe(served.topic, served.topic, () => served);
     }
@@ -147,14 +151,14 @@ export class Session {
   }
 
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
-  async #readCancels(sinceMs?: number): Promise<void> {
+  async #readCancels(sinceMs: number): Promise<void> {
     const { durable, party } = this.#connections;
     const replay = durable?.replay;
     if (replay === undefined) return;
     try {
       const kept: Pick<Bus, "subscribe"> = {
         subscribe: async (subject, onMessage) => {
-          await replay.call(durable, subject, onMessage, sinceMs);
+          await replay.call(durable, subject, { since: new Date(sinceMs) }, onMessage);
           return { subject, drain: async () => {}, unsubscribe: () => {} };
         },
       };
@@ -196,10 +200,13 @@ export class Session {
   ): Promise<void> {
     const { counts, events, concurrency: maxInFlight } = this.#core;
     const { durable, party } = this.#connections;
+    const { maxDeliver = MAX_DELIVER } = this.#core.options;
+    // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
+    const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
     const source = durable && {
       // No more than can run, so that other workers get the rest.
       subscribe: (name: string, onMessage: (message: DurableMessage) => void, options?: SubscribeOptions) =>
-        durable.subscribe(name, onMessage, { ...options, maxInFlight }),
+        durable.subscribe(name, onMessage, { ...options, maxInFlight, maxDeliver: lastResort }),
     };
     const subscription = await party.receive(
       subject,
