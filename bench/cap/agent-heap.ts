@@ -6,7 +6,7 @@ const IN_FLIGHT = 64;
 const memory = new MemoryBus();
 const input = new TextEncoder().encode('{"prompt":"hello world"}');
 const store = { get: async () => input, set: async () => {}, close: async () => {} };
-const agent = new Agent({ bus: memory.connect(), store, workerId: "w", pool: "p", maxParallel: IN_FLIGHT });
+const agent = new Agent({ bus: memory.connect(), store, workerId: "w", pool: "p", concurrency: IN_FLIGHT });
 agent.job("job.echo", (value) => value);
 await agent.start();
 const client = new Party({ bus: memory.connect(), senderId: "c" });

@@ -8,7 +8,7 @@ const agent = natsAgent({
   redisUrl: given.redis,
   workerId: given.worker,
   pool: given.pool,
-  maxParallel: given.parallel,
+  concurrency: given.parallel,
   heartbeatIntervalMs: 200,
   publicKeys: given.public,
   privateKey: given.private,

@@ -12,8 +12,7 @@ const agent = natsAgent({
   workerId: "worker-1",
   pool: "summaries", // a pool of the scheduler's table: without one it never chooses this worker
   retries: 2,
-  maxParallel: 4,
-  handleSignals: true,
+  concurrency: 4,
 });
 
 agent.job("job.summarize", { input }, async ({ prompt }, ctx) => {

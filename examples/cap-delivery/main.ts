@@ -27,7 +27,7 @@ await scheduler.start();
 const agent = new Agent({
   workerId: "worker-1",
   pool: "travel",
-  maxParallel: 8,
+  concurrency: 8,
   store,
   finished,
   bus: () => connectNats({ name: "worker-1" }),

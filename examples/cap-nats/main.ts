@@ -8,8 +8,7 @@ const scheduler = new LocalScheduler({ bus: schedulerBus });
 await scheduler.start();
 
 const worker = await runWorker({
-  bus: await connectNats({ name: "worker-1", waitOnFirstConnect: true }),
-  closeBus: true,
+  bus: () => connectNats({ name: "worker-1", waitOnFirstConnect: true }),
   subject: "job.echo",
   senderId: "worker-1",
   handler: async (request) => ({ resultPtr: `redis://res:${request.jobId}` }),

@@ -1,6 +1,6 @@
 /**
- * Who may import whom: core <- http <- gen <- the four protocols <- testing, cli, examples. Protocols never import
- * each other; only the bridge may import several.
+ * Who may import whom: core <- http, worker <- gen <- the four protocols <- testing, cli, examples. Protocols never
+ * import each other; only the bridge may import several.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -19,9 +19,12 @@ const PROTOCOLS = ["cap", "neuron", "aureus", "4runr"];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
   http: ["core"],
-  ...Object.fromEntries(PROTOCOLS.map((name) => [name, ["core", "http", "handler", `gen/${name}`]])),
+  worker: ["core", "handler"],
+  ...Object.fromEntries(
+    PROTOCOLS.map((name) => [name, ["core", "http", "worker", "handler", `gen/${name}`]]),
+  ),
   bridge: ["core", "http", "handler", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
-  otel: ["core", "http", ...PROTOCOLS],
+  otel: ["core", "http", "worker", ...PROTOCOLS],
   testing: ["core", "http", "handler", "bridge", ...PROTOCOLS, ...PROTOCOLS.map((name) => `gen/${name}`)],
   cli: [
     "index",

@@ -6,10 +6,11 @@
 
 // Errors with a registered code.
 export * from "../../gen/cap/errors.js";
+export type { CallContext, HandlerCall, HandlerMiddleware } from "../worker/middleware.js";
+export { loggingMiddleware } from "../worker/middleware.js";
 // For agents.
 export { Agent } from "./agent/agent.js";
 export type {
-  AgentCall,
   AgentContext,
   AgentHandler,
   AgentMiddleware,
@@ -19,6 +20,7 @@ export type { LoadSample } from "./agent/load.js";
 export type {
   AgentCounts,
   AgentEvents,
+  AgentHandlerError,
   AgentOptions,
   AgentState,
   HeartbeatInit,
@@ -41,7 +43,14 @@ export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
 
-export type { Delivery, DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "./durable.js";
+export type {
+  Delivery,
+  DurableBus,
+  DurableMessage,
+  DurableSubscribeOptions,
+  ReplayFrom,
+  Stored,
+} from "./durable.js";
 
 export type { EmitOptions, HeartbeatLoopOptions } from "./emit.js";
 export {
@@ -75,7 +84,7 @@ export { Workflow, workflow, workflowOf } from "./jobs/workflow.js";
 export type { MemoryBusOptions } from "./memory-bus.js";
 export { MemoryBus } from "./memory-bus.js";
 export type { MetricsHook } from "./metrics.js";
-export { loggingMiddleware, noopMetrics } from "./metrics.js";
+export { noopMetrics } from "./metrics.js";
 export type { JobEndReason } from "./outcome.js";
 export { endReason, jobError } from "./outcome.js";
 export type { CreatePacketOptions, PayloadInit, SealOptions, SignedPacket } from "./packet.js";
@@ -130,10 +139,9 @@ export { encodeCanonical } from "./wire/canonical-encode.js";
 export type { MapOrder } from "./wire/map-order.js";
 export { runWorker, Worker } from "./worker.js";
 export type {
-  JobCall,
+  HandlerError,
   JobContext,
   JobHandler,
-  JobMiddleware,
   JobResultInit,
   WorkerCounts,
   WorkerEvents,

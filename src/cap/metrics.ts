@@ -1,11 +1,8 @@
-/** What a worker tells a metrics system, and the logging middleware. */
+/** What a worker reports to a metrics system. */
 import { JobStatus } from "../../gen/cap/index.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
 import { errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger } from "../core/logger.js";
-import type { JobMiddleware } from "./worker-options.js";
 
 /** Hears of what a worker does. All methods are optional; what one throws is logged and hurts nothing. */
 export interface MetricsHook {
@@ -54,22 +51,4 @@ export function safeMetrics(
 /** The name of a status, or its number when it is from a later version. */
 export function statusName(status: JobStatus): string {
   return JobStatus[status] ?? `${status}`;
-}
-
-/** Logs every job with its topic and duration, at level info. Results and errors pass through. */
-export function loggingMiddleware(logger: Logger, clock: Clock = systemClock): JobMiddleware {
-  const log = safeLogger(logger);
-  return (next) => async (call) => {
-    const started = clock.monotonic();
-    const { jobId, topic } = call.request;
-    const fields = () => ({ jobId, topic, durationMs: Math.round(clock.monotonic() - started) });
-    try {
-      const result = await next(call);
-      log.info("job done", fields());
-      return result;
-    } catch (error) {
-      log.info("job failed", { ...fields(), reason: errorText(error) });
-      throw error;
-    }
-  };
 }

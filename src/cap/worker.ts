@@ -2,25 +2,30 @@
  * The low-level worker: takes job requests off one subject, runs a handler, publishes results (CAP spec 04;
  * `run_worker` of cap-sdk-python 2.17.0).
  */
-import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
-import { ErrorCode, JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
-import { systemClock } from "../core/clock.js";
+import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
+import { JobResultSchema, JobStatus } from "../../gen/cap/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter } from "../core/emitter.js";
-import { errorText } from "../core/errors.js";
-import { Limiter } from "../core/limiter.js";
+import { ClosedError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, scoped, silentLogger } from "../core/logger.js";
 import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
+import { Engine } from "../worker/engine.js";
+import type { HandlerCall } from "../worker/middleware.js";
+import { Resources } from "../worker/resources.js";
+import type { Slots } from "../worker/slots.js";
+import { Work } from "../worker/work.js";
 import type { Subscription } from "./bus.js";
-import { untilConnected } from "./bus-status.js";
-import { ConnectionLostError, isUnsendable } from "./errors.js";
+import { ConnectionLostError } from "./errors.js";
+import { exhausted, failureResult, unavailable, workerClosed } from "./failures.js";
 import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
 import { Party } from "./party.js";
+import { ResultSender } from "./result-sender.js";
+import { createMessage } from "./wire/create.js";
 import type {
-  JobCall,
   JobContext,
   JobHandler,
   JobResultInit,
@@ -30,84 +35,89 @@ import type {
 } from "./worker-options.js";
 
 const DEFAULT_WORKER_ID = "cap-worker";
-/** First of the codes that belong to applications. */
-const HANDLER_FAILED = 1000 as ErrorCode;
+/** How long aborted handlers, and then the last results, may take when the worker closes. */
+const ABORT_MS = 1_000;
 
-/** A job that was taken. */
-interface Job {
+type JobCall = HandlerCall<JobContext, JobRequest>;
+
+/** A job that was taken. Equal job ids are different jobs here, so its packet is its key. */
+class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
-}
 
-function failed(message: string, code = HANDLER_FAILED, name = "HANDLER_FAILED"): JobResultInit {
-  return { status: JobStatus.FAILED, errorMessage: message, errorCodeEnum: code, errorCode: name };
+  constructor(packet: BusPacket, request: JobRequest) {
+    super(packet);
+    this.packet = packet;
+    this.request = request;
+  }
 }
 
 /** A running worker. */
 export class Worker {
-  readonly counts: WorkerCounts;
+  /** The worker's name on the bus. */
+  readonly workerId: string;
+  readonly counts: WorkerCounts = { received: 0, refused: 0, completed: 0, failed: 0, unpublished: 0 };
   readonly #options: WorkerOptions;
-  readonly #party: Party;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #events: Emitter<WorkerEvents>;
-  readonly #limiter: Limiter;
   readonly #metrics: Required<MetricsHook>;
   readonly #abort = new AbortController();
-  /** Jobs that were taken and whose results are not published yet. */
-  #unfinished = 0;
-  #onFinished: () => void = () => {};
-  readonly #waiting: Job[] = [];
+  readonly #engine: Engine<Job, JobResult>;
+  readonly #slots: Slots<Job>;
   readonly #handle: (call: JobCall) => ReturnType<JobHandler>;
+  readonly #resources: Resources;
   readonly #close: StagedClose;
+  readonly #ends: (() => void)[] = [];
+  #sender: ResultSender | undefined;
   #subscription: Subscription | undefined;
-  #offSignal: (() => void) | undefined;
 
   /** @internal Use {@link runWorker}. */
   constructor(options: WorkerOptions) {
+    const { clock = systemClock, middleware = [], graceMs = 30_000, concurrency = 1 } = options;
+    this.workerId = options.senderId ?? DEFAULT_WORKER_ID;
     this.#options = options;
+    this.#clock = clock;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
     this.#metrics = safeMetrics(options.metrics, options.logger);
-    this.#party = new Party({ ...options, senderId: options.senderId ?? DEFAULT_WORKER_ID });
-    this.counts = Object.assign(this.#party.counts, { completed: 0, failed: 0, unpublished: 0 });
-    this.#limiter = new Limiter(options.maxParallel ?? 1);
-    const handle = ({ request, context }: JobCall) => options.handler(request, context);
-    const { middleware = [] } = options;
-    this.#handle = middleware.length === 0 ? handle : compose(middleware, async (call) => handle(call));
+    this.#resources = new Resources(clock, this.#logger, 5_000);
+    const handle = ({ input, ctx }: JobCall) => options.handler(input, ctx);
+    this.#handle =
+      middleware.length === 0
+        ? handle
+        : // The last word has the handler's type, which `handle` narrows for whoever answers in its place.
+          (compose(middleware, async (call) => handle(call)) as typeof handle);
+    this.#engine = new Engine<Job, JobResult>(
+      {
+        run: (job) => this.#run(job),
+        cut: (job) => this.#result(job, failureResult(workerClosed(job.state !== "queued")), 0),
+        answer: (job, result) => this.#answer(job, result),
+      },
+      { clock, logger: this.#logger, graceMs: Infinity, abandonMs: Infinity },
+    );
+    this.#slots = this.#engine.slots(concurrency);
     this.#close = new StagedClose(
       {
         stopIntake: () => this.#subscription?.drain(),
-        drain: () =>
-          new Promise<void>((resolve) => {
-            this.#onFinished = resolve;
-            if (this.#unfinished === 0) resolve();
-          }),
+        drain: () => this.#engine.idle(),
         abort: (reason) => {
           this.#abort.abort(reason);
-          for (const job of this.#waiting.splice(0)) this.#refuse(job);
+          this.#engine.cutAll(reason);
         },
         force: async () => {
-          this.#offSignal?.();
-          if (options.closeBus) await options.bus.drain();
+          await this.#engine.end(new ClosedError("the worker is closed"), ABORT_MS * 0.9);
+          for (const end of this.#ends.splice(0)) end();
+          await this.#resources.close();
         },
       },
-      {
-        what: "the worker",
-        graceMs: options.graceMs ?? 30_000,
-        clock: options.clock,
-        logger: options.logger,
-      },
+      { what: "the worker", graceMs, abortMs: ABORT_MS, clock, logger: options.logger },
     );
-  }
-
-  /** The worker's name on the bus. */
-  get workerId(): string {
-    return this.#party.senderId;
   }
 
   /** Handlers that run now. */
   get activeJobs(): number {
-    return this.#limiter.active;
+    return this.#slots.active;
   }
 
   /** Calls `listener` for every event until the returned function is called. */
@@ -120,23 +130,48 @@ export class Worker {
 
   /** @internal */
   async start(): Promise<void> {
-    const { subject, signal } = this.#options;
-    this.#subscription = await this.#party.receive(
-      subject,
-      {
-        onPacket: (packet) => this.#accept(packet),
-        onRefused: (error) => this.#events.emit("refused", error),
-      },
-      { queue: subject },
+    const { subject, signal, resendForMs = 30_000 } = this.#options;
+    const bus = await this.#resources.open("the bus", this.#options.bus, (opened) => opened.drain());
+    try {
+      const party = new Party({ ...this.#options, bus, senderId: this.workerId });
+      this.#sender = new ResultSender({
+        party,
+        clock: this.#clock,
+        log: this.#logger,
+        ioTimeoutMs: 5_000,
+        resendForMs,
+        signal: this.#abort.signal,
+      });
+      this.#subscription = await party.receive(
+        subject,
+        {
+          onPacket: (packet) => this.#accept(packet),
+          onRefused: (error) => {
+            this.counts.received++;
+            this.counts.refused++;
+            this.#events.emit("refused", error);
+          },
+        },
+        { queue: subject },
+      );
+    } catch (error) {
+      await this.#resources.close();
+      throw error;
+    }
+    this.#ends.push(
+      bus.onStatus((status, cause) => {
+        if (status === "closed") this.#onBusClosed(cause);
+      }),
     );
     this.#logger.info("the worker serves", { workerId: this.workerId, subject });
     if (signal?.aborted) await this.close();
-    else if (signal !== undefined) this.#offSignal = onAbort(signal, () => void this.close());
+    else if (signal !== undefined) this.#ends.push(onAbort(signal, () => void this.close()));
   }
 
   /**
-   * Takes no more jobs, lets running handlers end within `graceMs`, aborts the rest. Their results are
-   * published. The bus stays open unless `closeBus` says that it is the worker's. Repeated calls share one promise.
+   * Takes no more jobs, lets running handlers end within `graceMs`, and aborts the rest. Every job that was taken gets
+   * a result, also one whose handler ignores its signal for a second. The bus stays open unless a function made it.
+   * Every call returns the same promise.
    */
   close(): Promise<void> {
     return this.#close.close();
@@ -146,163 +181,138 @@ export class Worker {
     return this.close();
   }
 
+  #onBusClosed(cause: unknown): void {
+    if (this.#close.state !== "open") return;
+    const error = new ConnectionLostError("the bus was closed: this worker gets no more jobs", { cause });
+    this.#logger.error(error.message, { workerId: this.workerId, cause });
+    this.#events.emit("error", error);
+    void this.close();
+  }
+
   #accept(packet: BusPacket): void {
+    this.counts.received++;
     if (packet.payload.case !== "jobRequest") return; // not for a worker
     const request = packet.payload.value;
     this.#metrics.onJobReceived(request.jobId, request.topic);
-    this.#unfinished++;
-    if (this.#abort.signal.aborted) return this.#refuse({ packet, request });
-    this.#waiting.push({ packet, request });
-    this.#startWaiting();
-  }
-
-  /** Starts jobs in the order they came, as far as there are places. */
-  #startWaiting(): void {
-    while (this.#waiting.length > 0) {
-      const release = this.#limiter.tryAcquire();
-      if (release === undefined) return;
-      void this.#run(this.#waiting.shift()!, release);
+    const job = new Job(packet, request);
+    const { maxQueued = 10_000 } = this.#options;
+    if (this.#abort.signal.aborted) {
+      this.#engine.settle(job, this.#result(job, failureResult(workerClosed(false)), 0));
+    } else if (this.#slots.waiting.size >= maxQueued) {
+      this.#logOf(job).error("too many jobs wait; this one is answered as failed", { maxQueued });
+      const failure = exhausted(`worker queue full: ${maxQueued} jobs wait`);
+      this.#engine.settle(job, this.#result(job, failureResult(failure), 0));
+    } else {
+      this.#engine.add(job, this.#slots);
     }
   }
 
-  /** The bus will not deliver this job again: says that it was not done. */
-  #refuse(job: Job): void {
-    const code = ErrorCode.JOB_WORKER_UNAVAILABLE;
-    void this.#publish(job, failed("worker closed before the job ran", code, "WORKER_UNAVAILABLE"), 0n);
+  async #run(job: Job): Promise<JobResult> {
+    const started = this.#clock.monotonic();
+    const { request } = job;
+    let given: JobResultInit;
+    try {
+      const call: JobCall = {
+        protocol: "cap",
+        id: request.jobId,
+        name: request.topic,
+        input: request,
+        ctx: this.#context(job),
+      };
+      given =
+        (await this.#handle(call)) ?? failureResult(unavailable("handler returned null", "HANDLER_FAILED"));
+    } catch (error) {
+      const { jobId, topic } = request;
+      this.#logOf(job).error("handler failed", { error });
+      this.#events.emit("handlerError", { jobId, topic, error });
+      const text = this.#options.exposeErrors ? errorText(error) : "handler failed";
+      given = failureResult(unavailable(text, "HANDLER_FAILED"));
+    }
+    return this.#result(job, given, Math.max(0, Math.round(this.#clock.monotonic() - started)));
   }
 
-  async #run(job: Job, release: () => void): Promise<void> {
-    const clock = this.#options.clock ?? systemClock;
-    const started = clock.monotonic();
+  #context(job: Job): JobContext {
     const { packet, request } = job;
-    const log = this.#logOf(job, request.topic);
-    const signal = this.#abort.signal;
-    const context: JobContext = { jobId: request.jobId, traceId: packet.traceId, packet, signal, log };
-    let result: JobResultInit;
-    try {
-      result = (await this.#handle({ request, context })) ?? failed("handler returned null");
-    } catch (error) {
-      log.error("handler failed", {
-        exceptionType: error instanceof Error ? error.name : typeof error,
-        error,
-      });
-      result = failed(this.#options.exposeErrors ? errorText(error) : "handler failed");
-    }
-    const executionMs = BigInt(Math.max(0, Math.round(clock.monotonic() - started)));
-    const later = this.#publish(job, result, executionMs);
-    if (later !== undefined) await later;
-    release();
-    this.#startWaiting();
-  }
-
-  /** Publishes the result and counts the job as finished, at once where that can be. Never fails. */
-  #publish(job: Job, given: JobResultInit, executionMs: bigint): undefined | Promise<void> {
-    let result = given;
-    try {
-      result = this.#settle(job, given, executionMs);
-      const sent = this.#send(job, result);
-      if (sent instanceof Promise) {
-        return sent.then(
-          () => this.#published(result),
-          (error: unknown) => this.#publishAgain(job, result, executionMs, error),
-        );
-      }
-    } catch (error) {
-      return this.#publishAgain(job, result, executionMs, error);
-    }
-    this.#published(result);
-    return undefined;
-  }
-
-  #send({ packet }: Job, result: JobResultInit): BusPacket | Promise<BusPacket> {
-    return this.#party.sendNow(SUBJECT_RESULT, { case: "jobResult", value: result }, packet.traceId);
-  }
-
-  /**
-   * After a failed try: once more when there is a connection again. A result that cannot be sent is replaced by
-   * a FAILED one, so that no job is lost.
-   */
-  async #publishAgain(job: Job, given: JobResultInit, executionMs: bigint, problem: unknown): Promise<void> {
-    const log = this.#logOf(job);
-    let result = given;
-    const whenConnected = async (error: unknown): Promise<void> => {
-      if (!(error instanceof ConnectionLostError)) throw error;
-      const { bus, clock, publishAgainMs: timeoutMs = 30_000 } = this.#options;
-      log.warn("no connection for the result; it waits", { reason: error.message });
-      await untilConnected(bus, { timeoutMs, clock, signal: this.#abort.signal });
-      await this.#send(job, result);
+    const logOf = () => this.#logOf(job);
+    return {
+      jobId: request.jobId,
+      traceId: packet.traceId,
+      correlationId: packet.traceId,
+      packet,
+      get signal() {
+        return job.signal;
+      },
+      get log() {
+        return logOf();
+      },
     };
-    try {
-      await whenConnected(problem).catch(async (error: unknown) => {
-        if (!isUnsendable(error)) throw error;
-        log.error("the handler's result cannot be sent", { reason: errorText(error) });
-        result = this.#settle(job, failed("result cannot be sent"), executionMs);
-        const sendNow = async () => void (await this.#send(job, result));
-        await sendNow().catch(whenConnected);
-      });
-    } catch (error) {
-      this.counts.unpublished++;
-      log.error("result not published", { reason: errorText(error) });
-      this.#events.emit("error", error);
-      return this.#finished();
-    }
-    this.#published(result);
   }
 
-  #published({
-    jobId = "",
-    status = JobStatus.SUCCEEDED,
-    executionMs = 0n,
-    errorMessage,
-  }: JobResultInit): void {
+  /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
+  #result(job: Job, given: JobResultInit, tookMs: number): JobResult {
+    const { workerId } = this;
+    const { jobId } = job.request;
+    const executionMs = BigInt(tookMs);
+    try {
+      const init = { executionMs, status: JobStatus.SUCCEEDED, ...given, workerId };
+      init.jobId ||= jobId;
+      if (given.workerId && given.workerId !== workerId) {
+        // Peers silently drop such a result: the sender is the worker.
+        const { workerId: replaced } = given;
+        this.#logOf(job).warn("handler set another worker id; it is replaced by the sender's", {
+          workerId: replaced,
+        });
+      }
+      if (init.status === JobStatus.DENIED) {
+        this.#logOf(job).warn(
+          "a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent",
+        );
+        init.status = JobStatus.FAILED;
+      }
+      return createMessage(JobResultSchema, init);
+    } catch (error) {
+      this.#logOf(job).error("the handler's result cannot be read", { reason: errorText(error) });
+      const failure = unavailable("result cannot be sent", "RESULT_WRITE_FAILED");
+      return createMessage(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
+    }
+  }
+
+  /** At once where that can be. */
+  #answer(job: Job, result: JobResult): undefined | Promise<void> {
+    const sent = this.#sender!.send(result, job.packet.traceId);
+    if (!(sent instanceof Promise)) return this.#published(sent);
+    return sent.then(
+      (published) => void this.#published(published),
+      (error: unknown) => {
+        this.counts.unpublished++;
+        this.#logOf(job).error("result not published", { reason: errorText(error) });
+        this.#events.emit("error", error);
+      },
+    );
+  }
+
+  #published({ jobId, status, executionMs, errorMessage }: JobResult): undefined {
     const tookMs = Number(executionMs);
     if (status === JobStatus.FAILED) {
       this.counts.failed++;
-      this.#metrics.onJobFailed(jobId, errorMessage ?? "");
+      this.#metrics.onJobFailed(jobId, errorMessage);
     } else {
       this.counts.completed++;
       this.#metrics.onJobCompleted(jobId, tookMs, statusName(status));
     }
     this.#events.emit("result", { jobId, status, executionMs: tookMs });
-    this.#finished();
   }
 
-  #finished(): void {
-    if (--this.#unfinished === 0) this.#onFinished();
-  }
-
-  /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
-  #settle(job: Job, given: JobResultInit, executionMs: bigint): JobResultInit {
-    const result: JobResultInit = {
-      executionMs,
-      status: JobStatus.SUCCEEDED,
-      ...given,
-      jobId: given.jobId || job.request.jobId,
-      workerId: this.workerId,
-    };
-    if (given.workerId && given.workerId !== this.workerId) {
-      // Peers drop such a result without a word; the sender is the worker.
-      const { workerId } = given;
-      this.#logOf(job).warn("handler set another worker id; it is replaced by the sender's", { workerId });
-    }
-    if (result.status === JobStatus.DENIED) {
-      this.#logOf(job).warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
-      return { ...result, status: JobStatus.FAILED };
-    }
-    return result;
-  }
-
-  #logOf({ packet: { traceId }, request: { jobId } }: Job, topic?: string): Logger {
-    if (this.#logger === silentLogger) return silentLogger;
-    return scoped(this.#logger, topic === undefined ? { jobId, traceId } : { jobId, traceId, topic });
+  #logOf({ packet: { traceId }, request: { jobId, topic } }: Job): Logger {
+    return this.#logger === silentLogger ? silentLogger : scoped(this.#logger, { jobId, traceId, topic });
   }
 }
 
 /**
  * Starts a worker on a subject. Resolves once the bus knows of it; it runs until it is closed.
  *
- * @throws ValidationError `INVALID_KEY` for a key that is none, `INVALID_SUBJECT`; what {@link Bus.subscribe}
- * throws.
+ * @throws ValidationError `INVALID_KEY` or `INVALID_SUBJECT`; what {@link Bus.subscribe} and a function given as `bus`
+ * throw.
  */
 export async function runWorker(options: WorkerOptions): Promise<Worker> {
   const worker = new Worker(options);

@@ -3,7 +3,6 @@ import type { Capability } from "../../gen/neuron/index.js";
 import type { Clock } from "../core/clock.js";
 import type { IterableEmitter } from "../core/iterable-emitter.js";
 import type { Logger } from "../core/logger.js";
-import type { LeaseTable } from "./lease-table.js";
 import type { NeuronCommonOptions, NeuronEvents } from "./neuron-options.js";
 import type { Transport } from "./transport.js";
 
@@ -18,7 +17,6 @@ export interface NeuronCore {
   readonly events: IterableEmitter<NeuronEvents>;
   /** What is advertised, by type. */
   readonly capabilities: Map<string, Capability>;
-  readonly leases: LeaseTable;
   /** Ends all waits of answers: the neuron was stopped and its time is over. */
   readonly answersEnd: AbortSignal;
 }

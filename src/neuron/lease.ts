@@ -1,11 +1,10 @@
-/** One lease: its state machine, its clock, and the answers it can get. Knows no wire and no handler. */
+/** One lease: its lifetime, and the answers it can get. */
 import type { AckFrame, InFlightLease, Lease, NackFrame, NackKind } from "../../gen/neuron/index.js";
 import type { Clock } from "../core/clock.js";
 import { errorText } from "../core/errors.js";
 import { formatTime, parseTime } from "../core/time.js";
-
-/** Where a lease stands. `answering`: the answer is fixed, and on its way. */
-export type LeaseState = "queued" | "running" | "answering" | "answered";
+import { Work } from "../worker/work.js";
+import type { ProgressReports } from "./handler-context.js";
 
 /** How a lease ended. */
 export type Outcome =
@@ -26,19 +25,20 @@ const defaultTtlMs = 60_000;
 /** The shortest life that the protocol knows, in milliseconds. */
 const shortestTtlMs = 1_000;
 
-/** A lease in hand. Times given to its methods are a clock's monotonic ones. */
-export class LeaseEntry {
+/** A lease in flight. Times passed to its methods are a clock's monotonic ones. */
+export class LeaseEntry extends Work {
   readonly lease: Lease;
   /** Milliseconds it lives from its receipt or renewal: `expiresAt - sentAt`, so that no two clocks are compared. */
   readonly ttlMs: number;
+  /** What its handler reports, once it runs. */
+  reports: ProgressReports | undefined;
   readonly #saysLife: boolean;
-  #state: LeaseState = "queued";
   #startedMs = 0;
   #startedAt: string | undefined;
   #renewedMs: number;
-  #abort: AbortController | undefined;
 
   constructor(lease: Lease, sentAt: string, receivedMs: number) {
+    super(lease.leaseId);
     this.lease = lease;
     const ttlMs = (parseTime(lease.expiresAt) ?? Number.NaN) - (parseTime(sentAt) ?? Number.NaN);
     this.#saysLife = !Number.isNaN(ttlMs);
@@ -50,29 +50,14 @@ export class LeaseEntry {
     return this.lease.leaseId;
   }
 
-  get state(): LeaseState {
-    return this.#state;
-  }
-
-  /** Fires when the lease is cancelled. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    return this.#abort.signal;
-  }
-
-  get cancelled(): boolean {
-    return this.#abort?.signal.aborted ?? false;
-  }
-
   /** Its entry in heartbeats: from the start of its handler until its answer is out. */
   get inFlight(): InFlightLease | undefined {
-    if (this.#startedAt === undefined || this.#state === "answered") return undefined;
+    if (this.#startedAt === undefined || this.state === "answered") return undefined;
     return { leaseId: this.leaseId, taskId: this.lease.task.taskId, startedAt: this.#startedAt };
   }
 
-  /** The handler gets its slot. */
+  /** Its handler starts. */
   start(clock: Clock): void {
-    this.#state = "running";
     this.#startedAt = formatTime(clock.now());
     this.#startedMs = clock.monotonic();
   }
@@ -85,24 +70,6 @@ export class LeaseEntry {
   /** When it counts as lost unless a heartbeat is accepted before. */
   get lostAtMs(): number {
     return Math.max(this.#startedMs, this.#renewedMs) + this.lostAfterMs;
-  }
-
-  /** Aborts the handler, or keeps it from starting. */
-  cancel(reason: unknown): void {
-    this.#abort ??= new AbortController();
-    this.#abort.abort(reason);
-  }
-
-  /** Fixes the answer. True for the first caller only: nobody else may answer. */
-  claim(): boolean {
-    if (this.#state === "answering" || this.#state === "answered") return false;
-    this.#state = "answering";
-    return true;
-  }
-
-  /** The answer is out, or was given up. */
-  finish(): void {
-    this.#state = "answered";
   }
 
   /** A heartbeat that listed the lease was accepted. */
@@ -164,4 +131,5 @@ export const outcomes = {
   cancelled: { kind: "cancelled", reason: "handler aborted", code: "CANCELLED" },
   revoked: { kind: "retryable", reason: "capability revoked", code: "CAPABILITY_REVOKED" },
   expired: { kind: "retryable", reason: "lease expired before start", code: "LEASE_EXPIRED" },
+  failed: { kind: "retryable", reason: "handler failed", code: "HANDLER_THREW" },
 } as const satisfies Record<string, Outcome>;

@@ -16,7 +16,6 @@ import { Dispatcher } from "./dispatcher.js";
 import type { Handler } from "./handler-context.js";
 import { HttpTransport } from "./http-transport.js";
 import { takeFrame } from "./inbound.js";
-import { LeaseTable } from "./lease-table.js";
 import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
 import { SchemaBook } from "./schemas.js";
 import { Session } from "./session.js";
@@ -57,7 +56,6 @@ export class Neuron {
     const logger = safeLogger(options.logger);
     const events = new IterableEmitter<NeuronEvents>({ logger: options.logger });
     const transport = options.transport ?? new HttpTransport(connectionOf(options, neuronId, logger));
-    const leases = new LeaseTable();
     this.#core = {
       neuronId,
       options,
@@ -67,19 +65,18 @@ export class Neuron {
       logger,
       events,
       capabilities: new Map(),
-      leases,
       answersEnd: this.#answersEnd.signal,
     };
     this.#schemas = new SchemaBook({ validator: options.validator, source: schemaSource, logger });
-    const session = new Session(this.#core);
-    const dispatcher = new Dispatcher(this.#core, this.#schemas, session);
+    const dispatcher = new Dispatcher(this.#core, this.#schemas, (entry) => session.watch(entry));
+    const session = new Session(this.#core, () => dispatcher.leases.all());
     this.#session = session;
     this.#dispatcher = dispatcher;
     this.#close = new StagedClose(
       {
         stopIntake: () => dispatcher.handBack(),
-        drain: () => leases.onIdle(),
-        abort: (reason) => dispatcher.abortAll(reason),
+        drain: () => dispatcher.leases.idle(),
+        abort: (reason) => dispatcher.leases.cutAll(reason),
         force: () => this.#force(),
       },
       { what: "the neuron", graceMs: 30_000, abortMs, clock, logger: options.logger },
@@ -127,7 +124,7 @@ export class Neuron {
 
   /** Leases in hand: queued, running, and those whose answer is on its way. */
   get leasesInHand(): number {
-    return this.#core.leases.size;
+    return this.#dispatcher.leases.size;
   }
 
   /**
@@ -244,16 +241,9 @@ export class Neuron {
   }
 
   async #force(): Promise<void> {
-    this.#dispatcher.abandon();
-    const { clock, leases } = this.#core;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(resolve, abortMs * 0.9);
-      void leases.onIdle().then(() => {
-        clock.clearTimeout(timer);
-        resolve();
-      });
-    });
-    this.#answersEnd.abort(new ClosedError("the neuron has stopped"));
+    const reason = new ClosedError("the neuron has stopped");
+    await this.#dispatcher.leases.end(reason, abortMs * 0.9);
+    this.#answersEnd.abort(reason);
     this.#session.end("the neuron stopped");
     await this.#core.transport.stop();
     this.#core.events.end();

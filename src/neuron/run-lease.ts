@@ -2,16 +2,14 @@
 import { errorText } from "../core/errors.js";
 import type { Next } from "../core/middleware.js";
 import { HandlerFailure } from "../handler/index.js";
+import type { HandlerCall } from "../worker/middleware.js";
 import type { Served } from "./capability.js";
 import type { HandlerContext } from "./handler-context.js";
 import { type LeaseEntry, type Outcome, outcomes } from "./lease.js";
 import type { SchemaBook, Side } from "./schemas.js";
 
 /** A lease on its way through the middleware. */
-export interface LeaseCall {
-  readonly input: unknown;
-  readonly context: HandlerContext;
-}
+export type LeaseCall = HandlerCall<HandlerContext>;
 
 /** What a run needs. */
 export interface LeaseRun {
@@ -43,12 +41,13 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
   if (!schemas.isOpen(served, lease, "input")) {
     const verdict = await schemas.judge(served, lease, "input", input);
     if (!verdict.ok) return mismatch("input", verdict.errors);
-    if (entry.cancelled) return outcomes.cancelled;
+    if (entry.cutBy !== undefined) return outcomes.cancelled;
     input = verdict.value;
   }
   let output: unknown;
   try {
-    output = await run.handle({ input, context });
+    const { leaseId: id, task } = lease;
+    output = await run.handle({ protocol: "neuron", id, name: task.capability, input, ctx: context });
   } catch (error) {
     return failure(error, run);
   }
@@ -74,7 +73,7 @@ export function notSerializable(reason: string): Outcome {
 }
 
 function failure(error: unknown, { entry, exposeErrors, context }: LeaseRun): Outcome {
-  if (entry.cancelled) return outcomes.cancelled;
+  if (entry.cutBy !== undefined) return outcomes.cancelled;
   if (error instanceof HandlerFailure) {
     return { kind: "terminal", reason: error.reason, code: error.failureCode ?? "HANDLER_TERMINAL" };
   }

@@ -24,13 +24,16 @@ const shortestLimitMs = 250;
 /** The sessions of a neuron, one for each stream; it remembers the protocol version that the gateway took. */
 export class Session {
   readonly #core: NeuronCore;
+  readonly #leases: () => readonly LeaseEntry[];
   #version: string;
   #everyMs: number;
   #stream: AbortController | undefined;
   #heartbeats: Loop | undefined;
 
-  constructor(core: NeuronCore) {
+  /** `leases`: those in flight. */
+  constructor(core: NeuronCore, leases: () => readonly LeaseEntry[]) {
     this.#core = core;
+    this.#leases = leases;
     this.#version = core.options.protocolVersion ?? PROTOCOL_VERSION;
     this.#everyMs = core.options.heartbeatIntervalMs ?? 10_000;
   }
@@ -148,8 +151,8 @@ export class Session {
 
   /** Bounded, so that one that hangs does not keep the next from saving the leases. */
   async #heartbeat(stopped: AbortSignal): Promise<void> {
-    const { neuronId, leases, transport, clock, logger } = this.#core;
-    const listed = leases.entries().filter(({ inFlight }) => inFlight !== undefined);
+    const { neuronId, transport, clock, logger } = this.#core;
+    const listed = this.#leases().filter(({ inFlight }) => inFlight !== undefined);
     const inFlight = listed.flatMap((entry) => entry.inFlight ?? []);
     const sentMs = clock.monotonic();
     const frame = { type: "heartbeat", neuronId, inFlight, sentAt: formatTime(clock.now()) } as const;

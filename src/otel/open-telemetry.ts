@@ -84,7 +84,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
         },
       ),
     jobs: () => (next) => (call) => {
-      const { job, attempt, traceId } = call.context;
+      const { job, attempt, traceId } = call.ctx;
       return spans.run(
         {
           name: `job ${job.topic}`,
@@ -103,7 +103,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       );
     },
     leases: () => (next) => (call) => {
-      const { task, leaseId } = call.context;
+      const { task, leaseId } = call.ctx;
       return spans.run(
         {
           name: `lease ${task.capability}`,

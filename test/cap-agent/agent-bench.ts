@@ -49,6 +49,7 @@ export async function bench(options: Partial<AgentOptions> = {}) {
     workerId: "w-1",
     pool: "echo",
     load: () => ({}),
+    goodbyeMs: 0,
     ...options,
   });
   const errors: unknown[] = [];

@@ -40,7 +40,7 @@ describe("closing", () => {
   });
 
   it(req("cap.agent.close", "aborts what does not end in time, and answers what never began"), async () => {
-    const { agent, send, results, clock, begun } = await waiting({ shutdownTimeoutMs: 3_000 });
+    const { agent, send, results, clock, begun } = await waiting({ graceMs: 3_000 });
     await send({ jobId: "1" });
     await send({ jobId: "2" });
     const closing = agent.close();
@@ -72,7 +72,7 @@ describe("closing", () => {
     const memory = new MemoryBus();
     const order: string[] = [];
     const { agent, clock, logged } = await bench({
-      shutdownTimeoutMs: 1_000,
+      graceMs: 1_000,
       bus: () => Object.assign(memory.connect(), { drain: () => new Promise<void>(() => order.push("bus")) }),
       store: () => ({
         get: async () => undefined,

@@ -8,9 +8,9 @@ import { CANCELLED, TIMEOUT, waiting } from "./waiting.ts";
 
 describe("places", () => {
   it(
-    req("cap.agent.parallel", "maxParallel handlers run, the others wait in the order they came"),
+    req("cap.agent.parallel", "concurrency handlers run, the others wait in the order they came"),
     async () => {
-      const { agent, send, begun, end, results } = await waiting({ maxParallel: 2 });
+      const { agent, send, begun, end, results } = await waiting({ concurrency: 2 });
       for (const jobId of ["1", "2", "3", "4"]) await send({ jobId });
       expect(begun.map(({ jobId }) => jobId)).toEqual(["1", "2"]);
       expect([agent.activeJobs, agent.jobsInHand]).toEqual([2, 4]);

@@ -100,7 +100,7 @@ describe("with streams", () => {
   });
 
   it(req("cap.agent.durable", "a job whose result no stream takes is given back"), async () => {
-    const { send, told, errors, refuseWith, clock, agent } = await durably({ publishAgainMs: 1_000 });
+    const { send, told, errors, refuseWith, clock, agent } = await durably({ resendForMs: 1_000 });
     refuseWith(new PublishFailedError("no stream"));
     await send();
     expect(told).toEqual([]);
@@ -123,7 +123,7 @@ describe("with streams", () => {
     req("cap.agent.close", "jobs that wait are given back at once, running ones when time is over"),
     async () => {
       const { send, told, agent, clock, results } = await durably(
-        { shutdownTimeoutMs: 2_000 },
+        { graceMs: 2_000 },
         () => new Promise(() => {}),
       );
       await send({ jobId: "1" });
@@ -170,7 +170,7 @@ describe("with finished jobs", () => {
   it(req("cap.agent.repeat", "so is one with the same idempotency key of the same tenant"), async () => {
     let n = 0;
     const { finished } = memory();
-    const set = await bench({ finished, maxParallel: 3 });
+    const set = await bench({ finished, concurrency: 3 });
     const end = gate();
     set.agent.job("job.echo", async () => {
       n++;
@@ -287,7 +287,7 @@ describe("results that cannot be published", () => {
       store: set.store,
       clock: set.clock,
       workerId: "w-4",
-      publishAgainMs: 2_000,
+      resendForMs: 2_000,
     });
     const errors: unknown[] = [];
     agent.on("error", (error) => errors.push(error));

@@ -140,7 +140,7 @@ describe("middleware and metrics", () => {
           return next(call);
         };
       const { agent, send, output } = await bench({ middleware: [note("a")] });
-      agent.use(note("b"), (next) => async (call) => (call.context.jobId === "2" ? "cached" : next(call)));
+      agent.use(note("b"), (next) => async (call) => (call.ctx.jobId === "2" ? "cached" : next(call)));
       agent.job("job.echo", () => seen.push("handler"));
       await agent.start();
       await send({ jobId: "1" });

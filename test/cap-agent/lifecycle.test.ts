@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { JobStatus } from "../../gen/cap/index.js";
 import type { Bus } from "../../src/cap/index.js";
 import { Agent, InMemoryBlobStore, MemoryBus } from "../../src/cap/index.js";
 import { ClosedError, ConflictError, TimeoutError, ValidationError } from "../../src/core/errors.js";
@@ -15,12 +16,12 @@ describe("an agent", () => {
   });
 
   it.each([
-    { maxParallel: 1.5 },
-    { maxParallel: Number.NaN },
+    { concurrency: 1.5 },
+    { concurrency: Number.NaN },
     { retries: -1 },
     { retries: 0.5 },
-    { shutdownTimeoutMs: 0 },
-    { shutdownTimeoutMs: -1 },
+    { graceMs: 0 },
+    { graceMs: -1 },
   ])(req("cap.agent.defaults", "refuses %j"), (options) => {
     expect(() => new Agent({ ...parts(), ...options })).toThrow(ValidationError);
   });
@@ -158,7 +159,7 @@ describe("an agent", () => {
     await send();
     await agent.close();
     await reading;
-    expect(seen).toEqual(["state", "heartbeat", "state", "job", "result", "state", "state"]);
+    expect(seen).toEqual(["state", "heartbeat", "state", "job", "result", "state", "heartbeat", "state"]);
   });
 
   it(req("cap.agent.lifecycle", "run starts and blocks until the agent is closed"), async () => {
@@ -195,27 +196,35 @@ describe("an agent", () => {
   });
 
   it(
-    req("cap.agent.signals", "closes on a signal of the process only where that was asked for"),
+    req(
+      "cap.agent.signals",
+      "run() closes on SIGTERM and SIGINT and publishes what is in flight; start() does not",
+    ),
     async () => {
-      const { agent, clock } = await bench({ handleSignals: ["SIGUSR2"] });
-      agent.job("job.echo", () => 1);
-      await agent.start();
-      expect(process.listenerCount("SIGUSR2")).toBe(1);
-      process.emit("SIGUSR2", "SIGUSR2");
-      await agent.close();
-      expect([agent.state, process.listenerCount("SIGUSR2")]).toEqual(["closed", 0]);
+      for (const name of ["SIGTERM", "SIGINT"] as const) {
+        const { agent, clock, send, results } = await bench();
+        const before = process.listenerCount(name);
+        const { opened, open } = gate();
+        agent.job("job.echo", () => opened);
+        const running = agent.run();
+        await clock.settle();
+        expect(process.listenerCount(name)).toBe(before + 1);
+        await send();
+        process.emit(name, name);
+        await clock.settle();
+        expect([agent.state, results()]).toEqual(["closing", []]);
+        // A second signal does what it does without an agent.
+        expect(process.listenerCount(name)).toBe(before);
+        open();
+        await running;
+        expect([agent.state, results()[0]?.status]).toEqual(["closed", JobStatus.SUCCEEDED]);
+      }
       const other = await bench();
       other.agent.job("job.echo", () => 1);
       const before = process.listenerCount("SIGTERM");
       await other.agent.start();
       expect(process.listenerCount("SIGTERM")).toBe(before);
-      const third = await bench({ handleSignals: true });
-      third.agent.job("job.echo", () => 1);
-      await third.agent.start();
-      expect(process.listenerCount("SIGTERM")).toBe(before + 1);
-      await third.agent.close();
-      expect(process.listenerCount("SIGTERM")).toBe(before);
-      await clock.settle();
+      await other.agent.close();
     },
   );
 });

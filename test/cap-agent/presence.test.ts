@@ -29,7 +29,7 @@ describe("what an agent tells schedulers", () => {
 
   it(req("cap.agent.first-heartbeat", "that it is there, at once and after every interval"), async () => {
     const { agent, heartbeats, heard, clock } = await bench({
-      maxParallel: 3,
+      concurrency: 3,
       labels: { zone: "a" },
       type: "cpu",
     });
@@ -53,7 +53,7 @@ describe("what an agent tells schedulers", () => {
     expect(heartbeats()).toHaveLength(3);
     await agent.close();
     await clock.advance(60_000);
-    expect(heartbeats()).toHaveLength(3);
+    expect(heartbeats()).toHaveLength(4); // the last one says goodbye
     expect(clock.pending).toBe(0);
   });
 
@@ -69,7 +69,7 @@ describe("what an agent tells schedulers", () => {
     const done = gate();
     const { agent, heartbeats, send, clock } = await bench({
       load: () => ({ cpuLoad: 12.5, memoryLoad: 30, gpuUtilization: 1 }),
-      maxParallel: 2,
+      concurrency: 2,
     });
     agent.job("job.echo", async (_, ctx) => {
       ctx.progress({ percent: 40, message: "reading" });
@@ -164,7 +164,7 @@ describe("what an agent tells schedulers", () => {
     tell("connected");
     await set.clock.settle();
     expect([set.handshakes().length, set.heartbeats().length]).toEqual([2, 2]);
-    await agent.close();
+    await set.clock.until(agent.close());
     expect(listeners.size).toBe(0);
   });
 

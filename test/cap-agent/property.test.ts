@@ -14,7 +14,7 @@ const step = fc.oneof(
 );
 const run = fc.record({
   steps: fc.array(step, { maxLength: 25 }),
-  maxParallel: fc.integer({ min: 1, max: 3 }),
+  concurrency: fc.integer({ min: 1, max: 3 }),
   retries: fc.integer({ min: 0, max: 1 }),
   heeds: fc.boolean(),
   durable: fc.boolean(),
@@ -27,12 +27,12 @@ it(
   ),
   async () => {
     await fc.assert(
-      fc.asyncProperty(run, async ({ steps, maxParallel, retries, heeds, durable }) => {
+      fc.asyncProperty(run, async ({ steps, concurrency, retries, heeds, durable }) => {
         let told: string[] = [];
         const set = await bench({
-          maxParallel,
+          concurrency,
           retries,
-          shutdownTimeoutMs: 2_000,
+          graceMs: 2_000,
           ...(durable
             ? {
                 durable: (bus) => {
@@ -60,7 +60,7 @@ it(
           else if (given.how === "throw") ends.get(given.jobId)?.fail(new Error("no"));
           else ends.get(given.jobId)?.open(given.how === "junk" ? 1n : "output");
           await clock.settle();
-          expect(agent.activeJobs).toBeLessThanOrEqual(maxParallel);
+          expect(agent.activeJobs).toBeLessThanOrEqual(concurrency);
         }
         await clock.until(agent.close());
         const { received, repeated, succeeded, failed, unpublished } = agent.counts;

@@ -323,7 +323,7 @@ describe("attempts", () => {
     const seen: string[] = [];
     const { agent, send, results, logged } = await bench({ retries: 2 });
     agent.use((next) => (call) => {
-      seen.push(`middleware ${call.context.attempt}`);
+      seen.push(`middleware ${call.ctx.attempt}`);
       return next(call);
     });
     agent.job("job.echo", (_, ctx) => {

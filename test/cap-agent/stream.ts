@@ -1,10 +1,13 @@
 /** A stream for tests that remembers what it was told. Messages come from the bus, with a delivery each. */
-import type { Bus, Delivery, DurableBus, DurableMessage } from "../../src/cap/index.js";
+import type { Bus, BusMessage, Delivery, DurableBus, DurableMessage } from "../../src/cap/index.js";
 
 export function stream(bus: Bus) {
   const told: string[] = [];
   const published: { subject: string; messageId: string }[] = [];
   const asked: [string, string | undefined][] = [];
+  const kept: BusMessage[] = [];
+  const replays: { subject: string; sinceMs: number | undefined; subscribed: number }[] = [];
+  let attempt = 1;
   let refuse: unknown;
   let deliveries = 0;
   const durable: DurableBus = {
@@ -21,7 +24,7 @@ export function stream(bus: Bus) {
       const wrap = (message: Omit<DurableMessage, "delivery">): void => {
         const n = ++deliveries;
         const delivery: Delivery = {
-          attempt: 1,
+          attempt,
           ack: async () => void told.push(`ack ${n}`),
           working: () => void told.push(`working ${n}`),
           giveBack: (delayMs) => void told.push(`back ${n} ${delayMs ?? "now"}`),
@@ -31,12 +34,24 @@ export function stream(bus: Bus) {
       };
       return bus.subscribe(subject, wrap, options);
     },
+    async replay(subject, from, onMessage) {
+      const sinceMs = "since" in from ? from.since.getTime() : undefined;
+      replays.push({ subject, sinceMs, subscribed: asked.length });
+      for (const [i, message] of kept.entries()) if (message.subject === subject) onMessage(message, i + 1);
+    },
   };
   return {
     durable,
     told,
     published,
     asked,
+    replays,
+    /** What the stream has kept from before. */
+    kept,
+    /** What the next deliveries say of how often there was one. */
+    setAttempt(next: number) {
+      attempt = next;
+    },
     refuseWith(error: unknown) {
       refuse = error;
     },

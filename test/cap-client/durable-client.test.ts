@@ -63,7 +63,7 @@ await describeWithPeers("a client over JetStream", [natsServer], ([path]) => {
         senderId: "w",
         privateKey: toSigningKey(keys.privateKeyPem),
         handler: ({ contextPtr }) => ({ resultPtr: contextPtr }),
-        maxParallel: 10,
+        concurrency: 10,
       });
       cleanups.push(
         () => jobs.close(),

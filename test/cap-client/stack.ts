@@ -29,14 +29,14 @@ afterEach(async () => {
 });
 
 /** `handler` serves `job.x`. */
-export async function setUp(handler: JobHandler, options: Partial<JobClientOptions> = {}, maxParallel = 1) {
+export async function setUp(handler: JobHandler, options: Partial<JobClientOptions> = {}, concurrency = 1) {
   const memory = new MemoryBus();
   const bus = memory.connect();
   const clock = new FakeClock();
   const store = new InMemoryBlobStore();
   const scheduler = new LocalScheduler({ bus, clock });
   await scheduler.start();
-  const worker = await runWorker({ bus, subject: "job.x", handler, maxParallel, graceMs: 0 });
+  const worker = await runWorker({ bus, subject: "job.x", handler, concurrency, graceMs: 0 });
   const client = await openJobClient({ bus: memory.connect(), senderId: "c", clock, store, ...options });
   cleanups.push(
     () => scheduler.close(),

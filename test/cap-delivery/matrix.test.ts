@@ -64,7 +64,7 @@ await describeWithPeers("agent and client", [natsServer], ([path]) => {
       pool: "p",
       bus: await connect(),
       store,
-      maxParallel: 8,
+      concurrency: 8,
       finished: new MemoryFinishedJobs(),
       ...(on ? { durable: (bus) => openJetStream(bus) } : {}),
     });

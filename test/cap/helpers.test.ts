@@ -314,9 +314,11 @@ describe("a worker's helpers", () => {
     const borrowed = await withWorker();
     await borrowed.worker.close();
     expect(borrowed.bus.status()).toBe("connected");
-    const owned = await withWorker({ closeBus: true });
+    const own = new MemoryBus().connect();
+    const owned = await withWorker({ bus: () => own });
+    expect(own.status()).toBe("connected");
     await owned.worker.close();
-    expect(owned.bus.status()).toBe("closed");
+    expect(own.status()).toBe("closed");
   });
 
   it(
@@ -353,7 +355,7 @@ describe("a worker's helpers", () => {
         subject: "job.x",
         handler: () => ({}),
         clock,
-        publishAgainMs: 1000,
+        resendForMs: 1000,
       });
       const send = async (jobId: string) => {
         const value = { jobId, topic: "job.x" };

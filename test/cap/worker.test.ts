@@ -146,11 +146,11 @@ describe("runWorker", () => {
     expect(answered).toBe(0);
   });
 
-  it(req("cap.worker.parallel", "runs at most maxParallel handlers, in the order of arrival"), async () => {
+  it(req("cap.worker.parallel", "runs at most concurrency handlers, in the order of arrival"), async () => {
     const started: string[] = [];
     const ends: (() => void)[] = [];
     const { worker, dispatch, settled } = await setUp({
-      maxParallel: 2,
+      concurrency: 2,
       handler: async ({ jobId }) => {
         started.push(jobId);
         await new Promise<void>((resolve) => ends.push(resolve));
@@ -178,7 +178,7 @@ describe("runWorker", () => {
       (name: string): NonNullable<WorkerOptions["middleware"]>[number] =>
       (next) =>
       async (call) => {
-        order.push(`${name} ${call.request.jobId}`);
+        order.push(`${name} ${call.id}`);
         const result = await next(call);
         order.push(`/${name}`);
         return result;

@@ -14,7 +14,7 @@ const redis = new Redis(redisUrl!);
 const agent = new Agent({
   workerId: workerId!,
   pool: "faults",
-  maxParallel: PARALLEL,
+  concurrency: PARALLEL,
   bus: () =>
     connectNats({ ...client, servers: natsUrl!, env: {}, waitOnFirstConnect: true, reconnectWaitMs: 50 }),
   store: () => new RedisBlobStore({ url: redisUrl! }),

@@ -70,7 +70,7 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
         subject: "job.x",
         handler: ({ contextPtr, jobId }) =>
           contextPtr === "never" ? new Promise(() => {}) : { resultPtr: `redis://res:${jobId}` },
-        maxParallel: 100,
+        concurrency: 100,
         graceMs: 0,
       });
       const scheduler = new LocalScheduler({ bus });

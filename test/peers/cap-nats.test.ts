@@ -67,8 +67,7 @@ await describeWithPeers("CAP over NATS and cap-sdk-python 2.17.0", [natsServer, 
       async (_, signed) => {
         const scheduler = await schedule(await open(client), signed);
         const worker = await runWorker({
-          bus: await open(client),
-          closeBus: true,
+          bus: () => open(client),
           subject: "job.echo",
           senderId: "worker-1",
           ...(signed ? { publicKeys, privateKey: keyFile("worker.pkcs8.pem") } : {}),

@@ -104,7 +104,7 @@ export const capAgent = {
     source: PYTHON,
   },
   "cap.agent.parallel": {
-    statement: "At most maxParallel handlers run; further jobs wait in memory, first come first served.",
+    statement: "At most concurrency handlers run; further jobs wait in memory, first come first served.",
     source: PYTHON,
   },
   "cap.agent.handshake": {
@@ -135,7 +135,8 @@ export const capAgent = {
     source: PYTHON,
   },
   "cap.agent.signals": {
-    statement: "SIGTERM and SIGINT close the agent only where that was asked for.",
+    statement:
+      "SIGTERM and SIGINT end run(): the jobs in flight are finished and their results published. start() listens to no signal.",
     source: "our own promise",
   },
   "cap.agent.cancel": {
@@ -196,5 +197,42 @@ export const capAgent = {
   "cap.agent.local-scheduler": {
     statement: "LocalScheduler drives the official Agent unchanged: echo, summarize, fail, retry, deny.",
     source: PYTHON,
+  },
+  "cap.agent.goodbye": {
+    statement:
+      "A closing worker first sends a heartbeat that offers nothing and takes the jobs that are on their way: none is lost behind a scheduler that chooses a worker until 30 s after its last heartbeat.",
+    source: "Cordum's scheduler, January 2026",
+  },
+  "cap.agent.packet-age": {
+    statement:
+      "A deadline counts from the creation of the job's packet; a difference that clocks may cause, or a time that cannot be right, counts as none.",
+    source: "Cordum's scheduler, January 2026; our own promise",
+  },
+  "cap.agent.kept-cancels": {
+    statement:
+      "A job that was cancelled while its worker was away does not run when its stream delivers it; one that was sent again after the cancel does.",
+    source: "our own promise",
+  },
+  "cap.agent.store-down": {
+    statement:
+      "A job of a stream whose store does not answer is given back, later each time, and FAILED only after the last delivery.",
+    source: "our own promise",
+  },
+  "cap.agent.max-deliver": {
+    statement:
+      "A job that a stream delivers more than maxDeliver times is FAILED without a run and goes to the dead letter queue; ctx.delivery is the number of the delivery.",
+    source: "our own promise",
+  },
+  "cap.agent.handler-error": {
+    statement: "What a handler throws is logged with its message and stack, and emitted with its cause.",
+    source: "our own promise",
+  },
+  "cap.agent.queue": {
+    statement: "A bounded number of jobs waits in memory; any further one is answered FAILED, not dropped.",
+    source: "our own promise",
+  },
+  "cap.agent.one-middleware": {
+    statement: "The same middleware serves runWorker, Agent and Neuron.",
+    source: "our own promise",
   },
 } as const satisfies Requirements;

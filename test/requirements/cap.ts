@@ -167,7 +167,7 @@ export const cap = {
     source: "cap-sdk-python README",
   },
   "cap.worker.parallel": {
-    statement: "At most maxParallel handlers run at once; further jobs wait in the order they came.",
+    statement: "At most concurrency handlers run at once; further jobs wait in the order they came.",
     source: "cap-sdk-python 2.17.0",
   },
   "cap.worker.close": {
@@ -259,6 +259,15 @@ export const cap = {
   "cap.worker.bus": {
     statement: "A worker that owns its bus drains it when it is closed; else the bus stays open.",
     source: "cap-sdk-python 2.17.0",
+  },
+  "cap.worker.always-answers": {
+    statement:
+      "Every job gets a result: also one whose handler throws or returns what cannot be read, ignores its signal when the worker closes, or waits behind too many others.",
+    source: "our own promise",
+  },
+  "cap.worker.bus-closed": {
+    statement: "A worker whose bus was closed for good says so, in an event and in the log, and closes.",
+    source: "our own promise",
   },
   "cap.worker.publish-again": {
     statement:

@@ -168,4 +168,9 @@ export const core = {
     statement: "An answer that is larger than allowed is not read to its end.",
     source: "agentwire design: bad input",
   },
+  "worker.engine": {
+    statement:
+      "Work is answered exactly once: by its own end, or by a cancel, a deadline or a close; slots are granted in order and freed once.",
+    source: "our own promise",
+  },
 } as const satisfies Requirements;

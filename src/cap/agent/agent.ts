@@ -1,26 +1,22 @@
 /** The high-level worker (`cap.runtime.Agent` of cap-sdk-python 2.17.0), as it works behind Cordum's scheduler. */
-import type { JobResult } from "../../../gen/cap/index.js";
-import { JobStatus } from "../../../gen/cap/index.js";
-import { type Clock, systemClock } from "../../core/clock.js";
+import { systemClock } from "../../core/clock.js";
 import { ClosedError, ConflictError, errorText, ValidationError } from "../../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
-import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
 import { onProcessSignal } from "../../core/process-signals.js";
 import type { InputOf, OutputOf, Schema } from "../../core/validate.js";
+import { withTimeout } from "../../core/with-timeout.js";
 import { type DefinitionBeside, type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import { ConnectionLostError } from "../errors.js";
-import { type MetricsHook, safeMetrics, statusName } from "../metrics.js";
+import { safeMetrics } from "../metrics.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
-import { inTime } from "./in-time.js";
+import type { AgentCore } from "./core.js";
 import type { AgentCounts, AgentEvents, AgentOptions, AgentState } from "./options.js";
-import type { Session } from "./session.js";
-import { startSession } from "./start-session.js";
-import { checkRetries, makeTopic, type Topic, type TopicOptions } from "./topics.js";
+import { Session } from "./session.js";
+import { checkRetries, makeTopic, serveTopics, type Topic, type TopicOptions } from "./topics.js";
 
 const DEFAULT_ID = "cap-runtime";
-const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
 
 /**
  * Serves topics: takes jobs, reads their inputs, runs handlers, writes outputs, publishes results.
@@ -38,13 +34,7 @@ export class Agent {
     runs: 0,
     unpublished: 0,
   };
-  readonly #options: AgentOptions;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #events: IterableEmitter<AgentEvents>;
-  readonly #metrics: Required<MetricsHook>;
-  readonly #maxParallel: number;
-  readonly #shutdownMs: number;
+  readonly #core: AgentCore;
   readonly #topics = new Map<string, Topic>();
   readonly #middleware: AgentMiddleware[];
   #state: AgentState = "idle";
@@ -55,20 +45,24 @@ export class Agent {
 
   /** @throws ValidationError for numbers that make no sense. */
   constructor(options: AgentOptions) {
-    const { clock = systemClock, maxParallel = 1, shutdownTimeoutMs = 30_000 } = options;
-    if (!Number.isSafeInteger(maxParallel)) {
-      throw new ValidationError(`maxParallel must be a whole number, not ${maxParallel}`);
+    const { clock = systemClock, concurrency = 1, graceMs = 30_000, ioTimeoutMs = 5_000 } = options;
+    if (!Number.isSafeInteger(concurrency)) {
+      throw new ValidationError(`concurrency must be a whole number, not ${concurrency}`);
     }
-    if (!(shutdownTimeoutMs > 0)) throw new ValidationError("shutdownTimeoutMs must be above 0");
+    if (!(graceMs > 0)) throw new ValidationError(`graceMs must be above 0, not ${graceMs}`);
     checkRetries(options.retries ?? 0);
     this.workerId = options.workerId || options.senderId || DEFAULT_ID;
-    this.#options = options;
-    this.#clock = clock;
-    this.#maxParallel = Math.max(1, maxParallel);
-    this.#shutdownMs = shutdownTimeoutMs;
-    this.#logger = safeLogger(options.logger);
-    this.#events = new IterableEmitter({ logger: options.logger });
-    this.#metrics = safeMetrics(options.metrics, options.logger);
+    this.#core = {
+      workerId: this.workerId,
+      options,
+      concurrency: Math.max(1, concurrency),
+      ioTimeoutMs,
+      clock,
+      log: safeLogger(options.logger),
+      counts: this.counts,
+      events: new IterableEmitter({ logger: options.logger }),
+      metrics: safeMetrics(options.metrics, options.logger),
+    };
     this.#middleware = [...(options.middleware ?? [])];
   }
 
@@ -76,14 +70,14 @@ export class Agent {
     return this.#state;
   }
 
-  /** Places taken now. */
+  /** Slots taken now. */
   get activeJobs(): number {
-    return this.#session?.dispatcher.active ?? 0;
+    return this.#session?.jobs.active ?? 0;
   }
 
   /** Jobs taken and not answered yet, those that wait included. */
   get jobsInHand(): number {
-    return this.#session?.dispatcher.inHand.size ?? 0;
+    return this.#session?.jobs.inFlight ?? 0;
   }
 
   /** Calls `listener` for every event until the returned function is called. */
@@ -91,12 +85,12 @@ export class Agent {
     event: Name,
     listener: (payload: AgentEvents[Name]) => void,
   ): () => void {
-    return this.#events.on(event, listener);
+    return this.#core.events.on(event, listener);
   }
 
   /** All events from now on, for `for await`, until the agent is closed. */
   events(options?: EventsOptions): AsyncIterableIterator<EmittedEvent<AgentEvents>> {
-    return this.#events.events(options);
+    return this.#core.events.events(options);
   }
 
   /**
@@ -118,7 +112,7 @@ export class Agent {
     if (this.#topics.has(topic)) throw new ConflictError(`${topic} has a handler already`);
     const [options, handler] = third === undefined ? [{}, second] : [second, third];
     const { input, output, run } = isHandlerDefinition(handler) ? handler : { run: handler };
-    this.#topics.set(topic, makeTopic(topic, { input, output, ...options }, run, this.#options));
+    this.#topics.set(topic, makeTopic(topic, { input, output, ...options }, run, this.#core.options));
     return this;
   }
 
@@ -143,12 +137,10 @@ export class Agent {
     if (this.#closing !== undefined) throw new ClosedError("the agent is closed");
     if (this.#starting !== undefined) throw new ConflictError("the agent was started already");
     if (this.#topics.size === 0) throw new ConflictError("no handlers registered", { code: "NO_HANDLERS" });
-    const off = onProcessSignal(this.#options.handleSignals, () => void this.close());
-    this.#starting = this.#start(off);
+    this.#starting = this.#start();
     try {
       await this.#starting;
     } catch (error) {
-      off();
       this.#starting = undefined;
       if (this.#closing === undefined) this.#enter("idle");
       throw error;
@@ -156,8 +148,8 @@ export class Agent {
   }
 
   /**
-   * Starts, and resolves when the agent is closed: by `close`, a signal of the process (`handleSignals`), or
-   * `signal`.
+   * Starts, and serves until SIGTERM or SIGINT comes, `signal` fires, or {@link Agent.close} is called; closes, and
+   * resolves. A second SIGTERM or SIGINT ends the process at once.
    *
    * @throws What {@link Agent.start} throws; ConnectionLostError when the bus was closed by somebody else.
    */
@@ -169,7 +161,9 @@ export class Agent {
       ended = resolve;
     });
     const off = this.on("state", (state) => state === "closed" && ended());
-    const offSignal = signal && onAbort(signal, () => void this.close());
+    const close = (): void => void this.close();
+    const offSignal = signal && onAbort(signal, close);
+    const offProcess = onProcessSignal(true, close);
     try {
       await this.start().catch((error: unknown) => {
         if (!signal?.aborted) throw error;
@@ -179,13 +173,14 @@ export class Agent {
     } finally {
       off();
       offSignal?.();
+      offProcess();
     }
     if (this.#broken !== undefined) throw this.#broken;
   }
 
   /**
-   * Takes no more jobs, stops heartbeats, lets jobs in hand end and aborts those that do not, then lets go of
-   * what is the agent's own. Each stage takes at most `shutdownTimeoutMs`. Never rejects; every call returns the
+   * Tells schedulers that this worker takes no more jobs, lets jobs in flight end and aborts those that do not, then
+   * closes what the agent has opened itself. Each stage takes at most `graceMs`. Never rejects; every call returns the
    * same promise.
    */
   close(): Promise<void> {
@@ -205,68 +200,46 @@ export class Agent {
 
   #enter(state: AgentState): void {
     this.#state = state;
-    this.#events.emit("state", state);
+    this.#core.events.emit("state", state);
   }
 
-  async #start(offSignals: () => void): Promise<void> {
+  async #start(): Promise<void> {
     this.#enter("starting");
-    this.#session = await startSession({
-      options: this.#options,
-      workerId: this.workerId,
-      topics: this.#topics.values(),
-      middleware: this.#middleware,
-      maxParallel: this.#maxParallel,
-      clock: this.#clock,
-      log: this.#logger,
-      counts: this.counts,
-      closing: () => this.#closing !== undefined,
-      onJob: (jobId, topic) => {
-        this.#metrics.onJobReceived(jobId, topic);
-        this.#events.emit("job", { jobId, topic });
-      },
-      onRefused: (error) => this.#events.emit("refused", error),
-      onResult: (result) => this.#onResult(result),
-      onHeartbeat: (heartbeat) => {
-        this.#metrics.onHeartbeatSent(this.workerId);
-        this.#events.emit("heartbeat", heartbeat);
-      },
-      onError: (error) => this.#events.emit("error", error),
-      onBusClosed: (error) => this.#onBusClosed(error),
+    const { validator } = this.#core.options;
+    const served = await serveTopics(this.#topics.values(), { middleware: this.#middleware, validator });
+    this.#session = await Session.start(this.#core, served, {
+      isClosing: () => this.#closing !== undefined,
+      busClosed: (cause) => this.#onBusClosed(cause),
     });
-    this.#session.onEnd(offSignals);
     if (this.#closing !== undefined) return;
-    this.#logger.info("the agent serves", { workerId: this.workerId, topics: [...this.#topics.keys()] });
+    this.#core.log.info("the agent serves", { workerId: this.workerId, topics: [...this.#topics.keys()] });
     this.#enter("running");
-  }
-
-  #onResult(result: JobResult): void {
-    const { jobId, status, executionMs, errorMessage } = result;
-    if (FAILURES.has(status)) this.#metrics.onJobFailed(jobId, errorMessage);
-    else this.#metrics.onJobCompleted(jobId, Number(executionMs), statusName(status));
-    this.#events.emit("result", result);
   }
 
   #onBusClosed(cause: unknown): void {
     if (this.#closing !== undefined) return;
-    this.#broken = new ConnectionLostError("the bus was closed", { cause });
-    this.#events.emit("error", this.#broken);
+    this.#broken = new ConnectionLostError("the bus was closed: this agent gets no more jobs", { cause });
+    this.#core.log.error(this.#broken.message, { workerId: this.workerId, cause });
+    this.#core.events.emit("error", this.#broken);
     void this.close();
   }
 
   async #close(): Promise<void> {
     await Promise.resolve(); // #closing is set before anything runs: a listener may call close() itself
     this.#enter("closing");
-    const stage = (name: string, work: () => unknown, timeoutMs = this.#shutdownMs): Promise<boolean> =>
-      inTime(name, timeoutMs, this.#clock, work).then(
+    const { clock, log, options } = this.#core;
+    const { graceMs = 30_000 } = options;
+    const stage = (name: string, work: () => unknown, timeoutMs = graceMs): Promise<boolean> =>
+      withTimeout(name, timeoutMs, clock, work).then(
         () => true,
         (error: unknown) => {
-          this.#logger.warn("a stage of closing failed", { stage: name, reason: errorText(error) });
+          log.warn("a stage of closing failed", { stage: name, reason: errorText(error) });
           return false;
         },
       );
     if (this.#starting !== undefined) await stage("starting", () => this.#starting?.catch(() => {}));
     await this.#session?.close(stage);
     this.#enter("closed");
-    this.#events.end();
+    this.#core.events.end();
   }
 }

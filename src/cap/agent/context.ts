@@ -1,8 +1,22 @@
-/** What a handler of an agent is told besides its input. */
+/** What a handler of an agent gets besides its input. */
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
-import type { Middleware } from "../../core/middleware.js";
-import type { HandlerContext, ProgressUpdate, Handler as SharedHandler } from "../../handler/index.js";
-import type { ArtifactOptions } from "../stores/values.js";
+import type { Logger } from "../../core/logger.js";
+import { withTimeout } from "../../core/with-timeout.js";
+import {
+  type HandlerContext,
+  HandlerFailure,
+  type ProgressUpdate,
+  type Handler as SharedHandler,
+} from "../../handler/index.js";
+import type { HandlerMiddleware } from "../../worker/middleware.js";
+import { ResourceExhaustedError } from "../errors.js";
+import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
+import type { AgentCore, Connections } from "./core.js";
+import type { Job } from "./job.js";
+import type { ProgressReporter } from "./progress.js";
+
+/** Default of `maxContextBytes` and `maxResultBytes`: 2 MiB. */
+export const MAX_BYTES = 2 * 1024 * 1024;
 
 /** How far a job has come. */
 export interface JobProgressUpdate extends ProgressUpdate {
@@ -10,7 +24,7 @@ export interface JobProgressUpdate extends ProgressUpdate {
   readonly stepId?: string | undefined;
 }
 
-/** What a handler of an agent is told besides its input. */
+/** What a handler of an agent gets besides its input. */
 export interface AgentContext extends HandlerContext {
   readonly jobId: string;
   readonly traceId: string;
@@ -19,8 +33,10 @@ export interface AgentContext extends HandlerContext {
   readonly request: JobRequest;
   /** The packet the request came in. */
   readonly packet: BusPacket;
-  /** 1 for the first attempt. */
+  /** 1 for the first attempt of this delivery. */
   readonly attempt: number;
+  /** How often a stream has delivered the job, this time included; 1 without a stream. */
+  readonly delivery: number;
   /** Publishes how far the job is on `sys.job.progress`; best effort. */
   progress(update: JobProgressUpdate): void;
   /**
@@ -36,11 +52,67 @@ export interface AgentContext extends HandlerContext {
 /** Does a job: gets the input, gives the output, at once or later. */
 export type AgentHandler<Input = unknown, Output = unknown> = SharedHandler<Input, Output, AgentContext>;
 
-/** A job on its way through the middleware. */
-export interface AgentCall {
-  readonly input: unknown;
-  readonly context: AgentContext;
+/** Wraps the handlers of an agent; runs again on each attempt, and may answer without calling `next`. */
+export type AgentMiddleware = HandlerMiddleware<AgentContext>;
+
+/** The context of one job; all its attempts share it. */
+export function agentContext(
+  job: Job,
+  log: Logger,
+  core: AgentCore,
+  connections: Connections,
+  progress: ProgressReporter,
+): AgentContext {
+  const { request, packet } = job;
+  return {
+    jobId: request.jobId,
+    traceId: packet.traceId,
+    correlationId: packet.traceId,
+    job: request,
+    request,
+    packet,
+    log,
+    delivery: job.delivery,
+    get attempt() {
+      return job.attempt;
+    },
+    get signal() {
+      return job.signal;
+    },
+    get deadline() {
+      return job.deadline;
+    },
+    progress: (update) => progress.report(job, update, connections.party, log),
+    fail: (reason, options) => {
+      throw new HandlerFailure(reason, options);
+    },
+    putArtifact: (value, options) => keepArtifact(job, core, connections, value, options),
+  };
 }
 
-/** Wraps the handlers of an agent; runs again on each attempt, and may answer without calling `next`. */
-export type AgentMiddleware = Middleware<AgentCall, unknown>;
+async function keepArtifact(
+  job: Job,
+  { clock, ioTimeoutMs, options: { maxResultBytes: max = MAX_BYTES } }: AgentCore,
+  { store }: Connections,
+  value: unknown,
+  options?: ArtifactOptions,
+): Promise<string> {
+  const bytes = valueBytes(value);
+  const { attempt, limits } = job;
+  const allowed = limits.maxArtifactBytes ?? Infinity;
+  if ((max > 0 && bytes.length > max) || job.artifactBytes + bytes.length > allowed) {
+    throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes is more than this job may keep`, {
+      details: { bytes: bytes.length, max, allowed, kept: job.artifactBytes },
+    });
+  }
+  job.artifactBytes += bytes.length;
+  try {
+    const write = () => putArtifact(store, bytes, options);
+    const pointer = await withTimeout("artifact write", ioTimeoutMs, clock, write);
+    if (job.attempt === attempt && !job.settled) job.artifacts.push(pointer);
+    return pointer;
+  } catch (error) {
+    job.artifactBytes -= bytes.length;
+    throw error;
+  }
+}

@@ -1,11 +1,11 @@
 /** What a scheduler allows a job, read from its request (Cordum: budget, and variables in `env`). */
 import type { JobRequest } from "../../../gen/cap/index.js";
 import { isObject } from "../../core/json.js";
-import { badInput } from "./failures.js";
+import { badInput } from "../failures.js";
 
 /** Limits of one job. What is undefined is not limited. */
 export interface JobLimits {
-  /** Milliseconds from the arrival of the job to its end. */
+  /** Milliseconds from the creation of the job's packet to its end. */
   readonly deadlineMs: number | undefined;
   /** Milliseconds from the start of its handler to its end. */
   readonly maxRuntimeMs: number | undefined;

@@ -1,4 +1,4 @@
-/** What an agent is given, and what it tells. */
+/** Options, counts and events of an agent. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HeartbeatSchema, JobResult } from "../../../gen/cap/index.js";
 import type { AgentwireError } from "../../core/errors.js";
@@ -9,6 +9,7 @@ import type { DurableBus } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
 import type { PartyOptions, ReceiveCounts } from "../party.js";
+import type { HandlerError } from "../worker-options.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
 
@@ -35,7 +36,9 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   /** Name of the pool, not a subject. Without one Cordum's scheduler never chooses this worker. Default: "". */
   readonly pool?: string | undefined;
   /** Handlers that may run at once, at least 1; further jobs wait in memory, first come first served. Default: 1. */
-  readonly maxParallel?: number | undefined;
+  readonly concurrency?: number | undefined;
+  /** Jobs without a stream that may wait in memory; any further one is answered FAILED. Default: 10000. */
+  readonly maxQueued?: number | undefined;
   /** Further attempts after a handler has thrown. Default: 0. */
   readonly retries?: number | undefined;
   /** Wait before a further attempt; a function is told the number of the attempt that failed. Default: 0. */
@@ -43,7 +46,12 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   /** How long connecting, a read or a write may take; 0 or less is no limit. Default: 5000. */
   readonly ioTimeoutMs?: number | undefined;
   /** Bound of every stage of closing; `Infinity` is none. Default: 30000. */
-  readonly shutdownTimeoutMs?: number | undefined;
+  readonly graceMs?: number | undefined;
+  /**
+   * How long a worker with a pool goes on taking jobs after it has told schedulers that it takes no more: those on their
+   * way to it are not lost. Default: 500.
+   */
+  readonly goodbyeMs?: number | undefined;
   /** Longest input in bytes; 0 or less is no limit. Default: 2 MiB. */
   readonly maxContextBytes?: number | undefined;
   /** Longest output, and longest artifact, in bytes; 0 or less is no limit. Default: 2 MiB. */
@@ -76,7 +84,13 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   /** How long a handler that was cut short keeps its place, if it does not end. Default: 5000. */
   readonly abandonMs?: number | undefined;
   /** How long a result waits for a connection that broke to come back. Default: 30000. */
-  readonly publishAgainMs?: number | undefined;
+  readonly resendForMs?: number | undefined;
+  /**
+   * How often a stream may deliver a job. One that is delivered once more is answered FAILED, without a run, and goes to
+   * the dead letter queue: it ended its process every time. A job whose store does not answer is delivered again, later
+   * each time, and fails after the last delivery. 0 is no bound. Default: 10.
+   */
+  readonly maxDeliver?: number | undefined;
   /**
    * Takes jobs from streams that keep them until they are done, and publishes results into one. A function is
    * given the bus. Default: jobs come from the bus, at most once.
@@ -88,10 +102,8 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly middleware?: readonly AgentMiddleware[] | undefined;
   /** Judges JSON Schemas. Default: ajv. */
   readonly validator?: SchemaValidator | undefined;
-  /** Told of jobs and heartbeats. What it throws hurts nothing. */
+  /** Called for jobs and heartbeats. What it throws is logged and does no harm. */
   readonly metrics?: MetricsHook | undefined;
-  /** Close on SIGTERM and SIGINT, or on the signals named, where there is a `process`. Default: false. */
-  readonly handleSignals?: boolean | readonly string[] | undefined;
 }
 
 /** What became of the jobs of an agent. */
@@ -108,13 +120,21 @@ export interface AgentCounts extends ReceiveCounts {
   unpublished: number;
 }
 
-/** What an agent tells of. */
+/** A handler that threw. The result says no more than "handler failed". */
+export interface AgentHandlerError extends HandlerError {
+  /** The attempt that failed, from 1. */
+  readonly attempt: number;
+}
+
+/** Events of an agent. */
 export interface AgentEvents {
   state: AgentState;
   /** A message was refused. */
   refused: AgentwireError;
   /** A job was taken. */
   job: { readonly jobId: string; readonly topic: string };
+  /** A handler threw. */
+  handlerError: AgentHandlerError;
   /** A result was published. */
   result: JobResult;
   /** A heartbeat was published. */

@@ -5,52 +5,46 @@ import {
   SUBJECT_HANDSHAKE,
   SUBJECT_HEARTBEAT,
 } from "../../../gen/cap/index.js";
-import type { Clock } from "../../core/clock.js";
+import { sleep } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { VERSION } from "../../core/version.js";
+import { withTimeout } from "../../core/with-timeout.js";
 import { sanitizeAgentName } from "../agent-name.js";
 import type { Party } from "../party.js";
+import type { AgentCore } from "./core.js";
 import { processLoad } from "./load.js";
 import type { AgentOptions, HeartbeatInit } from "./options.js";
 
 /** From here on Cordum's scheduler takes a worker for overloaded. */
 const BUSY_SHARE = 0.9;
 
-/** What it needs of its agent. */
-export interface PresenceParts {
-  readonly party: Party;
-  readonly options: AgentOptions;
-  readonly topics: readonly string[];
-  readonly maxParallel: number;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** What changes from one heartbeat to the next. */
-  readonly current: () => HeartbeatInit;
-  readonly onHeartbeat: (heartbeat: HeartbeatInit) => void;
-  readonly onError: (error: unknown) => void;
-}
-
 /** Tells schedulers of a worker until it is stopped. */
 export class Presence {
-  readonly #parts: PresenceParts;
+  readonly #core: AgentCore;
+  readonly #party: Party;
+  readonly #topics: readonly string[];
+  readonly #current: () => HeartbeatInit;
   readonly #load: NonNullable<AgentOptions["load"]>;
   #loop: Loop | undefined;
   #toldBusy = false;
 
-  constructor(parts: PresenceParts) {
-    this.#parts = parts;
-    this.#load = parts.options.load ?? processLoad();
+  /** `current` returns what changes from one heartbeat to the next. */
+  constructor(core: AgentCore, party: Party, topics: readonly string[], current: () => HeartbeatInit) {
+    this.#core = core;
+    this.#party = party;
+    this.#topics = topics;
+    this.#current = current;
+    this.#load = core.options.load ?? processLoad();
   }
 
   /** Handshake and first heartbeat, then a heartbeat after every interval. Resolves when the handshake is out. */
   async start(): Promise<void> {
-    const { options, clock, log, onError } = this.#parts;
+    const { options, clock, log, events, workerId } = this.#core;
     const { heartbeatIntervalMs = 0, pool } = options;
     if (!pool) {
       log.warn("no pool is set: a scheduler that knows pools never chooses this worker", {
-        workerId: this.#parts.party.senderId,
+        workerId,
       });
     }
     await this.#handshake();
@@ -60,7 +54,7 @@ export class Presence {
       immediate: true,
       clock,
       logger: log,
-      onError,
+      onError: (error) => events.emit("error", error),
       run: () => this.#beat(),
     });
   }
@@ -78,7 +72,29 @@ export class Presence {
   }
 
   #isBusy(activeJobs: number): boolean {
-    return activeJobs / this.#parts.maxParallel >= BUSY_SHARE;
+    return activeJobs / this.#core.concurrency >= BUSY_SHARE;
+  }
+
+  /**
+   * Tells schedulers that this worker takes nothing any more, and waits for the jobs that they sent before they heard.
+   * A scheduler gives a worker jobs for up to 30 s after its last heartbeat, unless that one offers nothing.
+   */
+  async goodbye(): Promise<void> {
+    const { clock, options, concurrency, ioTimeoutMs, log } = this.#core;
+    const { goodbyeMs = 500, pool } = options;
+    if (this.#loop?.active !== true) return;
+    await this.#loop.stop();
+    if (!pool || this.#party.bus.status() !== "connected") return;
+    try {
+      const nothing = { pool: "", activeJobs: concurrency, maxParallelJobs: concurrency };
+      await withTimeout("saying goodbye", ioTimeoutMs, clock, () => this.#beat(nothing));
+    } catch (error) {
+      log.warn("the last heartbeat is not sent: schedulers may still choose this worker", {
+        reason: errorText(error),
+      });
+      return;
+    }
+    if (goodbyeMs > 0) await sleep(goodbyeMs, { clock });
   }
 
   /** Resolves when no more heartbeat is sent. */
@@ -88,46 +104,51 @@ export class Presence {
 
   /** One that fails is only warned about: heartbeats matter more. */
   async #handshake(): Promise<void> {
-    const { party, options, topics, log } = this.#parts;
-    const capabilities = { ...options.capabilities, ...Object.fromEntries(topics.map((t) => [t, true])) };
+    const { options, log, workerId } = this.#core;
+    const capabilities = {
+      ...options.capabilities,
+      ...Object.fromEntries(this.#topics.map((t) => [t, true])),
+    };
     const value = {
-      componentId: party.senderId,
+      componentId: workerId,
       role: ComponentRole.WORKER,
       supportedVersions: [PROTOCOL_VERSION],
       capabilities,
       sdkVersion: `agentwire/${VERSION}`,
-      readyTopics: [...topics].sort(),
+      readyTopics: [...this.#topics].sort(),
       agentName: sanitizeAgentName(options.agentName ?? ""),
     };
     try {
-      await party.send(SUBJECT_HANDSHAKE, { case: "handshake", value });
+      await this.#party.send(SUBJECT_HANDSHAKE, { case: "handshake", value });
     } catch (error) {
       log.warn("handshake publish failed", { reason: errorText(error) });
     }
   }
 
-  async #beat(): Promise<void> {
-    const { party, options, topics, maxParallel, current, onHeartbeat } = this.#parts;
+  /** `last` overrides what the heartbeat would say. */
+  async #beat(last: HeartbeatInit = {}): Promise<void> {
+    const { options, concurrency, workerId, metrics, events } = this.#core;
     const { cpuLoad = 0, memoryLoad = 0, gpuUtilization = 0 } = this.#load();
     const planned: HeartbeatInit = {
-      workerId: party.senderId,
+      workerId,
       pool: options.pool ?? "",
       region: options.region ?? "",
       type: options.type ?? "",
-      maxParallelJobs: maxParallel,
-      capabilities: [...topics].sort(),
+      maxParallelJobs: concurrency,
+      capabilities: [...this.#topics].sort(),
       labels: { ...options.labels },
       cpuLoad,
       memoryLoad,
       gpuUtilization,
       authToken: options.heartbeatToken?.trim() ?? "",
       agentName: sanitizeAgentName(options.agentName ?? ""),
-      ...current(),
+      ...this.#current(),
     };
     const given = (await options.heartbeat?.(planned)) ?? planned;
-    const value = { ...given, workerId: party.senderId };
-    await party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, party.senderId);
+    const value = { ...given, ...last, workerId };
+    await this.#party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, workerId);
     this.#toldBusy = this.#isBusy(value.activeJobs ?? 0);
-    onHeartbeat(value);
+    metrics.onHeartbeatSent(workerId);
+    events.emit("heartbeat", value);
   }
 }

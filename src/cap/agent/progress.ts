@@ -3,9 +3,9 @@
 import { JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
+import { wireText } from "../failures.js";
 import type { Party } from "../party.js";
 import type { JobProgressUpdate } from "./context.js";
-import { wireText } from "./failures.js";
 import type { Job } from "./job.js";
 import type { HeartbeatInit } from "./options.js";
 
@@ -16,13 +16,13 @@ interface Report {
   readonly message: string;
 }
 
-/** Publishes progress, and remembers the last word. */
-export class ProgressDesk {
+/** Publishes progress, and remembers the last report. */
+export class ProgressReporter {
   #last: Report | undefined;
 
   /** Reports without waiting. A job whose result is fixed reports no more. */
   report(job: Job, update: JobProgressUpdate, party: Party, log: Logger): void {
-    if (job.settled || job.stopped !== undefined) return;
+    if (job.settled || job.cutBy !== undefined) return;
     const { percent = 0, message = "", stepId = "" } = update;
     const whole = Math.min(100, Math.max(0, Math.trunc(percent) || 0));
     this.#last = { job, percent: whole, message: wireText(String(message)) };
@@ -40,8 +40,8 @@ export class ProgressDesk {
     sent.catch((error: unknown) => log.warn("progress not sent", { reason: errorText(error) }));
   }
 
-  /** What a heartbeat says of it, while the job that reported last is in hand. */
-  get told(): Pick<HeartbeatInit, "progressPct" | "lastMemo"> {
+  /** Its part of a heartbeat, while the job that reported last is in flight. */
+  get latest(): Pick<HeartbeatInit, "progressPct" | "lastMemo"> {
     const last = this.#last;
     if (last === undefined || last.job.settled) return {};
     return { progressPct: last.percent, lastMemo: last.message };

@@ -1,126 +1,111 @@
-/** One life of an agent on a bus: what its start makes, and its end takes down. */
-import type { BusPacket, JobRequest, JobResult } from "../../../gen/cap/index.js";
-import { SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
-import type { Clock } from "../../core/clock.js";
-
-import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
+/** One life of an agent on a bus: what it opens, subscribes to, and takes down again. */
+import type { BusPacket } from "../../../gen/cap/index.js";
+import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
+import { readEnv } from "../../core/env.js";
+import { ClosedError, errorText, UnsupportedError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import { type LogFields, scoped, silentLogger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
-import type { BlobStore } from "../blob-store.js";
-import type { Bus, BusMessage, Subscription } from "../bus.js";
-import type { Delivery, DurableBus, DurableMessage } from "../durable.js";
-import type { FinishedJobs } from "../finished-jobs.js";
-import { Party } from "../party.js";
-import type { JobResultInit } from "../worker-options.js";
-import type { AgentMiddleware } from "./context.js";
-import { Dispatcher } from "./dispatcher.js";
-import { logField } from "./failures.js";
-import type { Job } from "./job.js";
-import { agentContext } from "./make-context.js";
-import type { AgentCounts, AgentOptions, HeartbeatInit } from "./options.js";
-import type { Owned } from "./owned.js";
+import { Resources } from "../../worker/resources.js";
+import {
+  assertSubject,
+  type Bus,
+  type BusMessage,
+  type SubscribeOptions,
+  type Subscription,
+} from "../bus.js";
+import type { Delivery, DurableMessage } from "../durable.js";
+import { logField } from "../failures.js";
+import { type PacketListener, Party } from "../party.js";
+import { parseWorkerTrustMode } from "../trust-mode.js";
+import { Answers } from "./answers.js";
+import type { AgentCore, Connections } from "./core.js";
+import { Jobs, MAX_DELIVER } from "./jobs.js";
 import { Presence } from "./presence.js";
-import { ProgressDesk } from "./progress.js";
-import { ResultDesk } from "./results.js";
-import { runJob } from "./run-job.js";
-import type { ServedTopic, Topic } from "./topics.js";
+import { ProgressReporter } from "./progress.js";
+import { JobRunner } from "./run-job.js";
+import type { ServedTopic } from "./topics.js";
 
-const TWO_MIB = 2 * 1024 * 1024;
+/** How much earlier a connection may have broken than it was noticed. */
+const NOTICED_LATE_MS = 120_000;
+/** Deliveries in which a worker can still answer for a job that came too often. */
+const SPARE_DELIVERIES = 10;
 /** How long jobs that were aborted may take to be answered. */
 const ABORT_MS = 1_000;
 
-/** What a session is started with. */
-export interface SessionParts {
-  readonly options: AgentOptions;
-  readonly workerId: string;
-  readonly topics: Iterable<Topic>;
-  readonly middleware: readonly AgentMiddleware[];
-  readonly maxParallel: number;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly counts: AgentCounts;
-  /** True when the agent is closed while it starts. */
-  readonly closing: () => boolean;
-  readonly onJob: (jobId: string, topic: string) => void;
-  readonly onRefused: (error: AgentwireError) => void;
-  readonly onResult: (result: JobResult) => void;
-  readonly onHeartbeat: (heartbeat: HeartbeatInit) => void;
-  readonly onError: (error: unknown) => void;
-  readonly onBusClosed: (cause: unknown) => void;
-}
-
-/** Runs a stage of closing within its time; false when it failed or was late. */
+/** Runs a stage of closing within its time; false if it failed or was late. */
 export type RunStage = (name: string, work: () => unknown, timeoutMs?: number) => Promise<boolean>;
 
-/** What a session works with. */
-export interface Means {
-  readonly bus: Bus;
-  readonly store: BlobStore;
-  readonly durable: DurableBus | undefined;
-  readonly finished: FinishedJobs | undefined;
-}
-
-/** Made by `startSession`. */
+/** A session of an agent. */
 export class Session {
-  readonly dispatcher: Dispatcher;
-  readonly #parts: SessionParts;
-  readonly #means: Means;
+  readonly jobs: Jobs;
+  readonly #core: AgentCore;
   readonly #served: ReadonlyMap<string, ServedTopic>;
-  readonly #owned: Owned;
-  readonly #party: Party;
+  readonly #connections: Connections;
+  readonly #resources: Resources;
   readonly #presence: Presence;
-  readonly #progress = new ProgressDesk();
   readonly #abort = new AbortController();
-  readonly #jobs: Subscription[] = [];
+  readonly #subscriptions: Subscription[] = [];
   readonly #ends: (() => void)[] = [];
-  #cancels: Subscription | undefined;
+  readonly #cancels: PacketListener = {
+    onPacket: (packet) => {
+      if (packet.payload.case === "jobCancel") this.jobs.cancel(packet, packet.payload.value);
+    },
+  };
   #ticks: Loop | undefined;
 
-  constructor(parts: SessionParts, means: Means, served: ReadonlyMap<string, ServedTopic>, owned: Owned) {
-    const { options, workerId, clock, log, maxParallel, counts, onHeartbeat, onError } = parts;
-    this.#parts = parts;
-    this.#means = means;
+  private constructor(
+    core: AgentCore,
+    served: ReadonlyMap<string, ServedTopic>,
+    connections: Connections,
+    resources: Resources,
+  ) {
+    this.#core = core;
     this.#served = served;
-    this.#owned = owned;
-    this.#party = new Party({ ...options, bus: means.bus, senderId: workerId });
-    const ioTimeoutMs = options.ioTimeoutMs ?? 5_000;
-    const granularStatus = options.granularStatus ?? false;
-    this.dispatcher = new Dispatcher({
-      maxParallel,
-      counts,
-      clock,
-      log,
-      ioTimeoutMs,
-      granularStatus,
-      abandonMs: options.abandonMs ?? 5_000,
-      joinKeys: means.finished !== undefined,
-      results: new ResultDesk({
-        party: this.#party,
-        durable: means.durable,
-        finished: means.finished,
-        clock,
-        log,
-        ioTimeoutMs,
-        publishAgainMs: options.publishAgainMs ?? 30_000,
-        signal: this.#abort.signal,
-      }),
-      run: (job) => this.#run(job),
-      onFree: () => this.#presence.freed(this.dispatcher.active),
-      onResult: parts.onResult,
-      onError,
-    });
-    this.#presence = new Presence({
-      party: this.#party,
-      options,
-      topics: [...served.keys()],
-      maxParallel,
-      clock,
-      log,
-      current: () => ({ activeJobs: this.dispatcher.active, ...this.#progress.told }),
-      onHeartbeat,
-      onError,
-    });
+    this.#connections = connections;
+    this.#resources = resources;
+    const progress = new ProgressReporter();
+    const answers = new Answers(core, connections, this.#abort.signal);
+    const runner = new JobRunner(core, connections, progress);
+    this.jobs = new Jobs(core, connections, answers, runner, () => this.#presence.freed(this.jobs.active));
+    this.#presence = new Presence(core, connections.party, [...served.keys()], () => ({
+      activeJobs: this.jobs.active,
+      ...progress.latest,
+    }));
+  }
+
+  /**
+   * Connects, subscribes and tells schedulers. What was opened is closed again when something fails.
+   *
+   * @throws UnsupportedError if the environment asks for worker trust; what `Agent.start` says.
+   */
+  static async start(
+    core: AgentCore,
+    served: ReadonlyMap<string, ServedTopic>,
+    on: { readonly isClosing: () => boolean; readonly busClosed: (cause: unknown) => void },
+  ): Promise<Session> {
+    const { options, clock, log, workerId, ioTimeoutMs } = core;
+    checkTrust(log);
+    assertSubject(workerSubject(workerId));
+    const resources = new Resources(clock, log, ioTimeoutMs);
+    let session: Session | undefined;
+    try {
+      const { durable: streams, finished: dedupe } = options;
+      const bus = await resources.open("the bus", options.bus, (opened) => opened.drain());
+      const store = await resources.open("the store", options.store, (opened) => opened.close());
+      const openStreams = typeof streams === "function" ? () => streams(bus) : () => streams!;
+      const durable = streams && (await resources.open("the streams", openStreams, () => {}));
+      const finished =
+        dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
+      const party = new Party({ ...options, bus, senderId: workerId });
+      session = new Session(core, served, { party, store, durable, finished }, resources);
+      if (on.isClosing()) throw new ClosedError("the agent was closed while it started");
+      await session.#open(on.busClosed);
+      return session;
+    } catch (error) {
+      session?.abandon();
+      await resources.close();
+      throw error;
+    }
   }
 
   /** Called when the session ends. */
@@ -129,24 +114,25 @@ export class Session {
   }
 
   /** Subscribes, cancels first, and tells schedulers. */
-  async open(): Promise<void> {
-    const { log, clock, workerId } = this.#parts;
-    const { durable, bus } = this.#means;
-    let lost = false;
-    const off = bus.onStatus((status, error) => {
-      if (status === "closed") this.#parts.onBusClosed(error);
-      else if (status === "reconnecting") lost = true;
-      else if (status === "connected" && lost) {
-        lost = false;
-        void this.#presence.again();
-      }
-    });
-    this.#ends.push(off);
-    this.#cancels = await this.#party.receive(SUBJECT_CANCEL, {
-      onPacket: ({ payload }) => {
-        if (payload.case === "jobCancel") this.dispatcher.cancel(payload.value);
-      },
-    });
+  async #open(busClosed: (cause: unknown) => void): Promise<void> {
+    const { log, clock, workerId } = this.#core;
+    const { durable, party } = this.#connections;
+    let lostAtMs: number | undefined;
+    this.onEnd(
+      party.bus.onStatus((status, error) => {
+        if (status === "closed") busClosed(error);
+        else if (status === "reconnecting") lostAtMs ??= clock.now();
+        else if (status === "connected" && lostAtMs !== undefined) {
+          const sinceMs = lostAtMs;
+          lostAtMs = undefined;
+          void this.#readCancels(sinceMs - NOTICED_LATE_MS);
+          void this.#presence.again();
+        }
+      }),
+    );
+    const cancels = await party.receive(SUBJECT_CANCEL, this.#cancels);
+    this.onEnd(() => cancels.unsubscribe());
+    await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
     for (const served of this.#served.values()) {
       await this.#subscribe(served.topic, served.topic, () => served);
     }
@@ -155,7 +141,7 @@ export class Session {
       this.#ticks = startLoop({
         name: "ticks to the stream",
         intervalMs: Math.max(1, durable.ackWaitMs / 3),
-        run: () => this.dispatcher.tick(),
+        run: () => this.jobs.tick(),
         unref: true,
         clock,
         logger: log,
@@ -164,27 +150,45 @@ export class Session {
     await this.#presence.start();
   }
 
+  /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
+  async #readCancels(sinceMs: number): Promise<void> {
+    const { durable, party } = this.#connections;
+    const replay = durable?.replay;
+    if (replay === undefined) return;
+    try {
+      const kept: Pick<Bus, "subscribe"> = {
+        subscribe: async (subject, onMessage) => {
+          await replay.call(durable, subject, { since: new Date(sinceMs) }, onMessage);
+          return { subject, drain: async () => {}, unsubscribe: () => {} };
+        },
+      };
+      const read = await party.receive(SUBJECT_CANCEL, this.#cancels, { source: kept });
+      await read.drain();
+    } catch (error) {
+      this.#core.log.warn("cancels that a stream has kept are not read", { reason: errorText(error) });
+    }
+  }
+
   /** Goes through the stages of the end. */
   async close(stage: RunStage): Promise<void> {
-    this.dispatcher.stopIntake();
-    const jobs = this.#jobs.splice(0);
-    await stage("draining subscriptions", () => Promise.all(jobs.map((one) => one.drain())));
-    await stage("stopping heartbeats", () => this.#presence.stop());
-    if (!(await stage("waiting for jobs", () => this.dispatcher.idle()))) {
+    await stage("saying goodbye", () => this.#presence.goodbye());
+    this.jobs.stopIntake();
+    const subscriptions = this.#subscriptions.splice(0);
+    await stage("draining subscriptions", () => Promise.all(subscriptions.map((one) => one.drain())));
+    if (!(await stage("waiting for jobs", () => this.jobs.idle()))) {
       this.#abort.abort(new ClosedError("the agent is closed"));
-      this.dispatcher.abort();
-      await stage("aborting jobs", () => this.dispatcher.idle(), ABORT_MS);
+      this.jobs.abort();
+      await stage("aborting jobs", () => this.jobs.idle(), ABORT_MS);
     }
     this.abandon();
-    await this.#owned.letGo(stage);
+    await this.#resources.close(this.#core.options.graceMs ?? 30_000);
   }
 
   /** Takes down at once what needs no word with the bus. */
   abandon(): void {
     for (const end of this.#ends.splice(0)) end();
-    for (const one of this.#jobs.splice(0)) one.unsubscribe();
-    this.#cancels?.unsubscribe();
-    this.dispatcher.forget();
+    for (const one of this.#subscriptions.splice(0)) one.unsubscribe();
+    this.jobs.close();
     void this.#presence.stop();
     void this.#ticks?.stop();
   }
@@ -194,14 +198,17 @@ export class Session {
     queue: string | undefined,
     find: (topic: string) => ServedTopic | undefined,
   ): Promise<void> {
-    const { counts, onRefused, maxParallel: maxInFlight } = this.#parts;
-    const { durable } = this.#means;
-    const source: Pick<DurableBus, "subscribe"> | undefined = durable && {
+    const { counts, events, concurrency: maxInFlight } = this.#core;
+    const { durable, party } = this.#connections;
+    const { maxDeliver = MAX_DELIVER } = this.#core.options;
+    // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
+    const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
+    const source = durable && {
       // No more than can run, so that other workers get the rest.
-      subscribe: (name, onMessage, options) =>
-        durable.subscribe(name, onMessage, { ...options, maxInFlight }),
+      subscribe: (name: string, onMessage: (message: DurableMessage) => void, options?: SubscribeOptions) =>
+        durable.subscribe(name, onMessage, { ...options, maxInFlight, maxDeliver: lastResort }),
     };
-    const subscription = await this.#party.receive(
+    const subscription = await party.receive(
       subject,
       {
         onPacket: (packet, message) => {
@@ -212,68 +219,40 @@ export class Session {
           counts.received++;
           counts.refused++;
           deliveryOf(message)?.drop(errorText(error));
-          onRefused(error);
+          events.emit("refused", error);
         },
       },
       { queue, source },
     );
-    this.#jobs.push(subscription);
+    this.#subscriptions.push(subscription);
   }
 
   #take(packet: BusPacket, message: BusMessage, find: (topic: string) => ServedTopic | undefined): void {
+    const { log, metrics, events } = this.#core;
     const delivery = deliveryOf(message);
     const { payload } = packet;
     if (payload.case !== "jobRequest") return delivery?.drop("not a job request"); // not for a worker
     const request = payload.value;
-    const served = find(request.topic);
+    const { jobId, topic } = request;
+    const served = find(topic);
     if (served === undefined) {
-      const fields = { topic: logField(request.topic), jobId: logField(request.jobId) };
-      this.#parts.log.warn("no handler for the topic of a job on the direct subject", fields);
+      const fields = { topic: logField(topic), jobId: logField(jobId) };
+      log.warn("no handler for the topic of a job on the direct subject", fields);
       return delivery?.drop("no handler for the topic");
     }
-    this.#parts.onJob(request.jobId, request.topic);
-    this.dispatcher.accept(packet, request, served, delivery);
-  }
-
-  #run(job: Job): Promise<JobResultInit> {
-    const { options, clock, log: logger, counts } = this.#parts;
-    const { store } = this.#means;
-    const { request, packet } = job;
-    const log = logger === silentLogger ? logger : scoped(logger, jobFields(packet, request));
-    const { ioTimeoutMs = 5_000, maxContextBytes = TWO_MIB, maxResultBytes = TWO_MIB } = options;
-    const context = agentContext(job, {
-      log,
-      clock,
-      store,
-      ioTimeoutMs,
-      maxArtifactBytes: maxResultBytes,
-      report: (reporting, update) => this.#progress.report(reporting, update, this.#party, log),
-    });
-    return runJob(job, {
-      store,
-      clock,
-      log,
-      context,
-      ioTimeoutMs,
-      maxContextBytes,
-      maxResultBytes,
-      exposeErrors: options.exposeErrors ?? false,
-      granularStatus: options.granularStatus ?? false,
-      onAttempt: () => {
-        counts.runs++;
-      },
-    });
+    metrics.onJobReceived(jobId, topic);
+    events.emit("job", { jobId, topic });
+    this.jobs.accept(packet, request, served, delivery);
   }
 }
 
-/** What every log line about a job says. */
-function jobFields({ traceId, senderId }: BusPacket, { jobId, topic }: JobRequest): LogFields {
-  return {
-    jobId: logField(jobId),
-    traceId: logField(traceId),
-    topic: logField(topic),
-    senderId: logField(senderId),
-  };
+/** Trust is no part of this runtime: it must not run as if it were there. */
+function checkTrust(log: Logger): void {
+  const text = readEnv("CORDUM_SDK_HANDSHAKE");
+  const mode = text === undefined ? "off" : parseWorkerTrustMode(text);
+  const message = "the worker trust exchange (CORDUM_SDK_HANDSHAKE) is not available";
+  if (mode === "enforce") throw new UnsupportedError(message, { code: "WORKER_TRUST" });
+  if (mode === "warn") log.warn(`${message}; the worker runs without a session`);
 }
 
 function deliveryOf(message: BusMessage): Delivery | undefined {

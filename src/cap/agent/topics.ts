@@ -9,8 +9,9 @@ import {
   type Schema,
   type SchemaValidator,
 } from "../../core/validate.js";
+import type { HandlerCall } from "../../worker/middleware.js";
 import { assertSubject } from "../bus.js";
-import type { AgentCall, AgentHandler, AgentMiddleware } from "./context.js";
+import type { AgentContext, AgentHandler, AgentMiddleware } from "./context.js";
 import type { AgentOptions } from "./options.js";
 
 /** How one topic differs from the agent's options. */
@@ -40,7 +41,7 @@ export interface ServedTopic extends Topic {
   readonly inputCheck: Checker<unknown> | undefined;
   readonly outputCheck: Checker<unknown> | undefined;
   /** The handler behind its middleware. */
-  readonly handle: Next<AgentCall, unknown>;
+  readonly handle: Next<HandlerCall<AgentContext>, unknown>;
 }
 
 /**
@@ -108,7 +109,7 @@ export async function serveTopics(
       ...topic,
       inputCheck: await ready(`input of ${topic.topic}`, topic.input, checkerFor),
       outputCheck: await ready(`output of ${topic.topic}`, topic.output, outputChecker),
-      handle: compose(options.middleware, async ({ input, context }) => topic.run(input, context)),
+      handle: compose(options.middleware, async ({ input, ctx }) => topic.run(input, ctx)),
     });
   }
   return served;

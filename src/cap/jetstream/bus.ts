@@ -143,11 +143,11 @@ class JetStreamBus implements DurableBus {
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
     assertCount("maxInFlight", options.maxInFlight);
-    const { queue, maxInFlight = this.#options.maxInFlight ?? 16 } = options;
+    const { queue, maxInFlight = this.#options.maxInFlight ?? 16, maxDeliver = -1 } = options;
     try {
       const { startFrom = "new" } = this.#options;
       const { stream, consumer, created } = await patiently(this.#link, this.#patience, () =>
-        this.#consumer(subject, queue, startFrom),
+        this.#consumer(subject, queue, startFrom, maxDeliver),
       );
       // One that is deleted begins where it had begun: jobs may come again, none is left out.
       const again = startFrom === "all" ? startFrom : created;
@@ -162,7 +162,7 @@ class JetStreamBus implements DurableBus {
         logger: this.#logger,
         clock: this.#options.clock,
         onMessage,
-        restore: () => this.#consumer(subject, queue, again),
+        restore: () => this.#consumer(subject, queue, again, maxDeliver),
       });
       subscription.start();
       return subscription;
@@ -179,6 +179,7 @@ class JetStreamBus implements DurableBus {
     subject: string,
     queue: string | undefined,
     startFrom: string,
+    maxDeliver: number,
   ): Promise<{ readonly stream: string; readonly consumer: string; readonly created: string }> {
     const stream = await streamOf(this.#link, this.#timeoutMs, subject);
     const { name, ackWaitMs, created } = await ensureConsumer(this.#link, this.#timeoutMs, {
@@ -186,6 +187,7 @@ class JetStreamBus implements DurableBus {
       subject,
       queue,
       startFrom,
+      maxDeliver,
       ackWaitMs: this.#options.ackWaitMs ?? CONSUMER_ACK_WAIT_MS,
       maxAckPending: this.#options.maxAckPending ?? CONSUMER_MAX_ACK_PENDING,
     });

@@ -13,6 +13,8 @@ export interface ConsumerSettings {
   readonly queue: string | undefined;
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
+  /** -1 is no bound. */
+  readonly maxDeliver: number;
   /** Where one that is made begins: a moment in the server's words, or `new` or `all`. */
   readonly startFrom: string;
 }
@@ -52,7 +54,7 @@ export async function ensureConsumer(
       ack_policy: "explicit",
       ack_wait: settings.ackWaitMs * NANOSECONDS,
       max_ack_pending: settings.maxAckPending,
-      max_deliver: -1,
+      max_deliver: settings.maxDeliver,
       ...startOf(settings.startFrom),
       replay_policy: "instant",
       ...(queue === "" ? { inactive_threshold: STREAM_MAX_AGE_MS * NANOSECONDS } : {}),

@@ -50,9 +50,10 @@ export async function inWorld<T>(
     store,
     workerId: "tck-worker",
     pool: "tck",
-    maxParallel: 4,
+    concurrency: 4,
     maxPacketBytes: MAX_PACKET_BYTES,
-    shutdownTimeoutMs: 1_000,
+    graceMs: 1_000,
+    goodbyeMs: 0,
     ...options,
   });
   agent.job(TOPIC, (_input, context: AgentContext) => handler(context));

@@ -57,6 +57,7 @@ export function memoryAgentPair(options: AgentPairOptions = {}): AgentPair {
     workerId: "test-worker",
     pool: "test",
     load: () => ({}),
+    goodbyeMs: 0,
     ...options.agent,
     bus: bus.connect(),
   });

@@ -86,6 +86,7 @@ export async function runHandler<
     workerId: "test-worker",
     pool: "test",
     load: () => ({}),
+    goodbyeMs: 0,
   });
   if (isHandlerDefinition(handler)) agent.job(topic, { retries, backoffMs }, handler);
   else agent.job(topic, options as TopicOptions<Schema, Schema>, handler as AgentHandler);

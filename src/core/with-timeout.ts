@@ -1,11 +1,11 @@
-import type { Clock } from "../../core/clock.js";
-import { TimeoutError } from "../../core/errors.js";
+import type { Clock } from "./clock.js";
+import { TimeoutError } from "./errors.js";
 
 /**
- * The result of `work`, or a TimeoutError when it takes longer than `timeoutMs`; 0 or less, or `Infinity`, is no
- * limit. Cheaper than `withDeadline`: nothing is told to stop.
+ * The result of `work`, or a TimeoutError if it takes longer than `timeoutMs`; 0 or less, or `Infinity`, is no limit.
+ * Cheaper than `withDeadline`: `work` is not told to stop.
  */
-export function inTime<T>(
+export function withTimeout<T>(
   what: string,
   timeoutMs: number,
   clock: Clock,

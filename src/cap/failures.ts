@@ -1,7 +1,7 @@
 /** Results of jobs that did not succeed: the texts of cap-sdk-python 2.17.0, and codes, which it leaves empty. */
-import { ErrorCode, JobStatus } from "../../../gen/cap/index.js";
-import type { HandlerFailure } from "../../handler/index.js";
-import type { JobResultInit } from "../worker-options.js";
+import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
+import type { HandlerFailure } from "../handler/index.js";
+import type { JobResultInit } from "./worker-options.js";
 
 /** Codes of this runtime, from the range that belongs to applications. */
 export const AGENT_CODES = {
@@ -9,6 +9,7 @@ export const AGENT_CODES = {
   CANCELLED: 1001,
   CONTEXT_UNAVAILABLE: 1002,
   RESULT_WRITE_FAILED: 1003,
+  TOO_MANY_DELIVERIES: 1004,
 } as const;
 
 /** Legacy texts of registered codes (CAP spec 13). The others go by their names. */
@@ -31,18 +32,21 @@ export class JobFailure extends Error {
   readonly status: JobStatus;
   readonly code: number;
   readonly legacy: string;
-  /** Another try may succeed. */
+  /** Another attempt may succeed. */
   readonly mayRetry: boolean;
+  /** A store did not answer: a job of a stream is delivered again instead. */
+  readonly isStoreDown: boolean;
 
   constructor(
     message: string,
-    info: { status?: JobStatus; code: number; legacy: string; mayRetry?: boolean | undefined },
+    info: { status?: JobStatus; code: number; legacy: string; mayRetry?: boolean; isStoreDown?: boolean },
   ) {
     super(message);
     this.status = info.status ?? JobStatus.FAILED;
     this.code = info.code;
     this.legacy = info.legacy;
     this.mayRetry = info.mayRetry ?? false;
+    this.isStoreDown = info.isStoreDown ?? false;
   }
 }
 
@@ -56,9 +60,24 @@ export function exhausted(message: string): JobFailure {
   return new JobFailure(message, { code: ErrorCode.JOB_RESOURCE_EXHAUSTED, legacy: "RESOURCE_EXHAUSTED" });
 }
 
-/** Something of the runtime's own failed; another try may succeed. */
-export function unavailable(message: string, name: keyof typeof AGENT_CODES): JobFailure {
-  return new JobFailure(message, { code: AGENT_CODES[name], legacy: name, mayRetry: true });
+/** Something of the runtime's own failed; another attempt may succeed. */
+export function unavailable(
+  message: string,
+  name: keyof typeof AGENT_CODES,
+  isStoreDown = false,
+): JobFailure {
+  return new JobFailure(message, { code: AGENT_CODES[name], legacy: name, mayRetry: true, isStoreDown });
+}
+
+/** What no other failure says. */
+export function handlerBroken(): JobFailure {
+  return new JobFailure("handler failed", { code: AGENT_CODES.HANDLER_FAILED, legacy: "HANDLER_FAILED" });
+}
+
+/** A stream has delivered the job as often as it may, and it was never answered. */
+export function tooManyDeliveries(deliveries: number): JobFailure {
+  const message = `job not finished after ${deliveries} deliveries`;
+  return new JobFailure(message, { code: AGENT_CODES.TOO_MANY_DELIVERIES, legacy: "max_retries_exceeded" });
 }
 
 /** The time of the job is over. */

@@ -1,0 +1,320 @@
+/** The jobs of an agent: taken, joined, run by the engine, answered once, and settled with their stream. */
+import type { BusPacket, JobCancel, JobRequest } from "../../../gen/cap/index.js";
+import { JobStatus } from "../../../gen/cap/index.js";
+import { AbortError, ClosedError, errorText, TimeoutError } from "../../core/errors.js";
+import { withTimeout } from "../../core/with-timeout.js";
+import { Engine } from "../../worker/engine.js";
+import type { Slots } from "../../worker/slots.js";
+import type { Delivery } from "../durable.js";
+import {
+  cancelled,
+  exhausted,
+  failureResult,
+  handlerBroken,
+  JobFailure,
+  logField,
+  timedOut,
+  tooManyDeliveries,
+  unavailable,
+  wireText,
+  workerClosed,
+} from "../failures.js";
+import { statusName } from "../metrics.js";
+import type { JobResultInit } from "../worker-options.js";
+import type { Answers } from "./answers.js";
+import { Cancels } from "./cancels.js";
+import type { AgentCore, Connections } from "./core.js";
+import { Job } from "./job.js";
+import { jobLimits } from "./limits.js";
+import { ageOf } from "./packet-age.js";
+import type { JobRunner } from "./run-job.js";
+import type { ServedTopic } from "./topics.js";
+
+/** How a job ends: with a result to publish, or with its deliveries given back to their stream. */
+type Outcome =
+  | { readonly result: JobResultInit; readonly isRepeat?: boolean; readonly isDead?: boolean }
+  | { readonly giveBack: unknown };
+
+const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
+/** How long a job that is given back stays away the first time, and at most. */
+const GIVE_BACK_MS = 1_000;
+const MAX_GIVE_BACK_MS = 30_000;
+/** Default of `maxDeliver`. */
+export const MAX_DELIVER = 10;
+
+/** Jobs in flight: first come, first served. */
+export class Jobs {
+  readonly #core: AgentCore;
+  readonly #connections: Connections;
+  readonly #answers: Answers;
+  readonly #runner: JobRunner;
+  readonly #engine: Engine<Job, Outcome>;
+  readonly #slots: Slots<Job>;
+  readonly #byKey = new Map<string, Promise<void>>();
+  readonly #cancels = new Cancels();
+  readonly #maxDeliver: number;
+  #closing = false;
+  #aborted = false;
+
+  /** `onFree` is called when a slot is free. */
+  constructor(
+    core: AgentCore,
+    connections: Connections,
+    answers: Answers,
+    runner: JobRunner,
+    onFree: () => void,
+  ) {
+    this.#core = core;
+    this.#connections = connections;
+    this.#answers = answers;
+    this.#runner = runner;
+    const { clock, log: logger, options } = core;
+    const { maxDeliver = MAX_DELIVER, abandonMs = 5_000 } = options;
+    this.#maxDeliver = maxDeliver > 0 ? maxDeliver : Infinity;
+    this.#engine = new Engine<Job, Outcome>(
+      {
+        run: (job) => this.#run(job),
+        cut: (job, reason) => ({ result: this.#failed(job, failureOf(job, reason)) }),
+        answer: (job, outcome) => this.#answer(job, outcome),
+      },
+      { clock, logger, graceMs: 0, abandonMs, onFree },
+    );
+    this.#slots = this.#engine.slots(core.concurrency);
+  }
+
+  /** Slots taken: by running handlers, and by those that were cut short and go on. */
+  get active(): number {
+    return this.#slots.active;
+  }
+
+  /** Jobs taken and not answered yet. */
+  get inFlight(): number {
+    return this.#engine.size;
+  }
+
+  /** Takes a job. One that is in flight already is joined. */
+  accept(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined): void {
+    const { counts, log } = this.#core;
+    if (delivery !== undefined && this.#closing) return delivery.giveBack();
+    const known = this.#engine.get(request.jobId);
+    if (known !== undefined) {
+      counts.repeated++;
+      const jobId = logField(request.jobId);
+      log.info("a job came again while it is in flight; one result answers both", { jobId });
+      if (delivery !== undefined) known.deliveries.push(delivery);
+      return;
+    }
+    const job = new Job(packet, request, served, delivery);
+    const refusal = this.#refusal(job);
+    if (refusal === undefined) return this.#engine.add(job, this.#slots);
+    const isDead = refusal.isStoreDown || job.delivery > this.#maxDeliver;
+    this.#engine.settle(job, { result: this.#failed(job, refusal), isDead });
+  }
+
+  /** Cancels a job in any state. One that is not here may still come from a stream. */
+  cancel(packet: BusPacket, { jobId, reason, requestedBy }: JobCancel): void {
+    if (this.#connections.durable !== undefined) this.#cancels.remember(jobId, reason, packet);
+    const job = this.#engine.get(jobId);
+    if (job === undefined || !this.#engine.cut(job, new AbortError(wireText(reason)))) return;
+    this.#core.log.info("job cancelled", { jobId: logField(jobId), requestedBy: logField(requestedBy) });
+  }
+
+  /** Tells streams that their jobs are being worked on. */
+  tick(): void {
+    for (const { deliveries } of this.#engine.all()) for (const delivery of deliveries) delivery.working();
+  }
+
+  /** From now on jobs of a stream are given back: those that wait at once, others as they come. */
+  stopIntake(): void {
+    this.#closing = true;
+    for (const job of this.#slots.waiting) {
+      if (job.deliveries.length === 0 || !this.#engine.drop(job, new ClosedError("the agent is closed")))
+        continue;
+      this.#giveBack(job);
+    }
+  }
+
+  /** Resolves when every job in flight is answered. */
+  idle(): Promise<void> {
+    return this.#engine.idle();
+  }
+
+  /** Cuts every job short: those of a stream are given back, the others answered. */
+  abort(): void {
+    this.#aborted = true;
+    this.#engine.cutAll(new ClosedError("the agent is closed"));
+  }
+
+  /** Forgets handlers that go on although they were cut short. */
+  close(): void {
+    this.#engine.close();
+  }
+
+  /** Why a job must not run, if it must not. Sets its limits, and its deadline. */
+  #refusal(job: Job): JobFailure | undefined {
+    const { clock, options, log } = this.#core;
+    const { request, packet, delivery } = job;
+    try {
+      job.limits = jobLimits(request);
+    } catch (error) {
+      if (error instanceof JobFailure) return error;
+      throw error;
+    }
+    if (this.#aborted) return workerClosed(false);
+    if (delivery > this.#maxDeliver) return tooManyDeliveries(delivery - 1);
+    const cancel = this.#cancels.find(request.jobId, packet);
+    if (cancel !== undefined) return cancelled(wireText(cancel));
+    const { deadlineMs } = job.limits;
+    if (deadlineMs !== undefined) {
+      const leftMs = deadlineMs - ageOf(packet, clock.now());
+      job.deadline = clock.now() + leftMs;
+      if (leftMs <= 0) return timedOut("deadline exceeded");
+      this.#engine.after(job, leftMs, () => this.#engine.cut(job, new TimeoutError("deadline exceeded")));
+    }
+    const { maxQueued = 10_000 } = options;
+    if (this.#slots.waiting.size < maxQueued) return undefined;
+    log.error("too many jobs wait; this one is answered as failed", {
+      jobId: logField(request.jobId),
+      maxQueued,
+    });
+    return exhausted(`worker queue full: ${maxQueued} jobs wait`);
+  }
+
+  async #run(job: Job): Promise<Outcome> {
+    try {
+      for (let twin = this.#twin(job); twin !== undefined; twin = this.#twin(job)) await job.race(twin);
+      this.#claimKey(job);
+      const known = await this.#answers.find(job).catch((error: unknown) => {
+        throw unavailable(`earlier result not read: ${errorText(error)}`, "CONTEXT_UNAVAILABLE", true);
+      });
+      if (known !== undefined) return { result: known, isRepeat: true };
+      return { result: await this.#runner.run(job, () => this.#startRuntime(job)) };
+    } catch (error) {
+      if (job.settled) return { giveBack: error }; // it was cut short, and is answered already
+      if (error instanceof JobFailure && error.isStoreDown && job.deliveries.length > 0) {
+        if (job.delivery < this.#maxDeliver) return { giveBack: error };
+        return { result: this.#failed(job, error), isDead: true };
+      }
+      return { result: this.#failed(job, error) };
+    }
+  }
+
+  #startRuntime(job: Job): void {
+    const { clock } = this.#core;
+    job.startedMs = clock.monotonic();
+    const { maxRuntimeMs } = job.limits;
+    if (maxRuntimeMs === undefined) return;
+    const at = clock.now() + maxRuntimeMs;
+    if (job.deadline !== undefined && job.deadline <= at) return;
+    job.deadline = at;
+    const end = () => this.#engine.cut(job, new TimeoutError("max runtime exceeded"));
+    this.#engine.after(job, maxRuntimeMs, end);
+  }
+
+  /** The result of a job that did not succeed. */
+  #failed(job: Job, error: unknown): JobResultInit {
+    const { clock, log, options } = this.#core;
+    let failure: JobFailure;
+    if (error instanceof JobFailure) failure = error;
+    else {
+      log.error("a job ended unexpectedly", { jobId: logField(job.request.jobId), error });
+      failure = handlerBroken();
+    }
+    const tookMs =
+      job.startedMs === undefined ? 0 : Math.max(0, Math.round(clock.monotonic() - job.startedMs));
+    return {
+      ...failureResult(failure, options.granularStatus),
+      executionMs: BigInt(tookMs),
+      artifactPtrs: job.artifacts,
+    };
+  }
+
+  #twin(job: Job): Promise<void> | undefined {
+    return this.#byKey.get(keyOf(job));
+  }
+
+  /** Makes equal idempotency keys wait for this job, where its result is kept for them. */
+  #claimKey(job: Job): void {
+    const key = keyOf(job);
+    if (this.#connections.finished === undefined || key === "") return;
+    const claim = new Promise<void>((resolve) => {
+      job.releaseKey = () => {
+        if (this.#byKey.get(key) === claim) this.#byKey.delete(key);
+        resolve();
+      };
+    });
+    this.#byKey.set(key, claim);
+  }
+
+  async #answer(job: Job, outcome: Outcome): Promise<void> {
+    const { counts, metrics, events } = this.#core;
+    try {
+      if ("giveBack" in outcome) return this.#unsettled(job, outcome.giveBack);
+      const isClosed = this.#aborted && job.cutBy instanceof ClosedError;
+      if (isClosed && job.deliveries.length > 0) return this.#giveBack(job);
+      if (job.reporting !== undefined) await job.reporting;
+      const { isRepeat = false, isDead = false } = outcome;
+      const result = await this.#answers.publish(job, outcome.result, !isRepeat && !isDead);
+      const { jobId, status, executionMs, errorMessage } = result;
+      if (isRepeat) counts.repeated++;
+      else if (status === JobStatus.SUCCEEDED) counts.succeeded++;
+      else counts.failed++;
+      if (isDead) await this.#answers.deadLetter(job, result);
+      this.#engine.release(job); // acknowledging takes a while
+      const acknowledged = job.deliveries.length > 0 ? this.#acknowledge(job) : undefined;
+      if (FAILURES.has(status)) metrics.onJobFailed(jobId, errorMessage);
+      else metrics.onJobCompleted(jobId, Number(executionMs), statusName(status));
+      events.emit("result", result);
+      if (acknowledged !== undefined) await acknowledged;
+    } catch (error) {
+      counts.unpublished++;
+      this.#unsettled(job, error);
+    } finally {
+      job.releaseKey?.();
+    }
+  }
+
+  /** The result is out: nobody else need do the job. Deliveries that join meanwhile are acknowledged as well. */
+  async #acknowledge(job: Job): Promise<void> {
+    const { clock, ioTimeoutMs, log } = this.#core;
+    while (job.deliveries.length > 0) {
+      const acks = job.deliveries
+        .splice(0)
+        .map((delivery) => withTimeout("acknowledging a job", ioTimeoutMs, clock, () => delivery.ack()));
+      try {
+        await Promise.all(acks);
+      } catch (error) {
+        const jobId = logField(job.request.jobId);
+        log.warn("a job is not acknowledged; it will come again", { jobId, reason: errorText(error) });
+      }
+    }
+  }
+
+  #giveBack(job: Job, delayMs?: number): void {
+    for (const delivery of job.deliveries.splice(0)) delivery.giveBack(delayMs);
+  }
+
+  /** No result went out. A stream delivers the job again; without one the job is lost, and reported as such. */
+  #unsettled(job: Job, error: unknown): void {
+    const { log, events } = this.#core;
+    const isDurable = job.deliveries.length > 0;
+    const delayMs = Math.min(MAX_GIVE_BACK_MS, GIVE_BACK_MS * 2 ** (job.delivery - 1));
+    this.#giveBack(job, this.#closing ? undefined : delayMs);
+    const jobId = logField(job.request.jobId);
+    const reason = errorText(error);
+    log.error(isDurable ? "a job is given back" : "a result is not published", { jobId, reason });
+    events.emit("error", error);
+  }
+}
+
+/** "" for a job without a key. */
+function keyOf(job: Job): string {
+  const { idempotencyKey, tenantId } = job.identity;
+  return idempotencyKey === "" ? "" : `${tenantId}\0${idempotencyKey}`;
+}
+
+function failureOf(job: Job, reason: Error): unknown {
+  if (reason instanceof TimeoutError) return timedOut(reason.message);
+  if (reason instanceof AbortError) return cancelled(reason.message);
+  return job.cutBy === undefined ? reason : workerClosed(job.state !== "queued");
+}

@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import { AbortError, ClosedError } from "../../src/core/errors.js";
+import type { Logger } from "../../src/core/logger.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { Engine } from "../../src/worker/engine.js";
+import { Work } from "../../src/worker/work.js";
+import { req } from "../requirements/index.ts";
+
+class Task extends Work {
+  end!: (outcome: string) => void;
+  fail!: (error: unknown) => void;
+  readonly done = new Promise<string>((resolve, reject) => {
+    this.end = resolve;
+    this.fail = reject;
+  });
+}
+
+function setUp({ slots = 1, graceMs = 0, abandonMs = 1_000, answer = async () => {} } = {}) {
+  const clock = new FakeClock();
+  const started: unknown[] = [];
+  const answers: string[] = [];
+  const logged: string[] = [];
+  const log = (message: string) => void logged.push(message);
+  const logger: Logger = { debug: log, info: log, warn: log, error: log };
+  let freed = 0;
+  const engine = new Engine<Task, string>(
+    {
+      run: (task) => {
+        started.push(task.key);
+        return task.done;
+      },
+      cut: ({ state }, { message }) => `cut ${state}: ${message}`,
+      answer: (task, outcome) => {
+        answers.push(`${String(task.key)} ${outcome}`);
+        return answer();
+      },
+    },
+    { clock, logger, graceMs, abandonMs, onFree: () => freed++ },
+  );
+  const line = engine.slots(slots);
+  const add = (key: string): Task => {
+    const task = new Task(key);
+    engine.add(task, line);
+    return task;
+  };
+  return { clock, engine, line, add, started, answers, logged, freed: () => freed };
+}
+
+describe("the engine of a worker", () => {
+  it(req("worker.engine", "grants slots in order, and opens more at once"), async () => {
+    const { clock, engine, line, add, started, answers } = setUp();
+    const [a, b] = [add("a"), add("b")];
+    add("c");
+    expect([started, line.active, engine.size]).toEqual([["a"], 1, 3]);
+    a.end("done");
+    await clock.settle();
+    expect([started, answers, a.state]).toEqual([["a", "b"], ["a done"], "answered"]);
+    line.concurrency = 2;
+    expect([started, line.active]).toEqual([["a", "b", "c"], 2]);
+    line.concurrency = 1;
+    b.end("done");
+    add("d");
+    await clock.settle();
+    expect([started.length, line.active]).toEqual([3, 1]);
+  });
+
+  it(req("worker.engine", "answers once, whoever comes first"), async () => {
+    const { clock, engine, add, answers } = setUp();
+    const task = add("a");
+    expect(engine.cut(task, new AbortError("no"))).toBe(true);
+    expect([engine.cut(task, new AbortError("again")), engine.settle(task, "late"), task.claim()]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    task.end("done");
+    await clock.settle();
+    expect(answers).toEqual(["a cut running: no"]);
+  });
+
+  it(
+    req("worker.engine", "lets running work end within the grace time, and its own outcome counts"),
+    async () => {
+      const { clock, engine, add, answers } = setUp({ slots: 2, graceMs: 500 });
+      const [a, b] = [add("a"), add("b")];
+      engine.cutAll(new AbortError("no"));
+      expect([a.signal.aborted, a.signal.reason, answers]).toEqual([true, a.cutBy, []]);
+      a.end("in time");
+      await clock.advance(500);
+      b.end("too late");
+      await clock.settle();
+      expect(answers).toEqual(["a in time", "b cut running: no"]);
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  it(req("worker.engine", "answers queued work at once, and never starts it"), async () => {
+    const { clock, engine, line, add, started, answers } = setUp();
+    const [a, b] = [add("a"), add("b")];
+    engine.cut(b, new AbortError("no"));
+    expect(answers).toEqual(["b cut queued: no"]);
+    a.end("done");
+    await clock.settle();
+    expect([started, line.active, engine.size]).toEqual([["a"], 0, 0]);
+  });
+
+  it(req("worker.engine", "keeps the slot of a handler that goes on, for a while"), async () => {
+    const { clock, engine, line, add, started, logged, freed } = setUp();
+    const a = add("a");
+    add("b");
+    engine.cut(a, new AbortError("no"));
+    await clock.settle();
+    expect([line.active, started, freed()]).toEqual([1, ["a"], 0]);
+    await clock.advance(1_000);
+    expect([started, freed(), logged.length]).toEqual([["a", "b"], 1, 1]);
+    a.end("late");
+    await clock.settle();
+    expect([line.active, freed()]).toEqual([1, 1]); // a slot is freed once
+  });
+
+  it(req("worker.engine", "drops work without an answer, and aborts its handler"), async () => {
+    const { clock, engine, line, add, answers } = setUp();
+    const a = add("a");
+    const { signal } = a;
+    expect([engine.drop(a, new ClosedError("lost")), engine.drop(a, new ClosedError("again"))]).toEqual([
+      true,
+      false,
+    ]);
+    expect([signal.aborted, a.signal.aborted, engine.size, answers]).toEqual([true, true, 0, []]);
+    a.fail(new Error("aborted"));
+    await clock.settle();
+    expect([line.active, answers]).toEqual([0, []]);
+  });
+
+  it(req("worker.engine", "calls back later, unless the work is answered before"), async () => {
+    const { clock, engine, add } = setUp({ slots: 2 });
+    const [a, b] = [add("a"), add("b")];
+    const called: string[] = [];
+    engine.after(a, 100, () => called.push("a"));
+    engine.after(b, 50, () => called.push("first"));
+    engine.after(b, 100, () => called.push("b"));
+    a.end("done");
+    await clock.settle();
+    await clock.advance(100);
+    expect(called).toEqual(["b"]);
+  });
+
+  it(req("worker.engine", "ends: answers what is left, and waits for the answers a while"), async () => {
+    const { clock, engine, add, answers } = setUp({ slots: 1, answer: () => new Promise(() => {}) });
+    add("a");
+    add("b");
+    await clock.until(engine.end(new ClosedError("closed"), 900));
+    expect([answers, clock.monotonic()]).toEqual([["a cut running: closed", "b cut queued: closed"], 900]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it(req("worker.engine", "survives hooks that reject"), async () => {
+    const { clock, engine, line, add, answers, logged } = setUp({
+      answer: () => Promise.reject(new Error("answer")),
+    });
+    add("a").fail(new Error("run"));
+    await clock.settle();
+    expect([answers, engine.size, line.active]).toEqual([["a cut running: run"], 0, 0]);
+    expect(logged).toEqual(["a worker's run hook failed", "a worker's answer hook failed"]);
+    await engine.idle();
+  });
+
+  it("makes a signal on demand only, aborted already where the work was cut short", () => {
+    const { engine, add } = setUp({ graceMs: 100 });
+    const a = add("a");
+    engine.cut(a, new AbortError("no"));
+    expect([a.signal.aborted, (a.signal.reason as Error).message]).toEqual([true, "no"]);
+  });
+});
