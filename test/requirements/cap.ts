@@ -44,6 +44,11 @@ export const cap = {
       "Bytes that are no packet, are cut off, or are too many are refused with MalformedPacketError and never crash.",
     source: "CAP spec 13 (101)",
   },
+  "cap.packet.bounds": {
+    statement:
+      "Depth and number of fields are bounded before a packet is decoded and its signature is checked.",
+    source: "agentwire",
+  },
   "cap.packet.create": {
     statement: "A packet carries a trace id, its sender, the time it was made and wire version 1.",
     source: "CAP spec 02",

@@ -1,4 +1,5 @@
 /** Gets results out: kept first where repeats are answered, then published, and again after a broken connection. */
+import { create } from "@bufbuild/protobuf";
 import type { JobResult } from "../../../gen/cap/index.js";
 import { JobResultSchema, JobStatus, SUBJECT_RESULT } from "../../../gen/cap/index.js";
 import { type Clock, sleep } from "../../core/clock.js";
@@ -9,7 +10,6 @@ import type { DurableBus } from "../durable.js";
 import { ConnectionLostError, isUnsendable } from "../errors.js";
 import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";
 import type { Party } from "../party.js";
-import { createMessage } from "../wire/create.js";
 import type { JobResultInit } from "../worker-options.js";
 import { AGENT_CODES, failureResult, JobFailure } from "./failures.js";
 import { inTime } from "./in-time.js";
@@ -85,7 +85,7 @@ export class ResultDesk {
   /** The sender is the worker, or peers drop the result; the job is the one that was asked for. */
   #own(job: Job, given: JobResultInit): JobResult {
     const { jobId } = job.request;
-    return createMessage(JobResultSchema, { ...given, jobId, workerId: this.#parts.party.senderId });
+    return create(JobResultSchema, { ...given, jobId, workerId: this.#parts.party.senderId });
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {
