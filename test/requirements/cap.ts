@@ -94,6 +94,11 @@ export const cap = {
     statement: "A signature over the bytes in the order they were sent is taken only when that is asked for.",
     source: "CAP Go SDK before 2.1x",
   },
+  "cap.keys.files": {
+    statement:
+      "A key is found in every file that openssl, python cryptography and node:crypto read, with one verdict on both backends.",
+    source: "OpenSSL 3; cryptography 48; node:crypto",
+  },
   "cap.keys.formats": {
     statement: "Private keys are read from PEM in PKCS8 and SEC1 form, public keys in SPKI form.",
     source: "CAP spec 05",
