@@ -4,7 +4,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { p256 } from "@noble/curves/nist.js";
 import { BusPacketSchema } from "../gen/cap/index.js";
 import { defaultCrypto } from "../src/cap/crypto/backend.js";
-import { parsePrivatePem } from "../src/cap/crypto/pem.js";
+import { parsePrivatePem } from "../src/cap/crypto/key-form.js";
 import {
   canonicalBytes,
   createPacket,

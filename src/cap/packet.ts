@@ -3,6 +3,7 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
@@ -16,12 +17,10 @@ import {
   VersionMismatchError,
 } from "./errors.js";
 import { validatePacket } from "./validate.js";
-import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
 import type { CanonicalBytes } from "./wire/canonical-encode.js";
 import { encodeCanonical } from "./wire/canonical-encode.js";
-import { createMessage } from "./wire/create.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** Number of the signature field of a BusPacket. */
@@ -47,7 +46,7 @@ export interface CreatePacketOptions {
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);
-  return createMessage(BusPacketSchema, {
+  return create(BusPacketSchema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
     createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
@@ -112,7 +111,7 @@ export async function signPacket(
 ): Promise<SignedPacket> {
   const unsigned = canonicalBytes(packet, mapOrder);
   const signature = await key.sign(unsigned.bytes);
-  const bytes = insertSignature(unsigned, signature, (size) => new Uint8Array(size));
+  const bytes = insertSignature(unsigned, signature);
   return { bytes, signature, ordersDiffer: unsigned.ordersDiffer };
 }
 
@@ -120,10 +119,9 @@ export async function signPacket(
 function insertSignature(
   { bytes: unsigned, skippedAt: at }: CanonicalBytes,
   signature: Uint8Array,
-  make: (size: number) => Uint8Array,
 ): Uint8Array {
   const header = signature.length < 0x80 ? 2 : 3;
-  const bytes = make(unsigned.length + header + signature.length);
+  const bytes = new Uint8Array(unsigned.length + header + signature.length);
   bytes.set(unsigned.subarray(0, at));
   bytes[at] = (SIGNATURE_FIELD << 3) | 2;
   bytes[at + 1] = header === 2 ? signature.length : (signature.length & 0x7f) | 0x80;
@@ -162,8 +160,7 @@ export async function sealPacket(packet: BusPacket, options: SealOptions = {}): 
 }
 
 /**
- * What {@link sealPacket} does, at once, for bytes that are published and then forgotten: see {@link cutBytes}.
- * Undefined when the key signs only asynchronously.
+ * What {@link sealPacket} does, at once. Undefined when the key signs only asynchronously.
  *
  * @throws What {@link sealPacket} throws.
  */
@@ -171,11 +168,10 @@ export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uin
   const { key, mapOrder, onOrdersDiffer } = options;
   if (key !== undefined && key.signSync === undefined) return undefined;
   const outgoing = readyToSend(packet, options);
-  const skip = key === undefined ? 0 : SIGNATURE_FIELD;
-  const encoded = encodeCanonical(BusPacketSchema, outgoing, { mapOrder, skip, momentary: true });
-  if (key?.signSync === undefined) return encoded.bytes;
-  if (encoded.ordersDiffer) onOrdersDiffer?.();
-  return insertSignature(encoded, key.signSync(encoded.bytes), cutBytes);
+  if (key?.signSync === undefined) return encodePacket(outgoing, mapOrder);
+  const unsigned = canonicalBytes(outgoing, mapOrder);
+  if (unsigned.ordersDiffer) onOrdersDiffer?.();
+  return insertSignature(unsigned, key.signSync(unsigned.bytes));
 }
 
 /** The packet with its token, checked. */

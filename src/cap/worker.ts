@@ -2,6 +2,7 @@
  * The low-level worker: takes job requests off one subject, runs a handler, publishes results (CAP spec 04;
  * `run_worker` of cap-sdk-python 2.17.0).
  */
+import { create } from "@bufbuild/protobuf";
 import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
 import { JobResultSchema, JobStatus } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
@@ -24,7 +25,6 @@ import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
 import { Party } from "./party.js";
 import { ResultSender } from "./result-sender.js";
-import { createMessage } from "./wire/create.js";
 import type {
   JobContext,
   JobHandler,
@@ -269,11 +269,11 @@ export class Worker {
         );
         init.status = JobStatus.FAILED;
       }
-      return createMessage(JobResultSchema, init);
+      return create(JobResultSchema, init);
     } catch (error) {
       this.#logOf(job).error("the handler's result cannot be read", { reason: errorText(error) });
       const failure = unavailable("result cannot be sent", "RESULT_WRITE_FAILED");
-      return createMessage(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
+      return create(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
     }
   }
 

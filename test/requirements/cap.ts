@@ -44,6 +44,11 @@ export const cap = {
       "Bytes that are no packet, are cut off, or are too many are refused with MalformedPacketError and never crash.",
     source: "CAP spec 13 (101)",
   },
+  "cap.packet.bounds": {
+    statement:
+      "Depth and number of fields are bounded before a packet is decoded and its signature is checked.",
+    source: "agentwire",
+  },
   "cap.packet.create": {
     statement: "A packet carries a trace id, its sender, the time it was made and wire version 1.",
     source: "CAP spec 02",
@@ -88,6 +93,11 @@ export const cap = {
   "cap.verify.raw": {
     statement: "A signature over the bytes in the order they were sent is taken only when that is asked for.",
     source: "CAP Go SDK before 2.1x",
+  },
+  "cap.keys.files": {
+    statement:
+      "A key is found in every file that openssl, python cryptography and node:crypto read, with one verdict on both backends.",
+    source: "OpenSSL 3; cryptography 48; node:crypto",
   },
   "cap.keys.formats": {
     statement: "Private keys are read from PEM in PKCS8 and SEC1 form, public keys in SPKI form.",

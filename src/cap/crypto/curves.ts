@@ -4,11 +4,11 @@
  */
 import { type ECDSA, ecdsa, weierstrass } from "@noble/curves/abstract/weierstrass.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import type { Curve } from "./pem.js";
 
-/** Domain parameters in hexadecimal (NIST SP 800-186, 3.2.1.3 and 3.2.1.4); the cofactor is 1, a is p - 3. */
-const PARAMETERS = {
+/** Object identifier and domain parameters in hexadecimal (NIST SP 800-186, 3.2.1.3 and 3.2.1.4); a is p - 3. */
+export const CURVES = {
   "P-256": {
+    oid: "2a8648ce3d030107",
     p: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
     n: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
     b: "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
@@ -16,6 +16,7 @@ const PARAMETERS = {
     Gy: "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
   },
   "P-384": {
+    oid: "2b81040022",
     p: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
     n: "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
     b: "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
@@ -24,13 +25,16 @@ const PARAMETERS = {
   },
 } as const;
 
+/** Curves a key can be on. */
+export type Curve = keyof typeof CURVES;
+
 const made = new Map<Curve, ECDSA>();
 
 /** ECDSA over SHA-256 on this curve, as CAP has it on both. */
 export function ecdsaOn(curve: Curve): ECDSA {
   let algorithm = made.get(curve);
   if (algorithm === undefined) {
-    const { p, n, b, Gx, Gy } = PARAMETERS[curve];
+    const { p, n, b, Gx, Gy } = CURVES[curve];
     const prime = number(p);
     const params = {
       p: prime,

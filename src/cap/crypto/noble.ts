@@ -4,7 +4,8 @@
  */
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
 import { ecdsaOn } from "./curves.js";
-import { invalidKey, parsePrivatePem, parsePublicPem, privatePem, publicPem } from "./pem.js";
+import { parsePrivatePem, parsePublicPem, privatePem, publicPem } from "./key-form.js";
+import { invalidKey } from "./pem.js";
 
 // Peers do not normalise s, so about half of their signatures have a high one.
 const DER = { format: "der", lowS: false } as const;
@@ -17,10 +18,9 @@ export const nobleCrypto: CryptoBackend = {
     const { curve, bytes } = parsePrivatePem(pem);
     if (curve !== "P-256") throw invalidKey(`a signing key must be on P-256, is on ${curve}`);
     const p256 = ecdsaOn("P-256");
-    if (!p256.utils.isValidSecretKey(bytes)) throw invalidKey("the private key is out of range");
     return {
       sign: (data) => p256.sign(data, bytes, DER),
-      publicKeyPem: publicPem(p256.getPublicKey(bytes, false)),
+      publicKeyPem: publicPem({ curve, bytes: p256.getPublicKey(bytes, false) }),
     };
   },
 
@@ -46,6 +46,10 @@ export const nobleCrypto: CryptoBackend = {
     const p256 = ecdsaOn("P-256");
     const { secretKey } = p256.keygen();
     const point = p256.getPublicKey(secretKey, false);
-    return { privateKeyPem: privatePem(secretKey, point), publicKeyPem: publicPem(point) };
+    const curve = "P-256";
+    return {
+      privateKeyPem: privatePem({ curve, bytes: secretKey }, point),
+      publicKeyPem: publicPem({ curve, bytes: point }),
+    };
   },
 };

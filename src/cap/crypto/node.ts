@@ -5,11 +5,10 @@
 import type * as NodeCrypto from "node:crypto";
 import { builtinModule } from "../../core/builtin.js";
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
-import { invalidKey, pemLabel } from "./pem.js";
+import { parsePrivatePem, parsePublicPem, privatePem, publicPem } from "./key-form.js";
+import { invalidKey } from "./pem.js";
 
 type Crypto = typeof NodeCrypto;
-
-const CURVE_NAMES: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384" };
 
 /** The backend over this platform's node:crypto, or undefined where there is none. */
 export function findNodeCrypto(): CryptoBackend | undefined {
@@ -23,12 +22,9 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
     name: "node:crypto",
 
     signingKey(pem: string): SigningKey {
-      const label = pemLabel(pem);
-      if (label !== "PRIVATE KEY" && label !== "EC PRIVATE KEY") {
-        throw invalidKey(`a private key must be "PRIVATE KEY" or "EC PRIVATE KEY", is "${label}"`);
-      }
-      const key = parse(() => crypto.createPrivateKey(pem));
-      if (curveOf(key) !== "P-256") throw invalidKey(`a signing key must be on P-256, is on ${curveOf(key)}`);
+      const parsed = parsePrivatePem(pem);
+      if (parsed.curve !== "P-256") throw invalidKey(`a signing key must be on P-256, is on ${parsed.curve}`);
+      const key = keyObject(() => crypto.createPrivateKey(privatePem(parsed)));
       const publicKeyPem = crypto.createPublicKey(key).export({ type: "spki", format: "pem" }) as string;
       return {
         sign: (data) =>
@@ -43,13 +39,10 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
     },
 
     verifyingKey(pem: string, options: KeyOptions = {}): VerifyingKey {
-      const label = pemLabel(pem);
-      if (label !== "PUBLIC KEY") throw invalidKey(`a public key must be "PUBLIC KEY", is "${label}"`);
-      const key = parse(() => crypto.createPublicKey(pem));
-      const curve = curveOf(key);
-      if (curve !== "P-256" && !(curve === "P-384" && options.allowP384)) {
-        throw invalidKey(`a public key must be on P-256, is on ${curve}`);
-      }
+      const parsed = parsePublicPem(pem);
+      if (parsed.curve === "P-384" && !options.allowP384)
+        throw invalidKey("a public key must be on P-256, is on P-384");
+      const key = keyObject(() => crypto.createPublicKey(publicPem(parsed)));
       return {
         verify: (data, signature) =>
           new Promise((resolve) => {
@@ -76,15 +69,10 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
   };
 }
 
-function parse(make: () => NodeCrypto.KeyObject): NodeCrypto.KeyObject {
+function keyObject(make: () => NodeCrypto.KeyObject): NodeCrypto.KeyObject {
   try {
     return make();
   } catch (cause) {
-    throw invalidKey("the key cannot be read", cause);
+    throw invalidKey("the key cannot be used: its point is not on its curve", cause);
   }
-}
-
-function curveOf(key: NodeCrypto.KeyObject): string {
-  const name = key.asymmetricKeyDetails?.namedCurve;
-  return name === undefined ? `no curve (${key.asymmetricKeyType})` : (CURVE_NAMES[name] ?? name);
 }

@@ -2,12 +2,12 @@
  * Cases of bytes that a worker must not take for a job. Each is put on the subject of a real agent, followed by
  * a good job, which shows that the worker still lives and that nothing came of the bad one.
  */
+import { create } from "@bufbuild/protobuf";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { ProtocolError } from "../../core/errors.js";
 import type { JobRequestInit } from "../client.js";
 import { generateKeyPair, toSigningKey } from "../crypto/key-ring.js";
 import { createPacket, encodePacket, SIGNATURE_FIELD, signPacket } from "../packet.js";
-import { createMessage } from "../wire/create.js";
 import type { Case } from "./cases.js";
 import { verdict } from "./verdict.js";
 import { inWorld, MAX_PACKET_BYTES, TOPIC } from "./world.js";
@@ -114,7 +114,7 @@ export const malformedCases: Readonly<Record<string, Case>> = {
   // Field 25 is reserved; no version has a payload there.
   "malformed/unknown-payload": refuses("a payload that nobody knows", () => {
     const { traceId, senderId, createdAt, protocolVersion } = request();
-    const bare = createMessage(BusPacketSchema, {
+    const bare = create(BusPacketSchema, {
       traceId,
       senderId,
       protocolVersion,
