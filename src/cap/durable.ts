@@ -31,6 +31,9 @@ export interface Stored {
   readonly duplicate: boolean;
 }
 
+/** Where {@link DurableBus.replay} starts: after a message of the stream, or at a time. */
+export type ReplayFrom = { readonly afterSequence: number } | { readonly since: Date };
+
 /** Options of {@link DurableBus.subscribe}. */
 export interface DurableSubscribeOptions extends SubscribeOptions {
   /** Messages that may be in hand, taken and not yet settled. Default: that of the bus. */
@@ -58,4 +61,15 @@ export interface DurableBus {
     onMessage: (message: DurableMessage) => void,
     options?: DurableSubscribeOptions,
   ): Promise<Subscription>;
+  /**
+   * Reads what a stream keeps on a subject, in order, and resolves when `onMessage` got all that was there at the call.
+   * Leaves nothing behind on the server.
+   *
+   * @throws NotFoundError with the name of a missing stream; TimeoutError; ConnectionLostError.
+   */
+  replay?(
+    subject: string,
+    from: ReplayFrom,
+    onMessage: (message: BusMessage, sequence: number) => void,
+  ): Promise<void>;
 }
