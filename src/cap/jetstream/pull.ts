@@ -74,8 +74,9 @@ export class PullSubscription implements Subscription {
       if (status === "closed") return this.#end();
       if (bus.connected === this.#connected) return;
       this.#connected = bus.connected;
-      if (bus.connected) this.#renew();
-      else this.#pulls.clear();
+      if (!bus.connected) return this.#pulls.clear();
+      this.#renew();
+      void this.#check(); // the server may have lost it in a restart
     });
   }
 
