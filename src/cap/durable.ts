@@ -31,13 +31,14 @@ export interface Stored {
   readonly duplicate: boolean;
 }
 
-/** Where {@link DurableBus.replay} starts: after a message of the stream, or at a time. */
-export type ReplayFrom = { readonly afterSequence: number } | { readonly since: Date };
-
 /** Options of {@link DurableBus.subscribe}. */
 export interface DurableSubscribeOptions extends SubscribeOptions {
   /** Messages that may be in hand, taken and not yet settled. Default: that of the bus. */
   readonly maxInFlight?: number | undefined;
+  /**
+   * After how many deliveries the stream gives a message up. A worker answers for its jobs before that. Default: never.
+   */
+  readonly maxDeliver?: number | undefined;
 }
 
 /** Streams beside a {@link Bus}: what is published is confirmed, what is received is acknowledged. */
@@ -62,14 +63,15 @@ export interface DurableBus {
     options?: DurableSubscribeOptions,
   ): Promise<Subscription>;
   /**
-   * Reads what a stream keeps on a subject, in order, and resolves when `onMessage` got all that was there at the call.
-   * Leaves nothing behind on the server.
+   * Calls `onMessage` for the messages that a stream has kept on a subject, the oldest first: all of them, or those
+   * from a time (milliseconds since the epoch) or after a sequence on. Resolves when those that were there at the call
+   * have been handed over. Leaves nothing behind on the server.
    *
    * @throws NotFoundError with the name of a missing stream; TimeoutError; ConnectionLostError.
    */
   replay?(
     subject: string,
-    from: ReplayFrom,
-    onMessage: (message: BusMessage, sequence: number) => void,
+    onMessage: (message: BusMessage) => void,
+    from?: number | { readonly afterSequence: number } | undefined,
   ): Promise<void>;
 }

@@ -194,7 +194,7 @@ async function perform(
   // What came while the observer was not connected is in the stream.
   for (let i = 0; i < 20 && done.size < jobs; i++) {
     await settled(jobs, 2_000);
-    await durable.replay?.(SUBJECT_RESULT, { afterSequence: 0 }, ({ data }) => take(data));
+    await durable.replay?.(SUBJECT_RESULT, ({ data }) => take(data));
   }
   const kept = confirmed.size;
   return {

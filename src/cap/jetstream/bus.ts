@@ -1,12 +1,12 @@
 /** {@link DurableBus} over JetStream. */
-import { createInbox, headers as natsHeaders } from "nats";
+import { headers as natsHeaders } from "nats";
 import { CONSUMER_MAX_ACK_PENDING } from "../../../gen/cap/index.js";
 import { AgentwireError, ClosedError, errorText, UpstreamError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import type { Bus, BusMessage, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
-import type { DurableBus, DurableMessage, DurableSubscribeOptions, ReplayFrom, Stored } from "../durable.js";
+import type { DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "../durable.js";
 import { PublishFailedError, SubscribeFailedError } from "../errors.js";
 import { NatsBus, natsBus } from "../nats/bus.js";
 import type { NatsConnection } from "../nats/connection.js";
@@ -150,11 +150,12 @@ class JetStreamBus implements DurableBus {
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
     assertCount("maxInFlight", options.maxInFlight);
+    assertCount("maxDeliver", options.maxDeliver);
     const { queue, maxInFlight = this.#options.maxInFlight ?? 16 } = options;
     const { startFrom = "new" } = this.#options;
     try {
       const consumer = await retryWhileDown(this.#bus, this.#retry, () =>
-        this.#consumer(subject, queue, startFrom),
+        this.#consumer(subject, options, startFrom),
       );
       // One that was deleted starts where it had started: jobs may come again, and none is left out.
       const again = startFrom === "all" ? startFrom : consumer.created;
@@ -168,7 +169,7 @@ class JetStreamBus implements DurableBus {
         onMessage,
         restore: async () => {
           if (this.#options.createStreams) await this.open();
-          await this.#consumer(subject, queue, again);
+          await this.#consumer(subject, options, again);
         },
       });
       subscription.start();
@@ -184,22 +185,26 @@ class JetStreamBus implements DurableBus {
 
   async replay(
     subject: string,
-    from: ReplayFrom,
-    onMessage: (message: BusMessage, sequence: number) => void,
+    onMessage: (message: BusMessage) => void,
+    from?: number | { readonly afterSequence: number },
   ): Promise<void> {
     assertSubject(subject, { wildcards: true });
     const stream = await streamOf(this.#bus, this.#timeoutMs, subject);
-    const inbox = createInbox(this.#bus.connection.options?.inboxPrefix);
-    await replay(this.#bus, { stream, subject, from, inbox, timeoutMs: this.#timeoutMs }, onMessage);
+    await replay(this.#bus, { stream, subject, from, timeoutMs: this.#timeoutMs }, onMessage);
   }
 
-  async #consumer(subject: string, queue: string | undefined, startFrom: string): Promise<Consumer> {
+  async #consumer(
+    subject: string,
+    { queue, maxDeliver }: DurableSubscribeOptions,
+    startFrom: string,
+  ): Promise<Consumer> {
     const stream = await streamOf(this.#bus, this.#timeoutMs, subject);
     const consumer = await ensureConsumer(this.#bus, this.#timeoutMs, {
       stream,
       subject,
       queue,
       startFrom,
+      maxDeliver,
       ackWaitMs: this.#options.ackWaitMs ?? ACK_WAIT_MS,
       maxAckPending: this.#options.maxAckPending ?? CONSUMER_MAX_ACK_PENDING,
     });

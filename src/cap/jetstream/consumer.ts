@@ -12,6 +12,7 @@ export interface ConsumerSettings {
   readonly queue: string | undefined;
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
+  readonly maxDeliver: number | undefined;
   /** Where a new consumer starts: a time in the server's format, `new` or `all`. */
   readonly startFrom: string;
 }
@@ -53,7 +54,7 @@ export async function ensureConsumer(
       ack_policy: "explicit",
       ack_wait: settings.ackWaitMs * NANOSECONDS,
       max_ack_pending: settings.maxAckPending,
-      max_deliver: -1,
+      max_deliver: settings.maxDeliver ?? -1,
       deliver_policy: isPolicy ? startFrom : "by_start_time",
       ...(isPolicy ? {} : { opt_start_time: startFrom }),
       replay_policy: "instant",

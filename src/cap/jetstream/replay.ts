@@ -1,8 +1,8 @@
 /** Reads what a stream keeps, with a consumer that lives only as long. */
+import { createInbox } from "nats";
 import { ProtocolError, TimeoutError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import type { BusMessage } from "../bus.js";
-import type { ReplayFrom } from "../durable.js";
 import { type NatsBus, plainBytes } from "../nats/bus.js";
 import { callApi, NANOSECONDS } from "./api.js";
 
@@ -12,9 +12,8 @@ const BATCH = 256;
 export interface ReplayOptions {
   readonly stream: string;
   readonly subject: string;
-  readonly from: ReplayFrom;
-  /** A subject of this client alone. */
-  readonly inbox: string;
+  /** Milliseconds since the epoch, or a place in the stream. Undefined: everything. */
+  readonly from: number | { readonly afterSequence: number } | undefined;
   /** How long to wait for each message. */
   readonly timeoutMs: number;
 }
@@ -22,13 +21,10 @@ export interface ReplayOptions {
 /** Hands over every message that is there. @throws What `callApi` throws; TimeoutError if the server falls silent. */
 export async function replay(
   bus: NatsBus,
-  { stream, subject, from, inbox, timeoutMs }: ReplayOptions,
-  onMessage: (message: BusMessage, sequence: number) => void,
+  { stream, subject, from, timeoutMs }: ReplayOptions,
+  onMessage: (message: BusMessage) => void,
 ): Promise<void> {
-  const start =
-    "afterSequence" in from
-      ? { deliver_policy: "by_start_sequence", opt_start_seq: from.afterSequence + 1 }
-      : { deliver_policy: "by_start_time", opt_start_time: from.since.toISOString() };
+  const inbox = createInbox(bus.connection.options?.inboxPrefix);
   const config = {
     filter_subject: subject,
     ack_policy: "none",
@@ -36,7 +32,7 @@ export async function replay(
     inactive_threshold: 2 * timeoutMs * NANOSECONDS,
     mem_storage: true,
     num_replicas: 1,
-    ...start,
+    ...startOf(from),
   };
   const made = await callApi(bus, `CONSUMER.CREATE.${stream}`, timeoutMs, { stream_name: stream, config });
   const { name, num_pending: pending } = made;
@@ -50,7 +46,7 @@ export async function replay(
     if (message.reply?.startsWith("$JS.ACK.")) {
       left--;
       open--;
-      onMessage({ subject: message.subject, data: plainBytes(message) }, sequenceOf(message.reply));
+      onMessage({ subject: message.subject, data: plainBytes(message) });
     } else {
       open = 0; // the pull ended: fewer were there than asked for
       if (message.headers?.code === 404) left = 0;
@@ -81,8 +77,9 @@ export async function replay(
   }
 }
 
-/** The place of a message in its stream, from the subject of its acknowledgement. */
-function sequenceOf(ackSubject: string): number {
-  const tokens = ackSubject.split(".");
-  return Number(tokens[tokens.length >= 11 ? 7 : 5]);
+function startOf(from: ReplayOptions["from"]): object {
+  if (from === undefined) return { deliver_policy: "all" };
+  return typeof from === "number"
+    ? { deliver_policy: "by_start_time", opt_start_time: new Date(from).toISOString() }
+    : { deliver_policy: "by_start_sequence", opt_start_seq: from.afterSequence + 1 };
 }
