@@ -67,14 +67,15 @@ export interface DurableBus {
     options?: DurableSubscribeOptions,
   ): Promise<Subscription>;
   /**
-   * Reads what a stream keeps on a subject, in order, and resolves when `onMessage` got all that was there at the call.
-   * Leaves nothing behind on the server.
+   * Calls `onMessage` for the messages that a stream has kept on a subject, the oldest first: all of them, or those from
+   * a place on. Resolves when those that were there at the call have been handed over. Leaves nothing behind on the
+   * server.
    *
    * @throws NotFoundError with the name of a missing stream; TimeoutError; ConnectionLostError.
    */
   replay?(
     subject: string,
-    from: ReplayFrom,
-    onMessage: (message: BusMessage, sequence: number) => void,
+    onMessage: (message: BusMessage) => void,
+    from?: ReplayFrom | undefined,
   ): Promise<void>;
 }

@@ -16,7 +16,10 @@ export interface JobClientOptions extends PartyOptions {
   readonly store?: BlobStore | undefined;
   /** Limits on the store. Default: those of `limitedStore`, 2 MiB and 5 s. */
   readonly storeLimits?: StoreLimits | undefined;
-  /** Takes the requests and confirms each. Default: they are published on the bus, and nothing confirms them. */
+  /**
+   * Stores the requests and confirms each. After a reconnection, the results of stored jobs that were published
+   * meanwhile are read from the stream. Default: requests are published on the bus, and nothing confirms them.
+   */
   readonly durable?: DurableBus | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A client that waits for its jobs: it listens to results and to the dead letter queue, where a job that is
- * denied or never ran is told of and nowhere else.
+ * A client that waits for its jobs. It subscribes to results and to the dead letter queue: denied jobs and jobs that
+ * never ran are reported only there.
  */
 import type { BusPacket, JobProgress } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
@@ -25,6 +25,8 @@ import type { BatchItem } from "./jobs/batch.js";
 import { runBatch } from "./jobs/batch.js";
 import { assertDeadLetter } from "./jobs/dead-letter.js";
 import type { JobHandle } from "./jobs/handle.js";
+import type { ResultSource } from "./jobs/missed.js";
+import { MissedResults } from "./jobs/missed.js";
 import type { JobOutcome } from "./jobs/output.js";
 import { OutputReader } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
@@ -47,6 +49,8 @@ export class JobClient {
   readonly #outputs: OutputReader;
   readonly #progress: ProgressBoard;
   readonly #waits: JobWaits;
+  readonly #missed: MissedResults | undefined;
+  readonly #sources: readonly ResultSource[];
   readonly #subscriptions: Subscription[] = [];
   readonly #close: StagedClose;
   #offStatus: (() => void) | undefined;
@@ -60,12 +64,29 @@ export class JobClient {
     this.#store = store && limitedStore(store, { clock: options.clock, ...storeLimits });
     this.#outputs = new OutputReader(this.#store);
     this.#progress = new ProgressBoard(this.#party);
+    this.#sources = [
+      { subject: SUBJECT_RESULT, listener: { onPacket: (packet) => this.#onResult(packet) }, options: {} },
+      // The scheduler leaves worker_id empty there, so the rules of a result do not apply.
+      {
+        subject: SUBJECT_DLQ,
+        listener: { onPacket: (packet) => this.#onDeadLetter(packet) },
+        options: { check: assertDeadLetter },
+      },
+    ];
+    const { durable, clock = systemClock } = options;
+    this.#missed =
+      durable &&
+      new MissedResults(this.#party, durable, this.#waits, this.#sources, {
+        clock,
+        logger: safeLogger(options.logger),
+      });
     this.#close = new StagedClose(
       {
         drain: () => this.#waits.empty(),
         abort: (reason) => this.#waits.failAll(reason),
         force: () => {
           this.#offStatus?.();
+          this.#missed?.close();
           this.#progress.close();
           for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
         },
@@ -82,22 +103,17 @@ export class JobClient {
   /** @internal */
   async open(): Promise<void> {
     const { bus } = this.#options;
+    let connected = bus.status() === "connected";
     this.#offStatus = bus.onStatus((status, error) => {
       if (status === "closed")
         this.#waits.failAll(new ConnectionLostError("the bus was closed", { cause: error }));
+      if (!connected && status === "connected") this.#missed?.read();
+      connected = status === "connected";
     });
     try {
-      this.#subscriptions.push(
-        await this.#party.receive(SUBJECT_RESULT, { onPacket: (packet) => this.#onResult(packet) }),
-      );
-      // The scheduler leaves worker_id empty there, so the rules of a result do not fit.
-      this.#subscriptions.push(
-        await this.#party.receive(
-          SUBJECT_DLQ,
-          { onPacket: (packet) => this.#onDeadLetter(packet) },
-          { check: assertDeadLetter },
-        ),
-      );
+      for (const { subject, listener, options } of this.#sources) {
+        this.#subscriptions.push(await this.#party.receive(subject, listener, options));
+      }
     } catch (error) {
       await this.close();
       throw error;
@@ -236,6 +252,9 @@ export class JobClient {
     const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
     try {
       const sent = await (this.#isQuick(job) ? sending : cutShort(sending, ended));
+      if (sent.stored !== undefined) this.#waits.stored(jobId, sent.stored.sequence);
+      // A request that was stored before may have its result already.
+      if (sent.stored?.duplicate) this.#missed?.read();
       return { result, sent };
     } catch (error) {
       this.#waits.done(jobId, error as Error);

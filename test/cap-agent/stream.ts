@@ -34,10 +34,10 @@ export function stream(bus: Bus) {
       };
       return bus.subscribe(subject, wrap, options);
     },
-    async replay(subject, from, onMessage) {
-      const sinceMs = "since" in from ? from.since.getTime() : undefined;
+    async replay(subject, onMessage, from) {
+      const sinceMs = from && "since" in from ? from.since.getTime() : undefined;
       replays.push({ subject, sinceMs, subscribed: asked.length });
-      for (const [i, message] of kept.entries()) if (message.subject === subject) onMessage(message, i + 1);
+      for (const message of kept) if (message.subject === subject) onMessage(message);
     },
   };
   return {

@@ -2,19 +2,22 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { MESSAGE_ID_LABEL } from "../../gen/cap/index.js";
+import { JobStatus, MESSAGE_ID_LABEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import {
   generateKeyPair,
   InMemoryBlobStore,
   openJobClient,
+  Party,
   PublishFailedError,
   runWorker,
+  SafetyDeniedError,
   toSigningKey,
 } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { clients } from "../cap/nats/clients.ts";
+import { startProxy } from "../faults/proxy.ts";
 import { describeWithPeers, natsServer } from "../peers/ladder.ts";
 import { startNats } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
@@ -83,6 +86,63 @@ await describeWithPeers("a client over JetStream", [natsServer], ([path]) => {
       );
       expect(many.every((item, n) => item.status === "fulfilled" && item.value.output === n)).toBe(true);
       expect(scheduler.counts.refused).toBe(0);
+    });
+
+    it("a client that was away when the results came reads them from the stream", async () => {
+      const { connect, server } = await setUp();
+      const proxy = await startProxy(server.port);
+      cleanups.push(() => proxy.stop());
+      const bus = await connectNats({ ...client, env: {}, servers: proxy.url, reconnectWaitMs: 20 });
+      cleanups.push(() => bus.close());
+      const jobs = await openJobClient({ bus, senderId: "c", durable: await openJetStream(bus) });
+      cleanups.push(() => jobs.close());
+      const other = await connect();
+      const streams = await openJetStream(other);
+      const scheduler = new Party({ bus: other, senderId: "s" });
+      const end = (jobId: string, status: JobStatus) =>
+        scheduler.send(
+          status === JobStatus.DENIED ? SUBJECT_DLQ : SUBJECT_RESULT,
+          {
+            case: "jobResult",
+            value: {
+              jobId,
+              workerId: "s",
+              status,
+              errorCode: status === JobStatus.DENIED ? "safety_denied" : "",
+            },
+          },
+          undefined,
+          (subject, bytes) => streams.publish(subject, bytes, { messageId: `${subject}:${jobId}` }),
+        );
+      await end("earlier", JobStatus.SUCCEEDED); // before any of the requests: never read
+      const waiting = Array.from({ length: 300 }, (_, i) =>
+        jobs.submitAndWait({ jobId: `j-${i}`, topic: "job.x" }, { timeoutMs: 20_000 }),
+      );
+      const denied = failure(jobs.submitAndWait({ jobId: "denied", topic: "job.x" }, { timeoutMs: 20_000 }));
+      const info = async () => {
+        const { data } = await other.request("$JS.API.STREAM.INFO.CORDUM_SYS", new Uint8Array());
+        return (JSON.parse(new TextDecoder().decode(data)) as { state: { messages: number } }).state.messages;
+      };
+      while ((await info()) < 302) await new Promise((resolve) => setTimeout(resolve, 10));
+      await bus.flush();
+      proxy.refuse();
+      while (bus.status() !== "reconnecting") await new Promise((resolve) => setTimeout(resolve, 5));
+      await Promise.all(waiting.map((_, i) => end(`j-${i}`, JobStatus.SUCCEEDED)));
+      await end("denied", JobStatus.DENIED);
+      expect(jobs.waiting).toBe(301);
+      proxy.resume();
+      const results = await Promise.all(waiting);
+      expect(new Set(results.map(({ jobId }) => jobId)).size).toBe(300);
+      expect(await denied).toBeInstanceOf(SafetyDeniedError);
+
+      // A job that was submitted, and done, before this client knew of it.
+      const again = await jobs.submitAndWait({ jobId: "j-7", topic: "job.x" }, { timeoutMs: 10_000 });
+      expect(again.status).toBe(JobStatus.SUCCEEDED);
+      const consumers = async () => {
+        const { data } = await other.request("$JS.API.CONSUMER.NAMES.CORDUM_SYS", new Uint8Array());
+        return (JSON.parse(new TextDecoder().decode(data)) as { total: number }).total;
+      };
+      while ((await consumers()) > 0) await new Promise((resolve) => setTimeout(resolve, 10));
     });
 
     it("a server that is gone is a PublishFailedError after the bound", async () => {

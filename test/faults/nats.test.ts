@@ -248,9 +248,9 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       expect(worker.counts).toMatchObject({ received: 2, refused: 1, completed: 1 });
     });
 
-    it("a server that comes back with other users: AuthError in the status, then closed", async () => {
+    it("a server that comes back with other users, and a bound on attempts: AuthError in the status, then closed", async () => {
       const server = await serve({ args: ["--user", "ann", "--pass", "x"] });
-      const bus = await open({ servers: server.url, user: "ann", password: "x" });
+      const bus = await open({ servers: server.url, user: "ann", password: "x", maxReconnects: 3 });
       const jobs = await openJobClient({ bus, senderId: "c" });
       const { errors, until } = told(bus);
       const waiting = failure(jobs.submitAndWait({ topic: "job.x" }));

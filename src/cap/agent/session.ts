@@ -158,7 +158,7 @@ export class Session {
     try {
       const kept: Pick<Bus, "subscribe"> = {
         subscribe: async (subject, onMessage) => {
-          await replay.call(durable, subject, { since: new Date(sinceMs) }, onMessage);
+          await replay.call(durable, subject, onMessage, { since: new Date(sinceMs) });
           return { subject, drain: async () => {}, unsubscribe: () => {} };
         },
       };

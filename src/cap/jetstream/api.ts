@@ -7,22 +7,25 @@ import {
   UpstreamError,
 } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
-import type { Link } from "./link.js";
+import type { NatsBus } from "../nats/bus.js";
 
-/** Codes of the server's answers. */
+/** Error numbers of the server. */
 export const CONSUMER_NOT_FOUND = 10014;
 export const STREAM_NAME_IN_USE = 10058;
 export const STREAM_NOT_FOUND = 10059;
 const NOT_ENABLED = new Set([10039, 10076]);
 
-/** An object of a JSON answer. */
+/** The API counts in nanoseconds. */
+export const NANOSECONDS = 1_000_000;
+
+/** A JSON object of the server. */
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
 /**
- * Reads an answer.
+ * Reads a response.
  *
- * @throws UpstreamError `jetstream_<number>` for one that tells of an error, retryable when the server is not ready;
- * UnsupportedError `NO_JETSTREAM`; ProtocolError for one that is not JSON.
+ * @throws UpstreamError `JETSTREAM_<number>` if it reports an error, retryable if the server is not ready;
+ * UnsupportedError `NO_JETSTREAM`; ProtocolError if it is not JSON.
  */
 export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   let answer: unknown;
@@ -31,7 +34,7 @@ export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   } catch (error) {
     throw new ProtocolError(`JetStream ${what}: ${errorText(error)}`, { cause: error });
   }
-  if (!isObject(answer)) throw new ProtocolError(`JetStream ${what}: the answer is no object`);
+  if (!isObject(answer)) throw new ProtocolError(`JetStream ${what}: the response is not an object`);
   if (!isObject(answer.error)) return answer;
   const { code, err_code: number, description } = answer.error;
   const text = `JetStream ${what}: ${String(description)}`;
@@ -43,19 +46,19 @@ export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   });
 }
 
-/** Whether an error is the server's answer with this number. */
-export function isAnswer(error: unknown, number: number): boolean {
-  return error instanceof AgentwireError && error.code === `JETSTREAM_${number}`;
+/** Whether an error is the server's, with one of these numbers. */
+export function isAnswer(error: unknown, ...numbers: readonly number[]): boolean {
+  return error instanceof AgentwireError && numbers.some((number) => error.code === `JETSTREAM_${number}`);
 }
 
-/** Calls `$JS.API.<name>`. @throws What {@link readAnswer} and `Link.request` throw. */
+/** Calls `$JS.API.<name>`. @throws What {@link readAnswer} and `NatsBus.ask` throw. */
 export async function callApi(
-  link: Link,
+  bus: NatsBus,
   name: string,
   timeoutMs: number,
   body?: object,
 ): Promise<JsonRecord> {
   const data = new TextEncoder().encode(body === undefined ? "" : JSON.stringify(body));
-  const answer = await link.request(`$JS.API.${name}`, data, { timeoutMs });
+  const answer = await bus.ask(`$JS.API.${name}`, data, timeoutMs);
   return readAnswer(answer.data, name);
 }

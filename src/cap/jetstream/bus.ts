@@ -1,61 +1,64 @@
 /** {@link DurableBus} over JetStream. */
 import { headers as natsHeaders } from "nats";
-import { CONSUMER_ACK_WAIT_MS, CONSUMER_MAX_ACK_PENDING } from "../../../gen/cap/index.js";
-import type { Clock } from "../../core/clock.js";
+import { CONSUMER_MAX_ACK_PENDING } from "../../../gen/cap/index.js";
 import { AgentwireError, ClosedError, errorText, UpstreamError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
-import type { Bus, Subscription } from "../bus.js";
+import type { Bus, BusMessage, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
-import type { DurableBus, DurableMessage, DurableSubscribeOptions, Stored } from "../durable.js";
+import type { DurableBus, DurableMessage, DurableSubscribeOptions, ReplayFrom, Stored } from "../durable.js";
 import { PublishFailedError, SubscribeFailedError } from "../errors.js";
+import { NatsBus, natsBus } from "../nats/bus.js";
 import type { NatsConnection } from "../nats/connection.js";
 import { readAnswer } from "./api.js";
-import { ensureConsumer } from "./consumer.js";
-import { Link } from "./link.js";
-import type { Patience } from "./patience.js";
-import { patiently } from "./patience.js";
+import { type Consumer, ensureConsumer } from "./consumer.js";
 import { PullSubscription } from "./pull.js";
+import { replay } from "./replay.js";
+import { retryWhileDown } from "./retry.js";
 import { ensureStreams, streamOf } from "./streams.js";
 
 /** Options of {@link openJetStream}. */
 export interface JetStreamOptions {
-  /** Make the streams CORDUM_SYS and CORDUM_JOBS where they are missing. Default: false, that is an error. */
+  /** Create the streams CORDUM_SYS and CORDUM_JOBS if they are missing. Default: false, missing streams are an error. */
   readonly createStreams?: boolean | undefined;
-  /** Where streams that are made keep their messages. Default: "file", as Cordum has it. */
+  /** Where created streams keep their messages. Default: "file", as in Cordum. */
   readonly storage?: "file" | "memory" | undefined;
-  /** Servers that keep a copy of a stream that is made. Default: 1. */
+  /** Servers that keep a copy of a created stream. Default: 1. */
   readonly replicas?: number | undefined;
   /**
-   * For consumers that are made: begin with what is published from then on, or with `all` that the stream keeps, up to
-   * a week, jobs that others have done included. A consumer that is there goes on where it was. Default: "new".
+   * For created consumers: start with messages published from then on, or with `all` that the stream keeps, up to a
+   * week, including jobs that others have done. An existing consumer continues where it was. Default: "new".
    */
   readonly startFrom?: "new" | "all" | undefined;
-  /** For consumers that are made: a message goes to somebody else when nothing is heard of it. Default: 600000. */
+  /**
+   * For created consumers: a message is delivered to another worker if nothing is heard of it for so long. Workers
+   * report progress every third of it. Default: 30000.
+   */
   readonly ackWaitMs?: number | undefined;
-  /** For consumers that are made: unacknowledged messages of all workers together. Default: 2048. */
+  /** For created consumers: unacknowledged messages of all workers together. Default: 2048. */
   readonly maxAckPending?: number | undefined;
-  /** Messages of one subscription that may be in hand: what the worker can run at once. Default: 16. */
+  /** Messages of one subscription that may be in flight: what the worker can run at once. Default: 16. */
   readonly maxInFlight?: number | undefined;
-  /** How long publishing goes on while the server restarts; acknowledging at most 3000. Default: 30000. */
+  /** How long publishing is retried while the server restarts. Default: 30000. */
   readonly againMs?: number | undefined;
   /** How long one request to the server may take. Default: 5000. */
   readonly timeoutMs?: number | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;
-  /** Default: the system's. */
-  readonly clock?: Clock | undefined;
 }
+
+/** Short, so that the jobs of a killed worker are soon done by another. Cordum's own consumers wait 10 minutes. */
+const ACK_WAIT_MS = 30_000;
 
 /**
  * Opens JetStream on a bus of `connectNats` or `natsBus`, or on a connection of `nats` 2.x or
- * `@nats-io/transport-node` 3.x; nothing else has to be installed. The bus stays the caller's.
+ * `@nats-io/transport-node` 3.x; no other package is needed. The bus stays the caller's.
  *
- * Subscriptions pull: each has at most `maxInFlight` messages in hand. They survive a restart of the server,
- * and publications wait for its return up to `againMs`; the message id keeps what is sent twice from being
- * stored twice.
+ * Subscriptions pull: each has at most `maxInFlight` messages in flight. They survive restarts and elections of the
+ * servers, and a consumer or stream that was deleted is created again; `onStatus` of the bus reports it. Publications
+ * are retried up to `againMs`; the message id prevents duplicates.
  *
- * @throws NotFoundError `MISSING_STREAM`, naming the streams that are missing, unless `createStreams`;
+ * @throws NotFoundError `MISSING_STREAM` with the names of missing streams, unless `createStreams`;
  * UnsupportedError `NO_JETSTREAM` for a server without it; ValidationError `NOT_NATS` for another bus; what a
  * request throws.
  */
@@ -63,40 +66,43 @@ export async function openJetStream(
   bus: Bus | NatsConnection,
   options: JetStreamOptions = {},
 ): Promise<DurableBus> {
-  const made = new JetStreamBus(new Link(bus), options);
-  await made.open();
-  return made;
+  const nats = "onStatus" in bus ? bus : natsBus(bus, options);
+  if (!(nats instanceof NatsBus)) {
+    throw new ValidationError("JetStream requires a bus of connectNats or natsBus", { code: "NOT_NATS" });
+  }
+  const streams = new JetStreamBus(nats, options);
+  await streams.open();
+  return streams;
 }
 
 class JetStreamBus implements DurableBus {
-  readonly #link: Link;
+  readonly #bus: NatsBus;
   readonly #options: JetStreamOptions;
   readonly #timeoutMs: number;
-  readonly #patience: Patience;
+  readonly #retry: { readonly againMs: number; readonly timeoutMs: number };
   readonly #logger: Logger;
   #ackWaitMs: number;
 
-  constructor(link: Link, options: JetStreamOptions) {
+  constructor(bus: NatsBus, options: JetStreamOptions) {
     for (const name of ["ackWaitMs", "maxAckPending", "maxInFlight", "timeoutMs"] as const) {
       assertCount(name, options[name]);
     }
-    this.#link = link;
+    this.#bus = bus;
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? 5_000;
-    const { againMs = 30_000, clock } = options;
-    this.#patience = { againMs, timeoutMs: this.#timeoutMs, clock };
+    this.#retry = { againMs: options.againMs ?? 30_000, timeoutMs: this.#timeoutMs };
     this.#logger = safeLogger(options.logger);
-    this.#ackWaitMs = options.ackWaitMs ?? CONSUMER_ACK_WAIT_MS;
+    this.#ackWaitMs = options.ackWaitMs ?? ACK_WAIT_MS;
   }
 
-  /** The shortest of those consumers that this bus subscribed to: another party may have made them. */
+  /** The shortest of the consumers this bus subscribed to: another peer may have created them. */
   get ackWaitMs(): number {
     return this.#ackWaitMs;
   }
 
   async open(): Promise<void> {
     const { createStreams, storage = "file", replicas = 1 } = this.#options;
-    await ensureStreams(this.#link, this.#timeoutMs, createStreams ? { storage, replicas } : undefined);
+    await ensureStreams(this.#bus, this.#timeoutMs, createStreams ? { storage, replicas } : undefined);
   }
 
   async publish(
@@ -107,30 +113,31 @@ class JetStreamBus implements DurableBus {
     assertSubject(subject);
     const headers = messageIdHeaders(messageId);
     try {
-      return await patiently(this.#link, this.#patience, () => this.#publishOnce(subject, data, headers));
+      return await retryWhileDown(this.#bus, this.#retry, () => this.#publishOnce(subject, data, headers));
     } catch (error) {
       if (!(error instanceof AgentwireError) || error instanceof ClosedError) throw error;
       if (error instanceof PublishFailedError || error instanceof ValidationError) throw error;
-      throw new PublishFailedError(`no stream took ${messageId}: ${errorText(error)}`, {
+      throw new PublishFailedError(`no stream confirmed ${messageId}: ${errorText(error)}`, {
         cause: error,
         retryable: error.retryable,
       });
     }
   }
 
-  async #publishOnce(subject: string, data: Uint8Array, headers: unknown): Promise<Stored> {
-    const timeoutMs = this.#timeoutMs;
+  async #publishOnce(subject: string, data: Uint8Array, headers: object): Promise<Stored> {
     try {
-      const answer = await this.#link.request(subject, data, { timeoutMs, headers });
+      const answer = await this.#bus.ask(subject, data, this.#timeoutMs, headers);
       const { stream, seq, duplicate } = readAnswer(answer.data, `publish ${subject}`);
       if (typeof stream === "string" && typeof seq === "number") {
         return { stream, sequence: seq, duplicate: duplicate === true };
       }
-      throw new UpstreamError(`${subject}: somebody else than a stream has answered`, { retryable: false });
+      throw new UpstreamError(`${subject}: expected a stream to respond, got a response of another peer`, {
+        retryable: false,
+      });
     } catch (error) {
       // Nobody listens: no stream has the subject, or the server is not ready yet and does not answer this either.
       if (error instanceof AgentwireError && error.code === "NO_RESPONDERS") {
-        await streamOf(this.#link, timeoutMs, subject);
+        await streamOf(this.#bus, this.#timeoutMs, subject);
       }
       throw error;
     }
@@ -143,26 +150,27 @@ class JetStreamBus implements DurableBus {
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
     assertCount("maxInFlight", options.maxInFlight);
-    const { queue, maxInFlight = this.#options.maxInFlight ?? 16, maxDeliver = -1 } = options;
+    assertCount("maxDeliver", options.maxDeliver);
+    const { queue, maxInFlight = this.#options.maxInFlight ?? 16 } = options;
+    const { startFrom = "new" } = this.#options;
     try {
-      const { startFrom = "new" } = this.#options;
-      const { stream, consumer, created } = await patiently(this.#link, this.#patience, () =>
-        this.#consumer(subject, queue, startFrom, maxDeliver),
+      const consumer = await retryWhileDown(this.#bus, this.#retry, () =>
+        this.#consumer(subject, options, startFrom),
       );
-      // One that is deleted begins where it had begun: jobs may come again, none is left out.
-      const again = startFrom === "all" ? startFrom : created;
+      // One that was deleted starts where it had started: jobs may come again, and none is left out.
+      const again = startFrom === "all" ? startFrom : consumer.created;
       const subscription = new PullSubscription({
-        link: this.#link,
-        stream,
+        bus: this.#bus,
         consumer,
         subject,
         queue,
         maxInFlight,
-        patience: this.#patience,
         logger: this.#logger,
-        clock: this.#options.clock,
         onMessage,
-        restore: () => this.#consumer(subject, queue, again, maxDeliver),
+        restore: async () => {
+          if (this.#options.createStreams) await this.open();
+          await this.#consumer(subject, options, again);
+        },
       });
       subscription.start();
       return subscription;
@@ -175,39 +183,44 @@ class JetStreamBus implements DurableBus {
     }
   }
 
+  async replay(subject: string, onMessage: (message: BusMessage) => void, from?: ReplayFrom): Promise<void> {
+    assertSubject(subject, { wildcards: true });
+    const stream = await streamOf(this.#bus, this.#timeoutMs, subject);
+    await replay(this.#bus, { stream, subject, from, timeoutMs: this.#timeoutMs }, onMessage);
+  }
+
   async #consumer(
     subject: string,
-    queue: string | undefined,
+    { queue, maxDeliver }: DurableSubscribeOptions,
     startFrom: string,
-    maxDeliver: number,
-  ): Promise<{ readonly stream: string; readonly consumer: string; readonly created: string }> {
-    const stream = await streamOf(this.#link, this.#timeoutMs, subject);
-    const { name, ackWaitMs, created } = await ensureConsumer(this.#link, this.#timeoutMs, {
+  ): Promise<Consumer> {
+    const stream = await streamOf(this.#bus, this.#timeoutMs, subject);
+    const consumer = await ensureConsumer(this.#bus, this.#timeoutMs, {
       stream,
       subject,
       queue,
       startFrom,
       maxDeliver,
-      ackWaitMs: this.#options.ackWaitMs ?? CONSUMER_ACK_WAIT_MS,
+      ackWaitMs: this.#options.ackWaitMs ?? ACK_WAIT_MS,
       maxAckPending: this.#options.maxAckPending ?? CONSUMER_MAX_ACK_PENDING,
     });
-    this.#ackWaitMs = Math.min(this.#ackWaitMs, ackWaitMs);
-    return { stream, consumer: name, created };
+    this.#ackWaitMs = Math.min(this.#ackWaitMs, consumer.ackWaitMs);
+    return consumer;
   }
 }
 
 /** Both clients only ask headers for their bytes, so those of version 2 serve version 3. */
-function messageIdHeaders(messageId: string): unknown {
+function messageIdHeaders(messageId: string): object {
   const made = natsHeaders();
   try {
     made.set("Nats-Msg-Id", messageId);
   } catch (error) {
-    throw new ValidationError(`not a message id: ${JSON.stringify(messageId)}`, { cause: error });
+    throw new ValidationError(`invalid message id: ${JSON.stringify(messageId)}`, { cause: error });
   }
   return made;
 }
 
 function assertCount(name: string, value: number | undefined): void {
   if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
-  throw new ValidationError(`${name} must be a whole number above 0, not ${value}`);
+  throw new ValidationError(`\`${name}\` must be a whole number above 0, got ${value}`);
 }

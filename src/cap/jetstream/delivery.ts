@@ -2,30 +2,20 @@
 import { errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import type { Delivery } from "../durable.js";
-import type { Link } from "./link.js";
-import type { Patience } from "./patience.js";
-import { patiently } from "./patience.js";
-import { NANOSECONDS } from "./streams.js";
+import type { NatsBus } from "../nats/bus.js";
+import { NANOSECONDS } from "./api.js";
+import { retryWhileDown } from "./retry.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const ACK = bytes("+ACK");
 const WORKING = bytes("+WPI");
 const TERMINATE = bytes("+TERM");
-/** How long one acknowledgement waits for its answer. */
+/** How long one acknowledgement waits for its response. */
 const ACK_MS = 1_000;
-/** How long it is tried again: what is not acknowledged comes again, and is answered again. */
+/** How long it is retried: a message without acknowledgement is delivered, and answered, again. */
 const ACK_AGAIN_MS = 3_000;
 
-/** What a delivery needs of its subscription. */
-export interface DeliveryContext {
-  readonly link: Link;
-  readonly patience: Patience;
-  readonly logger: Logger;
-  /** Called once, when it is known what became of the message. */
-  onSettled(): void;
-}
-
-/** How often a message was delivered, from the subject its acknowledgement goes to. */
+/** How often a message was delivered, from the subject of its acknowledgement. */
 export function attemptOf(ackSubject: string): number {
   const tokens = ackSubject.split(".");
   // $JS.ACK.<stream>.<consumer>.<delivered>.… or, with a domain, $JS.ACK.<domain>.<account>.<stream>.…
@@ -36,63 +26,65 @@ export function attemptOf(ackSubject: string): number {
 /** A delivery by JetStream. */
 export class JetStreamDelivery implements Delivery {
   readonly attempt: number;
-  readonly #subject: string;
-  readonly #context: DeliveryContext;
+  readonly #ackSubject: string;
+  readonly #bus: NatsBus;
+  readonly #logger: Logger;
+  readonly #onSettled: () => void;
   #settled = false;
 
-  constructor(ackSubject: string, context: DeliveryContext) {
-    this.#subject = ackSubject;
-    this.#context = context;
+  /** `onSettled` is called once, when the message is answered. */
+  constructor(ackSubject: string, bus: NatsBus, logger: Logger, onSettled: () => void) {
     this.attempt = attemptOf(ackSubject);
+    this.#ackSubject = ackSubject;
+    this.#bus = bus;
+    this.#logger = logger;
+    this.#onSettled = onSettled;
   }
 
   async ack(): Promise<void> {
-    const { link, patience } = this.#context;
-    const timeoutMs = Math.min(patience.timeoutMs, ACK_MS);
-    const tell = () => link.request(this.#subject, ACK, { timeoutMs });
+    const send = () => this.#bus.ask(this.#ackSubject, ACK, ACK_MS);
     try {
-      await tell();
+      await send();
     } catch (error) {
       if ((error as { readonly retryable?: boolean }).retryable !== true) throw error;
-      this.#settle(); // the place is free: others need not wait for a server that restarts
-      // One that has forgotten the delivery does not answer at all, and delivers again.
-      const againMs = Math.min(patience.againMs, ACK_AGAIN_MS);
-      await patiently(link, { ...patience, againMs, timeoutMs }, tell);
+      this.#settle(); // its slot is free: other messages need not wait for a server that restarts
+      // A server that has forgotten the delivery never responds, and delivers again.
+      await retryWhileDown(this.#bus, { againMs: ACK_AGAIN_MS, timeoutMs: ACK_MS }, send);
     } finally {
       this.#settle();
     }
   }
 
   working(): void {
-    if (!this.#settled) this.#tell(WORKING);
+    if (!this.#settled) this.#send(WORKING);
   }
 
   giveBack(delayMs = 0): void {
     if (this.#settled) return;
-    this.#tell(bytes(delayMs > 0 ? `-NAK ${JSON.stringify({ delay: delayMs * NANOSECONDS })}` : "-NAK"));
+    this.#send(bytes(delayMs > 0 ? `-NAK ${JSON.stringify({ delay: delayMs * NANOSECONDS })}` : "-NAK"));
     this.#settle();
   }
 
   drop(reason: string): void {
     if (this.#settled) return;
     // Servers before 2.10.4 do not know the word with a reason behind it.
-    this.#context.logger.warn("a message is dropped from its stream", { reason });
-    this.#tell(TERMINATE);
+    this.#logger.warn("a message is dropped from its stream", { reason });
+    this.#send(TERMINATE);
     this.#settle();
   }
 
-  #tell(word: Uint8Array): void {
+  #send(word: Uint8Array): void {
     try {
-      void this.#context.link.bus.publish(this.#subject, word);
+      this.#bus.publish(this.#ackSubject, word);
     } catch (error) {
-      // The stream delivers the message again when it hears nothing.
-      this.#context.logger.debug("a stream could not be told", { reason: errorText(error) });
+      // The stream delivers the message again.
+      this.#logger.debug("a delivery could not be answered", { reason: errorText(error) });
     }
   }
 
   #settle(): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#context.onSettled();
+    this.#onSettled();
   }
 }

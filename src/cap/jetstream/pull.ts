@@ -1,66 +1,83 @@
-/** Pulls messages from a consumer, as many as there is room for. */
+/** Pulls messages from a consumer, as many as there are free slots. */
 import { createInbox } from "nats";
-import type { Clock, TimerHandle } from "../../core/clock.js";
-import { systemClock } from "../../core/clock.js";
-import { errorText } from "../../core/errors.js";
+import type { TimerHandle } from "../../core/clock.js";
+import { type AgentwireError, errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import type { Subscription } from "../bus.js";
 import type { DurableMessage } from "../durable.js";
-import type { NatsSubscription } from "../nats/connection.js";
+import { SubscribeFailedError } from "../errors.js";
+import { type NatsBus, plainBytes } from "../nats/bus.js";
+import type { NatsMessage } from "../nats/connection.js";
+import type { LastingSubscription } from "../nats/subscription.js";
+import { CONSUMER_NOT_FOUND, callApi, isAnswer, NANOSECONDS, STREAM_NOT_FOUND } from "./api.js";
+import type { Consumer } from "./consumer.js";
 import { JetStreamDelivery } from "./delivery.js";
-import type { HeadedMessage, Link } from "./link.js";
-import type { Patience } from "./patience.js";
-import { NANOSECONDS } from "./streams.js";
 
-/** After this time the server ends a pull that got nothing, and the next one follows. */
+/** The server ends a pull that got nothing after this time, and the next one follows. */
 const PULL_MS = 15_000;
-/** A pull whose end the server did not tell is forgotten so much later. */
-const LOST_MS = 5_000;
+/** The server reports that often that it knows a pull. Without this, a dead consumer of 2.9 looks like an idle one. */
+const HEARTBEAT_MS = 1_000;
+/** A pull the server has not mentioned for so long is replaced. */
+const UNHEARD_MS = 2_000;
+const WATCH_MS = 500;
+const CHECK_TIMEOUT_MS = 1_500;
 const MAX_BATCH = 256;
 const FIRST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 1_000;
 
 /** What a subscription is made of. */
 export interface PullOptions {
-  readonly link: Link;
-  readonly stream: string;
-  readonly consumer: string;
+  readonly bus: NatsBus;
+  readonly consumer: Consumer;
   readonly subject: string;
   readonly queue: string | undefined;
   readonly maxInFlight: number;
-  readonly patience: Patience;
   readonly logger: Logger;
-  readonly clock: Clock | undefined;
   readonly onMessage: (message: DurableMessage) => void;
-  /** Makes sure of the consumer again, when the server says that it is gone. */
+  /** Creates the consumer again. */
   readonly restore: () => Promise<unknown>;
 }
 
 interface Pull {
   left: number;
-  readonly timer: TimerHandle;
+  heardAt: number;
 }
 
 /** A pull subscription. */
 export class PullSubscription implements Subscription {
+  /** Why no messages can arrive at present: the consumer is gone and not created again yet. */
+  lost: AgentwireError | undefined;
   readonly #options: PullOptions;
-  readonly #clock: Clock;
   readonly #pulls = new Map<string, Pull>();
-  readonly #offBack: () => void;
+  readonly #offStatus: () => void;
   #inbox = "";
-  #subscription: NatsSubscription | undefined;
-  #inHand = 0;
+  #subscription: LastingSubscription | undefined;
+  #inFlight = 0;
   #pullNumber = 0;
   #scheduled = false;
   #ended = false;
   #dropping = false;
+  #connected: boolean;
+  #checking = false;
+  /** The problem logged last: one line for each episode. */
+  #problem = "";
   #waitMs = FIRST_WAIT_MS;
   #waiting: TimerHandle | undefined;
+  #watch: TimerHandle | undefined;
+  #watchedAt = 0;
 
   constructor(options: PullOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#offBack = options.link.onBack(() => this.#renew());
+    const { bus } = options;
+    this.#connected = bus.connected;
+    this.#offStatus = bus.onStatus((status) => {
+      if (status === "closed") return this.#end();
+      if (bus.connected === this.#connected) return;
+      this.#connected = bus.connected;
+      if (!bus.connected) return this.#pulls.clear();
+      this.#renew();
+      void this.#check(); // the server may have lost it in a restart
+    });
   }
 
   get subject(): string {
@@ -74,20 +91,14 @@ export class PullSubscription implements Subscription {
   /** Starts pulling. @throws What the client's `subscribe` throws. */
   start(): void {
     this.#listen();
+    this.#watchPulls();
     this.#schedule();
   }
 
   async drain(): Promise<void> {
     this.#end();
-    const subscription = this.#subscription;
-    if (subscription === undefined || subscription.isClosed()) return;
-    try {
-      // What the server has sent already still comes: nothing is left waiting for its ack wait.
-      if (this.#options.link.connected) return await subscription.drain();
-      subscription.unsubscribe();
-    } catch (error) {
-      this.#options.logger.debug("NATS call after the end", { reason: errorText(error) });
-    }
+    // Messages the server has sent already still arrive, so that none has to wait for its ack wait.
+    await this.#retire(this.#subscription);
   }
 
   unsubscribe(): void {
@@ -96,116 +107,164 @@ export class PullSubscription implements Subscription {
   }
 
   #end(): void {
+    const { clock } = this.#options.bus;
     this.#ended = true;
-    this.#offBack();
-    this.#forgetPulls();
-    this.#clock.clearTimeout(this.#waiting);
+    this.#offStatus();
+    this.#pulls.clear();
+    clock.clearTimeout(this.#waiting);
+    clock.clearTimeout(this.#watch);
   }
 
   #listen(): void {
-    const { connection } = this.#options.link;
-    this.#inbox = createInbox(connection.options?.inboxPrefix);
-    this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
-      callback: (error, message) => {
-        if (error === null) this.#onMessage(message);
-      },
-    });
-    this.#subscription.closed.catch(() => {}); // told of by the status of the bus
+    const { bus } = this.#options;
+    this.#inbox = createInbox(bus.connection.options?.inboxPrefix);
+    this.#subscription = bus.listen(`${this.#inbox}.*`, (message) => this.#onMessage(message));
   }
 
-  /** After a reconnection: pulls of before may be known to the server or not, so they go, with their inbox. */
+  async #retire(subscription: LastingSubscription | undefined): Promise<void> {
+    try {
+      if (subscription !== undefined) await this.#options.bus.drainSubscription(subscription);
+    } catch (error) {
+      this.#options.logger.debug("an inbox could not be drained", { reason: errorText(error) });
+    }
+  }
+
+  /** Pulls the server may or may not know end with their inbox, so that they cannot deliver beside their successors. */
   #renew(): void {
     if (this.#ended) return;
-    this.#forgetPulls();
+    this.#pulls.clear();
     const old = this.#subscription;
     try {
       this.#listen();
-      old?.drain().catch(() => {});
     } catch (error) {
-      this.#options.logger.warn("pulling could not be started again", { reason: errorText(error) });
-      return;
+      return this.#options.logger.warn("pulling could not be restarted", { reason: errorText(error) });
     }
+    void this.#retire(old);
+    this.#options.bus.clock.clearTimeout(this.#waiting);
+    this.#waiting = undefined;
     this.#waitMs = FIRST_WAIT_MS;
     this.#schedule();
   }
 
-  #forgetPulls(): void {
-    for (const id of [...this.#pulls.keys()]) this.#forget(id);
-  }
-
-  #forget(id: string): void {
-    const pull = this.#pulls.get(id);
-    if (pull === undefined) return;
-    this.#clock.clearTimeout(pull.timer);
-    this.#pulls.delete(id);
-  }
-
-  #onMessage(message: HeadedMessage): void {
-    const { headers, reply } = message;
+  #onMessage(message: NatsMessage): void {
+    const { headers, reply, subject } = message;
     if (!reply?.startsWith("$JS.ACK.")) {
-      if (headers !== undefined && headers.code > 0)
-        this.#onStatus(message.subject, headers.code, headers.description);
+      if (headers === undefined || headers.code === 0) return;
+      if (headers.code === 100) this.#heard(this.#pulls.get(subject));
+      else this.#onPullEnded(subject, headers.code, headers.description);
       return;
     }
-    this.#waitMs = FIRST_WAIT_MS;
     const [first] = this.#pulls;
-    if (first !== undefined && --first[1].left === 0) this.#forget(first[0]);
-    this.#inHand++;
-    const { link, patience, logger, onMessage } = this.#options;
-    const onSettled = () => {
-      this.#inHand--;
+    this.#heard(first?.[1]);
+    if (first !== undefined && --first[1].left === 0) this.#pulls.delete(first[0]);
+    this.#inFlight++;
+    const { bus, logger, onMessage } = this.#options;
+    const delivery = new JetStreamDelivery(reply, bus, logger, () => {
+      this.#inFlight--;
       this.#schedule();
-    };
-    const delivery = new JetStreamDelivery(reply, { link, patience, logger, onSettled });
+    });
     if (this.#dropping) return delivery.giveBack();
-    const { subject, data } = message;
-    // Version 2 of the client hands over Node's Buffer, whose slice() is a view.
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
     try {
-      onMessage({ subject, data: bytes, delivery });
+      onMessage({ subject, data: plainBytes(message), delivery });
     } catch (error) {
       logger.error("message listener failed", { subject, reason: errorText(error) });
     }
     this.#schedule();
   }
 
-  /** The server has ended a pull. */
-  #onStatus(id: string, code: number, description: string): void {
-    this.#forget(id);
-    if (this.#ended) return;
-    if (code === 408 || code === 404) return this.#schedule(); // its time was over
-    const { logger, consumer } = this.#options;
-    logger.warn("a pull was refused", { consumer, code, reason: description });
-    const isGone = code === 503 || /consumer deleted/i.test(description);
-    this.#later(isGone);
+  #heard(pull: Pull | undefined): void {
+    if (pull === undefined) return;
+    pull.heardAt = this.#now();
+    this.#waitMs = FIRST_WAIT_MS;
+    if (this.#problem === "") return;
+    this.#options.logger.info("the stream delivers again", { consumer: this.#options.consumer.name });
+    this.#problem = "";
   }
 
-  #later(restore: boolean): void {
+  #onPullEnded(id: string, code: number, description: string): void {
+    this.#pulls.delete(id);
+    if (this.#ended) return;
+    if (code === 408 || code === 404) return this.#schedule(); // its time was over
+    this.#warn(`the server ended a pull: ${code} ${description}`);
+    void this.#check();
+    this.#later();
+  }
+
+  /** Replaces pulls the server does not mention any more. */
+  #watchPulls(): void {
+    const { clock } = this.#options.bus;
+    this.#watchedAt = this.#now();
+    this.#watch = clock.setTimeout(
+      () => {
+        const late = this.#now() - this.#watchedAt - WATCH_MS;
+        // While this process was blocked, the server could not be heard.
+        if (late > WATCH_MS) for (const pull of this.#pulls.values()) pull.heardAt += late;
+        const deaf = [...this.#pulls.values()].some(({ heardAt }) => this.#now() - heardAt >= UNHEARD_MS);
+        if (deaf && this.#options.bus.connected) {
+          this.#warn("the server does not mention a pull any more; it is replaced");
+          this.#renew();
+          void this.#check();
+        }
+        this.#watchPulls();
+      },
+      WATCH_MS,
+      { unref: true },
+    );
+  }
+
+  #warn(problem: string): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    const { logger, consumer } = this.#options;
+    logger.warn("pulling from a stream", { consumer: consumer.name, problem });
+  }
+
+  /** Whether the consumer still exists. Pulling goes on meanwhile; only "not found" creates it again. */
+  async #check(): Promise<void> {
+    if (this.#checking || this.#ended) return;
+    this.#checking = true;
+    const { bus, consumer, logger } = this.#options;
+    try {
+      await callApi(bus, `CONSUMER.INFO.${consumer.stream}.${consumer.name}`, CHECK_TIMEOUT_MS);
+    } catch (error) {
+      if (isAnswer(error, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)) await this.#restore(error as AgentwireError);
+      else logger.debug("a consumer could not be checked", { reason: errorText(error) });
+    } finally {
+      this.#checking = false;
+    }
+  }
+
+  async #restore(cause: AgentwireError): Promise<void> {
+    const { restore, bus, consumer, logger } = this.#options;
+    const text = `JetStream consumer ${consumer.name} is gone; creating it again: ${cause.message}`;
+    this.lost = new SubscribeFailedError(text, { cause, retryable: true });
+    bus.report(this.lost);
+    for (let waitMs = FIRST_WAIT_MS; !this.#ended; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+      try {
+        await restore();
+        break;
+      } catch (error) {
+        logger.debug("a consumer cannot be created yet", { reason: errorText(error) });
+        await new Promise<void>((resolve) => bus.clock.setTimeout(resolve, waitMs, { unref: true }));
+      }
+    }
+    this.lost = undefined;
+    if (this.#ended) return;
+    logger.info("the consumer was created again", { consumer: consumer.name });
+    this.#renew();
+  }
+
+  /** Pulls again after a short pause: the server ends pulls at once while a consumer has no leader. */
+  #later(): void {
     if (this.#waiting !== undefined) return;
-    this.#waiting = this.#clock.setTimeout(() => {
+    this.#waiting = this.#options.bus.clock.setTimeout(() => {
       this.#waiting = undefined;
-      if (this.#ended || !this.#options.link.connected) return; // the reconnection starts it again
-      if (restore) void this.#restore();
-      else this.#schedule();
+      this.#schedule();
     }, this.#waitMs);
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
   }
 
-  async #restore(): Promise<void> {
-    const { restore, logger, consumer } = this.#options;
-    try {
-      await restore();
-      this.#schedule();
-    } catch (error) {
-      logger.error("a consumer is gone and cannot be made again yet", {
-        consumer,
-        reason: errorText(error),
-      });
-      if (!this.#ended) this.#later(true);
-    }
-  }
-
-  /** Jobs that end in one turn make room for one pull. */
+  /** Jobs that end in one turn share one pull. */
   #schedule(): void {
     if (this.#scheduled || this.#ended) return;
     this.#scheduled = true;
@@ -216,36 +275,31 @@ export class PullSubscription implements Subscription {
   }
 
   #pull(): void {
-    const { link, maxInFlight, stream, consumer, logger } = this.#options;
-    if (this.#ended || this.#waiting !== undefined || !link.connected) return;
+    const { bus, maxInFlight, consumer, logger } = this.#options;
+    if (this.#ended || this.#waiting !== undefined || !bus.connected) return;
     let asked = 0;
     for (const { left } of this.#pulls.values()) asked += left;
-    const room = maxInFlight - this.#inHand - asked;
-    // A few places more are not worth a request while another one is open.
-    if (room <= 0 || (asked > 0 && room < maxInFlight / 4)) return;
-    const batch = Math.min(room, MAX_BATCH);
-    const id = `${this.#inbox}.${++this.#pullNumber}`;
-    const request = JSON.stringify({ batch, expires: PULL_MS * NANOSECONDS });
+    const free = maxInFlight - this.#inFlight - asked;
+    // A few more slots are not worth a request while another one is open.
+    if (free <= 0 || (asked > 0 && free < maxInFlight / 4)) return;
+    const batch = Math.min(free, MAX_BATCH);
+    const reply = `${this.#inbox}.${++this.#pullNumber}`;
+    const request = JSON.stringify({
+      batch,
+      expires: PULL_MS * NANOSECONDS,
+      idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
+    });
     try {
-      void link.bus.publish(
-        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-        new TextEncoder().encode(request),
-        {
-          reply: id,
-        },
-      );
+      const subject = `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}.${consumer.name}`;
+      bus.publish(subject, new TextEncoder().encode(request), { reply });
     } catch (error) {
       logger.debug("a pull could not be sent", { reason: errorText(error) });
-      return this.#later(false);
+      return this.#later();
     }
-    const timer = this.#clock.setTimeout(
-      () => {
-        this.#forget(id);
-        this.#schedule();
-      },
-      PULL_MS + LOST_MS,
-      { unref: true },
-    );
-    this.#pulls.set(id, { left: batch, timer });
+    this.#pulls.set(reply, { left: batch, heardAt: this.#now() });
+  }
+
+  #now(): number {
+    return this.#options.bus.clock.monotonic();
   }
 }

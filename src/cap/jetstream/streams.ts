@@ -2,41 +2,38 @@
 import { STREAM_DUPLICATE_WINDOW_MS, STREAM_MAX_AGE_MS, STREAMS } from "../../../gen/cap/index.js";
 import { AgentwireError, NotFoundError, UnsupportedError } from "../../core/errors.js";
 import { subjectMatches } from "../bus.js";
-import { callApi, isAnswer, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.js";
-import type { Link } from "./link.js";
+import type { NatsBus } from "../nats/bus.js";
+import { callApi, isAnswer, NANOSECONDS, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.js";
 
-/** The API counts in nanoseconds. */
-export const NANOSECONDS = 1_000_000;
-
-/** How streams are made. */
+/** How streams are created. */
 export interface StreamSettings {
   readonly storage: "file" | "memory";
   readonly replicas: number;
 }
 
 /**
- * Makes sure of both streams; one that is there stays as it is.
+ * Makes sure that both streams exist; existing ones stay as they are.
  *
- * @throws NotFoundError `MISSING_STREAM`, naming those that are missing, without `create`; UnsupportedError
+ * @throws NotFoundError `MISSING_STREAM` with the names of missing streams, without `create`; UnsupportedError
  * `NO_JETSTREAM` for a server without JetStream.
  */
 export async function ensureStreams(
-  link: Link,
+  bus: NatsBus,
   timeoutMs: number,
   create: StreamSettings | undefined,
 ): Promise<void> {
   const missing: string[] = [];
   for (const { stream, subjects } of Object.values(STREAMS)) {
-    if (await hasStream(link, timeoutMs, stream)) continue;
+    if (await hasStream(bus, timeoutMs, stream)) continue;
     if (create === undefined) missing.push(stream);
-    else await createStream(link, timeoutMs, stream, subjects, create);
+    else await createStream(bus, timeoutMs, stream, subjects, create);
   }
   if (missing.length > 0) throw missingStreams(missing);
 }
 
-async function hasStream(link: Link, timeoutMs: number, stream: string): Promise<boolean> {
+async function hasStream(bus: NatsBus, timeoutMs: number, stream: string): Promise<boolean> {
   try {
-    await callApi(link, `STREAM.INFO.${stream}`, timeoutMs);
+    await callApi(bus, `STREAM.INFO.${stream}`, timeoutMs);
     return true;
   } catch (error) {
     if (isAnswer(error, STREAM_NOT_FOUND)) return false;
@@ -48,14 +45,14 @@ async function hasStream(link: Link, timeoutMs: number, stream: string): Promise
 }
 
 async function createStream(
-  link: Link,
+  bus: NatsBus,
   timeoutMs: number,
   name: string,
   subjects: readonly string[],
   { storage, replicas }: StreamSettings,
 ): Promise<void> {
   try {
-    await callApi(link, `STREAM.CREATE.${name}`, timeoutMs, {
+    await callApi(bus, `STREAM.CREATE.${name}`, timeoutMs, {
       name,
       subjects,
       storage,
@@ -66,13 +63,13 @@ async function createStream(
       duplicate_window: STREAM_DUPLICATE_WINDOW_MS * NANOSECONDS,
     });
   } catch (error) {
-    if (!isAnswer(error, STREAM_NAME_IN_USE)) throw error; // somebody else was faster
+    if (!isAnswer(error, STREAM_NAME_IN_USE)) throw error; // another process was faster
   }
 }
 
 /** The stream that keeps a subject. @throws NotFoundError `MISSING_STREAM`. */
-export async function streamOf(link: Link, timeoutMs: number, subject: string): Promise<string> {
-  const { streams } = await callApi(link, "STREAM.NAMES", timeoutMs, { subject });
+export async function streamOf(bus: NatsBus, timeoutMs: number, subject: string): Promise<string> {
+  const { streams } = await callApi(bus, "STREAM.NAMES", timeoutMs, { subject });
   if (Array.isArray(streams) && typeof streams[0] === "string") return streams[0];
   const expected = Object.values(STREAMS).find(({ subjects }) =>
     subjects.some((pattern) => subjectMatches(pattern, subject)),
@@ -81,6 +78,6 @@ export async function streamOf(link: Link, timeoutMs: number, subject: string): 
 }
 
 function missingStreams(names: readonly string[]): NotFoundError {
-  const text = `JetStream streams are missing: ${names.join(", ")}; createStreams makes them`;
+  const text = `JetStream streams are missing: ${names.join(", ")}; \`createStreams\` creates them`;
   return new NotFoundError(text, { code: "MISSING_STREAM", details: { streams: names } });
 }

@@ -19,6 +19,8 @@ export interface JobWait {
 export class JobWaits {
   readonly #clock: Clock;
   readonly #waiting = new Map<string, (outcome: JobResult | Error) => void>();
+  /** Where a stream keeps the requests of jobs that are waited for. */
+  readonly #sequences = new Map<string, number>();
   #onEmpty: (() => void)[] = [];
 
   constructor(clock: Clock) {
@@ -38,6 +40,7 @@ export class JobWaits {
     return new Promise((resolve, reject) => {
       const done = (outcome: JobResult | Error): void => {
         this.#waiting.delete(jobId);
+        this.#sequences.delete(jobId);
         this.#clock.clearTimeout(timer);
         off?.();
         if (outcome instanceof Error) reject(outcome);
@@ -56,6 +59,16 @@ export class JobWaits {
       const off = signal && onAbort(signal, () => giveUp(abortError(signal)));
       this.#waiting.set(jobId, done);
     });
+  }
+
+  /** Notes where a stream keeps the request of a job. Its result comes after it. */
+  stored(jobId: string, sequence: number): void {
+    if (this.#waiting.has(jobId)) this.#sequences.set(jobId, sequence);
+  }
+
+  /** The sequence before which no result of these jobs is kept. Undefined if no stored job is waited for. */
+  get oldest(): number | undefined {
+    return this.#sequences.size === 0 ? undefined : Math.min(...this.#sequences.values());
   }
 
   /** Tells who waits for a job, if anybody does, how it ended. */

@@ -1,5 +1,6 @@
 /** A {@link Bus} over a NATS connection. */
 import { raceSignal, withDeadline } from "../../core/abort.js";
+import { type Clock, systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import type { AgentwireError } from "../../core/errors.js";
 import { ClosedError, errorText } from "../../core/errors.js";
@@ -7,12 +8,13 @@ import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
-import { ConnectionLostError, PublishFailedError } from "../errors.js";
-import type { NatsConnection, NatsMessage, NatsStatus, NatsSubscription } from "./connection.js";
-import { rememberConnection } from "./connection-of.js";
-import { natsError } from "./errors.js";
+import { ConnectionLostError, PublishFailedError, SubscribeFailedError } from "../errors.js";
+import type { NatsConnection, NatsMessage, NatsStatus } from "./connection.js";
+import { natsError, permissionOf, statusError } from "./errors.js";
+import { LoopLag } from "./loop-lag.js";
 import { Outbox } from "./outbox.js";
-import { guardSocket } from "./socket-guard.js";
+import { guardSocket, type Transport, transportOf } from "./sockets.js";
+import { LastingSubscription } from "./subscription.js";
 
 /** Options of {@link natsBus}. */
 export interface NatsBusOptions {
@@ -20,48 +22,56 @@ export interface NatsBusOptions {
   readonly timeoutMs?: number | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
  * The bus behind a NATS connection of `nats` 2.x or `@nats-io/transport-node` 3.x.
  *
- * `publish` fails at once while the connection is being made anew (the clients would drop the message without
- * a word), and for a message larger than the server takes. Subscriptions survive a reconnection; what is
- * published meanwhile does not reach them. Errors are this package's, whichever client made them: see
- * `natsError`.
+ * `publish` fails at once while the connection is lost (the clients would silently drop the message), and for a
+ * message larger than the server allows. Subscriptions survive a reconnection, and permissions that the server takes
+ * away for a while; messages published meanwhile do not reach them. Errors are those of this package, whichever client
+ * threw them: see `natsError`.
  *
- * Whoever made the connection may also use it directly. `close` and `drain` end it.
+ * The owner of the connection may also use it directly. `close` and `drain` end it.
  */
 export function natsBus(connection: NatsConnection, options: NatsBusOptions = {}): Bus {
   return new NatsBus(connection, options);
 }
 
-const STATUS_OF_EVENT: Readonly<Record<string, BusStatus>> = {
-  disconnect: "reconnecting",
-  reconnect: "connected",
-};
-
-class NatsBus implements Bus {
+/** @internal What streams use of it beside {@link Bus}: `connection`, `ask`, `listen`, `report`. */
+export class NatsBus implements Bus {
+  readonly clock: Clock;
   readonly #connection: NatsConnection;
   readonly #outbox: Outbox;
   readonly #timeoutMs: number;
   readonly #logger: Logger;
   readonly #events: Emitter<{ status: { status: BusStatus; error?: AgentwireError } }>;
+  readonly #subscriptions = new Set<LastingSubscription>();
+  readonly #asking = new Set<(error: Error) => void>();
+  readonly #lag: LoopLag;
+  #dial: Transport | undefined;
   #status: BusStatus;
-  /** The last one found good: most messages of a party go to one subject. */
+  /** Why the connection is about to be lost. */
+  #reason: AgentwireError | undefined;
+  #logged: string | undefined;
+  /** The last subject found valid: most messages go to the same one. */
   #lastSubject = "";
 
   constructor(connection: NatsConnection, options: NatsBusOptions) {
     this.#connection = connection;
+    this.clock = options.clock ?? systemClock;
     this.#outbox = new Outbox(connection, (error, subject) =>
-      this.#set(this.#status, natsError(error, "publish", subject)),
+      this.report(natsError(error, "publish", subject)),
     );
-    rememberConnection(this, { connection, hurry: () => this.#outbox.empty() });
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
     this.#status = connection.isClosed() ? "closed" : "connected";
+    this.#lag = new LoopLag();
     if (this.#status === "closed") return;
+    this.#lag.start();
     guardSocket(connection);
     void this.#follow();
     connection.closed().then(
@@ -75,17 +85,8 @@ class NatsBus implements Bus {
       assertSubject(subject);
       this.#lastSubject = subject;
     }
-    if (this.#status === "closed") throw new ClosedError("the NATS connection is closed");
-    if (this.#status === "reconnecting") {
-      throw new ConnectionLostError(`NATS publish ${subject}: the connection is being made anew`);
-    }
-    const limit = this.#connection.info?.max_payload ?? Infinity;
-    if (data.length > limit) {
-      throw new PublishFailedError(`message of ${data.length} bytes is larger than the server allows`, {
-        retryable: false,
-        details: { maxPayloadBytes: limit },
-      });
-    }
+    if (this.#status === "closed" || this.#status === "reconnecting") throw this.#unconnected();
+    this.#assertFits(data.length);
     this.#outbox.add(subject, data, options.reply);
   }
 
@@ -95,47 +96,25 @@ class NatsBus implements Bus {
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
-    let refusal: Error | undefined;
-    const callback = (error: Error | null, message: NatsMessage): void => {
-      if (error !== null) {
-        refusal = error;
-        return;
-      }
+    const { queue } = options;
+    const subscription = this.#subscription(subject, queue, (message) => {
       try {
         onMessage(new Received(message));
       } catch (thrown) {
         this.#logger.error("message listener failed", { subject, reason: errorText(thrown) });
       }
-    };
-    const { queue } = options;
-    let made: NatsSubscription | undefined;
-    try {
-      this.#outbox.empty();
-      made = this.#connection.subscribe(subject, queue === undefined ? { callback } : { queue, callback });
-      made.closed.catch(() => {}); // told of by `refusal` and by the status
-      // The server answers a refused subscription before it answers this.
-      await this.#inTime(this.#connection.flush(), `subscribing to ${subject}`);
-      if (refusal !== undefined) throw refusal;
-    } catch (error) {
-      this.#quietly(() => made?.unsubscribe());
-      throw natsError(error, "subscribe", subject);
-    }
-    const subscription = made;
+    });
+    this.#outbox.empty();
+    await subscription.open();
+    this.#subscriptions.add(subscription);
     return {
       subject,
       queue,
-      drain: async () => {
-        if (subscription.isClosed() || this.#status !== "connected") {
-          return this.#quietly(() => subscription.unsubscribe());
-        }
-        try {
-          await this.#inTime(subscription.drain(), `draining ${subject}`);
-        } catch (error) {
-          this.#quietly(() => subscription.unsubscribe());
-          throw natsError(error, "drain", subject);
-        }
+      get lost() {
+        return subscription.lost;
       },
-      unsubscribe: () => this.#quietly(() => subscription.unsubscribe()),
+      drain: () => this.drainSubscription(subscription),
+      unsubscribe: () => this.#end(subscription),
     };
   }
 
@@ -143,19 +122,13 @@ class NatsBus implements Bus {
     assertSubject(subject);
     const { timeoutMs = 5000, signal } = options;
     if (signal?.aborted) return raceSignal(Promise.reject(), signal);
-    try {
-      this.#outbox.empty(); // what was published before is to arrive before
-      const answer = this.#connection.request(subject, data, { timeout: Math.max(1, timeoutMs) });
-      return new Received(await raceSignal(answer, signal));
-    } catch (error) {
-      throw natsError(error, "request", subject);
-    }
+    return new Received(await raceSignal(this.ask(subject, data, timeoutMs), signal));
   }
 
   async flush(): Promise<void> {
     try {
       this.#outbox.empty();
-      await this.#inTime(this.#connection.flush(), "flushing");
+      await this.#bounded(this.connection.flush(), "flushing");
     } catch (error) {
       throw natsError(error, "flush");
     }
@@ -163,13 +136,13 @@ class NatsBus implements Bus {
 
   async drain(): Promise<void> {
     if (this.#status === "closed" || this.#status === "draining") return;
-    if (this.#status !== "connected") return this.close(); // nothing that could still arrive
+    if (this.#status !== "connected") return this.close(); // nothing could arrive
     this.#set("draining");
     this.#outbox.empty();
     try {
-      await this.#inTime(this.#connection.drain(), "draining");
+      await this.#bounded(this.connection.drain(), "draining");
     } catch (error) {
-      this.#logger.warn("the NATS connection could not be drained; it is closed", {
+      this.#logger.warn("the NATS connection could not be drained and is closed", {
         reason: errorText(error),
       });
     }
@@ -177,9 +150,12 @@ class NatsBus implements Bus {
   }
 
   async close(): Promise<void> {
-    if (!this.#connection.isClosed()) {
+    for (const subscription of [...this.#subscriptions]) this.#end(subscription);
+    if (!this.connection.isClosed()) {
       this.#outbox.empty();
-      await this.#connection.close();
+      const dialing = this.#status === "reconnecting" ? transportOf(this.connection) : undefined;
+      await this.connection.close();
+      dialing?.socket?.destroy(); // the client does not stop a dial
     }
     this.#set("closed");
   }
@@ -192,60 +168,190 @@ class NatsBus implements Bus {
     return this.#events.on("status", ({ status, error }) => listener(status, error));
   }
 
-  #inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  /** Not a field: it holds credentials that `inspect` would show. */
+  get connection(): NatsConnection {
+    return this.#connection;
+  }
+
+  get connected(): boolean {
+    return this.#status === "connected" || this.#status === "draining";
+  }
+
+  /**
+   * Sends a request and resolves with the first response.
+   *
+   * @throws ConnectionLostError as soon as the connection is lost: the clients would wait until the time is over; what
+   * `natsError` returns.
+   */
+  async ask(subject: string, data: Uint8Array, timeoutMs: number, headers?: object): Promise<NatsMessage> {
+    if (!this.connected) throw this.#unconnected();
+    this.#assertFits(data.length);
+    let lose!: (error: Error) => void;
+    const lost = new Promise<never>((_, reject) => {
+      lose = reject;
+      this.#asking.add(reject);
+    });
+    try {
+      this.#outbox.empty(); // messages published before arrive before
+      const timeout = Math.max(1, timeoutMs);
+      const response = this.connection.request(subject, data, {
+        timeout,
+        ...(headers && { headers: headers as never }),
+      });
+      return await Promise.race([response, lost]);
+    } catch (error) {
+      throw natsError(error, "request", subject);
+    } finally {
+      this.#asking.delete(lose);
+    }
+  }
+
+  /** Subscribes without waiting for the server. @throws What the client's `subscribe` throws. */
+  listen(subject: string, onMessage: (message: NatsMessage) => void): LastingSubscription {
+    const subscription = this.#subscription(subject, undefined, onMessage);
+    subscription.openNow();
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  async drainSubscription(subscription: LastingSubscription): Promise<void> {
+    if (this.#status !== "connected") return this.#end(subscription);
+    try {
+      this.#outbox.empty(); // messages published before arrive before the end
+      await this.#bounded(subscription.drain(), `draining ${subscription.subject}`);
+    } catch (error) {
+      throw natsError(error, "drain", subscription.subject);
+    } finally {
+      this.#end(subscription);
+    }
+  }
+
+  /** Reports an error that does not change the status: to the log, and to the listeners of `onStatus`. */
+  report(error: AgentwireError): void {
+    this.#set(this.#status, error);
+  }
+
+  #subscription(subject: string, queue: string | undefined, onMessage: (message: NatsMessage) => void) {
+    const host = {
+      connection: this.connection,
+      clock: this.clock,
+      flush: () => this.#bounded(this.#connection.flush(), `subscribing to ${subject}`),
+      onLost: (_: LastingSubscription, error: AgentwireError | undefined) => {
+        if (error !== undefined) return this.report(error);
+        this.#logger.info("subscribed again", { subject, queue });
+        this.#events.emit("status", { status: this.#status });
+      },
+    };
+    return new LastingSubscription(subject, queue, host, onMessage);
+  }
+
+  #end(subscription: LastingSubscription): void {
+    this.#subscriptions.delete(subscription);
+    try {
+      subscription.unsubscribe();
+    } catch (error) {
+      this.#logger.debug("NATS call after the end", { reason: errorText(error) }); // the connection is closed
+    }
+  }
+
+  #bounded<T>(work: Promise<T>, what: string): Promise<T> {
     return withDeadline({ timeoutMs: this.#timeoutMs, what }, () => work);
+  }
+
+  #assertFits(bytes: number): void {
+    const limit = this.connection.info?.max_payload ?? Infinity;
+    if (bytes <= limit) return;
+    throw new PublishFailedError(`message of ${bytes} bytes exceeds the server's max_payload of ${limit}`, {
+      retryable: false,
+      details: { maxPayloadBytes: limit },
+    });
+  }
+
+  #unconnected(): AgentwireError {
+    if (this.#status === "closed") return new ClosedError("the NATS connection is closed");
+    return new ConnectionLostError("the NATS connection is lost; reconnecting");
   }
 
   #set(status: BusStatus, error?: AgentwireError): void {
     if (this.#status === "closed" || (status === this.#status && error === undefined)) return;
+    const changed = status !== this.#status;
     this.#status = status;
-    const bad = error !== undefined || status === "reconnecting";
-    this.#logger[bad ? "warn" : "info"]("NATS connection", { status, reason: error?.message });
+    if (status === "closed") this.#lag.stop();
+    if (!this.connected) for (const lose of [...this.#asking]) lose(this.#unconnected());
+    // Attempts to reconnect that fail for the same reason are logged once.
+    if (changed || status !== "reconnecting" || error?.message !== this.#logged) {
+      const isDenied = error instanceof PublishFailedError || error instanceof SubscribeFailedError;
+      const level = isDenied ? "error" : error !== undefined || status === "reconnecting" ? "warn" : "info";
+      this.#logger[level]("NATS connection", { status, reason: error?.message });
+    }
+    this.#logged = error?.message;
     this.#events.emit("status", error === undefined ? { status } : { status, error });
   }
 
   async #follow(): Promise<void> {
     try {
-      for await (const event of this.#connection.status()) this.#onEvent(event);
+      for await (const event of this.connection.status()) this.#onEvent(event);
     } catch (error) {
-      this.#logger.warn("status of the NATS connection is not known any more", { reason: errorText(error) });
+      this.#logger.warn("status of the NATS connection is unknown from now on", { reason: errorText(error) });
     }
   }
 
   #onEvent(event: NatsStatus): void {
-    const next = STATUS_OF_EVENT[event.type];
-    if (next === "connected") guardSocket(this.#connection);
-    if (next !== undefined) {
-      // A connection that drains stays so until it is closed.
-      if (this.#status !== "draining") this.#set(next);
-    } else if (event.type === "error") {
-      this.#set(this.#status, natsError(event.error ?? errorOf(event), "run"));
-    } else if (event.type === "slowConsumer") {
-      this.#set(this.#status, new ConnectionLostError("a listener is too slow for what arrives"));
+    switch (event.type) {
+      case "disconnect":
+        // A connection that drains stays so until it is closed.
+        if (this.#status !== "draining") this.#set("reconnecting", this.#reason ?? this.#lag.reason());
+        this.#reason = undefined;
+        return;
+      case "reconnecting":
+        this.#dropDial();
+        this.#dial = transportOf(this.connection);
+        return;
+      case "reconnect":
+        this.#dropDial();
+        this.#dial = undefined;
+        guardSocket(this.connection);
+        if (this.#status !== "draining") this.#set("connected");
+        return;
+      case "staleConnection":
+        this.#reason = new ConnectionLostError("the server did not answer three pings");
+        return;
+      case "error":
+        return this.#onError(event);
+      case "slowConsumer":
+        return this.report(new ConnectionLostError("a listener is too slow for the messages that arrive"));
+      default:
     }
   }
 
-  /** For calls that complain about a connection that has gone, which is what they are to bring about. */
-  #quietly(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#logger.debug("NATS call after the end", { reason: errorText(error) });
+  #onError(event: NatsStatus): void {
+    const error = statusError(event);
+    const permission = permissionOf(event);
+    if (permission?.operation === "subscription") {
+      const { subject, queue } = permission;
+      const refused = [...this.#subscriptions].filter((one) => one.subject === subject);
+      for (const one of refused) one.refuse(queue, error); // each reports it once
+      if (refused.length > 0) return;
+    } else if (permission === undefined && this.#status === "connected") {
+      this.#reason = error; // the server closes the connection next
     }
+    this.report(error);
+  }
+
+  /** A dial that the client gave up stays open for ever with version 2. */
+  #dropDial(): void {
+    if (this.#dial !== transportOf(this.connection)) this.#dial?.socket?.destroy();
   }
 }
 
-/** A message of the client with bytes of the plain kind. Its subject is text only when somebody asks. */
+/** A message of the client with plain bytes. Its subject is decoded only on request. */
 class Received implements BusMessage {
   readonly #message: NatsMessage;
   readonly data: Uint8Array;
 
   constructor(message: NatsMessage) {
     this.#message = message;
-    const { data } = message;
-    // Version 2 hands over Node's Buffer, whose slice() is a view where everybody expects a copy.
-    this.data =
-      data.constructor === Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.length);
+    this.data = plainBytes(message);
   }
 
   get subject(): string {
@@ -257,8 +363,8 @@ class Received implements BusMessage {
   }
 }
 
-/** Version 2 tells only the code of an error, and for a permission what it is about. */
-function errorOf({ data, permissionContext: about }: NatsStatus): Error {
-  const text = about === undefined ? String(data) : `${String(data)} (${about.operation} ${about.subject})`;
-  return Object.assign(new Error(text), { code: data });
+/** Version 2 delivers Node's Buffer, whose slice() is a view where a copy is expected. */
+export function plainBytes({ data }: NatsMessage): Uint8Array {
+  if (data.constructor === Uint8Array) return data;
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }

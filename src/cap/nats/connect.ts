@@ -1,10 +1,16 @@
-/** Opens a NATS connection with the settings a long-running agent wants. */
+/** Opens a NATS connection with the settings of a long-running agent. */
 import { connect as connectVersion2, credsAuthenticator } from "nats";
 import { throwIfAborted } from "../../core/abort.js";
 import type { Clock } from "../../core/clock.js";
 import { sleep } from "../../core/clock.js";
 import type { Env } from "../../core/env.js";
-import { AuthError, ValidationError } from "../../core/errors.js";
+import {
+  type AgentwireError,
+  AuthError,
+  ConnectionError,
+  errorText,
+  ValidationError,
+} from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger, warnOnce } from "../../core/logger.js";
 import type { Secret } from "../../core/secret.js";
@@ -15,6 +21,7 @@ import type { NatsConnection } from "./connection.js";
 import { natsError } from "./errors.js";
 import type { NatsServers } from "./servers.js";
 import { natsServers } from "./servers.js";
+import { closingAbandoned } from "./sockets.js";
 import type { NatsClientTls, NatsTlsOptions } from "./tls.js";
 import { natsTls } from "./tls.js";
 
@@ -27,19 +34,22 @@ export interface NatsOptions {
   readonly token?: string | Secret | undefined;
   readonly user?: string | undefined;
   readonly password?: string | Secret | undefined;
-  /** Content of a credentials file (JWT and seed). */
-  readonly credentials?: string | Secret | undefined;
-  /** True asks for TLS with the platform's authorities; false heeds neither environment nor URL. Default: the environment. */
+  /**
+   * Content of a credentials file (JWT and seed), or a function that returns it: it is called at every attempt to
+   * connect, so that a JWT may end before the connection does.
+   */
+  readonly credentials?: string | Secret | (() => string | Secret) | undefined;
+  /** `true` requires TLS with the platform's authorities; `false` ignores environment and URL. Default: the environment. */
   readonly tls?: NatsTlsOptions | boolean | undefined;
-  /** Go on trying when no server answers at the start, until the signal fires. Default: false. */
+  /** Retry when no server responds at the start, until the signal fires. Default: false. */
   readonly waitOnFirstConnect?: boolean | undefined;
-  /** Pause before a try to reconnect, and between tries; up to a tenth more at random. Default: 1000. */
+  /** Pause before and between attempts to reconnect; up to a tenth more at random. Default: 1000. */
   readonly reconnectWaitMs?: number | undefined;
-  /** Tries to reconnect to each server before the connection is closed. Default: Infinity. */
+  /** Attempts to reconnect to each server before the connection is closed. Default: Infinity. */
   readonly maxReconnects?: number | undefined;
-  /** A dead link is noticed after three of these without an answer. Default: 10000. */
+  /** A dead link is noticed after three of these without a response. Default: 10000. */
   readonly pingIntervalMs?: number | undefined;
-  /** How long a try to connect, subscribing, flushing and draining may take. Default: 10000. */
+  /** How long an attempt to connect, subscribing, flushing and draining may take. Default: 10000. */
   readonly timeoutMs?: number | undefined;
   /** Ends the waiting for a first connection. The connection itself is ended by `close`. */
   readonly signal?: AbortSignal | undefined;
@@ -62,7 +72,7 @@ export interface NatsClientOptions {
   token?: string;
   user?: string;
   pass?: string;
-  authenticator?: ReturnType<typeof credsAuthenticator>;
+  authenticator?: (nonce?: string) => object;
   tls?: NatsClientTls | null;
   reconnect: true;
   maxReconnectAttempts: number;
@@ -72,32 +82,38 @@ export interface NatsClientOptions {
   pingInterval: number;
   maxPingOut: number;
   timeout: number;
+  /** A refused login does not end the connection. */
+  ignoreAuthErrorAbort: true;
+  noAsyncTraces: true;
 }
 
 /**
- * Connects to NATS and gives the connection as a {@link Bus}. It reconnects for ever; `onStatus` tells.
+ * Connects to NATS and returns the connection as a {@link Bus}. It reconnects indefinitely, also when the server
+ * refuses the login for a while; `onStatus` reports every change and every refused attempt.
  *
- * @throws ValidationError for options that make no sense; ConnectionError (`TLS` when the certificates or the
- * server's TLS are the reason, else retryable), TimeoutError or AuthError for a first connection that fails;
- * with `waitOnFirstConnect` only what trying again cannot mend, and AbortError when the signal fires.
+ * @throws ValidationError for invalid options; ConnectionError (`TLS` if the certificates or the server's TLS are the
+ * reason, otherwise retryable), TimeoutError or AuthError if the first connection fails; with `waitOnFirstConnect` only
+ * what a retry cannot fix, and AbortError when the signal fires.
  */
 export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
   const servers = natsServers(options.servers, options.env);
-  const client = clientOptions(options, servers);
   const logger = safeLogger(options.logger);
+  const login = options.credentials === undefined ? undefined : new Login(options.credentials, logger);
+  const client = clientOptions(options, servers, login);
   warnIfReadable(options, servers, client);
+  const connect =
+    options.connect ?? (connectVersion2 as (options: NatsClientOptions) => Promise<NatsConnection>);
   for (;;) {
     throwIfAborted(options.signal);
     try {
-      const connect =
-        options.connect ?? (connectVersion2 as (options: NatsClientOptions) => Promise<NatsConnection>);
-      const connection = await connect(client);
+      const connection = await closingAbandoned(() => connect(client));
       if (options.signal?.aborted) await connection.close();
       throwIfAborted(options.signal);
+      login?.succeeded();
       return natsBus(connection, options);
     } catch (error) {
       throwIfAborted(options.signal);
-      const known = natsError(error, "connect", servers.hosts.join(", "));
+      const known = connectError(error, servers, client);
       if (!options.waitOnFirstConnect || !known.retryable || known instanceof AuthError) throw known;
       logger.warn("no NATS server yet", { servers: servers.hosts, reason: known.message });
       await sleep(client.reconnectTimeWait, { signal: options.signal, clock: options.clock });
@@ -105,15 +121,59 @@ export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
   }
 }
 
-function clientOptions(options: NatsOptions, servers: NatsServers): NatsClientOptions {
+function connectError(error: unknown, servers: NatsServers, client: NatsClientOptions): AgentwireError {
+  const hosts = servers.hosts.join(", ");
+  const known = natsError(error, "connect", hosts);
+  // Version 3 has neither code nor cause for a server without TLS, and only then, where TLS is required.
+  const { name, cause } = error as Error;
+  if (client.tls == null || name !== "ConnectionError" || cause !== undefined) return known;
+  return new ConnectionError(`NATS connect ${hosts}: the server does not support TLS`, {
+    code: "TLS",
+    retryable: false,
+    cause: error,
+  });
+}
+
+/** Answers the server's challenge with the current credentials. */
+class Login {
+  #connected = false;
+
+  constructor(
+    readonly source: NonNullable<NatsOptions["credentials"]>,
+    readonly logger: Logger,
+  ) {}
+
+  succeeded(): void {
+    this.#connected = true;
+  }
+
+  answer(nonce?: string): object {
+    try {
+      const text = reveal(typeof this.source === "function" ? this.source() : this.source);
+      // The client's parser requires plain newlines, and one at the end.
+      const normal = `${text.replace(/\r\n?/g, "\n")}\n`;
+      return credsAuthenticator(new TextEncoder().encode(normal))(nonce) ?? {};
+    } catch (error) {
+      if (!this.#connected) throw error;
+      // Thrown, it would close the connection for good; the server refuses an empty login, and the next attempt follows.
+      this.logger.error("NATS credentials are not available", { reason: errorText(error) });
+      return {};
+    }
+  }
+}
+
+function clientOptions(
+  options: NatsOptions,
+  servers: NatsServers,
+  login: Login | undefined,
+): NatsClientOptions {
   const wait = options.reconnectWaitMs ?? 1000;
   const maxReconnects = options.maxReconnects ?? Infinity;
   const token = reveal(options.token ?? (options.user === undefined ? servers.token : undefined));
   const user = options.user ?? servers.user;
   const password = reveal(options.password ?? servers.password);
-  const credentials = reveal(options.credentials);
   if (password !== undefined && user === undefined) {
-    throw new ValidationError("a password wants a user", { code: "INVALID_CREDENTIALS" });
+    throw new ValidationError("`password` requires `user`", { code: "INVALID_CREDENTIALS" });
   }
   const tls = natsTls(options.tls ?? (servers.tls || undefined), options.env, servers.hosts);
   return {
@@ -121,9 +181,7 @@ function clientOptions(options: NatsOptions, servers: NatsServers): NatsClientOp
     name: options.name ?? "agentwire",
     ...(token === undefined ? {} : { token }),
     ...(user === undefined ? {} : { user, pass: password ?? "" }),
-    ...(credentials === undefined
-      ? {}
-      : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+    ...(login && { authenticator: (nonce?: string) => login.answer(nonce) }),
     ...(options.tls === false ? { tls: null } : tls === undefined ? {} : { tls }),
     reconnect: true,
     maxReconnectAttempts: maxReconnects === Infinity ? -1 : maxReconnects,
@@ -133,6 +191,8 @@ function clientOptions(options: NatsOptions, servers: NatsServers): NatsClientOp
     pingInterval: options.pingIntervalMs ?? 10_000,
     maxPingOut: 2,
     timeout: options.timeoutMs ?? 10_000,
+    ignoreAuthErrorAbort: true,
+    noAsyncTraces: true,
   };
 }
 
@@ -142,7 +202,7 @@ function warnIfReadable(options: NatsOptions, servers: NatsServers, client: Nats
   warnOnce(
     options.logger,
     `insecure:nats:${servers.hosts.join()}`,
-    "a credential may be sent unencrypted to NATS; ask for TLS, or set allowInsecure",
+    "a credential may be sent unencrypted to NATS; set `tls`, or `allowInsecure` to silence this",
     { servers: servers.hosts },
   );
 }

@@ -1,4 +1,4 @@
-/** The errors of `nats` 2.x (one class with codes) and of `@nats-io` 3.x (classes without), as ours. */
+/** Maps errors of `nats` 2.x (one class with codes) and `@nats-io` 3.x (classes without codes) to this package's. */
 import {
   AgentwireError,
   AuthError,
@@ -9,12 +9,12 @@ import {
   ValidationError,
 } from "../../core/errors.js";
 import { ConnectionLostError, PublishFailedError, SubscribeFailedError } from "../errors.js";
+import type { NatsPermission, NatsStatus } from "./connection.js";
 
-/** What was being done when the error came. */
+/** What failed. */
 export type NatsAction = "connect" | "publish" | "subscribe" | "request" | "flush" | "drain" | "run";
 
-/** What an error of either client says, in the words of neither. */
-type Meaning =
+type Problem =
   | "auth"
   | "closed"
   | "disconnected"
@@ -26,8 +26,8 @@ type Meaning =
   | "tls"
   | "unknown";
 
-/** Codes of version 2 and of the platform below it. */
-const CODES: Readonly<Record<string, Meaning>> = {
+/** Codes of version 2, of the platform below it, and class names of version 3. */
+const PROBLEMS: Readonly<Record<string, Problem>> = {
   "503": "no_responders",
   ACCOUNT_EXPIRED: "auth",
   AUTHENTICATION_EXPIRED: "auth",
@@ -48,45 +48,55 @@ const CODES: Readonly<Record<string, Meaning>> = {
   SUB_CLOSED: "closed",
   TIMEOUT: "timeout",
   TLS: "tls",
-};
-
-/** Class names of version 3. */
-const NAMES: Readonly<Record<string, Meaning>> = {
   AuthorizationError: "auth",
   ClosedConnectionError: "closed",
   ConnectionError: "disconnected",
   DrainingConnectionError: "closed",
   InvalidArgumentError: "invalid",
   InvalidSubjectError: "invalid",
-  NoRespondersError: "no_responders",
+  NoResponders: "no_responders",
   PermissionViolationError: "permission",
   TimeoutError: "timeout",
   UserAuthenticationExpiredError: "auth",
 };
 
-function meaningOf(error: unknown): Meaning {
+function problemOf(error: unknown): Problem {
   const { code, name, cause } = (error ?? {}) as { code?: unknown; name?: unknown; cause?: unknown };
-  const text = errorText(error);
-  if (typeof code === "string" && CODES[code] !== undefined) return CODES[code];
+  const known = PROBLEMS[String(code)];
+  if (known !== undefined) return known;
+  // OpenSSL's and Node's codes of a handshake: ERR_TLS_…, ERR_SSL_…, CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT …
   if (typeof code === "string" && /CERT|SIGNATURE|TLS|SSL/.test(code)) return "tls";
-  if (/max_payload/.test(text)) return "payload";
-  if (/server does not support 'tls'|TLS|self-signed|certificate/.test(text)) return "tls";
-  if (name === "RequestError" && /no responders/.test(text)) return "no_responders";
   if (cause instanceof Error && (name === "ConnectionError" || name === "RequestError")) {
-    const inner = meaningOf(cause);
+    const inner = problemOf(cause);
     if (inner !== "unknown") return inner;
   }
-  return (typeof name === "string" ? NAMES[name] : undefined) ?? "unknown";
+  return PROBLEMS[String(name)] ?? "unknown";
 }
 
-/** An error of either client as one of ours, for what was being done. One of ours is returned as it is. */
-export function natsError(error: unknown, action: NatsAction, about?: string): AgentwireError {
+/** What a permission error is about, of either client. */
+export function permissionOf(status: NatsStatus): NatsPermission | undefined {
+  const about = status.permissionContext ?? (status.error as Partial<NatsPermission> | undefined);
+  return about?.operation === undefined || about.subject === undefined
+    ? undefined
+    : (about as NatsPermission);
+}
+
+/** The error of an `error` event. Version 2 reports its code only. */
+export function statusError(status: NatsStatus): AgentwireError {
+  const code = String(status.data);
+  const error = status.error ?? Object.assign(new Error(code), { code });
+  const about = permissionOf(status);
+  if (about === undefined) return natsError(error, "run");
+  return natsError(error, about.operation === "subscription" ? "subscribe" : "publish", about.subject);
+}
+
+/** An error of either client as one of this package, for what was attempted. One of this package stays as it is. */
+export function natsError(error: unknown, action: NatsAction, subject?: string): AgentwireError {
   if (error instanceof AgentwireError) return error;
-  const meaning = meaningOf(error);
-  const what = about === undefined ? action : `${action} ${about}`;
-  const text = `NATS ${what}: ${errorText(error)}`;
-  const info = { cause: error, details: { problem: meaning, ...(about === undefined ? {} : { about }) } };
-  switch (meaning) {
+  const problem = problemOf(error);
+  const text = `NATS ${action}${subject === undefined ? "" : ` ${subject}`}: ${errorText(error)}`;
+  const info = { cause: error, details: { problem, ...(subject === undefined ? {} : { subject }) } };
+  switch (problem) {
     case "auth":
       return new AuthError(text, info);
     case "closed":
@@ -102,29 +112,14 @@ export function natsError(error: unknown, action: NatsAction, about?: string): A
     case "payload":
       return new PublishFailedError(text, { ...info, retryable: false });
     case "permission":
-      return refused(text, info, action);
+      return new (action === "subscribe" ? SubscribeFailedError : PublishFailedError)(text, {
+        ...info,
+        retryable: false,
+      });
     default:
-      return lost(text, info, action);
   }
-}
-
-type Info = { readonly cause: unknown; readonly details: object };
-
-function refused(text: string, info: Info, action: NatsAction): AgentwireError {
-  const isSubscription = action === "subscribe" || /subscription/i.test(errorText(info.cause));
-  const type = isSubscription ? SubscribeFailedError : PublishFailedError;
-  return new type(text, { ...info, retryable: false });
-}
-
-function lost(text: string, info: Info, action: NatsAction): AgentwireError {
-  switch (action) {
-    case "connect":
-      return new ConnectionError(text, info);
-    case "publish":
-      return new PublishFailedError(text, info);
-    case "subscribe":
-      return new SubscribeFailedError(text, info);
-    default:
-      return new ConnectionLostError(text, info);
-  }
+  if (action === "connect") return new ConnectionError(text, info);
+  if (action === "publish") return new PublishFailedError(text, info);
+  if (action === "subscribe") return new SubscribeFailedError(text, info);
+  return new ConnectionLostError(text, info);
 }

@@ -31,15 +31,28 @@ export function natsServers(given: string | readonly string[] | undefined, env?:
   const texts = (typeof named === "string" ? named.split(",") : [...named]).map((text) => text.trim());
   const urls = texts.filter((text) => text !== "").map(parse);
   if (urls.length === 0) throw invalidUrl("");
-  const named1 = urls.find((url) => url.username !== "");
-  const user = named1 && decodeURIComponent(named1.username);
-  const password = named1 && decodeURIComponent(named1.password);
+  const withLogin = urls.find((url) => url.username !== "");
+  const user = withLogin && decoded(withLogin.username);
+  const password = withLogin && decoded(withLogin.password);
   return {
     hosts: urls.map((url) => `${url.hostname}:${url.port || 4222}`),
     ...(user && password ? { user, password } : user ? { token: user } : {}),
     tls: urls.some((url) => url.protocol === "tls:"),
     remote: urls.some((url) => !isLoopback(url.hostname)),
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ValidationError(
+      "the user or password of a NATS URL contains a `%` that must be written as `%25`",
+      {
+        code: "INVALID_URL",
+      },
+    );
+  }
 }
 
 function parse(text: string): URL {
@@ -53,5 +66,8 @@ function parse(text: string): URL {
 
 function invalidUrl(text: string): ValidationError {
   const shown = text.replace(/^.*@/, "…@");
-  return new ValidationError(`not a NATS server: ${JSON.stringify(shown)}`, { code: "INVALID_URL" });
+  return new ValidationError(
+    `invalid NATS URL: expected nats://host:port or tls://host:port, got ${JSON.stringify(shown)}`,
+    { code: "INVALID_URL" },
+  );
 }
