@@ -1,5 +1,5 @@
 /**
- * `pnpm sizes`: what every entry costs, written into the block `sizes` of README.md. Import times are those of the
+ * `pnpm sizes`: what every entry costs, written into the block `sizes` of docs/performance.md. Import times are those of the
  * built package, so it builds first. `--check` compares the sizes only, and fails when one is off by more than 5 %.
  */
 import { execFileSync } from "node:child_process";
@@ -10,20 +10,20 @@ import { importTimes, sizeOf } from "./sizes/measure.ts";
 import { sizeDrift, sizesTable } from "./sizes/table.ts";
 
 const root = join(import.meta.dirname, "..");
-const readme = join(root, "README.md");
+const page = join(root, "docs/performance.md");
 const ROUNDS = 9;
 
 const entries = packageEntries(root);
 const costs = await Promise.all(entries.map((entry) => sizeOf(root, entry)));
 if (process.argv.includes("--check")) {
-  const findings = sizeDrift(readBlock(readme, "sizes") ?? "", costs);
+  const findings = sizeDrift(readBlock(page, "sizes") ?? "", costs);
   for (const finding of findings) console.error(`${finding}; \`pnpm sizes\` writes the table anew`);
-  if (findings.length === 0) console.log(`sizes: ${costs.length} entries as the README says`);
+  if (findings.length === 0) console.log(`sizes: ${costs.length} entries as docs/performance.md says`);
   process.exitCode = findings.length === 0 ? 0 : 1;
 } else {
   execFileSync(join(root, "node_modules/.bin/tsx"), ["scripts/build.ts"], { cwd: root, stdio: "inherit" });
   const times = importTimes(root, entries, ROUNDS);
   const table = sizesTable(costs.map((cost) => ({ ...cost, importMs: times.get(cost.name)! })));
   console.log(table);
-  writeBlock(readme, "sizes", table);
+  writeBlock(page, "sizes", table);
 }

@@ -23,7 +23,10 @@ export function llmsText(root: string): string {
     `> ${description}`,
     "ESM, Node 20.19 or later, browsers, Bun, Deno and workerd. Import each wire by its subpath; every name below is exported from the entry it stands under.",
     "## Guides",
-    ["- [README](README.md): what it is, a worker and a client, what each entry costs", ...guides].join("\n"),
+    [
+      "- [README](README.md): what it is, a quick start, guides, and what it was tested against",
+      ...guides,
+    ].join("\n"),
     "## Entries",
     entries.join("\n"),
     "## Optional",

@@ -22,7 +22,7 @@ export interface Snippet {
 export function snippetsOf(documents: readonly Document[]): Snippet[] {
   return documents.flatMap(({ path, blocks }) =>
     blocks
-      .filter(({ language }) => language === "ts")
+      .filter(({ language, comment }) => language === "ts" || comment?.startsWith("examples/") === true)
       .map(({ code, output, comment, line }) => {
         const example = comment?.startsWith("examples/") ? comment : undefined;
         const notRun = /^not run: (.+)$/.exec(comment ?? "")?.[1];

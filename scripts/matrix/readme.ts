@@ -19,7 +19,7 @@ export async function runReadme(runtime: Fetched, project: Project): Promise<Smo
   const { blocks } = parseMarkdown(readFileSync(join(import.meta.dirname, "../../README.md"), "utf8"));
   const results: SmokeResult[] = [];
   for (const { language, code, output, comment, line } of blocks) {
-    if (language !== "ts" || output === undefined) continue;
+    if (!["ts", "js"].includes(language) || output === undefined) continue;
     const file = join(project.folder, `readme-${line}.mjs`);
     writeFileSync(file, (await transform(code, { loader: "ts", target: "node20" })).code);
     const options = { cwd: project.folder, timeout: RUN_MS };

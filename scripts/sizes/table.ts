@@ -1,4 +1,4 @@
-/** The table of sizes in the README: written by a script, read back by the check. */
+/** The table of sizes in docs/performance.md: written by a script, read back by the check. */
 import type { Cost } from "./measure.ts";
 
 /** Drift that is let through: 5 %, and what rounding to 0.1 kB can hide. */
