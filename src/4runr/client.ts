@@ -40,8 +40,8 @@ interface Inner extends Omit<Sending, "idempotencyKey"> {
 
 type View = ToolCall & { readonly [inner]?: Inner };
 
-/** A client of the token gateway, for one agent. */
-export class GatewayClient implements AsyncDisposable {
+/** A client of the token gateway, for one agent. `Own` are the actions of the tools it was given. */
+export class GatewayClient<Own extends object = object> implements AsyncDisposable {
   readonly agentId: string;
   readonly #options: GatewayClientOptions;
   readonly #clock: Clock;
@@ -58,7 +58,7 @@ export class GatewayClient implements AsyncDisposable {
   #intent: string | undefined;
 
   /** @throws GatewayValidationError without an agent id or a base URL; ValidationError for a bad base URL */
-  constructor(options: GatewayClientOptions = {}) {
+  constructor(options: GatewayClientOptions<Own> = {}) {
     // The key is not kept, so that it can never be printed or sent.
     const { agentPrivateKeyPem: _, agentId: given, middleware = [], rateLimit = false, ...rest } = options;
     this.#http = gatewayHttp(rest, (notice, { operation, correlationId }) => {
@@ -147,13 +147,13 @@ export class GatewayClient implements AsyncDisposable {
    *
    * @throws GatewayError (see its subclasses), AbortError, ClosedError
    */
-  proxy<Tool extends ToolName, Action extends string>(
+  proxy<Tool extends ToolName<Own>, Action extends string>(
     tool: Tool,
     action: Action,
-    params: ProxyParams<Tool, Action>,
+    params: ProxyParams<Tool, Action, Own>,
     agentToken?: string | ProxyOptions,
     proofPayload?: unknown,
-  ): ResponsePromise<ProxyResult<Tool, Action>> {
+  ): ResponsePromise<ProxyResult<Tool, Action, Own>> {
     const options = asOptions(agentToken, proofPayload);
     return ResponsePromise.of(
       this.#work(options, async (cut) => {
@@ -162,17 +162,17 @@ export class GatewayClient implements AsyncDisposable {
         const { data } = answer;
         return { ...answer, data: "jobId" in data ? await this.#resultOf(data.jobId) : result };
       }),
-    ) as ResponsePromise<ProxyResult<Tool, Action>>;
+    ) as ResponsePromise<ProxyResult<Tool, Action, Own>>;
   }
 
   /**
    * Calls a tool in the background, where the gateway can do that. No gateway does so far: then the call is done
    * when this returns, and its result is kept here for {@link GatewayClient.getJob}.
    */
-  proxyAsync<Tool extends ToolName, Action extends string>(
+  proxyAsync<Tool extends ToolName<Own>, Action extends string>(
     tool: Tool,
     action: Action,
-    params: ProxyParams<Tool, Action>,
+    params: ProxyParams<Tool, Action, Own>,
     agentToken?: string | ProxyOptions,
   ): Promise<{ readonly jobId: string }> {
     const options = asOptions(agentToken);
@@ -240,7 +240,7 @@ export class GatewayClient implements AsyncDisposable {
   async #call(
     tool: string,
     action: string,
-    params: AnyParams,
+    params: unknown,
     options: ProxyOptions,
     isAsync: boolean,
     cut: Cut,
@@ -252,7 +252,13 @@ export class GatewayClient implements AsyncDisposable {
     }
     const correlationId = options.correlationId ?? generateCorrelationId(this.#clock.now());
     const sending: Inner = { options, intent: options.intent ?? this.#intent, isAsync, cut };
-    const result = await this.#run({ tool, action, params, correlationId, [inner]: sending });
+    const result = await this.#run({
+      tool,
+      action,
+      params: params as AnyParams,
+      correlationId,
+      [inner]: sending,
+    });
     return { result, answer: sending.answer };
   }
 

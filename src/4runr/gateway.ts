@@ -9,6 +9,7 @@ import { type ClientOptions, HttpClient, type HttpClientOptions } from "../http/
 import { asGatewayError, errorFromGateway } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
 import { generateCorrelationId } from "./ids.js";
+import type { ToolTable } from "./tool-table.js";
 
 /** Options that both clients of the gateway have. Defaults that differ: `timeoutMs` 6,000; `retry` 4 attempts. */
 export interface GatewayOptions extends Omit<ClientOptions, "middleware"> {
@@ -31,10 +32,10 @@ const gatewayRetryPolicy: RetryPolicy = retryPolicy({
 const TIMEOUT_MS = 6_000;
 
 /** The gateway of `mock://`, loaded when the first call needs it: most programs never do. */
-function mockGateway(): typeof fetch {
+function mockGateway(tools: ToolTable | undefined): typeof fetch {
   let gateway: Promise<typeof fetch> | undefined;
   return async (input, init) => {
-    gateway ??= import("./mock.js").then(({ mockFetch }) => mockFetch());
+    gateway ??= import("./mock.js").then(({ mockFetch }) => mockFetch(tools));
     return (await gateway)(input, init);
   };
 }
@@ -45,10 +46,10 @@ function mockGateway(): typeof fetch {
  * @throws GatewayValidationError without a base URL; ValidationError `INVALID_BASE_URL`
  */
 export function gatewayHttp(
-  options: GatewayOptions & Pick<ClientOptions, "middleware">,
+  options: GatewayOptions & Pick<ClientOptions, "middleware"> & { readonly tools?: ToolTable | undefined },
   onRetry?: HttpClientOptions["onRetry"],
 ): HttpClient {
-  const { waitForLimits = false, baseUrl: given, timeoutMs = TIMEOUT_MS, ...rest } = options;
+  const { waitForLimits = false, baseUrl: given, timeoutMs = TIMEOUT_MS, tools, ...rest } = options;
   const { clock = systemClock, logger, allowInsecure = false } = rest;
   const baseUrl = optionOrEnv(given, "GATEWAY_URL");
   if (baseUrl === undefined)
@@ -58,7 +59,7 @@ export function gatewayHttp(
     ...rest,
     timeoutMs,
     baseUrl: isMock ? "http://mock.invalid" : baseUrl,
-    ...(isMock && { fetch: mockGateway(), tls: undefined }),
+    ...(isMock && { fetch: mockGateway(tools), tls: undefined }),
     server: "the gateway",
     keyMap,
     defaultRetry: gatewayRetryPolicy,

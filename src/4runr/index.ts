@@ -46,6 +46,7 @@ export type {
 export { denyAll, judgePolicy, mergePolicies, quotaResetAt } from "./policy.js";
 export type { QuotaState } from "./quota.js";
 export type { RateLimit } from "./rate.js";
+export type { ToolEntry, ToolTable } from "./tool-table.js";
 export type {
   AnyParams,
   GatewayEvents,

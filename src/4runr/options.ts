@@ -3,10 +3,16 @@ import type { Middleware } from "../core/middleware.js";
 import type { CallOptions } from "../http/index.js";
 import type { GatewayOptions } from "./gateway.js";
 import type { RateLimit } from "./rate.js";
+import type { ToolTable } from "./tool-table.js";
 import type { ToolCall } from "./types.js";
 
-/** Options of a gateway client. */
-export interface GatewayClientOptions extends GatewayOptions {
+/** Options of a gateway client. `Own` are the actions of {@link GatewayClientOptions.tools}. */
+export interface GatewayClientOptions<Own extends object = object> extends GatewayOptions {
+  /**
+   * Tools of your own, as `agentwire gen` writes them: their calls are typed, checked and retried by their entries,
+   * and `mock://` answers them. An action of the same name takes the place of the gateway's. Default: none.
+   */
+  readonly tools?: ToolTable<Own> | undefined;
   /** Default: AGENT_ID. */
   readonly agentId?: string | undefined;
   /**

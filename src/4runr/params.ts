@@ -1,5 +1,5 @@
 /** Parameters of tools: what the gateway checks and what the tool behind it reads are brought together here. */
-import { toolActions, toolParams } from "../../gen/4runr/tools.js";
+import type { KnownAction } from "./tool-table.js";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -59,9 +59,12 @@ function inputOf({ messages }: Params): Params {
   return typeof content === "string" ? { input: content } : {};
 }
 
+/** What of a JSON Schema is checked before a call is sent. */
 interface ParamSchema {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly format?: string;
+  readonly pattern?: string;
+  readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, ParamSchema>>;
   readonly required?: readonly string[];
@@ -75,37 +78,32 @@ interface ParamSchema {
   readonly maximum?: number;
 }
 
-/** True for a tool and action that the gateway has. */
-export function isKnownAction(tool: string, action: string): boolean {
-  return (
-    Object.hasOwn(toolActions, tool) && Object.hasOwn(toolActions[tool as keyof typeof toolActions], action)
-  );
-}
-
 /**
- * What the gateway would refuse in the parameters of a known action, in its own words (`query: Required`); an
- * empty list when it would take them. For an unknown action that it has no check, as the gateway says.
+ * What the gateway would refuse in the parameters of an action, in its own words (`query: Required`); an empty list
+ * when it would take them. Keywords of JSON Schema that {@link ParamSchema} does not have are left to the gateway.
  */
-export function checkParams(tool: string, action: string, params: unknown): readonly string[] {
-  if (!isKnownAction(tool, action)) return [`No validator found for ${tool}:${action}`];
+export function checkParams(action: Pick<KnownAction, "params">, params: unknown): readonly string[] {
   const issues: string[] = [];
-  const schema = toolParams[`${tool}.${action}`] as ParamSchema;
-  check(schema, params, "", (at, text) => issues.push(`${at}: ${text}`));
+  check(action.params, params, "", (at, text) => issues.push(`${at}: ${text}`));
   return issues;
 }
 
 type Fail = (at: string, text: string) => void;
 
 function check(schema: ParamSchema, value: unknown, at: string, fail: Fail): void {
-  if (schema.enum !== undefined) return checkEnum(schema.enum, value, at, fail);
+  const allowed = schema.const === undefined ? schema.enum : [schema.const];
+  if (allowed !== undefined) return checkEnum(allowed, value, at, fail);
   const found = typeName(value);
-  if (schema.type !== undefined && schema.type !== found) {
-    return fail(at, value === undefined ? "Required" : `Expected ${schema.type}, received ${found}`);
+  const types = schema.type === undefined ? [found] : [schema.type].flat();
+  const isWhole = Number.isInteger(value);
+  if (!types.some((type) => type === found || (type === "integer" && isWhole))) {
+    const shown = types.includes("integer") && found === "number" ? "float" : found;
+    return fail(at, value === undefined ? "Required" : `Expected ${types.join(" | ")}, received ${shown}`);
   }
   if (typeof value === "string") checkText(schema, value, at, fail);
   else if (typeof value === "number") checkNumber(schema, value, at, fail);
   else if (Array.isArray(value)) checkList(schema, value, at, fail);
-  else checkMembers(schema, value as Params, at, fail);
+  else if (found === "object") checkMembers(schema, value as Params, at, fail);
 }
 
 function typeName(value: unknown): string {
@@ -131,6 +129,7 @@ function checkText(schema: ParamSchema, value: string, at: string, fail: Fail): 
   const { minLength = 0, maxLength = Infinity, format } = schema;
   if (value.length < minLength) fail(at, `String must contain at least ${minLength} character(s)`);
   if (value.length > maxLength) fail(at, `String must contain at most ${maxLength} character(s)`);
+  if (schema.pattern !== undefined && !new RegExp(schema.pattern, "u").test(value)) fail(at, "Invalid");
   if (format === "uri" && !URL.canParse(value)) fail(at, "Invalid url");
   if (
     format === "email" &&
@@ -159,6 +158,11 @@ function checkMembers(schema: ParamSchema, value: Params, at: string, fail: Fail
   for (const [name, member] of Object.entries(properties)) {
     const item = Object.hasOwn(value, name) ? value[name] : undefined;
     if (item !== undefined || required.includes(name)) check(member, item, join(at, name), fail);
+  }
+  if (additionalProperties === false) {
+    const extra = Object.keys(value).filter((name) => !Object.hasOwn(properties, name));
+    if (extra.length > 0)
+      fail(at, `Unrecognized key(s) in object: ${extra.map((name) => `'${name}'`).join(", ")}`);
   }
   if (typeof additionalProperties !== "object") return;
   for (const [name, item] of Object.entries(value)) {

@@ -1,8 +1,9 @@
 /** What is put into a call before it is sent: bridged parameters with the intent, and the proof of the token. */
 import { GatewayValidationError } from "./errors.js";
 import type { GatewayClientOptions } from "./options.js";
-import { bridgeParams, checkParams, isKnownAction } from "./params.js";
+import { bridgeParams, checkParams } from "./params.js";
 import type { HeldToken } from "./token.js";
+import { findAction, type KnownAction } from "./tool-table.js";
 import type { AnyParams, ProxyOptions, ToolCall } from "./types.js";
 
 /**
@@ -17,14 +18,16 @@ export function preparedParams(
   mockInput: boolean,
 ): AnyParams {
   const { bridgeParams: bridge = true, checkParams: check = true, intentInParams = true } = options;
-  const { defaultModel = "gpt-4o-mini" } = options;
-  const isBridged = typeof bridge === "function" ? bridge(tool) : bridge;
+  const { defaultModel = "gpt-4o-mini", tools } = options;
+  const known = findAction(tools, tool, action);
+  // What is bridged is how the gateway's own tools differ from its checks.
+  const isBridged = known?.result === undefined && (typeof bridge === "function" ? bridge(tool) : bridge);
   let sent = isBridged
     ? bridgeParams(tool, action, params, { defaultModel: defaultModel || undefined, mockInput })
     : params;
   const wanted = typeof intentInParams === "function" ? intentInParams(tool) : intentInParams;
-  if (intent && wanted && sent.intent === undefined) sent = { ...sent, intent };
-  const details = check && isKnownAction(tool, action) ? checkParams(tool, action, sent) : [];
+  if (intent && wanted && sent.intent === undefined && takesIntent(known)) sent = { ...sent, intent };
+  const details = check && known !== undefined ? checkParams(known, sent) : [];
   if (details.length > 0) {
     throw new GatewayValidationError(`Parameter validation failed: ${details.join("; ")}`, {
       details,
@@ -33,6 +36,15 @@ export function preparedParams(
     });
   }
   return sent;
+}
+
+/** False for an action whose schema allows no member called `intent`. */
+function takesIntent(known: KnownAction | undefined): boolean {
+  const { additionalProperties, properties = {} } = (known?.params ?? {}) as {
+    readonly additionalProperties?: unknown;
+    readonly properties?: object;
+  };
+  return additionalProperties !== false || Object.hasOwn(properties, "intent");
 }
 
 /** The members that prove possession of a token. */

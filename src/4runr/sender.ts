@@ -1,6 +1,5 @@
 /** Sends calls of tools with the tokens of one agent. */
 import type { FourRunrClient, IssuedToken, ProxyAnswer, QueuedJob, wire } from "../../gen/4runr/index.js";
-import { toolActions } from "../../gen/4runr/tools.js";
 import type { Clock } from "../core/clock.js";
 import type { Emitter } from "../core/emitter.js";
 import { AgentwireError } from "../core/errors.js";
@@ -13,10 +12,11 @@ import { isRenewable } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
 import { maskParams } from "./mask-params.js";
 import type { GatewayClientOptions } from "./options.js";
-import { isKnownAction, lacksMockInput } from "./params.js";
+import { lacksMockInput } from "./params.js";
 import { givenProof, type Proof, preparedParams, proofOf } from "./prepare.js";
 import type { RateWindow } from "./rate.js";
 import { type HeldToken, type TokenRequest, Tokens } from "./token.js";
+import { findAction } from "./tool-table.js";
 import type { GatewayEvents, ProxyOptions, ToolCall } from "./types.js";
 
 /** What the gateway answers to a call of a tool. */
@@ -45,7 +45,6 @@ export interface Sending {
   readonly onSend?: (() => void) | undefined;
 }
 
-const ACTIONS: Readonly<Record<string, Readonly<Record<string, RetryRule>>>> = toolActions;
 /** An action that is not known here is not repeated. */
 const UNKNOWN_ACTION: RetryRule = { idempotent: false };
 
@@ -129,7 +128,7 @@ export class ToolSender {
       },
       retry: options.retry,
       timeoutMs: options.timeoutMs,
-      rule: isKnownAction(tool, action) ? ACTIONS[tool]![action]! : UNKNOWN_ACTION,
+      rule: findAction(this.#context.options.tools, tool, action)?.rule ?? UNKNOWN_ACTION,
       cut: sending.cut,
       beforeAttempt: rate && ((cut) => rate.enter(cut)),
       onSend: sending.onSend,

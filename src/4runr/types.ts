@@ -2,8 +2,11 @@
 import type { ToolActions } from "../../gen/4runr/index.js";
 import type { CallOptions } from "../http/index.js";
 
-/** A tool of the gateway; any other name is allowed too. */
-export type ToolName = keyof ToolActions | (string & {});
+/** A tool of the gateway or of your own; any other name is allowed too. */
+export type ToolName<Own extends object = object> =
+  | keyof ToolActions
+  | Extract<keyof Own, string>
+  | (string & {});
 
 /** Parameters of an action that is not known here. */
 export type AnyParams = Readonly<Record<string, unknown>>;
@@ -15,23 +18,32 @@ type Loosened<Params> = {
   [Name in keyof Params as Name extends Derived ? never : Name]: Params[Name];
 } & { [Name in Extract<keyof Params, Derived>]?: Params[Name] };
 
+/** The member `Part` of an action, or `Unknown` for one that `Actions` does not have. */
+type PartOf<Actions, Tool, Action, Part extends "params" | "result", Unknown> = Tool extends keyof Actions
+  ? Action extends keyof Actions[Tool]
+    ? Actions[Tool][Action] extends Readonly<Record<Part, infer Value>>
+      ? Value
+      : Unknown
+    : Unknown
+  : Unknown;
+
 /** What an action takes: the tool's own parameters where it is known. */
-export type ProxyParams<Tool extends string, Action extends string> = Tool extends keyof ToolActions
-  ? Action extends keyof ToolActions[Tool]
-    ? ToolActions[Tool][Action] extends { params: infer Params }
-      ? Readonly<Loosened<Params>>
-      : AnyParams
-    : AnyParams
-  : AnyParams;
+export type ProxyParams<Tool extends string, Action extends string, Own extends object = object> = PartOf<
+  Own,
+  Tool,
+  Action,
+  "params",
+  Readonly<Loosened<PartOf<ToolActions, Tool, Action, "params", AnyParams>>>
+>;
 
 /** What an action gives: the tool's own result where it is known. */
-export type ProxyResult<Tool extends string, Action extends string> = Tool extends keyof ToolActions
-  ? Action extends keyof ToolActions[Tool]
-    ? ToolActions[Tool][Action] extends { result: infer Result }
-      ? Result
-      : unknown
-    : unknown
-  : unknown;
+export type ProxyResult<Tool extends string, Action extends string, Own extends object = object> = PartOf<
+  Own,
+  Tool,
+  Action,
+  "result",
+  PartOf<ToolActions, Tool, Action, "result", unknown>
+>;
 
 /** What one call may be given besides its parameters. */
 export interface ProxyOptions extends CallOptions {

@@ -13,6 +13,8 @@ export interface Exchange {
   readonly place: number;
   /** In upper case. */
   readonly method: string;
+  /** Scheme, host and port; empty where only a path was recorded. */
+  readonly origin: string;
   /** Path of the URL, without the query. */
   readonly path: string;
   readonly body?: RecordedBody;
@@ -63,10 +65,10 @@ function bodyOf(content: unknown, type: string): RecordedBody | undefined {
   return /\bjson\b/.test(type) ? { type, values: [parseJson(content)] } : undefined;
 }
 
-function pathOf(url: unknown): string | undefined {
+function splitUrl(url: unknown): { origin: string; path: string } | undefined {
   if (typeof url !== "string" || url === "") return undefined;
-  const [path] = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, "").split(/[?#]/);
-  return path === "" ? "/" : path;
+  const [, origin = "", path = ""] = /^([a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)/i.exec(url)!;
+  return { origin, path: path || "/" };
 }
 
 function decode({ text, encoding }: Members): unknown {
@@ -78,8 +80,8 @@ function decode({ text, encoding }: Members): unknown {
 function readExchange(value: unknown, place: number, isHar: boolean): Exchange | string {
   const { request, response } = asMembers(value);
   const [sent, received] = [asMembers(request), asMembers(response)];
-  const path = pathOf(sent.url ?? sent.path);
-  if (typeof sent.method !== "string" || path === undefined) return "expected request.method and request.url";
+  const url = splitUrl(sent.url ?? sent.path);
+  if (typeof sent.method !== "string" || url === undefined) return "expected request.method and request.url";
   const [postData, content] = [asMembers(sent.postData), asMembers(received.content)];
   const body = bodyOf(
     isHar ? decode(postData) : sent.body,
@@ -95,7 +97,7 @@ function readExchange(value: unknown, place: number, isHar: boolean): Exchange |
   return {
     place,
     method: sent.method.toUpperCase(),
-    path,
+    ...url,
     ...(body && { body }),
     ...(status > 0 && { response: { status, ...(answer && { body: answer }) } }),
   };

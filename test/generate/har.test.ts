@@ -25,6 +25,7 @@ describe("HAR", () => {
         {
           place: 1,
           method: "POST",
+          origin: "https://api.example.test",
           path: "/v1/bills",
           body: { type: "application/json", values: [{ total: 1 }] },
           response: {
@@ -103,15 +104,22 @@ describe("NDJSON", () => {
     expect(readExchanges("a.ndjson", text)).toEqual({
       problems: [],
       exchanges: [
-        { place: 1, method: "GET", path: "/a", response: { status: 200, body: { type: "", values: [[1]] } } },
+        {
+          place: 1,
+          method: "GET",
+          origin: "",
+          path: "/a",
+          response: { status: 200, body: { type: "", values: [[1]] } },
+        },
         {
           place: 3,
           method: "POST",
+          origin: "http://h",
           path: "/a",
           body: { type: "application/json", values: [[2]] },
           response: { status: 204 },
         },
-        { place: 5, method: "DELETE", path: "/a" },
+        { place: 5, method: "DELETE", origin: "", path: "/a" },
       ],
     });
   });
