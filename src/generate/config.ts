@@ -67,10 +67,15 @@ export interface CapTables {
   readonly errors?: string;
 }
 
+/** A file of 4Runr tools of one's own: `tools: { tool: { action: { idempotent, params, result } } }`. */
+export interface ToolsSpec extends CommonSpec {
+  readonly tools: string;
+}
+
 /** `agentwire.config.ts`. */
 export interface Config {
   /** By name: in messages, and as an argument of the commands. */
-  readonly specs: Readonly<Record<string, OpenApiSpec | ProtoSpec>>;
+  readonly specs: Readonly<Record<string, OpenApiSpec | ProtoSpec | ToolsSpec>>;
 }
 
 /** Types a config in the place where it is written. */

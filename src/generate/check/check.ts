@@ -6,7 +6,8 @@ import { fullSpec } from "../openapi/files.js";
 import { readOpenApi } from "../openapi/openapi.js";
 import { RuleBook } from "../rules.js";
 import { type GenOptions, selectSpecs } from "../run.js";
-import { baselineOf, checkBreaking } from "./breaking.js";
+import { readTools } from "../tools-file.js";
+import { baselineOf, checkBreaking, documentOf } from "./breaking.js";
 import { checkLint } from "./lint.js";
 import { checkProto, protoBaselineOf, updateProtoBaseline } from "./proto.js";
 import { checkRecordings } from "./recordings.js";
@@ -56,7 +57,13 @@ async function checkDocument(root: string, name: string, given: OpenApiSpec): Pr
 export async function checkSpecs(options: GenOptions): Promise<CheckResult[]> {
   const { root, searchPath } = options;
   const results = selectSpecs(options).map(([name, spec]) =>
-    "proto" in spec ? checkProto(root, name, spec, searchPath) : checkDocument(root, name, spec),
+    "proto" in spec
+      ? checkProto(root, name, spec, searchPath)
+      : "tools" in spec
+        ? attempt(`breaking ${name}`, spec.tools, () => [
+            checkBreaking(root, name, spec, readTools(root, spec.tools)),
+          ])
+        : checkDocument(root, name, spec),
   );
   return (await Promise.all(results)).flat();
 }
@@ -75,8 +82,9 @@ export async function updateBaselines(options: GenOptions): Promise<string[]> {
       files.push(protoBaselineOf(spec));
       continue;
     }
-    if (!existsSync(join(root, spec.openapi))) throw new SpecError(`${spec.openapi} does not exist`);
-    copyFileSync(join(root, spec.openapi), join(root, baselineOf(spec)));
+    const document = documentOf(spec);
+    if (!existsSync(join(root, document))) throw new SpecError(`${document} does not exist`);
+    copyFileSync(join(root, document), join(root, baselineOf(spec)));
     files.push(baselineOf(spec));
   }
   return files;
