@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
-import config from "../openapi.config.ts";
+import config from "../agentwire.config.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = join(root, ".cache", "types-cost");
@@ -57,7 +57,9 @@ function compile(file: string): { instantiations: number; types: number; errors:
 
 mkdirSync(folder, { recursive: true });
 let failed = false;
-for (const [name, { output }] of Object.entries(config.specs)) {
+for (const [name, spec] of Object.entries(config.specs)) {
+  if (!("openapi" in spec)) continue;
+  const output = spec.out;
   const file = join(folder, `${name.replaceAll("/", "-")}.ts`);
   writeFileSync(file, caller(join(root, output, "client.ts"), folder));
   const { instantiations, types, errors } = compile(file);

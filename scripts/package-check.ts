@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { ownDocument, ownTools } from "./package/examples.ts";
+import { Project } from "./package/project.ts";
 
 const root = join(import.meta.dirname, "..");
 const work = join(root, ".cache/package");
@@ -70,11 +72,16 @@ for (const problem of problems) {
 attempt("import", () => console.log(run(process.execPath, ["use.mjs"], work)));
 attempt("require", () => run(process.execPath, ["--no-warnings", "use.cjs"], work));
 attempt("command", () => run(process.execPath, [join(installed, "dist/src/cli/main.js"), "demo"], work));
+for (const [name, example] of Object.entries({ ownDocument, ownTools })) {
+  await example(new Project(join(work, name), installed)).catch((error: Error) => {
+    findings.push(`${name}: ${error.message}`);
+  });
+}
 
 for (const finding of findings) console.error(finding);
 if (findings.length === 0)
   console.log(
-    `package: publint, attw, ${entries.length} entries imported and required, demo run from the tarball`,
+    `package: publint, attw, ${entries.length} entries imported and required, demo and examples run from the tarball`,
   );
 process.exitCode = findings.length === 0 ? 0 : 1;
 

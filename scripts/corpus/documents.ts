@@ -1,9 +1,9 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findBreaks } from "../../src/generate/check/breaking.ts";
+import { findBreaks } from "../../src/generate/check/own-breaks.ts";
 import { SpecError } from "../../src/generate/finding.ts";
 import { asRecord, type OpenApi, readOpenApi, refPath, valueAt } from "../../src/generate/openapi/openapi.ts";
-import { generateOpenApi } from "../../src/generate/openapi/openapi-files.ts";
+import { generate as generateSpecs } from "../../src/generate/run.ts";
 
 /** How a step ended: `ok`, or the first line of why not. */
 export type Outcome = "ok" | (string & {});
@@ -38,9 +38,10 @@ function reasonOf(error: unknown): string {
 }
 
 async function generate(cache: string, name: string, input: string, camelCase: boolean): Promise<Outcome> {
-  const output = outputOf(camelCase ? "camelCase" : "default", name);
+  const out = outputOf(camelCase ? "camelCase" : "default", name);
   try {
-    await generateOpenApi(cache, { input, output, clientName: "CorpusClient", camelCase }, cache);
+    const spec = { openapi: input, out, client: "CorpusClient", camelCase };
+    await generateSpecs({ root: cache, config: { specs: { [name]: spec } } });
     return "ok";
   } catch (error) {
     return reasonOf(error);

@@ -29,7 +29,8 @@ export const BROWSER_ENTRIES: readonly string[] = [
   "src/testing/index.ts",
   "gen/cap/index.ts",
   "gen/neuron/index.ts",
-  "gen/aureus/index.ts",
+  "gen/aureus/v1/index.ts",
+  "gen/aureus/console/index.ts",
   "gen/4runr/index.ts",
 ];
 

@@ -33,6 +33,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "handler",
     "bridge",
     "testing",
+    "generate",
     ...PROTOCOLS,
     ...PROTOCOLS.map((name) => `gen/${name}`),
   ],

@@ -10,6 +10,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./demo/command.js")).demoCommand,
   },
   {
+    name: "gen",
+    usage: "[NAME... | DOCUMENT] [--check]",
+    summary: "generate clients and types from OpenAPI documents and protos, as agentwire.config.ts says",
+    load: async () => (await import("./generate/gen.js")).genCommand,
+  },
+  {
+    name: "check",
+    usage: "[NAME...] [--update-baseline]",
+    summary: "check specs: lint, breaking changes against a baseline, recorded traffic",
+    load: async () => (await import("./generate/check.js")).checkCommand,
+  },
+  {
     name: "dev",
     usage: "[--nats URL] [--redis URL] [--write-env FILE]",
     summary:

@@ -1,77 +1,84 @@
-/** One OpenAPI document and what is made from it. Paths are relative to the project root. */
-export interface SpecConfig {
-  /** The document. */
-  readonly input: string;
-  /** Folder of the generated files, below `gen/`. It may be nested (`gen/aureus/v1`). */
-  readonly output: string;
-  /** Name of the class with a method for each operation: `NeuronClient`. */
-  readonly clientName: string;
-  /** `$id` of the JSON Schemas. Default: `agentwire:` and the folder below `gen/`, with `:` for `/`. */
-  readonly schemaId?: string;
-  /** True for a snake_case protocol: models are camelCase, and a key map is emitted. Default: false. */
-  readonly camelCase?: boolean;
-  /**
-   * True writes the shape of every object, also of those whose keys are the same on both sides, for a runtime that looks
-   * into bodies. Only with `camelCase`. Default: false.
-   */
-  readonly allShapes?: boolean;
-  /** Enums that can be read accept values that are not known yet, in the models. Default: true. */
-  readonly openEnums?: boolean;
-  /**
-   * Tables with some of the operations, by the name of the constant: a bundle of code that imports one has no
-   * other operations. Default: only the table of all.
-   */
-  readonly operationGroups?: Readonly<Record<string, readonly string[]>>;
-  /** The document as last released, for the comparison. Default: `baseline.yaml` beside the document. */
+import type { RuleSet, Rules } from "./rules.js";
+
+/** What all specs of a config have. Paths are relative to the folder of the config. */
+interface CommonSpec {
+  /** Folder of the generated files. It is replaced whole. */
+  readonly out: string;
+  /** The document, or the image of the protos, as last released. Default: `<document>.baseline.yaml`, `baseline.binpb` in `proto`. */
   readonly baseline?: string;
-  /** Breaks that were decided on, with reasons. Default: `accepted-breaks.yaml` beside the document. */
+  /** Breaks that were decided on: a list of `{ path, action, reason }`. Default: `<document>.breaks.yaml`, `breaks.yaml` in `proto`. */
   readonly acceptedBreaks?: string;
-  /** Recorded traffic that must fit: which reader, and the folder of its files. */
-  readonly recordings?: RecordingsConfig;
+  /** `public`: takes what other tools take. `house`: asks for explicit marks. An object is `public` with changes. Default: `public`. */
+  readonly rules?: RuleSet | Rules;
 }
 
-/** Where recorded traffic stands and how it is read. */
-export interface RecordingsConfig {
-  /**
-   * `neuron`: JSON lines of requests and SSE text. `aureus-v1`, `aureus-console`: JSON lines of requests with
-   * their answers, in files that begin with `sdk-vs-` or `console-`. `gateway`: JSON lines, each a request and
-   * its answer.
-   */
-  readonly format: "neuron" | "aureus-v1" | "aureus-console" | "gateway";
-  readonly folder: string;
+/** One OpenAPI document and what is generated from it. */
+export interface OpenApiSpec extends CommonSpec {
+  /** The document: OpenAPI 3.0 or 3.1, YAML or JSON. */
+  readonly openapi: string;
+  /** Name of the client class. Default: the name of the spec, with `Client` appended. */
+  readonly client?: string;
+  /** `class`: a client with a method per operation. `functions`: one function per operation. Default: `class`. */
+  readonly style?: "class" | "functions";
+  /** True for a snake_case protocol: models are camelCase, and bodies and queries are converted. Default: false. */
+  readonly camelCase?: boolean;
+  /** An OpenAPI Overlay 1.0 that is applied to the document first. */
+  readonly overlay?: string;
+  /** Generates only some operations: those with one of the tags, and those with one of the operation ids. Default: all. */
+  readonly include?: { readonly tags?: readonly string[]; readonly operations?: readonly string[] };
+  /** New names: of operations by operation id or `GET /path`, of schemas by component name. */
+  readonly rename?: {
+    readonly operations?: Readonly<Record<string, string>>;
+    readonly schemas?: Readonly<Record<string, string>>;
+  };
+  /** Recorded traffic that must match the document: files of HAR or NDJSON. A `*` stands for any part of a file name. */
+  readonly recordings?: string | readonly string[];
+  /** Also writes the JSON Schemas of the document to `schemas.ts`. Default: false; true where operations carry `x-tool-actions`. */
+  readonly schemas?: boolean;
+  /** `$id` of these schemas. Default: `agentwire:` and the name of the spec, with `:` for `/`. */
+  readonly schemaId?: string;
+  /** With `camelCase`: also writes `proof.ts`, which compiles only if every model agrees with the document. Default: false. */
+  readonly proof?: boolean;
+  /** With `camelCase`: writes the shape of every object, also of those whose keys are the same on both sides. Default: false. */
+  readonly allShapes?: boolean;
+  /** With `camelCase`: enums that can be read accept values that are not known yet. Default: true. */
+  readonly openEnums?: boolean;
+  /** Tables with some of the operations, by the name of the constant. Default: only the table of all. */
+  readonly operationGroups?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The protobuf half: found by buf through `buf.yaml` and `buf.gen.yaml`. */
-export interface ProtoConfig {
-  /** Folder of the protos. */
-  readonly input: string;
-  /** Where `buf.gen.yaml` puts the generated files. */
-  readonly output: string;
+/** A folder of protobuf files and what is generated from it. */
+export interface ProtoSpec extends CommonSpec {
+  /** Folder of the protos: the root of their imports, or a module of the project's `buf.yaml`. */
+  readonly proto: string;
+  /** The tables of a CAP protocol beside the protos. Default: messages only. */
+  readonly cap?: CapTables;
+}
+
+/** The tables of a CAP protocol. */
+export interface CapTables {
+  /** The proto with the payload oneof, below the folder of the protos. */
+  readonly packet: string;
   /** The table of subjects. */
   readonly subjects: string;
   /** The table of the rules packets must keep. Default: packets are not checked. */
   readonly rules?: string;
   /** The table of error codes. Default: there are none. */
   readonly errors?: string;
-  /** The proto with the payload oneof, below `input`. */
-  readonly packet: string;
-  /** The image of the last release, for the comparison. */
-  readonly baseline: string;
-  /** Breaks that were decided on, with reasons. Default: `accepted-breaks.yaml` beside the baseline. */
-  readonly acceptedBreaks?: string;
 }
 
-/** `openapi.config.ts`. */
-export interface OpenapiConfig {
-  readonly specs: Readonly<Record<string, SpecConfig>>;
-  readonly options?: {
-    readonly proto?: ProtoConfig;
-    /** Known differences between recordings and documents. */
-    readonly differences?: string;
-  };
+/** A file of 4Runr tools of one's own: `tools: { tool: { action: { idempotent, params, result } } }`. */
+export interface ToolsSpec extends CommonSpec {
+  readonly tools: string;
 }
 
-/** The `$id` of the JSON Schemas of a document. */
-export function schemaIdOf({ schemaId, output }: SpecConfig): string {
-  return schemaId ?? `agentwire:${output.replace(/^gen\//, "").replaceAll("/", ":")}`;
+/** `agentwire.config.ts`. */
+export interface Config {
+  /** By name: in messages, and as an argument of the commands. */
+  readonly specs: Readonly<Record<string, OpenApiSpec | ProtoSpec | ToolsSpec>>;
+}
+
+/** Types a config in the place where it is written. */
+export function defineConfig<const C extends Config>(config: C): C {
+  return config;
 }

@@ -1,5 +1,5 @@
 import { JSONPathEnvironment, type JSONPathNode, type JSONValue } from "json-p3";
-import { type Problem, setMember, type YamlPath } from "./editable.ts";
+import { type Problem, setMember, type YamlPath } from "./editable.js";
 
 type Members = Record<string, unknown>;
 

@@ -1,137 +1,96 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
-import type { OpenapiConfig } from "./config.js";
-import { header } from "./emit.js";
+import type { Config } from "./config.js";
 import { type Finding, SpecError } from "./finding.js";
-import { generateOpenApi } from "./openapi/openapi-files.js";
+import { generateOpenApi } from "./openapi/files.js";
+import { compareOutput, type Drift, type Generated, replaceOutputs, stampFiles } from "./output.js";
 import { generateProto } from "./proto/proto.js";
+import { generateTools } from "./tools-file.js";
 
 /** What a run works on. */
 export interface GenOptions {
-  /** The project root; `specs/` and `gen/` are below it. */
+  /** The project root: the folder of the config. */
   readonly root: string;
-  readonly config: OpenapiConfig;
-  /** PATH on which buf and its plugins are found. Default: that of the project. */
+  readonly config: Config;
+  /** Names of the specs to work on. Default: all. */
+  readonly names?: readonly string[];
+  /** PATH on which buf and its plugins are found. Default: the project's own tools, then the PATH of the process. */
   readonly searchPath?: string;
 }
 
-/** What a run wrote. */
-export interface Written {
+/** The specs that were asked for. @throws SpecError for a name that there is not */
+export function selectSpecs({ config, names }: GenOptions): [string, Config["specs"][string]][] {
+  const known = Object.keys(config.specs);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new SpecError(`no spec is called ${unknown}; known: ${known.join(", ")}`);
+  const wanted = names === undefined || names.length === 0 ? known : names;
+  return wanted.map((name) => [name, config.specs[name]!]);
+}
+
+/** Runs one job per spec; all end, and all that is wrong is reported at once. @throws SpecError */
+export async function runAll<T>(jobs: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(jobs);
+  const reasons = results.flatMap((job): unknown[] => (job.status === "rejected" ? [job.reason] : []));
+  const bug = reasons.find((reason) => !(reason instanceof SpecError));
+  if (bug !== undefined) throw bug;
+  const failures = reasons.filter((reason) => reason instanceof SpecError);
+  const [first] = failures;
+  if (failures.length === 1) throw first;
+  const findings = failures.flatMap((failure) => failure.findings);
+  const messages = failures.map(({ message }) => message).join("\n");
+  if (failures.length > 0) throw new SpecError(messages, findings);
+  return results.flatMap((job) => (job.status === "fulfilled" ? [job.value] : []));
+}
+
+interface Output extends Generated {
+  readonly out: string;
+}
+
+/** Generates what the specs give, in memory. */
+async function generateAll(options: GenOptions): Promise<Output[]> {
+  const { root, searchPath } = options;
+  const specs = selectSpecs(options);
+  const outs = Object.values(options.config.specs).map(({ out }) => out);
+  for (const [index, out] of outs.entries()) {
+    const other = outs.find((each, at) => at !== index && `${out}/`.startsWith(`${each}/`));
+    if (other !== undefined)
+      throw new SpecError(`out ${out} is inside of out ${other}: each is replaced whole`);
+  }
+  return runAll(
+    specs.map(async ([name, spec]) => {
+      const made =
+        "proto" in spec
+          ? await generateProto(root, spec, searchPath)
+          : "tools" in spec
+            ? generateTools(root, spec)
+            : await generateOpenApi(root, name, spec);
+      return { ...made, out: spec.out, files: stampFiles(root, made, { name, ...spec }) };
+    }),
+  );
+}
+
+/** What {@link generate} did or found. */
+export interface Generation {
+  /** Number of files that were written; 0 with `check`. */
   readonly files: number;
+  /** With `check`: how the output folders differ; empty lists when they do not. */
+  readonly drift: Drift;
   /** What is worth a look but not wrong. */
   readonly warnings: readonly Finding[];
 }
 
-/** How `gen/` differs from what the specs give. Paths are relative to the root, sorted. */
-export interface Drift {
-  readonly missing: readonly string[];
-  readonly stale: readonly string[];
-  readonly orphaned: readonly string[];
-}
-
-/** For `gen/aureus/v1` and `gen/aureus/console`: the barrel `gen/aureus/index.ts`. */
-function writeParents(config: OpenapiConfig, out: string): void {
-  const children = new Map<string, { input: string; name: string }[]>();
-  for (const { input, output } of Object.values(config.specs)) {
-    const [, folder, name, ...rest] = output.split("/");
-    if (folder === undefined || name === undefined || rest.length > 0) continue;
-    children.set(folder, [...(children.get(folder) ?? []), { input, name }]);
-  }
-  for (const [folder, list] of children) {
-    const lines = list.map(({ name }) => `export * as ${name} from "./${name}/index.js";\n`);
-    writeFileSync(
-      join(out, "gen", folder, "index.ts"),
-      `${header(list.map(({ input }) => input).join(", "))}\n${lines.join("")}`,
-    );
-  }
-}
-
-/** Generates everything into a fresh folder, hands it to `use`, and removes what is left of it. */
-async function generate<T>(
-  { root, config, searchPath }: GenOptions,
-  use: (out: string, warnings: readonly Finding[]) => T,
-): Promise<T> {
-  mkdirSync(join(root, ".cache"), { recursive: true });
-  const out = mkdtempSync(join(root, ".cache", "gen-"));
-  try {
-    mkdirSync(join(out, "gen"));
-    const { proto } = config.options ?? {};
-    const jobs = [
-      ...(proto === undefined ? [] : [generateProto(root, proto, out, searchPath).then(() => [])]),
-      ...Object.values(config.specs).map((spec) => generateOpenApi(root, spec, out)),
-    ];
-    // All jobs end before the folder goes, and all that is wrong with the specs is told at once.
-    const results = await Promise.allSettled(jobs);
-    const failures = results.filter((job) => job.status === "rejected");
-    const reasons = failures.map(({ reason }): unknown => reason);
-    const bug = reasons.find((reason) => !(reason instanceof SpecError));
-    if (bug !== undefined) throw bug;
-    if (reasons.length > 0)
-      throw new SpecError(reasons.map((reason) => (reason as SpecError).message).join("\n"));
-    writeParents(config, out);
-    const warnings = results.flatMap((job) => (job.status === "fulfilled" ? job.value : []));
-    return use(out, warnings);
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
-function filesBelow(folder: string): Map<string, Buffer> {
-  let entries: string[];
-  try {
-    entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name));
-  } catch {
-    entries = [];
-  }
-  return new Map(
-    entries.map((path) => [path.slice(dirname(folder).length + 1).replaceAll("\\", "/"), readFileSync(path)]),
-  );
-}
-
 /**
- * Replaces `gen/` as a whole by what the specs give. When anything fails, `gen/` stays as it was.
- * @throws SpecError naming what is wrong
+ * Replaces the output folders by what the specs give, all or none. With `check` it compares them instead.
+ * @throws SpecError naming file, line and column of what is wrong; nothing is written then
  */
-export function writeGen(options: GenOptions): Promise<Written> {
-  return generate(options, (out, warnings) => {
-    const target = join(options.root, "gen");
-    const old = join(out, "old");
-    const files = filesBelow(join(out, "gen")).size;
-    let moved = true;
-    try {
-      renameSync(target, old);
-    } catch {
-      moved = false;
-    }
-    try {
-      renameSync(join(out, "gen"), target);
-    } catch (error) {
-      if (moved) renameSync(old, target);
-      throw error;
-    }
-    return { files, warnings };
-  });
-}
-
-/** Compares `gen/` with what the specs give. @throws SpecError naming what is wrong in a spec */
-export function checkGen(options: GenOptions): Promise<Drift> {
-  return generate(options, (out) => {
-    const [wanted, found] = [filesBelow(join(out, "gen")), filesBelow(join(options.root, "gen"))];
-    const names = [...wanted.keys()].sort();
-    return {
-      missing: names.filter((name) => !found.has(name)),
-      stale: names.filter((name) => found.has(name) && !wanted.get(name)!.equals(found.get(name)!)),
-      orphaned: [...found.keys()].filter((name) => !wanted.has(name)).sort(),
-    };
-  });
+export async function generate(options: GenOptions & { readonly check?: boolean }): Promise<Generation> {
+  const outputs = await generateAll(options);
+  const drifts = options.check
+    ? outputs.map(({ out, files }) => compareOutput(options.root, out, files))
+    : [];
+  const all = (kind: keyof Drift) => drifts.flatMap((drift) => drift[kind]).sort();
+  if (!options.check) replaceOutputs(options.root, new Map(outputs.map(({ out, files }) => [out, files])));
+  return {
+    files: options.check ? 0 : outputs.reduce((sum, { files }) => sum + files.size, 0),
+    drift: { missing: all("missing"), stale: all("stale"), orphaned: all("orphaned") },
+    warnings: outputs.flatMap(({ warnings }) => warnings),
+  };
 }

@@ -1,26 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { header, printDoc, printKey, printValue } from "./emit.js";
+import type { ToolsSpec } from "./config.js";
+import { printDoc, printKey, printValue } from "./emit.js";
 import { type Finding, throwFindings } from "./finding.js";
-import { asRecord, type OpenApi, type Schema } from "./openapi/openapi.js";
+import { asRecord, type OpenApi, type Operation, type ToolAction } from "./openapi/openapi.js";
 import { stripSchema } from "./openapi/schemas.js";
 import { typeText, wireStyle } from "./openapi/type-text.js";
 import { walkSchema } from "./openapi/walk.js";
+import type { Generated } from "./output.js";
 import { readSource, type Source, type YamlPath } from "./source.js";
-
-/** A file of 4Runr tools and the folder of what is made from it. Paths are relative to the project root. */
-export interface ToolsConfig {
-  readonly input: string;
-  readonly output: string;
-}
-
-interface Action {
-  readonly idempotent: boolean;
-  readonly retry?: "never";
-  readonly description?: string;
-  readonly params: Schema;
-  readonly result: Schema;
-}
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -68,37 +54,66 @@ function check(source: Source): Finding[] {
   ];
 }
 
-/** `index.ts`: the types of the calls, and the table that `GatewayClient` takes as `tools`. */
-function emit(source: Source, tools: Readonly<Record<string, Readonly<Record<string, Action>>>>): string {
-  const api: OpenApi = { source, title: "", schemas: {}, operations: [] };
-  const style = wireStyle((name) => name);
-  const types = Object.entries(tools).map(([tool, actions]) => {
-    const rows = Object.entries(actions).map(
-      ([action, { description, params, result }]) => `${printDoc(description, 4)}    ${printKey(action)}: {
-      params: ${typeText(api, params, style, 6)};
-      result: ${typeText(api, result, style, 6)};
-    };
-`,
-    );
-    return `  ${printKey(tool)}: {\n${rows.join("")}  };\n`;
-  });
-  const table = Object.fromEntries(
-    Object.entries(tools).map(([tool, actions]) => [
-      tool,
-      Object.fromEntries(
-        Object.entries(actions).map(([action, { idempotent, retry, params, result }]) => [
-          action,
-          { idempotent, retry, params: stripSchema(params), result: stripSchema(result) },
-        ]),
-      ),
-    ]),
+/**
+ * Reads a file of tools as a document with one operation, whose actions they are.
+ *
+ * @throws SpecError naming file, line and column of what is wrong in the file
+ */
+export function readTools(root: string, file: string): OpenApi {
+  const source = readSource(root, file);
+  throwFindings(check(source));
+  const actions = Object.entries(asRecord(asRecord(source.data).tools)).flatMap(([tool, entries]) =>
+    Object.entries(asRecord(entries)).map(([action, value]): ToolAction => {
+      const { idempotent, retry, description, params, result } = asRecord(value);
+      const path = ["tools", tool, action];
+      return {
+        tool,
+        action,
+        idempotent: idempotent === true,
+        ...(retry === "never" && { retry }),
+        ...(typeof description === "string" && { description }),
+        params: { schema: asRecord(params), path: [...path, "params"] },
+        result: { schema: asRecord(result), path: [...path, "result"] },
+      };
+    }),
   );
-  return `${header(source.file)}
-import type { ToolTable } from "agentwire/4runr";
+  const operation: Operation = {
+    id: "tools",
+    method: "post",
+    url: "/",
+    path: ["tools"],
+    parameters: [],
+    contents: {},
+    responses: {},
+    isPublic: false,
+    actions,
+    raw: {},
+  };
+  return { source, original: source, warnings: [], title: file, schemas: {}, operations: [operation] };
+}
+
+/** `index.ts`: the types of the calls, and the table that `GatewayClient` takes as `tools`. */
+function emit(api: OpenApi): string {
+  const style = wireStyle((name) => name);
+  const types = new Map<string, string>();
+  const table: Record<string, Record<string, object>> = Object.create(null);
+  for (const { tool, action, idempotent, retry, description, params, result } of api.operations[0]!.actions) {
+    const row = `${printDoc(description, 4)}    ${printKey(action)}: {
+      params: ${typeText(api, params.schema, style, 6)};
+      result: ${typeText(api, result.schema, style, 6)};
+    };
+`;
+    types.set(tool, (types.get(tool) ?? "") + row);
+    table[tool] ??= Object.create(null) as Record<string, object>;
+    const [from, to] = [stripSchema(params.schema), stripSchema(result.schema)];
+    table[tool][action] = { idempotent, retry, params: from, result: to };
+  }
+  const members = [...types].map(([tool, rows]) => `  ${printKey(tool)}: {\n${rows}  };\n`);
+  return `import type { ToolTable } from "agentwire/4runr";
 
 /** What each action of each tool takes and gives. */
 export interface ToolActions {
-${types.join("")}}
+${members.join("")}}
 
 /** The tools, for \`new GatewayClient({ tools })\`. */
 export const tools: ToolTable<ToolActions> = {
@@ -108,15 +123,11 @@ export const tools: ToolTable<ToolActions> = {
 }
 
 /**
- * Generates the table of a file of tools into its folder below `out`.
+ * Generates the table of a file of tools.
  *
  * @throws SpecError naming file, line and column of what is wrong in the file
  */
-export function generateTools(root: string, { input, output }: ToolsConfig, out: string): void {
-  const source = readSource(root, input);
-  throwFindings(check(source));
-  const tools = asRecord(source.data).tools as Parameters<typeof emit>[1];
-  const folder = join(out, output);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "index.ts"), emit(source, tools));
+export function generateTools(root: string, { tools }: ToolsSpec): Generated {
+  const files = new Map([["index.ts", emit(readTools(root, tools))]]);
+  return { from: tools, inputs: [tools], files, warnings: [] };
 }

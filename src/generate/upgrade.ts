@@ -1,4 +1,4 @@
-import { setMember } from "./editable.ts";
+import { setMember } from "./editable.js";
 
 type Members = Record<string, unknown>;
 

@@ -1,5 +1,6 @@
 /** The runtime of generated HTTP clients. */
 
+export type { KeyMap } from "../core/keys.js";
 export type { HttpAnswer } from "./answer.js";
 export { bearer, type HttpAuth, type IssuedToken, TokenSource, type TokenSourceOptions } from "./auth.js";
 export { HttpClient } from "./client.js";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readAureusRecordings } from "../../src/generate/check/aureus-recordings.ts";
+import { readAureusRecordings } from "../../scripts/recordings/aureus.ts";
 import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
 
 const root = join(import.meta.dirname, "../..");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import config from "../../openapi.config.ts";
+import config from "../../agentwire.config.ts";
 import { decodePacket, encodePacket, KeyRing, validatePacket, verifyPacket } from "../../src/cap/index.js";
 import { checkProto } from "../../src/generate/check/proto.ts";
 import { req } from "../requirements/index.ts";
@@ -15,7 +15,7 @@ const copy = mkdtempSync(join(tmpdir(), "agentwire-additive-"));
 const copied = [
   ...["specs", "gen", "src", "scripts", "test/cap", "test/vectors/cap", "test/requirements"],
   ...["test/expected-differences.ts", "test/expected-differences.yaml"],
-  ...["buf.yaml", "buf.gen.yaml", "openapi.config.ts", "package.json", "tsconfig.json", "vitest.config.ts"],
+  ...["buf.yaml", "agentwire.config.ts", "package.json", "tsconfig.json", "vitest.config.ts"],
 ];
 const protos = "specs/cap/cordum/agent/v1";
 const auditProto = `// What was noticed of a job.
@@ -98,7 +98,7 @@ beforeAll(async () => {
   );
   insert("specs/cap/subjects.yaml", "\nsubjects:", auditSubject);
   cpSync(join(root, "test/gen/fixtures/additive.ts.txt"), join(copy, "additive.ts"));
-  await run("tsx", "scripts/gen.ts");
+  await run("tsx", "src/cli/main.ts", "gen", "cap");
 }, 300_000);
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
@@ -114,12 +114,12 @@ describe("a field, a payload, an enum value and an error code that were added to
   }, 900_000);
 
   it(req("specs.breaking.proto", "are no break, and lint and tables hold"), async () => {
-    const results = await checkProto(copy, config.options.proto);
+    const results = await checkProto(copy, "cap", config.specs.cap);
     expect(results.map(({ name, findings }) => [name, findings])).toEqual([
-      ["buf lint", []],
-      ["buf format", []],
-      ["buf breaking", []],
-      ["tables", []],
+      ["buf lint cap", []],
+      ["buf format cap", []],
+      ["buf breaking cap", []],
+      ["tables cap", []],
     ]);
   }, 300_000);
 

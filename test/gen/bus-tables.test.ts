@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import config from "../../agentwire.config.ts";
 import { ErrorCode, protocol } from "../../gen/cap/index.js";
-import config from "../../openapi.config.ts";
 import * as cap from "../../src/cap/index.js";
 import { emitErrors } from "../../src/generate/proto/errors.ts";
 import { readErrors } from "../../src/generate/proto/errors-spec.ts";
@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, "..", "..");
 const folder = mkdtempSync(join(tmpdir(), "agentwire-tables-"));
 let bus: BusSpec;
 beforeAll(async () => {
-  bus = await readBus(root, config.options.proto);
+  bus = await readBus(root, config.specs.cap);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -88,7 +88,7 @@ describe("errors.yaml", () => {
       reason: "denied",
       doc: "302: SAFETY_RISK_TAG_BLOCKED.",
     });
-    expect(emitErrors(errors, "gen/cap")).toContain(
+    expect(emitErrors(errors, (module) => `${module}.js`)).toContain(
       "export class SafetyRiskTagBlockedError extends CAPError {",
     );
   });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatFinding } from "../../src/generate/finding.ts";
-import { writeGen } from "../../src/generate/run.ts";
+import { generate } from "../../src/generate/run.ts";
 import type { HttpOperation } from "../../src/http/index.ts";
 import { req } from "../requirements/index.ts";
 import { libraries, makeProject, type Project } from "./project.ts";
@@ -16,7 +16,7 @@ let client: string;
 
 beforeAll(async () => {
   project = makeProject();
-  const written = await writeGen({ root: project.root, config: libraries });
+  const written = await generate({ root: project.root, config: libraries });
   warnings = written.warnings.map(formatFinding);
   ({ operationTable: operations } = await import(project.path("gen/library/camel/operations.ts")));
   client = project.read("gen/library/camel/client.ts");
@@ -213,7 +213,7 @@ describe("a name that is none in TypeScript", () => {
             ? changed.replaceAll("schemas/rate-estimate", "schemas/Chart-Axes")
             : changed,
       );
-      const run = writeGen({ root: other.root, config: libraries });
+      const run = generate({ root: other.root, config: libraries });
       await expect(run).rejects.toThrow(message);
       await expect(run).rejects.toThrow(/^specs\/library\/openapi\.yaml:\d+:\d+: /);
     } finally {
@@ -228,7 +228,7 @@ describe("a document without operations and schemas", () => {
     try {
       const header = "openapi: 3.1.0\ninfo: { title: Nothing, version: 1.0.0 }\npaths: {}\n";
       other.write("specs/library/openapi.yaml", header);
-      await writeGen({ root: other.root, config: libraries });
+      await generate({ root: other.root, config: libraries });
       expect(other.read("gen/library/wire/models.ts")).toMatch(/\nexport \{\};\n$/);
       expect(diagnose(other, [other.path("gen/library/index.ts")])).toEqual([]);
     } finally {

@@ -7,10 +7,13 @@ import * as v1Enums from "../../gen/aureus/v1/enums.ts";
 import * as neuronEnums from "../../gen/neuron/enums.ts";
 import * as aureus from "../../src/aureus/index.ts";
 import { emitEnums, enumExports } from "../../src/generate/openapi/enums.ts";
+import { readModels } from "../../src/generate/openapi/models.ts";
 import { asRecord, type OpenApi, readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { makeProject, type Project } from "./project.ts";
 
 const root = join(import.meta.dirname, "../..");
+
+const modelsOf = (api: OpenApi) => readModels(api, { client: "Client" });
 
 /** Names and values of the enums among the component schemas, straight from the document. */
 function enumsOf(file: string): [string, unknown[]][] {
@@ -84,7 +87,7 @@ describe("the emitter", () => {
   }
 
   it("writes no file for a document without named enums", () => {
-    expect(emitEnums(withSchemas({}))).toBeUndefined();
+    expect(emitEnums(withSchemas({}), modelsOf(withSchemas({})))).toBeUndefined();
   });
 
   it("makes a key of every value, whatever is in it", () => {
@@ -94,7 +97,7 @@ describe("the emitter", () => {
       Empty: { enum: ["", "*", "a"] },
       Odd: { enum: ["__proto__", '"', "*/"], description: "What */ ends." },
     });
-    const text = emitEnums(api)!;
+    const text = emitEnums(api, modelsOf(api))!;
     expect(text).toContain('import type * as models from "./models.js";');
     expect(text).toContain("export type Plain = models.Plain;");
     expect(evaluate(text)).toEqual({
@@ -108,7 +111,7 @@ describe("the emitter", () => {
     });
   });
 
-  it("leaves out what is no enum of strings, or has no name of its own in code", () => {
+  it("leaves out what is no enum of strings, under the name that its model has", () => {
     const api = withSchemas({
       Good: { enum: ["a"] },
       Mixed: { enum: ["a", null] },
@@ -116,6 +119,6 @@ describe("the emitter", () => {
       UserData: { enum: ["a"], "x-opaque": true },
       "not-a-name": { enum: ["a"] },
     });
-    expect(enumExports(api)).toBe('export { Good } from "./enums.js";\n');
+    expect(enumExports(api, modelsOf(api))).toBe('export { Good, NotAName } from "./enums.js";\n');
   });
 });

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { fromWire, type KeyMap, toWire } from "../../src/core/keys.ts";
-import { writeGen } from "../../src/generate/run.ts";
+import { generate } from "../../src/generate/run.ts";
 import { HttpClient, type HttpOperation, ResponsePromise } from "../../src/http/index.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shopOnly, shop as shopSpec } from "./project.ts";
@@ -30,7 +30,7 @@ let shop: Shop;
 
 beforeAll(async () => {
   project = makeProject();
-  await writeGen({ root: project.root, config: shopOnly });
+  await generate({ root: project.root, config: shopOnly });
   shop = (await import(project.path("gen/shop/index.ts"))) as Shop;
 });
 afterAll(() => project.remove());
@@ -89,14 +89,14 @@ describe("generated tables", () => {
         const withGroup = (ids: readonly string[]) => ({
           specs: { shop: { ...shopSpec, operationGroups: { clerk: ids } } },
         });
-        await writeGen({ root: other.root, config: withGroup(["placeOrder", "callTool"]) });
+        await generate({ root: other.root, config: withGroup(["placeOrder", "callTool"]) });
         const { clerk, operationTable } = (await import(other.path("gen/shop/index.ts"))) as Shop & {
           readonly clerk: Record<string, unknown>;
         };
         expect(operationTable).toEqual(shop.operationTable);
         const { placeOrder, callTool } = operationTable;
         expect(clerk).toEqual({ placeOrder, callTool });
-        await expect(writeGen({ root: other.root, config: withGroup(["sellOrder"]) })).rejects.toThrow(
+        await expect(generate({ root: other.root, config: withGroup(["sellOrder"]) })).rejects.toThrow(
           "has no operation sellOrder",
         );
       } finally {

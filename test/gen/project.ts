@@ -1,52 +1,53 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Document, parseDocument } from "yaml";
-import type { OpenapiConfig, SpecConfig } from "../../src/generate/config.ts";
+import type { CapTables, Config, OpenApiSpec, ProtoSpec } from "../../src/generate/config.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
 const cache = join(import.meta.dirname, "..", "..", ".cache");
 
 /** The spec of `fixtures/shop.yaml`. */
-export const shop: SpecConfig = {
-  input: "specs/shop/openapi.yaml",
-  output: "gen/shop",
-  clientName: "ShopClient",
+export const shop: OpenApiSpec = {
+  openapi: "specs/shop/openapi.yaml",
+  out: "gen/shop",
   camelCase: true,
+  proof: true,
+  schemas: true,
+  baseline: "specs/shop/baseline.yaml",
+  acceptedBreaks: "specs/shop/accepted-breaks.yaml",
+  rules: "house",
+};
+
+const library: OpenApiSpec = {
+  ...shop,
+  openapi: "specs/library/openapi.yaml",
+  out: "",
+  client: "LibraryClient",
 };
 
 /** The spec of `fixtures/library.yaml`, once with camelCase and once as it is. */
-export const libraries: OpenapiConfig = {
+export const libraries: Config = {
   specs: {
-    camel: {
-      input: "specs/library/openapi.yaml",
-      output: "gen/library/camel",
-      clientName: "LibraryClient",
-      camelCase: true,
-    },
-    wire: {
-      input: "specs/library/openapi.yaml",
-      output: "gen/library/wire",
-      clientName: "LibraryClient",
-    },
+    "library/camel": { ...library, out: "gen/library/camel" },
+    "library/wire": { ...library, out: "gen/library/wire", camelCase: false },
   },
+};
+
+/** The spec of the protos. */
+export const bus: ProtoSpec & { readonly cap: CapTables } = {
+  proto: "specs/bus",
+  out: "gen/bus",
+  cap: { packet: "bus/v1/packet.proto", subjects: "specs/bus/subjects.yaml" },
+  baseline: "specs/bus/baseline.binpb",
+  acceptedBreaks: "specs/bus/accepted-breaks.yaml",
+  rules: "house",
 };
 
 /** `fixtures/shop.yaml` alone: no buf is run. */
-export const shopOnly: OpenapiConfig = { specs: { shop } };
+export const shopOnly: Config = { specs: { shop } };
 
 /** The shop and a small bus in protobuf. */
-export const shopAndBus: OpenapiConfig = {
-  specs: { shop },
-  options: {
-    proto: {
-      input: "specs/bus",
-      output: "gen/bus",
-      subjects: "specs/bus/subjects.yaml",
-      packet: "bus/v1/packet.proto",
-      baseline: "specs/bus/baseline.binpb",
-    },
-  },
-};
+export const shopAndBus: Config = { specs: { bus, shop } };
 
 /** A project of its own below `.cache/`, where the packages of this one are found. */
 export interface Project {
@@ -73,11 +74,10 @@ export function makeProject(): Project {
   };
   const copies = {
     "buf.yaml": "buf.yaml",
-    "buf.gen.yaml": "buf.gen.yaml",
     "packet.proto": "specs/bus/bus/v1/packet.proto",
     "subjects.yaml": "specs/bus/subjects.yaml",
-    "shop.yaml": shop.input,
-    "library.yaml": "specs/library/openapi.yaml",
+    "shop.yaml": shop.openapi,
+    "library.yaml": library.openapi,
   };
   for (const [from, to] of Object.entries(copies)) cpSync(join(fixtures, from), path(to));
   return {
@@ -91,9 +91,9 @@ export function makeProject(): Project {
       write(file, text.replace(from, to));
     },
     editShop: (change) => {
-      const document = parseDocument(read(shop.input));
+      const document = parseDocument(read(shop.openapi));
       change(document);
-      write(shop.input, String(document));
+      write(shop.openapi, String(document));
     },
     remove: () => rmSync(root, { recursive: true, force: true }),
   };

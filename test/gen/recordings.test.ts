@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import config from "../../openapi.config.ts";
-import { type Differences, loadDifferences } from "../../src/generate/check/differences.ts";
-import { readNeuronRecordings } from "../../src/generate/check/neuron-recordings.ts";
-import { judgeRecordings, type Recording } from "../../src/generate/check/recordings.ts";
+import config from "../../agentwire.config.ts";
+import { type Differences, loadDifferences } from "../../scripts/recordings/differences.ts";
+import { judgeRecordings } from "../../scripts/recordings/judge.ts";
+import { readNeuronRecordings } from "../../scripts/recordings/neuron.ts";
+import type { Recording } from "../../src/generate/check/recordings.ts";
 import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop } from "./project.ts";
@@ -27,7 +28,7 @@ function judge(
   known: Differences,
   pick: "placeOrder" | "listOrders" = "placeOrder",
 ) {
-  const api = readOpenApi(project.root, shop.input);
+  const api = readOpenApi(project.root, shop.openapi);
   const operation = api.operations.find(({ id }) => id === pick)!;
   const schema = operation.request ?? operation.responses["200"];
   const recordings = values.map(
@@ -85,7 +86,7 @@ describe("recordings", () => {
   });
 
   it("without a schema are named", () => {
-    const api = readOpenApi(project.root, shop.input);
+    const api = readOpenApi(project.root, shop.openapi);
     const recording: Recording = {
       id: "specs/shop/trace/0",
       what: "POST /nowhere",
@@ -100,9 +101,9 @@ describe("recordings", () => {
 
 describe("the neuron recordings", () => {
   it(req("specs.recordings.fit", "fit the neuron spec, and no mutant does"), () => {
-    const { input, recordings } = config.specs.neuron;
-    const api = readOpenApi(repo, input);
-    const read = readNeuronRecordings(repo, recordings.folder, api, "specs/neuron");
+    const { openapi } = config.specs.neuron;
+    const api = readOpenApi(repo, openapi);
+    const read = readNeuronRecordings(repo, "test/vectors/neuron/traces", api, "specs/neuron");
     const kinds = new Set(read.map(({ what }) => what.replace(/ \d+ to .*/, "")));
     for (const path of ["register", "update-capability", "heartbeat", "ack", "nack", "progress"]) {
       expect(kinds).toContain(`POST /neuron/${path}`);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Document, parseDocument } from "yaml";
-import config from "../../openapi.config.ts";
+import config from "../../agentwire.config.ts";
 import { req } from "../requirements/index.ts";
 
 const repo = join(import.meta.dirname, "..", "..");
@@ -95,17 +95,26 @@ function errorsIn(runtime: string, used: string): typeof found {
 beforeAll(async () => {
   mkdirSync(join(repo, ".cache"), { recursive: true });
   root = mkdtempSync(join(repo, ".cache", "test-runtimes-"));
-  for (const name of ["src", "gen", "specs", "scripts", "package.json", "tsconfig.json", "openapi.config.ts"])
+  for (const name of [
+    "src",
+    "gen",
+    "specs",
+    "scripts",
+    "package.json",
+    "tsconfig.json",
+    "agentwire.config.ts",
+  ])
     cpSync(join(repo, name), join(root, name), { recursive: true });
   symlinkSync(join(repo, "node_modules"), join(root, "node_modules"));
   // The copy's own generator: its clients stand on the copy's runtime.
-  const { generateOpenApi } = await import(join(root, "src/generate/openapi/openapi-files.ts"));
+  const { generate } = await import(join(root, "src/generate/run.ts"));
   for (const [spec, given] of Object.entries(config.specs)) {
-    const document = parseDocument(readFileSync(join(root, given.input), "utf8"));
+    if (!("openapi" in given)) continue;
+    const document = parseDocument(readFileSync(join(root, given.openapi), "utf8"));
     for (const change of changes) if (change.spec === spec) apply(document, change);
-    writeFileSync(join(root, given.input), String(document));
-    await generateOpenApi(root, given, root);
+    writeFileSync(join(root, given.openapi), String(document));
   }
+  await generate({ root, config, names: Object.keys(config.specs).filter((name) => name !== "cap") });
   found = compile();
 }, 120_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));

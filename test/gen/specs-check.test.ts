@@ -1,29 +1,33 @@
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkSpecs, updateBaselines } from "../../src/generate/check/check.ts";
+import { type CheckResult, checkSpecs, updateBaselines } from "../../src/generate/check/check.ts";
 import { checkLint } from "../../src/generate/check/lint.ts";
+import { formatFinding } from "../../src/generate/finding.ts";
 import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
 import { runBuf } from "../../src/generate/proto/buf.ts";
+import { RuleBook } from "../../src/generate/rules.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop, shopAndBus, shopOnly } from "./project.ts";
 
 let project: Project;
 beforeEach(() => {
   project = makeProject();
-  cpSync(project.path(shop.input), project.path("specs/shop/baseline.yaml"));
+  cpSync(project.path(shop.openapi), project.path("specs/shop/baseline.yaml"));
 });
 afterEach(() => project.remove());
+
+const textOf = ({ findings }: CheckResult) => findings.map(formatFinding).join();
 
 describe("specs:check", () => {
   it("passes on sound specs, one result for each check", async () => {
     await runBuf(project.root, ["build", "-o", "specs/bus/baseline.binpb"]);
     const results = await checkSpecs({ root: project.root, config: shopAndBus });
     expect(results.map(({ name, findings }) => [name, findings])).toEqual([
-      ["buf lint", []],
-      ["buf format", []],
-      ["buf breaking", []],
-      ["tables", []],
+      ["buf lint bus", []],
+      ["buf format bus", []],
+      ["buf breaking bus", []],
+      ["tables bus", []],
       ["lint shop", []],
       ["breaking shop", []],
     ]);
@@ -34,19 +38,19 @@ describe("specs:check", () => {
     await runBuf(project.root, ["build", "-o", "specs/bus/baseline.binpb"]);
     project.edit("specs/bus/bus/v1/packet.proto", "int32 count = 1;", "int32  count = 2;");
     const results = await checkSpecs({ root: project.root, config: shopAndBus });
-    const found = Object.fromEntries(results.map(({ name, findings }) => [name, findings.join()]));
-    expect(found["buf breaking"]).toMatch(/specs\/bus\/bus\/v1\/packet\.proto:\d+:\d+:.*"1".*"count"/);
-    expect(found["buf format"]).toContain("-  int32  count = 2;");
-    expect(found["buf lint"]).toBe("");
+    const found = Object.fromEntries(results.map((result) => [result.name, textOf(result)]));
+    expect(found["buf breaking bus"]).toMatch(/specs\/bus\/bus\/v1\/packet\.proto:\d+:\d+:.*"1".*"count"/);
+    expect(found["buf format bus"]).toContain("-  int32  count = 2;");
+    expect(found["buf lint bus"]).toBe("");
   });
 
   it("lets a break of a proto pass that was accepted with a reason, until it is none any more", async () => {
     const options = { root: project.root, config: shopAndBus };
     const breaks = async () => {
       const results = await checkSpecs(options);
-      return results.find(({ name }) => name === "buf breaking")!.findings;
+      return results.find(({ name }) => name === "buf breaking bus")!.findings.map(formatFinding);
     };
-    expect(await updateBaselines(options, "bus")).toEqual(["specs/bus/baseline.binpb"]);
+    expect(await updateBaselines({ ...options, names: ["bus"] })).toEqual(["specs/bus/baseline.binpb"]);
     expect(await breaks()).toEqual([]);
     project.edit("specs/bus/bus/v1/packet.proto", "int32 count = 1;", "string count = 1;");
     const found = await breaks();
@@ -69,22 +73,23 @@ describe("specs:check", () => {
   });
 
   it("reads the tables beside the protos", async () => {
-    await updateBaselines({ root: project.root, config: shopAndBus }, "bus");
+    await updateBaselines({ root: project.root, config: shopAndBus, names: ["bus"] });
     project.edit("specs/bus/subjects.yaml", "payload: ping\n    reply", "payload: pinged\n    reply");
     const results = await checkSpecs({ root: project.root, config: shopAndBus });
-    expect(results.find(({ name }) => name === "tables")?.findings).toEqual([
+    expect(results.find(({ name }) => name === "tables bus")?.findings.map(formatFinding)).toEqual([
       "specs/bus/subjects.yaml:6:5: subjects.ping.payload must be one of ping, pongBack, any",
     ]);
   });
 
-  it("reports a document that cannot be read as one finding", async () => {
-    project.edit(shop.input, "openapi: 3.1.0", "openapi: [");
+  it("reports a document that cannot be read as one finding, and that it was not checked", async () => {
+    project.edit(shop.openapi, "openapi: 3.1.0", "openapi: [");
     const results = await checkSpecs({ root: project.root, config: shopOnly });
-    expect(results).toEqual([
+    expect(results).toMatchObject([
       {
         name: "read shop",
-        summary: shop.input,
-        findings: [expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: /)],
+        summary: shop.openapi,
+        findings: [{ file: shop.openapi }],
+        failure: expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: /),
       },
     ]);
   });
@@ -92,28 +97,31 @@ describe("specs:check", () => {
   it("reports a missing baseline", async () => {
     const config = { specs: { shop: { ...shop, baseline: "specs/shop/none.yaml" } } };
     const results = await checkSpecs({ root: project.root, config });
-    expect(results.at(-1)?.findings).toEqual(["specs/shop/none.yaml:1:1: cannot be read"]);
+    expect(results.at(-1)?.failure).toBe("specs/shop/none.yaml:1:1: cannot be read");
   });
 
   it("takes a document as the new baseline only when told to", async () => {
-    project.edit(shop.input, "The orders of a customer.", "Orders.");
+    project.edit(shop.openapi, "The orders of a customer.", "Orders.");
     const options = { root: project.root, config: shopOnly };
-    expect(await updateBaselines(options, "shop")).toEqual(["specs/shop/baseline.yaml"]);
-    expect(readFileSync(project.path("specs/shop/baseline.yaml"), "utf8")).toBe(project.read(shop.input));
-    await expect(updateBaselines(options, "shops")).rejects.toThrow(
-      "there is no spec called shops; known: shop",
+    expect(await updateBaselines({ ...options, names: ["shop"] })).toEqual(["specs/shop/baseline.yaml"]);
+    expect(readFileSync(project.path("specs/shop/baseline.yaml"), "utf8")).toBe(project.read(shop.openapi));
+    await expect(updateBaselines({ ...options, names: ["shops"] })).rejects.toThrow(
+      "no spec is called shops; known: shop",
     );
   });
 });
 
 describe("lint", () => {
-  const findings = async () => (await checkLint("shop", readOpenApi(project.root, shop.input))).findings;
+  const findings = async () =>
+    (
+      await checkLint(project.root, "shop", readOpenApi(project.root, shop.openapi), new RuleBook("house"))
+    ).findings.map(formatFinding);
 
   it(
     req("specs.lint.redocly", "counts warnings and errors of the recommended rules, with file and line"),
     async () => {
-      project.edit(shop.input, "      summary: Buy something.\n", "");
-      project.edit(shop.input, '        "4XX": { $ref: "#/components/responses/Problem" }\n', "");
+      project.edit(shop.openapi, "      summary: Buy something.\n", "");
+      project.edit(shop.openapi, '        "4XX": { $ref: "#/components/responses/Problem" }\n', "");
       expect(await findings()).toEqual([
         expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: .*\(operation-4xx-response\)$/),
         expect.stringMatching(/^specs\/shop\/openapi\.yaml:\d+:\d+: .*\(operation-summary\)$/),
@@ -141,8 +149,8 @@ describe("lint", () => {
 describe("the specs of this package", () => {
   it("are all configured with files that exist", async () => {
     const root = join(import.meta.dirname, "..", "..");
-    const { default: config } = await import("../../openapi.config.ts");
-    for (const { input } of Object.values(config.specs))
-      expect(readOpenApi(root, input).operations.length).toBeGreaterThan(0);
+    const { default: config } = await import("../../agentwire.config.ts");
+    for (const spec of Object.values(config.specs))
+      if ("openapi" in spec) expect(readOpenApi(root, spec.openapi).operations.length).toBeGreaterThan(0);
   });
 });

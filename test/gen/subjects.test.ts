@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import config from "../../openapi.config.ts";
+import config from "../../agentwire.config.ts";
 import { readBus } from "../../src/generate/proto/proto.ts";
 import { emitSubjects } from "../../src/generate/proto/subjects.ts";
 import { readSubjects } from "../../src/generate/proto/subjects-spec.ts";
 import { req } from "../requirements/index.ts";
-import { makeProject, type Project, shopAndBus } from "./project.ts";
+import { bus, makeProject, type Project } from "./project.ts";
 
 const file = "specs/bus/subjects.yaml";
 const payloads = ["ping", "pongBack"];
@@ -68,7 +68,7 @@ describe("the table of subjects", () => {
   });
 
   it("knows the payloads of a proto by their JSON names, comments aside", async () => {
-    const { types } = await readBus(project.root, shopAndBus.options!.proto!);
+    const { types } = await readBus(project.root, bus);
     expect(types.payloads.map(({ localName }) => localName)).toEqual(payloads);
   });
 });
@@ -79,7 +79,7 @@ describe("the subjects of CAP", () => {
   it(
     req("specs.cap.subjects", "are those of the deployed protocol, with their payloads and queue groups"),
     async () => {
-      const { subjects: spec } = await readBus(root, config.options.proto);
+      const { subjects: spec } = await readBus(root, config.specs.cap);
       const rows = Object.values(spec.subjects).map(({ subject, payload, reply, consumers }) => {
         const queues = consumers.flatMap(({ queue }) =>
           queue === undefined ? [] : [spec.queues[queue]?.value],

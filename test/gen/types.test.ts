@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeGen } from "../../src/generate/run.ts";
+import { generate } from "../../src/generate/run.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shopAndBus } from "./project.ts";
 
@@ -24,7 +24,7 @@ function diagnose(file: string): string[] {
 
 beforeAll(async () => {
   project = makeProject();
-  await writeGen({ root: project.root, config: shopAndBus });
+  await generate({ root: project.root, config: shopAndBus });
 });
 afterAll(() => project.remove());
 

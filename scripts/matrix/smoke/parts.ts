@@ -29,7 +29,8 @@ import {
   toSigningKey,
 } from "agentwire/cap";
 import { operationTable as gatewayOperations } from "agentwire/gen/4runr";
-import { console as consoleWire, v1 } from "agentwire/gen/aureus";
+import { operationTable as consoleOperations } from "agentwire/gen/aureus/console";
+import { operationTable as v1Operations } from "agentwire/gen/aureus/v1";
 import { SUBJECT_SUBMIT } from "agentwire/gen/cap";
 import { operationTable as neuronOperations } from "agentwire/gen/neuron";
 import { defineHandler } from "agentwire/handler";
@@ -72,7 +73,7 @@ const programs: Readonly<Record<string, (context: SmokeContext) => Promise<strin
   },
 
   async gen() {
-    const tables = [neuronOperations, v1.operationTable, consoleWire.operationTable, gatewayOperations];
+    const tables = [neuronOperations, v1Operations, consoleOperations, gatewayOperations];
     const count = tables.reduce((sum, table) => sum + Object.keys(table).length, 0);
     check(count > 20 && SUBJECT_SUBMIT === "sys.job.submit", "generated tables");
     return `${count} operations`;

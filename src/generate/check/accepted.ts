@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { formatFinding } from "../finding.js";
+import type { Finding } from "../finding.js";
 import { asRecord } from "../openapi/openapi.js";
 import { readSource } from "../source.js";
 
@@ -8,8 +8,8 @@ import { readSource } from "../source.js";
 export interface KeyedBreak {
   /** Action and path. */
   readonly key: string;
-  /** What is printed when nobody has accepted it. */
-  readonly finding: string;
+  /** What is reported when nobody has accepted it. */
+  readonly finding: Finding;
 }
 
 /**
@@ -21,8 +21,8 @@ export function withoutAccepted(
   root: string,
   file: string,
   breaks: readonly KeyedBreak[],
-): { readonly accepted: number; readonly findings: readonly string[] } {
-  const findings: string[] = [];
+): { readonly accepted: number; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = [];
   const accepted = new Set<string>();
   if (existsSync(join(root, file))) {
     const source = readSource(root, file);
@@ -30,7 +30,8 @@ export function withoutAccepted(
     for (const [index, item] of ((source.data as unknown[] | null) ?? []).entries()) {
       const { path, action, reason } = asRecord(item);
       const key = `${String(action)} ${String(path)}`;
-      const fail = (message: string) => findings.push(formatFinding(source.finding([index], message)));
+      const fail = (message: string) =>
+        findings.push(source.finding([index], message, { rule: "accepted-break" }));
       if (typeof reason !== "string" || reason.trim() === "") fail(`${key} has no reason`);
       if (!keys.has(key)) fail(`stale: ${key} is no break any more`);
       accepted.add(key);

@@ -1,50 +1,59 @@
-import { dirname } from "node:path";
-import type { SpecConfig } from "../config.js";
-import { formatFinding } from "../finding.js";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { OpenApiSpec, ToolsSpec } from "../config.js";
 import { type OpenApi, readOpenApi } from "../openapi/openapi.js";
+import { readTools } from "../tools-file.js";
 import { withoutAccepted } from "./accepted.js";
-import { type Break, breakKey } from "./breaks.js";
-import { libraryBreaks } from "./library-breaks.js";
-import { ownBreaks } from "./own-breaks.js";
-import type { CheckResult } from "./result.js";
+import { breakKey } from "./breaks.js";
+import type { CheckResult } from "./check.js";
+import { findBreaks } from "./own-breaks.js";
 
-/** Where the document of the last release stands. */
-export function baselineOf({ baseline, input }: SpecConfig): string {
-  return baseline ?? `${dirname(input)}/baseline.yaml`;
+/** A path beside the document: `specs/billing.yaml` → `specs/billing.baseline.yaml`. */
+function beside(document: string, ending: string): string {
+  return `${document.replace(/\.(?:ya?ml|json)$/i, "")}.${ending}.yaml`;
 }
 
-/** Where the breaks stand that were decided on. */
-export function acceptedOf({ acceptedBreaks, input }: SpecConfig): string {
-  return acceptedBreaks ?? `${dirname(input)}/accepted-breaks.yaml`;
+/** The document of a spec. */
+export function documentOf(spec: OpenApiSpec | ToolsSpec): string {
+  return "tools" in spec ? spec.tools : spec.openapi;
 }
 
-/** All breaks between two documents, each once: what our rules name is not named again by the library. */
-export function findBreaks(before: OpenApi, after: OpenApi): Break[] {
-  const own = ownBreaks(before, after);
-  const named = own.map(({ path }) => `${path.join("/")}/`);
-  const further = libraryBreaks(before, after).filter(({ path }) => {
-    // A field that is gone is not reported once more because it is no longer required.
-    const member = path.map((step, index) =>
-      step === "required" && index === path.length - 2 ? "properties" : step,
-    );
-    return ![path, member].some((way) => named.some((place) => `${way.join("/")}/`.startsWith(place)));
-  });
-  const found = new Map([...own, ...further].map((item) => [breakKey(item), item]));
-  return [...found.values()];
+/** Where the document of the last release is. */
+export function baselineOf(spec: OpenApiSpec | ToolsSpec): string {
+  return spec.baseline ?? beside(documentOf(spec), "baseline");
 }
 
-/** Compares a document with its baseline. Breaks must be accepted with a reason; stale acceptances are findings too. */
-export function checkBreaking(root: string, name: string, config: SpecConfig, api: OpenApi): CheckResult {
-  const baseline = baselineOf(config);
-  const breaks = findBreaks(readOpenApi(root, baseline), api);
+/** `1 break`, `2 breaks`. */
+export function countOf(count: number): string {
+  return `${count} ${count === 1 ? "break" : "breaks"}`;
+}
+
+/**
+ * Compares a document with its baseline. Breaks must be accepted with a reason; stale acceptances are findings too.
+ * Without a baseline there is nothing to compare, unless the config names one.
+ */
+export function checkBreaking(
+  root: string,
+  name: string,
+  spec: OpenApiSpec | ToolsSpec,
+  api: OpenApi,
+): CheckResult {
+  const baseline = baselineOf(spec);
+  const accepted = spec.acceptedBreaks ?? beside(documentOf(spec), "breaks");
+  if (spec.baseline === undefined && !existsSync(join(root, baseline))) {
+    const summary = `${api.source.file}: no baseline; \`agentwire check ${name} --update-baseline\` makes one`;
+    return { name: `breaking ${name}`, summary, findings: [] };
+  }
+  const breaks = findBreaks(
+    "tools" in spec ? readTools(root, baseline) : readOpenApi(root, baseline, spec),
+    api,
+  );
   const keyed = breaks.map((item) => {
     const key = breakKey(item);
-    return {
-      key,
-      finding: formatFinding(api.source.finding(item.path, `breaking: ${item.message} (${key})`)),
-    };
+    const message = `breaking: ${item.message} (${key})`;
+    return { key, finding: api.source.finding(item.path, message, { rule: "breaking" }) };
   });
-  const { accepted, findings } = withoutAccepted(root, acceptedOf(config), keyed);
-  const summary = `${api.source.file} against ${baseline}: ${breaks.length} breaks, ${accepted} accepted`;
+  const { accepted: count, findings } = withoutAccepted(root, accepted, keyed);
+  const summary = `${api.source.file} against ${baseline}: ${countOf(breaks.length)}, ${count} accepted`;
   return { name: `breaking ${name}`, summary, findings };
 }

@@ -1,61 +1,91 @@
 import { copyFileSync, existsSync } from "node:fs";
-import { basename, join } from "node:path";
-import { schemaIdOf } from "../config.js";
-import { SpecError } from "../finding.js";
+import { join } from "node:path";
+import type { OpenApiSpec } from "../config.js";
+import { type Finding, SpecError } from "../finding.js";
+import { fullSpec } from "../openapi/files.js";
 import { readOpenApi } from "../openapi/openapi.js";
-import type { GenOptions } from "../run.js";
-import { baselineOf, checkBreaking } from "./breaking.js";
-import { loadDifferences } from "./differences.js";
+import { RuleBook } from "../rules.js";
+import { type GenOptions, selectSpecs } from "../run.js";
+import { readTools } from "../tools-file.js";
+import { baselineOf, checkBreaking, documentOf } from "./breaking.js";
 import { checkLint } from "./lint.js";
-import { checkProto, updateProtoBaseline } from "./proto.js";
+import { checkProto, protoBaselineOf, updateProtoBaseline } from "./proto.js";
 import { checkRecordings } from "./recordings.js";
-import type { CheckResult } from "./result.js";
 
-/** Runs every check on every spec. A document that cannot be read at all is one finding. */
-export async function checkSpecs({ root, config, searchPath }: GenOptions): Promise<CheckResult[]> {
-  const { proto, differences = "test/expected-differences.yaml" } = config.options ?? {};
-  const protoChecks = proto === undefined ? [] : checkProto(root, proto, searchPath);
-  const results: CheckResult[] = [];
-  for (const [name, spec] of Object.entries(config.specs)) {
-    try {
-      const api = readOpenApi(root, spec.input);
-      results.push(await checkLint(name, api));
-      results.push(checkBreaking(root, name, spec, api));
-      if (spec.recordings !== undefined) {
-        const known = loadDifferences(join(root, differences));
-        results.push(checkRecordings(root, name, spec.recordings, api, schemaIdOf(spec), known));
-      }
-    } catch (error) {
-      if (!(error instanceof SpecError)) throw error;
-      results.push({ name: `read ${name}`, summary: spec.input, findings: [error.message] });
-    }
+/** What one check of one spec found. */
+export interface CheckResult {
+  /** The check and the name of the spec. */
+  readonly name: string;
+  /** What was looked at, with counts. */
+  readonly summary: string;
+  /** What is wrong; errors and warnings. */
+  readonly findings: readonly Finding[];
+  /** Why the check could not be done; it then says nothing about the spec. */
+  readonly failure?: string;
+}
+
+/** A check that ends with a {@link SpecError} becomes a result that says so. */
+export async function attempt(
+  name: string,
+  summary: string,
+  run: () => Promise<CheckResult[]> | CheckResult[],
+): Promise<CheckResult[]> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    return [{ name, summary, findings: error.findings, failure: error.message }];
   }
-  return [...(await protoChecks), ...results];
+}
+
+async function checkDocument(root: string, name: string, given: OpenApiSpec): Promise<CheckResult[]> {
+  const spec = fullSpec(name, given);
+  return attempt(`read ${name}`, spec.openapi, async () => {
+    const api = readOpenApi(root, spec.openapi, spec);
+    return [
+      await checkLint(root, name, api, new RuleBook(spec.rules)),
+      ...(await attempt(`breaking ${name}`, spec.openapi, () => [checkBreaking(root, name, spec, api)])),
+      ...(spec.recordings === undefined ? [] : [checkRecordings(root, name, spec, api)]),
+    ];
+  });
 }
 
 /**
- * Takes the specs as they are now as the released ones: OpenAPI documents by their names, the protos as `cap` (the name
- * of their folder). Do it with a release, not to silence a check.
- * @returns the files written
- * @throws SpecError when there is no spec called `name`, or when a spec cannot be read
+ * Runs every check on every spec: lint, breaks against the baseline, recorded traffic.
+ * @throws SpecError for a name that there is not
  */
-export async function updateBaselines(
-  { root, config, searchPath }: GenOptions,
-  name?: string,
-): Promise<string[]> {
-  const specs = Object.entries(config.specs).filter(([key]) => name === undefined || key === name);
-  const { proto } = config.options ?? {};
-  const protoName = proto === undefined ? undefined : basename(proto.input);
-  const withProto = proto !== undefined && (name === undefined || name === protoName);
-  if (specs.length === 0 && !withProto) {
-    const known = [...Object.keys(config.specs), protoName].filter((key) => key !== undefined);
-    throw new SpecError(`there is no spec called ${name}; known: ${known.join(", ")}`);
+export async function checkSpecs(options: GenOptions): Promise<CheckResult[]> {
+  const { root, searchPath } = options;
+  const results = selectSpecs(options).map(([name, spec]) =>
+    "proto" in spec
+      ? checkProto(root, name, spec, searchPath)
+      : "tools" in spec
+        ? attempt(`breaking ${name}`, spec.tools, () => [
+            checkBreaking(root, name, spec, readTools(root, spec.tools)),
+          ])
+        : checkDocument(root, name, spec),
+  );
+  return (await Promise.all(results)).flat();
+}
+
+/**
+ * Takes the specs as they are now as the released ones. Do it with a release, not to silence a check.
+ * @returns the files written
+ * @throws SpecError for a name that there is not, or when a spec cannot be read
+ */
+export async function updateBaselines(options: GenOptions): Promise<string[]> {
+  const { root, searchPath } = options;
+  const files: string[] = [];
+  for (const [, spec] of selectSpecs(options)) {
+    if ("proto" in spec) {
+      await updateProtoBaseline(root, spec, searchPath);
+      files.push(protoBaselineOf(spec));
+      continue;
+    }
+    const document = documentOf(spec);
+    if (!existsSync(join(root, document))) throw new SpecError(`${document} does not exist`);
+    copyFileSync(join(root, document), join(root, baselineOf(spec)));
+    files.push(baselineOf(spec));
   }
-  if (withProto) await updateProtoBaseline(root, proto, searchPath);
-  const files = specs.map(([, spec]) => {
-    if (!existsSync(join(root, spec.input))) throw new SpecError(`${spec.input} does not exist`);
-    copyFileSync(join(root, spec.input), join(root, baselineOf(spec)));
-    return baselineOf(spec);
-  });
-  return withProto ? [proto.baseline, ...files] : files;
+  return files;
 }

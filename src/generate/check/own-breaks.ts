@@ -1,6 +1,6 @@
-import type { OpenApi, Operation } from "../openapi/openapi.js";
+import { asRecord, type OpenApi, type Operation, resolveAt } from "../openapi/openapi.js";
 import { reachable } from "../openapi/walk.js";
-import type { Break } from "./breaks.js";
+import { type Break, breakKey } from "./breaks.js";
 import { type Direction, SchemaComparison } from "./schema-breaks.js";
 
 function compareOperations(before: Operation, after: Operation, comparison: SchemaComparison): Break[] {
@@ -40,13 +40,55 @@ function compareOperations(before: Operation, after: Operation, comparison: Sche
   return breaks;
 }
 
+/** Bodies that are gone, in one media type or in all, and a body that is required now. */
+function compareContents(before: OpenApi, after: OpenApi, old: Operation, now: Operation): Break[] {
+  const breaks: Break[] = [];
+  const compare = (...steps: string[]) => {
+    const [was, is] = [resolveAt(before, [...old.path, ...steps]), resolveAt(after, [...now.path, ...steps])];
+    const [oldTypes, nowTypes] = [asRecord(was.value.content), asRecord(is.value.content)];
+    const gone = Object.keys(oldTypes).filter((type) => !Object.hasOwn(nowTypes, type));
+    if (gone.length > 0 && Object.keys(nowTypes).length === 0) {
+      breaks.push({ path: [...is.path, "content"], action: "remove", message: "removed content" });
+    } else {
+      for (const type of gone)
+        breaks.push({
+          path: [...is.path, "content", type],
+          action: "remove",
+          message: `removed media type ${type}`,
+        });
+    }
+    return { was, is };
+  };
+  for (const status of Object.keys(asRecord(old.raw.responses))) {
+    if (asRecord(now.raw.responses)[status] !== undefined) compare("responses", status);
+    else if (/^2|default/.test(status) || old.contents[status]?.length) {
+      const path = [...now.path, "responses", status];
+      breaks.push({ path, action: "remove", message: `removed response ${status}` });
+    }
+  }
+  const path = [...now.path, "requestBody"];
+  if (old.raw.requestBody !== undefined && now.raw.requestBody === undefined) {
+    breaks.push({ path, action: "remove", message: "removed request body" });
+  } else if (old.raw.requestBody === undefined) {
+    const isRequired = resolveAt(after, path).value.required === true;
+    if (isRequired) breaks.push({ path, action: "add", message: "new required request body" });
+  } else {
+    const { was, is } = compare("requestBody");
+    if (is.value.required === true && was.value.required !== true)
+      breaks.push({
+        path: [...is.path, "required"],
+        action: "replace",
+        message: "the request body is now required",
+      });
+  }
+  return breaks;
+}
+
 /**
- * What breaks between two documents by our own rules. They name what the comparison library lets pass: an
- * optional response field that is gone, a response type that changed, an object that was closed, and all that
- * is reached through extensions only. A component counts in the directions it is used in; one that no
+ * What breaks between two documents. A component counts in the directions it is used in; one that no
  * operation uses counts in both.
  */
-export function ownBreaks(before: OpenApi, after: OpenApi): Break[] {
+export function findBreaks(before: OpenApi, after: OpenApi): Break[] {
   const comparison = new SchemaComparison(before, after);
   const breaks: Break[] = [];
   const sent = new Set([...reachable(before, "write"), ...reachable(after, "write")]);
@@ -68,6 +110,7 @@ export function ownBreaks(before: OpenApi, after: OpenApi): Break[] {
       breaks.push({ path: operation.path, action: "remove", message });
     } else {
       breaks.push(...compareOperations(operation, now, comparison));
+      breaks.push(...compareContents(before, after, operation, now));
       if (now.id !== operation.id) {
         const path = [...now.path, "operationId"];
         breaks.push({
@@ -78,5 +121,6 @@ export function ownBreaks(before: OpenApi, after: OpenApi): Break[] {
       }
     }
   }
-  return [...breaks, ...comparison.breaks];
+  // Operations may share a place.
+  return [...new Map([...breaks, ...comparison.breaks].map((item) => [breakKey(item), item])).values()];
 }

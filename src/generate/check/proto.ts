@@ -1,93 +1,157 @@
-import { dirname } from "node:path";
-import type { ProtoConfig } from "../config.js";
-import { SpecError } from "../finding.js";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ProtoSpec } from "../config.js";
+import { type Finding, SpecError } from "../finding.js";
 import { asRecord } from "../openapi/openapi.js";
-import { runBuf } from "../proto/buf.js";
+import { bufConfig, runBuf } from "../proto/buf.js";
+import type { CapSpec } from "../proto/bus-types.js";
 import { readBus } from "../proto/proto.js";
-import { type KeyedBreak, withoutAccepted } from "./accepted.js";
-import type { CheckResult } from "./result.js";
+import { RuleBook } from "../rules.js";
+import { withoutAccepted } from "./accepted.js";
+import { countOf } from "./breaking.js";
+import { attempt, type CheckResult } from "./check.js";
 
 /** What buf checks (lint rules, format, no break against the last release), then the tables beside the protos. */
-export function checkProto(root: string, config: ProtoConfig, searchPath?: string): Promise<CheckResult[]> {
-  const check = async (name: string, args: readonly string[]): Promise<CheckResult> => {
-    const { ok, output } = await runBuf(root, args, searchPath);
-    return {
-      name: `buf ${name}`,
-      summary: config.input,
-      findings: ok ? [] : [output || `buf ${name} failed`],
-    };
-  };
-  return Promise.all([
-    check("lint", ["lint"]),
-    check("format", ["format", "-d", "--exit-code"]),
-    checkBreaking(root, config, searchPath),
-    checkTables(root, config, searchPath),
+export async function checkProto(
+  root: string,
+  name: string,
+  spec: ProtoSpec,
+  searchPath?: string,
+): Promise<CheckResult[]> {
+  const { proto, cap } = spec;
+  const style = new RuleBook(spec.rules).mark("proto-style");
+  const results = await Promise.all([
+    style && checkLint(root, name, spec, style, searchPath),
+    style && checkFormat(root, name, spec, style, searchPath),
+    checkBreaking(root, name, spec, searchPath),
+    cap && checkTables(root, name, { ...spec, cap }, searchPath),
   ]);
+  return attempt(`read ${name}`, proto, () => results.filter((result) => result !== undefined).flat());
 }
 
-/** Where the breaks of the protos stand that were decided on. */
-function acceptedOf({ acceptedBreaks, baseline }: ProtoConfig): string {
-  return acceptedBreaks ?? `${dirname(baseline)}/accepted-breaks.yaml`;
+type Style = Pick<Finding, "rule" | "severity">;
+
+async function checkLint(
+  root: string,
+  name: string,
+  { proto }: ProtoSpec,
+  style: Style,
+  searchPath?: string,
+): Promise<CheckResult> {
+  const args = ["lint", proto, "--error-format", "json", ...bufConfig(root, proto)];
+  const found = bufFindings(await runBuf(root, args, searchPath));
+  const result = { name: `buf lint ${name}`, summary: proto };
+  if (typeof found === "string") return { ...result, findings: [], failure: found };
+  return { ...result, findings: found.map((finding) => ({ ...finding, ...style })) };
 }
 
-async function checkBreaking(root: string, config: ProtoConfig, searchPath?: string): Promise<CheckResult> {
-  const args = ["breaking", "--against", config.baseline, "--error-format", "json"];
-  const { ok, output } = await runBuf(root, args, searchPath);
-  const lines = ok ? [] : output.split("\n");
-  const breaks = lines.map(protoBreak);
-  const name = "buf breaking";
-  // What is no break is a failure of buf itself, such as a baseline that is missing.
-  if (breaks.includes(undefined))
-    return { name, summary: config.baseline, findings: [output || `${name} failed`] };
-  const known = breaks.filter((item) => item !== undefined);
-  const { accepted, findings } = withoutAccepted(root, acceptedOf(config), known);
-  const summary = `${config.input} against ${config.baseline}: ${known.length} breaks, ${accepted} accepted`;
-  return { name, summary, findings };
-}
-
-/** A line of buf's JSON; undefined for anything else. Its rule is the action, file and message are the path. */
-function protoBreak(line: string): KeyedBreak | undefined {
-  let item: unknown;
-  try {
-    item = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  const { path, type, message, start_line: row = 1, start_column: column = 1 } = asRecord(item);
-  if (typeof type !== "string") return undefined;
-  const key = `${type} ${String(path)}: ${String(message)}`;
+async function checkFormat(
+  root: string,
+  name: string,
+  { proto }: ProtoSpec,
+  style: Style,
+  searchPath?: string,
+): Promise<CheckResult> {
+  const { ok, output } = await runBuf(root, ["format", proto, "-d", "--exit-code"], searchPath);
+  const result = { name: `buf format ${name}`, summary: proto };
+  if (ok) return { ...result, findings: [] };
+  // Without a file there was nothing to compare.
+  const file = /^\+\+\+ (\S+)/m.exec(output)?.[1];
+  if (file === undefined) return { ...result, findings: [], failure: output || "buf format failed" };
   return {
-    key,
-    finding: `${String(path)}:${String(row)}:${String(column)}: breaking: ${String(message)} (${key})`,
+    ...result,
+    findings: [{ file, line: 1, column: 1, message: `not formatted\n${output}`, ...style }],
   };
 }
 
-async function checkTables(root: string, config: ProtoConfig, searchPath?: string): Promise<CheckResult> {
-  const files = [config.subjects, config.rules, config.errors].filter((file) => file !== undefined);
-  const name = "tables";
-  try {
-    const { types } = await readBus(root, config, searchPath);
-    const summary = `${files.join(", ")}: ${types.payloads.length} payloads, ${types.messages.length} messages`;
-    return { name, summary, findings: [] };
-  } catch (error) {
-    if (!(error instanceof SpecError)) throw error;
-    return { name, summary: files.join(", "), findings: [error.message] };
+/** The image of the last release. */
+export function protoBaselineOf({ baseline, proto }: ProtoSpec): string {
+  return baseline ?? `${proto}/baseline.binpb`;
+}
+
+async function checkBreaking(
+  root: string,
+  name: string,
+  spec: ProtoSpec,
+  searchPath?: string,
+): Promise<CheckResult> {
+  const { proto } = spec;
+  const baseline = protoBaselineOf(spec);
+  const result = { name: `buf breaking ${name}`, summary: `${proto} against ${baseline}` };
+  if (spec.baseline === undefined && !existsSync(join(root, baseline))) {
+    const summary = `${proto}: no baseline; \`agentwire check ${name} --update-baseline\` makes one`;
+    return { ...result, summary, findings: [] };
   }
+  const args = [
+    "breaking",
+    proto,
+    "--against",
+    baseline,
+    "--error-format",
+    "json",
+    ...bufConfig(root, proto),
+  ];
+  const found = bufFindings(await runBuf(root, args, searchPath));
+  if (typeof found === "string") return { ...result, findings: [], failure: found };
+  const keyed = found.map((finding) => {
+    const key = `${finding.rule} ${finding.file}: ${finding.message}`;
+    const message = `breaking: ${finding.message} (${key})`;
+    return { key, finding: { ...finding, message, rule: "breaking" } };
+  });
+  const accepted = withoutAccepted(root, spec.acceptedBreaks ?? `${proto}/breaks.yaml`, keyed);
+  const summary = `${result.summary}: ${countOf(found.length)}, ${accepted.accepted} accepted`;
+  return { ...result, summary, findings: accepted.findings };
+}
+
+/** The lines of buf's JSON. Anything else is a failure of buf itself, such as a baseline that is missing: its text. */
+function bufFindings({ ok, output }: { readonly ok: boolean; readonly output: string }): Finding[] | string {
+  if (ok) return [];
+  const findings = output.split("\n").map((line): Finding | undefined => {
+    let item: unknown;
+    try {
+      item = JSON.parse(line);
+    } catch {
+      return undefined;
+    }
+    const { path, type, message, start_line: row = 1, start_column: column = 1 } = asRecord(item);
+    if (typeof type !== "string") return undefined;
+    return {
+      file: String(path),
+      line: Number(row),
+      column: Number(column),
+      message: String(message),
+      rule: type,
+    };
+  });
+  return findings.includes(undefined)
+    ? output || "buf failed"
+    : findings.filter((item) => item !== undefined);
+}
+
+function checkTables(root: string, name: string, spec: CapSpec, searchPath?: string): Promise<CheckResult[]> {
+  const { subjects, rules, errors } = spec.cap;
+  const files = [subjects, rules, errors].filter((file) => file !== undefined).join(", ");
+  return attempt(`tables ${name}`, files, async () => {
+    const { types } = await readBus(root, spec, searchPath);
+    const summary = `${files}: ${types.payloads.length} payloads, ${types.messages.length} messages`;
+    return [{ name: `tables ${name}`, summary, findings: [] }];
+  });
 }
 
 /**
  * Takes the protos as they are now as the released ones.
  * @throws SpecError with buf's own text when they cannot be compiled
  */
-export async function updateProtoBaseline(
-  root: string,
-  config: ProtoConfig,
-  searchPath?: string,
-): Promise<void> {
-  const { ok, output } = await runBuf(
-    root,
-    ["build", "--exclude-source-info", "-o", config.baseline],
-    searchPath,
-  );
+export async function updateProtoBaseline(root: string, spec: ProtoSpec, searchPath?: string): Promise<void> {
+  const { proto } = spec;
+  const args = [
+    "build",
+    proto,
+    "--exclude-source-info",
+    "-o",
+    protoBaselineOf(spec),
+    ...bufConfig(root, proto),
+  ];
+  const { ok, output } = await runBuf(root, args, searchPath);
   if (!ok) throw new SpecError(`buf build failed\n${output}`);
 }

@@ -1,6 +1,6 @@
-import type { SpecConfig } from "../config.js";
-import { header, isIdentifier, type RuntimePath } from "../emit.js";
+import { isIdentifier, type RuntimePath } from "../emit.js";
 import { type Finding, throwFindings } from "../finding.js";
+import type { FullSpec } from "./files.js";
 import { MethodWriter } from "./methods.js";
 import type { Models } from "./models.js";
 import type { OpenApi } from "./openapi.js";
@@ -20,15 +20,16 @@ export interface EmittedClient {
  */
 export function emitClient(
   api: OpenApi,
-  { clientName, camelCase }: SpecConfig,
+  { client: clientName, camelCase, style }: FullSpec,
   models: Models,
   runtime: RuntimePath,
 ): EmittedClient {
-  const writer = new MethodWriter(api, models);
+  const writer = new MethodWriter(api, models, style);
   const methods = api.operations.map((operation) => `\n${writer.method(operation)}`).join("");
   if (!isIdentifier(clientName))
-    writer.findings.push(api.source.finding([], `clientName ${clientName} is no identifier`));
+    writer.findings.push(api.source.finding([], `client: ${clientName} is not an identifier`));
   throwFindings(writer.findings);
+  const isClass = style !== "functions";
   const words = new Set(methods.match(/[A-Za-z_$][\w$]*/g));
   const runtimeTypes = ["CallOptions", "PagePromise", "QueryOptions", "ResponsePromise"].filter((name) =>
     words.has(name),
@@ -40,16 +41,35 @@ export function emitClient(
   const imports = [
     `import { HttpClient } from "${runtime("http/index")}";`,
     `import type ${list([...runtimeTypes, "HttpClientOptions"].sort())} from "${runtime("http/index")}";`,
-    `import { type RawClient, rawClient } from "${runtime("http/raw")}";`,
+    ...(isClass ? [`import { type RawClient, rawClient } from "${runtime("http/raw")}";`] : []),
     ...(camelCase ? ['import { keyMap } from "./keys.js";'] : []),
     importModels(methods, models, list),
     ...(constants.length > 0 ? [`import ${list(constants)} from "./operations.js";`] : []),
-    'import type { paths } from "./types.js";',
+    ...(isClass ? ['import type { paths } from "./types.js";'] : []),
   ].filter((line) => line !== undefined);
-  const text = `${header(api.source.file)}
-${imports.join("\n")}
+  const frame = isClass ? classText : functionsText;
+  return {
+    text: `${imports.join("\n")}\n\n${frame(clientName, api.title, defaults.join(", "), methods)}`,
+    warnings: writer.warnings,
+  };
+}
 
-/** Every operation of ${api.title}, as a method. */
+/** A function that makes the pipeline, and one per operation that takes it: a bundle has only those that are called. */
+function functionsText(clientName: string, title: string, defaults: string, functions: string): string {
+  const name = clientName.charAt(0).toLowerCase() + clientName.slice(1);
+  return `/**
+ * The pipeline that the functions for ${title} take first. \`options\` may also be one that other clients share.
+ *
+ * @throws ValidationError \`INVALID_BASE_URL\`
+ */
+export function ${name}(options: HttpClientOptions | HttpClient): HttpClient {
+  return HttpClient.of(options, { ${defaults} });
+}
+${functions}`;
+}
+
+function classText(clientName: string, title: string, defaults: string, methods: string): string {
+  return `/** Every operation of ${title}, as a method. */
 export class ${clientName} {
   readonly #http: HttpClient;
   #raw: RawClient<paths> | undefined;
@@ -60,7 +80,7 @@ export class ${clientName} {
    * @throws ValidationError \`INVALID_BASE_URL\`
    */
   constructor(options: HttpClientOptions | HttpClient) {
-    this.#http = HttpClient.of(options, { ${defaults.join(", ")} });
+    this.#http = HttpClient.of(options, { ${defaults} });
   }
 
   /** Without a trailing slash. */
@@ -85,7 +105,6 @@ export class ${clientName} {
   }
 ${methods}}
 `;
-  return { text, warnings: writer.warnings };
 }
 
 /** The import of the models that signatures name. Doc comments name some as well, which does no harm. */

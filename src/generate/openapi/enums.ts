@@ -1,12 +1,13 @@
-import { header, isIdentifier, printDoc, printValue } from "../emit.js";
+import { printDoc, printValue } from "../emit.js";
+import type { Models } from "./models.js";
 import type { OpenApi, Schema } from "./openapi.js";
 
 /** The component schemas that are enums of strings, by name. */
-function stringEnums(api: OpenApi): [string, Schema, readonly string[]][] {
+function stringEnums(api: OpenApi, models: Models): [string, Schema, readonly string[]][] {
   return Object.entries(api.schemas).flatMap(([name, schema]) => {
     const values = schema["x-opaque"] === true ? [] : [...new Set(schema.enum ?? [])];
     const isEnum = values.length > 0 && values.every((value) => typeof value === "string");
-    return isEnum && isIdentifier(name) ? [[name, schema, values]] : [];
+    return isEnum ? [[models.style.ref(name), schema, values]] : [];
   });
 }
 
@@ -30,19 +31,19 @@ function withKeys(values: readonly string[]): Record<string, string> {
  * `enums.ts`: an object with the values of each named enum of strings, and its type under the same name. The type is
  * that of `models.ts`. Undefined if the document has no such enum.
  */
-export function emitEnums(api: OpenApi): string | undefined {
-  const texts = stringEnums(api).map(([name, { description }, values]) => {
+export function emitEnums(api: OpenApi, models: Models): string | undefined {
+  const texts = stringEnums(api, models).map(([name, { description }, values]) => {
     const doc = printDoc(description);
     const value = printValue(withKeys(values), 0, `export const ${name} =  as const;`.length);
     return `\n${doc}export const ${name} = ${value} as const;\n${doc}export type ${name} = models.${name};\n`;
   });
   if (texts.length === 0) return undefined;
-  return `${header(api.source.file)}\nimport type * as models from "./models.js";\n${texts.join("")}`;
+  return `import type * as models from "./models.js";\n${texts.join("")}`;
 }
 
 /** The line of a barrel for `enums.ts`: by name, so that it goes before the types of the same names. */
-export function enumExports(api: OpenApi): string {
-  return `export { ${stringEnums(api)
+export function enumExports(api: OpenApi, models: Models): string {
+  return `export { ${stringEnums(api, models)
     .map(([name]) => name)
     .join(", ")} } from "./enums.js";\n`;
 }

@@ -1,16 +1,17 @@
 import { isIdentifier } from "../emit.js";
 import type { Finding } from "../finding.js";
+import type { RuleBook } from "../rules.js";
 import type { YamlPath } from "../source.js";
-import { asRecord, type OpenApi, type Operation, refName, refPath, type Schema, valueAt } from "./openapi.js";
+import { asRecord, type OpenApi, type Operation, refName, type Schema, valueAt } from "./openapi.js";
 import { flatten } from "./type-text.js";
-import { schemaRoots, walkSchema } from "./walk.js";
+import { walkDocument } from "./walk.js";
 
 interface Extension {
   readonly is: (value: unknown) => boolean;
   readonly means: string;
 }
 
-/** Our extensions and the values each may have. Any other `x-` key is an error, as a typo would be silent. */
+/** Our extensions and the values each may have.  */
 const extensions: Readonly<Record<string, Extension>> = {
   // Operation: sending it again does no harm.
   "x-idempotent": { is: (value) => typeof value === "boolean", means: "true or false" },
@@ -34,19 +35,6 @@ const extensions: Readonly<Record<string, Extension>> = {
   "x-event-data": { is: isObject, means: "a schema" },
 };
 
-/** Members that hold named things: their keys are names, not keywords. */
-const nameMaps = new Set(
-  "properties patternProperties $defs dependentSchemas headers schemas responses examples mapping variables"
-    .split(" ")
-    .concat(
-      "requestBodies securitySchemes links callbacks pathItems scopes content encoding paths webhooks x-tool-actions".split(
-        " ",
-      ),
-    ),
-);
-/** Members that hold plain data. */
-const dataMembers = new Set(["example", "examples", "default", "enum", "const", "value"]);
-
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -55,20 +43,23 @@ function isNames(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
-function checkKeys(api: OpenApi, value: unknown, path: YamlPath, isNameMap: boolean): Finding[] {
-  if (Array.isArray(value))
-    return value.flatMap((item, index) => checkKeys(api, item, [...path, index], false));
-  return Object.entries(asRecord(value)).flatMap(([key, member]) => {
-    const at = [...path, key];
-    if (!isNameMap && dataMembers.has(key)) return [];
-    const findings = checkKeys(api, member, at, !isNameMap && nameMaps.has(key));
-    if (isNameMap || !key.startsWith("x-")) return findings;
-    const extension = Object.hasOwn(extensions, key) ? extensions[key] : undefined;
-    if (extension === undefined) return [api.source.finding(at, `unknown extension ${key}`), ...findings];
-    if (!extension.is(member))
-      return [api.source.finding(at, `${key} must be ${extension.means}`), ...findings];
-    return findings;
+/** Every `x-` key of a document. */
+function checkKeys(api: OpenApi, rules: RuleBook): Finding[] {
+  const findings: Finding[] = [];
+  const [unknown, wrong] = [rules.mark("known-extensions"), rules.mark("extension-values")];
+  walkDocument(api.source.data, (value, path) => {
+    for (const key of Object.keys(value)) {
+      if (!key.startsWith("x-")) continue;
+      const extension = Object.hasOwn(extensions, key) ? extensions[key] : undefined;
+      const at = [...path, key];
+      if (extension === undefined) {
+        if (unknown) findings.push(api.source.finding(at, `unknown extension ${key}`, unknown));
+      } else if (wrong && !extension.is(value[key])) {
+        findings.push(api.source.finding(at, `${key} must be ${extension.means}`, wrong));
+      }
+    }
   });
+  return findings;
 }
 
 function checkTools(api: OpenApi, { raw, path, id }: Operation): Finding[] {
@@ -132,31 +123,30 @@ function resolved(api: OpenApi, schema: Schema): Schema {
   return schema.$ref === undefined ? schema : resolved(api, api.schemas[refName(schema.$ref)] ?? {});
 }
 
-/**
- * What our own rules find in a document: extensions that are unknown, misused or missing, operation ids that
- * cannot be identifiers, references that lead nowhere.
- */
-export function checkExtensions(api: OpenApi): Finding[] {
-  const findings = checkKeys(api, api.source.data, [], false);
-  const ids = new Set<string>();
+/** What our own rules find in a document: extensions that are unknown, misused or missing, ids that are no identifiers. */
+export function checkExtensions(api: OpenApi, rules: RuleBook): Finding[] {
+  const findings = checkKeys(api, rules);
+  const [ids, marks, values] = [
+    rules.mark("operation-id"),
+    rules.mark("x-idempotent-required"),
+    rules.mark("extension-values"),
+  ];
   for (const operation of api.operations) {
-    const { id, path, raw } = operation;
-    const fail = (message: string) => findings.push(api.source.finding([...path, "operationId"], message));
-    if (!isIdentifier(id)) fail(`operationId ${id} is not an identifier`);
-    if (ids.has(id)) fail(`operationId ${id} is used twice`);
-    ids.add(id);
-    if (raw["x-idempotent"] === undefined) fail(`operation ${id} has no x-idempotent`);
-    findings.push(...checkTools(api, operation), ...checkPaging(api, operation));
-  }
-  for (const { schema, path } of schemaRoots(api).flatMap(walkSchema)) {
-    if (schema.$ref === undefined) continue;
-    const [first, group, name, ...further] = schema.$ref.startsWith("#/") ? refPath(schema.$ref) : [];
-    if (first !== "components" || group !== "schemas" || name === undefined || further.length > 0) {
+    const { id, path, raw, method, url } = operation;
+    const written = valueAt(api.original.data, [...path, "operationId"]);
+    if (ids && written === undefined) {
+      findings.push(api.source.finding(path, `${method.toUpperCase()} ${url} has no operationId`, ids));
+    } else if (ids && !isIdentifier(String(written))) {
+      const message = `operationId ${String(written)} is not an identifier`;
+      findings.push(api.source.finding([...path, "operationId"], message, ids));
+    }
+    if (marks && raw["x-idempotent"] === undefined)
       findings.push(
-        api.source.finding([...path, "$ref"], `${schema.$ref} is not one of #/components/schemas/…`),
+        api.source.finding([...path, "operationId"], `operation ${id} has no x-idempotent`, marks),
       );
-    } else if (valueAt(api.source.data, ["components", "schemas", name]) === undefined) {
-      findings.push(api.source.finding([...path, "$ref"], `${schema.$ref} does not exist`));
+    if (values) {
+      const wrong = [...checkTools(api, operation), ...checkPaging(api, operation)];
+      findings.push(...wrong.map((finding) => ({ ...finding, ...values })));
     }
   }
   return findings;

@@ -1,6 +1,7 @@
 import type { OperationShapes } from "../../http/operation.js";
-import { header, pascalCase, printValue, type RuntimePath } from "../emit.js";
+import { pascalCase, printValue, type RuntimePath } from "../emit.js";
 import { throwFindings } from "../finding.js";
+import type { RuleBook } from "../rules.js";
 import { KeyRows, type Shape } from "./key-rows.js";
 import type { OpenApi, Operation } from "./openapi.js";
 import { type Node, ShapeReader } from "./shapes.js";
@@ -21,8 +22,8 @@ export function queryName({ id }: Operation): string {
 }
 
 /** Finds the keys of a snake_case document; `all` gives every object a row. @throws SpecError */
-export function readKeys(api: OpenApi, all = false): Keys {
-  const reader = new ShapeReader(api);
+export function readKeys(api: OpenApi, rules: RuleBook, all = false): Keys {
+  const reader = new ShapeReader(api, rules);
   for (const name of Object.keys(api.schemas)) reader.component(name);
   const roots = api.operations.map((operation) => readRoots(reader, operation));
   throwFindings(reader.findings);
@@ -55,8 +56,7 @@ export function readKeys(api: OpenApi, all = false): Keys {
 
 /** `keys.ts`: which key of the protocol is which member, for the converter in `core`. */
 export function emitKeys(api: OpenApi, { map }: Keys, runtime: RuntimePath): string {
-  return `${header(api.source.file)}
-import type { KeyMap } from "${runtime("core/keys")}";
+  return `import type { KeyMap } from "${runtime("core/keys")}";
 
 /** Every object of ${api.title} with keys that differ between the protocol and TypeScript, by name. */
 export const keyMap = ${printValue(map)} as const satisfies KeyMap;

@@ -2,7 +2,7 @@ import { isIdentifier, printDoc, printKey } from "../emit.js";
 import type { Finding } from "../finding.js";
 import { dataType, errorType, itemType } from "./method-types.js";
 import type { Models, OperationTypes } from "./models.js";
-import { methodName, parameterName } from "./names.js";
+import { functionName, methodName, parameterName } from "./names.js";
 import type { OpenApi, Operation, Parameter } from "./openapi.js";
 import { operationName } from "./operations.js";
 import { resultKind } from "./results.js";
@@ -25,7 +25,16 @@ function wrapped(result: string): string {
     });
 }
 
-/** Writes the methods of one client, and keeps their names apart. */
+/** The head of a method or function: on one line if it fits there. */
+function head(name: string, parameters: readonly string[], result: string): string {
+  const line = `${name}(${parameters.join(", ")}): ${result} {`;
+  if (line.length <= LINE_WIDTH) return line;
+  const indent = " ".repeat(name.length - name.trimStart().length);
+  const rows = parameters.map((part) => `${indent}  ${part},\n`);
+  return `${name}(\n${rows.join("")}${indent}): ${wrapped(result)} {`;
+}
+
+/** Writes the methods of one client, or the functions that take their place, and keeps their names apart. */
 export class MethodWriter {
   readonly findings: Finding[] = [];
   readonly warnings: Finding[] = [];
@@ -33,9 +42,12 @@ export class MethodWriter {
   readonly #models: Models;
   readonly #methods = new Map<string, string>();
 
-  constructor(api: OpenApi, models: Models) {
+  readonly #style: "class" | "functions";
+
+  constructor(api: OpenApi, models: Models, style: "class" | "functions" = "class") {
     this.#api = api;
     this.#models = models;
+    this.#style = style;
   }
 
   /** One parameter as a type: a text, a number or some of either. */
@@ -52,14 +64,16 @@ export class MethodWriter {
     const given = [...operation.url.matchAll(/\{([^}]+)\}/g)].flatMap(([, name]) =>
       operation.parameters.filter((parameter) => parameter.in === "path" && parameter.name === name),
     );
-    const names = given.map(({ name }) => parameterName(name, given.length > 1 ? [] : ["body", "options"]));
     const types = given.map((parameter) => this.#parameterType(parameter));
+    const isObject = new Set(types).size < types.length || types.length > 3;
+    const taken = isObject ? [] : ["body", "options", ...(this.#style === "functions" ? ["client"] : [])];
+    const names = given.map(({ name }) => parameterName(name, taken));
     for (const [index, name] of names.entries()) {
       const what = `path parameter ${given[index]!.name} of ${operation.id}`;
       if (!isIdentifier(name)) this.#fail(operation, `${what} cannot be the name of an argument`);
       if (names.indexOf(name) < index) this.#fail(operation, `${what} is called ${name}, as another one is`);
     }
-    if (new Set(types).size < types.length || types.length > 3) {
+    if (isObject) {
       const members = names.map((name, index) => `readonly ${name}: ${types[index]}`);
       return {
         list: [`path: { ${members.join("; ")} }`],
@@ -133,24 +147,26 @@ export class MethodWriter {
       `\`${operation.method.toUpperCase()} ${url}\``,
       ...(raw.deprecated === true ? ["@deprecated"] : []),
     ];
-    const oneLine = `  ${name}(${parameters.join(", ")}): ${result} {`;
-    const head =
-      oneLine.length <= LINE_WIDTH
-        ? oneLine
-        : `  ${name}(\n${parameters.map((part) => `    ${part},\n`).join("")}  ): ${wrapped(result)} {`;
-    return `${printDoc(doc.filter((text) => text !== "").join("\n\n"), 2)}${head}
+    const text = doc.filter((part) => part !== "").join("\n\n");
+    return this.#style === "class"
+      ? `${printDoc(text, 2)}${head(`  ${name}`, parameters, result)}
     return this.#http.${call}(${values.join(", ")});
   }
+`
+      : `${printDoc(text)}${head(`export function ${name}`, ["client: HttpClient", ...parameters], result)}
+  return client.${call}(${values.join(", ")});
+}
 `;
   }
 
   #name(operation: Operation): string {
     const { id } = operation;
-    const name = methodName(id);
+    const name = this.#style === "class" ? methodName(id) : functionName(id);
     const other = this.#methods.get(name);
     if (other !== undefined) this.#fail(operation, `${id} and ${other} are both ${name} in the client`);
     if (name !== id) {
-      const message = `the method of ${id} is ${name}: a client has no room for an operation of that name`;
+      const what = this.#style === "class" ? "the method" : "the function";
+      const message = `${what} of ${id} is ${name}: a client has no room for an operation of that name`;
       this.warnings.push(this.#api.source.finding([...operation.path, "operationId"], message));
     }
     this.#methods.set(name, id);

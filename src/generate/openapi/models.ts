@@ -1,7 +1,7 @@
-import type { SpecConfig } from "../config.js";
-import { header, isIdentifier, pascalCase, printDoc } from "../emit.js";
+import { isIdentifier, pascalCase, printDoc } from "../emit.js";
 import { type Finding, throwFindings } from "../finding.js";
 import type { YamlPath } from "../source.js";
+import type { FullSpec } from "./files.js";
 import { queryName } from "./keys.js";
 import type { Body, Content } from "./media.js";
 import { firstOf } from "./media.js";
@@ -12,7 +12,7 @@ import { docOf, flatten, modelStyle, objectText, type TypeStyle, typeText, wireS
 import { reachable } from "./walk.js";
 
 /** What of a config decides on the models. */
-export type ModelConfig = Pick<SpecConfig, "clientName" | "camelCase" | "openEnums">;
+export type ModelConfig = Pick<FullSpec, "client" | "camelCase" | "openEnums" | "rename">;
 
 /** The types of the parts of an operation, as they stand in a signature. */
 export interface OperationTypes {
@@ -77,7 +77,7 @@ export const wireOf = {
 
 class ModelWriter {
   readonly declarations: string[] = [];
-  readonly names = new Set<string>();
+  readonly #places = new Map<string, YamlPath>();
   readonly findings: Finding[] = [];
   readonly #api: OpenApi;
   readonly #config: ModelConfig;
@@ -88,21 +88,36 @@ class ModelWriter {
     this.#config = config;
   }
 
-  readonly ref = (name: string): string => typeName(name, this.#config.clientName);
+  readonly ref = (name: string): string =>
+    this.#config.rename?.schemas?.[name] ?? typeName(name, this.#config.client);
 
   /** How a type is written where `types.ts` has none. */
   style(open: boolean): TypeStyle {
     if (!this.#config.camelCase) return wireStyle(this.ref);
-    return modelStyle(open && (this.#config.openEnums ?? true), this.ref);
+    return { ...modelStyle(open && (this.#config.openEnums ?? true), this.ref), opaqueRef: wireOf.component };
+  }
+
+  get names(): ReadonlySet<string> {
+    return new Set(this.#places.keys());
   }
 
   #add(name: string, path: YamlPath, text: string): string {
-    const fail = (message: string) => this.findings.push(this.#api.source.finding(path, message));
-    if (!isIdentifier(name)) fail(`${name} cannot be the name of a type`);
-    if (this.names.has(name)) fail(`there are two types called ${name}`);
-    this.names.add(name);
+    const fail = (at: YamlPath, message: string) => this.findings.push(this.#api.source.finding(at, message));
+    if (!isIdentifier(name))
+      fail(path, `${name} cannot be the name of a type: give it one with rename.schemas`);
+    const other = this.#places.get(name);
+    if (other !== undefined) {
+      fail(path, `there are two types called ${name}: rename one with rename.schemas in the config`);
+      fail(other, `the other type called ${name}`);
+    }
+    this.#places.set(name, path);
     this.declarations.push(text);
     return name;
+  }
+
+  /** A name for a type that stands inside an operation: one that no component has. */
+  #free(name: string): string {
+    return this.#places.has(name) ? this.#free(`${name}Inline`) : name;
   }
 
   /** Declares a model. Without camelCase it is an alias of what `types.ts` has. */
@@ -133,14 +148,14 @@ class ModelWriter {
       required,
     };
     const wire = wireOf.query(operation);
-    return this.model({ name: queryName(operation), schema, path, wire }, false);
+    return this.model({ name: this.#free(queryName(operation)), schema, path, wire }, false);
   }
 
   body(id: string, body: Body): string {
     const { kind, schema } = body;
     if (kind === "text") return "string";
     if (kind === "bytes") return "Uint8Array";
-    const name = `${pascalCase(id)}Request`;
+    const name = this.#free(`${pascalCase(id)}Request`);
     const described = schema && {
       ...schema,
       schema: { description: `Body of \`${id}\`.`, ...schema.schema },
@@ -169,7 +184,7 @@ class ModelWriter {
     if (known !== undefined) return known;
     const base = `${pascalCase(id)}${success ? "Response" : "Error"}`;
     const suffix = status.charAt(0).toUpperCase() + status.slice(1);
-    const name = success && !this.names.has(base) ? base : `${base}${suffix}`;
+    const name = success && !this.#places.has(base) ? base : this.#free(`${base}${suffix}`);
     const described = { description: `Response ${status} of \`${id}\`.`, ...schema.schema };
     const wire = wireOf.response(id, status, content);
     this.#inline.set(same, name);
@@ -180,7 +195,7 @@ class ModelWriter {
     if (events === undefined) return "unknown";
     if (events.schema.$ref !== undefined) return this.ref(refName(events.schema.$ref));
     const schema = { description: `An event of \`${id}\`.`, ...events.schema };
-    return this.own(`${pascalCase(id)}Event`, { ...events, schema }, this.style(true));
+    return this.own(this.#free(`${pascalCase(id)}Event`), { ...events, schema }, this.style(true));
   }
 }
 
@@ -228,11 +243,11 @@ export function readModels(api: OpenApi, config: ModelConfig): Models {
 }
 
 /** `models.ts`: the types of a document by name. */
-export function emitModels(api: OpenApi, { declarations }: Models): string {
+export function emitModels({ declarations }: Models): string {
   const text = declarations.join("\n");
   const used = ["components", "operations"].filter(
     (name) => text.includes(` ${name}[`) || text.includes(`<${name}[`),
   );
   const imports = used.length > 0 ? `import type { ${used.join(", ")} } from "./types.js";\n\n` : "";
-  return `${header(api.source.file)}\n${imports}${text === "" ? "export {};\n" : text}`;
+  return `${imports}${text === "" ? "export {};\n" : text}`;
 }

@@ -45,6 +45,11 @@ export function methodName(id: string): string {
   return MEMBERS.has(id) ? `${id}_` : id;
 }
 
+/** The function of an operation: its id, with `_` appended if no variable can have that name. */
+export function functionName(id: string): string {
+  return RESERVED.has(id) || OURS.has(id) ? `${id}_` : id;
+}
+
 /** The TypeScript name of a path parameter. `taken` are names that it must not have. */
 export function parameterName(name: string, taken: readonly string[] = []): string {
   const found = identifier(name, (text) => {

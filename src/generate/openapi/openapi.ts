@@ -1,7 +1,12 @@
 import type { Paging } from "../../http/operation.js";
-import { SpecError } from "../finding.js";
+import type { OpenApiSpec } from "../config.js";
+import { editable } from "../editable.js";
+import { type Finding, SpecError, throwFindings } from "../finding.js";
+import { applyOverlay } from "../overlay.js";
 import { readSource, type Source, type YamlPath } from "../source.js";
+import { upgradeDocument } from "../upgrade.js";
 import { type Body, bodyOf, type Content, firstOf, readContent } from "./media.js";
+import { normalizeDocument } from "./normalize.js";
 
 /** A JSON Schema of an OpenAPI 3.1 document, as far as the generator reads it. */
 export interface Schema {
@@ -75,16 +80,22 @@ export interface Operation {
   readonly raw: Readonly<Record<string, unknown>>;
 }
 
-/** An OpenAPI 3.1 document, read once and checked only as far as later steps rely on it. */
+/** An OpenAPI document in the form of 3.1, read once and checked only as far as later steps rely on it. */
 export interface OpenApi {
+  /** The document as everything is generated from it; its findings name places of the file. */
   readonly source: Source;
+  /** The document as it is written. */
+  readonly original: Source;
+  /** What is worth a look but not wrong. */
+  readonly warnings: readonly Finding[];
   readonly title: string;
   readonly schemas: Readonly<Record<string, Schema>>;
   readonly operations: readonly Operation[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
-const methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+/** The methods that a path can have operations for. */
+export const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /** The value when it is an object, else an empty one. */
 export function asRecord(value: unknown): Json {
@@ -111,6 +122,11 @@ export function valueAt(data: unknown, path: YamlPath): unknown {
     const record = asRecord(value);
     return Object.hasOwn(record, step) ? record[step] : undefined;
   }, data);
+}
+
+/** The object under `path` of a document, `$ref`s followed, and where it is written. */
+export function resolveAt(api: OpenApi, path: YamlPath): { value: Json; path: YamlPath } {
+  return resolve(api.source.data, path);
 }
 
 /** Follows `$ref`s of parameters, bodies and responses. */
@@ -152,9 +168,6 @@ function readOperation(source: Source, url: string, method: string): Operation {
   const { data } = source;
   const path: YamlPath = ["paths", url, method];
   const raw = asRecord(valueAt(data, path));
-  if (typeof raw.operationId !== "string") {
-    throw new SpecError([source.finding(path, `${method.toUpperCase()} ${url} has no operationId`)]);
-  }
   const declared = [
     ["paths", url, "parameters"],
     [...path, "parameters"],
@@ -191,7 +204,7 @@ function readOperation(source: Source, url: string, method: string): Operation {
   const security = raw.security ?? asRecord(data).security;
   const paging = readPaging(raw);
   return {
-    id: raw.operationId,
+    id: String(raw.operationId),
     method,
     url,
     path,
@@ -210,22 +223,51 @@ function readOperation(source: Source, url: string, method: string): Operation {
   };
 }
 
-/** Reads the OpenAPI document in `file`. @throws SpecError when it is missing, broken or not OpenAPI 3.1. */
-export function readOpenApi(root: string, file: string): OpenApi {
-  const source = readSource(root, file);
-  const data = asRecord(source.data);
-  if (!/^3\.1\./.test(String(data.openapi))) {
-    throw new SpecError([source.finding(["openapi"], "not an OpenAPI 3.1 document")]);
+/** What of a config decides on how a document is read. */
+export type DocumentOptions = Pick<OpenApiSpec, "overlay" | "include" | "rename">;
+
+/**
+ * Reads the OpenAPI document in `file`: applies the overlay, upgrades 3.0 to 3.1, and gives every operation an id.
+ * Findings name the places of the file itself.
+ *
+ * @throws SpecError when it is missing, broken, not OpenAPI 3.0 or 3.1, or has references that lead nowhere
+ */
+export function readOpenApi(root: string, file: string, options: DocumentOptions = {}): OpenApi {
+  const original = readSource(root, file);
+  const { openapi } = asRecord(original.data);
+  if (!/^3\.[01]\./.test(String(openapi))) {
+    const found = openapi === undefined ? "no member `openapi`" : String(openapi);
+    throw new SpecError([original.finding(["openapi"], `expected OpenAPI 3.0 or 3.1, found ${found}`)]);
   }
-  const operations = Object.keys(asRecord(data.paths)).flatMap((url) =>
-    methods
-      .filter((method) => valueAt(data, ["paths", url, method]) !== undefined)
-      .map((method) => readOperation(source, url, method)),
+  const { data, problems, originOf } = editable(original.data);
+  throwFindings(problems.map(({ path, message }) => original.finding(path, message)));
+  if (options.overlay !== undefined) {
+    const overlay = readSource(root, options.overlay);
+    const wrong = applyOverlay(data, overlay.data);
+    throwFindings(wrong.map(({ path, message }) => overlay.finding(path, message)));
+  }
+  upgradeDocument(data);
+  const source: Source = {
+    ...original,
+    data,
+    finding: (path, message, rule) => original.finding(originOf(path), message, rule),
+  };
+  const findings: Finding[] = [];
+  normalizeDocument(data, options, (path, message, severity) =>
+    findings.push(source.finding(path, message, { severity: severity ?? "error" })),
+  );
+  throwFindings(findings.filter(({ severity }) => severity === "error"));
+  const operations = Object.keys(asRecord(asRecord(data).paths)).flatMap((url) =>
+    METHODS.filter((method) => valueAt(data, ["paths", url, method]) !== undefined).map((method) =>
+      readOperation(source, url, method),
+    ),
   );
   return {
     source,
-    title: String(asRecord(data.info).title),
-    schemas: asRecord(asRecord(data.components).schemas) as Record<string, Schema>,
+    original,
+    warnings: findings,
+    title: String(asRecord(asRecord(data).info).title),
+    schemas: asRecord(asRecord(asRecord(data).components).schemas) as Record<string, Schema>,
     operations,
   };
 }

@@ -1,6 +1,6 @@
 import { camelCase } from "../../core/keys.js";
 import type { HttpOperation, Paging } from "../../http/operation.js";
-import { header, printDoc, printKey, printValue, type RuntimePath } from "../emit.js";
+import { printDoc, printKey, printValue, type RuntimePath } from "../emit.js";
 import { SpecError } from "../finding.js";
 import type { Keys } from "./keys.js";
 import { USUAL_TYPES } from "./media.js";
@@ -108,7 +108,7 @@ export const ${name} = ${table(some)} as const;
 `,
   );
   const used = ids.length === 0 ? "" : `\nimport type { HttpOperation } from "${runtime("http/index")}";\n`;
-  return `${header(api.source.file)}${used}${constants.join("")}
+  return `${used}${constants.join("")}
 /** Every operation of ${api.title}, by operation id. */
 export const operationTable = ${table(ids)} as const;
 

@@ -1,5 +1,5 @@
 import { camelCase } from "../../core/keys.js";
-import { header, printKey } from "../emit.js";
+import { printKey } from "../emit.js";
 import type { Keys } from "./keys.js";
 import { firstOf } from "./media.js";
 import type { Models } from "./models.js";
@@ -61,9 +61,8 @@ export function emitProof(api: OpenApi, keys: Keys, models: Models): string {
   const imports = ["components", "operations"].filter((name) =>
     rows.some((row) => row.includes(`${name}["`)),
   );
-  if (rows.length === 0) return `${header(api.source.file)}\nexport {};\n`;
-  return `${header(api.source.file)}
-import type { keyMap } from "./keys.js";
+  if (rows.length === 0) return `export {};\n`;
+  return `import type { keyMap } from "./keys.js";
 import type * as models from "./models.js";
 import type { ${imports.join(", ")} } from "./types.js";
 

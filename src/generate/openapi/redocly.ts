@@ -1,27 +1,36 @@
-import { createConfig, getLineColLocation, lintFromString } from "@redocly/openapi-core";
 import type { Finding } from "../finding.js";
+import { loadRedocly } from "../peers.js";
+import type { Rules } from "../rules.js";
 import type { Source } from "../source.js";
 
-/** Rules by name: how bad a finding is, or `off`. */
-export type Rules = Readonly<Record<string, "error" | "warn" | "off">>;
+/** Redocly's rules about what makes a document unusable. */
+export const STRUCTURE: Rules = {
+  struct: "error",
+  "no-unresolved-refs": "error",
+  "path-parameters-defined": "error",
+  "operation-parameters-unique": "error",
+};
 
-/** Lints a document in process; every finding counts, whatever its severity. */
-export async function lintDocument(source: Source, rules: Rules, base?: "recommended"): Promise<Finding[]> {
+/** Lints a document in process. Each finding has the severity of its rule. */
+export async function lintDocument(
+  root: string,
+  source: Source,
+  rules: Rules,
+  base?: "recommended",
+): Promise<Finding[]> {
+  const { createConfig, getLineColLocation, lintFromString } = loadRedocly(root);
   const config = await createConfig({ ...(base && { extends: [base] }), rules: { ...rules } });
   const problems = await lintFromString({ source: source.text, absoluteRef: source.path, config });
-  return problems.map(({ message, ruleId, location }) => {
+  return problems.map(({ message, ruleId, location, severity }) => {
     const { start } = getLineColLocation(location[0]!);
     const text = message.replace(/\s*\n\s*/g, " ").trim();
-    return { file: source.file, line: start.line, column: start.col, message: `${text} (${ruleId})` };
-  });
-}
-
-/** What makes a document unusable for the generator. */
-export function lintStructure(source: Source): Promise<Finding[]> {
-  return lintDocument(source, {
-    struct: "error",
-    "no-unresolved-refs": "error",
-    "path-parameters-defined": "error",
-    "operation-parameters-unique": "error",
+    return {
+      file: source.file,
+      line: start.line,
+      column: start.col,
+      message: `${text} (${ruleId})`,
+      rule: ruleId,
+      severity: severity === "warn" ? "warning" : "error",
+    };
   });
 }

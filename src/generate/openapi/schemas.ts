@@ -1,4 +1,4 @@
-import { header, printValue } from "../emit.js";
+import { printValue } from "../emit.js";
 import { asRecord, type OpenApi, type Operation, type SchemaAt } from "./openapi.js";
 import { walkSchema } from "./walk.js";
 
@@ -113,8 +113,7 @@ export function emitSchemas(api: OpenApi, addresses: SchemaAddresses): string {
 /** Members that came with a later protocol version, by schema: \`{ schema: { member: version } }\`. */
 export const membersSince = ${printValue(since, 0, 28)} as const;
 `;
-  return `${header(api.source.file)}
-import type { OperationId } from "./operations.js";
+  return `import type { OperationId } from "./operations.js";
 ${actions.size > 0 ? 'import { toolParams, toolResults } from "./tools.js";\n' : ""}
 /** The \`$id\` of {@link schemaDocument}. */
 export const schemaId = ${JSON.stringify(id)};

@@ -1,5 +1,6 @@
 import { camelCase } from "../../core/keys.js";
 import type { Finding } from "../finding.js";
+import type { RuleBook } from "../rules.js";
 import { asRecord, type OpenApi, refName, type Schema, type SchemaAt } from "./openapi.js";
 
 /**
@@ -13,6 +14,18 @@ export type Node =
 
 const plain: Node = { kind: "plain" };
 const opaque: Node = { kind: "opaque" };
+
+/** Keywords by which a schema says something about members or items. */
+const structural = [
+  "$ref",
+  "properties",
+  "additionalProperties",
+  "items",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "x-opaque",
+];
 
 /** True when a value of this schema can be a JSON object or array. */
 function holdsKeys({ type, contentMediaType }: Schema): boolean {
@@ -34,10 +47,16 @@ export class ShapeReader {
   readonly #assumed = new Set<string>();
   readonly #merged = new Map<string, Node>();
 
-  constructor(readonly api: OpenApi) {}
+  constructor(
+    readonly api: OpenApi,
+    readonly rules: RuleBook,
+  ) {}
 
-  #fail(path: SchemaAt["path"], message: string): Node {
-    this.findings.push(this.api.source.finding(path, message));
+  /** A schema whose shape cannot be told: it becomes opaque, so that its model keeps the keys of the protocol too. */
+  #unclear({ schema, path }: SchemaAt, message: string): Node {
+    const mark = this.rules.mark("explicit-shapes");
+    if (mark) this.findings.push(this.api.source.finding(path, message, mark));
+    else (schema as Record<string, unknown>)["x-opaque"] = true;
     return opaque;
   }
 
@@ -51,13 +70,14 @@ export class ShapeReader {
     }
     this.#open.add(name);
     const path = ["components", "schemas", name];
-    let node = this.node({ schema: this.api.schemas[name] ?? {}, path }, name);
+    const at = { schema: this.api.schemas[name] ?? {}, path };
+    let node = this.node(at, name);
     this.#open.delete(name);
     if (node.kind === "object") {
       this.objects.set(name, this.objects.get(node.name) ?? new Map());
       node = { kind: "object", name };
     } else if (this.#assumed.has(name)) {
-      node = this.#fail(path, `${name} is recursive and not an object: say x-opaque: true`);
+      node = this.#unclear(at, `${name} is recursive and not an object: say x-opaque: true`);
     }
     this.#components.set(name, node);
     return node;
@@ -71,10 +91,21 @@ export class ShapeReader {
     if (schema.properties !== undefined) parts.push(this.#object({ schema, path }, name));
     for (const key of ["allOf", "anyOf", "oneOf"] as const) {
       for (const [index, item] of (schema[key] ?? []).entries()) {
+        // A part of `allOf` that names no members leaves the others as they are.
+        if (key === "allOf" && !structural.some((keyword) => item[keyword] !== undefined)) continue;
         parts.push(this.node({ schema: item, path: [...path, key, index] }, `${name}|${key}${index}`));
       }
     }
-    if (parts.length > 0) return parts.reduce((a, b) => this.#merge(a, b, name, path));
+    if (parts.length > 0) {
+      let problem: string | undefined;
+      const merged = parts.reduce((a, b) => {
+        const node = this.#merge(a, b, name);
+        if (typeof node !== "string") return node;
+        problem ??= node;
+        return opaque;
+      });
+      return problem === undefined ? merged : this.#unclear({ schema, path }, problem);
+    }
     if (schema.enum !== undefined || schema.const !== undefined || !holdsKeys(schema)) return plain;
     if (schema.items !== undefined) {
       const of = this.node({ schema: asRecord(schema.items), path: [...path, "items"] }, name);
@@ -87,18 +118,21 @@ export class ShapeReader {
     const members = new Map<string, Node>();
     this.objects.set(name, members);
     const taken = new Map<string, string>();
+    let clash: string | undefined;
     for (const [key, member] of Object.entries(schema.properties ?? {})) {
       const at = [...path, "properties", key];
       members.set(key, this.node({ schema: asRecord(member), path: at }, `${name}.${key}`));
       const other = taken.get(camelCase(key));
-      if (other !== undefined) this.#fail(at, `${key} and ${other} are both ${camelCase(key)} in camelCase`);
+      if (other !== undefined) clash ??= `${key} and ${other} are both ${camelCase(key)} in camelCase`;
       taken.set(camelCase(key), key);
     }
+    if (clash !== undefined) return this.#unclear({ schema, path }, clash);
     if (typeof schema.additionalProperties === "object") {
       const at = [...path, "additionalProperties"];
       const rest = this.node({ schema: asRecord(schema.additionalProperties), path: at }, `${name}.*`);
       if (rest.kind !== "plain" && rest.kind !== "opaque") {
-        this.#fail(at, `${name} has members of its own and further ones that need conversion`);
+        const message = `${name} has members of its own and further ones that need conversion`;
+        this.#unclear({ schema: schema.additionalProperties, path: at }, message);
       }
     }
     return { kind: "object", name };
@@ -107,28 +141,31 @@ export class ShapeReader {
   #map({ schema, path }: SchemaAt, name: string): Node {
     const { additionalProperties: values, type } = schema;
     if ([type].flat().includes("array"))
-      return this.#fail(path, `${name} is a list of anything: say x-opaque: true`);
+      return this.#unclear({ schema, path }, `${name} is a list of anything: say x-opaque: true`);
     if (values === false) return plain;
-    if (schema["x-data-keys"] === true && typeof values === "object") {
+    const isMap = schema["x-data-keys"] === true || this.rules.of("explicit-shapes") === "off";
+    if (isMap && typeof values === "object") {
       const of = this.node({ schema: asRecord(values), path: [...path, "additionalProperties"] }, name);
       return of.kind === "plain" || of.kind === "opaque" ? opaque : { kind: "map", of };
     }
     if (typeof values === "object")
-      return this.#fail(path, `${name} is a map: say x-data-keys: true (or x-opaque: true)`);
-    return this.#fail(path, `${name} is free-form: say x-opaque: true`);
+      return this.#unclear({ schema, path }, `${name} is a map: say x-data-keys: true (or x-opaque: true)`);
+    return this.#unclear({ schema, path }, `${name} is free-form: say x-opaque: true`);
   }
 
-  #merge(a: Node, b: Node, name: string, path: SchemaAt["path"]): Node {
+  /** What both can be, or why that cannot be told. */
+  #merge(a: Node, b: Node, name: string): Node | string {
     if (a.kind === "plain") return b;
     if (b.kind === "plain" || (a.kind === "opaque" && b.kind === "opaque")) return a;
-    if (a.kind === "object" && b.kind === "object") return this.#mergeObjects(a.name, b.name, name, path);
+    if (a.kind === "object" && b.kind === "object") return this.#mergeObjects(a.name, b.name, name);
     if ((a.kind === "list" || a.kind === "map") && b.kind === a.kind) {
-      return { kind: a.kind, of: this.#merge(a.of, b.of, name, path) };
+      const of = this.#merge(a.of, b.of, name);
+      return typeof of === "string" ? of : { kind: a.kind, of };
     }
-    return this.#fail(path, `the variants of ${name} conflict: ${a.kind} and ${b.kind}`);
+    return `the variants of ${name} conflict: ${a.kind} and ${b.kind}`;
   }
 
-  #mergeObjects(a: string, b: string, name: string, path: SchemaAt["path"]): Node {
+  #mergeObjects(a: string, b: string, name: string): Node | string {
     if (a === b) return { kind: "object", name: a };
     const pair = [a, b].sort().join("&");
     const known = this.#merged.get(pair);
@@ -136,13 +173,14 @@ export class ShapeReader {
     const node: Node = { kind: "object", name };
     this.#merged.set(pair, node);
     const [left, right] = [this.objects.get(a), this.objects.get(b)];
-    if (left === undefined || right === undefined) {
-      return this.#fail(path, `the variants of ${name} refer back to it in a way that cannot be merged`);
-    }
+    if (left === undefined || right === undefined)
+      return `the variants of ${name} refer back to it in a way that cannot be merged`;
     const members = new Map(left);
     for (const [key, member] of right) {
       const other = members.get(key);
-      members.set(key, other === undefined ? member : this.#merge(other, member, `${name}.${key}`, path));
+      const merged = other === undefined ? member : this.#merge(other, member, `${name}.${key}`);
+      if (typeof merged === "string") return merged;
+      members.set(key, merged);
     }
     this.objects.set(name, members);
     return node;

@@ -1,4 +1,4 @@
-import { header, printDoc, printKey, printValue } from "../emit.js";
+import { printDoc, printKey, printValue } from "../emit.js";
 import { throwFindings } from "../finding.js";
 import type { OpenApi, ToolAction } from "./openapi.js";
 import type { SchemaAddresses } from "./schemas.js";
@@ -62,7 +62,7 @@ export function emitTools(api: OpenApi, addresses: SchemaAddresses): string | un
   const imports = text.includes("Schemas[")
     ? '\nimport type { components } from "./types.js";\n\ntype Schemas = components["schemas"];\n'
     : "";
-  return `${header(api.source.file)}${imports}
+  return `${imports}
 /** What each action of each tool takes and gives. */
 export interface ToolActions {
 ${text}}

@@ -10,6 +10,8 @@ export interface TypeStyle {
   readonly ref: (name: string) => string;
   /** True when an enum of strings may hold values that are not known yet. */
   readonly openEnums: boolean;
+  /** The type that stands for a component in data that keeps its own casing. Default: `unknown`. */
+  readonly opaqueRef?: (name: string) => string;
   /** The type of binary data. Default: `string`, as it is written in JSON. */
   readonly binary?: string;
 }
@@ -129,7 +131,7 @@ export function typeText(api: OpenApi, schema: Schema, style: TypeStyle, indent 
     return typeText(
       api,
       { ...schema, "x-opaque": undefined },
-      wireStyle(() => "unknown"),
+      wireStyle(style.opaqueRef ?? (() => "unknown")),
       indent,
     );
   }
@@ -137,8 +139,12 @@ export function typeText(api: OpenApi, schema: Schema, style: TypeStyle, indent 
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return literals(schema.enum, style.openEnums);
   const variants = schema.oneOf ?? schema.anyOf;
-  if (variants !== undefined)
-    return union(variants.map((item) => typeText(api, asRecord(item), style, indent)));
+  if (variants !== undefined) {
+    const text = union(variants.map((item) => typeText(api, asRecord(item), style, indent)));
+    const { oneOf: _, anyOf: __, ...own } = schema;
+    if (own.properties === undefined && own.allOf === undefined) return text;
+    return `(${text}) & ${typeText(api, own, style, indent)}`;
+  }
   const flat = schema.allOf === undefined ? undefined : flatten(api, schema);
   if (flat !== undefined) return objectText(api, flat, style, indent);
   if (schema.allOf !== undefined) {

@@ -1,18 +1,32 @@
-import openapiTS, { astToString, type OpenAPI3 } from "openapi-typescript";
-import { header, printDoc } from "../emit.js";
-import type { OpenApi } from "./openapi.js";
+import type { OpenAPI3 } from "openapi-typescript";
+import { printDoc } from "../emit.js";
+import { SpecError } from "../finding.js";
+import { loadOpenApiTypescript } from "../peers.js";
+import { type OpenApi, refPath } from "./openapi.js";
 
-/** `types.ts`: the document as types, made by openapi-typescript. */
-export async function emitTypes(api: OpenApi): Promise<string> {
-  const nodes = await openapiTS(structuredClone(api.source.data) as OpenAPI3, {
-    // A request member with a default stays optional for the caller.
-    defaultNonNullable: false,
-    // An object whose members the spec leaves open may hold any, not none.
-    emptyObjectsUnknown: true,
-    silent: true,
-  });
+/**
+ * `types.ts`: the document as types, written by openapi-typescript.
+ * @throws SpecError for what that tool refuses, and when it is not installed in the project in `root`
+ */
+export async function emitTypes(root: string, api: OpenApi): Promise<string> {
+  const { default: openapiTS, astToString } = loadOpenApiTypescript(root);
+  let nodes: Parameters<typeof astToString>[0];
+  try {
+    nodes = await openapiTS(structuredClone(api.source.data) as OpenAPI3, {
+      // A request member with a default stays optional for the caller.
+      defaultNonNullable: false,
+      // An object whose members the spec leaves open may hold any, not none.
+      emptyObjectsUnknown: true,
+      silent: true,
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const pointer = /#\/[^\s"'`,)]+/.exec(message)?.[0];
+    const path = pointer === undefined ? [] : refPath(pointer);
+    throw new SpecError([api.source.finding(path, `openapi-typescript refuses the document: ${message}`)]);
+  }
   const text = astToString(nodes).replace(/^(?: {4})+/gm, (spaces) => " ".repeat(spaces.length / 2));
-  return `${header(api.source.file)}\n${withComments(text)}`;
+  return withComments(text);
 }
 
 const COMMENTS: Readonly<Record<string, string>> = {

@@ -16,6 +16,38 @@ const schemaKeywords = [
   "else",
 ];
 
+/** Members that hold named things: their keys are names, not keywords. */
+const nameMaps = new Set(
+  (
+    "properties patternProperties $defs dependentSchemas headers schemas responses mapping variables requestBodies " +
+    "securitySchemes links callbacks pathItems scopes content encoding paths webhooks x-tool-actions"
+  ).split(" "),
+);
+/** Members that hold plain data. */
+const dataMembers = new Set(["example", "examples", "default", "enum", "const", "value"]);
+
+/**
+ * Visits every object of a document that is neither plain data nor a map of names, from the outside in. What `visit`
+ * changes below the object is visited as it is then.
+ */
+export function walkDocument(
+  value: unknown,
+  visit: (value: Record<string, unknown>, path: YamlPath) => void,
+  path: YamlPath = [],
+  isNameMap = false,
+): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) walkDocument(item, visit, [...path, index]);
+    return;
+  }
+  if (typeof value !== "object" || value === null) return;
+  if (!isNameMap) visit(value as Record<string, unknown>, path);
+  for (const [key, member] of Object.entries(value)) {
+    if (!isNameMap && dataMembers.has(key)) continue;
+    walkDocument(member, visit, [...path, key], !isNameMap && nameMaps.has(key));
+  }
+}
+
 /** The schemas written directly inside a schema. */
 export function subSchemas({ schema, path }: SchemaAt): SchemaAt[] {
   const found: SchemaAt[] = [];

@@ -4,9 +4,12 @@ import { join } from "node:path";
 import type { DescEnum, DescField, DescMessage, FileRegistry } from "@bufbuild/protobuf";
 import { createFileRegistry, fromBinary, ScalarType } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import type { ProtoConfig } from "../config.js";
+import type { CapTables, ProtoSpec } from "../config.js";
 import { type Finding, SpecError, throwFindings } from "../finding.js";
-import { runBuf } from "./buf.js";
+import { bufConfig, runBuf } from "./buf.js";
+
+/** Protos with the tables of a CAP protocol. */
+export type CapSpec = ProtoSpec & { readonly cap: CapTables };
 
 /** The message types of a bus, read from its protos. */
 export interface BusTypes {
@@ -21,32 +24,36 @@ export interface BusTypes {
 
 /**
  * Compiles the protos and reads the packet type.
- * @throws SpecError with buf's own text when a proto is wrong; with file and line when `config.packet` has no message
+ * @throws SpecError with buf's own text when a proto is wrong; with file and line when `cap.packet` has no message
  * with a `payload` oneof, or when a packet can contain a field that has no canonical form
  */
 export async function readBusTypes(
   root: string,
-  config: ProtoConfig,
+  { proto, cap }: CapSpec,
   searchPath?: string,
 ): Promise<BusTypes> {
   const folder = mkdtempSync(join(tmpdir(), "agentwire-proto-"));
   try {
     const image = join(folder, "image.binpb");
-    const { ok, output } = await runBuf(root, ["build", "-o", image], searchPath);
+    const { ok, output } = await runBuf(
+      root,
+      ["build", proto, "-o", image, ...bufConfig(root, proto)],
+      searchPath,
+    );
     if (!ok) throw new SpecError(`buf build failed\n${output}`);
     const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(image)));
-    return busTypes(registry, config);
+    return busTypes(registry, proto, cap.packet);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function busTypes(registry: FileRegistry, config: ProtoConfig): BusTypes {
-  const file = registry.getFile(config.packet);
+function busTypes(registry: FileRegistry, folder: string, packetFile: string): BusTypes {
+  const file = registry.getFile(packetFile);
   const packet = file?.messages.find(({ oneofs }) => oneofs.some(({ name }) => name === "payload"));
   if (packet === undefined) {
     const message = "expected a message with `oneof payload`";
-    throw new SpecError([{ file: `${config.input}/${config.packet}`, line: 1, column: 1, message }]);
+    throw new SpecError([{ file: `${folder}/${packetFile}`, line: 1, column: 1, message }]);
   }
   const payloads = packet.oneofs.find(({ name }) => name === "payload")!.fields;
   const messages = new Set<DescMessage>();
@@ -56,14 +63,14 @@ function busTypes(registry: FileRegistry, config: ProtoConfig): BusTypes {
     messages.add(message);
     for (const field of message.fields) {
       const problem = noCanonicalForm(field);
-      if (problem !== undefined) findings.push(protoFinding(config, field, problem));
+      if (problem !== undefined) findings.push(protoFinding(folder, field, problem));
       if (field.message !== undefined) add(field.message);
     }
   };
   add(packet);
   for (const field of payloads)
     if (field.message === undefined)
-      findings.push(protoFinding(config, field, "a payload must be a message"));
+      findings.push(protoFinding(folder, field, "a payload must be a message"));
   throwFindings(findings);
   return { registry, packet, payloads, messages: [...messages] };
 }
@@ -77,11 +84,11 @@ function noCanonicalForm(field: DescField): string | undefined {
 }
 
 /** A finding at a field of a proto. */
-function protoFinding(config: ProtoConfig, field: DescField, message: string): Finding {
+function protoFinding(folder: string, field: DescField, message: string): Finding {
   const { file } = field.parent;
   const [line = 0, column = 0] = locationOf(field)?.span ?? [];
   const text = `${field.parent.name}.${field.name}: ${message}`;
-  return { file: `${config.input}/${file.name}.proto`, line: line + 1, column: column + 1, message: text };
+  return { file: `${folder}/${file.name}.proto`, line: line + 1, column: column + 1, message: text };
 }
 
 /** What the compiler noted about a field: where it is defined. */

@@ -1,6 +1,5 @@
 import type { DescField } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
-import { header } from "../emit.js";
 import type { BusTypes } from "./bus-types.js";
 import { importsFrom, tsName } from "./proto-imports.js";
 import { enumOf, type FieldCheck, type RulesSpec } from "./rules-spec.js";
@@ -80,7 +79,7 @@ function statements(checks: readonly FieldCheck[], indent: string): string {
 }
 
 /** `checks.ts`: the field checks of the packet and of its payloads as two functions. */
-export function emitChecks(types: BusTypes, rules: RulesSpec, file: string): string {
+export function emitChecks(types: BusTypes, rules: RulesSpec): string {
   const all = [rules.packet, ...rules.payloads.values()].flat();
   const enums = new Set(all.filter(({ check }) => check === "member").map(enumOf));
   const packet = types.packet.name;
@@ -89,8 +88,7 @@ export function emitChecks(types: BusTypes, rules: RulesSpec, file: string): str
       `    case ${JSON.stringify(name)}: {\n      const { value } = payload;\n${statements(checks, "      ")}      return;\n    }\n`,
   );
   const senderId = [...rules.payloads.values()].flat().some(({ check }) => check === "sender");
-  return `${header(file)}
-${importsFrom([types.packet], "type")}${importsFrom([...enums], "value")}
+  return `${importsFrom([types.packet], "type")}${importsFrom([...enums], "value")}
 /** One broken rule. */
 export interface PacketIssue {
   /** Path in the names of the proto files, such as \`budget.deadline_ms\`. */

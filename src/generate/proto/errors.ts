@@ -1,5 +1,4 @@
-import { relative } from "node:path";
-import { header, printDoc, printValue } from "../emit.js";
+import { printDoc, printValue, type RuntimePath } from "../emit.js";
 import type { ErrorCodeSpec, ErrorsSpec } from "./errors-spec.js";
 import { importsFrom, tsName } from "./proto-imports.js";
 
@@ -15,12 +14,11 @@ ${retryable ? "  static override readonly defaultRetryable: boolean = true;\n" :
 `;
 }
 
-/** `errors.ts`: one class for each registered error code. `folder` is that of the output. */
-export function emitErrors({ file, type, codes }: ErrorsSpec, folder: string): string {
+/** `errors.ts`: one class for each registered error code. */
+export function emitErrors({ type, codes }: ErrorsSpec, runtime: RuntimePath): string {
   const name = tsName(type);
-  const core = `${relative(folder, "src/core").replaceAll("\\", "/")}/errors.js`;
-  return `${header(file)}
-import type { AgentwireErrorOptions } from "${core}";
+  const core = runtime("core/errors");
+  return `import type { AgentwireErrorOptions } from "${core}";
 import { AgentwireError } from "${core}";
 ${importsFrom([type], "value")}
 /** Base of all errors that have a code in the CAP registry. \`code\` is its name there, such as \`JOB_TIMEOUT\`; \`reason\` is the text that came over the protocol. */

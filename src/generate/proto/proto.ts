@@ -1,11 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ProtoConfig } from "../config.js";
-import { header } from "../emit.js";
+import type { ProtoSpec } from "../config.js";
 import { SpecError } from "../finding.js";
+import { runtimeOf } from "../openapi/files.js";
+import type { Generated } from "../output.js";
 import { emitBlanks } from "./blanks.js";
-import { runBuf } from "./buf.js";
-import { type BusTypes, readBusTypes } from "./bus-types.js";
+import { bufConfig, runBuf } from "./buf.js";
+import { type BusTypes, type CapSpec, readBusTypes } from "./bus-types.js";
 import { emitChecks } from "./checks.js";
 import { emitErrors } from "./errors.js";
 import { type ErrorsSpec, readErrors } from "./errors-spec.js";
@@ -26,60 +28,76 @@ export interface BusSpec {
  * Reads the protos and every table beside them.
  * @throws SpecError naming file and line of what is wrong in a table, or with buf's own text
  */
-export async function readBus(root: string, config: ProtoConfig, searchPath?: string): Promise<BusSpec> {
-  const types = await readBusTypes(root, config, searchPath);
+export async function readBus(root: string, spec: CapSpec, searchPath?: string): Promise<BusSpec> {
+  const { cap } = spec;
+  const types = await readBusTypes(root, spec, searchPath);
   const subjects = readSubjects(
     root,
-    config.subjects,
+    cap.subjects,
     types.payloads.map(({ localName }) => localName),
   );
   return {
     types,
     subjects,
-    rules: config.rules === undefined ? undefined : readRules(root, config.rules, types, subjects),
-    errors: config.errors === undefined ? undefined : readErrors(root, config.errors, types.registry),
+    rules: cap.rules === undefined ? undefined : readRules(root, cap.rules, types, subjects),
+    errors: cap.errors === undefined ? undefined : readErrors(root, cap.errors, types.registry),
   };
 }
 
+/** The settings of `buf generate`. With `all` it runs the plugin once, and not once per folder. */
+const TEMPLATE = JSON.stringify({
+  version: "v2",
+  plugins: [{ local: "protoc-gen-es", out: ".", strategy: "all", opt: ["target=ts", "import_extension=js"] }],
+});
+
+/** The texts of all files with one ending below a folder, by path. */
+function filesBelow(folder: string, ending: string): [string, string][] {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(ending),
+  );
+  return names.sort().map((name) => [name.replaceAll("\\", "/"), readFileSync(join(folder, name), "utf8")]);
+}
+
 /**
- * Generates the protobuf half into `out`: messages by buf, then the tables of the protocol, then a barrel.
+ * Generates what a folder of protos gives: messages by buf, the tables of the protocol, and a barrel.
  * @throws SpecError with buf's own text when a proto is wrong or a plugin is missing, with file and line when a table is
  */
-export async function generateProto(
-  root: string,
-  config: ProtoConfig,
-  out: string,
-  searchPath?: string,
-): Promise<void> {
-  const { ok, output } = await runBuf(root, ["generate", "-o", out], searchPath);
-  if (!ok) throw new SpecError(`buf generate failed\n${output}`);
-
-  const folder = join(out, config.output);
-  mkdirSync(folder, { recursive: true });
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => name.endsWith("_pb.ts"))
-    .sort();
-  for (const name of files) {
-    const path = join(folder, name);
-    const from = `${config.input}/${name.replace(/_pb\.ts$/, ".proto")}`;
-    writeFileSync(path, `${header(from)}\n${withTextDescriptor(withOwnImports(readFileSync(path, "utf8")))}`);
+export async function generateProto(root: string, spec: ProtoSpec, searchPath?: string): Promise<Generated> {
+  const { proto, cap } = spec;
+  const out = mkdtempSync(join(tmpdir(), "agentwire-gen-"));
+  let messages: [string, string][];
+  try {
+    const args = ["generate", proto, "--template", TEMPLATE, "-o", out, ...bufConfig(root, proto)];
+    const { ok, output } = await runBuf(root, args, searchPath);
+    if (!ok) throw new SpecError(`buf generate failed\n${output}`);
+    messages = filesBelow(out, "_pb.ts").map(([name, text]) => [
+      name,
+      withTextDescriptor(withOwnImports(text)),
+    ]);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
   }
+  const tables = cap === undefined ? {} : await emitTables(root, { ...spec, cap }, searchPath);
+  const files = new Map([...messages, ...Object.entries(tables)]);
+  const barrel = [...files.keys()].map((name) => `export * from "./${name.replace(/\.ts$/, ".js")}";\n`);
+  // Packages of one name may have messages of one name, so only the files of a bus share a barrel.
+  if (cap !== undefined) files.set("index.ts", barrel.join(""));
+  const protos = filesBelow(join(root, proto), ".proto").map(([name]) => `${proto}/${name}`);
+  const further = [cap?.subjects, cap?.rules, cap?.errors].filter((file) => file !== undefined);
+  return { from: proto, inputs: [...protos, ...further], files, warnings: [] };
+}
 
-  const { types, subjects, rules, errors } = await readBus(root, config, searchPath);
-  const packet = `./${config.packet.replace(/\.proto$/, "_pb.js")}`;
-  const tables = {
-    "blanks.ts": emitBlanks(types, config.input),
-    ...(rules === undefined ? {} : { "checks.ts": emitChecks(types, rules, config.rules!) }),
-    ...(errors === undefined ? {} : { "errors.ts": emitErrors(errors, config.output) }),
-    "protocol.ts": emitProtocol(types, subjects, rules, errors, config.input),
+async function emitTables(root: string, spec: CapSpec, searchPath?: string): Promise<Record<string, string>> {
+  const { cap, out } = spec;
+  const { types, subjects, rules, errors } = await readBus(root, spec, searchPath);
+  const packet = `./${cap.packet.replace(/\.proto$/, "_pb.js")}`;
+  return {
+    "blanks.ts": emitBlanks(types),
+    ...(rules === undefined ? {} : { "checks.ts": emitChecks(types, rules) }),
+    ...(errors === undefined ? {} : { "errors.ts": emitErrors(errors, runtimeOf(root, out)) }),
+    "protocol.ts": emitProtocol(types, subjects, rules, errors),
     "subjects.ts": emitSubjects(subjects, packet),
   };
-  for (const [name, text] of Object.entries(tables)) writeFileSync(join(folder, name), text);
-  const modules = [...files, ...Object.keys(tables)].map(
-    (name) => `export * from "./${name.replace(/\.ts$/, ".js")}";\n`,
-  );
-  writeFileSync(join(folder, "index.ts"), `${header(config.input)}\n${modules.join("")}`);
 }
 
 /**
@@ -94,8 +112,9 @@ function withOwnImports(source: string): string {
         .split(", ")
         .map((name) => {
           const file = /^file_google_protobuf_(\w+)$/.exec(name);
-          if (file === null) throw new SpecError(`${name} of ${index} has no file of its own here`);
-          return `import { ${name} } from "${index}/google/protobuf/${file[1]}_pb.js";`;
+          return file === null
+            ? `import { ${name} } from "${index}";`
+            : `import { ${name} } from "${index}/google/protobuf/${file[1]}_pb.js";`;
         })
         .join("\n"),
   );

@@ -1,4 +1,4 @@
-import { header, printKey, printValue } from "../emit.js";
+import { printKey, printValue } from "../emit.js";
 import type { BusTypes } from "./bus-types.js";
 import type { ErrorsSpec } from "./errors-spec.js";
 import { importsFrom, tsName } from "./proto-imports.js";
@@ -11,7 +11,6 @@ export function emitProtocol(
   { subjects, templates }: SubjectsSpec,
   rules: RulesSpec | undefined,
   errors: ErrorsSpec | undefined,
-  from: string,
 ): string {
   const all = [...Object.values(subjects), ...Object.values(templates)];
   const rows = payloads.map(({ localName, number, message }) => {
@@ -71,8 +70,7 @@ export interface ErrorCodeEntry {
 export const errorCodes: { readonly [code: number]: ErrorCodeEntry } = {
 ${errorRows.join("")}};
 `;
-  return `${header(from)}
-import type { DescMessage } from "@bufbuild/protobuf";
+  return `import type { DescMessage } from "@bufbuild/protobuf";
 ${modules.join("")}
 /** What the protocol says about a payload. */
 export interface PayloadEntry {

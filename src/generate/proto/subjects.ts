@@ -1,5 +1,5 @@
 import { camelCase } from "../../core/keys.js";
-import { header, printDoc, printValue } from "../emit.js";
+import { printDoc, printValue } from "../emit.js";
 import type { SubjectSpec, SubjectsSpec } from "./subjects-spec.js";
 
 /** `workflowEvent` → `WORKFLOW_EVENT`. */
@@ -70,8 +70,7 @@ export function emitSubjects(spec: SubjectsSpec, packet: string): string {
       builder(name, pattern, doc, token),
     ),
   ];
-  return `${header(spec.source.file)}
-import type { BusPacket } from "${packet}";
+  return `import type { BusPacket } from "${packet}";
 
 /** The kinds of payload a packet can carry, as protobuf names them in JSON. */
 export type PayloadKind = NonNullable<BusPacket["payload"]["case"]>;

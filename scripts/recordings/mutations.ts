@@ -1,4 +1,4 @@
-import { asRecord, type Schema } from "../openapi/openapi.js";
+import { asRecord, type Schema } from "../../src/generate/openapi/openapi.ts";
 
 /** Tells whether a value fits the schema at an address. */
 export type Validate = (address: string, value: unknown) => boolean;

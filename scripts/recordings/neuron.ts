@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { asRecord, type OpenApi, type Operation, type SchemaAt } from "../openapi/openapi.js";
-import type { Recording } from "./recordings.js";
+import type { Recording } from "../../src/generate/check/recordings.ts";
+import { asRecord, type OpenApi, type Operation, type SchemaAt } from "../../src/generate/openapi/openapi.ts";
 
 /** One line of a trace. */
 interface Line {

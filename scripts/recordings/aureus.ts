@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { OpenApi, Operation, SchemaAt } from "../openapi/openapi.js";
-import type { Recording } from "./recordings.js";
+import type { Recording } from "../../src/generate/check/recordings.ts";
+import type { OpenApi, Operation, SchemaAt } from "../../src/generate/openapi/openapi.ts";
 
 /** One line of a recording: a request and, unless the connection broke, its answer. */
 interface Line {
