@@ -17,6 +17,8 @@ export interface BusMessage {
 export interface Subscription {
   readonly subject: string;
   readonly queue?: string | undefined;
+  /** Why no messages can arrive at present: the bus is trying to subscribe again. Undefined while it serves. */
+  readonly lost?: AgentwireError | undefined;
   /** Takes no further messages; resolves when those received so far were handed over. */
   drain(): Promise<void>;
   /** Takes no further messages and drops those not handed over yet. */

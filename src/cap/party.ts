@@ -198,6 +198,9 @@ export class Party {
     return {
       subject,
       queue: options.queue,
+      get lost() {
+        return subscription.lost;
+      },
       drain: async () => {
         await subscription.drain();
         await intake.drained();

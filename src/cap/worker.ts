@@ -18,7 +18,7 @@ import { Resources } from "../worker/resources.js";
 import type { Slots } from "../worker/slots.js";
 import { Work } from "../worker/work.js";
 import type { Subscription } from "./bus.js";
-import { ConnectionLostError } from "./errors.js";
+import { ConnectionLostError, isLostResult } from "./errors.js";
 import { exhausted, failureResult, unavailable, workerClosed } from "./failures.js";
 import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
@@ -161,6 +161,11 @@ export class Worker {
     this.#ends.push(
       bus.onStatus((status, cause) => {
         if (status === "closed") this.#onBusClosed(cause);
+        else if (status === "connected" && cause !== undefined) {
+          // The bus lost a result, or a subscription that it tries to make again.
+          if (isLostResult(cause)) this.counts.unpublished++;
+          this.#events.emit("error", cause);
+        }
       }),
     );
     this.#logger.info("the worker serves", { workerId: this.workerId, subject });
