@@ -40,16 +40,41 @@ const ABORT_MS = 1_000;
 
 type JobCall = HandlerCall<JobContext, JobRequest>;
 
-/** A job that was taken. Equal job ids are different jobs here, so its packet is its key. */
+/** A job that was taken. Equal job ids are different jobs here, so its key is its number. */
 class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
+  readonly #logger: Logger;
 
-  constructor(packet: BusPacket, request: JobRequest) {
-    super(packet);
+  constructor(number: number, packet: BusPacket, request: JobRequest, logger: Logger) {
+    super(number);
     this.packet = packet;
     this.request = request;
+    this.#logger = logger;
   }
+
+  get log(): Logger {
+    if (this.#logger === silentLogger) return silentLogger;
+    const { jobId, topic } = this.request;
+    return scoped(this.#logger, { jobId, traceId: this.packet.traceId, topic });
+  }
+}
+
+/** What a handler gets. Signal and logger are made when it asks for them. */
+function contextOf(job: Job): JobContext {
+  const { packet, request } = job;
+  return {
+    jobId: request.jobId,
+    traceId: packet.traceId,
+    correlationId: packet.traceId,
+    packet,
+    get signal() {
+      return job.signal;
+    },
+    get log() {
+      return job.log;
+    },
+  };
 }
 
 /** A running worker. */
@@ -69,6 +94,7 @@ export class Worker {
   readonly #resources: Resources;
   readonly #close: StagedClose;
   readonly #ends: (() => void)[] = [];
+  #taken = 0;
   #sender: ResultSender | undefined;
   #subscription: Subscription | undefined;
 
@@ -199,12 +225,12 @@ export class Worker {
     if (packet.payload.case !== "jobRequest") return; // not for a worker
     const request = packet.payload.value;
     this.#metrics.onJobReceived(request.jobId, request.topic);
-    const job = new Job(packet, request);
+    const job = new Job(this.#taken++, packet, request, this.#logger);
     const { maxQueued = 10_000 } = this.#options;
     if (this.#abort.signal.aborted) {
       this.#engine.settle(job, this.#result(job, failureResult(workerClosed(false)), 0));
     } else if (this.#slots.waiting.size >= maxQueued) {
-      this.#logOf(job).error("too many jobs wait; this one is answered as failed", { maxQueued });
+      job.log.error("too many jobs wait; this one is answered as failed", { maxQueued });
       const failure = exhausted(`worker queue full: ${maxQueued} jobs wait`);
       this.#engine.settle(job, this.#result(job, failureResult(failure), 0));
     } else {
@@ -222,35 +248,18 @@ export class Worker {
         id: request.jobId,
         name: request.topic,
         input: request,
-        ctx: this.#context(job),
+        ctx: contextOf(job),
       };
       given =
         (await this.#handle(call)) ?? failureResult(unavailable("handler returned null", "HANDLER_FAILED"));
     } catch (error) {
       const { jobId, topic } = request;
-      this.#logOf(job).error("handler failed", { error });
+      job.log.error("handler failed", { error });
       this.#events.emit("handlerError", { jobId, topic, error });
       const text = this.#options.exposeErrors ? errorText(error) : "handler failed";
       given = failureResult(unavailable(text, "HANDLER_FAILED"));
     }
     return this.#result(job, given, Math.max(0, Math.round(this.#clock.monotonic() - started)));
-  }
-
-  #context(job: Job): JobContext {
-    const { packet, request } = job;
-    const logOf = () => this.#logOf(job);
-    return {
-      jobId: request.jobId,
-      traceId: packet.traceId,
-      correlationId: packet.traceId,
-      packet,
-      get signal() {
-        return job.signal;
-      },
-      get log() {
-        return logOf();
-      },
-    };
   }
 
   /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
@@ -264,19 +273,17 @@ export class Worker {
       if (given.workerId && given.workerId !== workerId) {
         // Peers silently drop such a result: the sender is the worker.
         const { workerId: replaced } = given;
-        this.#logOf(job).warn("handler set another worker id; it is replaced by the sender's", {
+        job.log.warn("handler set another worker id; it is replaced by the sender's", {
           workerId: replaced,
         });
       }
       if (init.status === JobStatus.DENIED) {
-        this.#logOf(job).warn(
-          "a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent",
-        );
+        job.log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
         init.status = JobStatus.FAILED;
       }
       return createMessage(JobResultSchema, init);
     } catch (error) {
-      this.#logOf(job).error("the handler's result cannot be read", { reason: errorText(error) });
+      job.log.error("the handler's result cannot be read", { reason: errorText(error) });
       const failure = unavailable("result cannot be sent", "RESULT_WRITE_FAILED");
       return createMessage(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
     }
@@ -290,7 +297,7 @@ export class Worker {
       (published) => void this.#published(published),
       (error: unknown) => {
         this.counts.unpublished++;
-        this.#logOf(job).error("result not published", { reason: errorText(error) });
+        job.log.error("result not published", { reason: errorText(error) });
         this.#events.emit("error", error);
       },
     );
@@ -306,10 +313,6 @@ export class Worker {
       this.#metrics.onJobCompleted(jobId, tookMs, statusName(status));
     }
     this.#events.emit("result", { jobId, status, executionMs: tookMs });
-  }
-
-  #logOf({ packet: { traceId }, request: { jobId, topic } }: Job): Logger {
-    return this.#logger === silentLogger ? silentLogger : scoped(this.#logger, { jobId, traceId, topic });
   }
 }
 
