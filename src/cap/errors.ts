@@ -4,7 +4,8 @@
  * do about it.
  */
 import { CAPError, PublishFailedError, WorkerUnavailableError } from "../../gen/cap/errors.js";
-import { ValidationError } from "../core/errors.js";
+import { SUBJECT_RESULT } from "../../gen/cap/subjects.js";
+import { type AgentwireError, ValidationError } from "../core/errors.js";
 
 export * from "../../gen/cap/errors.js";
 
@@ -30,6 +31,12 @@ export class MaxRetriesExceededError extends JobFailedError {
 export class JobCancelledError extends CAPError {
   static override readonly defaultCode = "JOB_CANCELLED";
   static override readonly brands: readonly string[] = ["JobCancelledError", "AbortError"];
+}
+
+/** True for the report of a bus that the server did not take a result. It comes after the publish. */
+export function isLostResult(error: AgentwireError): boolean {
+  const { subject } = (error.details ?? {}) as { readonly subject?: unknown };
+  return error instanceof PublishFailedError && subject === SUBJECT_RESULT;
 }
 
 /** True where the same packet could never be sent: it is no packet, or the bus will not have it. */

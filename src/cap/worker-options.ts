@@ -79,6 +79,6 @@ export interface WorkerEvents {
   handlerError: HandlerError;
   /** A result was published. */
   result: { readonly jobId: string; readonly status: JobStatus; readonly executionMs: number };
-  /** A result could not be published, or the bus was closed by somebody else. */
+  /** A result could not be published, a subscription was lost, or the bus was closed by somebody else. */
   error: unknown;
 }

@@ -19,7 +19,7 @@ import { Resources } from "../worker/resources.js";
 import type { Slots } from "../worker/slots.js";
 import { Work } from "../worker/work.js";
 import type { Subscription } from "./bus.js";
-import { ConnectionLostError } from "./errors.js";
+import { ConnectionLostError, isLostResult } from "./errors.js";
 import { exhausted, failureResult, unavailable, workerClosed } from "./failures.js";
 import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
@@ -40,16 +40,41 @@ const ABORT_MS = 1_000;
 
 type JobCall = HandlerCall<JobContext, JobRequest>;
 
-/** A job that was taken. Equal job ids are different jobs here, so its packet is its key. */
+/** A job that was taken. Equal job ids are different jobs here, so its key is its number. */
 class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
+  readonly #logger: Logger;
 
-  constructor(packet: BusPacket, request: JobRequest) {
-    super(packet);
+  constructor(number: number, packet: BusPacket, request: JobRequest, logger: Logger) {
+    super(number);
     this.packet = packet;
     this.request = request;
+    this.#logger = logger;
   }
+
+  get log(): Logger {
+    if (this.#logger === silentLogger) return silentLogger;
+    const { jobId, topic } = this.request;
+    return scoped(this.#logger, { jobId, traceId: this.packet.traceId, topic });
+  }
+}
+
+/** What a handler gets. Signal and logger are made when it asks for them. */
+function contextOf(job: Job): JobContext {
+  const { packet, request } = job;
+  return {
+    jobId: request.jobId,
+    traceId: packet.traceId,
+    correlationId: packet.traceId,
+    packet,
+    get signal() {
+      return job.signal;
+    },
+    get log() {
+      return job.log;
+    },
+  };
 }
 
 /** A running worker. */
@@ -69,6 +94,7 @@ export class Worker {
   readonly #resources: Resources;
   readonly #close: StagedClose;
   readonly #ends: (() => void)[] = [];
+  #taken = 0;
   #sender: ResultSender | undefined;
   #subscription: Subscription | undefined;
 
@@ -161,6 +187,11 @@ export class Worker {
     this.#ends.push(
       bus.onStatus((status, cause) => {
         if (status === "closed") this.#onBusClosed(cause);
+        else if (status === "connected" && cause !== undefined) {
+          // The bus lost a result, or a subscription that it tries to make again.
+          if (isLostResult(cause)) this.counts.unpublished++;
+          this.#events.emit("error", cause);
+        }
       }),
     );
     this.#logger.info("the worker serves", { workerId: this.workerId, subject });
@@ -194,12 +225,12 @@ export class Worker {
     if (packet.payload.case !== "jobRequest") return; // not for a worker
     const request = packet.payload.value;
     this.#metrics.onJobReceived(request.jobId, request.topic);
-    const job = new Job(packet, request);
+    const job = new Job(this.#taken++, packet, request, this.#logger);
     const { maxQueued = 10_000 } = this.#options;
     if (this.#abort.signal.aborted) {
       this.#engine.settle(job, this.#result(job, failureResult(workerClosed(false)), 0));
     } else if (this.#slots.waiting.size >= maxQueued) {
-      this.#logOf(job).error("too many jobs wait; this one is answered as failed", { maxQueued });
+      job.log.error("too many jobs wait; this one is answered as failed", { maxQueued });
       const failure = exhausted(`worker queue full: ${maxQueued} jobs wait`);
       this.#engine.settle(job, this.#result(job, failureResult(failure), 0));
     } else {
@@ -217,35 +248,18 @@ export class Worker {
         id: request.jobId,
         name: request.topic,
         input: request,
-        ctx: this.#context(job),
+        ctx: contextOf(job),
       };
       given =
         (await this.#handle(call)) ?? failureResult(unavailable("handler returned null", "HANDLER_FAILED"));
     } catch (error) {
       const { jobId, topic } = request;
-      this.#logOf(job).error("handler failed", { error });
+      job.log.error("handler failed", { error });
       this.#events.emit("handlerError", { jobId, topic, error });
       const text = this.#options.exposeErrors ? errorText(error) : "handler failed";
       given = failureResult(unavailable(text, "HANDLER_FAILED"));
     }
     return this.#result(job, given, Math.max(0, Math.round(this.#clock.monotonic() - started)));
-  }
-
-  #context(job: Job): JobContext {
-    const { packet, request } = job;
-    const logOf = () => this.#logOf(job);
-    return {
-      jobId: request.jobId,
-      traceId: packet.traceId,
-      correlationId: packet.traceId,
-      packet,
-      get signal() {
-        return job.signal;
-      },
-      get log() {
-        return logOf();
-      },
-    };
   }
 
   /** Fills in what a handler may leave out, and mends what a scheduler would choke on. */
@@ -259,19 +273,17 @@ export class Worker {
       if (given.workerId && given.workerId !== workerId) {
         // Peers silently drop such a result: the sender is the worker.
         const { workerId: replaced } = given;
-        this.#logOf(job).warn("handler set another worker id; it is replaced by the sender's", {
+        job.log.warn("handler set another worker id; it is replaced by the sender's", {
           workerId: replaced,
         });
       }
       if (init.status === JobStatus.DENIED) {
-        this.#logOf(job).warn(
-          "a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent",
-        );
+        job.log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
         init.status = JobStatus.FAILED;
       }
       return create(JobResultSchema, init);
     } catch (error) {
-      this.#logOf(job).error("the handler's result cannot be read", { reason: errorText(error) });
+      job.log.error("the handler's result cannot be read", { reason: errorText(error) });
       const failure = unavailable("result cannot be sent", "RESULT_WRITE_FAILED");
       return create(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
     }
@@ -285,7 +297,7 @@ export class Worker {
       (published) => void this.#published(published),
       (error: unknown) => {
         this.counts.unpublished++;
-        this.#logOf(job).error("result not published", { reason: errorText(error) });
+        job.log.error("result not published", { reason: errorText(error) });
         this.#events.emit("error", error);
       },
     );
@@ -301,10 +313,6 @@ export class Worker {
       this.#metrics.onJobCompleted(jobId, tookMs, statusName(status));
     }
     this.#events.emit("result", { jobId, status, executionMs: tookMs });
-  }
-
-  #logOf({ packet: { traceId }, request: { jobId, topic } }: Job): Logger {
-    return this.#logger === silentLogger ? silentLogger : scoped(this.#logger, { jobId, traceId, topic });
   }
 }
 

@@ -190,17 +190,22 @@ export class Engine<W extends Work, Outcome> {
   }
 
   #answer(work: W, outcome: Outcome): void {
-    const failed = (error: unknown): void => {
-      this.#options.logger.error("a worker's answer hook failed", { error });
-      this.#finish(work);
-    };
     try {
       const sent = this.#hooks.answer(work, outcome);
       if (sent === undefined) this.#finish(work);
-      else sent.then(() => this.#finish(work), failed);
+      else
+        sent.then(
+          () => this.#finish(work),
+          (error: unknown) => this.#unanswered(work, error),
+        );
     } catch (error) {
-      failed(error);
+      this.#unanswered(work, error);
     }
+  }
+
+  #unanswered(work: W, error: unknown): void {
+    this.#options.logger.error("a worker's answer hook failed", { error });
+    this.#finish(work);
   }
 
   #finish(work: W): void {

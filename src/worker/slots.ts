@@ -28,8 +28,10 @@ export class Slots<W extends Work> {
 
   /** Grants a slot at once if one is free, else puts the work at the end of the line. */
   add(work: W): void {
-    this.#waiting.add(work);
-    this.#serve();
+    if (this.#waiting.size === 0 && this.active < this.#concurrency) {
+      this.active++;
+      this.#grant(work);
+    } else this.#waiting.add(work);
   }
 
   /** Takes work out of the line. */

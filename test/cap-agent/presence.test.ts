@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ComponentRole } from "../../gen/cap/index.js";
 import type { Bus, BusStatus } from "../../src/cap/index.js";
-import { Agent } from "../../src/cap/index.js";
+import { Agent, SubscribeFailedError } from "../../src/cap/index.js";
+import type { AgentwireError } from "../../src/core/errors.js";
 import { bound } from "../cap/bound-bus.ts";
 import { req } from "../requirements/index.ts";
 import { bench, gate } from "./agent-bench.ts";
@@ -167,6 +168,44 @@ describe("what an agent tells schedulers", () => {
     await set.clock.until(agent.close());
     expect(listeners.size).toBe(0);
   });
+
+  it(
+    req("cap.agent.deaf", "that it takes nothing while a subscription is lost, and that it does again"),
+    async () => {
+      const set = await bench();
+      let report!: (status: BusStatus, error?: AgentwireError) => void;
+      let lost: AgentwireError | undefined;
+      const inner = bound(set.bus);
+      const bus: Bus = {
+        ...inner,
+        subscribe: async (subject, onMessage, options) => {
+          const subscription = await inner.subscribe(subject, onMessage, options);
+          return Object.defineProperties(subscription, { lost: { get: () => lost } });
+        },
+        onStatus: (listener) => {
+          report = listener;
+          return () => {};
+        },
+      };
+      const options = { bus, store: set.store, clock: set.clock, workerId: "w-2", pool: "p", concurrency: 3 };
+      const agent = new Agent({ ...options, goodbyeMs: 0, logger: false });
+      const errors: unknown[] = [];
+      agent.on("error", (error) => errors.push(error));
+      agent.job("job.echo", () => 1);
+      await agent.start();
+      await set.clock.settle();
+      lost = new SubscribeFailedError("permission denied", { details: { subject: "job.echo" } });
+      report("connected", lost);
+      await set.clock.settle();
+      await set.clock.advance(5_000);
+      lost = undefined;
+      report("connected");
+      await set.clock.settle();
+      expect(set.heartbeats().map(({ activeJobs }) => activeJobs)).toEqual([0, 3, 3, 0]);
+      expect(errors).toHaveLength(1);
+      await agent.close();
+    },
+  );
 
   it(req("cap.agent.pool", "a warning when no pool is set"), async () => {
     const { agent, logged } = await bench({ pool: undefined });

@@ -89,11 +89,19 @@ describe("input and output", () => {
   });
 
   it("a result without a pointer, with one that leads nowhere, and with one that is none", async () => {
-    const pointers = ["", "redis://res:nowhere", "s3://bucket"];
+    const pointers = ["", "redis://res:nowhere", "redis://res:nowhere", "s3://bucket"];
     const { client, store } = await setUp(() => ({ resultPtr: pointers.shift()! }));
-    const run = () => client.submitAndWait({ topic: "job.x" });
+    const run = (options = {}) => client.submitAndWait({ topic: "job.x" }, options);
     expect((await run()).output).toBeUndefined();
-    expect(await failure(run())).toBeInstanceOf(JobNotFoundError);
+    // The job succeeded, so its result is not lost with its output.
+    expect(await run()).toMatchObject({
+      status: JobStatus.SUCCEEDED,
+      resultPtr: "redis://res:nowhere",
+      output: undefined,
+    });
+    const missing = await failure(run({ output: { type: "number" } }));
+    expect(missing).toBeInstanceOf(JobNotFoundError);
+    expect(missing).toMatchObject({ details: { result: { status: JobStatus.SUCCEEDED } } });
     expect(await failure(run())).toBeInstanceOf(InvalidInputError);
     expect(await store.get(resultKey("nowhere"))).toBeUndefined();
   });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import type { Bus } from "../../src/cap/index.js";
-import { ConnectionLostError, MemoryBus } from "../../src/cap/index.js";
+import { ConnectionLostError, MemoryBus, PublishFailedError } from "../../src/cap/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
+import { bound } from "./bound-bus.ts";
 import { setUp, setUpOn, turn } from "./worker-bench.ts";
 
 const unreadable = {
@@ -110,4 +111,29 @@ describe("a worker whose bus was closed", () => {
     await worker.close();
     expect([bus.status(), errors]).toEqual(["closed", []]);
   });
+});
+
+describe("a bus that reports an error and stays connected", () => {
+  it(
+    req("cap.worker.bus-closed", "a lost result is counted and emitted, anything else only emitted"),
+    async () => {
+      const memory = new MemoryBus();
+      let report!: Parameters<Bus["onStatus"]>[0];
+      const bus: Bus = {
+        ...bound(memory.connect()),
+        onStatus: (listener) => {
+          report = listener;
+          return () => {};
+        },
+      };
+      const { worker } = await setUpOn(memory, bus);
+      const errors: unknown[] = [];
+      worker.on("error", (error) => errors.push(error));
+      const denied = (subject: string) => new PublishFailedError("denied", { details: { subject } });
+      report("connected", denied("sys.job.result"));
+      report("connected", denied("sys.alert"));
+      report("connected");
+      expect([errors.length, worker.counts.unpublished]).toEqual([2, 1]);
+    },
+  );
 });

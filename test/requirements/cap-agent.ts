@@ -227,6 +227,11 @@ export const capAgent = {
     statement: "What a handler throws is logged with its message and stack, and emitted with its cause.",
     source: "our own promise",
   },
+  "cap.agent.deaf": {
+    statement:
+      "While a subscription is lost, heartbeats claim no capacity, and an error event says why; when it is back, a heartbeat says so at once.",
+    source: "our own promise",
+  },
   "cap.agent.queue": {
     statement: "A bounded number of jobs waits in memory; any further one is answered FAILED, not dropped.",
     source: "our own promise",

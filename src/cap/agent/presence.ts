@@ -67,8 +67,14 @@ export class Presence {
   }
 
   /** A scheduler that was told of a worker without a free place gives it nothing until it is told otherwise. */
-  freed(activeJobs: number): void {
-    if (this.#toldBusy && !this.#isBusy(activeJobs)) this.#loop?.trigger();
+  freed(): void {
+    const { activeJobs = 0 } = this.#current();
+    if (this.#toldBusy && !this.#isBusy(activeJobs)) this.beatNow();
+  }
+
+  /** Sends a heartbeat at once. */
+  beatNow(): void {
+    this.#loop?.trigger();
   }
 
   #isBusy(activeJobs: number): boolean {

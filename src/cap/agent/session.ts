@@ -2,7 +2,7 @@
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
 import { readEnv } from "../../core/env.js";
-import { ClosedError, errorText, UnsupportedError } from "../../core/errors.js";
+import { type AgentwireError, ClosedError, errorText, UnsupportedError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { Resources } from "../../worker/resources.js";
@@ -14,6 +14,7 @@ import {
   type Subscription,
 } from "../bus.js";
 import type { Delivery, DurableMessage } from "../durable.js";
+import { isLostResult } from "../errors.js";
 import { logField } from "../failures.js";
 import { type PacketListener, Party } from "../party.js";
 import { parseWorkerTrustMode } from "../trust-mode.js";
@@ -66,9 +67,9 @@ export class Session {
     const progress = new ProgressReporter();
     const answers = new Answers(core, connections, this.#abort.signal);
     const runner = new JobRunner(core, connections, progress);
-    this.jobs = new Jobs(core, connections, answers, runner, () => this.#presence.freed(this.jobs.active));
+    this.jobs = new Jobs(core, connections, answers, runner, () => this.#presence.freed());
     this.#presence = new Presence(core, connections.party, [...served.keys()], () => ({
-      activeJobs: this.jobs.active,
+      activeJobs: this.#isDeaf ? core.concurrency : this.jobs.active,
       ...progress.latest,
     }));
   }
@@ -122,7 +123,10 @@ export class Session {
       party.bus.onStatus((status, error) => {
         if (status === "closed") busClosed(error);
         else if (status === "reconnecting") lostAtMs ??= clock.now();
-        else if (status === "connected" && lostAtMs !== undefined) {
+        else if (status !== "connected") return;
+        else if (error !== undefined) this.#onBusError(error);
+        else if (lostAtMs === undefined) this.#presence.freed();
+        else {
           const sinceMs = lostAtMs;
           lostAtMs = undefined;
           void this.#readCancels(sinceMs - NOTICED_LATE_MS);
@@ -148,6 +152,19 @@ export class Session {
       });
     }
     await this.#presence.start();
+  }
+
+  /** The bus lost a result, or a subscription that it tries to make again. */
+  #onBusError(error: AgentwireError): void {
+    const { counts, events } = this.#core;
+    if (isLostResult(error)) counts.unpublished++;
+    events.emit("error", error);
+    if (this.#isDeaf) this.#presence.beatNow();
+  }
+
+  /** True while jobs cannot arrive. */
+  get #isDeaf(): boolean {
+    return this.#subscriptions.some(({ lost }) => lost !== undefined);
   }
 
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */

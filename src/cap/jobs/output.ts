@@ -4,11 +4,12 @@ import { raceSignal } from "../../core/abort.js";
 import type { Checker, Schema, SchemaValidator } from "../../core/validate.js";
 import { checkerFor, refusal } from "../../core/validate.js";
 import type { BlobStore } from "../blob-store.js";
+import { JobNotFoundError } from "../errors.js";
 import { getBytes, getJson } from "../stores/values.js";
 
 /** The result of a job that succeeded, with its output. */
 export type JobOutcome<T = unknown> = JobResult & {
-  /** What is behind `result_ptr`; undefined without a pointer or a store. */
+  /** What is behind `result_ptr`; undefined without a pointer or a store, or if nothing is stored there. */
   readonly output: T;
 };
 
@@ -38,8 +39,9 @@ export class OutputReader {
   /**
    * The result with its output.
    *
-   * @throws ValidationError for an output that does not fit or is not JSON, JobNotFoundError for one
-   * that is not there, InvalidInputError for a pointer that is none, AbortError; what the store throws.
+   * @throws ValidationError for an output that does not match its schema or is not JSON; JobNotFoundError with the result
+   * in `details.result` if there is a schema and nothing is stored under the pointer; InvalidInputError for an invalid
+   * pointer; AbortError; what the store throws.
    */
   async read<T>(
     result: JobResult,
@@ -50,14 +52,18 @@ export class OutputReader {
     return Object.assign(result, { output });
   }
 
-  async #output(
-    { resultPtr }: JobResult,
-    { output: schema, read }: OutputOptions<unknown>,
-  ): Promise<unknown> {
+  async #output(result: JobResult, { output: schema, read }: OutputOptions<unknown>): Promise<unknown> {
     const store = read === "none" ? undefined : this.#store;
+    const { resultPtr } = result;
     let value: unknown;
     if (store !== undefined && resultPtr !== "") {
-      value = await (read === "bytes" ? getBytes(store, resultPtr) : getJson(store, resultPtr));
+      try {
+        value = await (read === "bytes" ? getBytes(store, resultPtr) : getJson(store, resultPtr));
+      } catch (error) {
+        if (!(error instanceof JobNotFoundError)) throw error;
+        // The job succeeded all the same: its worker may have no output, or keep it elsewhere.
+        if (schema !== undefined) throw new JobNotFoundError(error.message, { details: { result } });
+      }
     }
     if (schema === undefined) return value;
     const checked = await (await this.#checker(schema)).check(value);
