@@ -15,6 +15,7 @@ import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import type { Subscription } from "./bus.js";
 import { untilConnected } from "./bus-status.js";
+import type { PrivateKey } from "./crypto/key-ring.js";
 import { ConnectionLostError, isUnsendable } from "./errors.js";
 import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
@@ -108,6 +109,15 @@ export class Worker {
   /** Handlers that run now. */
   get activeJobs(): number {
     return this.#limiter.active;
+  }
+
+  /**
+   * Signs with this key from the next packet on.
+   *
+   * @throws ValidationError `INVALID_KEY`; then the key before it stays in use.
+   */
+  useKey(privateKey: PrivateKey): void {
+    this.#party.useKey(privateKey);
   }
 
   /** Calls `listener` for every event until the returned function is called. */
