@@ -111,6 +111,10 @@ export const cap = {
     statement: "With maxAgeMs, packets that are too old or were taken before are refused.",
     source: "agentwire",
   },
+  "cap.bus.contract": {
+    statement: "The memory bus and NATS deliver alike: to whom, in which order, and until when.",
+    source: "NATS",
+  },
   "cap.keys.files": {
     statement:
       "A key is found in every file that openssl, python cryptography and node:crypto read, with one verdict on both backends.",

@@ -49,7 +49,7 @@ class NatsBus implements Bus {
   readonly #events: Emitter<{ status: { status: BusStatus; error?: AgentwireError } }>;
   #status: BusStatus;
   /** The last one found good: most messages of a party go to one subject. */
-  #lastSubject = "";
+  #lastSubject: string | undefined;
 
   constructor(connection: NatsConnection, options: NatsBusOptions) {
     this.#connection = connection;
