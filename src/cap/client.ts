@@ -11,7 +11,7 @@ export type JobRequestInit = MessageInitShape<typeof JobRequestSchema>;
 
 /** Options of {@link submitJob}. */
 export interface SubmitJobOptions
-  extends Omit<PartyOptions, "publicKeys" | "acceptRawOrder" | "maxPacketBytes"> {
+  extends Omit<PartyOptions, "publicKeys" | "maxAgeMs" | "acceptRawOrder" | "maxPacketBytes"> {
   /** What is to be done. Without a `jobId` it gets a random one. */
   readonly request: JobRequestInit;
   /** Joins all packets of the work. Default: random. */

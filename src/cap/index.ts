@@ -38,7 +38,7 @@ export { submitJob } from "./client.js";
 // Keys.
 export type { CryptoBackend, KeyOptions, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
 export { defaultCrypto } from "./crypto/backend.js";
-export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys } from "./crypto/key-ring.js";
+export type { CryptoOptions, PrivateKey, PublicKey, PublicKeys, Role } from "./crypto/key-ring.js";
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";

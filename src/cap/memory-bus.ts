@@ -66,8 +66,8 @@ export class MemoryBus {
         subscription.take(message);
         receivers++;
       } else {
-        const group = `${subscription.queue} ${subscription.subject}`;
-        groups.set(group, [...(groups.get(group) ?? []), subscription]);
+        const { queue } = subscription;
+        groups.set(queue, [...(groups.get(queue) ?? []), subscription]);
       }
     }
     for (const [group, members] of groups) {
@@ -82,6 +82,7 @@ export class MemoryBus {
 
 class MemorySubscription implements Subscription {
   readonly #waiting: BusMessage[] = [];
+  #delivering = false;
   #ended = false;
   #drained: (() => void)[] = [];
 
@@ -96,30 +97,31 @@ class MemorySubscription implements Subscription {
   /** Hands the message over in a later turn, as a socket would; a copy, so that nobody shares bytes. */
   take(message: BusMessage): void {
     this.#waiting.push({ ...message, data: message.data.slice() });
-    if (this.#waiting.length === 1) queueMicrotask(() => this.#deliver());
+    if (this.#delivering) return;
+    this.#delivering = true;
+    queueMicrotask(() => this.#deliver());
   }
 
   #deliver(): void {
-    while (this.#waiting.length > 0) {
-      const message = this.#waiting[0]!;
+    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
       try {
         this.onMessage(message);
       } catch {
         // A listener that throws must not keep the others from their messages.
       }
-      this.#waiting.shift();
     }
+    this.#delivering = false;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
   async drain(): Promise<void> {
     this.#end();
-    if (this.#waiting.length > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
+    if (this.#delivering) await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
   unsubscribe(): void {
     this.#end();
-    this.#waiting.splice(1); // the first may be in its listener's hands
+    this.#waiting.length = 0;
   }
 
   #end(): void {

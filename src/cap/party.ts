@@ -3,37 +3,45 @@
  * Client, worker and scheduler are built on it.
  */
 import type { BusPacket } from "../../gen/cap/index.js";
-import { SUBJECT_ALERT } from "../../gen/cap/index.js";
+import { SUBJECT_ALERT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
-import { AgentwireError, errorText } from "../core/errors.js";
+import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
 import type { AlertOptions } from "./alerts.js";
 import { ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
-import type { CryptoOptions, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
-import { KeyRing, toSigningKey } from "./crypto/key-ring.js";
+import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
+import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
 import type { DurableBus } from "./durable.js";
+import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
-import { createPacket, sealPacket, sealPacketNow } from "./packet.js";
+import { assertValidPacket, createPacket, sealPacket, sealPacketNow } from "./packet.js";
+import { ReplayWindow } from "./replay.js";
 import type { OpenOptions, VerifyOptions } from "./verify.js";
 import { openPacket, openPacketNow } from "./verify.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** What every party on the bus can be given. */
-export interface PartyOptions extends CryptoOptions, VerifyOptions {
+export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "acceptRawOrder"> {
   readonly bus: Bus;
   /** Name of this party in its packets, and of the key it signs with at the receivers. */
   readonly senderId: string;
   /** Signs what is sent. Default: packets travel unsigned. */
   readonly privateKey?: PrivateKey | undefined;
   /**
-   * Keys of the senders whose packets are taken; everybody else's are refused, so an empty object refuses all.
+   * Keys of the senders whose packets are taken; everybody else's are refused, so an empty object refuses all. A
+   * `KeyRing` may gain and lose keys while it is in use; an object or a `Map` is read once.
    *
    * Default: every packet is taken, signatures are not looked at, and one warning says so.
    */
   readonly publicKeys?: PublicKeys | undefined;
+  /**
+   * Refuses packets that were created longer ago than this, or that were taken before. A job that a stream kept is
+   * as old as its packet. Requires `publicKeys`. Default: signed packets may be replayed at any time.
+   */
+  readonly maxAgeMs?: number | undefined;
   /** Session token to put into every packet. Default: none. */
   readonly sessionToken?: string | undefined;
   /** Order of map entries in signed bytes. "upb" suits a fleet that runs cap-sdk-python only. Default: "spec". */
@@ -50,7 +58,10 @@ export interface PartyOptions extends CryptoOptions, VerifyOptions {
 
 /** Options of {@link Party.receive}. */
 export interface ReceiveOptions extends SubscribeOptions {
-  /** Throws what is wrong with a packet. Default: the rules every packet must keep, `assertValidPacket`. */
+  /**
+   * Throws what is wrong with a packet. Default: the rules every packet must keep, `assertValidPacket`, and that a
+   * job request came on the subject of its topic, on this party's direct subject, or on `sys.job.submit`.
+   */
   readonly check?: ((packet: BusPacket) => void) | undefined;
   /** Where the messages come from. Default: the party's bus. */
   readonly source?: Pick<Bus, "subscribe"> | Pick<DurableBus, "subscribe"> | undefined;
@@ -89,8 +100,9 @@ export class Party {
   readonly senderId: string;
   readonly counts: ReceiveCounts = { received: 0, refused: 0 };
   readonly #options: PartyOptions;
-  readonly #seal: SealOptions;
+  #seal: SealOptions;
   readonly #keys: KeyRing | undefined;
+  readonly #replays: ReplayWindow | undefined;
   readonly #logger: Logger;
   readonly #alerts: ProtocolAlerts | undefined;
 
@@ -106,9 +118,23 @@ export class Party {
       mapOrder,
       onOrdersDiffer: () => this.#warnOrdersDiffer(),
     };
-    this.#keys = options.publicKeys === undefined ? undefined : new KeyRing(options.publicKeys, options);
-    const { alerts, clock } = options;
+    const { alerts, clock, publicKeys, maxAgeMs } = options;
+    this.#keys = publicKeys === undefined ? undefined : toKeyRing(publicKeys, options);
+    if (maxAgeMs !== undefined) {
+      if (this.#keys === undefined)
+        throw new ValidationError("maxAgeMs requires publicKeys: an unsigned packet may claim any age");
+      this.#replays = new ReplayWindow(maxAgeMs, clock);
+    }
     if (alerts) this.#alerts = new ProtocolAlerts({ ...(alerts === true ? {} : alerts), clock });
+  }
+
+  /**
+   * Signs with this key from the next packet on.
+   *
+   * @throws ValidationError `INVALID_KEY`; then the key before it stays in use.
+   */
+  useKey(privateKey: PrivateKey): void {
+    this.#seal = { ...this.#seal, key: toSigningKey(privateKey, this.#options) };
   }
 
   /**
@@ -169,15 +195,23 @@ export class Party {
       );
     }
     const { maxPacketBytes: maxBytes, acceptRawOrder } = this.#options;
-    const open: OpenOptions = { keys: this.#keys, maxBytes, acceptRawOrder, check: options.check };
+    const openOptions = ({ subject }: BusMessage): OpenOptions => ({
+      keys: this.#keys,
+      maxBytes,
+      acceptRawOrder,
+      subject,
+      check: options.check ?? ((packet) => this.#check(packet, subject)),
+    });
     let behind = 0;
     let turn: Promise<void> = Promise.resolve();
     const intake = new Intake(
       (message) => {
         this.counts.received++;
         let packet: BusPacket | undefined;
+        const open = openOptions(message);
         try {
           packet = openPacketNow(message.data, open);
+          if (packet !== undefined) this.#replays?.take(packet, message);
         } catch (error) {
           return this.#refuse(listener, error, message);
         }
@@ -219,11 +253,25 @@ export class Party {
     options: OpenOptions,
   ): Promise<BusPacket | undefined> {
     try {
-      return await openPacket(message.data, options);
+      const packet = await openPacket(message.data, options);
+      this.#replays?.take(packet, message);
+      return packet;
     } catch (error) {
       this.#refuse(listener, error, message);
       return undefined;
     }
+  }
+
+  /** The rules of a packet, and of the subject it came on. */
+  #check(packet: BusPacket, subject: string): void {
+    assertValidPacket(packet);
+    if (packet.payload.case !== "jobRequest" || subject === SUBJECT_SUBMIT) return;
+    const { topic } = packet.payload.value;
+    if (topic === subject || subject === workerSubject(this.senderId)) return;
+    const issues = [{ field: "job_request.topic", message: `must equal the subject ${subject}` }];
+    throw new InvalidInputError(`a job request for ${topic} came on the subject ${subject}`, {
+      details: { issues },
+    });
   }
 
   #refuse(listener: PacketListener, error: unknown, message: BusMessage): void {

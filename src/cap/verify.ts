@@ -6,14 +6,15 @@
  * different bytes, both are tried. Both are encodings of the same message, so nothing is lost by that.
  */
 import type { BusPacket } from "../../gen/cap/index.js";
+import { SUBJECT_SUBMIT } from "../../gen/cap/index.js";
 import type { VerifyingKey } from "./crypto/backend.js";
-import type { KeyRing } from "./crypto/key-ring.js";
+import type { KeyRing, Role } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
 import { assertValidPacket, canonicalBytes, decodePacket } from "./packet.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 
 /** Why a packet was refused. */
-export type SignatureProblem = "missing_signature" | "unknown_sender" | "wrong_signature";
+export type SignatureProblem = "missing_signature" | "unknown_sender" | "wrong_role" | "wrong_signature";
 
 /** How a packet was found to be genuine. */
 export type SignedForm = "spec" | "upb" | "raw";
@@ -27,14 +28,17 @@ export interface VerifyOptions {
    * Default: false.
    */
   readonly acceptRawOrder?: boolean | undefined;
+  /** Subject the packet came on. A job request is a client's on `sys.job.submit`, and a scheduler's elsewhere. */
+  readonly subject?: string | undefined;
 }
 
 /**
  * Verifies a decoded packet against the keys of its sender.
  *
  * @returns Over which form of the packet the signature is.
- * @throws SignatureMissingError for an unsigned packet, SignatureInvalidError for an unknown sender or a
- * signature that none of the sender's keys made; `details.problem` is a {@link SignatureProblem}.
+ * @throws SignatureMissingError for an unsigned packet, SignatureInvalidError for an unknown sender, a payload
+ * that the sender's roles do not include, or a signature that none of its keys made; `details.problem` is a
+ * {@link SignatureProblem}.
  */
 export async function verifyPacket(
   decoded: Decoded<BusPacket>,
@@ -43,7 +47,7 @@ export async function verifyPacket(
   options: VerifyOptions = {},
 ): Promise<SignedForm> {
   const packet = decoded.message;
-  const candidates = candidatesOf(packet, keys);
+  const candidates = candidatesOf(packet, keys, options);
   for (const [form, bytes] of signedForms(decoded, received, options)) {
     if (await verifiesAny(candidates, bytes, packet.signature)) return form;
   }
@@ -51,26 +55,48 @@ export async function verifyPacket(
 }
 
 /** The keys that may have signed a packet; at least one. */
-function candidatesOf({ senderId, signature }: BusPacket, keys: KeyRing): readonly VerifyingKey[] {
-  const about = { sender: senderId.slice(0, 256) };
-  if (senderId === "" || signature.length === 0) {
-    throw new SignatureMissingError("the packet is not signed", {
-      details: { problem: "missing_signature", ...about },
-    });
-  }
-  const candidates = keys.of(senderId);
+function candidatesOf(packet: BusPacket, keys: KeyRing, { subject }: VerifyOptions): readonly VerifyingKey[] {
+  const { senderId, signature } = packet;
+  if (senderId === "" || signature.length === 0)
+    throw new SignatureMissingError("the packet is not signed", details("missing_signature", packet));
+  const trusted = keys.of(senderId);
+  if (trusted.length === 0)
+    throw new SignatureInvalidError("no key is known for the sender", details("unknown_sender", packet));
+  const allowed = rolesFor(packet, subject);
+  const candidates = trusted.filter(({ roles }) => roles?.some((role) => allowed.includes(role)) ?? true);
   if (candidates.length === 0) {
-    throw new SignatureInvalidError("no key is known for the sender", {
-      details: { problem: "unknown_sender", ...about },
-    });
+    const kind = packet.payload.case ?? "unknown payload";
+    const text = `the sender may not send this: ${kind} requires the role ${allowed.join(" or ")}`;
+    throw new SignatureInvalidError(text, details("wrong_role", packet));
   }
-  return candidates;
+  return candidates.map(({ key }) => key);
 }
 
-function wrongSignature({ senderId }: BusPacket): SignatureInvalidError {
-  return new SignatureInvalidError("the signature is not one of the sender's", {
-    details: { problem: "wrong_signature", sender: senderId.slice(0, 256) },
-  });
+/** Who may send a payload. */
+function rolesFor({ payload }: BusPacket, subject: string | undefined): readonly Role[] {
+  switch (payload.case) {
+    case "jobRequest":
+      if (subject === undefined) return ["client", "scheduler"];
+      return [subject === SUBJECT_SUBMIT ? "client" : "scheduler"];
+    case "jobCancel":
+      return ["client", "scheduler"];
+    case "jobResult":
+    case "jobProgress":
+      return ["worker", "scheduler"];
+    case "heartbeat":
+      return ["worker"];
+    default:
+      return ["client", "scheduler", "worker"];
+  }
+}
+
+function details(problem: SignatureProblem, { senderId }: BusPacket) {
+  return { details: { problem, sender: senderId.slice(0, 256) } };
+}
+
+function wrongSignature(packet: BusPacket): SignatureInvalidError {
+  const text = "the signature is not one of the sender's";
+  return new SignatureInvalidError(text, details("wrong_signature", packet));
 }
 
 async function verifiesAny(
@@ -122,7 +148,7 @@ export interface OpenOptions extends VerifyOptions {
   readonly keys?: KeyRing | undefined;
   /** Default: 8 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Throws what is wrong with a packet. Default: `assertValidPacket`. */
+  /** Throws what is wrong with a packet, before its signature is verified. Default: `assertValidPacket`. */
   readonly check?: ((packet: BusPacket) => void) | undefined;
 }
 
@@ -147,7 +173,7 @@ export function openPacketNow(bytes: Uint8Array, options: OpenOptions = {}): Bus
   const decoded = decodeChecked(bytes, options);
   const { keys } = options;
   if (keys === undefined) return decoded.message;
-  const candidates = candidatesOf(decoded.message, keys);
+  const candidates = candidatesOf(decoded.message, keys, options);
   if (candidates.some((key) => key.verifySync === undefined)) return undefined;
   for (const [, signed] of signedForms(decoded, bytes, options)) {
     for (const key of candidates) {

@@ -19,6 +19,7 @@ import { Resources } from "../worker/resources.js";
 import type { Slots } from "../worker/slots.js";
 import { Work } from "../worker/work.js";
 import type { Subscription } from "./bus.js";
+import type { PrivateKey } from "./crypto/key-ring.js";
 import { ConnectionLostError, isLostResult } from "./errors.js";
 import { exhausted, failureResult, unavailable, workerClosed } from "./failures.js";
 import type { MetricsHook } from "./metrics.js";
@@ -95,6 +96,7 @@ export class Worker {
   readonly #close: StagedClose;
   readonly #ends: (() => void)[] = [];
   #taken = 0;
+  #party: Party | undefined;
   #sender: ResultSender | undefined;
   #subscription: Subscription | undefined;
 
@@ -146,6 +148,15 @@ export class Worker {
     return this.#slots.active;
   }
 
+  /**
+   * Signs with this key from the next packet on.
+   *
+   * @throws ValidationError `INVALID_KEY`; then the key before it stays in use.
+   */
+  useKey(privateKey: PrivateKey): void {
+    this.#party?.useKey(privateKey);
+  }
+
   /** Calls `listener` for every event until the returned function is called. */
   on<Name extends keyof WorkerEvents>(
     event: Name,
@@ -160,6 +171,7 @@ export class Worker {
     const bus = await this.#resources.open("the bus", this.#options.bus, (opened) => opened.drain());
     try {
       const party = new Party({ ...this.#options, bus, senderId: this.workerId });
+      this.#party = party;
       this.#sender = new ResultSender({
         party,
         clock: this.#clock,

@@ -76,10 +76,4 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "enroll this machine as a neuron: an administrator approves it in a browser",
     load: async () => (await import("./enroll/command.js")).enrollCommand,
   },
-  {
-    name: "tck",
-    usage: "[--self-test]",
-    summary: "be tested by CAP's conformance kit as a worker, or perform its cases here",
-    load: async () => (await import("./tck-command.js")).tckCommand,
-  },
 ];

@@ -45,12 +45,14 @@ describe("subjects", () => {
     },
   );
 
-  it(req("cap.agent.topic-not-compared", "a topic's subject goes by the subject"), async () => {
+  it(req("cap.agent.topic-compared", "a topic's subject takes only requests for the topic"), async () => {
     const { agent, send, output } = await bench();
     agent.job("job.a", () => "a").job("job.b", () => "b");
     await agent.start();
     await send({ jobId: "1", topic: "job.b" }, { subject: "job.a" });
-    expect(await output("1")).toBe("a");
+    await send({ jobId: "2", topic: "job.a" }, { subject: "job.a" });
+    expect(await output("2")).toBe("a");
+    expect(agent.counts).toMatchObject({ received: 2, refused: 1 });
   });
 
   it(req("cap.agent.never", "a reply subject is left alone"), async () => {

@@ -252,7 +252,7 @@ describe("sign", () => {
     const wrong = await run(["sign", "-", "--key", `${keys}/client.pub.pem`], { input: "{}" });
     expect([wrong.code, wrong.err]).toEqual([
       1,
-      expect.stringContaining('a private key must be "PRIVATE KEY"'),
+      expect.stringContaining('expected a PEM block "PRIVATE KEY"'),
     ]);
   });
 });

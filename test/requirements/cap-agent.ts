@@ -34,9 +34,10 @@ export const capAgent = {
       "On the direct subject the request's topic chooses the handler; an unknown one is warned about and not answered.",
     source: PYTHON,
   },
-  "cap.agent.topic-not-compared": {
-    statement: "On a topic subject the topic of the request is not looked at.",
-    source: PYTHON,
+  "cap.agent.topic-compared": {
+    statement:
+      "On a topic subject a request for another topic is refused, so that what was signed for one runs on no other.",
+    source: "agentwire",
   },
   "cap.agent.pointer": {
     statement:

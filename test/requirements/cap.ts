@@ -94,6 +94,27 @@ export const cap = {
     statement: "A signature over the bytes in the order they were sent is taken only when that is asked for.",
     source: "CAP Go SDK before 2.1x",
   },
+  "cap.keys.live": {
+    statement: "Keys added to and removed from a key ring in use hold from the next packet on.",
+    source: "agentwire",
+  },
+  "cap.trust.topic": {
+    statement:
+      "A job request is taken only from the subject of its topic, the worker's direct subject, or sys.job.submit.",
+    source: "agentwire",
+  },
+  "cap.trust.roles": {
+    statement: "A key with roles verifies only what a sender of these roles may send.",
+    source: "agentwire",
+  },
+  "cap.trust.replay": {
+    statement: "With maxAgeMs, packets that are too old or were taken before are refused.",
+    source: "agentwire",
+  },
+  "cap.bus.contract": {
+    statement: "The memory bus and NATS deliver alike: to whom, in which order, and until when.",
+    source: "NATS",
+  },
   "cap.keys.files": {
     statement:
       "A key is found in every file that openssl, python cryptography and node:crypto read, with one verdict on both backends.",

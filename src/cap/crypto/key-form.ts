@@ -123,3 +123,10 @@ export function publicPem({ curve, bytes }: ParsedKey): string {
   const spki = der(Tag.sequence, algorithmOf(curve), der(Tag.bitString, [0], bytes));
   return pemText({ label: "PUBLIC KEY", der: Uint8Array.from(spki) });
 }
+
+/** A text that is the same for every form of the same public key. */
+export function keyId({ curve, bytes }: ParsedKey): string {
+  const size = CURVES[curve].n.length / 2;
+  const parity = bytes[0] === 4 ? bytes.at(-1)! & 1 : bytes[0]! & 1;
+  return `${curve} ${parity} ${hex(bytes.subarray(1, 1 + size))}`;
+}

@@ -57,7 +57,7 @@ export class NatsBus implements Bus {
   #reason: AgentwireError | undefined;
   #logged: string | undefined;
   /** The last subject found valid: most messages go to the same one. */
-  #lastSubject = "";
+  #lastSubject: string | undefined;
 
   constructor(connection: NatsConnection, options: NatsBusOptions) {
     this.#connection = connection;

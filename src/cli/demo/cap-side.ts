@@ -1,5 +1,6 @@
 /** The CAP wire: scheduler, agent and client, each with a key; and a fourth party that verifies every packet. */
 import { SUBJECT_PROGRESS, SUBJECT_RESULT, SUBJECT_SUBMIT } from "../../../gen/cap/index.js";
+import { toKeyRing } from "../../cap/crypto/key-ring.js";
 import {
   Agent,
   type Bus,
@@ -7,7 +8,7 @@ import {
   generateKeyPair,
   InMemoryBlobStore,
   type JobClient,
-  KeyRing,
+  type KeyRing,
   MemoryBus,
   openJobClient,
   openPacket,
@@ -117,7 +118,7 @@ async function overNats(servers: string, name: string): Promise<Bus> {
 
 /** Listens to the subjects of jobs and verifies what it hears. */
 async function watch(bus: Bus, publicKeys: PublicKeys, trace: DemoTrace) {
-  const keys = new KeyRing(publicKeys);
+  const keys = toKeyRing(publicKeys);
   const packets: Promise<HeardPacket>[] = [];
   let dispatched: Uint8Array | undefined;
   let turn: Promise<unknown> = Promise.resolve();

@@ -28,7 +28,7 @@ export interface TckRun {
 
 /** Starts the adapter, says lines to it, and collects what it says until it ends. */
 export async function runTck(lines: readonly string[]): Promise<TckRun> {
-  const child = spawn(join(root, "node_modules/.bin/tsx"), [join(root, "src/cli/main.ts"), "tck"], {
+  const child = spawn(join(root, "node_modules/.bin/tsx"), [join(import.meta.dirname, "main.ts")], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   let output = "";

@@ -3,14 +3,14 @@
  * a good job, which shows that the worker still lives and that nothing came of the bad one.
  */
 import { create } from "@bufbuild/protobuf";
-import { BusPacketSchema } from "../../../gen/cap/index.js";
-import { ProtocolError } from "../../core/errors.js";
-import type { JobRequestInit } from "../client.js";
-import { generateKeyPair, toSigningKey } from "../crypto/key-ring.js";
-import { createPacket, encodePacket, SIGNATURE_FIELD, signPacket } from "../packet.js";
-import type { Case } from "./cases.js";
-import { verdict } from "./verdict.js";
-import { inWorld, MAX_PACKET_BYTES, TOPIC } from "./world.js";
+import { BusPacketSchema } from "../../gen/cap/index.js";
+import type { JobRequestInit } from "../../src/cap/client.js";
+import { generateKeyPair, toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { createPacket, encodePacket, SIGNATURE_FIELD, signPacket } from "../../src/cap/packet.js";
+import { ProtocolError } from "../../src/core/errors.js";
+import type { Case } from "./cases.ts";
+import { verdict } from "./verdict.ts";
+import { inWorld, MAX_PACKET_BYTES, TOPIC } from "./world.ts";
 
 const BAD = "tck-bad";
 const GOOD = "tck-good";

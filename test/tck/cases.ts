@@ -1,7 +1,7 @@
 /** The cases of the role worker. */
-import { cancellationCases, lifecycleCases } from "./lifecycle-cases.js";
-import { malformedCases } from "./malformed-cases.js";
-import type { Verdict } from "./verdict.js";
+import { cancellationCases, lifecycleCases } from "./lifecycle-cases.ts";
+import { malformedCases } from "./malformed-cases.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** Performs a case. What it throws makes the case an ERROR. */
 export type Case = () => Promise<Verdict>;

@@ -1,10 +1,10 @@
 /** The adapter: reads what the runner says, performs the cases, answers. */
-import { errorText, ProtocolError } from "../../core/errors.js";
-import { VERSION } from "../../core/version.js";
-import { TCK_CASES } from "./cases.js";
-import { linesOf, MAX_LINE_BYTES } from "./lines.js";
-import type { AdapterHandshake, CaseResult } from "./messages.js";
-import { RefusedLine, readRunnerMessage } from "./messages.js";
+import { errorText, ProtocolError } from "../../src/core/errors.js";
+import { VERSION } from "../../src/core/version.js";
+import { TCK_CASES } from "./cases.ts";
+import { linesOf, MAX_LINE_BYTES } from "./lines.ts";
+import type { AdapterHandshake, CaseResult } from "./messages.ts";
+import { RefusedLine, readRunnerMessage } from "./messages.ts";
 
 /** Options of {@link runTckAdapter}. */
 export interface TckAdapterOptions {

@@ -1,5 +1,5 @@
 /** Messages of the conformance kit's adapter protocol, version 1: JSON lines, both ways. */
-import { ProtocolError } from "../../core/errors.js";
+import { ProtocolError } from "../../src/core/errors.js";
 
 /** What the runner says. */
 export type RunnerMessage =

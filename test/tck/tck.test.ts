@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { MAX_LINE_BYTES, runTckAdapter, TCK_CASES } from "../../src/cap/tck/index.js";
-import { verdict } from "../../src/cap/tck/verdict.js";
 import { ProtocolError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
+import { runTckAdapter } from "./adapter.ts";
+import { TCK_CASES } from "./cases.ts";
+import { MAX_LINE_BYTES } from "./lines.ts";
 import { runLine, runTck, WORKER_CASES } from "./runner.ts";
+import { verdict } from "./verdict.ts";
 
 const hello = JSON.stringify({ type: "hello" });
 const bye = JSON.stringify({ type: "bye" });

@@ -1,5 +1,5 @@
 /** Lines of a stream of bytes, none of them too long. */
-import { ProtocolError } from "../../core/errors.js";
+import { ProtocolError } from "../../src/core/errors.js";
 
 /** Longest line of the adapter protocol, in bytes. */
 export const MAX_LINE_BYTES = 1024 * 1024;

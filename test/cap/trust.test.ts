@@ -1,0 +1,336 @@
+/** Whom a receiver believes, and for what: live keys, topics, roles and replays. */
+import { describe, expect, it } from "vitest";
+import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
+import { JobStatus, SUBJECT_RESULT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
+import type { DurableBus, PayloadInit, Role } from "../../src/cap/index.js";
+import {
+  createPacket,
+  decodePacket,
+  encodePacket,
+  generateKeyPair,
+  KeyRing,
+  MemoryBus,
+  nobleCrypto,
+  openPacket,
+  Party,
+  runWorker,
+  sealPacket,
+  toSigningKey,
+} from "../../src/cap/index.js";
+import type { AgentwireError } from "../../src/core/errors.js";
+import { ValidationError } from "../../src/core/errors.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { req } from "../requirements/index.ts";
+
+const [first, second] = [generateKeyPair(), generateKeyPair()];
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 12; i++) await turn();
+}
+
+const request = (topic: string, jobId = "j"): PayloadInit => ({
+  case: "jobRequest",
+  value: { jobId, topic },
+});
+
+/** Seals what `from` says, and nothing is checked that a sender of bad will would not check. */
+function sealed(payload: PayloadInit, privateKeyPem: string, senderId = "client-1", clock?: FakeClock) {
+  return sealPacket(createPacket(payload, { senderId, clock }), { key: toSigningKey(privateKeyPem) });
+}
+
+describe("a live key ring", () => {
+  it(req("cap.keys.live", "is looked at for every packet of a running worker"), async () => {
+    const bus = new MemoryBus().connect();
+    const keys = new KeyRing({ "client-1": first.publicKeyPem });
+    const done: string[] = [];
+    const worker = await runWorker({
+      bus,
+      subject: "job.echo",
+      publicKeys: keys,
+      logger: false,
+      handler: ({ jobId }: JobRequest) => {
+        done.push(jobId);
+        return {};
+      },
+    });
+    const send = async (jobId: string, pair: { privateKeyPem: string }) => {
+      await bus.publish("job.echo", await sealed(request("job.echo", jobId), pair.privateKeyPem));
+      await settled();
+    };
+    await send("old 1", first);
+    await send("too early", second);
+    keys.add("client-1", second.publicKeyPem);
+    await send("old 2", first);
+    await send("new 1", second);
+    expect(keys.remove("client-1", first.publicKeyPem)).toBe(true);
+    await send("too late", first);
+    await send("new 2", second);
+    expect(done).toEqual(["old 1", "old 2", "new 1", "new 2"]);
+    expect(worker.counts.refused).toBe(2);
+    await worker.close();
+  });
+
+  it(
+    req("cap.keys.live", "is taken by every party, and its packets are signed with the key in use"),
+    async () => {
+      const bus = new MemoryBus().connect();
+      const keys = new KeyRing();
+      const heard: BusPacket[] = [];
+      const party = new Party({ bus, senderId: "s", publicKeys: keys, logger: false });
+      await party.receive(SUBJECT_RESULT, { onPacket: (packet) => heard.push(packet) });
+      const worker = await runWorker({
+        bus,
+        subject: "job.echo",
+        privateKey: first.privateKeyPem,
+        logger: false,
+        handler: () => ({}),
+      });
+      const run = async () => {
+        await bus.publish("job.echo", encodePacket(createPacket(request("job.echo"), { senderId: "c" })));
+        await settled();
+        return heard.length;
+      };
+      expect(await run()).toBe(0);
+      keys.add("cap-worker", first.publicKeyPem);
+      expect(await run()).toBe(1);
+      worker.useKey(second.privateKeyPem);
+      expect(await run()).toBe(1);
+      keys.add("cap-worker", second.publicKeyPem);
+      expect(await run()).toBe(2);
+      expect(() => worker.useKey("secret")).toThrow(expect.objectContaining({ code: "INVALID_KEY" }));
+      expect(await run()).toBe(3);
+      expect(keys.remove("cap-worker")).toBe(true);
+      expect(await run()).toBe(3);
+      await worker.close();
+    },
+  );
+
+  it("knows a key in every form of it", () => {
+    const compressed = (pem: string) => {
+      const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ""), "base64");
+      const point = Buffer.concat([Buffer.from([2 + (der.at(-1)! & 1)]), der.subarray(27, 59)]);
+      const spki = Buffer.concat([
+        Buffer.from("3039301306072a8648ce3d020106082a8648ce3d030107032200", "hex"),
+        point,
+      ]);
+      return `-----BEGIN PUBLIC KEY-----\n${spki.toString("base64")}\n-----END PUBLIC KEY-----\n`;
+    };
+    for (const crypto of [undefined, nobleCrypto]) {
+      const keys = new KeyRing({}, crypto === undefined ? {} : { crypto });
+      keys.add("a", first.publicKeyPem);
+      keys.add("a", compressed(first.publicKeyPem), { roles: ["worker"] });
+      expect(keys.of("a").map(({ roles }) => roles)).toEqual([["worker"]]);
+      expect(keys.remove("a", second.publicKeyPem)).toBe(false);
+      expect(keys.remove("a", compressed(first.publicKeyPem))).toBe(true);
+      expect(keys.of("a")).toEqual([]);
+      expect(() => keys.add("a", "nonsense")).toThrow('public key of "a" cannot be used');
+    }
+  });
+
+  it.each([null, 7, "pem"])("is not made of %s", (publicKeys) => {
+    // @ts-expect-error none of these is a set of keys
+    const make = () => new Party({ bus: new MemoryBus().connect(), senderId: "s", publicKeys });
+    expect(make).toThrow(ValidationError);
+    expect(make).toThrow("publicKeys must be an object, a Map or a KeyRing");
+  });
+});
+
+describe("a job request", () => {
+  it(req("cap.trust.topic", "signed for one topic does not run on another"), async () => {
+    const bus = new MemoryBus().connect();
+    const refused: AgentwireError[] = [];
+    const done: string[] = [];
+    const worker = await runWorker({
+      bus,
+      subject: "job.echo",
+      publicKeys: { "client-1": first.publicKeyPem },
+      logger: false,
+      handler: ({ topic }) => {
+        done.push(topic);
+        return {};
+      },
+    });
+    worker.on("refused", (error) => refused.push(error));
+    await bus.publish("job.echo", await sealed(request("job.payroll"), first.privateKeyPem));
+    await bus.publish("job.echo", await sealed(request("job.echo"), first.privateKeyPem));
+    await settled();
+    expect(done).toEqual(["job.echo"]);
+    expect(refused.map(({ details }) => details)).toEqual([
+      { issues: [{ field: "job_request.topic", message: "must equal the subject job.echo" }] },
+    ]);
+    await worker.close();
+  });
+
+  it("is taken on the receiver's direct subject and on sys.job.submit whatever its topic", async () => {
+    const bus = new MemoryBus().connect();
+    const party = new Party({ bus, senderId: "w-1", logger: false });
+    const heard: string[] = [];
+    for (const subject of [workerSubject("w-1"), workerSubject("w-2"), SUBJECT_SUBMIT])
+      await party.receive(subject, { onPacket: (_, message) => heard.push(message.subject) });
+    for (const subject of [workerSubject("w-1"), workerSubject("w-2"), SUBJECT_SUBMIT])
+      await bus.publish(subject, encodePacket(createPacket(request("job.x"), { senderId: "c" })));
+    await settled();
+    expect(heard).toEqual([workerSubject("w-1"), SUBJECT_SUBMIT]);
+  });
+});
+
+describe("a key with roles", () => {
+  const result: PayloadInit = {
+    case: "jobResult",
+    value: { jobId: "j", workerId: "x", status: JobStatus.SUCCEEDED },
+  };
+  const cancel: PayloadInit = { case: "jobCancel", value: { jobId: "j", requestedBy: "x" } };
+  const heartbeat: PayloadInit = { case: "heartbeat", value: { workerId: "x", pool: "p" } };
+  const progress: PayloadInit = { case: "jobProgress", value: { jobId: "j", percent: 1 } };
+  const handshake: PayloadInit = { case: "handshake", value: { componentId: "x", supportedVersions: [1] } };
+  const job = request("job.x");
+
+  it.each<[string, PayloadInit, string | undefined, Role[]]>([
+    ["a submitted job", job, SUBJECT_SUBMIT, ["client"]],
+    ["a dispatched job", job, "job.x", ["scheduler"]],
+    ["a job that came nobody knows how", job, undefined, ["client", "scheduler"]],
+    ["a cancel", cancel, undefined, ["client", "scheduler"]],
+    ["a result", result, undefined, ["scheduler", "worker"]],
+    ["progress", progress, undefined, ["scheduler", "worker"]],
+    ["a heartbeat", heartbeat, undefined, ["worker"]],
+    ["a handshake", handshake, undefined, ["client", "scheduler", "worker"]],
+  ])(req("cap.trust.roles", "verifies %s of the right senders"), async (_, payload, subject, allowed) => {
+    for (const crypto of [undefined, nobleCrypto]) {
+      const accepted: Role[] = [];
+      for (const role of ["client", "scheduler", "worker"] as const) {
+        const keys = new KeyRing(
+          { x: { key: first.publicKeyPem, roles: [role] } },
+          crypto === undefined ? {} : { crypto },
+        );
+        const bytes = await sealed(payload, first.privateKeyPem, "x");
+        await openPacket(bytes, { keys, subject }).then(
+          () => accepted.push(role),
+          (error: AgentwireError) => expect(error.details).toEqual({ problem: "wrong_role", sender: "x" }),
+        );
+      }
+      expect(accepted).toEqual(allowed);
+    }
+  });
+
+  it(req("cap.trust.roles", "stands beside others of the same sender, each with its own"), async () => {
+    const keys = new KeyRing({ x: [{ key: first.publicKeyPem, roles: ["worker"] }, second.publicKeyPem] });
+    const bytes = await sealed(cancel, first.privateKeyPem, "x");
+    await expect(openPacket(bytes, { keys })).rejects.toMatchObject({
+      details: { problem: "wrong_signature" },
+    });
+    await expect(
+      openPacket(await sealed(cancel, second.privateKeyPem, "x"), { keys }),
+    ).resolves.toBeDefined();
+  });
+});
+
+describe("with maxAgeMs", () => {
+  const start = 1_760_000_000_000;
+  const make = async () => {
+    const clock = new FakeClock({ now: start });
+    const bus = new MemoryBus({ clock });
+    const taken: string[] = [];
+    const reasons: string[] = [];
+    const party = new Party({
+      bus: bus.connect(),
+      senderId: "w",
+      publicKeys: { "client-1": first.publicKeyPem },
+      maxAgeMs: 60_000,
+      logger: false,
+      clock,
+    });
+    const source = bus.connect();
+    await party.receive("job.x", {
+      onPacket: ({ payload }) => taken.push(payload.case === "jobRequest" ? payload.value.jobId : ""),
+      onRefused: ({ message }) => reasons.push(message),
+    });
+    const send = async (bytes: Uint8Array) => {
+      await source.publish("job.x", bytes);
+      await settled();
+    };
+    return { clock, send, taken, reasons };
+  };
+
+  it(req("cap.trust.replay", "a packet is taken once, within the limit"), async () => {
+    const { clock, send, taken, reasons } = await make();
+    const bytes = await sealed(request("job.x", "once"), first.privateKeyPem, "client-1", clock);
+    await send(bytes);
+    await send(bytes);
+    await clock.advance(60_000);
+    await send(bytes);
+    await clock.advance(1);
+    await send(bytes);
+    expect(taken).toEqual(["once"]);
+    expect(reasons).toEqual([
+      "the packet was taken before: it is a replay",
+      "the packet was taken before: it is a replay",
+      "the packet is 60001 ms old, and the limit is 60000 ms",
+    ]);
+  });
+
+  it(
+    req("cap.trust.replay", "another encoding or the other s of a signature does not make it new"),
+    async () => {
+      const { clock, send, taken, reasons } = await make();
+      const bytes = await sealed(request("job.x", "once"), first.privateKeyPem, "client-1", clock);
+      const packet = decodePacket(bytes).message;
+      await send(bytes);
+      const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+      const rSize = packet.signature[3]!;
+      const s = BigInt(`0x${Buffer.from(packet.signature.subarray(6 + rSize)).toString("hex")}`);
+      const hex = (order - s).toString(16).padStart(64, "0");
+      const other = Buffer.from(Number.parseInt(hex.slice(0, 2), 16) > 0x7f ? `00${hex}` : hex, "hex");
+      const content = [...packet.signature.subarray(2, 4 + rSize), 2, other.length, ...other];
+      if (hex.startsWith("00")) return; // its DER would be shorter; one time in 256
+      const signature = Uint8Array.of(0x30, content.length, ...content);
+      await expect(
+        openPacket(encodePacket({ ...packet, signature }), {
+          keys: new KeyRing({ "client-1": first.publicKeyPem }),
+        }),
+      ).resolves.toBeDefined();
+      await send(encodePacket({ ...packet, signature }));
+      expect(taken).toEqual(["once"]);
+      expect(reasons).toEqual(["the packet was taken before: it is a replay"]);
+    },
+  );
+
+  it(
+    req(
+      "cap.trust.replay",
+      "a packet from the future is refused, and one that a stream delivers again is not",
+    ),
+    async () => {
+      const { clock, taken, reasons, send } = await make();
+      const ahead = new FakeClock({ now: start + 60_001 });
+      await send(await sealed(request("job.x", "ahead"), first.privateKeyPem, "client-1", ahead));
+      expect(reasons).toEqual(["the packet is -60001 ms old, and the limit is 60000 ms"]);
+      const bytes = await sealed(request("job.x", "again"), first.privateKeyPem, "client-1", clock);
+      const party = new Party({
+        bus: new MemoryBus().connect(),
+        senderId: "w",
+        publicKeys: { "client-1": first.publicKeyPem },
+        maxAgeMs: 60_000,
+        logger: false,
+        clock,
+      });
+      const delivered: Pick<DurableBus, "subscribe"> = {
+        subscribe: async (subject, onMessage) => {
+          const delivery = { ack: async () => {}, working() {}, giveBack() {}, drop() {} };
+          for (const attempt of [1, 2, 1])
+            onMessage({ subject, data: bytes, delivery: { ...delivery, attempt } });
+          return { subject, drain: async () => {}, unsubscribe: () => {} };
+        },
+      };
+      await party.receive("job.x", { onPacket: () => taken.push("again") }, { source: delivered });
+      await settled();
+      expect(taken).toEqual(["again", "again"]);
+      expect(party.counts.refused).toBe(1);
+    },
+  );
+
+  it("requires keys", () => {
+    const bus = new MemoryBus().connect();
+    expect(() => new Party({ bus, senderId: "w", maxAgeMs: 1 })).toThrow("maxAgeMs requires publicKeys");
+  });
+});
