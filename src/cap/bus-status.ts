@@ -1,8 +1,11 @@
-/** Waiting for a connection to come back. */
+/** What the status of a bus means for those who work with it. */
+
+import { SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { DeadlineOptions } from "../core/abort.js";
 import { withDeadline } from "../core/abort.js";
-import { ClosedError } from "../core/errors.js";
+import { type AgentwireError, ClosedError } from "../core/errors.js";
 import type { Bus, BusStatus } from "./bus.js";
+import { PublishFailedError } from "./errors.js";
 
 /**
  * Resolves when a bus is connected.
@@ -25,4 +28,10 @@ export async function untilConnected(bus: Bus, options: DeadlineOptions): Promis
   } finally {
     off?.();
   }
+}
+
+/** Whether an error of `onStatus` says that the bus took a result and then lost it: nobody will hear of that job. */
+export function isResultLost(error: AgentwireError): boolean {
+  const { subject } = (error.details ?? {}) as { readonly subject?: unknown };
+  return error instanceof PublishFailedError && subject === SUBJECT_RESULT;
 }

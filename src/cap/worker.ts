@@ -14,7 +14,7 @@ import { safeLogger, scoped, silentLogger } from "../core/logger.js";
 import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import type { Subscription } from "./bus.js";
-import { untilConnected } from "./bus-status.js";
+import { isResultLost, untilConnected } from "./bus-status.js";
 import { ConnectionLostError, isUnsendable } from "./errors.js";
 import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
@@ -61,6 +61,7 @@ export class Worker {
   readonly #close: StagedClose;
   #subscription: Subscription | undefined;
   #offSignal: (() => void) | undefined;
+  #offStatus: (() => void) | undefined;
 
   /** @internal Use {@link runWorker}. */
   constructor(options: WorkerOptions) {
@@ -88,6 +89,7 @@ export class Worker {
         },
         force: async () => {
           this.#offSignal?.();
+          this.#offStatus?.();
           if (options.closeBus) await options.bus.drain();
         },
       },
@@ -120,7 +122,19 @@ export class Worker {
 
   /** @internal */
   async start(): Promise<void> {
-    const { subject, signal } = this.#options;
+    const { subject, signal, bus } = this.#options;
+    this.#offStatus = bus.onStatus((status, error) => {
+      if (status === "closed" && this.#close.state === "open") {
+        const lost = new ConnectionLostError("the bus was closed: this worker gets no more jobs", {
+          cause: error,
+        });
+        this.#logger.error(lost.message, { workerId: this.workerId, reason: error?.message });
+        this.#events.emit("error", lost);
+      } else if (status === "connected" && error !== undefined) {
+        if (isResultLost(error)) this.counts.unpublished++;
+        this.#events.emit("error", error);
+      }
+    });
     this.#subscription = await this.#party.receive(
       subject,
       {

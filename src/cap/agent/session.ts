@@ -9,6 +9,7 @@ import { type LogFields, scoped, silentLogger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import type { BlobStore } from "../blob-store.js";
 import type { Bus, BusMessage, Subscription } from "../bus.js";
+import { isResultLost } from "../bus-status.js";
 import type { Delivery, DurableBus, DurableMessage } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import { Party } from "../party.js";
@@ -117,7 +118,12 @@ export class Session {
       maxParallel,
       clock,
       log,
-      current: () => ({ activeJobs: this.dispatcher.active, ...this.#progress.told }),
+      current: () => ({
+        activeJobs: this.dispatcher.active,
+        ...this.#progress.told,
+        // Jobs sent to a worker that cannot hear them are lost: it offers nothing.
+        ...(this.#jobs.some(({ lost }) => lost !== undefined) && { pool: "", activeJobs: maxParallel }),
+      }),
       onHeartbeat,
       onError,
     });
@@ -134,6 +140,10 @@ export class Session {
     const { durable, bus } = this.#means;
     let lost = false;
     const off = bus.onStatus((status, error) => {
+      if (status === "connected" && error !== undefined) {
+        if (isResultLost(error)) this.#parts.counts.unpublished++;
+        this.#parts.onError(error);
+      }
       if (status === "closed") this.#parts.onBusClosed(error);
       else if (status === "reconnecting") lost = true;
       else if (status === "connected" && lost) {

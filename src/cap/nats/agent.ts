@@ -32,9 +32,10 @@ export interface NatsAgentOptions extends Omit<AgentOptions, "bus" | "store"> {
  */
 export function natsAgent(options: NatsAgentOptions = {}): Agent {
   const { natsUrl, redisUrl, nats, ttlMs, env, logger, clock, ioTimeoutMs = 5_000 } = options;
+  const timeoutMs = ioTimeoutMs > 0 ? ioTimeoutMs : undefined;
   const openStore = async (): Promise<BlobStore> => {
     const { RedisBlobStore } = await import("../redis/index.js");
-    const store = new RedisBlobStore({ url: redisUrl, ttlMs, timeoutMs: ioTimeoutMs, env, logger });
+    const store = new RedisBlobStore({ url: redisUrl, ttlMs, timeoutMs, env, logger });
     try {
       await store.get("agentwire:ready"); // a Redis that is down fails the start
     } catch (error) {
