@@ -377,9 +377,10 @@ describe("a worker's helpers", () => {
       set("closed");
       await turns();
       expect(worker.counts.unpublished).toBe(2);
-      expect(listeners.size).toBe(0);
+      expect(listeners.size).toBe(1); // the worker's own
       expect(clock.pending).toBe(0);
       await worker.close();
+      expect(listeners.size).toBe(0);
     },
   );
 });

@@ -6,7 +6,17 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Bus, BusStatus } from "../../src/cap/index.js";
-import { PublishFailedError, SubscribeFailedError } from "../../src/cap/index.js";
+import {
+  Agent,
+  ConnectionLostError,
+  decodePacket,
+  InMemoryBlobStore,
+  Party,
+  PublishFailedError,
+  putValue,
+  runWorker,
+  SubscribeFailedError,
+} from "../../src/cap/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import { type AgentwireError, AuthError, TimeoutError, ValidationError } from "../../src/core/errors.js";
@@ -230,6 +240,99 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       expect(log.all.filter((line) => line.startsWith("error"))).toHaveLength(3);
     });
 
+    it("an agent and a worker while their subject is denied: an error, no capacity, and then the jobs", async () => {
+      const [allowed, denied] = ['{ allow: ">" }', '{ allow: ">", deny: "job.x" }'].map((subscribe) =>
+        users(`{ publish: ">", subscribe: ${subscribe} }`),
+      );
+      const server = await configured(allowed!);
+      const login = { servers: server.url, user: "w", password: "p", logger: false } as const;
+      const [agentBus, workerBus, outside] = [await open(login), await open(login), await open(login)];
+      const store = new InMemoryBlobStore();
+      const agent = new Agent({
+        ...{ workerId: "a", pool: "p", bus: agentBus, store, maxParallel: 4 },
+        ...{ heartbeatIntervalMs: 50, logger: false },
+      });
+      agent.job("job.x", () => ({}));
+      const errors: unknown[] = [];
+      agent.on("error", (error) => errors.push(error));
+      let beat: { pool?: string; activeJobs?: number } = {};
+      agent.on("heartbeat", (heartbeat) => (beat = heartbeat));
+      await agent.start();
+      cleanups.push(() => agent.close());
+      const worker = await runWorker({
+        bus: workerBus,
+        subject: "job.x",
+        handler: () => ({}),
+        logger: false,
+      });
+      worker.on("error", (error) => errors.push(error));
+      cleanups.push(() => worker.close());
+      await until(() => beat.pool === "p");
+      await server.reload(denied!);
+      await until(() => errors.filter((error) => error instanceof SubscribeFailedError).length === 2);
+      await until(() => beat.pool === "" && beat.activeJobs === 4);
+      await server.reload(allowed!);
+      await until(() => beat.pool === "p" && beat.activeJobs === 0);
+      // The worker may still wait for its next attempt; in a queue group the agent takes its jobs meanwhile.
+      const done = new Set<string>();
+      await outside.subscribe("sys.job.result", ({ data }) => {
+        const { payload } = decodePacket(data).message;
+        if (payload.case === "jobResult") done.add(payload.value.jobId);
+      });
+      const contextPtr = await putValue(store, "ctx:1", {});
+      const party = new Party({ bus: outside, senderId: "s", logger: false });
+      for (let i = 0; i < 6; i++) {
+        const value = { jobId: `j-${i}`, topic: "job.x", contextPtr };
+        await party.send("job.x", { case: "jobRequest", value });
+      }
+      await until(() => done.size === 6);
+    });
+
+    it("results that may not be published count as unpublished, for agent and worker", async () => {
+      const server = await configured(users('{ publish: { deny: "sys.job.result" }, subscribe: ">" }'));
+      const login = { servers: server.url, user: "w", password: "p", logger: false } as const;
+      const [agentBus, workerBus, outside] = [await open(login), await open(login), await open(login)];
+      const store = new InMemoryBlobStore();
+      const agent = new Agent({ workerId: "a", pool: "p", bus: agentBus, store, logger: false });
+      agent.job("job.a", () => ({}));
+      const worker = await runWorker({
+        bus: workerBus,
+        subject: "job.w",
+        handler: () => ({}),
+        logger: false,
+      });
+      const errors: unknown[] = [];
+      agent.on("error", (error) => errors.push(error));
+      worker.on("error", (error) => errors.push(error));
+      await agent.start();
+      cleanups.push(
+        () => agent.close(),
+        () => worker.close(),
+      );
+      const contextPtr = await putValue(store, "ctx:1", {});
+      const party = new Party({ bus: outside, senderId: "s", logger: false });
+      for (const topic of ["job.a", "job.w"]) {
+        await party.send(topic, { case: "jobRequest", value: { jobId: topic, topic, contextPtr } });
+      }
+      await until(() => agent.counts.unpublished === 1 && worker.counts.unpublished === 1);
+      expect(errors).toHaveLength(2);
+      for (const error of errors) expect(error).toBeInstanceOf(PublishFailedError);
+    });
+
+    it("a worker whose bus is closed for good says so", async () => {
+      const server = await configured("");
+      const log = lines();
+      const bus = await open({ servers: server.url, maxReconnects: 2 });
+      const worker = await runWorker({ bus, subject: "job.x", handler: () => ({}), logger: log.logger });
+      const errors: unknown[] = [];
+      worker.on("error", (error) => errors.push(error));
+      await server.stop("SIGKILL");
+      await until(() => errors.length > 0);
+      expect(errors[0]).toBeInstanceOf(ConnectionLostError);
+      expect(log.all.some((line) => line.startsWith("error"))).toBe(true);
+      await worker.close();
+    });
+
     it("a message published before its own subscription is drained arrives", async () => {
       const server = await configured("");
       const bus = await open({ servers: server.url });
@@ -257,8 +360,10 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
 
       // The same while reconnecting, and when the bus is closed meanwhile.
       const server = await configured("");
-      const bus = await open({ servers: [server.url, servers], timeoutMs: 200, reconnectWaitMs: 20 });
+      const bus = await open({ servers: server.url, timeoutMs: 200, reconnectWaitMs: 20 });
       await server.stop("SIGKILL");
+      await new Promise<void>((resolve) => silent.close(() => resolve()));
+      await new Promise<void>((resolve) => silent.listen(server.port, "127.0.0.1", resolve));
       await until(() => sockets.size > 0);
       await pause(700);
       expect(sockets.size).toBeLessThanOrEqual(1);

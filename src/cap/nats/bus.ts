@@ -153,9 +153,14 @@ export class NatsBus implements Bus {
     for (const subscription of [...this.#subscriptions]) this.#end(subscription);
     if (!this.connection.isClosed()) {
       this.#outbox.empty();
-      const dialing = this.#status === "reconnecting" ? transportOf(this.connection) : undefined;
+      const isDialing = this.#status === "reconnecting";
       await this.connection.close();
-      dialing?.socket?.destroy(); // the client does not stop a dial
+      if (isDialing) {
+        // The client does not stop a dial, which may get its socket a moment from now.
+        const stop = () => transportOf(this.connection)?.socket?.destroy();
+        stop();
+        this.clock.setTimeout(stop, this.#timeoutMs, { unref: true });
+      }
     }
     this.#set("closed");
   }

@@ -1,4 +1,4 @@
-/** A client of our own, where none is injected. */
+/** A client of this package's own, if none is passed. */
 import type { Env } from "../../core/env.js";
 import { optionOrEnv } from "../../core/env.js";
 import { errorText, ValidationError } from "../../core/errors.js";
@@ -7,10 +7,12 @@ import type { Logger } from "../../core/logger.js";
 import { safeLogger, warnOnce } from "../../core/logger.js";
 import { loadPeer } from "../../core/optional-peer.js";
 import type { IoredisLike } from "./clients.js";
+import { replyCode } from "./errors.js";
 import type { RedisTls } from "./tls.js";
 import { redisTlsFromEnv } from "./tls.js";
+import { type RedisAddress, readRedisUrl } from "./url.js";
 
-/** What is used of a client of our own. Named here so that the types of this entry do not need ioredis. */
+/** The part of ioredis that is used. Declared here so that the types of this entry point do not require ioredis. */
 export interface OwnRedis extends IoredisLike {
   readonly status: string;
   connect(): Promise<void>;
@@ -21,13 +23,19 @@ export interface OwnRedis extends IoredisLike {
 
 /** How to reach a Redis. */
 export interface RedisConnectOptions {
-  /** `redis://` or `rediss://` (TLS). Default: `REDIS_URL`, else `redis://127.0.0.1:6379/0`. */
+  /**
+   * `redis://host:6379/0`; `redis+sentinel://host:26379,host:26379/mymaster` asks Sentinels for the master and follows
+   * it after a failover; `redis+cluster://host,host` is a Cluster. `rediss` in place of `redis` is TLS.
+   * Default: `REDIS_URL`, else `redis://127.0.0.1:6379/0`.
+   */
   readonly url?: string | undefined;
-  /** Used for `rediss://` only. Default: {@link redisTlsFromEnv}. */
+  /** The `redis://` server is a node of a Cluster: find the others there. Default: false. */
+  readonly cluster?: boolean | undefined;
+  /** Used for `rediss` only. Default: {@link redisTlsFromEnv}. */
   readonly tls?: RedisTls | undefined;
   /** How long connecting may take. Default: 5000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** The user knows that a password travels in the clear, or that no certificate is checked. Default: false. */
+  /** Silences the warnings about an unencrypted password and an unchecked certificate. Default: false. */
   readonly allowInsecure?: boolean | undefined;
   /** Default: the environment of the process. */
   readonly env?: Env | undefined;
@@ -43,56 +51,63 @@ export interface RedisConnectOptions {
  */
 export async function connectRedis(options: RedisConnectOptions = {}): Promise<OwnRedis> {
   const { env, logger } = options;
-  const given = optionOrEnv(options.url, "REDIS_URL", env) ?? "redis://127.0.0.1:6379/0";
-  const url = readUrl(given);
-  const secure = url.protocol === "rediss:";
-  const tls = secure ? (options.tls ?? (await redisTlsFromEnv(env))) : undefined;
-  if (!options.allowInsecure) warnOfRisk(url, tls, logger);
-  const { Redis } = await loadPeer("ioredis", "the Redis store", () => import("ioredis"));
-  const client = new Redis({
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: url.port === "" ? 6379 : Number(url.port),
-    db: databaseOf(url),
-    lazyConnect: true,
-    enableAutoPipelining: true,
-    maxRetriesPerRequest: 2,
+  const address = readRedisUrl(optionOrEnv(options.url, "REDIS_URL", env) ?? "redis://127.0.0.1:6379/0");
+  const { hosts, db, username, password, master } = address;
+  if (options.cluster && (address.kind === "sentinel" || db !== 0)) {
+    throw new ValidationError("`cluster` requires a redis:// or redis+cluster:// URL without a database", {
+      code: "INVALID_REDIS_URL",
+    });
+  }
+  const tls = address.secure ? (options.tls ?? (await redisTlsFromEnv(env))) : undefined;
+  if (!options.allowInsecure) warnOfRisk(address, tls, logger);
+  const { Redis, Cluster } = await loadPeer("ioredis", "the Redis store", () => import("ioredis"));
+  const common = {
     connectTimeout: options.connectTimeoutMs ?? 5_000,
-    ...(url.username === "" ? {} : { username: decodeURIComponent(url.username) }),
-    ...(url.password === "" ? {} : { password: decodeURIComponent(url.password) }),
+    ...(username === "" ? {} : { username }),
+    ...(password === "" ? {} : { password }),
     ...(tls === undefined ? {} : { tls: { ...tls } }),
-  });
+  };
   const log = safeLogger(logger);
   // Without a listener ioredis writes to the console. The command that failed gets the error as well.
-  client.on("error", (error: unknown) => log.warn("redis connection failed", { reason: errorText(error) }));
+  const onError = (error: unknown) => log.warn("redis connection failed", { reason: errorText(error) });
+  if (options.cluster || address.kind === "cluster") {
+    const cluster = new Cluster([...hosts], {
+      lazyConnect: true,
+      enableAutoPipelining: true,
+      redisOptions: common,
+    });
+    cluster.on("error", onError);
+    return cluster;
+  }
+  const own = { ...common, db, lazyConnect: true, enableAutoPipelining: true };
+  const client =
+    address.kind === "server"
+      ? new Redis({ ...own, ...hosts[0]!, maxRetriesPerRequest: 2 })
+      : new Redis({
+          ...own,
+          sentinels: [...hosts],
+          name: master,
+          enableTLSForSentinelMode: tls !== undefined,
+          ...(tls === undefined ? {} : { sentinelTLS: { ...tls } }),
+          maxRetriesPerRequest: null, // a failover takes longer than a few attempts; the store bounds the time
+          // A master that became a replica: ask the Sentinels again, and repeat the command at the new one.
+          reconnectOnError: (error) => (replyCode(error) === "READONLY" ? 2 : false),
+        });
+  client.on("error", onError);
   return client;
 }
 
-function readUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && (url.protocol === "redis:" || url.protocol === "rediss:") && url.hostname !== "") {
-    return url;
-  }
-  // The text itself may hold a password.
-  throw new ValidationError("the URL of Redis must be redis://host or rediss://host", {
-    code: "INVALID_REDIS_URL",
-  });
-}
-
-function databaseOf({ pathname }: URL): number {
-  const name = pathname.replace(/^\//, "") || "0";
-  if (/^\d{1,9}$/.test(name)) return Number(name);
-  throw new ValidationError("the path of a Redis URL must be the number of a database", {
-    code: "INVALID_REDIS_URL",
-  });
-}
-
-function warnOfRisk(url: URL, tls: RedisTls | undefined, logger: Logger | false | undefined): void {
-  const { host } = url;
+function warnOfRisk(
+  address: RedisAddress,
+  tls: RedisTls | undefined,
+  logger: Logger | false | undefined,
+): void {
+  const host = address.hosts.map(({ host, port }) => `${host}:${port}`).join(",");
   if (tls !== undefined && !tls.rejectUnauthorized) {
     const text = "the certificate of Redis is not checked: anybody on the way can read and change everything";
     warnOnce(logger, `redis-unchecked:${host}`, text, { host });
   }
-  if (tls === undefined && url.password !== "" && !isLoopback(url.hostname)) {
+  if (tls === undefined && address.password !== "" && !address.hosts.every((one) => isLoopback(one.host))) {
     const text = "a password is sent unencrypted; use rediss://, or set allowInsecure";
     warnOnce(logger, `redis-insecure:${host}`, text, { host });
   }

@@ -1,22 +1,28 @@
-/** A client of Redis, the caller's or one of our own, behind one face and with our errors. */
-import { ClosedError, ConnectionError, errorText, UpstreamError } from "../../core/errors.js";
+/** A client of Redis, the caller's or one of our own, with the errors of this package. */
+import { withDeadline } from "../../core/abort.js";
+import { ClosedError } from "../../core/errors.js";
 import type { RedisClientLike, RedisCommands } from "./clients.js";
 import { redisCommands } from "./clients.js";
 import type { OwnRedis, RedisConnectOptions } from "./connect.js";
 import { connectRedis } from "./connect.js";
+import { redisError } from "./errors.js";
+
+const QUIT_MS = 1_000;
 
 /** Options of what works with Redis. */
 export interface RedisSessionOptions extends RedisConnectOptions {
   /**
-   * A connected client of ioredis or of node-redis 5 and later. It stays the caller's: closing the store does not
-   * close it, and the options of the connection are not used.
+   * A connected client of ioredis (`Redis` or `Cluster`) or of node-redis 5 and later. It stays the caller's: closing
+   * the store does not close it, and the options of the connection are not used.
    *
    * Default: a client of ioredis of the store's own, connected at the first call.
    */
   readonly client?: RedisClientLike | undefined;
+  /** How long one call may take, reconnections and failovers included. Default: 10000. */
+  readonly timeoutMs?: number | undefined;
 }
 
-/** Runs commands. @throws UnsupportedError for a client of another kind, when it is made. */
+/** Runs commands. @throws UnsupportedError for an unknown kind of client, from the constructor. */
 export class RedisSession {
   readonly #options: RedisSessionOptions;
   #own: Promise<OwnRedis> | undefined;
@@ -28,25 +34,26 @@ export class RedisSession {
     if (options.client !== undefined) this.#commands = Promise.resolve(redisCommands(options.client));
   }
 
-  /** @throws ClosedError, ConnectionError, UpstreamError `REDIS_REPLY`; what connecting throws. */
+  /** @throws ClosedError, TimeoutError, ConnectionError, UpstreamError `REDIS_REPLY`; what connecting throws. */
   async run<T>(call: (commands: RedisCommands) => Promise<T>): Promise<T> {
     if (this.#closed) throw new ClosedError("the store is closed");
     this.#commands ??= this.#connect();
     const commands = await this.#commands;
+    const { timeoutMs = 10_000 } = this.#options;
     try {
-      return await call(commands);
+      return await withDeadline({ timeoutMs, what: "a call of the Redis store" }, () => call(commands));
     } catch (error) {
       throw redisError(error);
     }
   }
 
-  /** Ends a client of our own. Repeated calls are fine. */
+  /** Ends a client of our own. Repeated calls are allowed. */
   async close(): Promise<void> {
     this.#closed = true;
     const own = this.#own;
     this.#own = undefined;
     if (own === undefined) return;
-    await own.then(endClient).catch(() => {}); // one that was never made needs no end
+    await own.then(endClient).catch(() => {}); // one that was never created needs no end
   }
 
   async #connect(): Promise<RedisCommands> {
@@ -55,20 +62,11 @@ export class RedisSession {
   }
 }
 
-/** Ends a client of our own: politely where it is connected, at once where it is not. */
+/** Ends a client of our own: gracefully if it is connected and the server responds, otherwise at once. */
 export async function endClient(client: OwnRedis): Promise<void> {
-  if (client.status === "ready") await client.quit().catch(() => {});
-  client.disconnect();
-}
-
-const REPLIES = new Set(["ReplyError", "ErrorReply", "SimpleError", "BlobError"]);
-
-/** The client's error without the error itself: it holds the command with its arguments, a password perhaps. */
-export function redisError(error: unknown): Error {
-  const { name, constructor: type } = (error ?? {}) as Partial<Error>;
-  const text = `redis: ${errorText(error)}`;
-  if (REPLIES.has(String(name)) || REPLIES.has(String(type?.name))) {
-    return new UpstreamError(text, { code: "REDIS_REPLY", retryable: false });
+  if (client.status === "ready") {
+    const deadline = { timeoutMs: QUIT_MS, what: "closing the connection to Redis" };
+    await withDeadline(deadline, () => client.quit()).catch(() => {});
   }
-  return new ConnectionError(text);
+  client.disconnect();
 }

@@ -1,11 +1,13 @@
 /** Inputs and outputs of jobs in Redis, under the keys of the official stores. */
 import { Buffer } from "node:buffer";
+import { withDeadline } from "../../core/abort.js";
 import { ValidationError } from "../../core/errors.js";
 import type { BlobStore } from "../blob-store.js";
 import type { RedisConnectOptions } from "./connect.js";
 import { connectRedis } from "./connect.js";
+import { redisError } from "./errors.js";
 import type { RedisSessionOptions } from "./session.js";
-import { endClient, RedisSession, redisError } from "./session.js";
+import { endClient, RedisSession } from "./session.js";
 
 /** Options of {@link RedisBlobStore}. */
 export interface RedisBlobStoreOptions extends RedisSessionOptions {
@@ -17,7 +19,7 @@ export interface RedisBlobStoreOptions extends RedisSessionOptions {
  * A {@link BlobStore} in Redis. Keys are used as they are, values are any bytes.
  *
  * @throws ValidationError for a `ttlMs` that is not a positive whole number, UnsupportedError for a client of
- * another kind, when it is made. Calls reject with ConnectionError, with UpstreamError `REDIS_REPLY` for what
+ * another kind, when it is made. Calls reject with TimeoutError after `timeoutMs`, with ConnectionError, with UpstreamError `REDIS_REPLY` for what
  * Redis refuses, with ClosedError after {@link RedisBlobStore.close}, and the first one with what
  * connecting throws: UnsupportedError `MISSING_PACKAGE`, ValidationError `INVALID_REDIS_URL` or `INVALID_REDIS_TLS`.
  */
@@ -58,22 +60,29 @@ export class RedisBlobStore implements BlobStore {
 /** @internal Throws unless a time to live is a whole number above 0, or left out. */
 export function checkTtl(ttlMs: number | undefined): void {
   if (ttlMs === undefined || (Number.isSafeInteger(ttlMs) && ttlMs > 0)) return;
-  throw new ValidationError(`ttlMs must be a whole number above 0, not ${ttlMs}`);
+  throw new ValidationError(`\`ttlMs\` must be a whole number above 0, got ${ttlMs}`);
 }
 
 /**
- * Connects, sends PING, disconnects. Resolves with the milliseconds that the PING took.
+ * Connects, sends PING, disconnects. Resolves with the milliseconds that the PING took. Takes at most
+ * `connectTimeoutMs`.
  *
- * @throws ConnectionError, UpstreamError `REDIS_REPLY`, UnsupportedError `MISSING_PACKAGE`, ValidationError
+ * @throws TimeoutError, ConnectionError, UpstreamError `REDIS_REPLY`, UnsupportedError `MISSING_PACKAGE`, ValidationError
  * `INVALID_REDIS_URL` or `INVALID_REDIS_TLS`.
  */
 export async function pingRedis(options: RedisConnectOptions = {}): Promise<number> {
   const client = await connectRedis(options);
-  try {
+  const ping = async (): Promise<number> => {
     await client.connect();
     const started = performance.now();
     await client.ping();
     return performance.now() - started;
+  };
+  try {
+    return await withDeadline(
+      { timeoutMs: options.connectTimeoutMs ?? 5_000, what: "the PING to Redis" },
+      ping,
+    );
   } catch (error) {
     throw redisError(error);
   } finally {
