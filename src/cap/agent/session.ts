@@ -69,8 +69,10 @@ export class Session {
     const runner = new JobRunner(core, connections, progress);
     this.jobs = new Jobs(core, connections, answers, runner, () => this.#presence.freed());
     this.#presence = new Presence(core, connections.party, [...served.keys()], () => ({
-      activeJobs: this.#isDeaf ? core.concurrency : this.jobs.active,
+      activeJobs: this.jobs.active,
       ...progress.latest,
+      // Jobs sent to a worker that cannot hear them are lost: it offers nothing.
+      ...(this.#isDeaf && { pool: "", activeJobs: core.concurrency }),
     }));
   }
 
