@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { MESSAGE_ID_LABEL } from "../../gen/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import {
   generateKeyPair,
   InMemoryBlobStore,
   openJobClient,
   PublishFailedError,
   runWorker,
-  toSigningKey,
 } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";

@@ -7,7 +7,10 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import config from "../../openapi.config.ts";
 import { checkProto } from "../../scripts/specs/proto.ts";
-import { decodePacket, encodePacket, KeyRing, validatePacket, verifyPacket } from "../../src/cap/index.js";
+import { KeyRing } from "../../src/cap/index.js";
+import { decodePacket, encodePacket } from "../../src/cap/packet.js";
+import { validatePacket } from "../../src/cap/validate.js";
+import { verifyPacket } from "../../src/cap/verify.js";
 import { req } from "../requirements/index.ts";
 
 const root = join(import.meta.dirname, "..", "..");
