@@ -5,17 +5,10 @@ import { p256 } from "@noble/curves/nist.js";
 import { BusPacketSchema } from "../gen/cap/index.js";
 import { defaultCrypto } from "../src/cap/crypto/backend.js";
 import { parsePrivatePem } from "../src/cap/crypto/key-form.js";
-import {
-  canonicalBytes,
-  createPacket,
-  decodePacket,
-  encodePacket,
-  KeyRing,
-  nobleCrypto,
-  openPacket,
-  sealPacket,
-  toSigningKey,
-} from "../src/cap/index.js";
+import { toSigningKey } from "../src/cap/crypto/key-ring.js";
+import { KeyRing, nobleCrypto } from "../src/cap/index.js";
+import { canonicalBytes, createPacket, decodePacket, encodePacket, sealPacket } from "../src/cap/packet.js";
+import { openPacket } from "../src/cap/verify.js";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, measure } from "./measure.ts";
 

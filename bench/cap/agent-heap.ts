@@ -1,5 +1,6 @@
 /** Runs jobs through an agent in memory and prints the bytes of heap that each leaves behind. Wants --expose-gc. */
-import { Agent, MemoryBus, Party } from "../../src/cap/index.js";
+import { Agent, MemoryBus } from "../../src/cap/index.js";
+import { Party } from "../../src/cap/party.js";
 
 const JOBS = 100_000;
 const IN_FLIGHT = 64;

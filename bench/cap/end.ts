@@ -6,8 +6,9 @@
  */
 import { createInterface } from "node:readline";
 import { SUBJECT_RESULT } from "../../gen/cap/index.js";
-import { Party, runWorker } from "../../src/cap/index.js";
+import { runWorker } from "../../src/cap/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { Party } from "../../src/cap/party.js";
 
 interface Keys {
   readonly public: Record<string, string>;

@@ -1,4 +1,5 @@
-import { generateKeyPair, MemoryBus, Party, runWorker, submitJob } from "agentwire/cap";
+import { generateKeyPair, MemoryBus, runWorker, submitJob } from "agentwire/cap";
+import { PacketLink } from "agentwire/cap/packet";
 import { JobStatus, SUBJECT_RESULT } from "agentwire/gen/cap";
 import { LocalScheduler } from "agentwire/testing";
 
@@ -23,7 +24,7 @@ const echo = await runWorker({
 const local = new LocalScheduler({ bus: bus.connect(), privateKey: scheduler.privateKeyPem, publicKeys });
 await local.start();
 
-const listener = new Party({ bus: bus.connect(), senderId: "client-1", publicKeys });
+const listener = new PacketLink({ bus: bus.connect(), senderId: "client-1", publicKeys });
 const answered = new Promise<void>((resolve) => {
   void listener.receive(SUBJECT_RESULT, {
     onPacket: ({ payload }) => {

@@ -1,4 +1,5 @@
-import { MemoryBus, Party, runWorker, submitJob } from "agentwire/cap";
+import { MemoryBus, runWorker, submitJob } from "agentwire/cap";
+import { PacketLink } from "agentwire/cap/packet";
 import { assertAllowed, createSafetyClient } from "agentwire/cap/safety";
 import { DecisionType, SUBJECT_HEARTBEAT } from "agentwire/gen/cap";
 import { LocalScheduler } from "agentwire/testing";
@@ -49,7 +50,7 @@ const worker = await runWorker({
   handler: ({ budget }) => ({ resultPtr: `redis://res:within-${budget?.deadlineMs}-ms` }),
 });
 const heartbeat = { workerId: "w-1", pool: "echo", maxParallelJobs: 4 };
-await new Party({ bus: bus.connect(), senderId: "w-1" }).send(SUBJECT_HEARTBEAT, {
+await new PacketLink({ bus: bus.connect(), senderId: "w-1" }).send(SUBJECT_HEARTBEAT, {
   case: "heartbeat",
   value: heartbeat,
 });

@@ -5,10 +5,10 @@ import {
   type AgentContext,
   type AgentHandler,
   type BlobStore,
-  createPacket,
   putArtifact,
   type TopicOptions,
 } from "../cap/index.js";
+import { createPacket } from "../cap/packet.js";
 import { UnsupportedError } from "../core/errors.js";
 import type { InputOf, OutputOf, Schema } from "../core/validate.js";
 import {

@@ -1,5 +1,5 @@
 /** Keys of CAP senders, from PEM files. */
-import { toSigningKey } from "../cap/index.js";
+import { toSigningKey } from "../cap/crypto/key-ring.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import type { Args } from "./command.js";
 import { readBytes } from "./input.js";

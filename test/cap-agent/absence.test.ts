@@ -3,15 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
 import { JobStatus, STREAM_MAX_AGE_MS, SUBJECT_CANCEL, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { Bus, BusStatus } from "../../src/cap/index.js";
-import {
-  Agent,
-  createPacket,
-  decodePacket,
-  encodePacket,
-  InMemoryBlobStore,
-  MemoryBus,
-  openJobClient,
-} from "../../src/cap/index.js";
+import { Agent, InMemoryBlobStore, MemoryBus, openJobClient } from "../../src/cap/index.js";
+import { createPacket, decodePacket, encodePacket } from "../../src/cap/packet.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/index.js";
 import { bound } from "../cap/bound-bus.ts";

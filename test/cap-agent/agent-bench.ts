@@ -8,15 +8,9 @@ import {
   SUBJECT_RESULT,
 } from "../../gen/cap/index.js";
 import type { AgentOptions, JobRequestInit } from "../../src/cap/index.js";
-import {
-  Agent,
-  contextKey,
-  decodePacket,
-  InMemoryBlobStore,
-  MemoryBus,
-  Party,
-  pointerFor,
-} from "../../src/cap/index.js";
+import { Agent, contextKey, InMemoryBlobStore, MemoryBus, pointerFor } from "../../src/cap/index.js";
+import { decodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import type { Logger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 

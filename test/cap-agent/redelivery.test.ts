@@ -3,12 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_DLQ } from "../../gen/cap/index.js";
 import type { AgentOptions } from "../../src/cap/index.js";
-import {
-  InMemoryBlobStore,
-  jobError,
-  loggingMiddleware,
-  MaxRetriesExceededError,
-} from "../../src/cap/index.js";
+import { InMemoryBlobStore, loggingMiddleware, MaxRetriesExceededError } from "../../src/cap/index.js";
+import { jobError } from "../../src/cap/outcome.js";
 import { req } from "../requirements/index.ts";
 import { bench } from "./agent-bench.ts";
 import { stream } from "./stream.ts";

@@ -10,9 +10,7 @@ import {
 } from "../../gen/cap/index.js";
 import type { JobHandler, JobSubmission } from "../../src/cap/index.js";
 import {
-  createPacket,
   DuplicateJobError,
-  encodePacket,
   getJson,
   InvalidInputError,
   JobCancelledError,
@@ -21,13 +19,14 @@ import {
   JobTimeoutError,
   MaxRetriesExceededError,
   NoPoolError,
-  Party,
   ResourceExhaustedError,
   resultKey,
   SafetyDeniedError,
-  valueBytes,
   WorkerUnavailableError,
 } from "../../src/cap/index.js";
+import { createPacket, encodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
+import { valueBytes } from "../../src/cap/stores/values.js";
 import { AbortError, ClosedError, ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { failure, hang, setUp, turn } from "./stack.ts";

@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { JobStatus, MESSAGE_ID_LABEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import {
   generateKeyPair,
   InMemoryBlobStore,
   openJobClient,
-  Party,
   PublishFailedError,
   runWorker,
   SafetyDeniedError,
-  toSigningKey,
 } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { Party } from "../../src/cap/party.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { clients } from "../cap/nats/clients.ts";
 import { startProxy } from "../faults/proxy.ts";

@@ -1,14 +1,9 @@
 /** A client, a scheduler and a worker around a bus in memory. */
 import { afterEach } from "vitest";
+import { emitProgress } from "../../src/cap/emit.js";
 import type { JobClientOptions, JobHandler } from "../../src/cap/index.js";
-import {
-  emitProgress,
-  InMemoryBlobStore,
-  MemoryBus,
-  openJobClient,
-  progressPayload,
-  runWorker,
-} from "../../src/cap/index.js";
+import { InMemoryBlobStore, MemoryBus, openJobClient, runWorker } from "../../src/cap/index.js";
+import { progressPayload } from "../../src/cap/payloads.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 

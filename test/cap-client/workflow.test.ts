@@ -2,16 +2,16 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
 import { JobPriority, JobRequestSchema } from "../../gen/cap/index.js";
-import type { CompensationInit } from "../../src/cap/index.js";
 import {
   compensation,
   compensationRequest,
-  createPacket,
   InvalidInputError,
   rollbackRequests,
   workflow,
   workflowOf,
 } from "../../src/cap/index.js";
+import type { CompensationInit } from "../../src/cap/jobs/compensation.js";
+import { createPacket } from "../../src/cap/packet.js";
 import { req } from "../requirements/index.ts";
 import { failure, setUp } from "./stack.ts";
 

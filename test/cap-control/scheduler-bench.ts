@@ -9,7 +9,9 @@ import {
   SUBJECT_SUBMIT,
 } from "../../gen/cap/index.js";
 import type { JobRequestInit, JobResultInit } from "../../src/cap/index.js";
-import { decodePacket, MemoryBus, Party } from "../../src/cap/index.js";
+import { MemoryBus } from "../../src/cap/index.js";
+import { decodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import type { LocalSchedulerOptions } from "../../src/testing/index.js";
 import { FakeClock, LocalScheduler } from "../../src/testing/index.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DecisionType, JobStatus } from "../../gen/cap/index.js";
-import { Party } from "../../src/cap/index.js";
+import { Party } from "../../src/cap/party.js";
 import { NotFoundError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { brokenBus } from "./broken-bus.ts";

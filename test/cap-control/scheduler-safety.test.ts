@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DecisionType, ErrorCode, JobStatus } from "../../gen/cap/index.js";
-import { Party } from "../../src/cap/index.js";
+import { Party } from "../../src/cap/party.js";
 import { ConflictError, NotFoundError } from "../../src/core/errors.js";
 import type { SafetyAnswer } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";

@@ -1,16 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type ErrorCode, JobStatus } from "../../gen/cap/index.js";
-import {
-  decodePacket,
-  generateKeyPair,
-  KeyRing,
-  MemoryBus,
-  openPacket,
-  Party,
-  runWorker,
-  verifyPacket,
-} from "../../src/cap/index.js";
+import { generateKeyPair, KeyRing, MemoryBus, runWorker } from "../../src/cap/index.js";
+import { decodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import { validatePacket } from "../../src/cap/validate.js";
+import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { LocalScheduler } from "../../src/testing/index.js";
 import type { JobState } from "../../src/testing/scheduler/job-state.js";
 import { isTerminal, mayMove, stateOfResult } from "../../src/testing/scheduler/job-state.js";

@@ -10,7 +10,8 @@ import {
   JobRequestSchema,
   RuleSchema,
 } from "../../gen/cap/index.js";
-import { decodeCanonical, encodeCanonical } from "../../src/cap/index.js";
+import { decodeCanonical } from "../../src/cap/wire/canonical-decode.js";
+import { encodeCanonical } from "../../src/cap/wire/canonical-encode.js";
 import { compareKeys, sortKeys } from "../../src/cap/wire/map-order.js";
 import { req } from "../requirements/index.ts";
 import { messageOf } from "./arbitrary.ts";

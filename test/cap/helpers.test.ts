@@ -12,33 +12,36 @@ import {
   SUBJECT_PROGRESS,
   SUBJECT_RESULT,
 } from "../../gen/cap/index.js";
-import type { Bus, WorkerOptions } from "../../src/cap/index.js";
 import {
-  alertPayload,
-  ConnectionLostError,
-  cancelPayload,
-  createPacket,
   emitAlert,
   emitCancel,
   emitHeartbeat,
   emitProgress,
-  encodePacket,
-  generateKeyPair,
-  handshakePayload,
   heartbeatLoop,
-  heartbeatPayload,
-  heartbeatPayloadWithMemory,
-  heartbeatPayloadWithProgress,
+  publishHandshake,
+} from "../../src/cap/emit.js";
+import type { Bus, WorkerOptions } from "../../src/cap/index.js";
+import {
+  ConnectionLostError,
+  generateKeyPair,
   InvalidInputError,
   loggingMiddleware,
   MemoryBus,
-  noopMetrics,
-  Party,
-  progressPayload,
-  publishHandshake,
   runWorker,
-  validatePacket,
 } from "../../src/cap/index.js";
+import { noopMetrics } from "../../src/cap/metrics.js";
+import { createPacket, encodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
+import {
+  alertPayload,
+  cancelPayload,
+  handshakePayload,
+  heartbeatPayload,
+  heartbeatPayloadWithMemory,
+  heartbeatPayloadWithProgress,
+  progressPayload,
+} from "../../src/cap/payloads.js";
+import { validatePacket } from "../../src/cap/validate.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 

@@ -1,7 +1,8 @@
 /** Packets made to be expensive or to be read in two ways. */
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema, JobRequestSchema, RuleSchema } from "../../gen/cap/index.js";
-import { decodePacket, encodePacket, MalformedPacketError } from "../../src/cap/index.js";
+import { MalformedPacketError } from "../../src/cap/index.js";
+import { decodePacket, encodePacket } from "../../src/cap/packet.js";
 import { decodeCanonical } from "../../src/cap/wire/canonical-decode.js";
 import { encodeCanonical } from "../../src/cap/wire/canonical-encode.js";
 import { req } from "../requirements/index.ts";

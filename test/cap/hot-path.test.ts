@@ -5,7 +5,8 @@ import { FileDescriptorProtoSchema, TimestampSchema } from "@bufbuild/protobuf/w
 import { describe, expect, it } from "vitest";
 import * as gen from "../../gen/cap/index.js";
 import { BusPacketSchema, JobResultSchema, protocol } from "../../gen/cap/index.js";
-import { decodeCanonical, encodeCanonical } from "../../src/cap/index.js";
+import { decodeCanonical } from "../../src/cap/wire/canonical-decode.js";
+import { encodeCanonical } from "../../src/cap/wire/canonical-encode.js";
 
 function isFile(value: unknown): value is DescFile {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "file";

@@ -1,13 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { BusPacket, JobResult } from "../../gen/cap/index.js";
 import { ErrorCode, JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
-import type { JobResultInit, PartyOptions } from "../../src/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import type { JobResultInit } from "../../src/cap/index.js";
 import {
   CAPError,
   ConnectionLostError,
-  createPacket,
   DuplicateJobError,
-  encodePacket,
   generateKeyPair,
   InvalidInputError,
   JobCancelledError,
@@ -15,15 +14,15 @@ import {
   JobTimeoutError,
   MemoryBus,
   openJobClient,
-  Party,
   PolicyViolationError,
   runWorker,
   SafetyDeniedError,
-  signPacket,
   submitAndWait,
-  toSigningKey,
   WorkerUnavailableError,
 } from "../../src/cap/index.js";
+import { createPacket, encodePacket, signPacket } from "../../src/cap/packet.js";
+import type { PartyOptions } from "../../src/cap/party.js";
+import { Party } from "../../src/cap/party.js";
 import { AbortError, ClosedError, PolicyDeniedError, TimeoutError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";

@@ -5,7 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { defaultCrypto, nobleCrypto } from "../../src/cap/index.js";
+import { defaultCrypto } from "../../src/cap/crypto/backend.js";
+import { nobleCrypto } from "../../src/cap/index.js";
 import { req } from "../requirements/index.ts";
 import { keyFile } from "./vectors.ts";
 

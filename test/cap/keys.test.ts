@@ -1,14 +1,9 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import {
-  defaultCrypto,
-  generateKeyPair,
-  KeyRing,
-  MemoryBus,
-  nobleCrypto,
-  Party,
-  toSigningKey,
-} from "../../src/cap/index.js";
+import { defaultCrypto } from "../../src/cap/crypto/backend.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto } from "../../src/cap/index.js";
+import { Party } from "../../src/cap/party.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { keyFile } from "./vectors.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { assertSubject, MemoryBus, PublishFailedError, subjectMatches } from "../../src/cap/index.js";
+import { assertSubject, subjectMatches } from "../../src/cap/bus.js";
+import { MemoryBus, PublishFailedError } from "../../src/cap/index.js";
 import {
   AbortError,
   ClosedError,

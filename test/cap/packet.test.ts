@@ -2,25 +2,27 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema, JobStatus, WorkerHandshakeResultSchema } from "../../gen/cap/index.js";
-import type { PayloadInit } from "../../src/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import {
-  assertValidPacket,
   CAPError,
-  createPacket,
-  decodePacket,
-  encodePacket,
   generateKeyPair,
   InvalidInputError,
   KeyRing,
   MalformedPacketError,
-  openPacket,
   SignatureInvalidError,
   SignatureMissingError,
-  sealPacket,
-  toSigningKey,
   UnknownPayloadError,
   VersionMismatchError,
 } from "../../src/cap/index.js";
+import type { PayloadInit } from "../../src/cap/packet.js";
+import {
+  assertValidPacket,
+  createPacket,
+  decodePacket,
+  encodePacket,
+  sealPacket,
+} from "../../src/cap/packet.js";
+import { openPacket } from "../../src/cap/verify.js";
 import { ProtocolError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { BusPacket } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_SUBMIT } from "../../gen/cap/index.js";
-import { MemoryBus, Party, submitJob } from "../../src/cap/index.js";
+import { MemoryBus, submitJob } from "../../src/cap/index.js";
+import { Party } from "../../src/cap/party.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";

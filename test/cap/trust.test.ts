@@ -2,21 +2,13 @@
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_RESULT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
-import type { DurableBus, PayloadInit, Role } from "../../src/cap/index.js";
-import {
-  createPacket,
-  decodePacket,
-  encodePacket,
-  generateKeyPair,
-  KeyRing,
-  MemoryBus,
-  nobleCrypto,
-  openPacket,
-  Party,
-  runWorker,
-  sealPacket,
-  toSigningKey,
-} from "../../src/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import type { DurableBus, Role } from "../../src/cap/index.js";
+import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto, runWorker } from "../../src/cap/index.js";
+import type { PayloadInit } from "../../src/cap/packet.js";
+import { createPacket, decodePacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
+import { openPacket } from "../../src/cap/verify.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";

@@ -1,22 +1,18 @@
 /** Packets of a later version: what is not known here travels on, and is named for what it is. */
 import { describe, expect, it } from "vitest";
 import type { BusPacket } from "../../gen/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { generateKeyPair, KeyRing, MemoryBus, UnknownPayloadError } from "../../src/cap/index.js";
 import {
   assertValidPacket,
   canonicalBytes,
   createPacket,
   decodePacket,
   encodePacket,
-  generateKeyPair,
-  KeyRing,
-  MemoryBus,
-  openPacket,
-  Party,
-  toSigningKey,
-  UnknownPayloadError,
-  validatePacket,
-  verifyPacket,
-} from "../../src/cap/index.js";
+} from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
+import { validatePacket } from "../../src/cap/validate.js";
+import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { req } from "../requirements/index.ts";
 import { toBase64 } from "./vectors.ts";
 

@@ -8,23 +8,16 @@ import {
   file_cordum_agent_v1_policy,
   file_cordum_agent_v1_safety,
 } from "../../gen/cap/index.js";
+import { sanitizeAgentName } from "../../src/cap/agent-name.js";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
-import type { CryptoOptions } from "../../src/cap/index.js";
-import {
-  canonicalBytes,
-  decodePacket,
-  encodeCanonical,
-  encodePacket,
-  KeyRing,
-  keyFromPointer,
-  nobleCrypto,
-  openPacket,
-  parseWorkerTrustMode,
-  sanitizeAgentName,
-  signPacket,
-  toSigningKey,
-  validatePacket,
-} from "../../src/cap/index.js";
+import type { CryptoOptions } from "../../src/cap/crypto/key-ring.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { KeyRing, keyFromPointer, nobleCrypto } from "../../src/cap/index.js";
+import { canonicalBytes, decodePacket, encodePacket, signPacket } from "../../src/cap/packet.js";
+import { parseWorkerTrustMode } from "../../src/cap/trust-mode.js";
+import { validatePacket } from "../../src/cap/validate.js";
+import { openPacket } from "../../src/cap/verify.js";
+import { encodeCanonical } from "../../src/cap/wire/canonical-encode.js";
 import { expectedDifference, staleDifferences } from "../expected-differences.ts";
 import { req } from "../requirements/index.ts";
 import { fromBase64, keyFile, messages, negative, packets, senderKeys, small, toBase64 } from "./vectors.ts";

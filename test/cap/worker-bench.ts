@@ -3,14 +3,9 @@ import { afterEach } from "vitest";
 import type { BusPacket, JobResult } from "../../gen/cap/index.js";
 import { SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { Bus, JobRequestInit, WorkerOptions } from "../../src/cap/index.js";
-import {
-  createPacket,
-  encodePacket,
-  generateKeyPair,
-  MemoryBus,
-  Party,
-  runWorker,
-} from "../../src/cap/index.js";
+import { generateKeyPair, MemoryBus, runWorker } from "../../src/cap/index.js";
+import { createPacket, encodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import type { Logger } from "../../src/core/logger.js";
 
 export const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,15 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema, JobStatus } from "../../gen/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import type { WorkerOptions } from "../../src/cap/index.js";
-import {
-  createPacket,
-  encodePacket,
-  MemoryBus,
-  runWorker,
-  sealPacket,
-  toSigningKey,
-} from "../../src/cap/index.js";
+import { MemoryBus, runWorker } from "../../src/cap/index.js";
+import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { cleanups, clientKeys, setUp, turn, workerKeys } from "./worker-bench.ts";

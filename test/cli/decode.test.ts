@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { create, fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema } from "../../gen/cap/index.js";
-import { canonicalBytes, encodePacket } from "../../src/cap/index.js";
+import { canonicalBytes, encodePacket } from "../../src/cap/packet.js";
 import type { FrameView } from "../../src/cli/packet/frame-view.js";
 import type { PacketView } from "../../src/cli/packet/packet-view.js";
 import { fromBase64, negative, packets, toBase64 } from "../cap/vectors.ts";

@@ -5,15 +5,10 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BusPacket, BusPacketSchema, SignatureMetadataSchema } from "../../gen/cap/index.js";
-import {
-  canonicalBytes,
-  createPacket,
-  encodePacket,
-  KeyRing,
-  openPacket,
-  signPacket,
-  toSigningKey,
-} from "../../src/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { KeyRing } from "../../src/cap/index.js";
+import { canonicalBytes, createPacket, encodePacket, signPacket } from "../../src/cap/packet.js";
+import { openPacket } from "../../src/cap/verify.js";
 import type { Verdict } from "../../src/cli/packet/verdict.js";
 import { fromBase64, keyFile, negative, packets, senderKeys } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";

@@ -9,9 +9,7 @@ import type { Bus, BusStatus } from "../../src/cap/index.js";
 import {
   Agent,
   ConnectionLostError,
-  decodePacket,
   InMemoryBlobStore,
-  Party,
   PublishFailedError,
   putValue,
   runWorker,
@@ -19,6 +17,8 @@ import {
 } from "../../src/cap/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { decodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import { type AgentwireError, AuthError, TimeoutError, ValidationError } from "../../src/core/errors.js";
 import { clients } from "../cap/nats/clients.ts";
 import { describeWithPeers, natsServer } from "../peers/ladder.ts";

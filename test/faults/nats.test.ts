@@ -7,8 +7,6 @@ import { JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { Bus, BusStatus } from "../../src/cap/index.js";
 import {
   ConnectionLostError,
-  createPacket,
-  encodePacket,
   JobTimeoutError,
   openJobClient,
   PublishFailedError,
@@ -17,6 +15,7 @@ import {
 } from "../../src/cap/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { createPacket, encodePacket } from "../../src/cap/packet.js";
 import { AbortError, type AgentwireError, AuthError, ClosedError } from "../../src/core/errors.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { clients } from "../cap/nats/clients.ts";

@@ -5,17 +5,12 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { durableName, requestMessageId, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { Bus } from "../../src/cap/index.js";
-import {
-  Agent,
-  decodePacket,
-  InMemoryBlobStore,
-  MemoryFinishedJobs,
-  Party,
-  putValue,
-} from "../../src/cap/index.js";
+import { Agent, InMemoryBlobStore, MemoryFinishedJobs, putValue } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { decodePacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import { startNats } from "../peers/processes.ts";
 
 const TOPIC = "job.faults";

@@ -6,7 +6,10 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import config from "../../agentwire.config.ts";
-import { decodePacket, encodePacket, KeyRing, validatePacket, verifyPacket } from "../../src/cap/index.js";
+import { KeyRing } from "../../src/cap/index.js";
+import { decodePacket, encodePacket } from "../../src/cap/packet.js";
+import { validatePacket } from "../../src/cap/validate.js";
+import { verifyPacket } from "../../src/cap/verify.js";
 import { checkProto } from "../../src/generate/check/proto.ts";
 import { req } from "../requirements/index.ts";
 

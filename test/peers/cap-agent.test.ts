@@ -14,11 +14,11 @@ import {
   contextKey,
   JobFailedError,
   openJobClient,
-  Party,
   pointerFor,
   SafetyDeniedError,
 } from "../../src/cap/index.js";
 import { connectNats, natsAgent } from "../../src/cap/nats/index.js";
+import { Party } from "../../src/cap/party.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
 import { jsonSchema } from "../../src/core/json-schema.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";

@@ -7,16 +7,10 @@ import fc from "fast-check";
 import { afterAll, expect, it } from "vitest";
 import type { JobRequest } from "../../gen/cap/index.js";
 import { JobRequestSchema } from "../../gen/cap/index.js";
-import {
-  canonicalBytes,
-  createPacket,
-  decodePacket,
-  KeyRing,
-  nobleCrypto,
-  openPacket,
-  sealPacket,
-  toSigningKey,
-} from "../../src/cap/index.js";
+import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { KeyRing, nobleCrypto } from "../../src/cap/index.js";
+import { canonicalBytes, createPacket, decodePacket, sealPacket } from "../../src/cap/packet.js";
+import { openPacket } from "../../src/cap/verify.js";
 import { messageOf } from "../cap/arbitrary.ts";
 import { fromBase64, keyFile, toBase64 } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";

@@ -15,19 +15,17 @@ import { GatewayClient } from "agentwire/4runr";
 import { AureusClient, AureusConsoleClient } from "agentwire/aureus";
 import { CrvGate, GoalGuard, notNull, statisticalBounds } from "agentwire/aureus/engine";
 import {
-  createPacket,
   defaultCrypto,
   generateKeyPair,
   KeyRing,
   MemoryBus,
   nobleCrypto,
   openJobClient,
-  openPacket,
   runWorker,
   SignatureInvalidError,
-  signPacket,
   toSigningKey,
 } from "agentwire/cap";
+import { createPacket, openPacket, signPacket } from "agentwire/cap/packet";
 import { operationTable as gatewayOperations } from "agentwire/gen/4runr";
 import { operationTable as consoleOperations } from "agentwire/gen/aureus/console";
 import { operationTable as v1Operations } from "agentwire/gen/aureus/v1";

@@ -1,7 +1,9 @@
 /** One message of the bus, as `agentwire tap` shows it. */
 
 import { type BusPacket, BusPacketSchema, JobStatus } from "../../../gen/cap/index.js";
-import { decodePacket, subjectMatches, validatePacket } from "../../cap/index.js";
+import { subjectMatches } from "../../cap/bus.js";
+import { decodePacket } from "../../cap/packet.js";
+import { validatePacket } from "../../cap/validate.js";
 import { errorText } from "../../core/errors.js";
 import { type Io, oneLine, paint } from "../io.js";
 import type { KeyFiles } from "../key-files.js";

@@ -11,9 +11,9 @@ import {
   type KeyRing,
   MemoryBus,
   openJobClient,
-  openPacket,
   type PublicKeys,
 } from "../../cap/index.js";
+import { openPacket } from "../../cap/verify.js";
 import type { HandlerDefinition } from "../../handler/index.js";
 import { LocalScheduler } from "../../testing/local-scheduler.js";
 import type { Closing } from "./http-sides.js";

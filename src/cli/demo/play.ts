@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JobStatus } from "../../../gen/cap/index.js";
-import { defaultCrypto } from "../../cap/index.js";
+import { defaultCrypto } from "../../cap/crypto/backend.js";
 import { linkSignals, raceSignal } from "../../core/abort.js";
 import { type CapSide, startCap, TOPIC } from "./cap-side.js";
 import { type DemoCheck, demoChecks } from "./checks.js";

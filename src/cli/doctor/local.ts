@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { PROTOCOL_VERSION as CAP_VERSION } from "../../../gen/cap/index.js";
-import { defaultCrypto, toSigningKey } from "../../cap/index.js";
+import { defaultCrypto } from "../../cap/crypto/backend.js";
+import { toSigningKey } from "../../cap/crypto/key-ring.js";
 import type { Env } from "../../core/env.js";
 import { errorText } from "../../core/errors.js";
 import { isSecretName } from "../../core/secret-names.js";

@@ -1,7 +1,9 @@
 /** The keys that may have made a signature, and the bytes it may be over. */
 import type { BusPacket } from "../../../gen/cap/index.js";
-import type { Decoded, VerifyingKey } from "../../cap/index.js";
-import { canonicalBytes, defaultCrypto } from "../../cap/index.js";
+import { defaultCrypto } from "../../cap/crypto/backend.js";
+import type { VerifyingKey } from "../../cap/index.js";
+import { canonicalBytes } from "../../cap/packet.js";
+import type { Decoded } from "../../cap/wire/canonical-decode.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 

@@ -1,7 +1,7 @@
 /** `agentwire decode`: what is in a captured packet or frame. */
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
-import { encodePacket } from "../../cap/index.js";
+import { encodePacket } from "../../cap/packet.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import type { Command } from "../command.js";

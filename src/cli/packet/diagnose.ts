@@ -5,8 +5,10 @@
 
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
-import type { Decoded, MapOrder } from "../../cap/index.js";
-import { decodePacket, validatePacket } from "../../cap/index.js";
+import { decodePacket } from "../../cap/packet.js";
+import { validatePacket } from "../../cap/validate.js";
+import type { Decoded } from "../../cap/wire/canonical-decode.js";
+import type { MapOrder } from "../../cap/wire/map-order.js";
 import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf, withoutSignature } from "./candidates.js";

@@ -1,8 +1,9 @@
 /** What there is to see in a CAP packet. */
 import { createHash } from "node:crypto";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
-import type { PacketIssue } from "../../cap/index.js";
-import { canonicalBytes, decodePacket, encodePacket, validatePacket } from "../../cap/index.js";
+import { canonicalBytes, decodePacket, encodePacket } from "../../cap/packet.js";
+import type { PacketIssue } from "../../cap/validate.js";
+import { validatePacket } from "../../cap/validate.js";
 import { masked } from "../masked.js";
 import { messageToJson, type UnknownField } from "./packet-json.js";
 

@@ -3,14 +3,14 @@ import { createHash } from "node:crypto";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
+import { toSigningKey } from "../../cap/crypto/key-ring.js";
 import {
   assertValidPacket,
   canonicalBytes,
   createPacket,
   decodePacket,
   signPacket,
-  toSigningKey,
-} from "../../cap/index.js";
+} from "../../cap/packet.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import { type Command, UsageError } from "../command.js";

@@ -5,7 +5,7 @@ import { createHash, createPublicKey, verify as nodeVerify } from "node:crypto";
 import { clone } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
-import type { Decoded } from "../../cap/index.js";
+import type { Decoded } from "../../cap/wire/canonical-decode.js";
 import { anyVerifies, type Candidate, formsOf, signerOf, withoutSignature } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
 import { toDer, trimDer } from "./signature-form.js";

@@ -1,0 +1,35 @@
+/**
+ * Packets of CAP, for those who build peers and tools: made, signed, sealed for a bus, opened and verified. Agents,
+ * workers and clients of `agentwire/cap` do this by themselves.
+ */
+export {
+  emitAlert,
+  emitCancel,
+  emitHeartbeat,
+  emitProgress,
+  heartbeatLoop,
+  publishHandshake,
+} from "../emit.js";
+export type { PayloadInit as PacketInit } from "../packet.js";
+export {
+  canonicalBytes,
+  createPacket,
+  decodePacket,
+  encodePacket,
+  sealPacket,
+  signPacket,
+} from "../packet.js";
+export type { PartyOptions as PacketLinkOptions } from "../party.js";
+export { Party as PacketLink } from "../party.js";
+export {
+  alertPayload,
+  cancelPayload,
+  handshakePayload,
+  heartbeatPayload,
+  progressPayload,
+} from "../payloads.js";
+export type { PacketIssue } from "../validate.js";
+export { validatePacket } from "../validate.js";
+export type { OpenOptions, SignedForm as Verdict } from "../verify.js";
+export { openPacket, verifyPacket } from "../verify.js";
+export type { MapOrder } from "../wire/map-order.js";
