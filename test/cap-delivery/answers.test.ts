@@ -67,3 +67,9 @@ it("a store of finished jobs does not show the password of its URL", () => {
   const store = new RedisFinishedJobs({ url: "redis://user:hunter2@127.0.0.1:1/0" });
   expect(inspect(store, { depth: 9, showHidden: true }) + JSON.stringify(store)).not.toContain("hunter2");
 });
+
+it("a duplicate that is still in process is worth another attempt", () => {
+  const error = { code: 409, err_code: 10158, description: "duplicate message id is in process" };
+  const read = () => readAnswer(new TextEncoder().encode(JSON.stringify({ error })), "publish");
+  expect(read).toThrow(expect.objectContaining({ code: "JETSTREAM_10158", retryable: true }));
+});

@@ -14,6 +14,8 @@ export const CONSUMER_NOT_FOUND = 10014;
 export const STREAM_NAME_IN_USE = 10058;
 export const STREAM_NOT_FOUND = 10059;
 const NOT_ENABLED = new Set([10039, 10076]);
+/** "duplicate message id is in process": the first attempt is not agreed on yet; a later one learns what became of it. */
+const IN_PROCESS = 10158;
 
 /** The API counts in nanoseconds. */
 export const NANOSECONDS = 1_000_000;
@@ -41,7 +43,7 @@ export function readAnswer(data: Uint8Array, what: string): JsonRecord {
   if (NOT_ENABLED.has(Number(number))) throw new UnsupportedError(text, { code: "NO_JETSTREAM" });
   throw new UpstreamError(text, {
     code: `JETSTREAM_${Number(number ?? code)}`,
-    retryable: code === 503,
+    retryable: code === 503 || number === IN_PROCESS,
     details: { code, number },
   });
 }
