@@ -89,7 +89,7 @@ export async function ownDocument(project: Project): Promise<void> {
     /specs\/billing\.yaml:\d+:\d+: .*total/,
   );
   await expectEnd("gen after a change", project.agentwire("gen"), 0);
-  await expectEnd("compile after a change", project.compile(), 1, "src/app.ts(5,");
+  await expectEnd("compile after a change", project.compile(), 2, "src/app.ts(5,");
   const path = "components/schemas/Bill/properties/total";
   project.write(
     "specs/billing.breaks.yaml",

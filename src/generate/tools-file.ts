@@ -105,8 +105,8 @@ function emit(api: OpenApi): string {
 `;
     types.set(tool, (types.get(tool) ?? "") + row);
     table[tool] ??= Object.create(null) as Record<string, object>;
-    const [from, to] = [stripSchema(params.schema), stripSchema(result.schema)];
-    table[tool][action] = { idempotent, retry, params: from, result: to };
+    // The result keeps its examples: `mock://` answers with the first.
+    table[tool][action] = { idempotent, retry, params: stripSchema(params.schema), result: result.schema };
   }
   const members = [...types].map(([tool, rows]) => `  ${printKey(tool)}: {\n${rows}  };\n`);
   return `import type { ToolTable } from "agentwire/4runr";
