@@ -67,10 +67,19 @@ export interface CapTables {
   readonly errors?: string;
 }
 
+/** A file of 4Runr tools and what is generated from it. */
+export interface ToolsSpec extends Pick<CommonSpec, "out"> {
+  /** The file: `tools: { tool: { action: { idempotent, params, result } } }`. */
+  readonly tools: string;
+}
+
+/** A spec of any kind. */
+export type Spec = OpenApiSpec | ProtoSpec | ToolsSpec;
+
 /** `agentwire.config.ts`. */
 export interface Config {
   /** By name: in messages, and as an argument of the commands. */
-  readonly specs: Readonly<Record<string, OpenApiSpec | ProtoSpec>>;
+  readonly specs: Readonly<Record<string, Spec>>;
 }
 
 /** Types a config in the place where it is written. */

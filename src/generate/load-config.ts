@@ -14,6 +14,7 @@ const MEMBERS = {
     "operationGroups"
   ).split(" "),
   proto: ["proto", "cap"],
+  tools: ["tools"],
 };
 
 /** A config and the folder that its paths start from. */
@@ -57,10 +58,11 @@ function problemsOf(value: unknown): string[] {
     return ["expected a default export { specs: { name: {...} } }"];
   return Object.entries(value.specs).flatMap(([name, spec]) => {
     if (!isObject(spec)) return [`specs.${name} must be an object`];
-    const kinds = (["openapi", "proto"] as const).filter((kind) => typeof spec[kind] === "string");
+    const kinds = (["openapi", "proto", "tools"] as const).filter((kind) => typeof spec[kind] === "string");
     const [kind] = kinds;
-    if (kind === undefined || kinds.length > 1) return [`specs.${name} must name either openapi or proto`];
-    const known = [...MEMBERS[kind], ...COMMON];
+    if (kind === undefined || kinds.length > 1)
+      return [`specs.${name} must name one of openapi, proto and tools`];
+    const known = [...MEMBERS[kind], ...(kind === "tools" ? ["out"] : COMMON)];
     const unknown = Object.keys(spec).filter((member) => !known.includes(member));
     return [
       ...unknown.map((member) => `specs.${name}.${member} is not known; known: ${known.join(", ")}`),

@@ -1,8 +1,9 @@
-import type { Config, OpenApiSpec, ProtoSpec } from "./config.js";
+import type { Config, Spec } from "./config.js";
 import { type Finding, SpecError } from "./finding.js";
 import { generateOpenApi } from "./openapi/files.js";
 import { compareOutput, type Drift, type Generated, replaceOutputs, stampFiles } from "./output.js";
 import { generateProto } from "./proto/proto.js";
+import { generateTools } from "./tools-file.js";
 
 /** What a run works on. */
 export interface GenOptions {
@@ -16,7 +17,7 @@ export interface GenOptions {
 }
 
 /** The specs that were asked for. @throws SpecError for a name that there is not */
-export function selectSpecs({ config, names }: GenOptions): [string, OpenApiSpec | ProtoSpec][] {
+export function selectSpecs({ config, names }: GenOptions): [string, Spec][] {
   const known = Object.keys(config.specs);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new SpecError(`no spec is called ${unknown}; known: ${known.join(", ")}`);
@@ -58,7 +59,9 @@ async function generateAll(options: GenOptions): Promise<Output[]> {
       const made =
         "proto" in spec
           ? await generateProto(root, spec, searchPath)
-          : await generateOpenApi(root, name, spec);
+          : "tools" in spec
+            ? generateTools(root, spec)
+            : await generateOpenApi(root, name, spec);
       return { ...made, out: spec.out, files: stampFiles(root, made, { name, ...spec }) };
     }),
   );

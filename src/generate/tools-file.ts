@@ -1,18 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { header, printDoc, printKey, printValue } from "./emit.js";
+import type { ToolsSpec } from "./config.js";
+import { printDoc, printKey, printValue } from "./emit.js";
 import { type Finding, throwFindings } from "./finding.js";
 import { asRecord, type OpenApi, type Schema } from "./openapi/openapi.js";
 import { stripSchema } from "./openapi/schemas.js";
 import { typeText, wireStyle } from "./openapi/type-text.js";
 import { walkSchema } from "./openapi/walk.js";
+import type { Generated } from "./output.js";
 import { readSource, type Source, type YamlPath } from "./source.js";
-
-/** A file of 4Runr tools and the folder of what is made from it. Paths are relative to the project root. */
-export interface ToolsConfig {
-  readonly input: string;
-  readonly output: string;
-}
 
 interface Action {
   readonly idempotent: boolean;
@@ -70,7 +64,7 @@ function check(source: Source): Finding[] {
 
 /** `index.ts`: the types of the calls, and the table that `GatewayClient` takes as `tools`. */
 function emit(source: Source, tools: Readonly<Record<string, Readonly<Record<string, Action>>>>): string {
-  const api: OpenApi = { source, title: "", schemas: {}, operations: [] };
+  const api: OpenApi = { source, original: source, warnings: [], title: "", schemas: {}, operations: [] };
   const style = wireStyle((name) => name);
   const types = Object.entries(tools).map(([tool, actions]) => {
     const rows = Object.entries(actions).map(
@@ -93,8 +87,7 @@ function emit(source: Source, tools: Readonly<Record<string, Readonly<Record<str
       ),
     ]),
   );
-  return `${header(source.file)}
-import type { ToolTable } from "agentwire/4runr";
+  return `import type { ToolTable } from "agentwire/4runr";
 
 /** What each action of each tool takes and gives. */
 export interface ToolActions {
@@ -108,15 +101,13 @@ export const tools: ToolTable<ToolActions> = {
 }
 
 /**
- * Generates the table of a file of tools into its folder below `out`.
+ * Generates the table of a file of tools.
  *
  * @throws SpecError naming file, line and column of what is wrong in the file
  */
-export function generateTools(root: string, { input, output }: ToolsConfig, out: string): void {
-  const source = readSource(root, input);
+export function generateTools(root: string, { tools: file }: ToolsSpec): Generated {
+  const source = readSource(root, file);
   throwFindings(check(source));
   const tools = asRecord(source.data).tools as Parameters<typeof emit>[1];
-  const folder = join(out, output);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "index.ts"), emit(source, tools));
+  return { from: file, inputs: [file], files: new Map([["index.ts", emit(source, tools)]]), warnings: [] };
 }

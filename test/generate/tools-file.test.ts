@@ -12,8 +12,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 function generate(text: string): string {
   writeFileSync(join(root, "tools.yaml"), text);
-  generateTools(root, { input: "tools.yaml", output: "gen/tools" }, root);
-  return readFileSync(join(root, "gen/tools/index.ts"), "utf8");
+  return generateTools(root, { tools: "tools.yaml", out: "gen/tools" }).files.get("index.ts")!;
 }
 
 it("writes the types and the table of the tools", () => {

@@ -1,11 +1,12 @@
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import type { OpenApiSpec } from "../config.js";
+import type { OpenApiSpec, ToolsSpec } from "../config.js";
 import { type Finding, SpecError } from "../finding.js";
 import { fullSpec } from "../openapi/files.js";
 import { readOpenApi } from "../openapi/openapi.js";
 import { RuleBook } from "../rules.js";
 import { type GenOptions, selectSpecs } from "../run.js";
+import { generateTools } from "../tools-file.js";
 import { baselineOf, checkBreaking } from "./breaking.js";
 import { checkLint } from "./lint.js";
 import { checkProto, protoBaselineOf, updateProtoBaseline } from "./proto.js";
@@ -37,6 +38,11 @@ export async function attempt(
   }
 }
 
+function checkToolsFile(root: string, name: string, spec: ToolsSpec): CheckResult[] {
+  generateTools(root, spec);
+  return [{ name: `tools ${name}`, summary: spec.tools, findings: [] }];
+}
+
 async function checkDocument(root: string, name: string, given: OpenApiSpec): Promise<CheckResult[]> {
   const spec = fullSpec(name, given);
   return attempt(`read ${name}`, spec.openapi, async () => {
@@ -44,7 +50,9 @@ async function checkDocument(root: string, name: string, given: OpenApiSpec): Pr
     return [
       await checkLint(root, name, api, new RuleBook(spec.rules)),
       ...(await attempt(`breaking ${name}`, spec.openapi, () => [checkBreaking(root, name, spec, api)])),
-      ...(spec.recordings === undefined ? [] : [checkRecordings(root, name, spec, api)]),
+      ...(spec.recordings === undefined
+        ? []
+        : await attempt(`recordings ${name}`, spec.openapi, () => [checkRecordings(root, name, spec, api)])),
     ];
   });
 }
@@ -56,7 +64,11 @@ async function checkDocument(root: string, name: string, given: OpenApiSpec): Pr
 export async function checkSpecs(options: GenOptions): Promise<CheckResult[]> {
   const { root, searchPath } = options;
   const results = selectSpecs(options).map(([name, spec]) =>
-    "proto" in spec ? checkProto(root, name, spec, searchPath) : checkDocument(root, name, spec),
+    "proto" in spec
+      ? checkProto(root, name, spec, searchPath)
+      : "tools" in spec
+        ? attempt(`tools ${name}`, spec.tools, () => checkToolsFile(root, name, spec))
+        : checkDocument(root, name, spec),
   );
   return (await Promise.all(results)).flat();
 }
@@ -75,6 +87,7 @@ export async function updateBaselines(options: GenOptions): Promise<string[]> {
       files.push(protoBaselineOf(spec));
       continue;
     }
+    if ("tools" in spec) continue;
     if (!existsSync(join(root, spec.openapi))) throw new SpecError(`${spec.openapi} does not exist`);
     copyFileSync(join(root, spec.openapi), join(root, baselineOf(spec)));
     files.push(baselineOf(spec));
