@@ -148,14 +148,15 @@ const SCHEMA_MAPS = ["properties", "patternProperties", "$defs", "dependentSchem
 const SCHEMA_LISTS = ["allOf", "anyOf", "oneOf", "prefixItems"];
 const SCHEMA_MEMBERS = ["items", "not", "contains", "propertyNames"];
 
-/** What stands for a schema and is none takes any value, as `true` does. */
+/** What stands for a schema and is neither an object nor a boolean takes any value. */
 function settleSchemas(data: Members, report: Report): void {
   walkDocument(data, (value, path) => {
     const settle = (parent: object, key: string, at: YamlPath) => {
       const member: unknown = (parent as Members)[key];
       if (typeof member === "object" && member !== null && !Array.isArray(member)) return;
-      if (typeof member !== "boolean") report(at, "expected a schema: any value is taken", "warning");
-      setMember(parent, key, member === false ? { not: {} } : {});
+      if (typeof member === "boolean") return;
+      report(at, "expected a schema: any value is taken", "warning");
+      setMember(parent, key, {});
     };
     const maps = path.length === 1 && path[0] === "components" ? ["schemas"] : SCHEMA_MAPS;
     for (const key of [...maps, ...SCHEMA_LISTS]) {
