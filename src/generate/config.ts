@@ -67,15 +67,19 @@ export interface CapTables {
   readonly errors?: string;
 }
 
-/** A file of 4Runr tools of one's own: `tools: { tool: { action: { idempotent, params, result } } }`. */
+/** A file of 4Runr tools of one's own, and what is generated from it. */
 export interface ToolsSpec extends CommonSpec {
+  /** The file: `tools: { tool: { action: { idempotent, params, result } } }`. */
   readonly tools: string;
 }
+
+/** A spec of any kind. */
+export type Spec = OpenApiSpec | ProtoSpec | ToolsSpec;
 
 /** `agentwire.config.ts`. */
 export interface Config {
   /** By name: in messages, and as an argument of the commands. */
-  readonly specs: Readonly<Record<string, OpenApiSpec | ProtoSpec | ToolsSpec>>;
+  readonly specs: Readonly<Record<string, Spec>>;
 }
 
 /** Types a config in the place where it is written. */

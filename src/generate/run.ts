@@ -1,4 +1,4 @@
-import type { Config } from "./config.js";
+import type { Config, Spec } from "./config.js";
 import { type Finding, SpecError } from "./finding.js";
 import { generateOpenApi } from "./openapi/files.js";
 import { compareOutput, type Drift, type Generated, replaceOutputs, stampFiles } from "./output.js";
@@ -17,7 +17,7 @@ export interface GenOptions {
 }
 
 /** The specs that were asked for. @throws SpecError for a name that there is not */
-export function selectSpecs({ config, names }: GenOptions): [string, Config["specs"][string]][] {
+export function selectSpecs({ config, names }: GenOptions): [string, Spec][] {
   const known = Object.keys(config.specs);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new SpecError(`no spec is called ${unknown}; known: ${known.join(", ")}`);

@@ -45,7 +45,9 @@ async function checkDocument(root: string, name: string, given: OpenApiSpec): Pr
     return [
       await checkLint(root, name, api, new RuleBook(spec.rules)),
       ...(await attempt(`breaking ${name}`, spec.openapi, () => [checkBreaking(root, name, spec, api)])),
-      ...(spec.recordings === undefined ? [] : [checkRecordings(root, name, spec, api)]),
+      ...(spec.recordings === undefined
+        ? []
+        : await attempt(`recordings ${name}`, spec.openapi, () => [checkRecordings(root, name, spec, api)])),
     ];
   });
 }

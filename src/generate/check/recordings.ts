@@ -1,12 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { type Finding, SpecError } from "../finding.js";
-import { type Exchange, type RecordedBody, readExchanges } from "../har.js";
+import type { Finding } from "../finding.js";
 import type { FullSpec } from "../openapi/files.js";
-import type { OpenApi, Operation, SchemaAt } from "../openapi/openapi.js";
+import type { OpenApi, SchemaAt } from "../openapi/openapi.js";
 import { stripSchema } from "../openapi/schemas.js";
 import type { CheckResult } from "./check.js";
+import { readExchangeRecordings } from "./exchanges.js";
 
 /** One recorded body or frame and the schema it should match. */
 export interface Recording {
@@ -48,94 +46,21 @@ export function compileSchemas(api: OpenApi, id: string, schemas: readonly Schem
   };
 }
 
-/** True when a path matches a template; `{}` stands for a part of one segment. */
-function matches(template: string, path: string): boolean {
-  const pattern = template.split(/\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`${pattern.join("[^/]+")}/?$`).test(path);
-}
-
-/** The operation of a request: the one with the fewest parameters in its path. A server may add a prefix to the paths. */
-function operationOf({ operations }: OpenApi, method: string, path: string): Operation | undefined {
-  const parameters = ({ url }: Operation) => url.split("{").length;
-  return operations
-    .filter((item) => item.method.toUpperCase() === method && matches(item.url, path))
-    .sort((a, b) => b.url.split("/").length - a.url.split("/").length || parameters(a) - parameters(b))[0];
-}
-
-/** The bodies of an exchange with their schemas. A request that was refused says nothing about the form of a good one. */
-function recordingsOf(api: OpenApi, id: string, exchange: Exchange): Recording[] {
-  const { method, path, body, response } = exchange;
-  const operation = operationOf(api, method, path);
-  const what = `${method} ${path}`;
-  if (operation === undefined) return [{ id, what, value: undefined, schema: undefined }];
-  const each = (part: RecordedBody | undefined, text: string, schema: SchemaAt | undefined): Recording[] =>
-    (part?.values ?? []).map((value) => ({ id, what: text, value, schema }));
-  const { request, contents, responses, events } = operation;
-  const { status = 0, body: answer } = response ?? {};
-  const isRefused = status >= 400;
-  const sent = isRefused || (body && !body.type.includes("json")) ? [] : each(body, what, request);
-  if (response === undefined) return sent;
-  const key = [`${status}`, `${Math.floor(status / 100)}XX`, "default"].find((name) => contents[name]);
-  const text = `response ${status} to ${what}`;
-  if (key === undefined) return [...sent, { id, what: text, value: undefined, schema: undefined }];
-  const isStream = answer?.type.includes("event-stream");
-  if (isStream && events === undefined) return sent;
-  return [...sent, ...each(answer, text, isStream ? events : responses[key])];
-}
-
-/** The files that a pattern names; `*` stands for any part of a file name. */
-function filesOf(root: string, pattern: string): string[] {
-  if (!pattern.includes("*")) return [pattern];
-  const [folder, name] = [dirname(pattern), basename(pattern)];
-  const escaped = name.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  const matches = new RegExp(`^${escaped.join(".*")}$`);
-  const found = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [];
-  return found
-    .filter((file) => matches.test(file))
-    .sort()
-    .map((file) => `${folder}/${file}`);
-}
-
 /** Holds recorded traffic against a document: every JSON body must have a schema, and match it. */
 export function checkRecordings(root: string, name: string, spec: FullSpec, api: OpenApi): CheckResult {
-  const files = [spec.recordings ?? []].flat().flatMap((pattern) => {
-    const found = filesOf(root, pattern);
-    if (found.length === 0) throw new SpecError(`recordings of ${name}: no file matches ${pattern}`);
-    return found;
+  const patterns = [spec.recordings ?? []].flat();
+  const recordings = patterns.flatMap((pattern) => readExchangeRecordings(root, pattern, api, name));
+  const schemas = recordings.flatMap(({ schema }) => schema ?? []);
+  const { problem, address } = compileSchemas(api, spec.schemaId, schemas);
+  const findings = recordings.flatMap(({ id, what, value, schema }): Finding[] => {
+    const fail = (message: string) => [
+      api.source.finding(schema?.path ?? [], `recording ${id}: ${what}: ${message}`, { rule: "recording" }),
+    ];
+    if (schema === undefined) return fail("the document has no schema for it");
+    if (value === undefined) return fail("the body is not JSON");
+    const wrong = problem(address(schema), value);
+    return wrong === undefined ? [] : fail(wrong);
   });
-  const findings: Finding[] = [];
-  const recordings: (Recording & { readonly file: string; readonly place: number })[] = [];
-  for (const file of files) {
-    if (!existsSync(join(root, file)))
-      throw new SpecError([{ file, line: 1, column: 1, message: "cannot be read" }]);
-    const { exchanges, problems } = readExchanges(file, readFileSync(join(root, file), "utf8"));
-    for (const { line, message } of problems)
-      findings.push({ file, line, column: 1, message, rule: "recording" });
-    for (const exchange of exchanges) {
-      const { place } = exchange;
-      recordings.push(
-        ...recordingsOf(api, `${file}:${place}`, exchange).map((item) => ({ ...item, file, place })),
-      );
-    }
-  }
-  const { problem, address } = compileSchemas(
-    api,
-    spec.schemaId,
-    recordings.flatMap(({ schema }) => schema ?? []),
-  );
-  for (const { file, place, what, value, schema } of recordings) {
-    const isHar = /\.har$/i.test(file);
-    const fail = (message: string) => {
-      const text = isHar ? `log.entries[${place - 1}]: ${message}` : message;
-      findings.push({ file, line: isHar ? 1 : place, column: 1, message: text, rule: "recording" });
-    };
-    if (schema === undefined) fail(`${what}: ${api.source.file} has no schema for it`);
-    else if (value === undefined) fail(`${what}: the body is not JSON`);
-    else {
-      const wrong = problem(address(schema), value);
-      if (wrong !== undefined) fail(`${what}: ${wrong} (${api.source.file})`);
-    }
-  }
-  const summary = `${recordings.length} bodies and events in ${files.length} files`;
+  const summary = `${recordings.length} bodies and events of ${patterns.join(", ")}`;
   return { name: `recordings ${name}`, summary, findings };
 }

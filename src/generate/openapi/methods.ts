@@ -61,9 +61,10 @@ export class MethodWriter {
 
   /** The arguments for the path, and the list of its values. */
   #path(operation: Operation): { readonly list: readonly string[]; readonly values: string } {
-    const given = [...operation.url.matchAll(/\{([^}]+)\}/g)].flatMap(([, name]) =>
+    const places = [...operation.url.matchAll(/\{([^}]+)\}/g)].flatMap(([, name]) =>
       operation.parameters.filter((parameter) => parameter.in === "path" && parameter.name === name),
     );
+    const given = [...new Set(places)];
     const types = given.map((parameter) => this.#parameterType(parameter));
     const isObject = new Set(types).size < types.length || types.length > 3;
     const taken = isObject ? [] : ["body", "options", ...(this.#style === "functions" ? ["client"] : [])];
@@ -73,14 +74,17 @@ export class MethodWriter {
       if (!isIdentifier(name)) this.#fail(operation, `${what} cannot be the name of an argument`);
       if (names.indexOf(name) < index) this.#fail(operation, `${what} is called ${name}, as another one is`);
     }
+    // A parameter may stand in a path more than once.
+    const values = (prefix: string) =>
+      places.map((parameter) => prefix + names[given.indexOf(parameter)]).join(", ");
     if (isObject) {
       const members = names.map((name, index) => `readonly ${name}: ${types[index]}`);
       return {
         list: [`path: { ${members.join("; ")} }`],
-        values: names.map((name) => `path.${name}`).join(", "),
+        values: values("path."),
       };
     }
-    return { list: names.map((name, index) => `${name}: ${types[index]}`), values: names.join(", ") };
+    return { list: names.map((name, index) => `${name}: ${types[index]}`), values: values("") };
   }
 
   #options(operation: Operation, types: OperationTypes): string {

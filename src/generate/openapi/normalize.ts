@@ -144,6 +144,30 @@ function nameOf(steps: readonly string[], schemas: Members): string {
   return name;
 }
 
+const SCHEMA_MAPS = ["properties", "patternProperties", "$defs", "dependentSchemas"];
+const SCHEMA_LISTS = ["allOf", "anyOf", "oneOf", "prefixItems"];
+const SCHEMA_MEMBERS = ["items", "not", "contains", "propertyNames"];
+
+/** What stands for a schema and is neither an object nor a boolean takes any value. */
+function settleSchemas(data: Members, report: Report): void {
+  walkDocument(data, (value, path) => {
+    const settle = (parent: object, key: string, at: YamlPath) => {
+      const member: unknown = (parent as Members)[key];
+      if (typeof member === "object" && member !== null && !Array.isArray(member)) return;
+      if (typeof member === "boolean") return;
+      report(at, "expected a schema: any value is taken", "warning");
+      setMember(parent, key, {});
+    };
+    const maps = path.length === 1 && path[0] === "components" ? ["schemas"] : SCHEMA_MAPS;
+    for (const key of [...maps, ...SCHEMA_LISTS]) {
+      const members = value[key];
+      if (typeof members !== "object" || members === null) continue;
+      for (const name of Object.keys(members)) settle(members, name, [...path, key, name]);
+    }
+    for (const key of SCHEMA_MEMBERS) if (value[key] !== undefined) settle(value, key, [...path, key]);
+  });
+}
+
 /** Makes every reference to a schema one to a component, and reports those that lead nowhere. */
 function settleReferences(data: Members, report: Report): void {
   const components = asRecord(data.components) as Members;
@@ -212,7 +236,7 @@ function dropDataReferences(data: Members): void {
   walkDocument(data, (value) => {
     for (const [key, member] of Object.entries(value)) {
       const isData = /^(?:examples?|x-(?!event-data$|tool-actions$).*)$/.test(key);
-      if (isData && JSON.stringify(member)?.includes('"$ref"')) delete value[key];
+      if (isData && /"(?:\$ref|externalValue)":/.test(JSON.stringify(member) ?? "")) delete value[key];
     }
   });
 }
@@ -245,6 +269,7 @@ export function normalizeDocument(document: unknown, changes: DocumentChanges, r
   inlinePathItems(data);
   nameOperations(data, changes, report);
   dropFurtherIds(data);
+  settleSchemas(data, report);
   settleReferences(data, report);
   settleDiscriminators(data, report);
   if (changes.include !== undefined) dropUnused(data);

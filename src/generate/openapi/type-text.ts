@@ -59,7 +59,7 @@ export function flatten(api: OpenApi, schema: Schema): Flat | undefined {
 
 /** Doc text of a member: its description, default and deprecation. */
 export function docOf(schema: Schema): string {
-  const parts = [schema.description?.trim() ?? ""];
+  const parts = [typeof schema.description === "string" ? schema.description.trim() : ""];
   if (schema.default !== undefined) parts.push(`Default: ${JSON.stringify(schema.default)}.`);
   if (schema.deprecated === true) parts.push("@deprecated");
   return parts.filter((part) => part !== "").join("\n");
@@ -137,8 +137,8 @@ export function typeText(api: OpenApi, schema: Schema, style: TypeStyle, indent 
   }
   if (schema.$ref !== undefined) return style.ref(refName(schema.$ref));
   if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum !== undefined) return literals(schema.enum, style.openEnums);
-  const variants = schema.oneOf ?? schema.anyOf;
+  if (schema.enum !== undefined && schema.enum.length > 0) return literals(schema.enum, style.openEnums);
+  const variants = [schema.oneOf, schema.anyOf].find((list) => list !== undefined && list.length > 0);
   if (variants !== undefined) {
     const text = union(variants.map((item) => typeText(api, asRecord(item), style, indent)));
     const { oneOf: _, anyOf: __, ...own } = schema;

@@ -26,6 +26,9 @@ const nameMaps = new Set(
 /** Members that hold plain data. */
 const dataMembers = new Set(["example", "examples", "default", "enum", "const", "value"]);
 
+/** Extensions that hold no schemas. */
+const foreign = /^x-(?!(?:event-data|tool-actions)$)/;
+
 /**
  * Visits every object of a document that is neither plain data nor a map of names, from the outside in. What `visit`
  * changes below the object is visited as it is then.
@@ -43,7 +46,7 @@ export function walkDocument(
   if (typeof value !== "object" || value === null) return;
   if (!isNameMap) visit(value as Record<string, unknown>, path);
   for (const [key, member] of Object.entries(value)) {
-    if (!isNameMap && dataMembers.has(key)) continue;
+    if (!isNameMap && (dataMembers.has(key) || foreign.test(key))) continue;
     walkDocument(member, visit, [...path, key], !isNameMap && nameMaps.has(key));
   }
 }

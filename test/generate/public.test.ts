@@ -1,0 +1,326 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { checkSpecs } from "../../src/generate/check/check.ts";
+import { findBreaks } from "../../src/generate/check/own-breaks.ts";
+import type { OpenApiSpec } from "../../src/generate/config.ts";
+import { groupFindings, SpecError } from "../../src/generate/finding.ts";
+import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
+import { generate } from "../../src/generate/run.ts";
+
+const cache = join(import.meta.dirname, "..", "..", ".cache");
+let root: string;
+beforeEach(() => {
+  mkdirSync(cache, { recursive: true });
+  root = mkdtempSync(join(cache, "test-public-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const ok = (schema?: object) => ({
+  200: { description: "ok", ...(schema && { content: { "application/json": { schema } } }) },
+});
+const text = { type: "string" };
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+function document(paths: object, schemas: object = {}, more: object = {}): string {
+  const info = { title: "API", version: "1" };
+  const data = { openapi: "3.1.0", info, paths, components: { schemas }, ...more };
+  return stringify(data, { aliasDuplicateObjects: false });
+}
+
+/** Generates one document by the public rules; the texts of all files. */
+async function run(source: string, spec: Partial<OpenApiSpec> = {}) {
+  writeFileSync(join(root, "api.yaml"), source);
+  const config = { specs: { api: { openapi: "api.yaml", out: "gen", ...spec } } };
+  const { warnings } = await generate({ root, config });
+  const files = readdirSync(join(root, "gen")).map(
+    (name) => [name.replace(/\.ts$/, ""), readFileSync(join(root, "gen", name), "utf8")] as const,
+  );
+  return { files: Object.fromEntries(files), warnings: warnings.map(({ message }) => message) };
+}
+
+/** The findings of a run that fails. */
+async function refusal(source: string, spec: Partial<OpenApiSpec> = {}) {
+  const error = await run(source, spec).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(SpecError);
+  expect(readdirSync(root)).toEqual(["api.yaml"]);
+  return (error as SpecError).message;
+}
+
+describe("operation ids", () => {
+  it("become identifiers, and follow from method and path where there are none", async () => {
+    const { files } = await run(
+      document({
+        "/pets/{id}/toys": {
+          get: { responses: ok() },
+          post: { operationId: "pets/add-toy", responses: ok() },
+        },
+      }),
+    );
+    expect(files.client).toMatch(/ getPetsByIdToys\(/);
+    expect(files.client).toMatch(/ petsAddToy\(/);
+    expect(files.types).toContain("  petsAddToy: {");
+  });
+
+  it("that are the same are a finding with both places, which a rename settles", async () => {
+    const source = document({
+      "/a": { get: { operationId: "same", responses: ok() } },
+      "/b": { get: { operationId: "same", responses: ok() } },
+    });
+    expect(await refusal(source)).toMatch(
+      /api\.yaml:\d+:\d+: operationId same is used twice: rename .*\napi\.yaml:\d+:\d+: GET \/a has the same name same/,
+    );
+    const { files } = await run(source, { rename: { operations: { "GET /b": "other" } } });
+    expect(files.client).toMatch(/ same\([\s\S]* other\(/);
+  });
+
+  it("in the config that there are not are named, as are tags and schemas", async () => {
+    const source = document({ "/a": { get: { operationId: "a", responses: ok() } } });
+    const message = await refusal(source, {
+      rename: { operations: { gone: "x" }, schemas: { Gone: "X" } },
+      include: { operations: ["a", "lost"], tags: ["none"] },
+    });
+    expect(message).toContain("rename.operations of the config names gone");
+    expect(message).toContain("include.operations of the config names lost");
+    expect(message).toContain("include.tags of the config names none");
+    expect(message).toContain("rename.schemas of the config names Gone");
+  });
+});
+
+describe("a document of others", () => {
+  it("may be OpenAPI 3.0, with foreign extensions, without marks", async () => {
+    const source = document(
+      { "/a": { put: { operationId: "a", "x-internal": { any: 1 }, responses: ok(ref("A")) } } },
+      { A: { type: "object", nullable: true, properties: { b: { type: "string", nullable: true } } } },
+    ).replace("3.1.0", "3.0.3");
+    const { files, warnings } = await run(source);
+    expect(warnings).toEqual([]);
+    expect(files.operations).toContain("idempotent: true");
+    expect(files.types).toContain("b?: string | null;");
+  });
+
+  it("is not of Swagger 2", async () => {
+    expect(await refusal("swagger: '2.0'\n")).toBe(
+      "api.yaml:1:1: expected OpenAPI 3.0 or 3.1, found no member `openapi`",
+    );
+  });
+
+  it("may merge keys and have more than a hundred aliases", async () => {
+    const members = Array.from({ length: 150 }, (_, index) => `        m${index}: *text\n`).join("");
+    const { files } = await run(
+      `openapi: 3.1.0
+info: { title: API, version: "1" }
+x-text: &text { type: string }
+paths: {}
+components:
+  schemas:
+    Base: &base { type: object, properties: { id: { type: string } } }
+    Merged: { <<: *base, description: A merged one. }
+    Many:
+      type: object
+      properties:
+${members}`,
+    );
+    expect(files.types).toMatch(/Merged: \{\s+id\?: string;/);
+    expect(files.types).toContain("m149?: string;");
+  });
+
+  it("may refer into paths, to names with spaces and to discriminators by name", async () => {
+    const at = "#/paths/~1a/get/responses/200/content/application~1json/schema";
+    const { files } = await run(
+      document(
+        {
+          "/a": {
+            get: { operationId: "a", responses: ok({ type: "object", properties: { self: { $ref: at } } }) },
+          },
+          "/b": {
+            get: { operationId: "b", responses: ok({ $ref: "#/components/schemas/rate%20estimate" }) },
+          },
+          "/c": { get: { operationId: "c", responses: ok(ref("Pet")) } },
+        },
+        {
+          "rate estimate": { type: "object", properties: { sum: { type: "number" } } },
+          Pet: {
+            oneOf: [ref("Cat")],
+            discriminator: { propertyName: "kind", mapping: { cat: "Cat", gone: "Dog" } },
+          },
+          Cat: { type: "object", required: ["kind"], properties: { kind: text } },
+        },
+      ),
+    );
+    expect(files.client).toContain("ResponsePromise<RateEstimate,");
+    expect(files.models).toContain('export type RateEstimate = components["schemas"]["rate estimate"];');
+    expect(files.client).toMatch(/ a\(options\?: CallOptions\): ResponsePromise<A[A-Za-z0-9]*,/);
+  });
+
+  it("may refer to files that are not there, in examples and extensions", async () => {
+    const media = { schema: text, examples: { one: { $ref: "./missing.json" } } };
+    const responses = {
+      200: { description: "ok", content: { "application/json": media }, "x-more": { $ref: "./no.json" } },
+    };
+    await run(document({ "/a": { get: { operationId: "a", responses } } }));
+  });
+
+  it("must not refer to schemas that are not there or in other files", async () => {
+    const get = { operationId: "a", responses: ok({ oneOf: [ref("Gone"), { $ref: "other.yaml#/A" }] }) };
+    const message = await refusal(document({ "/a": { get } }));
+    expect(message).toMatch(/^api\.yaml:\d+:\d+: #\/components\/schemas\/Gone does not exist$/m);
+    expect(message).toMatch(/^api\.yaml:\d+:\d+: other\.yaml#\/A is outside of the document: bundle it/m);
+  });
+
+  it("may have only webhooks: types, and no method", async () => {
+    const body = { content: { "application/json": { schema: ref("Event") } } };
+    const webhooks = { done: { post: { operationId: "done", requestBody: body, responses: ok() } } };
+    const { files } = await run(
+      document({}, { Event: { type: "object", properties: { id: text } } }, { webhooks }),
+    );
+    expect(files.models).toContain("export type Event");
+    expect(files.types).toContain("export interface webhooks");
+    expect(files.client).not.toContain("doneOp");
+  });
+
+  it("may have no schemas at all", async () => {
+    const { files } = await run(document({ "/a": { delete: { operationId: "a", responses: ok() } } }), {
+      camelCase: true,
+    });
+    expect(files.models).toContain("export {};");
+  });
+});
+
+describe("schema names", () => {
+  it("become types, reserved words too, and a clash is a finding that a rename settles", async () => {
+    // biome-ignore lint/suspicious/noThenProperty: a schema may be called so
+    const schemas = { delete: { type: "object" }, "a-b": text, then: text };
+    const { files } = await run(document({}, schemas));
+    expect(files.models).toMatch(/export type Delete =[\s\S]*export type AB =[\s\S]*export type then =/);
+    rmSync(join(root, "gen"), { recursive: true });
+    const clash = document({}, { "a-b": text, AB: text });
+    expect(await refusal(clash)).toMatch(
+      /api\.yaml:\d+:\d+: there are two types called AB: rename .*\napi\.yaml:\d+:\d+: the other type called AB/,
+    );
+    const renamed = await run(clash, { rename: { schemas: { "a-b": "Dashed" } } });
+    expect(renamed.files.models).toContain("export type Dashed =");
+  });
+});
+
+describe("camelCase by the public rules", () => {
+  it("leaves free-form data alone, converts the values of maps, and keeps what conflicts as it is", async () => {
+    const { files } = await run(
+      document(
+        { "/a": { get: { operationId: "a", responses: ok(ref("Odd")) } } },
+        {
+          Odd: {
+            type: "object",
+            properties: {
+              free_form: { type: "object" },
+              by_id: { type: "object", additionalProperties: ref("Row") },
+              either_way: { anyOf: [ref("Row"), { type: "array", items: ref("Row") }] },
+            },
+          },
+          Row: { type: "object", properties: { row_id: text } },
+          Twins: { type: "object", properties: { a_b: text, aB: text } },
+        },
+      ),
+      { camelCase: true, proof: true },
+    );
+    expect(files.models).toContain("freeForm?: Record<string, unknown>;");
+    expect(files.models).toContain("byId?: Record<string, Row>;");
+    expect(files.models).toContain(
+      'eitherWay?: components["schemas"]["Row"] | components["schemas"]["Row"][];',
+    );
+    expect(files.models).toMatch(/Twins = \{\s+a_b\?: string;\s+aB\?: string;/);
+    expect(files.keys).toContain('by_id: { map: "Row" }');
+    expect(files.keys).not.toContain("either_way: {");
+  });
+});
+
+describe("a part of a document", () => {
+  it("is what the config includes, with the schemas that it needs", async () => {
+    const { files } = await run(
+      document(
+        {
+          "/a": { get: { operationId: "a", tags: ["one"], responses: ok(ref("A")) } },
+          "/b": { get: { operationId: "b", tags: ["two"], responses: ok(ref("B")) } },
+          "/c": { get: { operationId: "c", responses: ok(ref("C")) } },
+        },
+        { A: { type: "object", properties: { d: ref("D") } }, B: text, C: text, D: text },
+      ),
+      { include: { tags: ["one"], operations: ["c"] } },
+    );
+    expect(Object.keys(files)).toEqual(["client", "index", "models", "operations", "types"]);
+    expect(files.models).toMatch(/type A =[\s\S]*type C =[\s\S]*type D =/);
+    expect(`${files.models}${files.client}`).not.toMatch(/type B |bOp/);
+  });
+});
+
+describe("functions", () => {
+  it("take the pipeline first, and have names that a variable can have", async () => {
+    const { files } = await run(
+      document({ "/a/{client}": { delete: { operationId: "delete", responses: ok() } } }).replace(
+        "responses:",
+        "parameters: [{ name: client, in: path, required: true, schema: { type: string } }]\n      responses:",
+      ),
+      { style: "functions", client: "Shop" },
+    );
+    expect(files.client).toContain(
+      "export function shop(options: HttpClientOptions | HttpClient): HttpClient {",
+    );
+    expect(files.client).toContain("export function delete_(");
+    expect(files.client).toContain("client.send(deleteOp, [client_], options)");
+    expect(files.client).not.toContain("rawClient");
+  });
+});
+
+describe("check", () => {
+  const source = document(
+    { "/a": { get: { operationId: "a", responses: ok(ref("A")) } } },
+    { A: { type: "object", properties: { kept: text, gone: text } } },
+  );
+  const config = { specs: { api: { openapi: "api.yaml", out: "gen" } } };
+
+  it("finds exactly the member that is gone, and changes neither document", () => {
+    writeFileSync(join(root, "old.yaml"), source);
+    writeFileSync(join(root, "new.yaml"), source.replace(/ +gone:\n +type: string\n/, ""));
+    const [before, after] = [readOpenApi(root, "old.yaml"), readOpenApi(root, "new.yaml")];
+    for (let time = 0; time < 2; time++) {
+      expect(findBreaks(before, after).map(({ message }) => message)).toEqual([
+        "removed response field gone",
+      ]);
+      expect(findBreaks(before, before)).toEqual([]);
+    }
+  });
+
+  it("warns about the structure of a document of others, and joins equal findings", async () => {
+    writeFileSync(
+      join(root, "api.yaml"),
+      source.replaceAll("type: string", "type: string\n          odd: 1"),
+    );
+    const [lint] = await checkSpecs({ root, config });
+    const groups = groupFindings(lint!.findings);
+    expect(groups).toMatchObject([
+      { severity: "warning", count: 2, message: expect.stringContaining("`odd`") },
+    ]);
+  });
+
+  it("names the rule that a config switches on", async () => {
+    writeFileSync(join(root, "api.yaml"), source);
+    const strict = {
+      specs: { api: { ...config.specs.api, rules: { "x-idempotent-required": "error" } as const } },
+    };
+    const [lint] = await checkSpecs({ root, config: strict });
+    expect(lint!.findings).toMatchObject([{ rule: "x-idempotent-required", severity: "error" }]);
+  });
+
+  it("holds recorded traffic against the document", async () => {
+    writeFileSync(join(root, "api.yaml"), source);
+    const line = (body: object) =>
+      `${JSON.stringify({ request: { method: "GET", url: "https://x.test/a" }, response: { status: 200, headers: { "content-type": "application/json" }, body } })}\n`;
+    writeFileSync(join(root, "traffic.ndjson"), line({ kept: "a" }) + line({ kept: 1 }));
+    const recorded = { specs: { api: { ...config.specs.api, recordings: "*.ndjson" } } };
+    const results = await checkSpecs({ root, config: recorded });
+    expect(results.at(-1)!.findings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^recording api\/traffic\.ndjson\/2: .*\/kept must be string$/),
+    ]);
+  });
+});
