@@ -380,7 +380,7 @@ describe("a worker's helpers", () => {
       set("closed");
       await turns();
       expect(worker.counts.unpublished).toBe(2);
-      expect(listeners.size).toBe(1); // the worker's own
+      expect(listeners.size, "the worker ends with its bus").toBe(0);
       expect(clock.pending).toBe(0);
       await worker.close();
       expect(listeners.size).toBe(0);

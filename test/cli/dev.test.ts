@@ -59,11 +59,19 @@ describe("dev without servers of others", () => {
         return input;
       });
     });
+    const inputSchema = { type: "object", properties: { name: { type: "string", minLength: 1 } } };
+    const sampled = new Promise<unknown>((resolve) => {
+      neuron.handle({ type: "test/greet", input: inputSchema }, (input) => resolve(input));
+    });
     await neuron.start();
     expect(await got).toEqual({ hello: "from agentwire dev" });
+    expect(await sampled, "a sample of its schema").toEqual({ name: "mock" });
     await neuron.stop();
     expect(await healthOf(info)).toMatchObject({
-      neuron: { neurons: [{ neuronId: "neuron-1", capabilities: ["test/echo"] }], tasks: { completed: 1 } },
+      neuron: {
+        neurons: [{ neuronId: "neuron-1", capabilities: ["test/echo", "test/greet"] }],
+        tasks: { completed: 2 },
+      },
       "4runr": { requests: 2 },
     });
     const key = env.AGENT_PRIVATE_KEY!;

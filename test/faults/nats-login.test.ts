@@ -249,7 +249,7 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       const [agentBus, workerBus, outside] = [await open(login), await open(login), await open(login)];
       const store = new InMemoryBlobStore();
       const agent = new Agent({
-        ...{ workerId: "a", pool: "p", bus: agentBus, store, maxParallel: 4 },
+        ...{ workerId: "a", pool: "p", bus: agentBus, store, concurrency: 4 },
         ...{ heartbeatIntervalMs: 50, logger: false },
       });
       agent.job("job.x", () => ({}));

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TaskSpec } from "../../../gen/aureus/v1/index.js";
+import { sampleOf } from "../../4runr/sample.js";
 import { Local4Runr, LocalAureus, LocalBigBrain, type TaskOutcome } from "../../testing/index.js";
 import { writeNew } from "../files.js";
 import type { DevFunctions } from "./functions.js";
@@ -44,7 +45,9 @@ export async function startNeuron(
     if (!options.demo) return;
     for (const type of types.filter((type) => !greeted.has(type))) {
       greeted.add(type);
-      void submit(type, { hello: "from agentwire dev" });
+      const { inputSchema } = capabilities.find((one) => one.type === type)!;
+      const isObject = typeof inputSchema === "object" && inputSchema !== null;
+      void submit(type, isObject ? sampleOf(inputSchema) : { hello: "from agentwire dev" });
     }
   });
   brain.on("outcome", (outcome) => {

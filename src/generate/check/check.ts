@@ -58,16 +58,20 @@ async function checkDocument(root: string, name: string, given: OpenApiSpec): Pr
  */
 export async function checkSpecs(options: GenOptions): Promise<CheckResult[]> {
   const { root, searchPath } = options;
-  const results = selectSpecs(options).map(([name, spec]) =>
-    "proto" in spec
-      ? checkProto(root, name, spec, searchPath)
-      : "tools" in spec
-        ? attempt(`breaking ${name}`, spec.tools, () => [
-            checkBreaking(root, name, spec, readTools(root, spec.tools)),
-          ])
-        : checkDocument(root, name, spec),
-  );
-  return (await Promise.all(results)).flat();
+  const results: CheckResult[] = [];
+  // One at a time: redocly judges examples with one validator for all documents.
+  for (const [name, spec] of selectSpecs(options)) {
+    const found =
+      "proto" in spec
+        ? checkProto(root, name, spec, searchPath)
+        : "tools" in spec
+          ? attempt(`breaking ${name}`, spec.tools, () => [
+              checkBreaking(root, name, spec, readTools(root, spec.tools)),
+            ])
+          : checkDocument(root, name, spec);
+    results.push(...(await found));
+  }
+  return results;
 }
 
 /**
