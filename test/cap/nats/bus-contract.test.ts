@@ -1,13 +1,13 @@
 /** What every bus does: the same statements about the memory bus and a real nats-server. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Bus, BusMessage } from "../../src/cap/index.js";
-import { MemoryBus, PublishFailedError } from "../../src/cap/index.js";
-import { connectNats } from "../../src/cap/nats/index.js";
-import { ClosedError, ConnectionError, TimeoutError, ValidationError } from "../../src/core/errors.js";
-import { describeWithPeers, natsServer } from "../peers/ladder.ts";
-import { startNats } from "../peers/processes.ts";
-import { req } from "../requirements/index.ts";
-import { clients } from "./nats/clients.ts";
+import type { Bus, BusMessage } from "../../../src/cap/index.js";
+import { MemoryBus, PublishFailedError } from "../../../src/cap/index.js";
+import { connectNats } from "../../../src/cap/nats/index.js";
+import { ClosedError, ConnectionError, TimeoutError, ValidationError } from "../../../src/core/errors.js";
+import { describeWithPeers, natsServer } from "../../peers/ladder.ts";
+import { startNats } from "../../peers/processes.ts";
+import { req } from "../../requirements/index.ts";
+import { clients } from "../nats/clients.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = ({ data }: BusMessage) => new TextDecoder().decode(data);
