@@ -3,7 +3,6 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../gen/cap/index.js";
 import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
@@ -17,10 +16,12 @@ import {
   VersionMismatchError,
 } from "./errors.js";
 import { validatePacket } from "./validate.js";
+import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
 import type { CanonicalBytes } from "./wire/canonical-encode.js";
 import { encodeCanonical } from "./wire/canonical-encode.js";
+import { createMessage } from "./wire/create.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** Number of the signature field of a BusPacket. */
@@ -46,7 +47,7 @@ export interface CreatePacketOptions {
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);
-  return create(BusPacketSchema, {
+  return createMessage(BusPacketSchema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
     createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
@@ -111,7 +112,7 @@ export async function signPacket(
 ): Promise<SignedPacket> {
   const unsigned = canonicalBytes(packet, mapOrder);
   const signature = await key.sign(unsigned.bytes);
-  const bytes = insertSignature(unsigned, signature);
+  const bytes = insertSignature(unsigned, signature, (size) => new Uint8Array(size));
   return { bytes, signature, ordersDiffer: unsigned.ordersDiffer };
 }
 
@@ -119,9 +120,10 @@ export async function signPacket(
 function insertSignature(
   { bytes: unsigned, skippedAt: at }: CanonicalBytes,
   signature: Uint8Array,
+  make: (size: number) => Uint8Array,
 ): Uint8Array {
   const header = signature.length < 0x80 ? 2 : 3;
-  const bytes = new Uint8Array(unsigned.length + header + signature.length);
+  const bytes = make(unsigned.length + header + signature.length);
   bytes.set(unsigned.subarray(0, at));
   bytes[at] = (SIGNATURE_FIELD << 3) | 2;
   bytes[at + 1] = header === 2 ? signature.length : (signature.length & 0x7f) | 0x80;
@@ -160,7 +162,8 @@ export async function sealPacket(packet: BusPacket, options: SealOptions = {}): 
 }
 
 /**
- * What {@link sealPacket} does, at once. Undefined when the key signs only asynchronously.
+ * What {@link sealPacket} does, at once, for bytes that are published and then forgotten: see {@link cutBytes}.
+ * Undefined when the key signs only asynchronously.
  *
  * @throws What {@link sealPacket} throws.
  */
@@ -168,10 +171,11 @@ export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uin
   const { key, mapOrder, onOrdersDiffer } = options;
   if (key !== undefined && key.signSync === undefined) return undefined;
   const outgoing = readyToSend(packet, options);
-  if (key?.signSync === undefined) return encodePacket(outgoing, mapOrder);
-  const unsigned = canonicalBytes(outgoing, mapOrder);
-  if (unsigned.ordersDiffer) onOrdersDiffer?.();
-  return insertSignature(unsigned, key.signSync(unsigned.bytes));
+  const skip = key === undefined ? 0 : SIGNATURE_FIELD;
+  const encoded = encodeCanonical(BusPacketSchema, outgoing, { mapOrder, skip, momentary: true });
+  if (key?.signSync === undefined) return encoded.bytes;
+  if (encoded.ordersDiffer) onOrdersDiffer?.();
+  return insertSignature(encoded, key.signSync(encoded.bytes), cutBytes);
 }
 
 /** The packet with its token, checked. */

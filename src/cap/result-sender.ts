@@ -1,5 +1,5 @@
 /** Publishes results; one that meets a broken connection is published again. */
-import { create } from "@bufbuild/protobuf";
+
 import { type JobResult, JobResultSchema, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { type Clock, sleep } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
@@ -10,6 +10,7 @@ import type { DurableBus } from "./durable.js";
 import { ConnectionLostError, isUnsendable } from "./errors.js";
 import { AGENT_CODES, failureResult, JobFailure, logField } from "./failures.js";
 import type { Party, PublishBytes } from "./party.js";
+import { createMessage } from "./wire/create.js";
 
 /** Options of a {@link ResultSender}. */
 export interface ResultSenderOptions {
@@ -105,7 +106,7 @@ export class ResultSender {
     const code = AGENT_CODES.RESULT_WRITE_FAILED;
     const failure = new JobFailure("result cannot be sent", { code, legacy: "RESULT_WRITE_FAILED" });
     const possibleMs = executionMs >= 0n && executionMs < 2n ** 63n ? executionMs : 0n;
-    return create(JobResultSchema, {
+    return createMessage(JobResultSchema, {
       ...failureResult(failure),
       jobId,
       workerId,

@@ -1,8 +1,8 @@
 /**
  * Verifies the signature of a received packet (CAP spec 05).
  *
- * The signature is over canonical bytes, which the received ones need not be. So: if they were seen to be
- * canonical they are used as they are, else the packet is encoded again; and where the two map orders give
+ * The signature is over canonical bytes, which the received ones need not be. So: if decoding showed them to
+ * be canonical they are used as they are, else the packet is encoded again; and where the two map orders give
  * different bytes, both are tried. Both are encodings of the same message, so nothing is lost by that.
  */
 import type { BusPacket } from "../../gen/cap/index.js";
@@ -11,6 +11,7 @@ import type { VerifyingKey } from "./crypto/backend.js";
 import type { KeyRing, Role } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
 import { assertValidPacket, canonicalBytes, decodePacket } from "./packet.js";
+import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 
 /** Why a packet was refused. */
@@ -131,7 +132,7 @@ function* signedForms(
 /** The bytes without the given ranges. */
 function without(bytes: Uint8Array, ranges: readonly (readonly [number, number])[]): Uint8Array {
   const removed = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
-  const rest = new Uint8Array(bytes.length - removed);
+  const rest = cutBytes(bytes.length - removed);
   let from = 0;
   let to = 0;
   for (const [start, end] of [...ranges, [bytes.length, bytes.length] as const]) {

@@ -2,7 +2,7 @@
  * The low-level worker: takes job requests off one subject, runs a handler, publishes results (CAP spec 04;
  * `run_worker` of cap-sdk-python 2.17.0).
  */
-import { create } from "@bufbuild/protobuf";
+
 import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
 import { JobResultSchema, JobStatus } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
@@ -26,6 +26,7 @@ import type { MetricsHook } from "./metrics.js";
 import { safeMetrics, statusName } from "./metrics.js";
 import { Party } from "./party.js";
 import { ResultSender } from "./result-sender.js";
+import { createMessage } from "./wire/create.js";
 import type {
   JobContext,
   JobHandler,
@@ -293,11 +294,11 @@ export class Worker {
         job.log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
         init.status = JobStatus.FAILED;
       }
-      return create(JobResultSchema, init);
+      return createMessage(JobResultSchema, init);
     } catch (error) {
       job.log.error("the handler's result cannot be read", { reason: errorText(error) });
       const failure = unavailable("result cannot be sent", "RESULT_WRITE_FAILED");
-      return create(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
+      return createMessage(JobResultSchema, { ...failureResult(failure), jobId, workerId, executionMs });
     }
   }
 

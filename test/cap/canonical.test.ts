@@ -42,8 +42,6 @@ describe("random messages", () => {
         const { bytes, ordersDiffer } = encodeCanonical(BusPacketSchema, packet, { mapOrder });
         const decoded = decodeCanonical(BusPacketSchema, bytes);
         expect(decoded.message).toEqual(fromBinary(BusPacketSchema, bytes));
-        const again = encodeCanonical(BusPacketSchema, decoded.message, { mapOrder });
-        expect(toBase64(again.bytes)).toBe(toBase64(bytes));
         const hasUnknown = JSON.stringify(packet, (_, v) => (typeof v === "bigint" ? `${v}` : v)).includes(
           '"$unknown"',
         );

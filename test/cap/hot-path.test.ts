@@ -2,11 +2,17 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import { create, createFileRegistry, createRegistry } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { BusPacket } from "../../gen/cap/index.js";
 import * as gen from "../../gen/cap/index.js";
 import { BusPacketSchema, JobResultSchema, protocol } from "../../gen/cap/index.js";
+import { cutBytes } from "../../src/cap/wire/block.js";
 import { decodeCanonical } from "../../src/cap/wire/canonical-decode.js";
 import { encodeCanonical } from "../../src/cap/wire/canonical-encode.js";
+import { planOf } from "../../src/cap/wire/field-plan.js";
+import { messageOf } from "./arbitrary.ts";
+import { toBase64 } from "./vectors.ts";
 
 function isFile(value: unknown): value is DescFile {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "file";
@@ -20,6 +26,7 @@ describe("blank messages from literals", () => {
       const desc = types.getMessage(name)!;
       expect(blank()).toEqual(create(desc));
       expect(Object.keys(blank())).toEqual(Object.keys(create(desc)));
+      expect(planOf(desc).blank).toBe(blank);
     },
   );
 
@@ -55,8 +62,36 @@ describe("blank messages from literals", () => {
   });
 });
 
-describe("canonical bytes", () => {
-  it("have a buffer of their own", () => {
+describe("momentary bytes", () => {
+  it("are the canonical ones, and stay so while others are made", () => {
+    const anyPacket = messageOf(BusPacketSchema, 4) as fc.Arbitrary<BusPacket>;
+    fc.assert(
+      fc.property(fc.array(anyPacket, { maxLength: 12 }), (packets) => {
+        const momentary = packets.map((packet) =>
+          encodeCanonical(BusPacketSchema, packet, { momentary: true }),
+        );
+        const kept = packets.map((packet) => encodeCanonical(BusPacketSchema, packet));
+        expect(momentary.map(({ bytes }) => toBase64(bytes))).toEqual(
+          kept.map(({ bytes }) => toBase64(bytes)),
+        );
+        expect(momentary.map(({ skippedAt }) => skippedAt)).toEqual(kept.map(({ skippedAt }) => skippedAt));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("never overlap, are zero at first, and have a buffer of their own when there are many", () => {
+    const cut = Array.from({ length: 3000 }, (_, i) => cutBytes(i));
+    for (const [i, bytes] of cut.entries()) {
+      expect(bytes.length).toBe(i);
+      expect(bytes.every((byte) => byte === 0)).toBe(true);
+      bytes.fill((i % 255) + 1);
+    }
+    for (const [i, bytes] of cut.entries()) expect(bytes.every((byte) => byte === (i % 255) + 1)).toBe(true);
+    expect(cut[2999]!.buffer.byteLength).toBe(2999);
+  });
+
+  it("are not what users get", () => {
     const { bytes } = encodeCanonical(BusPacketSchema, create(BusPacketSchema, { traceId: "t" }));
     expect(bytes.buffer.byteLength).toBe(bytes.length);
   });

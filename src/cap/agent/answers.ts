@@ -1,10 +1,11 @@
 /** Earlier results, and results on their way out: kept first where repeats are answered, then published. */
-import { create } from "@bufbuild/protobuf";
+
 import type { JobResult } from "../../../gen/cap/index.js";
 import { JobResultSchema, JobStatus, SUBJECT_DLQ } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { ResultSender } from "../result-sender.js";
+import { createMessage } from "../wire/create.js";
 import type { JobResultInit } from "../worker-options.js";
 import type { AgentCore, Connections } from "./core.js";
 import type { Job } from "./job.js";
@@ -73,7 +74,7 @@ export class Answers {
   /** The sender is the worker, or peers drop the result; the job is the one that was asked for. */
   #own(job: Job, given: JobResultInit): JobResult {
     const { jobId } = job.request;
-    return create(JobResultSchema, { ...given, jobId, workerId: this.#core.workerId });
+    return createMessage(JobResultSchema, { ...given, jobId, workerId: this.#core.workerId });
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {

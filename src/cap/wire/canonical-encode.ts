@@ -6,13 +6,13 @@
  * `toBinary` of protobuf-es cannot do this: it writes map entries in the order of the object's keys, and no
  * JavaScript object can hold "10" before "9".
  */
-import type { DescField, DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
-import { ScalarType } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { AgentwireError, UnsupportedError, ValidationError } from "../../core/errors.js";
+import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
+import { AgentwireError, ValidationError } from "../../core/errors.js";
+import { ByteWriter } from "./byte-writer.js";
+import type { FieldPlan, MessagePlan } from "./field-plan.js";
+import { Kind, planOf, WIRE_LEN } from "./field-plan.js";
 import type { MapOrder } from "./map-order.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS, sortKeys } from "./map-order.js";
-import { invalid, scalarOf, stringScalar } from "./scalars.js";
 import { structFromJson } from "./struct.js";
 
 /** Canonical bytes, and what the signer has to know about them. */
@@ -30,198 +30,243 @@ export interface EncodeOptions {
   readonly mapOrder?: MapOrder | undefined;
   /** Number of a top-level field to leave out. Default: none. */
   readonly skip?: number;
+  /** The bytes are published or signed at once and then forgotten; they may share their buffer. Default: false. */
+  readonly momentary?: boolean;
 }
 
 interface Run {
-  readonly writer: BinaryWriter;
+  readonly writer: ByteWriter;
   readonly order: MapOrder;
   ordersDiffer: boolean;
 }
 
-type Write = (run: Run, value: unknown) => void;
-
-interface FieldWriter {
-  readonly number: number;
-  readonly name: string;
-  /** Writes the field of a message, unless it is not set. */
-  readonly write: (run: Run, message: Record<string, unknown>) => void;
-}
-
-type Plan = readonly FieldWriter[];
-
-const plans = new WeakMap<DescMessage, Plan>();
-const idle: BinaryWriter[] = [];
+const idle: ByteWriter[] = [];
 
 /**
  * The canonical bytes of a message.
  *
- * @throws ValidationError (`INVALID_FIELD`, `INVALID_TEXT`) naming the field, for a value that does not match
+ * @throws ValidationError (`INVALID_FIELD`, `INVALID_TEXT`) naming the field, for a value that does not fit
  * its type: a number out of range, text that has no UTF-8 form, something that is not a message.
- * @throws UnsupportedError for types without a canonical form: groups, and map keys other than strings.
  */
 export function encodeCanonical<Desc extends DescMessage>(
   desc: Desc,
   message: MessageShape<Desc>,
-  { mapOrder: order = "spec", skip }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): CanonicalBytes {
-  const writer = idle.pop() ?? new BinaryWriter();
-  const run: Run = { writer, order, ordersDiffer: false };
   const plan = planOf(desc);
-  let head: Uint8Array | undefined;
-  let at = 0;
-  if (skip !== undefined) {
-    while (at < plan.length && plan[at]!.number < skip) at++;
-    writeFields(run, plan, message, 0, at);
-    head = writer.finish();
-    if (plan[at]?.number === skip) at++;
-  }
-  writeFields(run, plan, message, at);
-  writeUnknown(run, message);
-  const tail = writer.finish();
-  if (tail.length < 1 << 16) idle.push(writer); // the buffer of a large message is not kept
-  const { ordersDiffer } = run;
-  if (head === undefined) return { bytes: tail, skippedAt: 0, ordersDiffer };
-  const bytes = new Uint8Array(head.length + tail.length);
-  bytes.set(head);
-  bytes.set(tail, head.length);
-  return { bytes, skippedAt: head.length, ordersDiffer };
-}
-
-function writeFields(run: Run, plan: Plan, message: Message, from = 0, to = plan.length): void {
-  let at = from;
+  const writer = idle.pop() ?? new ByteWriter();
+  writer.reset();
+  const run: Run = { writer, order: options.mapOrder ?? "spec", ordersDiffer: false };
+  const skip = options.skip ?? 0;
   try {
-    for (; at < to; at++) plan[at]!.write(run, message as Message & Record<string, unknown>);
-  } catch (error) {
-    throw named(plan[at]!.name, error);
+    const written = writeMessage(run, plan, message as Message & Record<string, unknown>, skip);
+    const bytes = writer.finish(options.momentary ?? false);
+    return { bytes, skippedAt: bytes.length - written, ordersDiffer: run.ordersDiffer };
+  } finally {
+    idle.push(writer);
   }
 }
 
-function writeUnknown({ writer }: Run, { $unknown }: Message): void {
-  if ($unknown !== undefined)
-    for (const { no, wireType, data } of $unknown) writer.tag(no, wireType).raw(data);
-}
-
-/** How the fields of a message type are written, in ascending order of their numbers. */
-function planOf(desc: DescMessage): Plan {
-  const known = plans.get(desc);
-  if (known !== undefined) return known;
-  const plan: FieldWriter[] = [];
-  plans.set(desc, plan); // before its fields: message types refer to each other
-  for (const field of [...desc.fields].sort((a, b) => a.number - b.number)) {
-    plan.push({ number: field.number, name: field.name, write: fieldWriter(field) });
-  }
-  return plan;
-}
-
-function fieldWriter(field: DescField): FieldWriter["write"] {
-  const key = field.localName;
-  if (field.fieldKind === "list") {
-    const write = listWriter(field);
-    return (run, message) => message[key] !== undefined && write(run, message[key]);
-  }
-  if (field.fieldKind === "map") {
-    const write = mapWriter(field);
-    return (run, message) => message[key] !== undefined && write(run, message[key]);
-  }
-  const write = valueWriter(field, field.number);
-  if (field.oneof !== undefined) {
-    const group = field.oneof.localName;
-    return (run, message) => {
-      const chosen = message[group] as { case?: string; value?: unknown } | undefined;
-      if (chosen?.case === key) write(run, chosen.value);
-    };
-  }
-  const explicit = field.fieldKind === "message" || field.proto.proto3Optional;
-  const isFloat = field.scalar === ScalarType.FLOAT || field.scalar === ScalarType.DOUBLE;
-  return (run, message) => {
-    const value = message[key];
-    if (value === undefined) return;
-    // A float's -0 is not the default and is written.
-    if (explicit || !(isDefault(value) && !(isFloat && Object.is(value, -0)))) write(run, value);
-  };
-}
-
-function isDefault(value: unknown): boolean {
-  return (
-    value === "" ||
-    value === 0 ||
-    value === false ||
-    value === 0n ||
-    (value instanceof Uint8Array && value.length === 0)
-  );
-}
-
-/** Writes one value with its tag. */
-function valueWriter(field: DescField, number: number): Write {
-  const scalar = scalarOf(field);
-  if (scalar !== undefined) {
-    const { wireType } = scalar;
-    return ({ writer }, value) => {
-      writer.tag(number, wireType);
-      scalar.write(writer, value);
-    };
-  }
-  const desc = field.message!;
-  if (field.fieldKind === "message" && field.delimitedEncoding)
-    throw new UnsupportedError(`${field}: groups have no canonical form here`);
-  const isStruct =
-    desc.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value";
-  let plan: Plan | undefined;
-  return (run, value) => {
-    if (typeof value !== "object" || value === null) throw invalid("a message", value);
-    const message = isStruct ? structFromJson(value as JsonObject) : (value as Message);
-    if (message.$typeName !== desc.typeName) throw invalid(`a ${desc.typeName} message`, message);
-    run.writer.tag(number, WireType.LengthDelimited).fork();
-    plan ??= planOf(desc);
-    writeFields(run, plan, message);
-    writeUnknown(run, message);
-    run.writer.join();
-  };
-}
-
-function listWriter(field: DescField & { fieldKind: "list" }): Write {
-  const scalar = scalarOf(field);
-  if (scalar === undefined || !field.packed) {
-    const write = valueWriter(field, field.number);
-    return (run, items) => {
-      for (const item of items as readonly unknown[]) write(run, item);
-    };
-  }
-  return ({ writer }, items) => {
-    if ((items as readonly unknown[]).length === 0) return;
-    writer.tag(field.number, WireType.LengthDelimited).fork();
-    for (const item of items as readonly unknown[]) scalar.write(writer, item);
-    writer.join();
-  };
-}
-
-function mapWriter(field: DescField & { fieldKind: "map" }): Write {
-  if (field.mapKey !== ScalarType.STRING)
-    throw new UnsupportedError(`${field}: only maps with string keys have a canonical form here`);
-  const writeValue = valueWriter(field, 2);
-  return (run, map) => {
-    const { writer } = run;
-    const entries = map as Readonly<Record<string, unknown>>;
-    const keys = sortKeys(Object.keys(entries), run.order);
-    for (const [i, key] of keys.entries()) {
-      if (i > 0 && !run.ordersDiffer) {
-        // Keys that share a prefix stand next to each other in either order.
-        const relation = compareKeys(keys[i - 1]!, key);
-        run.ordersDiffer = relation === PREFIX_OF_NEXT || relation === PREFIX_OF_PREVIOUS;
-      }
-      writer.tag(field.number, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited);
-      stringScalar.write(writer, key);
-      writeValue(run, entries[key]);
-      writer.join();
+/** Writes a message backwards. Returns how many bytes stood behind the skipped field when its turn came. */
+function writeMessage(run: Run, plan: MessagePlan, message: Record<string, unknown>, skip: number): number {
+  const { writer } = run;
+  const unknown = (message as { $unknown?: Message["$unknown"] }).$unknown;
+  if (unknown !== undefined) {
+    for (let i = unknown.length - 1; i >= 0; i--) {
+      const field = unknown[i]!;
+      writer.raw(field.data);
+      writer.varint32(((field.no << 3) | field.wireType) >>> 0);
     }
-  };
+  }
+  let skippedAt = writer.length;
+  let i = plan.fields.length - 1;
+  try {
+    for (; i >= 0; i--) {
+      const field = plan.fields[i]!;
+      if (field.number === skip) skippedAt = writer.length;
+      else writeField(run, field, message);
+    }
+  } catch (error) {
+    throw named(plan.fields[i]!, error);
+  }
+  return skippedAt;
+}
+
+function writeField(run: Run, field: FieldPlan, message: Record<string, unknown>): void {
+  if (field.oneof !== undefined) {
+    const chosen = message[field.oneof] as { case?: string; value?: unknown } | undefined;
+    if (chosen?.case === field.key) writeSingle(run, field, chosen.value, false);
+    return;
+  }
+  const value = message[field.key];
+  if (value === undefined) return;
+  if (field.kind === Kind.string && field.shape === "single" && typeof value === "string") {
+    // Most fields of most packets, and most of those empty.
+    if (value === "" && !field.explicit) return;
+    run.writer.string(value);
+    return run.writer.varint32(field.tag);
+  }
+  if (field.shape === "single") writeSingle(run, field, value, !field.explicit);
+  else if (field.shape === "list") writeList(run, field, value as readonly unknown[]);
+  else writeMap(run, field, value as Readonly<Record<string, unknown>>);
+}
+
+function writeSingle(run: Run, field: FieldPlan, value: unknown, omitDefault: boolean): void {
+  if (omitDefault && isDefault(field.kind, value)) return;
+  writeValue(run, field, value);
+  run.writer.varint32(field.tag);
+}
+
+function writeList(run: Run, field: FieldPlan, items: readonly unknown[]): void {
+  const { writer } = run;
+  const before = writer.length;
+  for (let i = items.length - 1; i >= 0; i--) {
+    writeValue(run, field, items[i]);
+    if (!field.packed) writer.varint32(field.tag);
+  }
+  if (field.packed && items.length > 0) {
+    writer.varint32(writer.length - before);
+    writer.varint32(field.tag);
+  }
+}
+
+const ENTRY_KEY_TAG = (1 << 3) | WIRE_LEN;
+
+function writeMap(run: Run, field: FieldPlan, map: Readonly<Record<string, unknown>>): void {
+  const { writer } = run;
+  const keys = sortKeys(Object.keys(map), run.order);
+  const valueTag = (2 << 3) | field.wireType;
+  for (let i = keys.length - 1; i >= 0; i--) {
+    const key = keys[i]!;
+    if (i > 0 && !run.ordersDiffer) {
+      // Keys that share a prefix stand next to each other in either order.
+      const relation = compareKeys(keys[i - 1]!, key);
+      run.ordersDiffer = relation === PREFIX_OF_NEXT || relation === PREFIX_OF_PREVIOUS;
+    }
+    const before = writer.length;
+    writeValue(run, field, map[key]);
+    writer.varint32(valueTag);
+    writer.string(key);
+    writer.varint32(ENTRY_KEY_TAG);
+    writer.varint32(writer.length - before);
+    writer.varint32(field.tag);
+  }
+}
+
+function writeValue(run: Run, field: FieldPlan, value: unknown): void {
+  const { writer } = run;
+  switch (field.kind) {
+    case Kind.string:
+      if (typeof value !== "string") throw invalid("a string", value);
+      return writer.string(value);
+    case Kind.bytes:
+      if (!(value instanceof Uint8Array)) throw invalid("a Uint8Array", value);
+      writer.raw(value);
+      return writer.varint32(value.length);
+    case Kind.int32:
+      return writer.int32(int32(value));
+    case Kind.int64:
+      return writer.varint64(integer(value, -(2n ** 63n), 2n ** 63n - 1n));
+    case Kind.uint64:
+      return writer.varint64(integer(value, 0n, 2n ** 64n - 1n));
+    case Kind.bool:
+      if (typeof value !== "boolean") throw invalid("a boolean", value);
+      return writer.varint32(value ? 1 : 0);
+    case Kind.float:
+      if (typeof value !== "number") throw invalid("a number", value);
+      if (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+        throw invalid("a 32 bit float", value);
+      writer.scratch.setFloat32(0, value, true);
+      return writer.fixed(4);
+    case Kind.double:
+      if (typeof value !== "number") throw invalid("a number", value);
+      writer.scratch.setFloat64(0, value, true);
+      return writer.fixed(8);
+    case Kind.message: {
+      if (typeof value !== "object" || value === null) throw invalid("a message", value);
+      const plan = field.message!;
+      const nested = field.isStruct ? structFromJson(value as JsonObject) : (value as Message);
+      if (nested.$typeName !== plan.desc.typeName) throw invalid(`a ${plan.desc.typeName} message`, nested);
+      const before = writer.length;
+      writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);
+      return writer.varint32(writer.length - before);
+    }
+    default:
+      return writeRare(writer, field.kind, value);
+  }
+}
+
+/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
+function writeRare(writer: ByteWriter, kind: Kind, value: unknown): void {
+  switch (kind) {
+    case Kind.uint32:
+      return writer.varint32(uint32(value));
+    case Kind.sint32: {
+      const whole = int32(value);
+      return writer.varint32(((whole << 1) ^ (whole >> 31)) >>> 0);
+    }
+    case Kind.sint64: {
+      const whole = integer(value, -(2n ** 63n), 2n ** 63n - 1n);
+      return writer.varint64((whole << 1n) ^ (whole >> 63n));
+    }
+    case Kind.fixed32:
+      writer.scratch.setUint32(0, uint32(value), true);
+      return writer.fixed(4);
+    case Kind.sfixed32:
+      writer.scratch.setInt32(0, int32(value), true);
+      return writer.fixed(4);
+    case Kind.fixed64:
+      writer.scratch.setBigUint64(0, integer(value, 0n, 2n ** 64n - 1n), true);
+      return writer.fixed(8);
+    case Kind.sfixed64:
+      writer.scratch.setBigInt64(0, integer(value, -(2n ** 63n), 2n ** 63n - 1n), true);
+      return writer.fixed(8);
+  }
+}
+
+function isDefault(kind: Kind, value: unknown): boolean {
+  switch (kind) {
+    case Kind.string:
+      return value === "";
+    case Kind.bytes:
+      return value instanceof Uint8Array && value.length === 0;
+    case Kind.float:
+    case Kind.double:
+      return Object.is(value, 0); // -0 is not the default and is written
+    case Kind.message:
+      return false;
+    default:
+      return value === 0 || value === 0n || value === false;
+  }
+}
+
+function int32(value: unknown): number {
+  if (typeof value !== "number" || (value | 0) !== value) throw invalid("a 32 bit integer", value);
+  return value;
+}
+
+function uint32(value: unknown): number {
+  if (typeof value !== "number" || value >>> 0 !== value) throw invalid("an unsigned 32 bit integer", value);
+  return value;
+}
+
+function integer(value: unknown, min: bigint, max: bigint): bigint {
+  const whole = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof whole !== "bigint" || whole < min || whole > max)
+    throw invalid("a 64 bit integer in range", value);
+  return whole;
+}
+
+function invalid(wanted: string, value: unknown): ValidationError {
+  const got = value === null ? "null" : typeof value === "number" ? `${value}` : typeof value; // never its content
+  return new ValidationError(`must be ${wanted}, is ${got}`, { code: "INVALID_FIELD" });
 }
 
 /** Puts the name of the field in front of what is wrong with its value. */
-function named(name: string, error: unknown): unknown {
+function named(field: FieldPlan, error: unknown): unknown {
   if (!(error instanceof AgentwireError)) return error;
   const inner = (error.details as { field?: string; problem?: string } | undefined) ?? {};
-  const field = inner.field === undefined ? name : `${name}.${inner.field}`;
-  const problem = inner.problem ?? error.message;
-  return new ValidationError(`${field}: ${problem}`, { code: error.code, details: { field, problem } });
+  const path = inner.field === undefined ? field.name : `${field.name}.${inner.field}`;
+  const problem = inner.problem ?? error.message.replace(/^\[[^\]]*\] /, "");
+  return new ValidationError(`${path}: ${problem}`, { code: error.code, details: { field: path, problem } });
 }
