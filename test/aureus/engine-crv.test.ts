@@ -321,6 +321,19 @@ describe("gate", () => {
     await expect(gate([broken]).validate(commit(1))).rejects.toThrow("broken validator");
   });
 
+  it.each([
+    [Number.NaN, 1],
+    [0.5, Number.NaN],
+    [Number.NaN, Number.NaN],
+  ])(
+    "blocks if the required confidence (%d) or the one reported (%d) is not a number",
+    async (need, reported) => {
+      const config = { blockOnFailure: true, requiredConfidence: need };
+      const result = await gate([() => pass("", reported)], config).validate(commit(1));
+      expect([result.passed, result.blockedCommit]).toEqual([false, true]);
+    },
+  );
+
   it(req("aureus.engine.gate", "blocks exactly when something fails and it may block"), async () => {
     const outcome = fc.record({
       valid: fc.boolean(),

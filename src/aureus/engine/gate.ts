@@ -41,8 +41,12 @@ export class CrvGate {
     const { name, validators, blockOnFailure, requiredConfidence, recoveryStrategy } = this.config;
     const validationResults: ValidationResult[] = [];
     for (const validator of validators) validationResults.push(await validator(commit));
-    const unsure = ({ confidence }: ValidationResult): boolean =>
-      Boolean(requiredConfidence && confidence && confidence < requiredConfidence);
+    const least = requiredConfidence ?? 0;
+    // What cannot be compared must not let a commit through.
+    const unsure = ({ confidence }: ValidationResult): boolean => {
+      const told = confidence ?? 0;
+      return Number.isNaN(least) || (least !== 0 && told !== 0 && !(told >= least));
+    };
     const passed = validationResults.every((result) => result.valid && !unsure(result));
     const blockedCommit = blockOnFailure && !passed;
     const failure = validationResults.find((result) => !result.valid && result.failureCode);
