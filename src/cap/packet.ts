@@ -148,7 +148,7 @@ export interface SealOptions {
 /**
  * Makes the bytes that go on the bus: token set, rules checked, signed if there is a key.
  *
- * @throws InvalidInputError (and its siblings, see {@link assertValidPacket}) for a packet that breaks a rule,
+ * @throws InvalidInputError (and its siblings, see `validatePacket`) for a packet that breaks a rule,
  * or when the token of a signed packet would change and there is no key to sign it again.
  * @throws ValidationError for a field whose value does not fit its type.
  */

@@ -39,7 +39,7 @@ export interface VerifyOptions {
  * @returns Over which form of the packet the signature is.
  * @throws SignatureMissingError for an unsigned packet, SignatureInvalidError for an unknown sender, a payload
  * that the sender's roles do not include, or a signature that none of its keys made; `details.problem` is a
- * {@link SignatureProblem}.
+ * a problem with its reason.
  */
 export async function verifyPacket(
   decoded: Decoded<BusPacket>,

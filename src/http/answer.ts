@@ -21,6 +21,8 @@ export class Answer implements HttpAnswer {
   readonly bytes: Uint8Array;
   /** The pieces of the body while they arrive, for a response that was asked for as a stream. */
   chunks: AsyncIterable<Uint8Array> | undefined;
+  /** The answer as an error may show it, without the credentials of its call. */
+  shown: (() => Answer) | undefined;
   /** Ends a stream that nobody is going to read. */
   discard: (() => void) | undefined;
   readonly #raw: RawHeaders;

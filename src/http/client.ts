@@ -197,12 +197,23 @@ export class HttpClient {
       const encoded = encodeBody(operation, this.#wire(operation, body));
       call = this.#open(operation, path, options, encoded instanceof Promise ? await encoded : encoded);
       const answer = await this.#track(this.#send(call));
-      const data = decodeAnswer<T>(answer, operation, this.#options.keyMap);
+      const data = this.#decode<T>(answer, call);
       return { ok: true, data, info: infoOf(answer, call.attempt) };
     } catch (error) {
       return { ok: false, error: this.#withFacts(error, call), ...this.#described(error, call) };
     } finally {
       call?.whole.done();
+    }
+  }
+
+  /** What an answer holds. An error about it shows no credential of the call. */
+  #decode<T>(answer: Answer, call: Call): T {
+    const { keyMap } = this.#options;
+    try {
+      return decodeAnswer<T>(answer, call.operation, keyMap);
+    } catch (error) {
+      decodeAnswer(answer.shown?.() ?? answer, call.operation, keyMap);
+      throw error;
     }
   }
 

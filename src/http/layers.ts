@@ -196,14 +196,14 @@ function errors(context: LayerContext): Layer {
 }
 
 /** `answer` itself from 200 to 299. @throws the error that any other one stands for */
-function accepted(
-  answer: Answer,
-  { operation, headers, options: { secrets = [] } }: Call,
-  { server, toError, clock }: LayerContext,
-): Answer {
-  if (answer.status >= 200 && answer.status < 300) return answer;
-  const shown = withoutSecrets(answer, [...secretsOf(headers), ...secrets]);
-  throw toError?.(shown, operation) ?? errorFromAnswer(shown, server, clock);
+function accepted(answer: Answer, call: Call, { server, toError, clock }: LayerContext): Answer {
+  const { operation, headers, options } = call;
+  const shown = (): Answer => withoutSecrets(answer, [...secretsOf(headers), ...(options.secrets ?? [])]);
+  if (answer.status >= 200 && answer.status < 300) {
+    answer.shown = shown;
+    return answer;
+  }
+  throw toError?.(shown(), operation) ?? errorFromAnswer(shown(), server, clock);
 }
 
 function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: string): AgentwireError {

@@ -162,7 +162,8 @@ export class Neuron {
    * @throws ValidationError without a handler, or for a schema of the author that is not valid (then it may be
    * called again); ClosedError after {@link Neuron.stop}.
    */
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    if (this.#started !== undefined) this.#close.throwIfClosed();
     this.#started ??= this.#start().catch((error: unknown) => {
       this.#started = undefined;
       throw error;

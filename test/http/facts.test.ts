@@ -8,6 +8,20 @@ import { client, failure, json, read, recorder, serve, serveSocket, transports, 
 const key = "sk-live-TOPSECRET";
 
 describe.each(transports)("an error over %s", (_, how) => {
+  it.each([
+    ["text/html", (secret: string) => `<p>Bearer ${secret}</p>`],
+    ["application/json", (secret: string) => `{"auth": "${secret}"`],
+  ])("of a 200 with %s that cannot be read hold no credential of the call", async (type, text) => {
+    const secret = "s3cret-of-the-call";
+    const { baseUrl } = await serve((_, response) => {
+      response.writeHead(200, { "content-type": type }).end(text(secret));
+    });
+    const error = await failure(client(baseUrl, { auth: bearer(secret) }).send(read, ["1"]));
+    expect(error).toMatchObject({ code: "UNEXPECTED_RESPONSE", status: 200 });
+    expect(inspect([error, error.body, error.cause], { depth: 9 })).not.toContain(secret);
+    expect(String(error.body)).toContain("[secret]");
+  });
+
   it.each([200, 401])("tells what had arrived when the time was over, after %s", async (status) => {
     const clock = new FakeClock();
     let arrived = (): void => {};

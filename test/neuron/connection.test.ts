@@ -126,6 +126,14 @@ describe("by default", () => {
     ).resolves.toBe(undefined);
   });
 
+  it("does not start again after a stop, and says so", async () => {
+    const neuron = make({ gatewayUrl: gateway.url, neuronId: "n", auth: () => "t" });
+    await neuron.start();
+    await neuron.stop();
+    await expect(neuron.start()).rejects.toMatchObject({ name: "ClosedError" });
+    await expect(neuron.run()).rejects.toMatchObject({ name: "ClosedError" });
+  });
+
   it("run() ends with the stop, and rejects when the gateway says not to come back", async () => {
     const neuron = make({ gatewayUrl: gateway.url, neuronId: "n", auth: () => "t" });
     const over = neuron.run();
