@@ -38,8 +38,8 @@ export interface VerifyOptions {
  *
  * @returns Over which form of the packet the signature is.
  * @throws SignatureMissingError for an unsigned packet, SignatureInvalidError for an unknown sender, a payload
- * that the sender's roles do not include, or a signature that none of its keys made; `details.problem` is a
- * a problem with its reason.
+ * that the sender's roles do not include, or a signature that none of its keys made; `details.problem` names the
+ * reason.
  */
 export async function verifyPacket(
   decoded: Decoded<BusPacket>,

@@ -13,7 +13,6 @@ import { Neuron } from "../../src/neuron/index.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
 
 const root = join(import.meta.dirname, "../..");
-const tsx = join(root, "node_modules/.bin/tsx");
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -192,16 +191,22 @@ describe("runners", () => {
       const gateway = await LocalBigBrain.start();
       cleanups.push(() => gateway.close());
       const registered = gateway.until("registered");
-      const child = spawn(tsx, [join(root, `examples/neuron-${name}/main.ts`)], {
-        env: {
-          ...process.env,
-          HOME: "/nonexistent",
-          BIGBRAIN_GATEWAY_URL: gateway.url,
-          BIGBRAIN_NEURON_ID: "example",
-          BIGBRAIN_TOKEN: "token",
+      // Not the command `tsx`, which passes a signal on for a moment only, and then kills.
+      const child = spawn(
+        process.execPath,
+        ["--import", "tsx", join(root, `examples/neuron-${name}/main.ts`)],
+        {
+          cwd: root,
+          env: {
+            ...process.env,
+            HOME: "/nonexistent",
+            BIGBRAIN_GATEWAY_URL: gateway.url,
+            BIGBRAIN_NEURON_ID: "example",
+            BIGBRAIN_TOKEN: "token",
+          },
+          stdio: "ignore",
         },
-        stdio: "ignore",
-      });
+      );
       const ended = new Promise((resolve) => child.once("exit", resolve));
       await registered;
       child.kill("SIGTERM");
