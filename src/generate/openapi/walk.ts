@@ -75,20 +75,6 @@ export function walkSchema(root: SchemaAt): SchemaAt[] {
   return [root, ...subSchemas(root).flatMap(walkSchema)];
 }
 
-/** The roots of all schemas of a document: the components, then what operations hold inline. */
-export function schemaRoots(api: OpenApi): SchemaAt[] {
-  const components = Object.entries(api.schemas).map(([name, schema]) => ({
-    schema,
-    path: ["components", "schemas", name],
-  }));
-  const inline = api.operations.flatMap((operation) => [
-    ...operation.parameters.map((parameter) => parameter.schema),
-    ...bodiesOf(operation, "write"),
-    ...bodiesOf(operation, "read"),
-  ]);
-  return [...components, ...inline];
-}
-
 /** What a caller writes (request body, tool parameters) or reads (answers, events, tool results). */
 function bodiesOf(operation: OpenApi["operations"][number], direction: "read" | "write"): SchemaAt[] {
   const { body, responses, events, actions } = operation;
