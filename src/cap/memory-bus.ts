@@ -149,7 +149,10 @@ class MemoryConnection implements Bus {
   #route(subject: string, data: Uint8Array, reply: string | undefined): number {
     if (this.#status === "closed") throw new ClosedError("the bus connection is closed");
     assertSubject(subject);
-    return this.#bus.route({ subject, data, reply });
+    const receivers = this.#bus.route({ subject, data, reply });
+    // As a NATS server does: who asks where nobody listens gets an empty message.
+    if (receivers === 0 && reply !== undefined) this.#bus.route({ subject: reply, data: new Uint8Array() });
+    return receivers;
   }
 
   async subscribe(
