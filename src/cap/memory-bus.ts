@@ -143,16 +143,15 @@ class MemoryConnection implements Bus {
   }
 
   publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
-    this.#route(subject, data, options.reply);
+    const { reply } = options;
+    if (this.#route(subject, data, reply) > 0 || reply === undefined) return;
+    this.#bus.route({ subject: reply, data: new Uint8Array() }); // as a NATS server says that nobody listens
   }
 
   #route(subject: string, data: Uint8Array, reply: string | undefined): number {
     if (this.#status === "closed") throw new ClosedError("the bus connection is closed");
     assertSubject(subject);
-    const receivers = this.#bus.route({ subject, data, reply });
-    // As a NATS server does: who asks where nobody listens gets an empty message.
-    if (receivers === 0 && reply !== undefined) this.#bus.route({ subject: reply, data: new Uint8Array() });
-    return receivers;
+    return this.#bus.route({ subject, data, reply });
   }
 
   async subscribe(

@@ -126,8 +126,7 @@ export async function acceptResult(
     throw new WorkerTrustError("the response to an authenticate request must be a result");
   const result = answered.value;
   await checkScheduler(trust, response, answered.value.challenge, nowMs);
-  if (!sameChallenge(answered.value.challenge, challenge))
-    throw unbound("result challenge differs");
+  if (!sameChallenge(answered.value.challenge, challenge)) throw unbound("result challenge differs");
   checkFresh(challenge, nowMs);
   checkSkew(timeOf(result.issuedAt, "result.issued_at"), nowMs, "result.issued_at");
   if (!result.accepted) {

@@ -47,13 +47,16 @@ export async function signTrustPacket(
   key: SigningKey,
   mapOrder?: MapOrder,
 ): Promise<{ readonly packet: BusPacket; readonly bytes: Uint8Array }> {
-  const signed = { ...packet, signature: await key.sign(trustBytes(packet, mapOrder)) };
+  const bytes = trustBytes(packet, mapOrder);
+  const signed = { ...packet, signature: key.signSync?.(bytes) ?? (await key.sign(bytes)) };
   return { packet: signed, bytes: encodePacket(signed, mapOrder) };
 }
 
 /** Whether a key signed this packet of the handshake, in either order of map entries. */
 export async function verifyTrustPacket(packet: BusPacket, key: VerifyingKey): Promise<boolean> {
-  if (await key.verify(trustBytes(packet, "spec"), packet.signature)) return true;
-  const inOrders = canonicalBytes(packet).ordersDiffer;
-  return inOrders && (await key.verify(trustBytes(packet, "upb"), packet.signature));
+  const verify = (order: MapOrder) => {
+    const bytes = trustBytes(packet, order);
+    return key.verifySync?.(bytes, packet.signature) ?? key.verify(bytes, packet.signature);
+  };
+  return (await verify("spec")) || (canonicalBytes(packet).ordersDiffer && (await verify("upb")));
 }

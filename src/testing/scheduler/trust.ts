@@ -2,16 +2,20 @@
  * Issues worker sessions, as the scheduler's side of the worker trust handshake (CAP 2.17), with faults on demand. For
  * tests and local development: sessions live in this process.
  */
-import type { BusPacket, WorkerHandshakeChallenge, WorkerHandshakeChallengeRequest } from "../../../gen/cap/index.js";
+import type {
+  BusPacket,
+  WorkerHandshakeChallenge,
+  WorkerHandshakeChallengeRequest,
+} from "../../../gen/cap/index.js";
 import {
   QUEUE_SCHEDULER,
+  WorkerHandshakeRejectionReason as Reason,
   SUBJECT_TRUST_AUTHENTICATE,
   SUBJECT_TRUST_CHALLENGE,
   TRUST_AUDIENCE,
   TRUST_MAX_SKEW_MS,
   WorkerHandshakeChallengeSchema,
   WorkerHandshakePurpose,
-  WorkerHandshakeRejectionReason as Reason,
 } from "../../../gen/cap/index.js";
 import type { Bus, BusMessage, Subscription } from "../../cap/bus.js";
 import type { SigningKey, VerifyingKey } from "../../cap/crypto/backend.js";
@@ -83,7 +87,10 @@ export class TrustIssuer {
   readonly #tokenTtlMs: number;
   readonly #self: IssuerIdentity;
   readonly #workers = new Map<string, Enrollment>();
-  readonly #pending = new Map<string, { readonly challenge: WorkerHandshakeChallenge; readonly fault: TrustFault }>();
+  readonly #pending = new Map<
+    string,
+    { readonly challenge: WorkerHandshakeChallenge; readonly fault: TrustFault }
+  >();
   readonly #sessions = new Map<string, { readonly workerId: string; readonly untilMs: number }>();
   #earlier: Uint8Array | undefined;
 
@@ -119,7 +126,9 @@ export class TrustIssuer {
   /** Serves both phases. */
   start(): Promise<Subscription[]> {
     const serve = (subject: string, respond: (packet: BusPacket) => Promise<Uint8Array | undefined>) =>
-      this.#self.bus.subscribe(subject, (message) => void this.#serve(message, respond), { queue: QUEUE_SCHEDULER });
+      this.#self.bus.subscribe(subject, (message) => void this.#serve(message, respond), {
+        queue: QUEUE_SCHEDULER,
+      });
     return Promise.all([
       serve(SUBJECT_TRUST_CHALLENGE, (packet) => this.#challenge(packet)),
       serve(SUBJECT_TRUST_AUTHENTICATE, (packet) => this.#authenticate(packet)),
@@ -127,7 +136,12 @@ export class TrustIssuer {
   }
 
   #add(workerId: string, worker: EnrolledWorker): Enrollment {
-    const { agentId = `agent-${workerId}`, tenantId = "default", proofKeyId = `${workerId}-key`, publicKey } = worker;
+    const {
+      agentId = `agent-${workerId}`,
+      tenantId = "default",
+      proofKeyId = `${workerId}-key`,
+      publicKey,
+    } = worker;
     const enrollment = { agentId, tenantId, proofKeyId, key: toVerifyingKey(workerId, publicKey) };
     this.#workers.set(workerId, enrollment);
     return enrollment;
@@ -151,7 +165,8 @@ export class TrustIssuer {
     if (phase?.case !== "workerHandshakeChallengeRequest") throw new Error("not a challenge request");
     const request = phase.value;
     const worker = this.#workers.get(request.workerId);
-    if (worker === undefined || request.proofKeyId !== worker.proofKeyId) throw new Error("unknown worker or key");
+    if (worker === undefined || request.proofKeyId !== worker.proofKeyId)
+      throw new Error("unknown worker or key");
     if (request.audience !== TRUST_AUDIENCE) throw new Error("another audience");
     if (!(await verifyTrustPacket(packet, worker.key))) throw new Error("wrong signature");
     if (!this.#isRecent(packet)) throw new Error("the clocks differ");
@@ -167,7 +182,11 @@ export class TrustIssuer {
     return bytes;
   }
 
-  #make(request: WorkerHandshakeChallengeRequest, worker: Enrollment, fault: TrustFault): WorkerHandshakeChallenge {
+  #make(
+    request: WorkerHandshakeChallengeRequest,
+    worker: Enrollment,
+    fault: TrustFault,
+  ): WorkerHandshakeChallenge {
     const issuedMs = this.#self.clock.now() - (fault === "expired" ? CHALLENGE_MS : 0);
     return createMessage(WorkerHandshakeChallengeSchema, {
       requestId: request.requestId,
@@ -228,7 +247,12 @@ export class TrustIssuer {
     return this.#sealed({ case: "workerHandshakeResult", value }, challenge.traceId, this.#self.key, token);
   }
 
-  async #sealed(payload: PayloadInit, traceId: string, key = this.#self.key, authToken = ""): Promise<Uint8Array> {
+  async #sealed(
+    payload: PayloadInit,
+    traceId: string,
+    key = this.#self.key,
+    authToken = "",
+  ): Promise<Uint8Array> {
     const { senderId, clock } = this.#self;
     const packet = { ...createPacket(payload, { senderId, traceId, clock }), authToken };
     return (await signTrustPacket(packet, key)).bytes;
