@@ -47,12 +47,20 @@ export { ToolFailure } from "./four-runr/tools.js";
 export type { Pieces } from "./http/answer.js";
 export type { FaultKind, FaultTiming, HttpFault } from "./http/faults.js";
 export { FaultScript } from "./http/faults.js";
+export type { Observation } from "./http/observe.js";
 export { Local4Runr } from "./local-4runr.js";
 export type { AureusFault, LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";
 export type { BigBrainStats } from "./local-big-brain.js";
 export { LocalBigBrain } from "./local-big-brain.js";
-export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
+export type {
+  EnrolledWorker,
+  LocalSchedulerOptions,
+  ScheduledJob,
+  SchedulerEvents,
+  TrustFault,
+  TrustIssuerOptions,
+} from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";
 export type { JobState } from "./scheduler/job-state.js";
 export type { Pool, PoolTable } from "./scheduler/pools.js";
