@@ -1,4 +1,4 @@
-/** A server on loopback, as every counterpart that speaks HTTP needs it. Node only, looked up when it starts. */
+/** A server on loopback, as every local server that speaks HTTP needs it. Node only, resolved when it starts. */
 import type * as NodeHttp from "node:http";
 import type { AddressInfo } from "node:net";
 import { requireBuiltin } from "../../core/builtin.js";
@@ -87,7 +87,7 @@ export class LoopbackServer {
     return this.#restarting;
   }
 
-  /** Stops listening. Ends when the last request in hand has ended. */
+  /** Stops listening. Ends when the last request in flight has ended. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#server === undefined) return resolve();
