@@ -3,6 +3,7 @@
  *
  * Signatures are ECDSA over SHA-256, ASN.1 DER (CAP spec 05).
  */
+import type { Curve } from "./curves.js";
 import { nobleCrypto } from "./noble.js";
 import { findNodeCrypto } from "./node.js";
 
@@ -18,6 +19,8 @@ export interface SigningKey {
 export interface VerifyingKey {
   /** Whether `signature` (DER) is one of `data`. Never throws: a broken signature is a wrong one. */
   verify(data: Uint8Array, signature: Uint8Array): boolean | Promise<boolean>;
+  /** Where it is known. Worker trust and CAP-PRODUCTION take P-256 only. */
+  readonly curve?: Curve;
 }
 
 /** Two PEM texts. */
