@@ -19,6 +19,7 @@ export const BROWSER_ENTRIES: readonly string[] = [
   "src/handler/index.ts",
   "src/cap/index.ts",
   "src/cap/packet/index.ts",
+  "src/cap/production/index.ts",
   "src/cap/safety/index.ts",
   "src/http/index.ts",
   "src/neuron/index.ts",

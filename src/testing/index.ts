@@ -53,7 +53,14 @@ export type { AureusFault, LocalAureusOptions, LocalTool } from "./local-aureus.
 export { LocalAureus } from "./local-aureus.js";
 export type { BigBrainStats } from "./local-big-brain.js";
 export { LocalBigBrain } from "./local-big-brain.js";
-export type { LocalSchedulerOptions, ScheduledJob, SchedulerEvents } from "./local-scheduler.js";
+export type {
+  EnrolledWorker,
+  LocalSchedulerOptions,
+  ScheduledJob,
+  SchedulerEvents,
+  TrustFault,
+  TrustIssuerOptions,
+} from "./local-scheduler.js";
 export { LocalScheduler } from "./local-scheduler.js";
 export type { JobState } from "./scheduler/job-state.js";
 export type { Pool, PoolTable } from "./scheduler/pools.js";
