@@ -171,8 +171,8 @@ describe("quotas", () => {
     req("fourRunr.admin.quota-bound", "say that they are a lower bound where the log is cut off"),
     async () => {
       const clock = new FakeClock({ now: Date.UTC(2026, 10, 21, 12, 30) });
-      await using gateway = new Local4Runr({ clock });
-      await using admin = new GatewayAdmin({ baseUrl: await gateway.start(), clock, retry: false });
+      await using gateway = await Local4Runr.start({ clock });
+      await using admin = new GatewayAdmin({ baseUrl: gateway.url, clock, retry: false });
       const { agentId } = await admin.createAgent({ name: "probe", createdBy: "ops", role: "r" });
       const quotas = [{ action: "serpapi:search", limit: 3, window: "24h" }];
       await admin.createPolicy({ name: "p", agentId, spec: { scopes: ["serpapi:search"], quotas } });

@@ -3,6 +3,7 @@
  *
  * Signatures are ECDSA over SHA-256, ASN.1 DER (CAP spec 05).
  */
+import type { Curve } from "./curves.js";
 import { nobleCrypto } from "./noble.js";
 import { findNodeCrypto } from "./node.js";
 
@@ -22,6 +23,8 @@ export interface VerifyingKey {
   verify(data: Uint8Array, signature: Uint8Array): boolean | Promise<boolean>;
   /** The same at once, where the library can. */
   verifySync?(data: Uint8Array, signature: Uint8Array): boolean;
+  /** Where it is known. Worker trust and CAP-PRODUCTION take P-256 only. */
+  readonly curve?: Curve;
 }
 
 /** Two PEM texts. */

@@ -44,6 +44,7 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
         throw invalidKey("a public key must be on P-256, is on P-384");
       const key = keyObject(() => crypto.createPublicKey(publicPem(parsed)));
       return {
+        curve: parsed.curve,
         verify: (data, signature) =>
           new Promise((resolve) => {
             crypto.verify("sha256", data, key, signature, (error, valid) => resolve(!error && valid));
