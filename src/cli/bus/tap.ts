@@ -4,73 +4,82 @@ import { linkSignals } from "../../core/abort.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import { onAbort } from "../../core/on-abort.js";
-import type { Args, Command } from "../command.js";
+import { type CliCommand, choice, type JsonOption, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { interpret, readBytes } from "../input.js";
 import type { Io } from "../io.js";
 import { readKeyFiles } from "../key-files.js";
 import { type Captured, type TapFilter, tapLine, tapRecord, wanted } from "./tap-record.js";
 
-/** Everything of CAP; other subjects of the server are not listened to. */
+/** All CAP subjects; other subjects of the server are ignored. */
 const SUBJECTS = ["sys.>", "job.>", "worker.>"];
 const KINDS = BusPacketSchema.oneofs[0]!.fields.map(({ localName }) => localName);
 
-/** Options, help and run of `agentwire tap`. */
-export const tapCommand: Command = {
-  options: [
-    { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
-    { name: "from", value: "FILE", about: "a capture made with --json --data, or - for the standard input" },
-    {
-      name: "key",
-      value: "SENDER=PEM",
-      multiple: true,
-      about: "public key of a sender, to verify its packets",
-    },
-    { name: "job", value: "ID", about: "only packets about this job" },
-    { name: "sender", value: "ID", about: "only packets of this sender" },
-    { name: "kind", value: "KIND", about: "only this payload: jobRequest, jobResult, heartbeat, …" },
-    { name: "refused", about: "only what does not verify, breaks a rule or is no packet" },
-    { name: "data", about: "with --json: the bytes of each message too. They may hold tokens" },
-    { name: "count", value: "N", about: "end after so many" },
-    { name: "timeout-ms", value: "N", about: "end after so long; exit code 1 when --count was not reached" },
-  ],
-  maxArguments: 20,
+interface TapOptions extends JsonOption {
+  readonly nats?: string;
+  readonly from?: string;
+  readonly key?: readonly string[];
+  readonly job?: string;
+  readonly sender?: string;
+  readonly kind?: string;
+  readonly refused?: boolean;
+  readonly data?: boolean;
+  readonly count?: number;
+  readonly timeoutMs?: number;
+}
+
+/** `agentwire tap`. */
+export const tapCommand: CliCommand = {
+  configure: (command) =>
+    command
+      .argument("[subjects...]", "subjects, with * and > (default: sys.> job.> worker.>)")
+      .option("--nats <url>", "NATS server (default: NATS_URL, else nats://127.0.0.1:4222)")
+      .option("--from <file>", "a capture of --json --data, or - for the standard input")
+      .option("--key <sender=pem>", "public key of a sender, to verify its packets", repeated)
+      .option("--job <id>", "only packets about this job")
+      .option("--sender <id>", "only packets of this sender")
+      .addOption(choice("--kind <payload>", "only packets with this payload", KINDS))
+      .option("--refused", "only what does not verify, violates the protocol or is not a packet")
+      .option("--data", "with --json: include the bytes of each message. They may contain tokens")
+      .option("--count <n>", "exit after this many messages", wholeNumber(1))
+      .option(
+        "--timeout-ms <n>",
+        "exit after this time; exit code 1 if --count was not reached",
+        wholeNumber(1),
+      ),
   stops: true,
   notes:
-    "Arguments are subjects, with * and > (default: sys.> job.> worker.>). It only listens, in no queue group, so no\n" +
-    "job is taken from a worker. --json prints one line for each message. Ends at Ctrl-C, with exit code 0.",
+    "It subscribes without a queue group, so it takes no job from a worker. --json prints one line for each message.\n" +
+    "Exits on Ctrl-C, with exit code 0.",
   examples: [
-    ["tap", "everything of CAP on NATS_URL"],
+    ["tap", "all CAP packets on NATS_URL"],
     ["tap 'sys.job.>' --key w=w.pub.pem --refused", "what a receiver with this key would refuse"],
-    ["tap --json --data --count 100 > capture.jsonl", "a capture"],
-    ["tap --from capture.jsonl --kind jobResult", "and what was in it"],
+    ["tap --json --data --count 100 > capture.jsonl", "writes a capture"],
+    ["tap --from capture.jsonl --kind jobResult", "reads it"],
   ],
-  async run(args, io) {
-    const from = args.text("from");
-    const kind = args.text("kind") === undefined ? undefined : args.choice("kind", KINDS, KINDS[0]!);
-    const filter: TapFilter = {
-      subjects: args.rest.length > 0 ? [...new Set(args.rest)] : from === undefined ? SUBJECTS : [">"],
-      job: args.text("job"),
-      sender: args.text("sender"),
-      kind,
-      refused: args.flag("refused"),
-    };
-    const limit = args.whole("count", 1) ?? Infinity;
-    const show = await printer(args, io, filter);
-    return from === undefined
-      ? listen(args, io, filter.subjects, show, limit)
-      : replay(from, show, limit, io);
+  async run(options: TapOptions, io, given) {
+    const { from, job, sender, kind, refused = false, count: limit = Infinity } = options;
+    const subjects = given.length > 0 ? [...new Set(given)] : from === undefined ? SUBJECTS : [">"];
+    const show = await printer(options, io, { subjects, job, sender, kind, refused });
+    const exitCode =
+      from === undefined
+        ? await listen(options, io, subjects, show, limit)
+        : await replay(from, show, limit, io);
+    return { exitCode };
   },
 };
 
 /** Prints a message if it is wanted. Resolves with whether it was. */
 type Printer = (captured: Captured) => Promise<boolean>;
 
-async function printer(args: Args, io: Io, filter: TapFilter): Promise<Printer> {
-  const json = args.flag("json");
-  const options = { keys: await readKeyFiles(args, "key"), withData: json && args.flag("data") };
+async function printer(
+  { json = false, key, data = false }: TapOptions,
+  io: Io,
+  filter: TapFilter,
+): Promise<Printer> {
+  const keys = await readKeyFiles(key);
   return async (captured) => {
-    const record = await tapRecord(captured, options);
+    const record = await tapRecord(captured, { keys, withData: json && data });
     if (!wanted(record, filter)) return false;
     io.out(json ? `${JSON.stringify(record)}\n` : tapLine(record, io));
     return true;
@@ -78,16 +87,15 @@ async function printer(args: Args, io: Io, filter: TapFilter): Promise<Printer> 
 }
 
 async function listen(
-  args: Args,
+  { nats: servers, timeoutMs }: TapOptions,
   io: Io,
   subjects: readonly string[],
   show: Printer,
   limit: number,
 ): Promise<number> {
   const { connectNats } = await import("../../cap/nats/index.js");
-  const servers = args.text("nats");
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
-  const link = linkSignals([io.signal], { timeoutMs: args.whole("timeout-ms", 1), what: "listening" });
+  const link = linkSignals([io.signal], { timeoutMs, what: "listening" });
   const ended = new Ending(link.signal);
   let shown = 0;
   let queue = Promise.resolve();
@@ -150,7 +158,7 @@ async function replay(path: string, show: Printer, limit: number, io: Io): Promi
 
 function capturedOf(value: unknown, line: number): Captured {
   if (!isObject(value) || typeof value.subject !== "string" || typeof value.data !== "string") {
-    const text = `line ${line} is no message: a capture is made with tap --json --data`;
+    const text = `line ${line}: expected a message of tap --json --data`;
     throw new ValidationError(text, { code: "BAD_INPUT" });
   }
   const at = typeof value.at === "string" ? value.at : "";
