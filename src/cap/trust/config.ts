@@ -11,6 +11,7 @@ import {
   toSigningKey,
   toVerifyingKey,
 } from "../crypto/key-ring.js";
+import { invalidKey } from "../crypto/pem.js";
 import { parseWorkerTrustMode, type WorkerTrustMode } from "../trust-mode.js";
 
 /** Longest `timeoutMs` and `renewMinIntervalMs`. */
@@ -141,7 +142,9 @@ export function keysById(
   const entries = given instanceof Map ? given : Object.entries(given ?? {});
   for (const [keyId, key] of entries as Iterable<[string, PublicKey]>) {
     checkId(`${name} key id`, keyId);
-    keys.set(keyId, toVerifyingKey(keyId, key, { ...crypto, allowP384: false }));
+    const parsed = toVerifyingKey(keyId, key, { ...crypto, allowP384: false });
+    if (parsed.curve === "P-384") throw invalidKey(`public key of "${keyId}" must be on P-256, is on P-384`);
+    keys.set(keyId, parsed);
   }
   if (keys.size === 0) throw invalid(`${name} requires at least one key`);
   return keys;

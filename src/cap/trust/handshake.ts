@@ -11,6 +11,7 @@ import {
 } from "../../../gen/cap/index.js";
 import type { Clock } from "../../core/clock.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
+import { equalBytes } from "../crypto/sha256.js";
 import { createPacket } from "../packet.js";
 import { encodeCanonical } from "../wire/canonical-encode.js";
 import type { WorkerTrust } from "./config.js";
@@ -67,7 +68,7 @@ export async function acceptChallenge(
   const { value } = asked;
   const same =
     SAME.every((field) => challenge[field] === value[field]) &&
-    equal(challenge.clientNonce, value.clientNonce);
+    equalBytes(challenge.clientNonce, value.clientNonce);
   if (!same) throw unbound("challenge does not match request");
   if (challenge.agentId !== trust.agentId || challenge.tenantId !== trust.tenantId)
     throw unbound("challenge identity differs");
@@ -166,11 +167,7 @@ function checkSkew(ms: number, nowMs: number, field: string): void {
 /** Whether two challenges are the same, byte for byte. */
 export function sameChallenge(a: WorkerHandshakeChallenge, b: WorkerHandshakeChallenge): boolean {
   const bytes = (one: WorkerHandshakeChallenge) => encodeCanonical(WorkerHandshakeChallengeSchema, one).bytes;
-  return equal(bytes(a), bytes(b));
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  return equalBytes(bytes(a), bytes(b));
 }
 
 function unbound(problem: string): WorkerTrustError {
