@@ -3,8 +3,8 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { BusPacket } from "../../gen/cap/index.js";
-import { BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
+import type { BusPacket, BusPacketSchema } from "../../gen/cap/index.js";
+import { PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
 import { systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
@@ -15,6 +15,7 @@ import {
   UnknownPayloadError,
   VersionMismatchError,
 } from "./errors.js";
+import { capProtocol, type PacketProtocol } from "./protocol.js";
 import { validatePacket } from "./validate.js";
 import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
@@ -41,13 +42,16 @@ export interface CreatePacketOptions {
   readonly traceId?: string | undefined;
   /** Default: now, to the millisecond. */
   readonly clock?: Clock | undefined;
+  /** Default: the protocol of the package. */
+  readonly protocol?: PacketProtocol | undefined;
 }
 
 /** An unsigned packet of wire version 1 around a payload. */
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);
-  return createMessage(BusPacketSchema, {
+  const { packet: schema } = (options.protocol ?? capProtocol) as typeof capProtocol;
+  return createMessage(schema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
     createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
@@ -57,13 +61,21 @@ export function createPacket(payload: PayloadInit, options: CreatePacketOptions)
 }
 
 /** The bytes a signature covers: the whole packet without its signature field. */
-export function canonicalBytes(packet: BusPacket, mapOrder: MapOrder = "spec"): CanonicalBytes {
-  return encodeCanonical(BusPacketSchema, packet, { mapOrder, skip: SIGNATURE_FIELD });
+export function canonicalBytes(
+  packet: BusPacket,
+  mapOrder: MapOrder = "spec",
+  protocol: PacketProtocol = capProtocol,
+): CanonicalBytes {
+  return encodeCanonical(protocol.packet, packet, { mapOrder, skip: SIGNATURE_FIELD });
 }
 
 /** The canonical bytes of a packet with its signature. */
-export function encodePacket(packet: BusPacket, mapOrder: MapOrder = "spec"): Uint8Array {
-  return encodeCanonical(BusPacketSchema, packet, { mapOrder }).bytes;
+export function encodePacket(
+  packet: BusPacket,
+  mapOrder: MapOrder = "spec",
+  protocol: PacketProtocol = capProtocol,
+): Uint8Array {
+  return encodeCanonical(protocol.packet, packet, { mapOrder }).bytes;
 }
 
 /**
@@ -71,11 +83,15 @@ export function encodePacket(packet: BusPacket, mapOrder: MapOrder = "spec"): Ui
  *
  * @throws MalformedPacketError for bytes that are not a packet, or more than `maxBytes` (default 8 MiB).
  */
-export function decodePacket(bytes: Uint8Array, maxBytes = DEFAULT_MAX_PACKET_BYTES): Decoded<BusPacket> {
+export function decodePacket(
+  bytes: Uint8Array,
+  maxBytes = DEFAULT_MAX_PACKET_BYTES,
+  protocol: PacketProtocol = capProtocol,
+): Decoded<BusPacket> {
   if (bytes.length > maxBytes) {
     throw new MalformedPacketError(`packet of ${bytes.length} bytes is larger than ${maxBytes}`);
   }
-  return decodeCanonical(BusPacketSchema, bytes, SIGNATURE_FIELD);
+  return decodeCanonical((protocol as typeof capProtocol).packet, bytes, SIGNATURE_FIELD);
 }
 
 /**
@@ -84,8 +100,8 @@ export function decodePacket(bytes: Uint8Array, maxBytes = DEFAULT_MAX_PACKET_BY
  * @throws VersionMismatchError, UnknownPayloadError or InvalidInputError; `details.issues` lists every broken
  * rule.
  */
-export function assertValidPacket(packet: BusPacket): void {
-  const issues = validatePacket(packet);
+export function assertValidPacket(packet: BusPacket, protocol?: PacketProtocol): void {
+  const issues = validatePacket(packet, protocol);
   if (issues.length === 0) return;
   const text = `invalid BusPacket: ${issues.map(({ field, message }) => `${field}: ${message}`).join("; ")}`;
   const broken = (field: string) => issues.some((issue) => issue.field === field);
@@ -109,8 +125,9 @@ export async function signPacket(
   packet: BusPacket,
   key: SigningKey,
   mapOrder: MapOrder = "spec",
+  protocol?: PacketProtocol,
 ): Promise<SignedPacket> {
-  const unsigned = canonicalBytes(packet, mapOrder);
+  const unsigned = canonicalBytes(packet, mapOrder, protocol);
   const signature = await key.sign(unsigned.bytes);
   const bytes = insertSignature(unsigned, signature, (size) => new Uint8Array(size));
   return { bytes, signature, ordersDiffer: unsigned.ordersDiffer };
@@ -143,6 +160,8 @@ export interface SealOptions {
   readonly mapOrder?: MapOrder | undefined;
   /** Called when the two map orders give different bytes for this packet. */
   readonly onOrdersDiffer?: (() => void) | undefined;
+  /** Default: the protocol of the package. */
+  readonly protocol?: PacketProtocol | undefined;
 }
 
 /**
@@ -154,9 +173,9 @@ export interface SealOptions {
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
   const outgoing = readyToSend(packet, options);
-  const { key, mapOrder, onOrdersDiffer } = options;
-  if (key === undefined) return encodePacket(outgoing, mapOrder);
-  const signed = await signPacket(outgoing, key, mapOrder);
+  const { key, mapOrder, onOrdersDiffer, protocol } = options;
+  if (key === undefined) return encodePacket(outgoing, mapOrder, protocol);
+  const signed = await signPacket(outgoing, key, mapOrder, protocol);
   if (signed.ordersDiffer) onOrdersDiffer?.();
   return signed.bytes;
 }
@@ -168,18 +187,18 @@ export async function sealPacket(packet: BusPacket, options: SealOptions = {}): 
  * @throws What {@link sealPacket} throws.
  */
 export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uint8Array | undefined {
-  const { key, mapOrder, onOrdersDiffer } = options;
+  const { key, mapOrder, onOrdersDiffer, protocol = capProtocol } = options;
   if (key !== undefined && key.signSync === undefined) return undefined;
   const outgoing = readyToSend(packet, options);
   const skip = key === undefined ? 0 : SIGNATURE_FIELD;
-  const encoded = encodeCanonical(BusPacketSchema, outgoing, { mapOrder, skip, momentary: true });
+  const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip, momentary: true });
   if (key?.signSync === undefined) return encoded.bytes;
   if (encoded.ordersDiffer) onOrdersDiffer?.();
   return insertSignature(encoded, key.signSync(encoded.bytes), cutBytes);
 }
 
 /** The packet with its token, checked. */
-function readyToSend(packet: BusPacket, { key, sessionToken }: SealOptions): BusPacket {
+function readyToSend(packet: BusPacket, { key, sessionToken, protocol }: SealOptions): BusPacket {
   let outgoing = packet;
   if (sessionToken !== undefined && sessionToken !== packet.authToken) {
     if (key === undefined && packet.signature.length > 0) {
@@ -187,6 +206,6 @@ function readyToSend(packet: BusPacket, { key, sessionToken }: SealOptions): Bus
     }
     outgoing = { ...packet, authToken: sessionToken }; // the caller's packet stays as it is
   }
-  assertValidPacket(outgoing);
+  assertValidPacket(outgoing, protocol);
   return outgoing;
 }

@@ -18,6 +18,7 @@ import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
 import { assertValidPacket, createPacket, sealPacket, sealPacketNow } from "./packet.js";
+import type { PacketOf, PacketProtocol, PayloadInitOf } from "./protocol.js";
 import { ReplayWindow } from "./replay.js";
 import type { OpenOptions, VerifyOptions } from "./verify.js";
 import { openPacket, openPacketNow } from "./verify.js";
@@ -44,6 +45,11 @@ export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "accept
   readonly maxAgeMs?: number | undefined;
   /** Session token to put into every packet. Default: none. */
   readonly sessionToken?: string | undefined;
+  /**
+   * The `protocol` that `agentwire gen` writes for a fork of the protos: its fields and payloads are then sent, checked
+   * and received too. Default: the protocol of the package; what is unknown to it travels as unknown fields.
+   */
+  readonly protocol?: PacketProtocol | undefined;
   /** Order of map entries in signed bytes. "upb" suits a fleet that runs cap-sdk-python only. Default: "spec". */
   readonly mapOrder?: MapOrder | undefined;
   /** Larger packets are refused unread. Default: 8 MiB. */
@@ -79,9 +85,9 @@ export interface ReceiveCounts {
 }
 
 /** What happens to a received message. */
-export interface PacketListener {
+export interface PacketListener<Packet = BusPacket> {
   /** Called with every packet that was taken, in the order of arrival. What it throws is logged. */
-  onPacket(packet: BusPacket, message: BusMessage): void;
+  onPacket(packet: Packet, message: BusMessage): void;
   /** Called with every message that was refused, after it was counted and logged. */
   onRefused?(error: AgentwireError, message: BusMessage): void;
 }
@@ -95,7 +101,7 @@ const UNVERIFIED_PER_TURN = 32;
  *
  * @throws ValidationError `INVALID_KEY` for a key that is none, when it is made.
  */
-export class Party {
+export class Party<P extends PacketProtocol = PacketProtocol> {
   readonly bus: Bus;
   readonly senderId: string;
   readonly counts: ReceiveCounts = { received: 0, refused: 0 };
@@ -106,16 +112,17 @@ export class Party {
   readonly #logger: Logger;
   readonly #alerts: ProtocolAlerts | undefined;
 
-  constructor(options: PartyOptions) {
+  constructor(options: PartyOptions & { readonly protocol?: P | undefined }) {
     this.bus = options.bus;
     this.senderId = options.senderId;
     this.#options = options;
     this.#logger = safeLogger(options.logger);
-    const { privateKey, sessionToken, mapOrder } = options;
+    const { privateKey, sessionToken, mapOrder, protocol } = options;
     this.#seal = {
       key: privateKey === undefined ? undefined : toSigningKey(privateKey, options),
       sessionToken,
       mapOrder,
+      protocol,
       onOrdersDiffer: () => this.#warnOrdersDiffer(),
     };
     const { alerts, clock, publicKeys, maxAgeMs } = options;
@@ -145,10 +152,10 @@ export class Party {
    */
   async send(
     subject: string,
-    payload: PayloadInit,
+    payload: PayloadInitOf<P>,
     traceId?: string,
     publish?: PublishBytes,
-  ): Promise<BusPacket> {
+  ): Promise<PacketOf<P>> {
     return this.sendNow(subject, payload, traceId, publish);
   }
 
@@ -160,12 +167,14 @@ export class Party {
    */
   sendNow(
     subject: string,
-    payload: PayloadInit,
+    payload: PayloadInitOf<P>,
     traceId?: string,
     publish?: PublishBytes,
-  ): BusPacket | Promise<BusPacket> {
-    const { clock } = this.#options;
-    const packet = createPacket(payload, { senderId: this.senderId, traceId, clock });
+  ): PacketOf<P> | Promise<PacketOf<P>>;
+  sendNow(subject: string, payload: unknown, traceId?: string, publish?: PublishBytes): unknown {
+    const { clock, protocol } = this.#options;
+    const { senderId } = this;
+    const packet = createPacket(payload as PayloadInit, { senderId, traceId, clock, protocol });
     const bytes = sealPacketNow(packet, this.#seal);
     if (bytes === undefined) return this.#sendLater(subject, packet, publish);
     const published = publish === undefined ? this.bus.publish(subject, bytes) : publish(subject, bytes);
@@ -179,11 +188,13 @@ export class Party {
   }
 
   /** Receives the packets on a subject. A bad one never ends the subscription. */
-  async receive(
+  receive(
     subject: string,
-    listener: PacketListener,
-    options: ReceiveOptions = {},
-  ): Promise<Subscription> {
+    listener: PacketListener<PacketOf<P>>,
+    options?: ReceiveOptions,
+  ): Promise<Subscription>;
+  async receive(subject: string, given: unknown, options: ReceiveOptions = {}): Promise<Subscription> {
+    const listener = given as PacketListener;
     if (this.#keys === undefined) {
       warnOnce(
         this.#options.logger,
@@ -194,12 +205,13 @@ export class Party {
         },
       );
     }
-    const { maxPacketBytes: maxBytes, acceptRawOrder } = this.#options;
+    const { maxPacketBytes: maxBytes, acceptRawOrder, protocol } = this.#options;
     const openOptions = ({ subject }: BusMessage): OpenOptions => ({
       keys: this.#keys,
       maxBytes,
       acceptRawOrder,
       subject,
+      protocol,
       check: options.check ?? ((packet) => this.#check(packet, subject)),
     });
     let behind = 0;
@@ -264,7 +276,7 @@ export class Party {
 
   /** The rules of a packet, and of the subject it came on. */
   #check(packet: BusPacket, subject: string): void {
-    assertValidPacket(packet);
+    assertValidPacket(packet, this.#options.protocol);
     if (packet.payload.case !== "jobRequest" || subject === SUBJECT_SUBMIT) return;
     const { topic } = packet.payload.value;
     if (topic === subject || subject === workerSubject(this.senderId)) return;
@@ -287,8 +299,8 @@ export class Party {
     this.#guard(() => listener.onRefused?.(known, message));
     const report = this.#alerts?.report(known, message, this.senderId);
     if (report === undefined) return;
-    const payload = { case: "alert", value: report.alert } as const;
-    this.send(SUBJECT_ALERT, payload, report.traceId).catch((failure: unknown) => {
+    const payload: unknown = { case: "alert", value: report.alert };
+    this.send(SUBJECT_ALERT, payload as PayloadInitOf<P>, report.traceId).catch((failure: unknown) => {
       this.#logger.warn("a refused packet could not be reported", { reason: errorText(failure) });
     });
   }

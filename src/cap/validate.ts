@@ -2,23 +2,21 @@
  * The rules every packet must keep, checked before it is sent and after it was received (CAP spec 02; the
  * verdicts and texts are those of cap-sdk-python 2.17.0). The checks of fields are generated.
  */
-import type { BusPacket, CapProtocol, PacketIssue } from "../../gen/cap/index.js";
-import { protocol } from "../../gen/cap/index.js";
+import type { BusPacket, PacketIssue } from "../../gen/cap/index.js";
+import { capProtocol, type PacketProtocol } from "./protocol.js";
 import { WIRE_LEN } from "./wire/field-plan.js";
 
 export type { PacketIssue } from "../../gen/cap/index.js";
-
-const payloads: Readonly<Record<string, CapProtocol["payloads"]["jobRequest"]>> = protocol.payloads;
 
 /**
  * What is wrong with a packet; an empty list means it may travel. The issue of a payload that this version does not
  * know names the number of its field: the packet can be decoded, verified, encoded and forwarded all the same.
  */
-export function validatePacket(packet: BusPacket): PacketIssue[] {
+export function validatePacket(packet: BusPacket, protocol: PacketProtocol = capProtocol): PacketIssue[] {
   const issues: PacketIssue[] = [];
   protocol.checkEnvelope(packet, issues);
   const { case: kind } = packet.payload;
-  const entry = kind === undefined ? undefined : payloads[kind];
+  const entry = kind === undefined ? undefined : protocol.payloads[kind];
   if (entry === undefined) issues.push({ field: "payload", message: withoutPayload(packet) });
   else if (entry.travels === "packet") protocol.checkPayload(packet, issues);
   else issues.push({ field: "payload", message: "is a worker trust phase, which is not an ordinary packet" });

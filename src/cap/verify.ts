@@ -11,6 +11,7 @@ import type { VerifyingKey } from "./crypto/backend.js";
 import type { KeyRing, Role } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
 import { assertValidPacket, canonicalBytes, decodePacket } from "./packet.js";
+import type { PacketProtocol } from "./protocol.js";
 import { cutBytes } from "./wire/block.js";
 import type { Decoded } from "./wire/canonical-decode.js";
 
@@ -31,6 +32,8 @@ export interface VerifyOptions {
   readonly acceptRawOrder?: boolean | undefined;
   /** Subject the packet came on. A job request is a client's on `sys.job.submit`, and a scheduler's elsewhere. */
   readonly subject?: string | undefined;
+  /** Default: the protocol of the package. */
+  readonly protocol?: PacketProtocol | undefined;
 }
 
 /**
@@ -123,9 +126,10 @@ function* signedForms(
   }
   if (specOrder) yield ["spec", raw];
   if (upbOrder) yield ["upb", raw];
-  const spec = canonicalBytes(message, "spec");
+  const { protocol } = options;
+  const spec = canonicalBytes(message, "spec", protocol);
   if (!specOrder) yield ["spec", spec.bytes];
-  if (!upbOrder && spec.ordersDiffer) yield ["upb", canonicalBytes(message, "upb").bytes];
+  if (!upbOrder && spec.ordersDiffer) yield ["upb", canonicalBytes(message, "upb", protocol).bytes];
   if (options.acceptRawOrder && !specOrder && !upbOrder) yield ["raw", raw];
 }
 
@@ -185,7 +189,9 @@ export function openPacketNow(bytes: Uint8Array, options: OpenOptions = {}): Bus
 }
 
 function decodeChecked(bytes: Uint8Array, options: OpenOptions): Decoded<BusPacket> {
-  const decoded = decodePacket(bytes, options.maxBytes);
-  (options.check ?? assertValidPacket)(decoded.message);
+  const { check, maxBytes, protocol } = options;
+  const decoded = decodePacket(bytes, maxBytes, protocol);
+  if (check === undefined) assertValidPacket(decoded.message, protocol);
+  else check(decoded.message);
   return decoded;
 }

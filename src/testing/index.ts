@@ -47,6 +47,7 @@ export { ToolFailure } from "./four-runr/tools.js";
 export type { Pieces } from "./http/answer.js";
 export type { FaultKind, FaultTiming, HttpFault } from "./http/faults.js";
 export { FaultScript } from "./http/faults.js";
+export type { Observation } from "./http/observe.js";
 export { Local4Runr } from "./local-4runr.js";
 export type { AureusFault, LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";

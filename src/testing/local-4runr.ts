@@ -31,7 +31,8 @@ import { ToolRunner } from "./four-runr/tool-runner.js";
 import { brokenLiveTools, withActions } from "./four-runr/tools.js";
 import { type HttpAnswer, send } from "./http/answer.js";
 import { FaultScript, withFault } from "./http/faults.js";
-import { type HttpRequest, type HttpResponse, LoopbackServer } from "./http/server.js";
+import { type Exchanges, exchanges } from "./http/observe.js";
+import { type HttpRequest, type HttpResponse, LoopbackServer, plainHeaders } from "./http/server.js";
 
 const everything: wire.components["schemas"]["PolicySpec"] = {
   scopes: [
@@ -55,6 +56,7 @@ export class Local4Runr {
   readonly #events: Emitter<Local4RunrEvents>;
   readonly #server: LoopbackServer;
   readonly #closing: StagedClose;
+  readonly #exchanges: Exchanges;
   #gateway: GatewayContext;
   #started = false;
 
@@ -65,6 +67,7 @@ export class Local4Runr {
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
     this.faults.add(...(options.faults ?? []));
+    this.#exchanges = exchanges({ ...options, clock: this.#clock });
     this.#gateway = this.#make();
     const { port, origins, clock, logger } = options;
     this.#server = new LoopbackServer((message, response) => this.#serve(message, response), {
@@ -201,6 +204,13 @@ export class Local4Runr {
     const operation = findRoute(method, path)?.operation;
     const tool = "request" in read ? (read.request.body as { tool?: unknown } | undefined)?.tool : undefined;
     const fault = this.faults.next(operation, (of) => of.tool === undefined || of.tool === tool);
+    const headers = plainHeaders(message);
+    const exchange = this.#exchanges(operation, {
+      method,
+      path: message.url ?? path,
+      headers,
+      body: read.text,
+    });
     const tell = ({ status, headers }: Pick<HttpAnswer, "status" | "headers">): void =>
       this.#events.emit("request", {
         ...{ method, path, operation, status },
@@ -215,7 +225,11 @@ export class Local4Runr {
       clock: this.#clock,
       faultBody: (status) => ({ error: `injected ${status}` }),
       restart: (how) => this.restart(how),
+    }).catch((error: unknown) => {
+      exchange({ type: "end" });
+      throw error;
     });
+    exchange({ type: "response", ...answer, body: answer.text ?? "" });
     if (fault?.kind === "status") tell(answer);
     await send(response, answer, this.#clock);
   }

@@ -24,6 +24,7 @@ import { answerV1, matchV1, type V1State } from "./aureus/v1-routes.js";
 import { type ValidatorLogic, ValidatorRegistry } from "./aureus/validator-registry.js";
 import { type HttpAnswer, json, send } from "./http/answer.js";
 import { DroppedConnection, FaultScript, type HttpFault, withFault } from "./http/faults.js";
+import { type Exchanges, exchanges, type Observation } from "./http/observe.js";
 import { LoopbackServer } from "./http/server.js";
 
 /** A fault of {@link LocalAureus}, at an operation of V1 or of the console part. */
@@ -65,6 +66,8 @@ export interface LocalAureusOptions {
   readonly maxTelemetry?: number | undefined;
   /** What goes wrong on purpose. More can be added to `LocalAureus.faults`. */
   readonly faults?: readonly AureusFault[] | undefined;
+  /** Called with every request, response and event of a stream that goes over the server. Default: none. */
+  readonly observe?: ((observation: Observation) => void) | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
@@ -90,6 +93,7 @@ export class LocalAureus {
   readonly #users: ConsoleUsers;
   readonly #state: V1State;
   readonly #decisions = new Map<string, EngineEvent[]>();
+  readonly #exchanges: Exchanges;
   #server: LoopbackServer | undefined;
 
   constructor(options: LocalAureusOptions = {}) {
@@ -97,6 +101,7 @@ export class LocalAureus {
     this.#options = options;
     this.#logger = safeLogger(options.logger);
     this.faults.add(...(options.faults ?? []));
+    this.#exchanges = exchanges({ ...options, clock });
     this.#users = new ConsoleUsers(options.users ?? [defaultUser], clock);
     const guard = new GoalGuard({ clock });
     const { principal = { id: "local-agent", type: "agent", permissions: [] } } = options;
@@ -209,7 +214,11 @@ export class LocalAureus {
     const { v1 = true, console = true } = this.#options;
     const v1Match = v1 ? matchV1(request) : undefined;
     const consoleMatch = console && v1Match === undefined ? matchConsole(request) : undefined;
-    const fault = this.faults.next(v1Match?.operation ?? consoleMatch?.operation);
+    const operation = v1Match?.operation ?? consoleMatch?.operation;
+    const fault = this.faults.next(operation);
+    const { method, query, headers, text } = request;
+    const path = query.size > 0 ? `${request.path}?${query}` : request.path;
+    const exchange = this.#exchanges(operation, { method, path, headers, body: text });
     const work = async (): Promise<HttpAnswer> => {
       try {
         if (request.method === "OPTIONS" && console) return { status: 200, headers: {}, text: "OK" };
@@ -227,11 +236,16 @@ export class LocalAureus {
         return json(500, { error: "Internal server error", details: errorText(error) });
       }
     };
-    return withFault(fault, work, {
+    const answer = await withFault(fault, work, {
       clock: this.#state.clock,
       faultBody: () => ({ error: "fault" }),
       restart: (how) => this.restart(how),
+    }).catch((error: unknown) => {
+      exchange({ type: "end" });
+      throw error;
     });
+    exchange({ type: "response", ...answer, body: answer.text ?? "" });
+    return answer;
   }
 
   #hasKey(request: LocalRequest): boolean {

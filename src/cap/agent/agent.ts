@@ -10,6 +10,7 @@ import { withTimeout } from "../../core/with-timeout.js";
 import { type DefinitionBeside, type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import { ConnectionLostError } from "../errors.js";
 import { safeMetrics } from "../metrics.js";
+import type { PacketProtocol } from "../protocol.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
 import type { AgentCore } from "./core.js";
 import type { AgentCounts, AgentEvents, AgentOptions, AgentState } from "./options.js";
@@ -23,7 +24,7 @@ const DEFAULT_ID = "cap-runtime";
  *
  * Without streams (`durable`) a job is delivered once or never; everything may be delivered more than once.
  */
-export class Agent {
+export class Agent<P extends PacketProtocol = PacketProtocol> {
   readonly workerId: string;
   readonly counts: AgentCounts = {
     received: 0,
@@ -44,7 +45,7 @@ export class Agent {
   #broken: ConnectionLostError | undefined;
 
   /** @throws ValidationError for numbers that make no sense. */
-  constructor(options: AgentOptions) {
+  constructor(options: AgentOptions & { readonly protocol?: P | undefined }) {
     const { clock = systemClock, concurrency = 1, graceMs = 30_000, ioTimeoutMs = 5_000 } = options;
     if (!Number.isSafeInteger(concurrency)) {
       throw new ValidationError(`concurrency must be a whole number, not ${concurrency}`);
@@ -101,11 +102,11 @@ export class Agent {
    * no subject, a handler that is none, or numbers that make no sense.
    */
   // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing is known of the input's type
-  job<Input = any>(topic: string, handler: AgentHandler<Input> | HandlerDefinition): this;
+  job<Input = any>(topic: string, handler: AgentHandler<Input, unknown, P> | HandlerDefinition): this;
   job<const In extends Schema | undefined = undefined, const Out extends Schema | undefined = undefined>(
     topic: string,
     options: TopicOptions<In, Out>,
-    handler: AgentHandler<InputOf<In>, OutputOf<Out>> | DefinitionBeside<In, Out>,
+    handler: AgentHandler<InputOf<In>, OutputOf<Out>, P> | DefinitionBeside<In, Out>,
   ): this;
   job(topic: string, second: object, third?: unknown): this {
     this.#onlyBefore("job");

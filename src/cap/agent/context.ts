@@ -1,5 +1,4 @@
 /** What a handler of an agent gets besides its input. */
-import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import type { Logger } from "../../core/logger.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import {
@@ -10,6 +9,7 @@ import {
 } from "../../handler/index.js";
 import type { HandlerMiddleware } from "../../worker/middleware.js";
 import { ResourceExhaustedError } from "../errors.js";
+import type { PacketOf, PacketProtocol, RequestOf } from "../protocol.js";
 import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
 import type { AgentCore, Connections } from "./core.js";
 import type { Job } from "./job.js";
@@ -25,14 +25,14 @@ export interface JobProgressUpdate extends ProgressUpdate {
 }
 
 /** What a handler of an agent gets besides its input. */
-export interface AgentContext extends HandlerContext {
+export interface AgentContext<P extends PacketProtocol = PacketProtocol> extends HandlerContext {
   readonly jobId: string;
   readonly traceId: string;
   /** The request; `request` is the same. */
-  readonly job: JobRequest;
-  readonly request: JobRequest;
+  readonly job: RequestOf<P>;
+  readonly request: RequestOf<P>;
   /** The packet the request came in. */
-  readonly packet: BusPacket;
+  readonly packet: PacketOf<P>;
   /** 1 for the first attempt of this delivery. */
   readonly attempt: number;
   /** How often a stream has delivered the job, this time included; 1 without a stream. */
@@ -50,7 +50,11 @@ export interface AgentContext extends HandlerContext {
 }
 
 /** Does a job: gets the input, gives the output, at once or later. */
-export type AgentHandler<Input = unknown, Output = unknown> = SharedHandler<Input, Output, AgentContext>;
+export type AgentHandler<
+  Input = unknown,
+  Output = unknown,
+  P extends PacketProtocol = PacketProtocol,
+> = SharedHandler<Input, Output, AgentContext<P>>;
 
 /** Wraps the handlers of an agent; runs again on each attempt, and may answer without calling `next`. */
 export type AgentMiddleware = HandlerMiddleware<AgentContext>;

@@ -1,7 +1,7 @@
 /** One request as the local server sees it, whether it came over a socket or not. */
 import type { HttpAnswer } from "../http/answer.js";
 import { escapeHtml } from "../http/html.js";
-import { type HttpRequest, readBody } from "../http/server.js";
+import { type HttpRequest, plainHeaders, readBody } from "../http/server.js";
 
 /** A request that was read to its end. */
 export interface LocalRequest {
@@ -23,9 +23,7 @@ export async function readRequest(
   const { pathname: path, searchParams: query } = new URL(url, "http://localhost");
   const text = await readBody(request, maxBodyBytes);
   if (text === undefined) return undefined;
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) headers[name] = String(value);
-  return { method, path, query, headers, text };
+  return { method, path, query, headers: plainHeaders(request), text };
 }
 
 /** True for a body that is said to be JSON. */

@@ -11,7 +11,8 @@ import { operationTable } from "../../../gen/neuron/index.js";
 import { uuid } from "../../core/ids.js";
 import { type HttpAnswer, json, send } from "../http/answer.js";
 import { withFault } from "../http/faults.js";
-import { type HttpRequest, type HttpResponse, readBody } from "../http/server.js";
+import { type Exchange, type Exchanges, exchanges } from "../http/observe.js";
+import { type HttpRequest, type HttpResponse, plainHeaders, readBody } from "../http/server.js";
 import { EventStream } from "./event-stream.js";
 import type { FrameChecker, PostOperation } from "./frame-check.js";
 import type { Gateway } from "./gateway.js";
@@ -35,11 +36,13 @@ const OPERATIONS = new Map(
 export class Endpoints {
   readonly #gateway: Gateway;
   readonly #checker: FrameChecker;
+  readonly #exchanges: Exchanges;
   #streams = 0;
 
   constructor(gateway: Gateway, checker: FrameChecker) {
     this.#gateway = gateway;
     this.#checker = checker;
+    this.#exchanges = exchanges({ ...gateway.options, clock: gateway.clock });
   }
 
   /** Answers one request. Rejects when the connection is to be cut, or is. */
@@ -48,10 +51,18 @@ export class Endpoints {
     const { options, emitter, clock } = this.#gateway;
     const text = await readBody(request, options.maxBodyBytes ?? 4_194_304);
     emitter.emit("request", { method, path, headers, body: text ?? "" });
-    const work = this.#answer(request, response, method, path, text);
+    const operation = OPERATIONS.get(path.split("?")[0] ?? "")?.id;
+    const facts = { method, path, headers: plainHeaders(request), body: text ?? "" };
+    const exchange = this.#exchanges(operation, facts);
+    let answered = false;
+    response.once("close", () => answered || exchange({ type: "end" }));
+    const work = this.#answer(request, response, method, path, text, exchange);
     // Sent in the same turn in which the request was taken: nothing that listens comes in between.
     const answer = work instanceof Promise ? await work : work;
-    if (answer !== undefined) await send(response, answer, clock);
+    if (answer === undefined) return;
+    answered = true;
+    exchange({ type: "response", ...answer, body: answer.text ?? "" });
+    await send(response, answer, clock);
   }
 
   #answer(
@@ -60,6 +71,7 @@ export class Endpoints {
     method: string,
     path: string,
     text: string | undefined,
+    exchange: Exchange,
   ): HttpAnswer | undefined | Promise<HttpAnswer | undefined> {
     const [pathname = "", query = ""] = path.split("?");
     const operation = OPERATIONS.get(pathname);
@@ -77,7 +89,7 @@ export class Endpoints {
       if (response.destroyed) return undefined;
       const unfit = this.#headersUnfit(id, request);
       if (unfit) return refuse(unfit);
-      if (id === "openEvents") return this.#open(neuronId, response, path);
+      if (id === "openEvents") return this.#open(neuronId, response, path, exchange);
       if (query) return refuse({ status: 400, code: "INVALID_FRAME", message: "a POST has no query" });
       return this.#post(id, text, path);
     };
@@ -115,14 +127,19 @@ export class Endpoints {
       : { status: 415, code: "UNSUPPORTED_MEDIA_TYPE", message: "a frame is application/json" };
   }
 
-  #open(neuronId: string | undefined, response: HttpResponse, path: string): HttpAnswer | undefined {
+  #open(
+    neuronId: string | undefined,
+    response: HttpResponse,
+    path: string,
+    exchange: Exchange,
+  ): HttpAnswer | undefined {
     if (!neuronId) {
       const message = "neuronId is missing";
       return this.#refuse(path, { status: 400, code: "INVALID_REQUEST", message });
     }
     const { streams, emitter, clock, board, options } = this.#gateway;
     streams.get(neuronId)?.end("end");
-    const stream = new EventStream(neuronId, ++this.#streams, response);
+    const stream = new EventStream(neuronId, ++this.#streams, response, exchange);
     streams.set(neuronId, stream);
     board.attach(stream);
     stream.keepAlive(clock, options.keepAliveMs ?? 15_000);

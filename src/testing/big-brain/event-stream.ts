@@ -2,6 +2,7 @@
 import type { Capability, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
 import type { Clock, TimerHandle } from "../../core/clock.js";
 import { type Pieces, writeInPieces } from "../http/answer.js";
+import type { Exchange } from "../http/observe.js";
 import type { HttpResponse } from "../http/server.js";
 
 /** A capability with the leases of it that this stream has not answered. */
@@ -17,6 +18,7 @@ export class EventStream {
   /** Tasks that this stream handed back without running them; it does not get them again. */
   readonly handedBack = new Set<string>();
   readonly #response: HttpResponse;
+  readonly #exchange: Exchange;
   #keepAlive: TimerHandle | undefined;
   #open = true;
   /** Set while a frame is being written in pieces; what comes meanwhile waits here. */
@@ -26,11 +28,15 @@ export class EventStream {
     readonly neuronId: string,
     readonly number: number,
     response: HttpResponse,
+    exchange: Exchange,
   ) {
     this.#response = response;
+    this.#exchange = exchange;
     response.socket?.setNoDelay(true);
-    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
+    response.writeHead(200, headers);
     response.flushHeaders();
+    exchange({ type: "response", status: 200, headers, body: "" });
   }
 
   /** False once either side ended it. */
@@ -71,7 +77,13 @@ export class EventStream {
   /** Writes anything, after what is being written in pieces. */
   write(text: string | Uint8Array): void {
     if (this.#waiting !== undefined) this.#waiting.push(text);
-    else if (this.open) this.#response.write(text);
+    else if (this.open) {
+      this.#response.write(text);
+      this.#exchange({
+        type: "event",
+        body: typeof text === "string" ? text : new TextDecoder().decode(text),
+      });
+    }
   }
 
   /** Writes one frame in pieces, each when the one before has left. */
@@ -80,6 +92,7 @@ export class EventStream {
     if (this.#waiting !== undefined) return this.write(text);
     const waiting: (string | Uint8Array)[] = [];
     this.#waiting = waiting;
+    this.#exchange({ type: "event", body: text });
     await writeInPieces(this.#response, text, pieces, clock);
     this.#waiting = undefined;
     for (const later of waiting) this.write(later);

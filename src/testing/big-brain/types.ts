@@ -9,6 +9,7 @@ import type {
 } from "../../../gen/neuron/index.js";
 import type { Clock } from "../../core/clock.js";
 import type { Logger } from "../../core/logger.js";
+import type { Observation } from "../http/observe.js";
 import type { BigBrainFault } from "./faults.js";
 
 /** How often the gateway tries a task again after a `retryable` nack. Without it one is the end. */
@@ -174,6 +175,8 @@ export interface LocalBigBrainOptions {
   readonly maxBodyBytes?: number | undefined;
   /** What goes wrong on purpose. More can be added to `LocalBigBrain.faults`. */
   readonly faults?: readonly BigBrainFault[] | undefined;
+  /** Called with every request, response and event of a stream that goes over the server. Default: none. */
+  readonly observe?: ((observation: Observation) => void) | undefined;
   /** Finished tasks, leases and refusals that are remembered. Default: 100,000. */
   readonly remember?: number | undefined;
   /** Default: the clock of the platform. */

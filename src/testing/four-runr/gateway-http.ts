@@ -8,8 +8,8 @@ const maxBodyBytes = 1_048_576;
 
 /** A request without its path's parameters, or the answer to one that cannot be read. */
 export type ReadRequest =
-  | { readonly request: Omit<GatewayRequest, "params"> }
-  | { readonly refusal: GatewayAnswer; readonly path: string };
+  | { readonly request: Omit<GatewayRequest, "params">; readonly text: string }
+  | { readonly refusal: GatewayAnswer; readonly path: string; readonly text: string };
 
 /** Reads a request. Rejects when the connection breaks before its end. */
 export async function readRequest(message: HttpRequest): Promise<ReadRequest> {
@@ -20,11 +20,11 @@ export async function readRequest(message: HttpRequest): Promise<ReadRequest> {
   const text = await readBody(message, maxBodyBytes);
   if (text === undefined) {
     const refusal = frameworkError(413, "Request body is too large", "FST_ERR_CTP_BODY_TOO_LARGE");
-    return { refusal, path };
+    return { refusal, path, text: "" };
   }
   const body = parseBody(method, message.headers["content-type"], text);
-  if ("refusal" in body) return { refusal: body.refusal, path };
-  return { request: { method: method === "HEAD" ? "GET" : method, path, query, body: body.value } };
+  if ("refusal" in body) return { refusal: body.refusal, path, text };
+  return { request: { method: method === "HEAD" ? "GET" : method, path, query, body: body.value }, text };
 }
 
 type Body = { readonly value: unknown } | { readonly refusal: GatewayAnswer };

@@ -3,6 +3,7 @@ import type { wire } from "../../../gen/4runr/index.js";
 import type { RateLimit } from "../../4runr/rate.js";
 import type { Clock } from "../../core/clock.js";
 import type { Logger } from "../../core/logger.js";
+import type { Observation } from "../http/observe.js";
 import type { BreakerOptions } from "./breaker.js";
 import type { FourRunrFault } from "./faults.js";
 import type { IdSource } from "./ids.js";
@@ -41,6 +42,8 @@ export interface Local4RunrOptions {
   readonly testBypass?: boolean | undefined;
   /** Minutes that the gateway's local time is ahead of UTC. Default: 0. */
   readonly utcOffsetMinutes?: number | undefined;
+  /** Called with every request, response and event of a stream that goes over the server. Default: none. */
+  readonly observe?: ((observation: Observation) => void) | undefined;
   /** Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
   /** Numbers from 0 to below 1, for chaos and jitter. Default: `Math.random`. */

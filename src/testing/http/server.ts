@@ -136,6 +136,11 @@ export class LoopbackServer {
   }
 }
 
+/** The headers of a request, repeated ones joined. */
+export function plainHeaders({ headers }: HttpRequest): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+}
+
 /** Reads a body as text. Undefined when it is larger than `maxBytes`; rejects when it breaks off. */
 export function readBody(request: HttpRequest, maxBytes: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
