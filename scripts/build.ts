@@ -20,7 +20,9 @@ try {
 }
 chmodSync(join(root, "dist/src/cli/main.js"), 0o755);
 
-const [page, built] = ["src/cli/inspector/page", "dist/src/cli/inspector/page"].map((path) => join(root, path));
+const [page, built] = ["src/cli/inspector/page", "dist/src/cli/inspector/page"].map((path) =>
+  join(root, path),
+);
 mkdirSync(built!, { recursive: true });
 writeFileSync(join(built!, "app.js"), await buildScript(page!));
 for (const name of ["index.html", "app.css"]) copyFileSync(join(page!, name), join(built!, name));

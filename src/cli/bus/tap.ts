@@ -2,14 +2,17 @@
 import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { linkSignals } from "../../core/abort.js";
 import { errorText, ValidationError } from "../../core/errors.js";
-import { isObject } from "../../core/json.js";
 import { onAbort } from "../../core/on-abort.js";
+import { VERSION } from "../../index.js";
 import type { Args, Command } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { interpret, readBytes } from "../input.js";
+import { readBytes } from "../input.js";
+import { packetRecord } from "../inspector/packet-record.js";
+import { type CaptureRecord, captureHeader, parseCapture } from "../inspector/record.js";
+import { Recorder, withoutSecrets } from "../inspector/recorder.js";
 import type { Io } from "../io.js";
-import { readKeyFiles } from "../key-files.js";
-import { type Captured, type TapFilter, tapLine, tapRecord, wanted } from "./tap-record.js";
+import { type KeyFiles, readKeyFiles } from "../key-files.js";
+import { type TapFilter, tapLine, wanted } from "./tap-record.js";
 
 /** Everything of CAP; other subjects of the server are not listened to. */
 const SUBJECTS = ["sys.>", "job.>", "worker.>"];
@@ -19,7 +22,11 @@ const KINDS = BusPacketSchema.oneofs[0]!.fields.map(({ localName }) => localName
 export const tapCommand: Command = {
   options: [
     { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
-    { name: "from", value: "FILE", about: "a capture made with --json --data, or - for the standard input" },
+    {
+      name: "from",
+      value: "FILE",
+      about: "a capture made with --json or by dev --record, or - for the standard input",
+    },
     {
       name: "key",
       value: "SENDER=PEM",
@@ -29,8 +36,8 @@ export const tapCommand: Command = {
     { name: "job", value: "ID", about: "only packets about this job" },
     { name: "sender", value: "ID", about: "only packets of this sender" },
     { name: "kind", value: "KIND", about: "only this payload: jobRequest, jobResult, heartbeat, …" },
-    { name: "refused", about: "only what does not verify, breaks a rule or is no packet" },
-    { name: "data", about: "with --json: the bytes of each message too. They may hold tokens" },
+    { name: "refused", about: "only what does not verify, breaks a rule or is not a packet" },
+    { name: "raw", about: "with --json: the bytes of each message too. They may hold tokens" },
     { name: "count", value: "N", about: "end after so many" },
     { name: "timeout-ms", value: "N", about: "end after so long; exit code 1 when --count was not reached" },
   ],
@@ -38,11 +45,11 @@ export const tapCommand: Command = {
   stops: true,
   notes:
     "Arguments are subjects, with * and > (default: sys.> job.> worker.>). It only listens, in no queue group, so no\n" +
-    "job is taken from a worker. --json prints one line for each message. Ends at Ctrl-C, with exit code 0.",
+    "job is taken from a worker. --json prints a capture: one record on each line. Ends at Ctrl-C, with exit code 0.",
   examples: [
     ["tap", "everything of CAP on NATS_URL"],
     ["tap 'sys.job.>' --key w=w.pub.pem --refused", "what a receiver with this key would refuse"],
-    ["tap --json --data --count 100 > capture.jsonl", "a capture"],
+    ["tap --json --raw --count 100 > capture.jsonl", "a capture"],
     ["tap --from capture.jsonl --kind jobResult", "and what was in it"],
   ],
   async run(args, io) {
@@ -56,31 +63,28 @@ export const tapCommand: Command = {
       refused: args.flag("refused"),
     };
     const limit = args.whole("count", 1) ?? Infinity;
-    const show = await printer(args, io, filter);
+    const keys = await readKeyFiles(args, "key");
+    const json = args.flag("json");
+    const show: Printer = (record) => {
+      if (!wanted(record, filter)) return false;
+      io.out(json ? `${JSON.stringify(record)}\n` : tapLine(record, io));
+      return true;
+    };
+    if (json) io.out(captureHeader(VERSION, new Date().toISOString()));
     return from === undefined
-      ? listen(args, io, filter.subjects, show, limit)
-      : replay(from, show, limit, io);
+      ? listen(args, io, filter.subjects, keys, show, limit)
+      : replay(from, keys, show, args.flag("raw"), limit, io);
   },
 };
 
-/** Prints a message if it is wanted. Resolves with whether it was. */
-type Printer = (captured: Captured) => Promise<boolean>;
-
-async function printer(args: Args, io: Io, filter: TapFilter): Promise<Printer> {
-  const json = args.flag("json");
-  const options = { keys: await readKeyFiles(args, "key"), withData: json && args.flag("data") };
-  return async (captured) => {
-    const record = await tapRecord(captured, options);
-    if (!wanted(record, filter)) return false;
-    io.out(json ? `${JSON.stringify(record)}\n` : tapLine(record, io));
-    return true;
-  };
-}
+/** Prints a record if it is wanted, and returns whether it was. */
+type Printer = (record: CaptureRecord) => boolean;
 
 async function listen(
   args: Args,
   io: Io,
   subjects: readonly string[],
+  keys: KeyFiles,
   show: Printer,
   limit: number,
 ): Promise<number> {
@@ -89,13 +93,15 @@ async function listen(
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
   const link = linkSignals([io.signal], { timeoutMs: args.whole("timeout-ms", 1), what: "listening" });
   const ended = new Ending(link.signal);
+  const recorder = new Recorder({ maxBytes: 0, raw: args.flag("raw") });
   let shown = 0;
   let queue = Promise.resolve();
   // One after the other, so that the lines keep the order of the messages.
-  const take = (captured: Captured): void => {
+  const take = (subject: string, data: Uint8Array): void => {
     queue = queue
       .then(async () => {
-        if (shown < limit && (await show(captured)) && ++shown >= limit) ended.now();
+        if (shown >= limit) return;
+        if (show(recorder.add(...(await packetRecord(subject, data, keys)))) && ++shown >= limit) ended.now();
       })
       .catch(ended.now);
   };
@@ -105,9 +111,7 @@ async function listen(
   });
   try {
     for (const wanted of subjects) {
-      await bus.subscribe(wanted, ({ subject, data }) =>
-        take({ at: new Date().toISOString(), subject, data }),
-      );
+      await bus.subscribe(wanted, ({ subject, data }) => take(subject, data));
     }
     io.err(`listening to ${subjects.join(" ")}\n`);
     await ended.promise;
@@ -137,22 +141,39 @@ class Ending {
   }
 }
 
-async function replay(path: string, show: Printer, limit: number, io: Io): Promise<number> {
+/** Shows a capture; packets whose bytes it holds are verified again. */
+async function replay(
+  path: string,
+  keys: KeyFiles,
+  show: Printer,
+  keepRaw: boolean,
+  limit: number,
+  io: Io,
+): Promise<number> {
   const bytes = path === "-" ? await io.readInput() : await readBytes(path);
-  const input = interpret(bytes, "json");
+  let records: CaptureRecord[];
+  try {
+    records = parseCapture(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new ValidationError(`${path} is not a capture: ${errorText(error)}`, { code: "BAD_INPUT" });
+  }
   let shown = 0;
-  for (const [at, value] of (input.kind === "json" ? input.values : []).entries()) {
+  for (const record of records) {
     if (shown >= limit) break;
-    if (await show(capturedOf(value, at + 1))) shown++;
+    if (show(await verified(record, keys, keepRaw))) shown++;
   }
   return limit !== Infinity && shown < limit ? EXIT.no : EXIT.ok;
 }
 
-function capturedOf(value: unknown, line: number): Captured {
-  if (!isObject(value) || typeof value.subject !== "string" || typeof value.data !== "string") {
-    const text = `line ${line} is no message: a capture is made with tap --json --data`;
-    throw new ValidationError(text, { code: "BAD_INPUT" });
-  }
-  const at = typeof value.at === "string" ? value.at : "";
-  return { at, subject: value.subject, data: new Uint8Array(Buffer.from(value.data, "base64")) };
+/** A packet whose bytes are there is decoded and verified again. */
+async function verified(
+  { raw, ...record }: CaptureRecord,
+  keys: KeyFiles,
+  keep: boolean,
+): Promise<CaptureRecord> {
+  const { protocol, op } = record;
+  const bytes = keep && raw !== undefined ? { raw } : {};
+  if (protocol !== "cap" || op === undefined || raw === undefined) return { ...record, ...bytes };
+  const [seen] = await packetRecord(op, new Uint8Array(Buffer.from(raw, "base64")), keys);
+  return { ...record, ...withoutSecrets(seen), ...bytes };
 }

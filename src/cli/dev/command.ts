@@ -6,8 +6,9 @@ import { EXIT } from "../exit-codes.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
 import { envLines, writeEnvFile } from "./env.js";
-import { loadFunctions } from "./functions.js";
+import { loadFunctions, loadPolicy } from "./functions.js";
 import { type Stack, startStack, statusOf } from "./stack.js";
+import { readToken } from "./token.js";
 
 /** Options, help and run of `agentwire dev`. */
 export const devCommand: Command = {
@@ -38,6 +39,22 @@ export const devCommand: Command = {
     },
     { name: "validators", value: "FILE", about: "an ES module: its functions are validators of Aureus" },
     {
+      name: "policy",
+      value: "FILE",
+      about: "an ES module: its default export allows, denies or holds every CAP job",
+    },
+    {
+      name: "record",
+      value: "FILE",
+      about: "write everything that goes over the protocols to a new capture",
+    },
+    { name: "raw", about: "with --record: the bytes of messages too, which may hold secrets" },
+    {
+      name: "token-file",
+      value: "FILE",
+      about: "keep the token of the page there, so that a bookmark keeps working",
+    },
+    {
       name: "write-env",
       value: "FILE",
       about: "also write the variables there, mode 0600; the file goes when this ends",
@@ -47,7 +64,7 @@ export const devCommand: Command = {
       value: "FILE",
       about: "the same, but Node 20 takes an option of this name for itself",
     },
-    { name: "port", value: "N", about: "of the health page (each port: default any free one)" },
+    { name: "port", value: "N", about: "of the inspector page (each port: default any free one)" },
     { name: "nats-port", value: "N", about: "of nats-server" },
     { name: "redis-port", value: "N", about: "of redis-server" },
     { name: "neuron-port", value: "N", about: "of the neuron gateway" },
@@ -60,14 +77,17 @@ export const devCommand: Command = {
   notes:
     "Prints NAME=value lines for the environment, in any language; with --json one line of JSON. What happens then\n" +
     "goes to stderr. Ends in order at Ctrl-C or SIGTERM, with exit code 0. Without a NATS server the CAP part is off\n" +
-    "and the others run. A task for a neuron: POST /neuron/tasks {capability, input} at the health page.",
+    "and the others run. A task for a neuron: POST /neuron/tasks {capability, input} at the inspector.",
   examples: [
     ["dev", "everything that can run here"],
     ["dev --write-env .env.dev --demo", "then, elsewhere: set -a; . ./.env.dev; python my_agent.py"],
     ["dev --nats nats://127.0.0.1:4222 --json", "with a server that runs already, for a program"],
   ],
   async run(args, io) {
-    const trusted = publicKeysOf(await readKeyFiles(args, "trust"));
+    const keys = await readKeyFiles(args, "trust");
+    const trusted = publicKeysOf(keys);
+    if (args.flag("raw") && args.text("record") === undefined)
+      throw new UsageError("--raw requires --record FILE");
     const keyFile = args.text("key");
     if (trusted !== undefined && args.flag("demo")) {
       throw new UsageError("--demo has a worker without a key, which --trust would refuse");
@@ -80,6 +100,11 @@ export const devCommand: Command = {
       demo: args.flag("demo"),
       privateKey: keyFile === undefined ? undefined : await readPrivateKey(keyFile),
       publicKeys: trusted,
+      keys,
+      policy: await loadPolicy(args.text("policy")),
+      record: args.text("record"),
+      raw: args.flag("raw"),
+      token: await readToken(args.text("token-file")),
       functions: await loadFunctions(args.text("tools"), args.text("validators")),
       port: args.whole("port"),
       natsPort: args.whole("nats-port"),
@@ -112,16 +137,16 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function tell({ parts, env, healthUrl }: Stack, json: boolean, io: Io): void {
+function tell({ parts, env, url, pageUrl }: Stack, json: boolean, io: Io): void {
   if (json) {
-    io.out(`${JSON.stringify({ env, health: healthUrl, parts: statusOf(parts) })}\n`);
+    io.out(`${JSON.stringify({ env, health: url, inspector: pageUrl, parts: statusOf(parts) })}\n`);
     return;
   }
   const rows = parts.map(({ name, state, reason }) => [
     paint(io, state === "running" ? "green" : "yellow", name),
     reason === undefined ? state : `${state}: ${reason}`,
   ]);
-  io.err(columns([...rows, ["health", healthUrl]]));
+  io.err(columns([...rows, ["page", pageUrl]]));
   io.out(envLines(env));
   io.err("runs until Ctrl-C\n");
 }

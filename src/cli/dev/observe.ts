@@ -2,8 +2,6 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { ValidationError } from "../../core/errors.js";
 import { VERSION } from "../../index.js";
-import { observeHttp } from "../inspector/http-observer.js";
-import type { HttpProtocol } from "../inspector/http-facts.js";
 import { packetRecord } from "../inspector/packet-record.js";
 import { type CaptureRecord, captureHeader } from "../inspector/record.js";
 import { Recorder } from "../inspector/recorder.js";
@@ -21,19 +19,17 @@ export interface ObserveOptions {
 }
 
 /** What observes a stack. */
-export interface Observation {
+export interface Observed {
   readonly recorder: Recorder;
   readonly tracker: Tracker;
   /** Takes a message of the bus; messages keep their order. */
   onMessage(subject: string, data: Uint8Array): void;
-  /** Observes servers of this process by their ports. */
-  watch(ports: ReadonlyMap<number, HttpProtocol>): void;
   /** Resolves once everything that was seen is recorded, and written. */
   close(): Promise<void>;
 }
 
 /** Starts to observe. Rejects with a `ValidationError` for a file that exists or cannot be written. */
-export async function observe({ keys, record, raw = false, log }: ObserveOptions): Promise<Observation> {
+export async function observe({ keys, record, raw = false, log }: ObserveOptions): Promise<Observed> {
   const recorder = new Recorder({ raw });
   const tracker = new Tracker();
   recorder.onRecord(({ line }) => tracker.take(JSON.parse(line) as CaptureRecord));
@@ -41,7 +37,6 @@ export async function observe({ keys, record, raw = false, log }: ObserveOptions
   file?.on("error", (error) => log("record", `cannot write ${record}: ${error.message}`));
   if (file !== undefined) recorder.onRecord(({ line }) => void file.write(`${line}\n`));
   let queue = Promise.resolve();
-  const stops: (() => void)[] = [];
   return {
     recorder,
     tracker,
@@ -50,9 +45,7 @@ export async function observe({ keys, record, raw = false, log }: ObserveOptions
         .then(async () => void recorder.add(...(await packetRecord(subject, data, keys))))
         .catch((error: unknown) => log("record", `${subject}: ${String(error)}`));
     },
-    watch: (ports) => void stops.push(observeHttp(ports, recorder)),
     async close() {
-      for (const stop of stops.splice(0)) stop();
       await queue;
       if (file !== undefined) await new Promise<void>((resolve) => file.end(() => resolve()));
     },

@@ -20,7 +20,8 @@ export function addDevRoutes(app: Hono, health: () => Health, neuron: NeuronPart
   app.post("/neuron/tasks", async (c) => {
     const body: unknown = await c.req.json();
     const { capability, input } = isObject(body) ? body : {};
-    if (typeof capability !== "string") return c.json({ error: "`capability` is missing: expected a string" }, 400);
+    if (typeof capability !== "string")
+      return c.json({ error: "`capability` is missing: expected a string" }, 400);
     return c.json(await neuron.submit(capability, input));
   });
 }

@@ -24,7 +24,11 @@ export function eventStream(recorder: Recorder, last: number): ReadableStream<Ui
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const hello = JSON.stringify({ startedAt: recorder.startedAt, resumed: cursor > 0 && missed === 0 });
+        const hello = JSON.stringify({
+          startedAt: recorder.startedAt,
+          mono: recorder.mono(),
+          resumed: cursor > 0,
+        });
         controller.enqueue(encoder.encode(`event: hello\ndata: ${hello}\n\n`));
       },
       async pull(controller) {
@@ -45,7 +49,8 @@ export function eventStream(recorder: Recorder, last: number): ReadableStream<Ui
         const lost = dropped + missed;
         missed = 0;
         cursor = records.at(-1)?.seq ?? cursor;
-        const gap = lost === 0 ? [] : [JSON.stringify({ seq: records[0]?.seq ?? cursor, type: "gap", dropped: lost })];
+        const gap =
+          lost === 0 ? [] : [JSON.stringify({ seq: records[0]?.seq ?? cursor, type: "gap", dropped: lost })];
         const items = [...gap, ...records.map(({ summary }) => summary)];
         controller.enqueue(encoder.encode(`id: ${cursor}\ndata: [${items.join(",")}]\n\n`));
       },

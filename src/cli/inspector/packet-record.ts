@@ -42,28 +42,40 @@ export async function packetRecord(
     ({ message } = decodePacket(data, Infinity));
   } catch (error) {
     const reason = errorText(error);
-    return [{ ...about, status: "refused", code: "malformed", reason, sig: { verdict: "malformed" } }, { data }];
+    return [
+      { ...about, status: "refused", code: "malformed", reason, sig: { verdict: "malformed" } },
+      { data },
+    ];
   }
   const { senderId, traceId, payload } = message;
   const value = (payload.value ?? {}) as Readonly<Record<string, unknown>>;
-  const text = (name: string): string | undefined => (typeof value[name] === "string" && value[name]) || undefined;
+  const text = (name: string): string | undefined =>
+    (typeof value[name] === "string" && value[name]) || undefined;
   const job = text("jobId");
   const sig = await signatureOf(message, data, keys);
   const issues = validatePacket(message);
   const refused = issues.length > 0 || !["verified", "unsigned", "not_checked"].includes(sig.verdict);
-  const reason = issues.map(({ field, message }) => `${field}: ${message}`).join("; ") || text("errorMessage");
+  const reason =
+    issues.map(({ field, message }) => `${field}: ${message}`).join("; ") || text("errorMessage");
+  const name = text("topic") ?? (payload.case === "heartbeat" ? text("workerId") : undefined);
+  const resent = (value.labels as Readonly<Record<string, string>> | undefined)?.resent_from;
   const ended = payload.case === "jobResult" || subject === SUBJECT_DLQ;
-  const key = job === undefined ? {} : subject === SUBJECT_SUBMIT ? { opens: `job:${job}` } : { answers: `job:${job}` };
+  const key =
+    job === undefined ? {} : subject === SUBJECT_SUBMIT ? { opens: `job:${job}` } : { answers: `job:${job}` };
   return [
     {
       ...about,
       from: senderId,
       to: TO_SCHEDULER.includes(subject) ? "scheduler" : /^worker\.(.+)\.jobs$/.exec(subject)?.[1],
       kind: payload.case,
-      name: text("topic") ?? (payload.case === "heartbeat" ? text("workerId") : undefined),
+      ...(name !== undefined && { name }),
       status: refused ? "refused" : statusOf(payload.case, value, ended),
-      code: refused ? (issues.length > 0 ? "broken_rule" : sig.verdict) : (text("errorCode") ?? text("reasonCode")),
-      reason: reason ?? (refused ? sig.text : undefined),
+      code: refused
+        ? issues.length > 0
+          ? "broken_rule"
+          : sig.verdict
+        : (text("errorCode") ?? text("reasonCode")),
+      reason: reason ?? (refused ? sig.text : resent && `resent from #${resent}`),
       ids: { trace: traceId || undefined, job, workflow: text("workflowId"), parent: text("parentJobId") },
       sig,
       body: messageToJson(BusPacketSchema, message).fields,
@@ -72,7 +84,11 @@ export async function packetRecord(
   ];
 }
 
-function statusOf(kind: string | undefined, value: Readonly<Record<string, unknown>>, ended: boolean): Status {
+function statusOf(
+  kind: string | undefined,
+  value: Readonly<Record<string, unknown>>,
+  ended: boolean,
+): Status {
   if (ended) return STATUS[value.status as number] ?? "failed";
   return kind === "jobRequest" ? "pending" : "ok";
 }
@@ -80,7 +96,8 @@ function statusOf(kind: string | undefined, value: Readonly<Record<string, unkno
 async function signatureOf(message: BusPacket, data: Uint8Array, keys: KeyFiles): Promise<Signature> {
   const digest = createHash("sha256").update(canonicalBytes(message).bytes).digest("hex");
   const about = { sender: message.senderId, digest };
-  if (keys.size === 0) return { verdict: message.signature.length === 0 ? "unsigned" : "not_checked", ...about };
+  if (keys.size === 0)
+    return { verdict: message.signature.length === 0 ? "unsigned" : "not_checked", ...about };
   const { ok, problem, text, advice, signedOver } = await diagnose(data, keys);
   const verdict = ok || problem === "broken_rule" ? "verified" : problem!;
   return { verdict, text, advice, order: signedOver, ...about };

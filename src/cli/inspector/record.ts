@@ -46,7 +46,9 @@ export interface Observation {
   readonly attempt?: number | undefined;
   readonly bytes?: number | undefined;
   readonly sig?: Signature | undefined;
-  readonly lease?: { readonly ttlMs?: number; readonly expiresAt?: string; readonly renewals?: number } | undefined;
+  readonly lease?:
+    | { readonly ttlMs?: number; readonly expiresAt?: string; readonly renewals?: number }
+    | undefined;
   readonly policy?: { readonly allowed: boolean; readonly rule?: string | undefined } | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: unknown;
@@ -82,7 +84,8 @@ export interface CaptureRecord extends Observation {
   readonly mono: number;
 }
 
-/** A record without headers and body: what the timeline keeps of it. `text` is how its body begins. */
+/** A record without headers and body: what the timeline keeps of it. `text` is how its
+ * body begins; of a packet, its payload. */
 export type Summary = Omit<CaptureRecord, "headers" | "body" | "masked" | "raw"> & { readonly text?: string };
 
 const TEXT_SHOWN = 160;
@@ -90,7 +93,11 @@ const TEXT_SHOWN = 160;
 /** The summary of a record. */
 export function summaryOf({ headers: _h, body, masked: _m, raw: _r, ...rest }: CaptureRecord): Summary {
   if (body === undefined) return rest;
-  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const payload =
+    rest.protocol === "cap"
+      ? (body as Readonly<Record<string, unknown>> | null)?.[rest.kind ?? ""]
+      : undefined;
+  const text = typeof body === "string" ? body : JSON.stringify(payload ?? body);
   return { ...rest, text: text.slice(0, TEXT_SHOWN) };
 }
 
@@ -131,7 +138,12 @@ function parseLine(line: string, number: number): CaptureRecord | undefined {
     if (v === 1) return undefined;
     throw new SyntaxError(`line ${number}: version ${String(v)} of the format is not known; expected 1`);
   }
-  if (typeof type !== "string" || typeof seq !== "number" || typeof at !== "string" || typeof mono !== "number") {
+  if (
+    typeof type !== "string" ||
+    typeof seq !== "number" ||
+    typeof at !== "string" ||
+    typeof mono !== "number"
+  ) {
     throw new SyntaxError(`line ${number} is not a record: type, seq, at and mono are required`);
   }
   return value as CaptureRecord;

@@ -35,6 +35,12 @@ export interface RecorderOptions {
   readonly clock?: Clock;
 }
 
+interface Began {
+  readonly seq: number;
+  readonly mono: number;
+  readonly name: string | undefined;
+}
+
 const MAX_OPEN = 50_000;
 
 /** Keeps what was observed. */
@@ -44,7 +50,7 @@ export class Recorder {
   readonly #clock: Clock;
   readonly #maxBytes: number;
   readonly #raw: boolean;
-  readonly #open = new Map<string, { readonly seq: number; readonly mono: number }>();
+  readonly #open = new Map<string, Began>();
   readonly #listeners = new Set<(kept: Kept) => void>();
   #ring: Kept[] = [];
   #first = 1;
@@ -69,6 +75,11 @@ export class Recorder {
     return this.#next - 1;
   }
 
+  /** The clock of `CaptureRecord.mono`. */
+  mono(): number {
+    return this.#clock.monotonic();
+  }
+
   /** Calls `listener` for every record until the returned function is called. */
   onRecord(listener: (kept: Kept) => void): () => void {
     this.#listeners.add(listener);
@@ -82,10 +93,17 @@ export class Recorder {
     const now = this.#began.now + mono - this.#began.mono;
     const micros = String(Math.floor((now % 1) * 1_000)).padStart(3, "0");
     const at = new Date(now).toISOString().replace("Z", `${micros}Z`);
-    const since = began && { re: began.seq, ms: round(mono - began.mono) };
+    const since = began && { re: began.seq, ms: round(mono - began.mono), name: began.name };
     const raw = this.#raw && data !== undefined ? Buffer.from(data).toString("base64") : undefined;
-    const record: CaptureRecord = { seq, at, mono: round(mono), ...since, ...withoutSecrets(seen), ...(raw && { raw }) };
-    this.#note(opens, { seq, mono });
+    const record: CaptureRecord = {
+      seq,
+      at,
+      mono: round(mono),
+      ...since,
+      ...withoutSecrets(seen),
+      ...(raw && { raw }),
+    };
+    this.#note(opens, { seq, mono, name: record.name });
     this.#keep(record, data);
     return record;
   }
@@ -109,7 +127,7 @@ export class Recorder {
     return { records: this.#ring.slice(from, from + limit), dropped };
   }
 
-  #note(key: string | undefined, began: { readonly seq: number; readonly mono: number }): void {
+  #note(key: string | undefined, began: Began): void {
     if (key === undefined || this.#open.has(key)) return;
     this.#open.set(key, began);
     if (this.#open.size > MAX_OPEN) this.#open.delete(this.#open.keys().next().value!);
@@ -123,7 +141,8 @@ export class Recorder {
     this.#ring.push(kept);
     this.#size += size;
     let gone = 0;
-    while (this.#size > this.#maxBytes && gone < this.#ring.length - 1) this.#size -= this.#ring[gone++]!.size;
+    while (this.#size > this.#maxBytes && gone < this.#ring.length - 1)
+      this.#size -= this.#ring[gone++]!.size;
     if (gone > 0) this.#ring.splice(0, gone);
     this.#first += gone;
     for (const listener of this.#listeners) listener(kept);
@@ -133,7 +152,7 @@ export class Recorder {
 const round = (ms: number): number => Math.round(ms * 1_000) / 1_000;
 
 /** Headers, body and every text without secrets, with the pointers of what was masked. */
-function withoutSecrets(seen: Observation): Observation {
+export function withoutSecrets(seen: Observation): Observation {
   const pointers: string[] = [];
   const clean = <T>(member: string, value: T): T => {
     const shown = masked(value) as T;

@@ -9,6 +9,7 @@ import { AgentwireError, ConnectionError, errorText } from "../../core/errors.js
 import { isObject } from "../../core/json.js";
 import { maskText } from "../../core/mask-text.js";
 import { VERSION } from "../../index.js";
+import { viewPacket } from "../packet/packet-view.js";
 import { pageAssets } from "./assets.js";
 import { eventStream } from "./event-stream.js";
 import { captureHeader } from "./record.js";
@@ -34,8 +35,6 @@ export interface InspectorOptions {
   readonly token?: string | undefined;
   /** For the page: what is known besides the records. No secrets. */
   readonly state: () => unknown;
-  /** What a packet's bytes say of themselves. */
-  readonly viewBytes: (data: Uint8Array) => unknown;
   /** Without them there are no routes that change anything. */
   readonly actions?: InspectorActions | undefined;
   /** More routes, which need no token. */
@@ -117,13 +116,15 @@ export async function serveInspector(options: InspectorOptions): Promise<Inspect
   return { url, pageUrl: `${url}/#t=${token}`, close };
 }
 
-function addApi(app: Hono, { recorder, state, viewBytes, actions }: InspectorOptions): void {
+function addApi(app: Hono, { recorder, state, actions }: InspectorOptions): void {
   app.get("/api/events", (c) => {
     const last = Number(c.req.header("last-event-id") ?? 0);
     const body = eventStream(recorder, Number.isFinite(last) ? last : 0);
     return c.body(body, 200, { "content-type": "text/event-stream; charset=utf-8" });
   });
-  app.get("/api/state", (c) => c.json({ version: VERSION, canAct: actions !== undefined, ...Object(state()) }));
+  app.get("/api/state", (c) =>
+    c.json({ version: VERSION, canAct: actions !== undefined, ...Object(state()) }),
+  );
   const keptOf = (c: Context): Kept | undefined => recorder.get(Number(c.req.param("seq")));
   const gone = (c: Context) => c.json({ error: "this record is no longer kept" }, 404);
   app.get("/api/records/:seq", (c) => {
@@ -132,7 +133,7 @@ function addApi(app: Hono, { recorder, state, viewBytes, actions }: InspectorOpt
   });
   app.get("/api/records/:seq/bytes", (c) => {
     const data = keptOf(c)?.data;
-    return data === undefined ? gone(c) : c.json(viewBytes(data) as object);
+    return data === undefined ? gone(c) : c.json(viewBytes(data));
   });
   app.get("/events.ndjson", (c) => {
     const { records } = recorder.after(0, Number.POSITIVE_INFINITY);
@@ -157,6 +158,12 @@ function addApi(app: Hono, { recorder, state, viewBytes, actions }: InspectorOpt
   });
 }
 
+/** What a packet's bytes say of themselves; the bytes too where they hold no secret. */
+function viewBytes(data: Uint8Array): object {
+  const view = viewPacket(data);
+  return view.hidesSecrets ? view : { ...view, hex: Buffer.from(data).toString("hex") };
+}
+
 /** Why a request does not come from this page or a program of this machine. */
 function foreign(c: Context): string | undefined {
   const { host = "", origin, "sec-fetch-site": site } = c.req.header();
@@ -164,7 +171,8 @@ function foreign(c: Context): string | undefined {
   if (!["127.0.0.1", "localhost", "[::1]"].some((name) => host === `${name}:${port}`)) {
     return `the Host header must be 127.0.0.1:${port}, not ${JSON.stringify(host.slice(0, 100))}`;
   }
-  if (origin !== undefined && origin !== `http://${host}`) return "pages of other origins may not call this server";
+  if (origin !== undefined && origin !== `http://${host}`)
+    return "pages of other origins may not call this server";
   return site === undefined || site === "same-origin" || site === "none"
     ? undefined
     : "pages of other origins may not call this server";

@@ -56,7 +56,8 @@ type Members = Readonly<Record<string, unknown>>;
 
 const KEPT = 500;
 const DENIALS = 20;
-const members = (value: unknown): Members => (typeof value === "object" && value !== null ? (value as Members) : {});
+const members = (value: unknown): Members =>
+  typeof value === "object" && value !== null ? (value as Members) : {};
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 /** Follows records. Bounded: of each kind the last 500 are kept. */
@@ -76,7 +77,12 @@ export class Tracker {
       if (kind === "heartbeat") this.#beat(record);
       else if (ids.job !== undefined) this.#job(ids.job, record);
     } else if (protocol === "neuron") this.#neuron(record);
-    else if (protocol === "4runr" && op === "generateToken" && record.type === "response" && status === "ok") {
+    else if (
+      protocol === "4runr" &&
+      op === "generateToken" &&
+      record.type === "response" &&
+      status === "ok"
+    ) {
       this.#token(record);
     }
     if (status === "denied") this.#deny(record);
@@ -113,7 +119,15 @@ export class Tracker {
     const known = this.#jobs.get(job);
     if (kind === "jobRequest" && known === undefined) {
       put(this.#jobs, job, {
-        ...{ id: job, protocol: "cap" as const, name: name ?? "", status, worker: undefined, since: mono, seq },
+        ...{
+          id: job,
+          protocol: "cap" as const,
+          name: name ?? "",
+          status,
+          worker: undefined,
+          since: mono,
+          seq,
+        },
       });
     }
     if (known?.status !== "pending") return;
@@ -134,12 +148,19 @@ export class Tracker {
     }
     if (type === "event" && kind === "lease" && ids.lease !== undefined) {
       put(this.#leases, ids.lease, {
-        ...{ id: ids.lease, protocol: "neuron" as const, name: name ?? "", status: "pending" as const, worker: to },
+        ...{
+          id: ids.lease,
+          protocol: "neuron" as const,
+          name: name ?? "",
+          status: "pending" as const,
+          worker: to,
+        },
         ...{ since: mono, seq, expiresAt: lease?.expiresAt, renewals: 0, attempt },
       });
     }
     if (type !== "request") return;
-    if (kind === "heartbeat") for (const flight of list(given.inFlight)) this.#renew(String(members(flight).leaseId));
+    if (kind === "heartbeat")
+      for (const flight of list(given.inFlight)) this.#renew(String(members(flight).leaseId));
     const known = ids.lease === undefined ? undefined : this.#leases.get(ids.lease);
     if (known?.status !== "pending" || (kind !== "ack" && kind !== "nack")) return;
     const end: Status = kind === "ack" ? "ok" : status;
@@ -153,20 +174,33 @@ export class Tracker {
     if (known?.status === "pending") put(this.#leases, id, { ...known, renewals: (known.renewals ?? 0) + 1 });
   }
 
-  #token({ ids = {}, from: _, to = "", mono, seq, body }: CaptureRecord): void {
+  #token({ ids = {}, name = "", to = "", mono, seq, body }: CaptureRecord): void {
     const given = members(body);
     const id = String(given.token_id ?? ids.request ?? seq);
     const expiresAt = typeof given.expires_at === "string" ? given.expires_at : undefined;
     const worker = typeof given.agent_name === "string" ? given.agent_name : to;
     put(this.#tokens, id, {
-      ...{ id, protocol: "4runr" as const, name: list(given.tools).join(", "), status: "ok" as const },
+      ...{ id, protocol: "4runr" as const, name, status: "ok" as const },
       ...{ worker, since: mono, seq, expiresAt },
     });
   }
 
-  #deny({ seq, at, protocol = "cap", from = "", to = "", name = "", op = "", reason = "", type }: CaptureRecord): void {
+  #deny({
+    seq,
+    at,
+    protocol = "cap",
+    from = "",
+    to = "",
+    name = "",
+    op = "",
+    reason = "",
+    type,
+  }: CaptureRecord): void {
     const who = type === "response" ? to : from;
-    this.#denials = [...this.#denials.slice(1 - DENIALS), { seq, at, protocol, who, name: name || op, why: reason }];
+    this.#denials = [
+      ...this.#denials.slice(1 - DENIALS),
+      { seq, at, protocol, who, name: name || op, why: reason },
+    ];
   }
 }
 
