@@ -19,6 +19,7 @@ export const BROWSER_ENTRIES: readonly string[] = [
   "src/handler/index.ts",
   "src/cap/index.ts",
   "src/cap/packet/index.ts",
+  "src/cap/production/index.ts",
   "src/cap/safety/index.ts",
   "src/http/index.ts",
   "src/neuron/index.ts",
@@ -48,6 +49,7 @@ export const LAZY = [
 
 /** What the import map of package.json resolves in the package, in bundles of the sources. */
 export const BROWSER_ALIAS = {
+  "#node-server": join(import.meta.dirname, "../../src/testing/http/no-ports.ts"),
   "#transport": join(import.meta.dirname, "../../src/http/transport-fetch.ts"),
 };
 

@@ -143,7 +143,9 @@ class MemoryConnection implements Bus {
   }
 
   publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
-    this.#route(subject, data, options.reply);
+    const { reply } = options;
+    if (this.#route(subject, data, reply) > 0 || reply === undefined) return;
+    this.#bus.route({ subject: reply, data: new Uint8Array() }); // as a NATS server says that nobody listens
   }
 
   #route(subject: string, data: Uint8Array, reply: string | undefined): number {

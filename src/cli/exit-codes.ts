@@ -2,23 +2,23 @@
 
 /** All exit codes. */
 export const EXIT = {
-  /** Done, and what was asked for holds. */
+  /** Success. */
   ok: 0,
-  /** It was done and did not come out so: a signature that does not verify, a job that failed, a failed check. */
+  /** A signature does not verify, a job or a check failed. */
   no: 1,
-  /** The command line cannot be understood. */
+  /** Invalid command line. */
   usage: 2,
-  /** A server could not be reached, or did not let us in. */
+  /** A server cannot be reached or refuses the credentials. */
   unreachable: 3,
-  /** Interrupted by Ctrl-C before the end. */
+  /** Interrupted by Ctrl-C. */
   interrupted: 130,
 } as const;
 
 /** The table as every `--help` shows it. */
 export const EXIT_TABLE: readonly (readonly [code: number, meaning: string])[] = [
-  [EXIT.ok, "done; what was asked for holds"],
-  [EXIT.no, "what was asked for failed or does not hold: not verified, job not done, a check failed"],
-  [EXIT.usage, "the command line is wrong"],
-  [EXIT.unreachable, "a server cannot be reached, or does not let us in"],
-  [EXIT.interrupted, "interrupted before the end"],
+  [EXIT.ok, "success"],
+  [EXIT.no, "failure: not verified, job not SUCCEEDED, a check failed"],
+  [EXIT.usage, "invalid command line"],
+  [EXIT.unreachable, "a server cannot be reached or refuses the credentials"],
+  [EXIT.interrupted, "interrupted"],
 ];

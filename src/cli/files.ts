@@ -27,7 +27,7 @@ export async function writeNew(
     if (options.mode !== undefined) await chmod(path, options.mode);
   } catch (error) {
     if ((error as { code?: string }).code === "EEXIST") {
-      throw new ValidationError(`${path} is there already and is not overwritten`, { code: "FILE_EXISTS" });
+      throw new ValidationError(`${path} already exists`, { code: "FILE_EXISTS" });
     }
     throw new ValidationError(`cannot write ${path}: ${errorText(error)}`, { code: "UNWRITABLE_FILE" });
   }

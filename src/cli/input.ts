@@ -1,20 +1,24 @@
-/** What a command is to look at: a file, the standard input, or text on the command line, in any of several forms. */
+/** The input of a command: a file, the standard input, or text on the command line, in any of several forms. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
 import { errorText, ValidationError } from "../core/errors.js";
-import { type Args, type OptionSpec, UsageError } from "./command.js";
+import { choice, UsageError } from "./command.js";
 import type { Io } from "./io.js";
 
 const FORMATS = ["auto", "raw", "base64", "hex", "json", "sse"] as const;
 
-/** The options of a command that reads input. */
-export const INPUT_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "format",
-    value: FORMATS.join("|"),
-    about: "what the input is: raw bytes, or text that stands for them (default: auto)",
-  },
-];
+/** Options of a command that reads input. */
+export interface InputOptions {
+  readonly format: (typeof FORMATS)[number];
+}
+
+/** Adds the input and its format. */
+export function takesInput(command: Command): Command {
+  return command
+    .argument("[input]", "a file, - for the standard input (default), or the text itself")
+    .addOption(choice("--format <format>", "raw bytes, or the text that stands for them", FORMATS, "auto"));
+}
 
 /** Input that was read. Bytes may be a packet; JSON and SSE are text. */
 export type Input =
@@ -22,49 +26,51 @@ export type Input =
   | { readonly kind: "json"; readonly format: "json"; readonly values: readonly unknown[] }
   | { readonly kind: "sse"; readonly format: "sse"; readonly bytes: Uint8Array };
 
-/** Shorter text on the command line is taken for the name of a file that is not there. */
+/** Shorter text on the command line is taken for the name of a missing file, unless it is JSON. */
 const SHORTEST_LITERAL = 24;
 
 /**
  * Reads the input that the first argument names.
  *
- * @param looksGood Tells, where a text could be hex as well as base64, whether bytes make sense.
- * @throws UsageError without input; ValidationError for one that is not what `--format` says.
+ * @param looksGood For text that could be hex as well as base64: whether the bytes make sense.
+ * @throws UsageError without input; ValidationError if it does not match `--format`.
  */
 export async function readInput(
-  args: Args,
+  { format }: InputOptions,
   io: Io,
+  given: string | undefined,
   looksGood: (bytes: Uint8Array) => boolean = () => true,
 ): Promise<Input> {
-  const format = args.choice("format", FORMATS, "auto");
-  return interpret(await bytesOf(args.rest[0], io), format, looksGood);
+  const bytes = await bytesOf(given, io);
+  if (bytes.length === 0 && format !== "raw")
+    throw new ValidationError("the input is empty", { code: "BAD_INPUT" });
+  return interpret(bytes, format, looksGood);
 }
 
 async function bytesOf(given: string | undefined, io: Io): Promise<Uint8Array> {
   if (given === undefined || given === "-") {
     if (io.inputIsTerminal && given === undefined) {
-      throw new UsageError("nothing to read: name a file, give base64 or hex, or pipe something in");
+      throw new UsageError("no input: name a file, pass base64, hex or JSON, or pipe it in");
     }
     return io.readInput();
   }
-  if (given.length >= SHORTEST_LITERAL && (hexOf(given) ?? base64Of(given)) && !existsSync(given)) {
-    return new TextEncoder().encode(given);
-  }
-  return readBytes(given);
+  const isText =
+    /^\s*[{[]/.test(given) || (given.length >= SHORTEST_LITERAL && (hexOf(given) ?? base64Of(given)));
+  return isText && !existsSync(given) ? new TextEncoder().encode(given) : readBytes(given);
 }
 
-/** The bytes of a file. @throws ValidationError in words of its own */
+/** Reads a file. @throws ValidationError `UNREADABLE_FILE` */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
     const code = (error as { code?: string }).code;
-    const why = code === "ENOENT" ? "there is no such file" : errorText(error);
+    const why = code === "ENOENT" ? "no such file" : errorText(error);
     throw new ValidationError(`cannot read ${path}: ${why}`, { code: "UNREADABLE_FILE" });
   }
 }
 
-/** Finds out what bytes are, or takes them for what `format` says. @throws ValidationError */
+/** Detects the form of the input, or reads it as `format`. @throws ValidationError */
 export function interpret(
   given: Uint8Array,
   format: (typeof FORMATS)[number],
@@ -115,7 +121,7 @@ function hexOf(text: string): Input | undefined {
   return { kind: "bytes", format: "hex", bytes: new Uint8Array(Buffer.from(digits, "hex")) };
 }
 
-/** Also the form for URLs, and without the signs that fill it up. */
+/** Also base64url, with or without padding. */
 function base64Of(text: string): Input | undefined {
   const signs = text.replace(/\s+/g, "");
   if (!/^[\w+/-]+={0,2}$/.test(signs) || signs.replace(/=+$/, "").length % 4 === 1) return undefined;

@@ -53,11 +53,6 @@ export function processIo(signal: AbortSignal): Io {
   };
 }
 
-/** A value as the `--json` of a command prints it. */
-export function printJson(io: Io, value: unknown): void {
-  io.out(`${JSON.stringify(value, null, 2)}\n`);
-}
-
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 

@@ -1,103 +1,80 @@
-/** Finds the command that is asked for, runs it, and makes an exit code of how it ends. */
+/** Runs a command line: prints what it results in, and turns its end into an exit code. */
+import { CommanderError } from "commander";
 import { AbortError, AgentwireError, AuthError, ConnectionError, errorText } from "../core/errors.js";
 import { maskText } from "../core/mask-text.js";
-import { VERSION } from "../index.js";
-import { type CommandEntry, exitCodes, helpOf, readArgs, UsageError } from "./command.js";
+import { type JsonOption, UsageError } from "./command.js";
 import { COMMANDS } from "./commands.js";
 import { EXIT } from "./exit-codes.js";
-import { columns, type Io } from "./io.js";
-import { didYouMean } from "./suggest.js";
+import type { Io } from "./io.js";
+import { createProgram } from "./program.js";
 
-/** What the process has to do before a command that stops by itself: turn signals into `io.signal`. */
+/** What the process does before a command that stops by itself: turn signals into `io.signal`. */
 export interface RunOptions {
   readonly onStops?: () => void;
 }
 
-/** The help of everything. */
-export function overview(): string {
-  const rows = COMMANDS.map(
-    ({ name, usage, summary }) => `  ${name}${usage === "" ? "" : ` ${usage}`}\n        ${summary}\n`,
-  );
-  return `agentwire ${VERSION}: one package for the four wires of AI agents
-
-usage: agentwire <command> [options]
-
-commands
-${rows.join("")}
-${columns(
-  [
-    ["--help, -h", "this text; after a command, its options and examples"],
-    ["--version, -v", "the version"],
-    ["--json", "with every command: the result as JSON"],
-  ],
-  "  ",
-)}
-${exitCodes()}`;
-}
-
-/** Runs one command line. Resolves with the exit code; never rejects. */
+/** Runs a command line. Resolves with the exit code; never rejects. */
 export async function runCli(argv: readonly string[], io: Io, options: RunOptions = {}): Promise<number> {
-  const json = argv.includes("--json");
+  const called = argv[0] === "help" ? argv[1] : argv[0];
+  const name = COMMANDS.find((entry) => entry.name === called)?.name;
+  let exitCode: number = EXIT.ok;
   try {
-    return await dispatch(argv, io, options);
+    const program = await createProgram(
+      name === undefined ? [] : [name],
+      io,
+      async (command, given, args) => {
+        if (command.stops) options.onStops?.();
+        const outcome = await command.run(given, io, args);
+        exitCode = outcome.exitCode ?? EXIT.ok;
+        if (!(given as JsonOption).json) io.out(outcome.text ?? "");
+        else if (outcome.result !== undefined) {
+          printJson(io.out, { ok: exitCode === EXIT.ok, command: name, result: outcome.result });
+        }
+      },
+    );
+    await program.parseAsync(commandLine(argv, name), { from: "user" });
+    return exitCode;
   } catch (error) {
-    const code = exitCodeOf(error, io);
-    const text = maskText(errorText(error));
-    const entry = COMMANDS.find(({ name }) => name === argv[0]);
-    const who = entry === undefined ? "agentwire" : `agentwire ${entry.name}`;
-    if (json)
-      io.err(`${JSON.stringify({ error: { code: codeOf(error), message: text, exitCode: code } })}\n`);
-    else io.err(`${who}: ${shownCode(error)}${text}\n${code === EXIT.usage ? `see: ${who} --help\n` : ""}`);
-    return code;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok; // help or version
+    exitCode = exitCodeOf(error, io);
+    const message = maskText(messageOf(error, io));
+    if (argv.includes("--json")) {
+      printJson(io.err, { ok: false, command: name, error: { code: codeOf(error), message, exitCode } });
+      return exitCode;
+    }
+    const who = name === undefined ? "agentwire" : `agentwire ${name}`;
+    const code = error instanceof AgentwireError ? `[${error.code}] ` : "";
+    io.err(`${who}: ${code}${message}\n${exitCode === EXIT.usage ? `Run '${who} --help' for help.\n` : ""}`);
+    return exitCode;
   }
 }
 
-async function dispatch(argv: readonly string[], io: Io, options: RunOptions): Promise<number> {
-  const [first, ...rest] = argv;
-  if (first === undefined) {
-    io.err(overview());
-    return EXIT.no;
-  }
-  if (first === "--version" || first === "-v") return print(io, `${VERSION}\n`);
-  if (first === "--help" || first === "-h") return print(io, overview());
-  if (first === "help") return rest[0] === undefined ? print(io, overview()) : help(find(rest[0]), io);
-  const entry = find(first);
-  const command = await entry.load();
-  const args = readArgs(rest, command.options, command.maxArguments);
-  if (args.flag("help")) return help(entry, io);
-  if (command.stops) options.onStops?.();
-  return command.run(args, io);
+/** `help NAME` as `NAME --help`, so that an unknown name is reported. Without arguments: help. */
+function commandLine(argv: readonly string[], name: string | undefined): string[] {
+  const [first, second] = argv;
+  if (first === undefined) return ["--help"];
+  if (first !== "help" || second === undefined) return [...argv];
+  return name === undefined ? [second] : [name, "--help"];
 }
 
-function find(name: string): CommandEntry {
-  const entry = COMMANDS.find((command) => command.name === name);
-  if (entry !== undefined) return entry;
-  const names = COMMANDS.map((command) => command.name);
-  if (name.startsWith("-")) throw new UsageError(`unknown option ${name}: a command comes first`);
-  throw new UsageError(`unknown command: ${name}${didYouMean(name, names)}`);
-}
-
-async function help(entry: CommandEntry, io: Io): Promise<number> {
-  return print(io, helpOf(entry, await entry.load()));
-}
-
-function print(io: Io, text: string): number {
-  io.out(text);
-  return EXIT.ok;
+/** Prints one JSON document. */
+function printJson(print: (text: string) => void, value: unknown): void {
+  print(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 function exitCodeOf(error: unknown, io: Io): number {
-  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof UsageError || error instanceof CommanderError) return EXIT.usage;
   if (error instanceof AbortError && io.signal.aborted) return EXIT.interrupted;
   if (error instanceof ConnectionError || error instanceof AuthError) return EXIT.unreachable;
   return EXIT.no;
 }
 
-function shownCode(error: unknown): string {
-  return error instanceof AgentwireError ? `[${error.code}] ` : "";
+function messageOf(error: unknown, io: Io): string {
+  if (error instanceof CommanderError) return error.message.replace(/^error: /, "").replaceAll("\n", " ");
+  return error instanceof AbortError && io.signal.aborted ? "interrupted" : errorText(error);
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof UsageError) return "USAGE";
+  if (error instanceof UsageError || error instanceof CommanderError) return "USAGE";
   return error instanceof AgentwireError ? error.code : "FAILED";
 }

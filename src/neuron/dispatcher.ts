@@ -10,7 +10,7 @@ import { deliver } from "./answer.js";
 import type { Served } from "./capability.js";
 import type { NeuronCore } from "./core.js";
 import { FinishedTasks } from "./finished-tasks.js";
-import { handlerContext, ProgressReports } from "./handler-context.js";
+import { LeaseRunContext, ProgressReports } from "./handler-context.js";
 import { LeaseEntry, type Outcome, outcomes } from "./lease.js";
 import { type LeaseCall, runLease } from "./run-lease.js";
 import type { SchemaBook } from "./schemas.js";
@@ -168,7 +168,7 @@ export class Dispatcher {
     const { served, handle } = this.#lanes.get(task.capability)!;
     const log = scoped(logger, { leaseId: entry.leaseId, taskId: task.taskId });
     entry.reports = new ProgressReports(this.#core, entry, log);
-    const context = handlerContext(clock, entry, log, entry.reports);
+    const context = new LeaseRunContext(clock, entry, log, entry.reports);
     const outcome = await runLease({ entry, served, schemas: this.#schemas, context, handle, exposeErrors });
     if (outcome.kind === "ack") this.#finished?.remember(task, outcome.output);
     return outcome;

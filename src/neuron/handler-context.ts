@@ -99,30 +99,40 @@ export class ProgressReports {
   }
 }
 
-/** Makes the context of one run. */
-export function handlerContext(
-  clock: Clock,
-  entry: LeaseEntry,
-  log: Logger,
-  reports: ProgressReports,
-): HandlerContext {
-  return {
-    task: entry.lease.task,
-    leaseId: entry.leaseId,
-    correlationId: entry.lease.task.taskId,
-    request: entry.lease,
-    // Made when it is asked for: most handlers never do.
-    get signal() {
-      return entry.signal;
-    },
-    log,
-    get deadline() {
-      return entry.deadline(clock);
-    },
-    deadlineMoves: true,
-    progress: (update) => reports.add(update),
-    fail: (reason, options) => {
-      throw new HandlerFailure(errorText(reason), options);
-    },
-  };
+/** The context of one run. A class: the hidden classes of object literals with accessors outlive them. */
+export class LeaseRunContext implements HandlerContext {
+  readonly task: TaskPayload;
+  readonly leaseId: string;
+  readonly correlationId: string;
+  readonly request: HandlerContext["request"];
+  readonly log: Logger;
+  readonly deadlineMoves = true;
+  readonly progress: HandlerContext["progress"];
+  readonly fail = fail;
+  readonly #clock: Clock;
+  readonly #entry: LeaseEntry;
+
+  constructor(clock: Clock, entry: LeaseEntry, log: Logger, reports: ProgressReports) {
+    this.task = entry.lease.task;
+    this.leaseId = entry.leaseId;
+    this.correlationId = entry.lease.task.taskId;
+    this.request = entry.lease;
+    this.log = log;
+    this.progress = (update) => reports.add(update);
+    this.#clock = clock;
+    this.#entry = entry;
+  }
+
+  /** Created on request: most handlers never ask. */
+  get signal(): AbortSignal {
+    return this.#entry.signal;
+  }
+
+  get deadline(): number | undefined {
+    return this.#entry.deadline(this.#clock);
+  }
+}
+
+function fail(reason: string, options?: { readonly code?: string | undefined }): never {
+  throw new HandlerFailure(errorText(reason), options);
 }

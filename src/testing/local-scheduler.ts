@@ -14,8 +14,11 @@ import {
   SUBJECT_SUBMIT,
 } from "../../gen/cap/index.js";
 import type { Subscription } from "../cap/bus.js";
+import { generateKeyPair, toSigningKey } from "../cap/crypto/key-ring.js";
 import type { ReceiveCounts } from "../cap/party.js";
 import { Party } from "../cap/party.js";
+import type { WorkerTrustConfig } from "../cap/trust/config.js";
+import { systemClock } from "../core/clock.js";
 import { ConflictError, NotFoundError } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger } from "../core/logger.js";
@@ -27,10 +30,12 @@ import { isTerminal } from "./scheduler/job-state.js";
 import type { JobRecord, ScheduledJob } from "./scheduler/job-table.js";
 import type { LocalSchedulerOptions } from "./scheduler/options.js";
 import { APPROVED_LABEL } from "./scheduler/safety.js";
+import { type EnrolledWorker, type TrustFault, TrustIssuer } from "./scheduler/trust.js";
 
 export type { SchedulerEvents } from "./scheduler/engine.js";
 export type { ScheduledJob } from "./scheduler/job-table.js";
 export type { LocalSchedulerOptions } from "./scheduler/options.js";
+export type { EnrolledWorker, TrustFault, TrustIssuerOptions } from "./scheduler/trust.js";
 
 /** A scheduler in this process. */
 export class LocalScheduler {
@@ -38,14 +43,19 @@ export class LocalScheduler {
   readonly #party: Party;
   readonly #engine: Engine;
   readonly #logger: Logger;
+  readonly #issuer: TrustIssuer | undefined;
   #subscriptions: Subscription[] = [];
   #scan: Loop | undefined;
 
   /** @throws ValidationError `INVALID_KEY` for a key that is none. */
   constructor(options: LocalSchedulerOptions) {
-    const named = { ...options, senderId: options.senderId ?? QUEUE_SCHEDULER };
+    const { trust, clock = systemClock, senderId = QUEUE_SCHEDULER } = options;
+    const key = trust && toSigningKey(options.privateKey ?? generateKeyPair().privateKeyPem, options);
+    const named = { ...options, senderId, privateKey: key ?? options.privateKey };
     this.#options = options;
     this.#logger = safeLogger(options.logger);
+    if (key)
+      this.#issuer = new TrustIssuer(trust, { bus: options.bus, senderId, key, clock, log: this.#logger });
     this.#party = new Party(named);
     this.#engine = new Engine(named, this.#party);
   }
@@ -73,6 +83,22 @@ export class LocalScheduler {
     return this.#engine.events.on(event, listener);
   }
 
+  /**
+   * Enrolls a worker with a new key pair. Returns the `workerTrust` of its agent.
+   *
+   * @throws ConflictError without the option `trust`.
+   */
+  enroll(workerId: string, worker?: Omit<EnrolledWorker, "publicKey">): WorkerTrustConfig {
+    if (this.#issuer === undefined)
+      throw new ConflictError("LocalScheduler.enroll() requires the option `trust`");
+    return this.#issuer.enroll(workerId, worker);
+  }
+
+  /** Faults of the handshakes to come, first one first. Add to it to make further ones fail. */
+  get trustFaults(): TrustFault[] {
+    return this.#issuer?.faults ?? [];
+  }
+
   /** Starts to take jobs. Resolves once the bus knows of it. */
   async start(): Promise<void> {
     const queue = { queue: QUEUE_SCHEDULER };
@@ -83,6 +109,7 @@ export class LocalScheduler {
       this.#party.receive(SUBJECT_RESULT, { onPacket: (packet) => this.#result(packet) }, queue),
       this.#party.receive(SUBJECT_CANCEL, { onPacket: (packet) => this.#cancelled(packet) }, queue),
     ]);
+    if (this.#issuer !== undefined) this.#subscriptions.push(...(await this.#issuer.start()));
     this.#scan = startLoop({
       name: "scheduler scan",
       intervalMs: this.#options.scanMs ?? 30_000,
@@ -162,8 +189,19 @@ export class LocalScheduler {
     if (!waited) throw new ConflictError(`job ${JSON.stringify(jobId)} does not wait for approval`);
   }
 
-  #heard({ payload }: BusPacket): void {
-    if (payload.case === "heartbeat") this.#engine.workers.add(payload.value);
+  #heard(packet: BusPacket): void {
+    if (packet.payload.case !== "heartbeat" || !this.#isTrusted(packet)) return;
+    this.#engine.workers.add(packet.payload.value);
+  }
+
+  /** With `trust`, a worker's packets must carry its live session token. */
+  #isTrusted(packet: BusPacket): boolean {
+    if (this.#issuer?.hasSession(packet) ?? true) return true;
+    this.#logger.warn("a packet without a live session; ignored", {
+      senderId: packet.senderId,
+      payload: packet.payload.case,
+    });
+    return false;
   }
 
   #submit({ payload, traceId }: BusPacket): void {
@@ -178,9 +216,9 @@ export class LocalScheduler {
     void this.#engine.jobs.lock(job.jobId, () => this.#engine.process(job));
   }
 
-  #result({ payload }: BusPacket): void {
-    if (payload.case !== "jobResult") return;
-    const result = payload.value;
+  #result(packet: BusPacket): void {
+    if (packet.payload.case !== "jobResult" || !this.#isTrusted(packet)) return;
+    const result = packet.payload.value;
     void this.#engine.jobs.lock(result.jobId, () => this.#engine.finish(result));
   }
 

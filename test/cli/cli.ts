@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Io } from "../../src/cli/io.js";
+import { createProgram } from "../../src/cli/program.js";
 import { runCli } from "../../src/cli/run.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -61,6 +62,23 @@ export async function run(argv: readonly string[], given: Given = {}): Promise<O
     signal,
   });
   return { code, out, err };
+}
+
+/** Parses a command line without running it. Rejects if it is not valid. */
+export async function parse(argv: readonly string[]): Promise<boolean> {
+  let parsed = false;
+  const program = await createProgram(argv.slice(0, 1), { out: () => {}, color: false }, async () => {
+    parsed = true;
+  });
+  await program.parseAsync([...argv], { from: "user" });
+  return parsed;
+}
+
+/** Runs a command line with `--json` and returns the result. */
+export async function json(argv: readonly string[], given: Given = {}) {
+  const { code, out, err } = await run([...argv, "--json"], given);
+  const { ok, command, result } = JSON.parse(out) as { ok: boolean; command: string; result: never };
+  return { code, out, err, ok, command, result };
 }
 
 /** Runs a command line as a process of its own. */

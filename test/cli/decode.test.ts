@@ -9,12 +9,12 @@ import type { FrameView } from "../../src/cli/packet/frame-view.js";
 import type { PacketView } from "../../src/cli/packet/packet-view.js";
 import { fromBase64, negative, packets, toBase64 } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
-import { file, folder, run } from "./cli.ts";
+import { file, folder, json, run } from "./cli.ts";
 
 const hex = (base64: string) => Buffer.from(base64, "base64").toString("hex");
 const decoded = async (...argv: string[]) => {
-  const { out } = await run(["decode", ...argv, "--json"]);
-  return JSON.parse(out) as PacketView;
+  const { result } = await json(["decode", ...argv]);
+  return result as PacketView;
 };
 
 describe("decode", () => {
@@ -140,8 +140,8 @@ describe("decode of neuron frames", () => {
       sentAt: "2026-01-01T00:00:00.000Z",
     };
     const text = JSON.stringify({ ...frame, later: 1 });
-    const { code, out } = await run(["decode", "--json"], { input: text });
-    const view = JSON.parse(out) as FrameView;
+    const { code, result } = await json(["decode"], { input: text });
+    const view = result as FrameView;
     expect(view).toMatchObject({
       type: "cancel",
       direction: "gateway to neuron",
@@ -157,8 +157,8 @@ describe("decode of neuron frames", () => {
 
   it(req("cli.decode.frame", "a stream that was cut off, with comments and broken JSON"), async () => {
     const stream = ': hi\n\nid: 7\ndata: {"type":"mystery"}\n\ndata: {broken\n\ndata: 42';
-    const { code, out } = await run(["decode", "--json"], { input: stream });
-    const views = JSON.parse(out) as FrameView[];
+    const { code, result } = await json(["decode"], { input: stream });
+    const views = result as FrameView[];
     expect(code).toBe(1);
     expect(views.map(({ eventId, problem }) => [eventId, problem?.slice(0, 12)])).toEqual([
       ["7", "a frame of u"],
@@ -174,8 +174,8 @@ describe("decode of neuron frames", () => {
         const { body } = JSON.parse(line) as { body?: unknown };
         const frame = typeof body === "string" ? tryJson(body) : body;
         if (typeof frame !== "object" || frame === null || !("type" in frame)) continue;
-        const { out } = await run(["decode", "--json"], { input: JSON.stringify(frame) });
-        expect((JSON.parse(out) as FrameView).type).toBe((frame as { type: unknown }).type);
+        const { result } = await json(["decode"], { input: JSON.stringify(frame) });
+        expect((result as FrameView).type).toBe((frame as { type: unknown }).type);
         seen++;
       }
     }

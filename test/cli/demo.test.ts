@@ -77,7 +77,7 @@ describe("agentwire demo", () => {
     expect(plain.code).toBe(0);
     expect(plain.stdout).toContain("carry a signature that verifies");
     const json = await agentwire("demo", "--json");
-    expect(JSON.parse(json.stdout)).toMatchObject({ checks: expect.any(Array) });
+    expect(JSON.parse(json.stdout)).toMatchObject({ ok: true, result: { checks: expect.any(Array) } });
   });
 
   it("exits 1 when something fails, 2 when the command line is wrong", async () => {
@@ -93,7 +93,9 @@ await describeWithPeers("agentwire demo --nats", [natsServer], ([path]) => {
   it(req("cap.demo", "runs the same through a real server"), async () => {
     const server = await startNats(path!);
     const { code, stdout } = await agentwire("demo", "--nats", server.url, "--file", file, "--json");
-    const report = JSON.parse(stdout) as { hops: { wire: string }[]; checks: { held: boolean }[] };
+    const { result: report } = JSON.parse(stdout) as {
+      result: { hops: { wire: string }[]; checks: { held: boolean }[] };
+    };
     expect(code).toBe(0);
     expect(report.checks.every(({ held }) => held)).toBe(true);
     expect(report.hops.filter(({ wire }) => wire === "cap")).toHaveLength(12);

@@ -27,7 +27,7 @@ export async function startDev(
   });
   const ended = new Promise<number | null>((resolve) => running.process.once("exit", resolve));
   await running.until(/^\{.*\}$/m);
-  const info = JSON.parse(/^\{.*\}$/m.exec(running.output())![0]) as DevInfo;
+  const info = (JSON.parse(/^\{.*\}$/m.exec(running.output())![0]) as { result: DevInfo }).result;
   return {
     ...running,
     info,

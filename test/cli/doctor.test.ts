@@ -11,7 +11,7 @@ import { Local4Runr, LocalAureus, LocalBigBrain } from "../../src/testing/index.
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";
 import { freePort, startNats, startRedis } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
-import { file, run } from "./cli.ts";
+import { file, json, run } from "./cli.ts";
 
 const keys = join(import.meta.dirname, "../vectors/cap/keys");
 const ends: (() => unknown)[] = [];
@@ -20,9 +20,9 @@ afterEach(async () => {
 });
 
 async function doctor(argv: readonly string[], env: Record<string, string> = {}) {
-  const { code, out, err } = await run(["doctor", "--json", ...argv], { env });
+  const { code, out, err, result } = await json(["doctor", ...argv], { env });
   expect(err).toBe("");
-  const { checks } = JSON.parse(out) as { checks: Check[] };
+  const { checks } = result as { checks: Check[] };
   return {
     code,
     out,
@@ -37,15 +37,13 @@ describe("doctor", () => {
   it(req("cli.doctor", "all is well with the counterparts: exit 0"), async () => {
     const token = unsigned({ exp: Math.floor(Date.now() / 1_000) + 600 });
     const brain = await LocalBigBrain.start({ tokens: [token] });
-    const aureus = new LocalAureus();
-    const gateway = new Local4Runr();
+    const aureus = await LocalAureus.start();
+    const gateway = await Local4Runr.start();
     ends.push(
       () => brain.close(),
       () => aureus.close(),
       () => gateway.close(),
     );
-    await aureus.start();
-    await gateway.start();
     const { env } = await gateway.register();
     const found = await doctor([], {
       ...env,
@@ -60,12 +58,12 @@ describe("doctor", () => {
     });
     expect(found.of("4runr").map(({ status }) => status)).toEqual(["ok", "ok"]);
     expect(found.of("neuron").map(({ status }) => status)).toEqual(["ok", "ok"]);
-    expect(found.of("neuron", "token")[0]!.text).toMatch(/^good for \d+ s$/);
+    expect(found.of("neuron", "token")[0]!.text).toMatch(/^valid for \d+ s$/);
     expect(found.of("clock").map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
     expect(found.of("nats")[0]!.status).toBe("skip");
     expect(found.of("env", "BIGBRAIN_TOKEN")[0]!.text).toBe(`[secret], ${token.length} characters`);
     expect(found.out).not.toContain(token);
-    expect(found.out).not.toContain(env.AGENT_PRIVATE_KEY.split("\n")[1]);
+    expect(found.out).not.toContain(env.AGENT_PRIVATE_KEY!.split("\n")[1]);
   });
 
   it(req("cli.doctor.harmless", "opens a stream under an id of its own and registers nothing"), async () => {
@@ -88,12 +86,21 @@ describe("doctor", () => {
     const over = await doctor(neuron, { BIGBRAIN_TOKEN: unsigned({ exp: 1 }) });
     expect(over.of("neuron", "token")[0]).toMatchObject({
       status: "fail",
-      text: expect.stringContaining("it ended"),
+      text: expect.stringContaining("expired"),
     });
     const path = file("token", "good\n");
     expect((await doctor(neuron, { BIGBRAIN_TOKEN_FILE: path })).code).toBe(0);
     const lost = await doctor(neuron, { BIGBRAIN_CREDENTIAL_FILE: "/no/such/file" });
     expect([lost.code, lost.of("neuron", "token")[0]!.status]).toEqual([3, "fail"]);
+  });
+
+  it("a role requires a NATS server: exit 1 without one", async () => {
+    const found = await doctor(["--role", "worker"]);
+    expect(found.code).toBe(1);
+    expect(found.of("nats")[0]).toMatchObject({
+      status: "fail",
+      text: "not configured: NATS_URL or --nats URL, for --role worker",
+    });
   });
 
   it(req("cli.doctor", "servers that are away or something else: exit 3 and 1"), async () => {
@@ -118,9 +125,9 @@ describe("doctor", () => {
       BIGBRAIN_TOKEN: "t",
     });
     expect(wrong.code).toBe(1);
-    expect(wrong.of("aureus")[0]!.advice).toBe("this is no Aureus server");
-    expect(wrong.of("4runr")[0]!.advice).toBe("this is no 4Runr gateway");
-    expect(wrong.of("neuron", "gateway")[0]!.advice).toBe("this is no BigBrain gateway");
+    expect(wrong.of("aureus")[0]!.advice).toBe("the URL is not that of an Aureus server");
+    expect(wrong.of("4runr")[0]!.advice).toBe("the URL is not that of a 4Runr gateway");
+    expect(wrong.of("neuron", "gateway")[0]!.advice).toBe("the URL is not that of a BigBrain gateway");
   });
 
   it(req("cli.doctor", "clocks that are apart"), async () => {
@@ -209,7 +216,7 @@ describe("doctor", () => {
     const { out } = await run(["doctor"], { env: { AGENT_ID: "'a'" } });
     expect(out).toMatch(/^ok +versions +runtime +Node /);
     expect(out).toMatch(/warn +env +AGENT_ID +has quotes/);
-    expect(out).toMatch(/what to do\n {2}env, AGENT_ID: +unset AGENT_ID/);
+    expect(out).toMatch(/What to do\n {2}env, AGENT_ID: +unset AGENT_ID/);
     const manifest = readFileSync(join(import.meta.dirname, "../../package.json"), "utf8");
     expect((JSON.parse(manifest) as { engines: { node: string } }).engines.node).toBe(
       `>=${SUPPORTED_NODE.join(".")}`,

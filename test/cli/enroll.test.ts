@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type EnrollArguments, runEnroll } from "../../src/cli/enroll/enroll.js";
 import { type AuthServer, freshPath, startAuthServer } from "../neuron/auth-server.ts";
 import { req } from "../requirements/index.ts";
-import { collect, said, spawnCli, spawned } from "./cli.ts";
+import { collect, run, said, spawnCli } from "./cli.ts";
 
 const PLANTED = "planted-secret-77a0";
 
@@ -22,23 +21,15 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-async function run(args: EnrollArguments, signal?: AbortSignal) {
-  const [out, err]: string[][] = [[], []];
-  const code = await runEnroll(args, {
-    out: (text) => void out!.push(text),
-    err: (text) => void err!.push(text),
-    signal,
-  });
-  return { code, out: out!.join(""), err: err!.join("") };
-}
+const enroll = (...argv: string[]) => run(["enroll", "--moku-url", server.url, ...argv]);
 
 describe("agentwire enroll", () => {
   it(
     req("neuron.auth.cli", "enrols: exit 0, the code on the screen, the credential in the file"),
     async () => {
       const path = freshPath();
-      const args = { mokuUrl: server.url, credentialsFile: path, capabilities: "a/b, c/d,," };
-      const { code, out, err } = await run(args);
+      const args = ["--credentials-file", path, "--capabilities", "a/b, c/d,,"];
+      const { code, out, err } = await enroll(...args);
       expect([code, err]).toEqual([0, ""]);
       expect(out).toContain("CODE-1");
       expect(out).toContain(path);
@@ -53,8 +44,8 @@ describe("agentwire enroll", () => {
         client_secret: PLANTED,
       });
       poll = { body: { access_token: "t", expires_in: 1 } };
-      const again = await run({ ...args, json: true });
-      expect(JSON.parse(again.out)).toEqual({
+      const again = await enroll(...args, "--json");
+      expect(JSON.parse(again.out).result).toEqual({
         status: "already-enrolled",
         clientId: "cl-1",
         credentialPath: path,
@@ -63,19 +54,26 @@ describe("agentwire enroll", () => {
     },
   );
 
-  it(req("neuron.auth.cli", "says why not, with the code: exit 1"), async () => {
+  it(req("neuron.auth.cli", "says why not, with the code: exit 3 or 1"), async () => {
     poll = { status: 400, body: { error: "access_denied" } };
-    const denied = await run({ mokuUrl: server.url, credentialsFile: freshPath() });
-    expect(denied.code).toBe(1);
-    expect(denied.err).toMatch(/^Enrollment failed \(ACCESS_DENIED\): [^[]+\n$/);
+    const denied = await enroll("--credentials-file", freshPath());
+    expect(denied.code).toBe(3);
+    expect(denied.err).toMatch(/^agentwire enroll: \[ACCESS_DENIED\] [^[]+\n$/);
     poll = { status: 400, body: { error: "invalid_grant" } };
-    const refused = await run({ mokuUrl: server.url, credentialsFile: freshPath() });
+    const refused = await enroll("--credentials-file", freshPath());
     expect([refused.code, refused.err]).toEqual([
       1,
-      expect.stringContaining("Enrollment failed (OAUTH_TOKEN): the token endpoint answered invalid_grant"),
+      expect.stringContaining("agentwire enroll: [OAUTH_TOKEN] the token endpoint answered invalid_grant"),
     ]);
-    expect((await run({})).code).toBe(2);
-    expect((await run({ mokuUrl: "moku" })).code).toBe(1);
+    expect(await run(["enroll"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--moku-url <url>"),
+    });
+    const wrong = await run(["enroll", "--moku-url", "moku"]);
+    expect([wrong.code, wrong.err]).toEqual([
+      2,
+      expect.stringContaining("option '--moku-url <url>' argument 'moku' is invalid. Expected a URL"),
+    ]);
   });
 
   it(req("neuron.auth.cli", "is interrupted by Ctrl-C: exit 130"), async () => {
@@ -94,15 +92,8 @@ describe("agentwire enroll", () => {
     child.kill("SIGINT");
     expect(await outcome).toMatchObject({
       code: 130,
-      err: expect.stringContaining("Enrollment interrupted."),
+      err: expect.stringContaining("agentwire enroll: [ABORTED] interrupted"),
     });
     expect(server.seen[1]!.form.client_name).toBe("n");
-  });
-
-  it("without a command the help is shown: exit 1", async () => {
-    expect(await spawned([])).toMatchObject({
-      code: 1,
-      err: expect.stringContaining("enroll --moku-url URL"),
-    });
   });
 });

@@ -12,7 +12,7 @@ import { openPacket } from "../../src/cap/verify.js";
 import type { Verdict } from "../../src/cli/packet/verdict.js";
 import { fromBase64, keyFile, negative, packets, senderKeys } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
-import { file, folder, run } from "./cli.ts";
+import { file, folder, json, run } from "./cli.ts";
 
 const keys = join(import.meta.dirname, "../vectors/cap/keys");
 const all = ["client", "worker", "scheduler"].flatMap((name) => [
@@ -27,11 +27,11 @@ const given = {
 };
 
 async function verdict(bytes: Uint8Array, ...options: string[]): Promise<Verdict & { code: number }> {
-  const { code, out, err } = await run(["verify", "-", "--format", "raw", "--json", ...options], {
-    input: bytes,
-  });
-  expect(err).toBe("");
-  return { ...(JSON.parse(out) as Verdict), code };
+  const argv = ["verify", "-", "--format", "raw", ...options];
+  const { code, err, ok, result } = await json(argv, { input: bytes });
+  const found: Verdict = result;
+  expect([err, ok]).toEqual(["", found.ok]);
+  return { ...found, code };
 }
 
 describe("verify", () => {
@@ -169,9 +169,9 @@ describe("verify", () => {
     );
   });
 
-  it("a key without a sender is tried for everybody, and a private key counts as its public half", async () => {
+  it("a key without a sender is tried for every sender", async () => {
     const { bytes } = await signPacket(prefixes, client);
-    expect((await verdict(bytes, "--key", `${keys}/client.pkcs8.pem`)).ok).toBe(true);
+    expect((await verdict(bytes, "--key", `${keys}/client.pub.pem`)).ok).toBe(true);
     expect((await verdict(bytes, "--key", `${keys}/worker.pub.pem`)).problem).toBe("wrong_signature");
     const rotated = ["--key", `client-1=${keys}/worker.pub.pem`, "--key", `client-1=${keys}/client.pub.pem`];
     expect((await verdict(bytes, ...rotated)).ok).toBe(true);
@@ -184,16 +184,20 @@ describe("verify", () => {
     expect(fine.out).toContain("\u001b[32mverified\u001b[39m");
     expect((await run(["verify", packets[0]!.packet_b64])).code).toBe(2);
     const cases: [string, RegExp][] = [
-      [file("k", "hello"), /holds no PEM text/],
+      [file("k", "hello"), /is not a PEM file/],
       [`${keys}/p384.pub.pem`, /the key of every sender cannot be used: .*P-384/],
       ["a=/no/such/key", /no such file/],
+      [`a=${keys}/client.pkcs8.pem`, /contains a private key: pass the public key/],
     ];
     for (const [key, problem] of cases) {
       const { code, err } = await run(["verify", packets[0]!.packet_b64, "--key", key]);
       expect([code, err]).toEqual([1, expect.stringMatching(problem)]);
     }
-    const json = await run(["verify", "-", ...all], { input: '{"type":"ack"}' });
-    expect([json.code, json.err]).toEqual([1, expect.stringContaining("no CAP packet")]);
+    const frame = await run(["verify", "-", ...all], { input: '{"type":"ack"}' });
+    expect([frame.code, frame.err]).toEqual([
+      1,
+      expect.stringContaining("expected a CAP packet, found json"),
+    ]);
   });
 });
 
@@ -208,14 +212,26 @@ describe("sign", () => {
   it.each(usable)(
     req("cli.sign", "$name: from ProtoJSON, over the recorded bytes, and it verifies"),
     async (vector) => {
-      const argv = ["sign", "-", "--key", `${keys}/${vector.key}.pkcs8.pem`, "--map-order", "upb", "--json"];
-      const { code, out } = await run(argv, { input: protoJson(vector.json) });
+      const argv = ["sign", "-", "--key", `${keys}/${vector.key}.pkcs8.pem`, "--map-order", "upb"];
+      const { code, result } = await json(argv, { input: protoJson(vector.json) });
       expect(code).toBe(0);
-      const { packet, sha256 } = JSON.parse(out) as { packet: string; sha256: string };
+      const { packet, sha256 } = result as { packet: string; sha256: string };
       expect(sha256).toBe(vector.sha256_hex);
       expect((await verdict(fromBase64(packet), ...all)).ok).toBe(true);
     },
   );
+
+  it("takes ProtoJSON as text, and refuses an empty input", async () => {
+    const key = ["--key", `${keys}/client.pkcs8.pem`, "--sender", "client-1"];
+    const text = '{"jobRequest":{"jobId":"j","topic":"job.x"}}';
+    const { out } = await run(["sign", text, ...key]);
+    expect((await verdict(fromBase64(out), ...all)).ok).toBe(true);
+    expect((await run(["decode", text])).out).toContain("CAP packet: jobRequest");
+    for (const argv of [["decode"], ["sign", ...key], ["verify", ...all]]) {
+      const { code, err } = await run(argv, { input: "" });
+      expect([code, err]).toEqual([1, expect.stringContaining("the input is empty")]);
+    }
+  });
 
   it("signs bytes anew, keeps unknown fields, and writes base64, hex or a file", async () => {
     const { packet_b64 } = negative.find(({ name }) => name === "unknown_nested")!;
@@ -228,7 +244,7 @@ describe("sign", () => {
     const out = join(folder(), "signed.bin");
     expect((await run(["sign", packet_b64, ...key, "--out", out])).out).toContain("signed");
     expect((await verdict(new Uint8Array(readFileSync(out)), ...all)).ok).toBe(true);
-    expect((await run(["sign", packet_b64, ...key, "--out", out])).err).toContain("not overwritten");
+    expect((await run(["sign", packet_b64, ...key, "--out", out])).err).toContain("already exists");
   });
 
   it("fills in what every packet has, refuses what breaks a rule, and warns of the two orders", async () => {
@@ -236,7 +252,7 @@ describe("sign", () => {
     const job = { jobRequest: { jobId: "j", topic: "job.x", labels: { a: "1", ab: "2" } } };
     const argv = ["sign", "-", ...key, "--sender", "client-1"];
     const { code, out, err } = await run(argv, { input: JSON.stringify(job) });
-    expect([code, err]).toEqual([0, expect.stringContaining("keys that begin alike")]);
+    expect([code, err]).toEqual([0, expect.stringContaining("map keys share a prefix")]);
     expect((await verdict(fromBase64(out), ...all)).signedOver).toBe("spec order");
     const exact = await run([...argv, "--exact"], { input: JSON.stringify(job) });
     expect([exact.code, exact.err]).toEqual([1, expect.stringContaining("trace_id")]);
@@ -255,8 +271,8 @@ describe("sign", () => {
 describe("keygen", () => {
   it(req("cli.keygen", "makes a pair that signs and verifies, mode 0600"), async () => {
     const name = join(folder(), "client-9");
-    const { code, out } = await run(["keygen", name, "--json"]);
-    const { privateKey, publicKey } = JSON.parse(out) as { privateKey: string; publicKey: string };
+    const { code, out, result } = await json(["keygen", name]);
+    const { privateKey, publicKey } = result as { privateKey: string; publicKey: string };
     expect([code, privateKey, publicKey]).toEqual([0, `${name}.key.pem`, `${name}.pub.pem`]);
     for (const path of [privateKey, publicKey]) expect(statSync(path).mode & 0o777).toBe(0o600);
     const pem = readFileSync(privateKey, "utf8");
@@ -277,7 +293,7 @@ describe("keygen", () => {
         .digest("hex");
     const before = digest();
     const again = await run(["keygen", name]);
-    expect([again.code, again.err]).toEqual([1, expect.stringContaining("not overwritten")]);
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining("already exists")]);
     expect(digest()).toBe(before);
     const half = join(folder(), "h");
     writeFileSync(`${half}.pub.pem`, "mine");

@@ -141,6 +141,43 @@ export const cap = {
     statement: "Agent names have their white space folded and end after 128 characters.",
     source: "cap-sdk-python 2.17.0",
   },
+  "cap.trust.vectors": {
+    statement: "Packets of the worker trust handshake are made and judged as the SDK makes and judges them.",
+    source: "cap-sdk-python 2.17.0 (trust.json)",
+  },
+  "cap.trust.session": {
+    statement:
+      "A worker whose trust is on obtains a session, renews it, and without a live one neither takes jobs nor, in enforce, sends packets.",
+    source: "CAP 2.17.0, worker trust; cap-sdk-python 2.17.0",
+  },
+  "cap.trust.config": {
+    statement:
+      "A worker trust configuration that is incomplete or contradicts its mode ends the start, in warn too.",
+    source: "cap-sdk-python 2.17.0",
+  },
+  "cap.production.vectors": {
+    statement: "Packets under CAP-PRODUCTION are judged on their exact bytes, as the SDK judges them.",
+    source: "cap-sdk-python 2.17.0 (production.json)",
+  },
+  "cap.production.admission": {
+    statement:
+      "Under CAP-PRODUCTION a job is verified, validated, held to its identity and admitted once before its handler runs; every refusal is an event.",
+    source: "CAP spec 19",
+  },
+  "cap.production.result": {
+    statement:
+      "Results and progress under CAP-PRODUCTION carry the identity and dispatch of the admitted request.",
+    source: "CAP spec 19",
+  },
+  "cap.production.resource": {
+    statement:
+      "A resource is handed over only if its size, type, digest and expiry are those of its reference.",
+    source: "CAP spec 19",
+  },
+  "cap.secrets": {
+    statement: "Keys and tokens never show in logs, errors, events or what an object prints.",
+    source: "agentwire",
+  },
   "cap.trust.mode": {
     statement: "The worker trust mode is off, warn or enforce, in any case.",
     source: "cap-sdk-python 2.17.0",

@@ -1,4 +1,5 @@
 /** What a handler of an agent gets besides its input. */
+import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import type { Logger } from "../../core/logger.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import {
@@ -59,39 +60,50 @@ export type AgentHandler<
 /** Wraps the handlers of an agent; runs again on each attempt, and may answer without calling `next`. */
 export type AgentMiddleware = HandlerMiddleware<AgentContext>;
 
-/** The context of one job; all its attempts share it. */
-export function agentContext(
-  job: Job,
-  log: Logger,
-  core: AgentCore,
-  connections: Connections,
-  progress: ProgressReporter,
-): AgentContext {
-  const { request, packet } = job;
-  return {
-    jobId: request.jobId,
-    traceId: packet.traceId,
-    correlationId: packet.traceId,
-    job: request,
-    request,
-    packet,
-    log,
-    delivery: job.delivery,
-    get attempt() {
-      return job.attempt;
-    },
-    get signal() {
-      return job.signal;
-    },
-    get deadline() {
-      return job.deadline;
-    },
-    progress: (update) => progress.report(job, update, connections.party, log),
-    fail: (reason, options) => {
-      throw new HandlerFailure(reason, options);
-    },
-    putArtifact: (value, options) => keepArtifact(job, core, connections, value, options),
-  };
+/** The context of one job; all its attempts share it. A class, as accessors of an object literal are expensive. */
+export class JobContext implements AgentContext {
+  readonly jobId: string;
+  readonly traceId: string;
+  readonly correlationId: string;
+  readonly job: JobRequest;
+  readonly request: JobRequest;
+  readonly packet: BusPacket;
+  readonly log: Logger;
+  readonly delivery: number;
+  readonly progress: AgentContext["progress"];
+  readonly putArtifact: AgentContext["putArtifact"];
+  readonly fail = fail;
+  readonly #job: Job;
+
+  constructor(job: Job, log: Logger, core: AgentCore, connections: Connections, reporter: ProgressReporter) {
+    this.jobId = job.request.jobId;
+    this.traceId = job.packet.traceId;
+    this.correlationId = job.packet.traceId;
+    this.job = job.request;
+    this.request = job.request;
+    this.packet = job.packet;
+    this.log = log;
+    this.delivery = job.delivery;
+    this.#job = job;
+    this.progress = (update) => reporter.report(job, update, connections.party, log);
+    this.putArtifact = (value, options) => keepArtifact(job, core, connections, value, options);
+  }
+
+  get attempt(): number {
+    return this.#job.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#job.signal;
+  }
+
+  get deadline(): number | undefined {
+    return this.#job.deadline;
+  }
+}
+
+function fail(reason: string, options?: { readonly code?: string | undefined }): never {
+  throw new HandlerFailure(reason, options);
 }
 
 async function keepArtifact(

@@ -22,7 +22,7 @@ import { keyFromPointer, pointerFor } from "../pointer.js";
 import { resultKey } from "../stores/keys.js";
 import { valueBytes } from "../stores/values.js";
 import type { JobResultInit } from "../worker-options.js";
-import { type AgentContext, agentContext, MAX_BYTES } from "./context.js";
+import { type AgentContext, JobContext, MAX_BYTES } from "./context.js";
 import type { AgentCore, Connections } from "./core.js";
 import type { Job } from "./job.js";
 import type { ProgressReporter } from "./progress.js";
@@ -133,7 +133,7 @@ export class JobRunner {
     const { clock, events } = this.#core;
     const { served, limits, request } = job;
     const maxAttempts = Math.min(served.retries, limits.maxRetries ?? Infinity) + 1;
-    const context = agentContext(job, log, this.#core, this.#connections, this.#progress);
+    const context = new JobContext(job, log, this.#core, this.#connections, this.#progress);
     for (let attempt = 1; ; attempt++) {
       job.attempt = attempt;
       job.artifacts = [];

@@ -110,16 +110,8 @@ export class KeyRing {
   }
 
   #parse(senderId: string, key: PublicKey): Omit<TrustedKey, "roles"> {
-    if (typeof key === "object" && key !== null && typeof key.verify === "function") return { key, id: key };
-    try {
-      const parsed = (this.#options.crypto ?? defaultCrypto()).verifyingKey(key as string, this.#options);
-      return { key: parsed, id: keyId(parsePublicPem(key)) };
-    } catch (cause) {
-      throw invalidKey(
-        `public key of "${senderId}" cannot be used: ${cause instanceof Error ? cause.message : ""}`,
-        cause,
-      );
-    }
+    const parsed = toVerifyingKey(senderId, key, this.#options);
+    return { key: parsed, id: parsed === key ? key : keyId(parsePublicPem(key)) };
   }
 }
 
@@ -140,6 +132,23 @@ function nameOf(value: unknown): string {
 export function toSigningKey(key: PrivateKey, options: CryptoOptions = {}): SigningKey {
   if (typeof key === "object" && key !== null && typeof key.sign === "function") return key;
   return (options.crypto ?? defaultCrypto()).signingKey(key as string);
+}
+
+/**
+ * Parses a public key unless it is parsed already.
+ *
+ * @throws ValidationError `INVALID_KEY`, naming its owner.
+ */
+export function toVerifyingKey(owner: string, key: PublicKey, options: CryptoOptions = {}): VerifyingKey {
+  if (typeof key === "object" && key !== null && typeof key.verify === "function") return key;
+  try {
+    return (options.crypto ?? defaultCrypto()).verifyingKey(key as string, options);
+  } catch (cause) {
+    throw invalidKey(
+      `public key of "${owner}" cannot be used: ${cause instanceof Error ? cause.message : ""}`,
+      cause,
+    );
+  }
 }
 
 /** A new P-256 key pair in PEM. */

@@ -32,6 +32,7 @@ export const nobleCrypto: CryptoBackend = {
     if (!algorithm.utils.isValidPublicKey(bytes))
       throw invalidKey("the public key is not a point of its curve");
     return {
+      curve,
       verify(data, signature) {
         try {
           return algorithm.verify(signature, data, bytes, DER);

@@ -3,6 +3,8 @@ export type { IoredisLike, NodeRedisLike, RedisClientLike } from "./clients.js";
 export type { RedisConnectOptions } from "./connect.js";
 export type { RedisFinishedJobsOptions } from "./finished-jobs.js";
 export { RedisFinishedJobs } from "./finished-jobs.js";
+export type { RedisReplayStoreOptions } from "./replay-store.js";
+export { RedisReplayStore } from "./replay-store.js";
 export type { RedisSessionOptions } from "./session.js";
 export type { RedisBlobStoreOptions } from "./store.js";
 export { pingRedis, RedisBlobStore } from "./store.js";

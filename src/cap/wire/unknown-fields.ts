@@ -62,3 +62,15 @@ function skipGroup(reader: ByteReader, number: number, levels: number): void {
     skip(reader, tag >>> 3, tag & 7, levels - 1);
   }
 }
+
+/** Whether a message, or one inside it, has fields that this version does not know. */
+export function hasUnknownFields(message: object): boolean {
+  if (Array.isArray((message as Message).$unknown)) return true;
+  return Object.values(message).some(
+    (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      !(value instanceof Uint8Array) &&
+      hasUnknownFields(value),
+  );
+}

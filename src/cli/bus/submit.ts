@@ -1,40 +1,54 @@
 /** `agentwire submit`: a job over NATS, and its result. */
 import { type JobResult, JobStatus } from "../../../gen/cap/index.js";
 import { type BlobStore, JobTimeoutError, openJobClient } from "../../cap/index.js";
-import { AgentwireError, errorText } from "../../core/errors.js";
+import { AbortError, AgentwireError, errorText } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
 import { maskText } from "../../core/mask-text.js";
-import { type Args, type Command, UsageError } from "../command.js";
+import { type CliCommand, choice, pairs, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { columns, type Io, oneLine, paint } from "../io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
-import { keepInput, openStore, readOutput, STORE_OPTIONS } from "./store.js";
+import { openStore, readOutput, type StoreOptions, storeInput } from "./store.js";
 
-/** Options, help and run of `agentwire submit`. */
-export const submitCommand: Command = {
-  options: [
-    { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
-    ...STORE_OPTIONS,
-    { name: "job-id", value: "ID", about: "default: a random one" },
-    { name: "label", value: "NAME=VALUE", multiple: true, about: "a label of the job" },
-    { name: "sender", value: "ID", about: "who submits (default: agentwire-cli)" },
-    {
-      name: "key",
-      value: "PEM",
-      about: "file with the sender's private key (default: the packet is unsigned)",
-    },
-    {
-      name: "trust",
-      value: "SENDER=PEM",
-      multiple: true,
-      about: "public key of a sender of results; others are refused (default: signatures are not looked at)",
-    },
-    { name: "map-order", value: "spec|upb", about: "order of map entries in what is signed (default: spec)" },
-    { name: "no-wait", about: "only publish; says nothing about whether anybody took the job" },
-    { name: "timeout-ms", value: "N", about: "how long to wait for the end of the job (default: 60000)" },
-    { name: "cancel", about: "ask for the job to be stopped when the wait ends before it does" },
-  ],
-  maxArguments: 1,
+interface SubmitOptions extends StoreOptions {
+  readonly nats?: string;
+  readonly jobId?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly sender: string;
+  readonly key?: string;
+  readonly trust?: readonly string[];
+  readonly mapOrder: "spec" | "upb";
+  readonly wait: boolean;
+  readonly timeoutMs: number;
+  readonly cancel?: boolean;
+}
+
+/** `agentwire submit`. */
+export const submitCommand: CliCommand = {
+  configure: (command) =>
+    command
+      .argument("<topic>", "topic of the job, for example job.echo")
+      .option("--nats <url>", "NATS server (default: NATS_URL, else nats://127.0.0.1:4222)")
+      .option("--input <json>", "input of the job; written to the store")
+      .option("--input-file <file>", "input of the job from a file, or - for the standard input")
+      .option("--context-ptr <pointer>", "pointer to an input that is in the store")
+      .option("--redis <url>", "Redis as the store (default: REDIS_URL)")
+      .option("--store-dir <directory>", "directory as the store")
+      .option("--job-id <id>", "id of the job (default: a random one)")
+      .option("--label <name=value>", "label of the job", pairs)
+      .option("--sender <id>", "who submits", "agentwire-cli")
+      .option("--key <pem>", "file with the sender's private key (default: the packet is unsigned)")
+      .option(
+        "--trust <sender=pem>",
+        "public key; results of other senders are refused (default: unchecked)",
+        repeated,
+      )
+      .addOption(
+        choice("--map-order <order>", "order of map entries in the signed bytes", ["spec", "upb"], "spec"),
+      )
+      .option("--no-wait", "publish and exit; does not say whether a worker took the job")
+      .option("--timeout-ms <n>", "how long to wait for the job to end", wholeNumber(1), 60_000)
+      .option("--cancel", "cancel the job if the wait ends before the job does"),
   stops: true,
   notes:
     "Exit code 0: the job SUCCEEDED (with --no-wait: it was published). 1: it ended otherwise, or not in time.\n" +
@@ -46,44 +60,36 @@ export const submitCommand: Command = {
     ],
     [
       "submit job.echo --context-ptr redis://ctx:1 --key k.pem --sender client-1",
-      "signed, the input is there already",
+      "signed, with an input that is in the store",
     ],
     ["submit job.report --input-file - --no-wait --json < in.json", "input piped in, does not wait"],
   ],
-  async run(args, io) {
-    const [topic] = args.rest;
-    if (topic === undefined) throw new UsageError("a topic is missing: agentwire submit job.echo");
-    const options = {
-      senderId: args.text("sender") ?? "agentwire-cli",
-      mapOrder: args.choice("map-order", ["spec", "upb"], "spec"),
-      publicKeys: publicKeysOf(await readKeyFiles(args, "trust")),
-      privateKey: await optionalKey(args),
+  async run(options: SubmitOptions, io, [topic = ""]) {
+    const { jobId = `job-${uuid()}`, label: labels = {}, timeoutMs, nats: servers, key } = options;
+    const peer = {
+      senderId: options.sender,
+      mapOrder: options.mapOrder,
+      publicKeys: publicKeysOf(await readKeyFiles(options.trust)),
+      privateKey: key === undefined ? undefined : await readPrivateKey(key),
     };
-    const timeoutMs = args.whole("timeout-ms", 1) ?? 60_000;
-    const labels = Object.fromEntries(args.pairs("label"));
-    const jobId = args.text("job-id") ?? `job-${uuid()}`;
-    const store = await openStore(args, io);
+    const store = await openStore(options, io);
     try {
-      const contextPtr = await keepInput(args, io, store, jobId);
+      const request = { jobId, topic, contextPtr: await storeInput(options, io, store, jobId), labels };
       const { connectNats } = await import("../../cap/nats/index.js");
-      const servers = args.text("nats");
       const bus = await connectNats({ servers, name: "agentwire submit", env: io.env, signal: io.signal });
       try {
-        const client = await openJobClient({ ...options, bus });
-        const request = { jobId, topic, contextPtr, labels };
-        if (args.flag("no-wait")) {
+        const client = await openJobClient({ ...peer, bus });
+        if (!options.wait) {
           const submitted = await client.submit(request);
           await bus.flush();
-          if (args.flag("json")) printJson(io, { ...submitted, topic, status: "PUBLISHED" });
-          else io.out(`published ${jobId}\n`);
-          return EXIT.ok;
+          return { text: `published ${jobId}\n`, result: { ...submitted, topic, status: "PUBLISHED" } };
         }
-        const wait = { timeoutMs, signal: io.signal, cancelOnAbort: args.flag("cancel") };
+        const wait = { timeoutMs, signal: io.signal, cancelOnAbort: options.cancel ?? false };
         const ended = await client.submitAndWait(request, wait).then(
           (result) => ({ result, error: undefined }),
-          (error: unknown) => ({ result: resultOf(error), error }),
+          (error: unknown) => ({ result: resultOf(error, io, jobId, options.cancel), error }),
         );
-        return await report(jobId, topic, ended, store, args, io);
+        return await report(request, ended, store, io);
       } finally {
         await bus.drain();
       }
@@ -93,13 +99,12 @@ export const submitCommand: Command = {
   },
 };
 
-async function optionalKey(args: Args): Promise<string | undefined> {
-  const path = args.text("key");
-  return path === undefined ? undefined : readPrivateKey(path);
-}
-
 /** The result that an error is about. Rethrows one that says nothing about the job. */
-function resultOf(error: unknown): JobResult | undefined {
+function resultOf(error: unknown, io: Io, jobId: string, cancel = false): JobResult | undefined {
+  if (error instanceof AbortError && io.signal.aborted) {
+    const fate = cancel ? "its cancellation was requested" : "it may still run (--cancel would stop it)";
+    io.err(`stopped waiting for ${jobId}: ${fate}\n`);
+  }
   if (!(error instanceof AgentwireError)) throw error;
   const result = (error.details as { readonly result?: JobResult } | undefined)?.result;
   if (result === undefined && !(error instanceof JobTimeoutError)) throw error;
@@ -107,13 +112,11 @@ function resultOf(error: unknown): JobResult | undefined {
 }
 
 async function report(
-  jobId: string,
-  topic: string,
+  { jobId, topic }: { readonly jobId: string; readonly topic: string },
   { result, error }: { readonly result: JobResult | undefined; readonly error: unknown },
   store: BlobStore | undefined,
-  args: Args,
   io: Io,
-): Promise<number> {
+) {
   const succeeded = error === undefined;
   const facts: Record<string, unknown> = {
     jobId,
@@ -133,20 +136,13 @@ async function report(
       facts.outputProblem = errorText(failure);
     }
   }
-  if (args.flag("json")) printJson(io, facts);
-  else {
-    const { output, ...rows } = facts;
-    const color = succeeded ? "green" : "red";
-    const cells = Object.entries(rows).filter(([, value]) => value !== "");
-    io.out(
-      columns(
-        cells.map(([name, value]) => [
-          name,
-          name === "status" ? paint(io, color, String(value)) : oneLine(String(value)),
-        ]),
-      ),
-    );
-    if (output !== undefined) io.out(`${JSON.stringify(output, null, 2)}\n`);
-  }
-  return succeeded ? EXIT.ok : EXIT.no;
+  const { output, ...shown } = facts;
+  const rows = Object.entries(shown)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [
+      name,
+      name === "status" ? paint(io, succeeded ? "green" : "red", String(value)) : oneLine(String(value)),
+    ]);
+  const text = `${columns(rows)}${output === undefined ? "" : `${JSON.stringify(output, null, 2)}\n`}`;
+  return { exitCode: succeeded ? EXIT.ok : EXIT.no, text, result: facts };
 }

@@ -4,7 +4,7 @@ import { linkSignals } from "../../core/abort.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { onAbort } from "../../core/on-abort.js";
 import { VERSION } from "../../index.js";
-import type { Args, Command } from "../command.js";
+import { type CliCommand, choice, type JsonOption, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { readBytes } from "../input.js";
 import { packetRecord } from "../inspector/packet-record.js";
@@ -12,68 +12,70 @@ import { type CaptureRecord, captureHeader, parseCapture } from "../inspector/re
 import { Recorder, withoutSecrets } from "../inspector/recorder.js";
 import type { Io } from "../io.js";
 import { type KeyFiles, readKeyFiles } from "../key-files.js";
-import { type TapFilter, tapLine, wanted } from "./tap-record.js";
+import { tapLine, wanted } from "./tap-record.js";
 
-/** Everything of CAP; other subjects of the server are not listened to. */
+/** All CAP subjects; other subjects of the server are ignored. */
 const SUBJECTS = ["sys.>", "job.>", "worker.>"];
 const KINDS = BusPacketSchema.oneofs[0]!.fields.map(({ localName }) => localName);
 
-/** Options, help and run of `agentwire tap`. */
-export const tapCommand: Command = {
-  options: [
-    { name: "nats", value: "URL", about: "the server (default: NATS_URL, else nats://127.0.0.1:4222)" },
-    {
-      name: "from",
-      value: "FILE",
-      about: "a capture made with --json or by dev --record, or - for the standard input",
-    },
-    {
-      name: "key",
-      value: "SENDER=PEM",
-      multiple: true,
-      about: "public key of a sender, to verify its packets",
-    },
-    { name: "job", value: "ID", about: "only packets about this job" },
-    { name: "sender", value: "ID", about: "only packets of this sender" },
-    { name: "kind", value: "KIND", about: "only this payload: jobRequest, jobResult, heartbeat, …" },
-    { name: "refused", about: "only what does not verify, breaks a rule or is not a packet" },
-    { name: "raw", about: "with --json: the bytes of each message too. They may hold tokens" },
-    { name: "count", value: "N", about: "end after so many" },
-    { name: "timeout-ms", value: "N", about: "end after so long; exit code 1 when --count was not reached" },
-  ],
-  maxArguments: 20,
+interface TapOptions extends JsonOption {
+  readonly nats?: string;
+  readonly from?: string;
+  readonly key?: readonly string[];
+  readonly job?: string;
+  readonly sender?: string;
+  readonly kind?: string;
+  readonly refused?: boolean;
+  readonly raw?: boolean;
+  readonly count?: number;
+  readonly timeoutMs?: number;
+}
+
+/** `agentwire tap`. */
+export const tapCommand: CliCommand = {
+  configure: (command) =>
+    command
+      .argument("[subjects...]", "subjects, with * and > (default: sys.> job.> worker.>)")
+      .option("--nats <url>", "NATS server (default: NATS_URL, else nats://127.0.0.1:4222)")
+      .option("--from <file>", "a capture of --json or of dev --record, or - for the standard input")
+      .option("--key <sender=pem>", "public key of a sender, to verify its packets", repeated)
+      .option("--job <id>", "only packets about this job")
+      .option("--sender <id>", "only packets of this sender")
+      .addOption(choice("--kind <payload>", "only packets with this payload", KINDS))
+      .option("--refused", "only what does not verify, violates the protocol or is not a packet")
+      .option("--raw", "with --json: include the bytes of each message. They may contain tokens")
+      .option("--count <n>", "exit after this many messages", wholeNumber(1))
+      .option(
+        "--timeout-ms <n>",
+        "exit after this time; exit code 1 if --count was not reached",
+        wholeNumber(1),
+      ),
   stops: true,
   notes:
-    "Arguments are subjects, with * and > (default: sys.> job.> worker.>). It only listens, in no queue group, so no\n" +
-    "job is taken from a worker. --json prints a capture: one record on each line. Ends at Ctrl-C, with exit code 0.",
+    "It subscribes without a queue group, so it takes no job from a worker. --json prints a capture, one record per line.\n" +
+    "Exits on Ctrl-C, with exit code 0.",
   examples: [
-    ["tap", "everything of CAP on NATS_URL"],
+    ["tap", "all CAP packets on NATS_URL"],
     ["tap 'sys.job.>' --key w=w.pub.pem --refused", "what a receiver with this key would refuse"],
-    ["tap --json --raw --count 100 > capture.jsonl", "a capture"],
-    ["tap --from capture.jsonl --kind jobResult", "and what was in it"],
+    ["tap --json --raw --count 100 > capture.jsonl", "writes a capture"],
+    ["tap --from capture.jsonl --kind jobResult", "reads it"],
   ],
-  async run(args, io) {
-    const from = args.text("from");
-    const kind = args.text("kind") === undefined ? undefined : args.choice("kind", KINDS, KINDS[0]!);
-    const filter: TapFilter = {
-      subjects: args.rest.length > 0 ? [...new Set(args.rest)] : from === undefined ? SUBJECTS : [">"],
-      job: args.text("job"),
-      sender: args.text("sender"),
-      kind,
-      refused: args.flag("refused"),
-    };
-    const limit = args.whole("count", 1) ?? Infinity;
-    const keys = await readKeyFiles(args, "key");
-    const json = args.flag("json");
+  async run(options: TapOptions, io, given) {
+    const { from, job, sender, kind, refused = false, json = false } = options;
+    const subjects = given.length > 0 ? [...new Set(given)] : from === undefined ? SUBJECTS : [">"];
+    const filter = { subjects, job, sender, kind, refused };
+    const keys = await readKeyFiles(options.key);
     const show: Printer = (record) => {
       if (!wanted(record, filter)) return false;
       io.out(json ? `${JSON.stringify(record)}\n` : tapLine(record, io));
       return true;
     };
     if (json) io.out(captureHeader(VERSION, new Date().toISOString()));
-    return from === undefined
-      ? listen(args, io, filter.subjects, keys, show, limit)
-      : replay(from, keys, show, args.flag("raw"), limit, io);
+    const exitCode =
+      from === undefined
+        ? await listen(options, io, subjects, keys, show)
+        : await replay(from, options, io, keys, show);
+    return { exitCode };
   },
 };
 
@@ -81,19 +83,17 @@ export const tapCommand: Command = {
 type Printer = (record: CaptureRecord) => boolean;
 
 async function listen(
-  args: Args,
+  { nats: servers, timeoutMs, raw = false, count: limit = Infinity }: TapOptions,
   io: Io,
   subjects: readonly string[],
   keys: KeyFiles,
   show: Printer,
-  limit: number,
 ): Promise<number> {
   const { connectNats } = await import("../../cap/nats/index.js");
-  const servers = args.text("nats");
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
-  const link = linkSignals([io.signal], { timeoutMs: args.whole("timeout-ms", 1), what: "listening" });
+  const link = linkSignals([io.signal], { timeoutMs, what: "listening" });
   const ended = new Ending(link.signal);
-  const recorder = new Recorder({ maxBytes: 0, raw: args.flag("raw") });
+  const recorder = new Recorder({ maxBytes: 0, raw });
   let shown = 0;
   let queue = Promise.resolve();
   // One after the other, so that the lines keep the order of the messages.
@@ -141,14 +141,13 @@ class Ending {
   }
 }
 
-/** Shows a capture; packets whose bytes it holds are verified again. */
+/** Shows a capture; packets whose bytes it contains are verified again. */
 async function replay(
   path: string,
+  { raw = false, count: limit = Infinity }: TapOptions,
+  io: Io,
   keys: KeyFiles,
   show: Printer,
-  keepRaw: boolean,
-  limit: number,
-  io: Io,
 ): Promise<number> {
   const bytes = path === "-" ? await io.readInput() : await readBytes(path);
   let records: CaptureRecord[];
@@ -160,12 +159,12 @@ async function replay(
   let shown = 0;
   for (const record of records) {
     if (shown >= limit) break;
-    if (show(await verified(record, keys, keepRaw))) shown++;
+    if (show(await verified(record, keys, raw))) shown++;
   }
   return limit !== Infinity && shown < limit ? EXIT.no : EXIT.ok;
 }
 
-/** A packet whose bytes are there is decoded and verified again. */
+/** A packet whose bytes are known is decoded and verified again. */
 async function verified(
   { raw, ...record }: CaptureRecord,
   keys: KeyFiles,

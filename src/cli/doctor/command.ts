@@ -1,11 +1,12 @@
-/** `agentwire doctor`: is everything there that an agent needs? */
-import type { Command } from "../command.js";
+/** `agentwire doctor`: checks what an agent needs. */
+import { type CliCommand, choice, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { type Color, columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { type Color, columns, type Io, oneLine, paint } from "../io.js";
 import type { Check, Findings } from "./check.js";
 import { check4Runr, checkAureus, checkClocks, checkNeuron } from "./http.js";
 import { checkKeys, checkMachine } from "./local.js";
 import { checkNats, checkRedis, ROLES } from "./nats.js";
+import type { DoctorOptions } from "./options.js";
 
 const COLORS: Readonly<Record<Check["status"], Color>> = {
   ok: "green",
@@ -14,40 +15,33 @@ const COLORS: Readonly<Record<Check["status"], Color>> = {
   skip: "dim",
 };
 
-/** Options, help and run of `agentwire doctor`. */
-export const doctorCommand: Command = {
-  options: [
-    { name: "nats", value: "URL", about: "default: NATS_URL" },
-    { name: "redis", value: "URL", about: "default: REDIS_URL" },
-    { name: "neuron", value: "URL", about: "the BigBrain gateway (default: BIGBRAIN_GATEWAY_URL)" },
-    { name: "aureus", value: "URL", about: "default: AUREUS_URL" },
-    { name: "4runr", value: "URL", about: "default: GATEWAY_URL" },
-    { name: "role", value: ROLES.join("|"), about: "whose subjects are tried on NATS (default: client)" },
-    {
-      name: "topic",
-      value: "SUBJECT",
-      multiple: true,
-      about: "a topic that a worker or scheduler needs too",
-    },
-    {
-      name: "publish",
-      about: "also try to publish: an empty message on each subject, which receivers refuse and log",
-    },
-    { name: "key", value: "PEM", about: "private key to look at" },
-    { name: "trust", value: "SENDER=PEM", multiple: true, about: "public key to look at" },
-    {
-      name: "sender",
-      value: "ID",
-      about: "whose private key --key is: it must be the half of one of --trust",
-    },
-    { name: "timeout-ms", value: "N", about: "for each server (default: 5000)" },
-  ],
-  maxArguments: 0,
+/** `agentwire doctor`. */
+export const doctorCommand: CliCommand = {
+  configure: (command) =>
+    command
+      .option("--nats <url>", "NATS server (default: NATS_URL)")
+      .option("--redis <url>", "Redis (default: REDIS_URL)")
+      .option("--neuron <url>", "BigBrain gateway (default: BIGBRAIN_GATEWAY_URL)")
+      .option("--aureus <url>", "Aureus (default: AUREUS_URL)")
+      .option("--4runr <url>", "4Runr gateway (default: GATEWAY_URL)")
+      .addOption(
+        choice(
+          "--role <role>",
+          "role whose subjects are tried on NATS, which it requires (default: client)",
+          ROLES,
+        ),
+      )
+      .option("--topic <subject>", "topic that a worker or scheduler also needs", repeated)
+      .option("--publish", "also publish an empty message on each subject; receivers refuse and log it")
+      .option("--key <pem>", "private key to check")
+      .option("--trust <sender=pem>", "public key to check", repeated)
+      .option("--sender <id>", "owner of --key: its public key must be one of --trust")
+      .option("--timeout-ms <n>", "time for each server", wholeNumber(1), 5_000),
   stops: true,
   notes:
-    "Looks at what options and environment name, and at nothing else. It changes nothing: on NATS it listens for a\n" +
-    "moment in no queue group, at a neuron gateway it opens a stream under an id of its own and registers nothing.\n" +
-    "Exit code 1: a check failed. 3: a server cannot be reached, or does not let us in.",
+    "Checks only what options and environment name, and changes nothing: on NATS it subscribes briefly without a\n" +
+    "queue group, on a neuron gateway it opens a stream under an id of its own and registers nothing.\n" +
+    "Exit code 1: a check failed. 3: a server cannot be reached or refuses the credentials.",
   examples: [
     ["doctor", "what the environment names"],
     ["doctor --role worker --topic job.summarize --publish", "may this NATS user be a worker?"],
@@ -56,33 +50,32 @@ export const doctorCommand: Command = {
       "do these keys belong together?",
     ],
   ],
-  async run(args, io) {
-    const { env, signal } = io;
-    const timeoutMs = args.whole("timeout-ms", 1) ?? 5_000;
-    const bounds = { timeoutMs, signal };
-    const role = args.choice("role", ROLES, "client");
+  async run(options: DoctorOptions, { env, signal, ...io }) {
+    const bounds = { timeoutMs: options.timeoutMs, signal };
     const servers: readonly Findings[] = await Promise.all([
-      checkNats({ args, role, env, ...bounds }),
-      checkRedis(args, env, timeoutMs),
-      checkNeuron(args, env, bounds),
-      checkAureus(args, env, bounds),
-      check4Runr(args, env, bounds),
+      checkNats(options, env, signal),
+      checkRedis(options, env),
+      checkNeuron(options.neuron, env, bounds),
+      checkAureus(options.aureus, env, bounds),
+      check4Runr(options["4runr"], env, bounds),
     ]);
     const checks = [
       ...checkMachine(env),
-      ...(await checkKeys(args, env)),
+      ...(await checkKeys(options, env)),
       ...servers.flatMap((found) => found.checks),
       ...checkClocks(servers.flatMap(({ times }) => times ?? [])),
     ];
-    if (args.flag("json")) printJson(io, { ok: checks.every(({ status }) => status !== "fail"), checks });
-    else io.out(format(checks, io));
     const bad = checks.filter(({ status }) => status === "fail");
-    if (bad.length === 0) return EXIT.ok;
-    return bad.some(({ unreachable }) => unreachable) ? EXIT.unreachable : EXIT.no;
+    const away = bad.some(({ unreachable }) => unreachable);
+    return {
+      exitCode: bad.length === 0 ? EXIT.ok : away ? EXIT.unreachable : EXIT.no,
+      text: format(checks, io),
+      result: { checks },
+    };
   },
 };
 
-function format(checks: readonly Check[], io: Io): string {
+function format(checks: readonly Check[], io: Pick<Io, "color">): string {
   const rows = checks.map(({ area, what, status, text }) => [
     paint(io, COLORS[status], status),
     area,
@@ -92,6 +85,6 @@ function format(checks: readonly Check[], io: Io): string {
   const todo = checks.filter((check) => check.advice !== undefined);
   const advice = todo.map(({ area, what, advice }) => [`  ${area}, ${oneLine(what)}:`, oneLine(advice!)]);
   const count = (status: Check["status"]): number => checks.filter((check) => check.status === status).length;
-  const sum = `${count("ok")} ok, ${count("warn")} to look at, ${count("fail")} failed, ${count("skip")} not looked at`;
-  return `${columns(rows)}${advice.length === 0 ? "" : `\nwhat to do\n${columns(advice)}`}\n${sum}\n`;
+  const sum = `${count("ok")} ok, ${count("warn")} warnings, ${count("fail")} failed, ${count("skip")} skipped`;
+  return `${columns(rows)}${advice.length === 0 ? "" : `\nWhat to do\n${columns(advice)}`}\n${sum}\n`;
 }

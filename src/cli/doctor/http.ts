@@ -1,4 +1,4 @@
-/** What `agentwire doctor` finds on the three wires that speak HTTP. */
+/** What `agentwire doctor` finds on the three HTTP protocols. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { operationTable as fourRunr } from "../../../gen/4runr/index.js";
@@ -9,7 +9,6 @@ import { AgentwireError, ConnectionError, errorText } from "../../core/errors.js
 import { randomHex } from "../../core/ids.js";
 import { isInsecure } from "../../core/insecure.js";
 import { createClientCredentialsAuth, defaultCredentialPath } from "../../neuron/auth/index.js";
-import type { Args } from "../command.js";
 import { type Check, type Findings, fail, failed, ok, type ServerTime, skip, warn } from "./check.js";
 
 /** How a request is bounded. */
@@ -55,8 +54,8 @@ function aheadMs(date: number, from: number, to: number): number {
 }
 
 /** A gateway for neurons: a stream is opened under an id that nobody has, and nothing is registered. */
-export async function checkNeuron(args: Args, env: Env, bounds: Bounds): Promise<Findings> {
-  const base = optionOrEnv(args.text("neuron"), "BIGBRAIN_GATEWAY_URL", env);
+export async function checkNeuron(url: string | undefined, env: Env, bounds: Bounds): Promise<Findings> {
+  const base = optionOrEnv(url, "BIGBRAIN_GATEWAY_URL", env);
   if (base === undefined) {
     return { checks: [skip("neuron", "gateway", "not configured: BIGBRAIN_GATEWAY_URL or --neuron URL")] };
   }
@@ -72,19 +71,19 @@ export async function checkNeuron(args: Args, env: Env, bounds: Bounds): Promise
       warn(
         "neuron",
         "token",
-        "there is none",
+        "no token is set",
         "set BIGBRAIN_TOKEN or BIGBRAIN_TOKEN_FILE, or agentwire enroll",
       ),
     );
   } else checks.push(tokenCheck(token, base));
   const id = `agentwire-doctor-${randomHex(4)}`;
-  const url = `${base.replace(/\/+$/, "")}${neuron.openEvents.path}?neuronId=${id}`;
+  const events = `${base.replace(/\/+$/, "")}${neuron.openEvents.path}?neuronId=${id}`;
   const headers = {
     accept: "text/event-stream",
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   try {
-    const answer = await ask(url, headers, bounds);
+    const answer = await ask(events, headers, bounds);
     checks.push(judgeStream(base, answer, token !== undefined));
     return { checks, ...timesOf(answer) };
   } catch (error) {
@@ -102,18 +101,18 @@ function judgeStream(base: string, { status, type, tookMs }: Answer, hasToken: b
     const check = fail(
       "neuron",
       "gateway",
-      `${base} answered ${status}`,
-      "the token is not accepted: get a new one",
+      `${base} responded ${status}`,
+      "the token is refused: get a new one",
     );
     return hasToken
       ? { ...check, unreachable: true }
-      : warn("neuron", "gateway", `${base} is there, and wants a token`);
+      : warn("neuron", "gateway", `${base} is up and requires a token`);
   }
   return fail(
     "neuron",
     "gateway",
-    `${base} answered ${status} ${type}`.trimEnd(),
-    "this is no BigBrain gateway",
+    `${base} responded ${status} ${type}`.trimEnd(),
+    "the URL is not that of a BigBrain gateway",
   );
 }
 
@@ -129,14 +128,14 @@ async function neuronToken(env: Env): Promise<string | undefined> {
 
 function tokenCheck(token: string, base: string): Check {
   if (isInsecure(base)) {
-    return warn("neuron", "token", "it travels unencrypted beyond this machine", "use an https:// URL");
+    return warn("neuron", "token", "it is sent unencrypted beyond this machine", "use an https:// URL");
   }
   const exp = expiryOf(token);
-  if (exp === undefined) return ok("neuron", "token", `${token.length} characters, says nothing of its end`);
+  if (exp === undefined) return ok("neuron", "token", `${token.length} characters, without an expiry`);
   const leftS = Math.round(exp - Date.now() / 1_000);
   return leftS > 0
-    ? ok("neuron", "token", `good for ${leftS} s`)
-    : fail("neuron", "token", `it ended ${-leftS} s ago`, "get a new one");
+    ? ok("neuron", "token", `valid for ${leftS} s`)
+    : fail("neuron", "token", `expired ${-leftS} s ago`, "get a new one");
 }
 
 function expiryOf(token: string): number | undefined {
@@ -151,8 +150,8 @@ function expiryOf(token: string): number | undefined {
 }
 
 /** An Aureus: which of its two dialects does it speak? */
-export async function checkAureus(args: Args, env: Env, bounds: Bounds): Promise<Findings> {
-  const base = optionOrEnv(args.text("aureus"), "AUREUS_URL", env)?.replace(/\/+$/, "");
+export async function checkAureus(url: string | undefined, env: Env, bounds: Bounds): Promise<Findings> {
+  const base = optionOrEnv(url, "AUREUS_URL", env)?.replace(/\/+$/, "");
   if (base === undefined)
     return { checks: [skip("aureus", "server", "not configured: AUREUS_URL or --aureus URL")] };
   try {
@@ -165,7 +164,12 @@ export async function checkAureus(args: Args, env: Env, bounds: Bounds): Promise
     const check =
       speaks.length > 0
         ? ok("aureus", "server", `${base}: speaks ${speaks.join(" and ")}, ${v1.tookMs.toFixed(1)} ms`)
-        : fail("aureus", "server", `${base} answered ${v1.status}`, "this is no Aureus server");
+        : fail(
+            "aureus",
+            "server",
+            `${base} responded ${v1.status}`,
+            "the URL is not that of an Aureus server",
+          );
     return { checks: [check], ...timesOf(v1) };
   } catch (error) {
     return { checks: [failed("aureus", "server", error, "is the URL right, and the server up?")] };
@@ -173,23 +177,33 @@ export async function checkAureus(args: Args, env: Env, bounds: Bounds): Promise
 }
 
 /** A 4Runr gateway, and whether there is an agent to speak for. */
-export async function check4Runr(args: Args, env: Env, bounds: Bounds): Promise<Findings> {
-  const base = optionOrEnv(args.text("4runr"), "GATEWAY_URL", env)?.replace(/\/+$/, "");
+export async function check4Runr(url: string | undefined, env: Env, bounds: Bounds): Promise<Findings> {
+  const base = optionOrEnv(url, "GATEWAY_URL", env)?.replace(/\/+$/, "");
   if (base === undefined)
     return { checks: [skip("4runr", "gateway", "not configured: GATEWAY_URL or --4runr URL")] };
   if (base.startsWith("mock:")) return { checks: [ok("4runr", "gateway", `${base}: inside the process`)] };
   const agent =
     readEnv("AGENT_ID", env) === undefined
-      ? warn("4runr", "agent", "AGENT_ID is not set", "GatewayAdmin.createAgent makes one; or give agentId")
+      ? warn(
+          "4runr",
+          "agent",
+          "AGENT_ID is not set",
+          "create one with GatewayAdmin.createAgent, or pass agentId",
+        )
       : ok("4runr", "agent", "AGENT_ID is set");
   try {
     const health = await ask(`${base}${fourRunr.getHealth.path}`, {}, bounds);
     const ready = await ask(`${base}${fourRunr.getReadiness.path}`, {}, bounds);
     const good = health.status === 200 && health.type.includes("json");
     const found = !good
-      ? fail("4runr", "gateway", `${base} answered ${health.status}`, "this is no 4Runr gateway")
+      ? fail(
+          "4runr",
+          "gateway",
+          `${base} responded ${health.status}`,
+          "the URL is not that of a 4Runr gateway",
+        )
       : ready.status === 503
-        ? warn("4runr", "gateway", `${base}: up, not ready: a tool is not called for a while`)
+        ? warn("4runr", "gateway", `${base}: up, but not ready: it pauses calls to a tool`)
         : ok("4runr", "gateway", `${base}: ${health.tookMs.toFixed(1)} ms`);
     return { checks: [found, agent], ...timesOf(health) };
   } catch (error) {
@@ -203,7 +217,7 @@ function timesOf({ time }: Answer): { times?: readonly ServerTime[] } {
 
 /** How far the clocks are apart. Tokens and trust handshakes end by the clock. */
 export function checkClocks(times: readonly ServerTime[]): Check[] {
-  if (times.length === 0) return [skip("clock", "skew", "no server told its time")];
+  if (times.length === 0) return [skip("clock", "skew", "no server sent its time")];
   return times.map(({ server, aheadMs }) => {
     const seconds = (Math.abs(aheadMs) / 1_000).toFixed(1);
     const text =

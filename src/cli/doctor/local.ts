@@ -9,12 +9,12 @@ import { errorText } from "../../core/errors.js";
 import { isSecretName } from "../../core/secret-names.js";
 import { VERSION } from "../../index.js";
 import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../../neuron/index.js";
-import type { Args } from "../command.js";
 import { readPrivateKey, readPublicKey } from "../key-files.js";
 import { type Check, fail, ok, warn } from "./check.js";
+import type { DoctorOptions } from "./options.js";
 import { SUPPORTED_NODE } from "./supported-node.js";
 
-/** Variables that change what the four wires do. */
+/** Variables that the clients read. */
 const KNOWN =
   /^(?:NATS_|REDIS_|BIGBRAIN_|AUREUS_|GATEWAY_URL$|AGENT_ID$|AGENT_PRIVATE_KEY$|WORKER_ID$|CORDUM_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|NODE_TLS_REJECT_UNAUTHORIZED$)/;
 
@@ -30,8 +30,8 @@ export function checkMachine(env: Env): Check[] {
       ? ok("versions", "runtime", text)
       : fail("versions", "runtime", text, `use Node ${SUPPORTED_NODE.join(".")} or later`),
   );
-  const wires = `CAP wire ${CAP_VERSION}; neuron ${NEURON_VERSION}, else ${FALLBACK_PROTOCOL_VERSION}`;
-  checks.push(ok("versions", "protocols", wires));
+  const protocols = `CAP ${CAP_VERSION}; neuron ${NEURON_VERSION}, else ${FALLBACK_PROTOCOL_VERSION}`;
+  checks.push(ok("versions", "protocols", protocols));
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === "" || !KNOWN.test(name)) continue;
     checks.push(variable(name, value));
@@ -44,15 +44,15 @@ function variable(name: string, value: string): Check {
     return warn(
       "env",
       name,
-      "has quotes or blanks around its value",
+      "has quotes or spaces around its value",
       `unset ${name}, or set it without them`,
     );
   }
   if (name === "NODE_TLS_REJECT_UNAUTHORIZED" && value === "0") {
-    return warn("env", name, "no certificate is checked by anything in this process", `unset ${name}`);
+    return warn("env", name, "disables certificate checks in the whole process", `unset ${name}`);
   }
   if (/_TLS_INSECURE$/.test(name) && /^(?:1|true)$/i.test(value)) {
-    return warn("env", name, "the server's certificate is not checked", `unset ${name}`);
+    return warn("env", name, "disables the check of the server's certificate", `unset ${name}`);
   }
   // Where a key may be given as the path of a file, a path is no secret.
   const isPath = name === "AGENT_PRIVATE_KEY" && existsSync(value);
@@ -61,24 +61,28 @@ function variable(name: string, value: string): Check {
 }
 
 /** Keys that options and environment name. */
-export async function checkKeys(args: Args, env: Env): Promise<Check[]> {
+export async function checkKeys(
+  { key: path, trust = [], sender: mySender }: DoctorOptions,
+  env: Env,
+): Promise<Check[]> {
   const checks: Check[] = [];
-  const path = args.text("key");
   let mine: string | undefined;
   if (path !== undefined) {
     try {
       mine = toSigningKey(await readPrivateKey(path)).publicKeyPem;
       checks.push(await privateFile(path, "private key"));
     } catch (error) {
-      checks.push(fail("keys", "private key", errorText(error), "agentwire keygen makes one"));
+      checks.push(fail("keys", "private key", errorText(error), "create one with agentwire keygen"));
     }
   }
   const own: string[] = [];
-  for (const [sender, file] of args.pairs("trust")) {
+  for (const text of trust) {
+    const at = text.indexOf("=");
+    const [sender, file] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
     try {
       const pem = await readPublicKey(file);
       defaultCrypto().verifyingKey(pem);
-      if (sender === args.text("sender")) own.push(pem);
+      if (sender === mySender) own.push(pem);
       checks.push(ok("keys", `key of ${sender}`, `${file}: P-256`));
     } catch (error) {
       checks.push(
@@ -86,12 +90,12 @@ export async function checkKeys(args: Args, env: Env): Promise<Check[]> {
           "keys",
           `key of ${sender}`,
           `${file}: ${errorText(error)}`,
-          "a public key is SPKI in PEM, on P-256",
+          "expected an SPKI public key in PEM, on P-256",
         ),
       );
     }
   }
-  if (mine !== undefined && own.length > 0) checks.push(matching(mine, own, args.text("sender")!));
+  if (mine !== undefined && own.length > 0) checks.push(matching(mine, own, mySender!));
   const agentKey = env.AGENT_PRIVATE_KEY;
   if (agentKey?.startsWith("/") && !agentKey.includes("\n")) {
     checks.push(await privateFile(agentKey, "AGENT_PRIVATE_KEY"));
@@ -102,12 +106,12 @@ export async function checkKeys(args: Args, env: Env): Promise<Check[]> {
 function matching(mine: string, own: readonly string[], sender: string): Check {
   const same = own.some((pem) => pem.replace(/\s+/g, "") === mine.replace(/\s+/g, ""));
   return same
-    ? ok("keys", "pair", `the private key is one that receivers know for ${sender}`)
+    ? ok("keys", "pair", `the private key belongs to a public key of ${sender}`)
     : fail(
         "keys",
         "pair",
-        `the private key is none of those that receivers know for ${sender}`,
-        "give the receivers its public half, or sign with the other key",
+        `the private key belongs to none of the public keys of ${sender}`,
+        "give the receivers its public key, or sign with the other key",
       );
 }
 

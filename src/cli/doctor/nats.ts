@@ -6,26 +6,23 @@ import { withDeadline } from "../../core/abort.js";
 import { type Env, optionOrEnv } from "../../core/env.js";
 import { type AgentwireError, errorText, UnsupportedError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
-import type { Args } from "../command.js";
 import { type Check, type Findings, fail, failed, ok, skip, warn } from "./check.js";
+import type { DoctorOptions } from "./options.js";
 
 /** Roles of the protocol whose subjects can be tried. */
 export const ROLES = ["client", "worker", "scheduler"] as const;
 
-/** What {@link checkNats} needs. */
-export interface NatsCheck {
-  readonly args: Args;
-  readonly role: (typeof ROLES)[number];
-  readonly env: Env;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
-
 /** Connection, round trip, and what this user may listen to and publish. */
-export async function checkNats({ args, role, env, timeoutMs, signal }: NatsCheck): Promise<Findings> {
-  const servers = optionOrEnv(args.text("nats"), "NATS_URL", env);
-  if (servers === undefined)
-    return { checks: [skip("nats", "server", "not configured: NATS_URL or --nats URL")] };
+export async function checkNats(options: DoctorOptions, env: Env, signal: AbortSignal): Promise<Findings> {
+  const { role = "client", timeoutMs } = options;
+  const servers = optionOrEnv(options.nats, "NATS_URL", env);
+  if (servers === undefined) {
+    const text = "not configured: NATS_URL or --nats URL";
+    const check = options.role === undefined ? skip : fail;
+    return {
+      checks: [check("nats", "server", options.role === undefined ? text : `${text}, for --role ${role}`)],
+    };
+  }
   const { connectNats } = await import("../../cap/nats/index.js");
   let bus: Bus;
   let server: ServerFacts | undefined;
@@ -57,7 +54,7 @@ export async function checkNats({ args, role, env, timeoutMs, signal }: NatsChec
         ok("nats", "server", `${servers}: connected in ${ms(connectedMs)}, round trip ${ms(roundTripMs)}`),
         ...(server === undefined ? [] : [versionOf(server)]),
         await roundTrip(bus, refusals, timeoutMs),
-        ...(await permissions(bus, args, role, refusals)),
+        ...(await permissions(bus, options, role, refusals)),
       ],
     };
   } catch (error) {
@@ -79,7 +76,7 @@ function versionOf({ version, max_payload, jetstream }: ServerFacts): Check {
   return ok("nats", "version", text);
 }
 
-/** A message to ourselves, on a subject that nobody else has. */
+/** Sends a message to itself, on a subject of its own. */
 async function roundTrip(bus: Bus, refusals: readonly AgentwireError[], timeoutMs: number): Promise<Check> {
   const subject = `agentwire.doctor.${randomHex(8)}`;
   try {
@@ -102,20 +99,19 @@ async function roundTrip(bus: Bus, refusals: readonly AgentwireError[], timeoutM
 
 async function permissions(
   bus: Bus,
-  args: Args,
-  role: NatsCheck["role"],
+  { topic: topics = [], publish }: DoctorOptions,
+  role: (typeof ROLES)[number],
   refusals: AgentwireError[],
 ): Promise<Check[]> {
   const entries: readonly SubjectEntry[] = Object.values(SUBJECTS);
   const listens = entries.filter(({ consumers }) => consumers.some((consumer) => consumer.role === role));
   const speaks = entries.filter(({ publishers }) => publishers.includes(role));
-  const topics = args.texts("topic");
   const checks: Check[] = [];
   for (const subject of [...listens.map(({ subject }) => subject), ...(role === "worker" ? topics : [])]) {
     checks.push(await maySubscribe(bus, subject, role));
   }
   const published = [...speaks.map(({ subject }) => subject), ...(role === "scheduler" ? topics : [])];
-  if (args.flag("publish")) {
+  if (publish) {
     for (const subject of published) checks.push(await mayPublish(bus, subject, role, refusals));
   } else {
     const text = `${published.join(", ")}: not tried; --publish sends an empty message, which receivers refuse and log`;
@@ -124,7 +120,7 @@ async function permissions(
   return checks;
 }
 
-/** Listens for a moment, in no queue group, so that no message is taken from anybody. */
+/** Subscribes briefly, without a queue group, so that it takes no message from a worker. */
 async function maySubscribe(bus: Bus, subject: string, role: string): Promise<Check> {
   try {
     const subscription = await bus.subscribe(subject, () => {});
@@ -172,8 +168,8 @@ async function settle(bus: Bus): Promise<void> {
 }
 
 /** Whether Redis answers. */
-export async function checkRedis(args: Args, env: Env, timeoutMs: number): Promise<Findings> {
-  const url = optionOrEnv(args.text("redis"), "REDIS_URL", env);
+export async function checkRedis({ redis, timeoutMs }: DoctorOptions, env: Env): Promise<Findings> {
+  const url = optionOrEnv(redis, "REDIS_URL", env);
   if (url === undefined)
     return { checks: [skip("redis", "server", "not configured: REDIS_URL or --redis URL")] };
   try {

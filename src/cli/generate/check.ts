@@ -1,48 +1,49 @@
 /** `agentwire check`: lints specs, compares them with their baselines, and holds recorded traffic against them. */
 import { checkSpecs, updateBaselines } from "../../generate/check/check.js";
 import { groupFindings } from "../../generate/finding.js";
-import type { Args, Command } from "../command.js";
+import type { CliCommand, Outcome } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { type Io, printJson } from "../io.js";
-import { configFor, withFailures } from "./gen.js";
+import type { Io } from "../io.js";
+import { configFor, type GenerateOptions, withFailures } from "./gen.js";
 import { GITHUB_OPTION, jsonFinding, printResults, wantsGithub } from "./report.js";
 
-/** Options, help and run of `agentwire check`. */
-export const checkCommand: Command = {
-  options: [
-    { name: "config", value: "FILE", about: "the config (default: agentwire.config.ts)" },
-    { name: "update-baseline", about: "take the specs as they are as the released ones, and check nothing" },
-    GITHUB_OPTION,
-  ],
-  maxArguments: 100,
-  notes: "Exit code 1: a check failed. Exit code 2: a check could not be done.",
+/** `agentwire check`. */
+export const checkCommand: CliCommand = {
+  configure: (command) =>
+    command
+      .argument("[names...]", "specs of the config (default: all)")
+      .option("--config <file>", "the config (default: agentwire.config.ts)")
+      .option("--update-baseline", "record the current specs as the released ones, and check nothing")
+      .option(...GITHUB_OPTION),
+  notes: "Exit code 1: a check failed. Exit code 2: a check could not run.",
   examples: [
     ["check", "everything in agentwire.config.ts"],
-    ["check billing --update-baseline", "with a release: later breaks are found against this state"],
+    ["check billing --update-baseline", "with a release: later checks compare with this state"],
     ["check --json", "the findings for a program"],
   ],
-  run: (args, io) => withFailures(args, io, () => run(args, io)),
+  run: (options: CheckOptions, io, names) => withFailures(options, io, () => run(options, io, names)),
 };
 
-async function run(args: Args, io: Io): Promise<number> {
+interface CheckOptions extends GenerateOptions {
+  readonly updateBaseline?: boolean;
+}
+
+async function run(given: CheckOptions, io: Io, names: readonly string[]): Promise<Outcome> {
   const start = performance.now();
-  const options = await configFor(args);
-  if (args.flag("update-baseline")) {
+  const options = await configFor(given, names);
+  if (given.updateBaseline) {
     const files = await updateBaselines(options);
-    if (args.flag("json")) printJson(io, { ok: true, baselines: files });
-    else for (const file of files) io.out(`${file} is the new baseline\n`);
-    return EXIT.ok;
+    const text = files.map((file) => `${file} is the new baseline\n`).join("");
+    return { text, result: { baselines: files } };
   }
   const results = await checkSpecs(options);
   const failed = results.some(({ failure }) => failure !== undefined);
   const bad = results.some(({ findings }) => findings.some(({ severity }) => severity !== "warning"));
-  if (args.flag("json")) {
-    const findings = results.flatMap(({ name, findings }) =>
-      groupFindings(findings).map((group) => ({ spec: name.split(" ").at(-1), ...jsonFinding(group) })),
-    );
-    const seconds = Math.round((performance.now() - start) / 100) / 10;
-    const checks = results.map(({ name, summary, failure }) => ({ name, summary, failure }));
-    printJson(io, { ok: !bad && !failed, findings, checks, seconds });
-  } else printResults(io, results, wantsGithub(args.flag("github"), io));
-  return failed ? EXIT.usage : bad ? EXIT.no : EXIT.ok;
+  if (!given.json) printResults(io, results, wantsGithub(given, io));
+  const findings = results.flatMap(({ name, findings }) =>
+    groupFindings(findings).map((group) => ({ spec: name.split(" ").at(-1), ...jsonFinding(group) })),
+  );
+  const checks = results.map(({ name, summary, failure }) => ({ name, summary, failure }));
+  const seconds = Math.round((performance.now() - start) / 100) / 10;
+  return { exitCode: failed ? EXIT.usage : bad ? EXIT.no : EXIT.ok, result: { findings, checks, seconds } };
 }

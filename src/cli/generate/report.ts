@@ -10,19 +10,19 @@ const ANNOTATIONS = 10;
 const LISTED = 20;
 
 /** An option of both commands. */
-export const GITHUB_OPTION = {
-  name: "github",
-  about: "print annotations for GitHub Actions (on by itself if GITHUB_ACTIONS is true)",
-};
+export const GITHUB_OPTION = [
+  "--github",
+  "print annotations for GitHub Actions (default if GITHUB_ACTIONS is true)",
+] as const;
 
 /** A finding as `--json` has it. */
 export function jsonFinding({ rule, severity = "error", ...finding }: FindingGroup): object {
   return { kind: rule ?? "document", severity, ...finding };
 }
 
-/** True where annotations are wanted. */
-export function wantsGithub(flag: boolean, { env }: Io): boolean {
-  return flag || env.GITHUB_ACTIONS === "true";
+/** True if annotations are printed. */
+export function wantsGithub({ github }: { readonly github?: boolean }, { env }: Io): boolean {
+  return github || env.GITHUB_ACTIONS === "true";
 }
 
 /** Prints findings in groups. */

@@ -4,58 +4,56 @@ import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { encodePacket } from "../../cap/packet.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
-import type { Command } from "../command.js";
+import type { CliCommand } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { INPUT_OPTIONS, type Input, readInput } from "../input.js";
-import { columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { type Input, type InputOptions, readInput, takesInput } from "../input.js";
+import { columns, type Io, oneLine, paint } from "../io.js";
 import { type FrameView, viewEvents, viewFrame } from "./frame-view.js";
 import { isPacket, type PacketView, type SignedBytes, viewPacket } from "./packet-view.js";
 
-/** Options, help and run of `agentwire decode`. */
-export const decodeCommand: Command = {
-  options: [
-    ...INPUT_OPTIONS,
-    { name: "show-secrets", about: "show tokens and the bytes that hold them" },
-    {
-      name: "out",
-      value: "FILE",
-      about: "write the canonical unsigned bytes (spec order) of a packet there",
-    },
-  ],
-  maxArguments: 1,
+interface DecodeOptions extends InputOptions {
+  readonly showSecrets?: boolean;
+  readonly out?: string;
+}
+
+/** `agentwire decode`. */
+export const decodeCommand: CliCommand = {
+  configure: (command) =>
+    takesInput(command)
+      .option("--show-secrets", "show tokens and the bytes that contain them")
+      .option("--out <file>", "write the canonical unsigned bytes (spec order) of a packet to this file"),
   notes:
-    "A packet may come as bytes, base64, hex or ProtoJSON, a line of `agentwire tap --json --data` as it is, a\n" +
-    "frame as JSON (several: one on each line) or as a captured event stream. Exit code 1: not readable, or a rule\n" +
-    "of its wire is broken.",
+    "A packet is bytes, base64, hex, ProtoJSON or a line of `agentwire tap --json --data`. A frame is JSON (several:\n" +
+    "one on each line) or a captured event stream. Exit code 1: the input cannot be read or violates its protocol.",
   examples: [
     ["decode packet.bin", "bytes in a file"],
     ["decode CgV0LTEyMxIIY2xpZW50LTE=", "base64 or hex on the command line"],
     ["decode - --json < events.txt", "an event stream of a neuron, for a program"],
   ],
-  async run(args, io) {
-    const options = { showSecrets: args.flag("show-secrets") };
-    const views = viewsOf(await readInput(args, io, isPacket), options);
+  async run(options: DecodeOptions, io, [given]) {
+    const views = viewsOf(await readInput(options, io, given, isPacket), options);
     const [first] = views;
-    const out = args.text("out");
-    if (out !== undefined) {
-      if (first?.kind !== "cap-packet") throw new ValidationError("--out wants a packet");
+    if (options.out !== undefined) {
+      if (first?.kind !== "cap-packet") throw new ValidationError("--out requires a packet: found a frame");
       if (first.canonical.spec.hex === undefined) {
-        throw new ValidationError("the bytes hold a secret: --out wants --show-secrets too");
+        throw new ValidationError("the bytes contain a secret: --out requires --show-secrets");
       }
       const { writeNew } = await import("../files.js");
-      await writeNew(out, Buffer.from(first.canonical.spec.hex, "hex"));
+      await writeNew(options.out, Buffer.from(first.canonical.spec.hex, "hex"));
     }
-    if (args.flag("json")) printJson(io, views.length === 1 ? first : views);
-    else io.out(views.map((view) => format(view, io)).join("\n"));
     const good = (view: PacketView | FrameView): boolean =>
       view.kind === "cap-packet" ? view.issues.length === 0 : view.problem === undefined;
-    return views.every(good) ? EXIT.ok : EXIT.no;
+    return {
+      exitCode: views.every(good) ? EXIT.ok : EXIT.no,
+      text: views.map((view) => format(view, io)).join("\n"),
+      result: views.length === 1 ? first : views,
+    };
   },
 };
 
 function viewsOf(
   input: Input,
-  options: { readonly showSecrets: boolean },
+  options: { readonly showSecrets?: boolean },
 ): readonly (PacketView | FrameView)[] {
   if (input.kind === "bytes") return [viewBytes(input, options)];
   if (input.kind === "sse") {
@@ -71,7 +69,7 @@ function viewsOf(
 
 function viewBytes(
   { format, bytes }: Extract<Input, { kind: "bytes" }>,
-  options: { readonly showSecrets: boolean },
+  options: { readonly showSecrets?: boolean },
 ): PacketView {
   try {
     return viewPacket(bytes, options);

@@ -3,36 +3,27 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { generateKeyPair } from "../../cap/index.js";
 import { ValidationError } from "../../core/errors.js";
-import { type Command, UsageError } from "../command.js";
-import { EXIT } from "../exit-codes.js";
+import { type CliCommand, UsageError } from "../command.js";
 import { writeNew } from "../files.js";
-import { printJson } from "../io.js";
 
 const MODE = 0o600;
 
-/** Options, help and run of `agentwire keygen`. */
-export const keygenCommand: Command = {
-  options: [],
-  maxArguments: 1,
+/** `agentwire keygen`. */
+export const keygenCommand: CliCommand = {
+  configure: (command) => command.argument("<name>", "path of the two files, without .key.pem and .pub.pem"),
   notes:
-    "Both files are readable by their owner only; an existing file is never overwritten. The private key is PKCS8,\n" +
-    "the public one SPKI, as all CAP SDKs take them. The other wires need no key made here: a 4Runr gateway makes\n" +
-    "the key of an agent itself, and uses it for nothing.",
+    "Both files get mode 0600; an existing file is never overwritten. The private key is PKCS8, the public key SPKI,\n" +
+    "as all CAP SDKs read them. The other protocols need no key from here: a 4Runr gateway creates its agents' keys.",
   examples: [
     ["keygen client-1", "client-1.key.pem and client-1.pub.pem"],
-    ["keygen keys/worker --json", "in a folder; prints where they are"],
+    ["keygen keys/worker --json", "in a directory; prints the paths"],
   ],
-  async run(args, io) {
-    const [name] = args.rest;
-    if (name === undefined || name === "" || name.endsWith("/")) {
-      throw new UsageError("a name is missing: agentwire keygen client-1");
-    }
+  async run(_options, _io, [name = ""]) {
+    if (name === "" || name.endsWith("/")) throw new UsageError(`expected a file name: found "${name}"`);
     const [privateKey, publicKey] = [`${name}.key.pem`, `${name}.pub.pem`];
-    // Looked at first, so that no half of a pair is written; `writeNew` refuses again for itself.
+    // Checked first, so that no half of a pair is written; `writeNew` checks again.
     const taken = [privateKey, publicKey].find((path) => existsSync(path));
-    if (taken !== undefined) {
-      throw new ValidationError(`${taken} is there already and is not overwritten`, { code: "FILE_EXISTS" });
-    }
+    if (taken !== undefined) throw new ValidationError(`${taken} already exists`, { code: "FILE_EXISTS" });
     const pair = generateKeyPair();
     await writeNew(privateKey, pair.privateKeyPem, { mode: MODE });
     try {
@@ -41,11 +32,9 @@ export const keygenCommand: Command = {
       await rm(privateKey, { force: true });
       throw error;
     }
-    if (args.flag("json")) printJson(io, { curve: "P-256", privateKey, publicKey });
-    else
-      io.out(
-        `${privateKey}  the private key: keep it\n${publicKey}  the public key: give it to the receivers\n`,
-      );
-    return EXIT.ok;
+    return {
+      text: `${privateKey}  private key: keep it secret\n${publicKey}  public key: give it to the receivers\n`,
+      result: { curve: "P-256", privateKey, publicKey },
+    };
   },
 };

@@ -1,59 +1,58 @@
 /** `agentwire verify`: is the signature of a packet right, and if not, why? */
 import { ValidationError } from "../../core/errors.js";
-import { type Command, UsageError } from "../command.js";
+import { type CliCommand, choice, repeated } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { INPUT_OPTIONS, type Input, readInput } from "../input.js";
-import { columns, type Io, oneLine, paint, printJson } from "../io.js";
+import { type Input, type InputOptions, readInput, takesInput } from "../input.js";
+import { columns, type Io, oneLine, paint } from "../io.js";
 import { readKeyFiles } from "../key-files.js";
 import { packetBytes } from "./decode.js";
 import { diagnose } from "./diagnose.js";
 import { isPacket } from "./packet-view.js";
 import type { Verdict } from "./verdict.js";
 
-/** Options, help and run of `agentwire verify`. */
-export const verifyCommand: Command = {
-  options: [
-    {
-      name: "key",
-      value: "SENDER=PEM",
-      multiple: true,
-      about: "file with the public key of a sender; without SENDER= it is tried for every one",
-    },
-    {
-      name: "map-order",
-      value: "spec|upb|any",
-      about: "accept only signatures over maps in this order, as a peer with one order does (default: any)",
-    },
-    {
-      name: "accept-raw-order",
-      about: "accept signatures over the bytes as received, as older Go SDKs make them",
-    },
-    { name: "allow-p384", about: "accept keys on P-384, as cap-sdk-python does" },
-    ...INPUT_OPTIONS,
-  ],
-  maxArguments: 1,
-  notes:
-    "Exit code 1 with the reason: malformed, wrong_version, unknown_payload, missing_signature, unknown_sender,\n" +
-    "wrong_key, sender_changed, map_order, not_canonical, unknown_fields_dropped, token_changed, signature_not_der,\n" +
-    "signature_has_more_bytes, hashed_twice, other_hash, wrong_signature, broken_rule.",
+interface VerifyOptions extends InputOptions {
+  readonly key: readonly string[];
+  readonly mapOrder: "any" | "spec" | "upb";
+  readonly acceptRawOrder?: boolean;
+  readonly allowP384?: boolean;
+}
+
+/** `agentwire verify`. */
+export const verifyCommand: CliCommand = {
+  configure: (command) =>
+    takesInput(command)
+      .requiredOption(
+        "--key <sender=pem>",
+        "file with the public key of a sender; without SENDER= it is tried for every sender",
+        repeated,
+      )
+      .addOption(
+        choice(
+          "--map-order <order>",
+          "accept signatures over maps in this order only",
+          ["any", "spec", "upb"],
+          "any",
+        ),
+      )
+      .option(
+        "--accept-raw-order",
+        "accept signatures over the bytes as received, as older Go SDKs make them",
+      )
+      .option("--allow-p384", "accept P-384 keys, as cap-sdk-python does"),
+  notes: "Exit code 1: the packet does not verify; docs/cli.md lists the reasons.",
   examples: [
     ["verify packet.bin --key client-1=client-1.pub.pem", "one sender"],
-    ["verify --key keys/a.pub.pem --json < packet.b64", "whoever sent it, for a program"],
-    ["verify packet.bin --key w=w.pub.pem --map-order spec", "would a peer in Go take it?"],
+    ["verify --key keys/a.pub.pem --json < packet.b64", "any sender, for a program"],
+    ["verify packet.bin --key w=w.pub.pem --map-order spec", "would a Go peer accept it?"],
   ],
-  async run(args, io) {
-    const mapOrder = args.choice("map-order", ["any", "spec", "upb"], "any");
-    if (args.texts("key").length === 0) throw new UsageError("a key is missing: --key SENDER=public.pem");
-    const files = await readKeyFiles(args, "key");
-    const bytes = onePacket(await readInput(args, io, isPacket));
+  async run(options: VerifyOptions, io, [given]) {
+    const files = await readKeyFiles(options.key);
+    const bytes = onePacket(await readInput(options, io, given, isPacket));
     const verdict = await diagnose(bytes, files, {
-      mapOrder: mapOrder === "any" ? undefined : mapOrder,
-      acceptRawOrder: args.flag("accept-raw-order"),
-      allowP384: args.flag("allow-p384"),
+      ...options,
+      mapOrder: options.mapOrder === "any" ? undefined : options.mapOrder,
     });
-    if (args.flag("json")) printJson(io, verdict);
-    else io.out(format(verdict, io));
-    return verdict.ok ? EXIT.ok : EXIT.no;
+    return { exitCode: verdict.ok ? EXIT.ok : EXIT.no, text: format(verdict, io), result: verdict };
   },
 };
 
@@ -62,7 +61,7 @@ export function onePacket(input: Input): Uint8Array {
   if (input.kind === "bytes") return input.bytes;
   const bytes = input.kind === "json" ? packetBytes(input.values[0]) : undefined;
   if (bytes === undefined) {
-    throw new ValidationError(`the input is ${input.format}, but no CAP packet`, { code: "BAD_INPUT" });
+    throw new ValidationError(`expected a CAP packet, found ${input.format}`, { code: "BAD_INPUT" });
   }
   return bytes;
 }

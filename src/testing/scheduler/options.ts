@@ -1,6 +1,7 @@
 import type { PartyOptions } from "../../cap/party.js";
 import type { PoolTable } from "./pools.js";
 import type { SafetyHook } from "./safety.js";
+import type { TrustIssuerOptions } from "./trust.js";
 
 /** Options of `LocalScheduler`. The defaults are the numbers of Cordum's scheduler. */
 export interface LocalSchedulerOptions extends Omit<PartyOptions, "senderId"> {
@@ -15,6 +16,11 @@ export interface LocalSchedulerOptions extends Omit<PartyOptions, "senderId"> {
   readonly pools?: PoolTable | undefined;
   /** Decides about every job before it is dispatched, and before each further try. Default: all may run. */
   readonly safety?: SafetyHook | undefined;
+  /**
+   * Issues worker sessions. Heartbeats and results without a live one are then ignored, and dispatches are signed, with
+   * a new key if there is no `privateKey`. `{}` and `LocalScheduler.enroll` suffice. Default: no sessions.
+   */
+  readonly trust?: TrustIssuerOptions | undefined;
   /** How long a safety decision may take; a later one counts as DENY. Default: 2000. */
   readonly safetyTimeoutMs?: number | undefined;
   /**

@@ -1,0 +1,104 @@
+/** CAP-PRODUCTION for one worker: the steps that admit a job, and the seal of everything that answers it. */
+import type { BusPacket } from "../../../gen/cap/index.js";
+import { type Clock, systemClock } from "../../core/clock.js";
+import { errorText, ValidationError } from "../../core/errors.js";
+import type { BusMessage } from "../bus.js";
+import { sha256 } from "../crypto/sha256.js";
+import { isDeliveredAgain } from "../replay.js";
+import type { WorkerTrust } from "../trust/config.js";
+import { refusal } from "./error.js";
+import { checkIdentity } from "./identity.js";
+import type { ReplayStore } from "./replay-store.js";
+import {
+  checkProductionTrust,
+  openProduction,
+  type ProductionPacket,
+  type ProductionTrust,
+  sealProduction,
+} from "./signature.js";
+
+/** Options of a worker under CAP-PRODUCTION. Requires worker trust in the mode `enforce`. */
+export interface ProductionOptions extends Pick<ProductionTrust, "maxLifetimeMs" | "clockSkewMs"> {
+  /** Admits each packet once. `MemoryReplayStore` forgets at a restart; `RedisReplayStore` does not. */
+  readonly replayStore: ReplayStore;
+  /** How long a result is good for, up to 300000. Default: 240000. */
+  readonly lifetimeMs?: number | undefined;
+}
+
+/** Opens jobs and seals results under the identity of one worker's trust. */
+export class ProductionProfile {
+  readonly #options: ProductionOptions;
+  readonly #trust: WorkerTrust;
+  readonly #clock: Clock;
+
+  /** @throws ValidationError `TRUST_CONFIG` unless trust is enforced; for bounds beyond the profile's. */
+  constructor(options: ProductionOptions, trust: WorkerTrust | undefined, clock: Clock = systemClock) {
+    if (trust?.mode !== "enforce")
+      throw new ValidationError('production requires `workerTrust` in the mode "enforce"', {
+        code: "TRUST_CONFIG",
+      });
+    this.#options = options;
+    this.#trust = trust;
+    this.#clock = clock;
+    checkProductionTrust(this.#trustOn("any"));
+  }
+
+  /**
+   * Admits a job: its exact bytes are verified for this subject, then `check` throws what is wrong with the packet, then
+   * its identity is held to the envelope's, then it is noted. Only a packet that passes all of it comes out, and once.
+   *
+   * @throws CAPError with `details.problem`; retryable if the replay store could not be asked; what `check` throws.
+   */
+  async open(message: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> {
+    const trust = this.#trustOn(message.subject);
+    const opened = await openProduction(message.data, trust);
+    const { packet } = opened;
+    check(packet);
+    if (packet.payload.case === "jobRequest") checkIdentity(packet.payload.value, packet.identity);
+    await this.#admit(opened, trust, message);
+    return packet;
+  }
+
+  /** Seals a packet for a subject. Its identity is that of its payload. */
+  seal(packet: BusPacket, subject: string): Promise<Uint8Array> {
+    const { proofKey: key, proofKeyId: keyId } = this.#trust;
+    const { lifetimeMs } = this.#options;
+    return sealProduction(packet, { key, keyId, audience: subject, lifetimeMs, clock: this.#clock });
+  }
+
+  #trustOn(audience: string): ProductionTrust {
+    const { tenantId, schedulerId: senderId, schedulerKeys: keys } = this.#trust;
+    const { maxLifetimeMs, clockSkewMs } = this.#options;
+    return { audience, tenantId, senderId, keys, maxLifetimeMs, clockSkewMs, clock: this.#clock };
+  }
+
+  async #admit(
+    { unsigned, messageId, expiresAtMs, packet }: ProductionPacket,
+    { tenantId, audience, clockSkewMs = 0 }: ProductionTrust,
+    message: BusMessage,
+  ): Promise<void> {
+    const { senderId } = packet;
+    const entry = {
+      tenantId,
+      audience,
+      senderId,
+      messageId,
+      digest: sha256(unsigned),
+      untilMs: expiresAtMs + clockSkewMs,
+    };
+    let verdict: unknown;
+    try {
+      verdict = await this.#options.replayStore.admit(entry);
+    } catch (cause) {
+      throw refusal(
+        "replay_store_unavailable",
+        `the replay store did not admit the packet: ${errorText(cause)}`,
+        cause,
+      );
+    }
+    // A stream delivers a job again that was admitted and not answered.
+    if (verdict === "first" || (verdict === "duplicate" && isDeliveredAgain(message))) return;
+    if (verdict === "duplicate") throw refusal("replayed", "the packet was admitted before: it is a replay");
+    throw refusal("replay_conflict", "another packet was admitted under the same message id");
+  }
+}

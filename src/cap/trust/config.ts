@@ -1,0 +1,165 @@
+/** What a worker is told of the trust handshake, checked and with defaults. */
+import { TRUST_AUDIENCE } from "../../../gen/cap/index.js";
+import { type Env, readEnv } from "../../core/env.js";
+import { ValidationError } from "../../core/errors.js";
+import { VERSION } from "../../core/version.js";
+import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
+import {
+  type CryptoOptions,
+  type PrivateKey,
+  type PublicKey,
+  toSigningKey,
+  toVerifyingKey,
+} from "../crypto/key-ring.js";
+import { invalidKey } from "../crypto/pem.js";
+import { parseWorkerTrustMode, type WorkerTrustMode } from "../trust-mode.js";
+
+/** Longest `timeoutMs` and `renewMinIntervalMs`. */
+const MAX_MS = 60_000;
+const MAX_ATTEMPTS = 10;
+
+/** Who the worker is for the scheduler, and which scheduler it believes. Enrollment is out of band. */
+export interface WorkerTrustConfig {
+  /**
+   * `warn`: a scheduler that does not respond costs the session, not the start. `enforce`: no session, no work. In both,
+   * jobs are taken from the pinned scheduler only, and a handshake that breaks a rule ends the start.
+   *
+   * Default: CORDUM_SDK_HANDSHAKE.
+   */
+  readonly mode?: WorkerTrustMode | undefined;
+  /** The agent the worker is enrolled as; a challenge for another one is refused. */
+  readonly expectedAgentId: string;
+  /** The tenant the worker is enrolled in. */
+  readonly tenantId: string;
+  /** Name of the worker's key at the scheduler. */
+  readonly proofKeyId: string;
+  /** The enrolled private key, on P-256. */
+  readonly proofPrivateKey: PrivateKey;
+  /** Sender id of the scheduler. Default: "cordum-scheduler". */
+  readonly expectedSchedulerId?: string | undefined;
+  /** The scheduler's public keys by key id, on P-256; several while keys are rotated. */
+  readonly schedulerPublicKeys: Readonly<Record<string, PublicKey>> | ReadonlyMap<string, PublicKey>;
+  /** Default: `agentwire/` and the version. */
+  readonly sdkVersion?: string | undefined;
+  /** Bound of each of the two requests of a handshake, up to 60000. Default: 10000. */
+  readonly timeoutMs?: number | undefined;
+  /** Attempts at a handshake, 1 to 10. Only a scheduler that does not respond is asked again. Default: 3. */
+  readonly retries?: number | undefined;
+  /** Shortest wait before a renewal, up to 60000. A token that lives shorter is renewed at 90 % of its life. Default: 30000. */
+  readonly renewMinIntervalMs?: number | undefined;
+}
+
+/** Worker trust: a configuration, or `{ mode: "off" }` whatever CORDUM_SDK_HANDSHAKE says. */
+export type WorkerTrustOptions = WorkerTrustConfig | { readonly mode: "off" };
+
+/** Checked options of a worker whose trust is on. */
+export interface WorkerTrust {
+  readonly mode: "warn" | "enforce";
+  readonly workerId: string;
+  readonly agentId: string;
+  readonly tenantId: string;
+  readonly proofKeyId: string;
+  readonly proofKey: SigningKey;
+  readonly schedulerId: string;
+  readonly schedulerKeys: ReadonlyMap<string, VerifyingKey>;
+  readonly sdkVersion: string;
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  readonly renewMinMs: number;
+}
+
+/**
+ * The trust a worker runs under, or undefined when it is off.
+ *
+ * @throws ValidationError `TRUST_CONFIG` for a mode without its configuration, a configuration without its mode, ids
+ * other than 1 to 256 visible ASCII characters, and numbers out of bounds; `INVALID_TRUST_MODE`; `INVALID_KEY`.
+ */
+export function resolveWorkerTrust(
+  options: WorkerTrustOptions | undefined,
+  workerId: string,
+  env?: Env,
+  crypto?: CryptoOptions,
+): WorkerTrust | undefined {
+  const text = options?.mode ?? readEnv("CORDUM_SDK_HANDSHAKE", env);
+  const config = options !== undefined && "proofPrivateKey" in options ? options : undefined;
+  if (text === undefined && config === undefined) return undefined;
+  if (text === undefined)
+    throw invalid("workerTrust requires a mode: set `mode`, or CORDUM_SDK_HANDSHAKE, to warn or enforce");
+  const mode = parseWorkerTrustMode(text);
+  if (mode === "off") {
+    if (config === undefined) return undefined;
+    throw invalid(
+      "worker trust is off, but `workerTrust` is configured: remove it, or set the mode to warn or enforce",
+    );
+  }
+  if (config === undefined)
+    throw invalid(
+      `worker trust mode ${mode} requires \`workerTrust\`: the ids and keys of this worker's enrollment`,
+    );
+  const { expectedSchedulerId: schedulerId = TRUST_AUDIENCE, sdkVersion = `agentwire/${VERSION}` } = config;
+  const { expectedAgentId: agentId, tenantId, proofKeyId } = config;
+  const { timeoutMs = 10_000, retries = 3, renewMinIntervalMs = 30_000 } = config;
+  const ids = {
+    workerId,
+    expectedAgentId: agentId,
+    tenantId,
+    proofKeyId,
+    expectedSchedulerId: schedulerId,
+    sdkVersion,
+  };
+  for (const [name, id] of Object.entries(ids)) checkId(name, id);
+  checkMs("timeoutMs", timeoutMs);
+  checkMs("renewMinIntervalMs", renewMinIntervalMs);
+  if (!Number.isInteger(retries) || retries < 1 || retries > MAX_ATTEMPTS)
+    throw invalid(`workerTrust.retries must be a whole number from 1 to ${MAX_ATTEMPTS}, not ${retries}`);
+  return {
+    mode,
+    workerId,
+    agentId,
+    tenantId,
+    proofKeyId,
+    proofKey: toSigningKey(config.proofPrivateKey, crypto),
+    schedulerId,
+    schedulerKeys: keysById("workerTrust.schedulerPublicKeys", config.schedulerPublicKeys, crypto),
+    sdkVersion,
+    timeoutMs,
+    attempts: retries,
+    renewMinMs: renewMinIntervalMs,
+  };
+}
+
+/**
+ * Parses public keys by key id; P-256 only.
+ *
+ * @throws ValidationError `INVALID_KEY`, naming the key id; `TRUST_CONFIG` when there is none.
+ */
+export function keysById(
+  name: string,
+  given: WorkerTrustConfig["schedulerPublicKeys"],
+  crypto?: CryptoOptions,
+): ReadonlyMap<string, VerifyingKey> {
+  const keys = new Map<string, VerifyingKey>();
+  const entries = given instanceof Map ? given : Object.entries(given ?? {});
+  for (const [keyId, key] of entries as Iterable<[string, PublicKey]>) {
+    checkId(`${name} key id`, keyId);
+    const parsed = toVerifyingKey(keyId, key, { ...crypto, allowP384: false });
+    if (parsed.curve === "P-384") throw invalidKey(`public key of "${keyId}" must be on P-256, is on P-384`);
+    keys.set(keyId, parsed);
+  }
+  if (keys.size === 0) throw invalid(`${name} requires at least one key`);
+  return keys;
+}
+
+function checkId(name: string, id: unknown): void {
+  if (typeof id === "string" && /^[\x21-\x7e]{1,256}$/.test(id)) return;
+  throw invalid(`${name} must be 1 to 256 visible ASCII characters`);
+}
+
+function checkMs(name: string, ms: number): void {
+  if (!(ms > 0 && ms <= MAX_MS))
+    throw invalid(`workerTrust.${name} must be above 0 and at most ${MAX_MS}, not ${ms}`);
+}
+
+function invalid(message: string): ValidationError {
+  return new ValidationError(message, { code: "TRUST_CONFIG" });
+}

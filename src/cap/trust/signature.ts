@@ -1,0 +1,62 @@
+/** Signatures of the worker trust handshake: over the phase's domain, a zero byte and the canonical packet. */
+import type {
+  BusPacket,
+  WorkerHandshakeAuthenticate,
+  WorkerHandshakeChallenge,
+  WorkerHandshakeChallengeRequest,
+  WorkerHandshakeResult,
+} from "../../../gen/cap/index.js";
+import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
+import { canonicalBytes, encodePacket } from "../packet.js";
+import type { MapOrder } from "../wire/map-order.js";
+
+const DOMAINS = {
+  workerHandshakeChallengeRequest: "CAP-WORKER-HANDSHAKE-CHALLENGE-REQUEST-V1",
+  workerHandshakeChallenge: "CAP-WORKER-HANDSHAKE-CHALLENGE-V1",
+  workerHandshakeAuthenticate: "CAP-WORKER-HANDSHAKE-AUTHENTICATE-V1",
+  workerHandshakeResult: "CAP-WORKER-HANDSHAKE-RESULT-V1",
+} as const;
+
+/** A phase of the worker trust handshake. */
+export type TrustPhase =
+  | { readonly case: "workerHandshakeChallengeRequest"; readonly value: WorkerHandshakeChallengeRequest }
+  | { readonly case: "workerHandshakeChallenge"; readonly value: WorkerHandshakeChallenge }
+  | { readonly case: "workerHandshakeAuthenticate"; readonly value: WorkerHandshakeAuthenticate }
+  | { readonly case: "workerHandshakeResult"; readonly value: WorkerHandshakeResult };
+
+/** The phase a packet carries, if it carries one. */
+export function trustPhase({ payload }: BusPacket): TrustPhase | undefined {
+  return payload.case !== undefined && Object.hasOwn(DOMAINS, payload.case)
+    ? (payload as TrustPhase)
+    : undefined;
+}
+
+/** The bytes a signature of the handshake covers, before they are hashed. */
+export function trustBytes(packet: BusPacket, mapOrder: MapOrder = "spec"): Uint8Array {
+  const { bytes } = canonicalBytes(packet, mapOrder);
+  const domain = new TextEncoder().encode(DOMAINS[packet.payload.case as keyof typeof DOMAINS]);
+  const signed = new Uint8Array(domain.length + 1 + bytes.length);
+  signed.set(domain);
+  signed.set(bytes, domain.length + 1);
+  return signed;
+}
+
+/** Signs a packet of the handshake, and returns what goes on the bus. */
+export async function signTrustPacket(
+  packet: BusPacket,
+  key: SigningKey,
+  mapOrder?: MapOrder,
+): Promise<{ readonly packet: BusPacket; readonly bytes: Uint8Array }> {
+  const bytes = trustBytes(packet, mapOrder);
+  const signed = { ...packet, signature: await key.sign(bytes) };
+  return { packet: signed, bytes: encodePacket(signed, mapOrder) };
+}
+
+/** Whether a key signed this packet of the handshake, in either order of map entries. */
+export async function verifyTrustPacket(packet: BusPacket, key: VerifyingKey): Promise<boolean> {
+  const verify = (order: MapOrder) => {
+    const bytes = trustBytes(packet, order);
+    return key.verify(bytes, packet.signature);
+  };
+  return (await verify("spec")) || (canonicalBytes(packet).ordersDiffer && (await verify("upb")));
+}
