@@ -22,13 +22,13 @@ export class BodyChecks {
 
   /**
    * The outermost level only, which is all that the framework looks at: what is inside is left to the
-   * operation. Gives the refusal, or undefined.
+   * operation. Returns the refusal, or undefined.
    */
   async outer(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
     return this.#judge(`${operation} outer`, () => shallow(requestSchema(operation)), body ?? null);
   }
 
-  /** Everything that the spec says of the body. Gives the refusal, or undefined. */
+  /** Everything that the spec says of the body. Returns the refusal, or undefined. */
   async whole(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
     return this.#judge(`${operation} whole`, () => rooted(operationSchemas[operation].request!), body);
   }
