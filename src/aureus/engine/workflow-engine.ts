@@ -27,11 +27,11 @@ export interface RunOptions {
   readonly context?: Readonly<Record<string, unknown>> | null | undefined;
   /** Handed to the tasks and told in the result. */
   readonly correlationId?: string | null | undefined;
-  /** Cancels the run: the task in hand fails without a further attempt, and the workflow with it. */
+  /** Cancels the run: the task in flight fails without a further attempt, and the workflow with it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the engine tells of. */
+/** What the engine reports. */
 export interface EngineEvents {
   event: EngineEvent;
 }

@@ -19,7 +19,7 @@ export interface TaskRun {
   result?: unknown;
   /** That of the latest failed attempt, also when a later one succeeded. */
   error?: string;
-  /** A human or another party took the failure over: the workflow fails without an error of its own. */
+  /** A human or another peer took the failure over: the workflow fails without an error of its own. */
   handedOn?: boolean;
 }
 

@@ -16,7 +16,7 @@ export interface StoredCredential {
   readonly mokuBaseUrl: string;
 }
 
-// Looked up when they are needed: an import would keep neurons from being bundled for a browser.
+// Resolved when they are needed: an import would keep neurons from being bundled for a browser.
 const fs = () => requireBuiltin<typeof import("node:fs/promises")>("node:fs/promises", "a credential file");
 const nodePath = () => requireBuiltin<typeof import("node:path")>("node:path", "a credential file");
 

@@ -142,7 +142,7 @@ class ProxiedCall {
     try {
       const data = (await tools.run(tool, action, params as ToolParams)) ?? null;
       const response_time_ms = tookMs();
-      // Counted when the tool is done and once more when the answer is out.
+      // Counted when the tool is done and again when the answer is out.
       for (let times = 0; times < 2; times++) metrics.count("requests", { tool, action, code: "200" });
       this.#log(agent.id, target, 200, response_time_ms);
       span({ result: data, success: true });

@@ -24,7 +24,7 @@ import { placeJob } from "./pools.js";
 import { askSafety } from "./safety.js";
 import { WorkerRegistry } from "./workers.js";
 
-/** What the scheduler tells of. */
+/** What the scheduler reports. */
 export interface SchedulerEvents {
   dispatched: ScheduledJob;
   /** A job has ended, however. */
