@@ -1,8 +1,7 @@
 import { GatewayClient, GatewayPolicyError, GatewayRateLimitError } from "agentwire/4runr";
 import { Local4Runr } from "agentwire/testing";
 
-const gateway = new Local4Runr();
-await gateway.start();
+const gateway = await Local4Runr.start();
 const { agentId } = await gateway.register({ role: "scraper", spec: { scopes: ["serpapi:search"] } });
 const gw = new GatewayClient({ baseUrl: gateway.url, agentId, retry: { minDelayMs: 10 } });
 

@@ -1,17 +1,16 @@
 import { GatewayAdmin, GatewayClient, GatewayPolicyError } from "agentwire/4runr";
 import { Local4Runr } from "agentwire/testing";
 
-await using gateway = new Local4Runr(); // or any gateway: GATEWAY_URL
-const baseUrl = await gateway.start();
+await using gateway = await Local4Runr.start(); // or any gateway: GATEWAY_URL
 
 // The operator: an agent, and what it may do.
-const admin = new GatewayAdmin({ baseUrl });
+const admin = new GatewayAdmin({ baseUrl: gateway.url });
 const { agentId } = await admin.createAgent({ name: "scraper-1", createdBy: "ops", role: "scraper" });
 const quotas = [{ action: "serpapi:search", limit: 2, window: "24h" }];
 await admin.createPolicy({ name: "search only", agentId, spec: { scopes: ["serpapi:search"], quotas } });
 
 // The agent: tokens are asked for, kept and renewed without a word.
-await using gw = new GatewayClient({ baseUrl, agentId, defaultIntent: "lead_discovery" });
+await using gw = new GatewayClient({ baseUrl: gateway.url, agentId, defaultIntent: "lead_discovery" });
 const { results = [] } = await gw.proxy("serpapi", "search", { q: "plumber montreal", num: 2 });
 console.log(results.map(({ title }) => title));
 

@@ -12,8 +12,7 @@ const action: Action = {
   requiredPermissions: [remove],
 };
 
-const server = new LocalAureus({ principal: agent });
-await server.start();
+const server = await LocalAureus.start({ principal: agent });
 const client = new AureusClient({ baseUrl: server.url });
 const operator = new AureusConsoleClient({
   baseUrl: server.url,

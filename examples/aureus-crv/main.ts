@@ -35,7 +35,7 @@ console.log(
 );
 
 // The same verdict from a server that knows the validators by their identifiers.
-const server = new LocalAureus({ validators });
+const server = await LocalAureus.start({ port: false, validators });
 const client = new AureusClient({ baseUrl: server.url, fetch: server.fetch });
 const overdrawn = { ...commit, data: { balance: -5, currency: "USD" } };
 const result = await client.validateCommit(overdrawn, {

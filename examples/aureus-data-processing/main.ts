@@ -95,8 +95,7 @@ const workflow: WorkflowSpec = {
 };
 console.log("lint findings:", lintWorkflow(workflow).length);
 
-const server = new LocalAureus({ tools, apiKey: "your-api-key" });
-await server.start();
+const server = await LocalAureus.start({ tools, apiKey: "your-api-key" });
 const client = new AureusClient({ baseUrl: server.url, apiKey: "your-api-key", timeoutMs: 60_000 });
 try {
   const result = await client.executeWorkflow(workflow, {

@@ -49,6 +49,7 @@ export const LAZY = [
 
 /** What the import map of package.json resolves in the package, in bundles of the sources. */
 export const BROWSER_ALIAS = {
+  "#node-server": join(import.meta.dirname, "../../src/testing/http/no-ports.ts"),
   "#transport": join(import.meta.dirname, "../../src/http/transport-fetch.ts"),
 };
 

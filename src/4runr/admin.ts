@@ -35,12 +35,12 @@ const LOG_LIMIT = 100;
  * A client for the operator of a gateway: every operation of the spec is a method, with the spec's own comment. No
  * operation of the gateway asks who calls, so keep it off the network of your agents. Times are UTC.
  *
- * Every method rejects with a GatewayError (see its subclasses) or an AbortError.
+ * Every method rejects with a GatewayError (see its subclasses), an AbortError or a ClosedError.
  */
 export class GatewayAdmin extends FourRunrClient {
   readonly #clock: Clock;
 
-  /** @throws GatewayValidationError without a base URL; ValidationError for a bad one */
+  /** @throws GatewayValidationError without a base URL, and for an option that is not valid */
   constructor(options: GatewayAdminOptions = {}) {
     super(gatewayHttp(options));
     this.#clock = options.clock ?? systemClock;

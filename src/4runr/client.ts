@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
-import { AgentwireError, TimeoutError } from "../core/errors.js";
+import { AgentwireError, copyError, TimeoutError } from "../core/errors.js";
 import { safeLogger } from "../core/logger.js";
 import { compose, type Next } from "../core/middleware.js";
 import { limitOf } from "../http/client.js";
@@ -38,6 +38,9 @@ interface Inner extends Omit<Sending, "idempotencyKey"> {
   answer?: ToolAnswer;
 }
 
+/** The options of a call, with its id. */
+type Call = ProxyOptions & { readonly correlationId: string };
+
 type View = ToolCall & { readonly [inner]?: Inner };
 
 /** A client of the token gateway, for one agent. `Own` are the actions of the tools it was given. */
@@ -57,7 +60,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   readonly #inHand = new Set<Promise<unknown>>();
   #intent: string | undefined;
 
-  /** @throws GatewayValidationError without an agent id or a base URL; ValidationError for a bad base URL */
+  /** @throws GatewayValidationError without an agent id or a base URL, and for an option that is not valid */
   constructor(options: GatewayClientOptions<Own> = {}) {
     // The key is not kept, so that it can never be printed or sent.
     const { agentPrivateKeyPem: _, agentId: given, middleware = [], rateLimit = false, ...rest } = options;
@@ -87,6 +90,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     this.#sender = new ToolSender({
       agentId,
       options: rest,
+      http: this.#http,
       api: this.#api,
       events: this.#events,
       clock,
@@ -133,7 +137,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
       }
       return this.#sender.freshToken(
         { tools, ...(permissions && { permissions }), ...(ttlMs !== undefined && { ttlMs }) },
-        cut,
+        { timeoutMs: options.timeoutMs, cut },
       );
     });
   }
@@ -154,7 +158,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     agentToken?: string | ProxyOptions,
     proofPayload?: unknown,
   ): ResponsePromise<ProxyResult<Tool, Action, Own>> {
-    const options = asOptions(agentToken, proofPayload);
+    const options = this.#asOptions(agentToken, proofPayload);
     return ResponsePromise.of(
       this.#work(options, async (cut) => {
         const { result, answer } = await this.#call(tool, action, params, options, false, cut);
@@ -175,7 +179,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     params: ProxyParams<Tool, Action, Own>,
     agentToken?: string | ProxyOptions,
   ): Promise<{ readonly jobId: string }> {
-    const options = asOptions(agentToken);
+    const options = this.#asOptions(agentToken);
     return this.#work(options, async (cut) => {
       const { result, answer } = await this.#call(tool, action, params, options, true, cut);
       const isQueued = answer !== undefined && "jobId" in answer.data;
@@ -210,6 +214,12 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     return this.close();
   }
 
+  #asOptions(given: string | ProxyOptions | undefined, proofPayload?: unknown): Call {
+    const options = typeof given === "string" ? { agentToken: given } : given;
+    const correlationId = options?.correlationId ?? generateCorrelationId(this.#clock.now());
+    return { ...options, correlationId, ...(proofPayload !== undefined && { proofPayload }) };
+  }
+
   /** Keeps account of a call, for `close`, bounds it, and puts its errors into the gateway's family. */
   async #work<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
     this.#close.throwIfClosed();
@@ -218,7 +228,10 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     try {
       return await work;
     } catch (error) {
-      throw error instanceof AgentwireError ? asGatewayError(error) : error;
+      if (!(error instanceof AgentwireError)) throw error;
+      const ours = asGatewayError(error);
+      const { correlationId = ours.correlationId } = options;
+      throw ours.correlationId === correlationId ? ours : copyError(ours, { correlationId });
     } finally {
       this.#inHand.delete(work);
     }
@@ -241,7 +254,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     tool: string,
     action: string,
     params: unknown,
-    options: ProxyOptions,
+    options: Call,
     isAsync: boolean,
     cut: Cut,
   ): Promise<{ readonly result: unknown; readonly answer: ToolAnswer | undefined }> {
@@ -250,13 +263,12 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
         `params must be an object, found ${params === null ? "null" : typeof params}`,
       );
     }
-    const correlationId = options.correlationId ?? generateCorrelationId(this.#clock.now());
     const sending: Inner = { options, intent: options.intent ?? this.#intent, isAsync, cut };
     const result = await this.#run({
       tool,
       action,
       params: params as AnyParams,
-      correlationId,
+      correlationId: options.correlationId,
       [inner]: sending,
     });
     return { result, answer: sending.answer };
@@ -272,11 +284,28 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     const idempotencyKey = typeof key === "string" && key !== "" ? key : undefined;
     const send = (cut: Cut, onSend?: () => void): Promise<ToolAnswer> =>
       this.#sender.send(call, { ...sending, idempotencyKey, cut, onSend });
-    sending.answer =
-      idempotencyKey === undefined
-        ? await send(sending.cut)
-        : await this.#dedupe.once(`${tool}:${action}:${key}`, sortedJson(params), sending.cut, send);
+    if (idempotencyKey === undefined) sending.answer = await send(sending.cut);
+    else sending.answer = await this.#once(`${tool}:${action}:${key}`, call, sending.cut, send);
     return dataOf(sending.answer, call.correlationId);
+  }
+
+  async #once(
+    key: string,
+    { params, correlationId }: ToolCall,
+    cut: Cut,
+    send: (cut: Cut, onSend: () => void) => Promise<ToolAnswer>,
+  ): Promise<ToolAnswer> {
+    let attempts = 0;
+    try {
+      return await this.#dedupe.once(key, sortedJson(params), { cut, correlationId }, (end, left) =>
+        send(end, () => {
+          attempts++;
+          left();
+        }),
+      );
+    } catch (error) {
+      throw error === cut.reason && error instanceof AgentwireError ? copyError(error, { attempts }) : error;
+    }
   }
 
   /** The result of a call that was queued under the same idempotency key. */
@@ -288,11 +317,6 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
       { details: { jobId, status } },
     );
   }
-}
-
-function asOptions(given: string | ProxyOptions | undefined, proofPayload?: unknown): ProxyOptions {
-  const options = typeof given === "string" ? { agentToken: given } : (given ?? {});
-  return proofPayload === undefined ? options : { ...options, proofPayload };
 }
 
 /** A middleware that answers by itself has no response to tell of. */

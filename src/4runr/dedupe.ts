@@ -1,7 +1,8 @@
 /** Calls with an idempotency key: the gateway ignores the key, so it is kept here that each is carried out once. */
 import { AgentwireError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
-import { Cut } from "../http/cut.js";
+import type { Cut } from "../http/cut.js";
+import { Flight } from "../http/flight.js";
 import {
   GatewayCircuitOpenError,
   GatewayConflictError,
@@ -10,12 +11,9 @@ import {
 } from "./errors.js";
 
 /** A call that has a key. */
-interface Flight {
+interface Keyed {
   readonly call: string;
-  /** Ends the call when nobody waits for it any more. */
-  readonly cut: Cut;
-  readonly result: Promise<unknown>;
-  waiting: number;
+  readonly flight: Flight<unknown>;
   /** True once the request may have left. */
   readonly state: { hasLeft: boolean };
 }
@@ -35,10 +33,10 @@ function notCarriedOut(error: unknown): boolean {
 
 /** Remembers the last keys. */
 export class Dedupe {
-  readonly #flights: Lru<string, Flight>;
+  readonly #keyed: Lru<string, Keyed>;
 
   constructor(capacity: number) {
-    this.#flights = new Lru(capacity);
+    this.#keyed = new Lru(capacity);
   }
 
   /**
@@ -47,49 +45,39 @@ export class Dedupe {
    * call itself ends when the last one has left. The key is taken for good when the request leaves (`left`): a failure
    * before frees it.
    *
-   * @throws GatewayConflictError when the key stands for another call
+   * @throws GatewayConflictError when the key stands for another call, or for one that was given up on its way
    */
-  async once<T>(
+  once<T>(
     key: string,
     call: string,
-    cut: Cut,
+    { cut, correlationId }: { readonly cut: Cut; readonly correlationId: string },
     run: (cut: Cut, left: () => void) => Promise<T>,
   ): Promise<T> {
-    let flight = this.#flights.get(key);
-    if (flight !== undefined && flight.call !== call) {
+    let keyed = this.#keyed.get(key);
+    if (keyed !== undefined && keyed.call !== call) {
       throw new GatewayConflictError("this idempotency key was used for another call", { sent: false });
     }
-    flight ??= this.#start(key, call, run);
-    flight.waiting++;
-    try {
-      return (await cut.race(flight.result)) as T;
-    } finally {
-      flight.waiting--;
-      if (flight.waiting === 0 && cut.reason !== undefined) this.#end(key, flight, cut.reason);
+    if (keyed?.flight.isAbandoned && keyed.state.hasLeft) {
+      const message =
+        "outcome in doubt: an earlier call with this idempotency key was given up after its request was sent; find out whether it was carried out, then use another key to make the call again";
+      throw new GatewayConflictError(message, { code: "OUTCOME_IN_DOUBT", sent: false });
     }
+    if (keyed === undefined || keyed.flight.isAbandoned) keyed = this.#start(key, call, run);
+    return keyed.flight.join(cut, { correlationId }) as Promise<T>;
   }
 
-  #start(key: string, call: string, run: (cut: Cut, left: () => void) => Promise<unknown>): Flight {
-    const cut = new Cut([]);
+  #start(key: string, call: string, run: (cut: Cut, left: () => void) => Promise<unknown>): Keyed {
+    // The request may leave before the constructor returns.
     const state = { hasLeft: false };
     const left = (): void => {
       state.hasLeft = true;
     };
-    const flight: Flight = { call, cut, state, result: run(cut, left), waiting: 0 };
-    this.#flights.set(key, flight);
-    flight.result.catch((error: unknown) => {
-      if (!state.hasLeft || notCarriedOut(error)) this.#free(key, flight);
+    const keyed: Keyed = { call, state, flight: new Flight((cut) => run(cut, left)) };
+    this.#keyed.set(key, keyed);
+    keyed.flight.onFailure((error) => {
+      const isFree = !state.hasLeft || notCarriedOut(error);
+      if (isFree && this.#keyed.get(key) === keyed) this.#keyed.delete(key);
     });
-    return flight;
-  }
-
-  #end(key: string, flight: Flight, reason: Error): void {
-    // At once: the next call with this key may come before the end has been noticed.
-    if (!flight.state.hasLeft) this.#free(key, flight);
-    flight.cut.cut(reason);
-  }
-
-  #free(key: string, flight: Flight): void {
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    return keyed;
   }
 }

@@ -5,6 +5,7 @@ import {
   ConnectionError,
   ProtocolError,
   TimeoutError,
+  UnsupportedError,
   ValidationError,
 } from "../core/errors.js";
 import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
@@ -144,7 +145,7 @@ export function denialOf(reason: string): { kind?: PolicyDenialKind; resetAt?: D
   return { ...(kind && { kind }), ...(Number.isNaN(reset) ? {} : { resetAt: new Date(reset) }) };
 }
 
-/** The error in the gateway's family; one that has no class there stays what it is. */
+/** The error in the gateway's family; an AbortError and a ClosedError, which are nobody's failure, stay what they are. */
 export function asGatewayError(error: AgentwireError): AgentwireError {
   if (error instanceof errors.GatewayError) return error;
   const { message, code, reason, details, status, headers, body, requestId, correlationId, attempts, sent } =
@@ -158,5 +159,7 @@ export function asGatewayError(error: AgentwireError): AgentwireError {
   if (error instanceof ConnectionError) return new errors.GatewayNetworkError(message, info);
   if (error instanceof ProtocolError) return new errors.GatewayProtocolError(message, { ...info, code });
   if (error instanceof ValidationError) return new errors.GatewayValidationError(message, { ...info, code });
+  if (error instanceof UnsupportedError)
+    return new errors.GatewayUnsupportedError(message, { ...info, code });
   return error;
 }

@@ -2,6 +2,7 @@
 import { keyMap } from "../../gen/4runr/keys.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
+import { AgentwireError } from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
 import { mayRetry, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
@@ -43,7 +44,7 @@ function mockGateway(tools: ToolTable | undefined): typeof fetch {
 /**
  * A pipeline to the gateway.
  *
- * @throws GatewayValidationError without a base URL; ValidationError `INVALID_BASE_URL`
+ * @throws GatewayValidationError without a base URL, `INVALID_BASE_URL` for a bad one, or for another bad option
  */
 export function gatewayHttp(
   options: GatewayOptions & Pick<ClientOptions, "middleware"> & { readonly tools?: ToolTable | undefined },
@@ -55,7 +56,7 @@ export function gatewayHttp(
   if (baseUrl === undefined)
     throw new GatewayValidationError("baseUrl is missing, and GATEWAY_URL is not set");
   const isMock = baseUrl.startsWith("mock://");
-  const http = new HttpClient({
+  const http = opened({
     ...rest,
     timeoutMs,
     baseUrl: isMock ? "http://mock.invalid" : baseUrl,
@@ -77,4 +78,12 @@ export function gatewayHttp(
   // Tokens travel in bodies, which the pipeline does not look at.
   else warnIfInsecure(http.baseUrl, { logger: safe, allowInsecure });
   return http;
+}
+
+function opened(options: HttpClientOptions): HttpClient {
+  try {
+    return new HttpClient(options);
+  } catch (error) {
+    throw error instanceof AgentwireError ? asGatewayError(error) : error;
+  }
 }

@@ -1,5 +1,6 @@
 /** Sends calls of tools with the tokens of one agent. */
 import type { FourRunrClient, IssuedToken, ProxyAnswer, QueuedJob, wire } from "../../gen/4runr/index.js";
+import { generateTokenOp } from "../../gen/4runr/operations.js";
 import type { Clock } from "../core/clock.js";
 import type { Emitter } from "../core/emitter.js";
 import { AgentwireError } from "../core/errors.js";
@@ -7,7 +8,7 @@ import { type Logger, logsAt, warnOnce } from "../core/logger.js";
 import type { RetryRule } from "../core/retry-policy.js";
 import { formatTime } from "../core/time.js";
 import type { Cut } from "../http/cut.js";
-import type { SendOptions, WithResponse } from "../http/index.js";
+import type { HttpClient, SendOptions, WithResponse } from "../http/index.js";
 import { isRenewable } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
 import { maskParams } from "./mask-params.js";
@@ -26,6 +27,7 @@ export type ToolAnswer = WithResponse<ProxyAnswer | QueuedJob>;
 export interface SenderContext {
   readonly agentId: string;
   readonly options: GatewayClientOptions;
+  readonly http: HttpClient;
   readonly api: FourRunrClient;
   readonly events: Emitter<GatewayEvents>;
   readonly clock: Clock;
@@ -59,12 +61,15 @@ export class ToolSender {
 
   constructor(context: SenderContext) {
     this.#context = context;
-    this.#tokens = new Tokens((request, timeoutMs) => this.#issue(request, timeoutMs), context.clock);
+    this.#tokens = new Tokens((request, how) => this.#issue(request, how), context.clock);
   }
 
   /** A new token. */
-  async freshToken(request: Pick<TokenRequest, "tools"> & Partial<TokenRequest>, cut: Cut): Promise<string> {
-    return (await this.#tokens.fresh(this.#tokenRequest(request), cut)).token;
+  async freshToken(
+    request: Pick<TokenRequest, "tools"> & Partial<TokenRequest>,
+    options: SendOptions,
+  ): Promise<string> {
+    return (await this.#tokens.fresh(this.#tokenRequest(request), options)).token;
   }
 
   /** Forgets all tokens. */
@@ -101,15 +106,19 @@ export class ToolSender {
     if (options.agentToken !== undefined)
       return this.#sendWith(this.#tokens.find(options.agentToken), prepared, sending);
     const request = this.#tokenRequest({ tools: [tool] });
-    const held = await this.#tokens.get(request, cut, options.timeoutMs);
+    const { retry, timeoutMs } = options;
+    const ownToken = () =>
+      this.#context.http.attempt(generateTokenOp, { correlationId, retry, timeoutMs, cut }, (end) =>
+        this.#tokens.get(request, end),
+      );
+    const held = await ownToken();
     try {
       return await this.#sendWith(held, prepared, sending);
     } catch (error) {
       // Refused for the token: nothing was carried out, so once more with a fresh one does no harm.
       if (!isRenewable(error)) throw error;
       this.#tokens.drop(held);
-      const fresh = await this.#tokens.get(request, cut, options.timeoutMs);
-      return this.#sendWith(fresh, prepared, sending);
+      return this.#sendWith(await ownToken(), prepared, sending);
     }
   }
 
@@ -165,13 +174,13 @@ export class ToolSender {
     return {};
   }
 
-  async #issue(request: TokenRequest, timeoutMs?: number, isSecond = false): Promise<IssuedToken> {
+  async #issue(request: TokenRequest, options: SendOptions, isSecond = false): Promise<IssuedToken> {
     const { agentId, api, clock, logger } = this.#context;
     const { tools, permissions, ttlMs } = request;
     const expiresAt = formatTime(clock.now() + this.#aheadMs + ttlMs);
     try {
       const body = { agentId, tools: [...tools], permissions: [...permissions], expiresAt };
-      return await api.generateToken(body, { timeoutMs });
+      return await api.generateToken(body, options);
     } catch (error) {
       const aheadMs = clockDifference(error, clock);
       if (aheadMs === undefined || isSecond) throw error;
@@ -184,7 +193,7 @@ export class ToolSender {
         },
       );
       this.#aheadMs = aheadMs;
-      return this.#issue(request, timeoutMs, true);
+      return this.#issue(request, options, true);
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../core/clock.js";
 import { Lru } from "../core/lru.js";
 import type { Cut } from "../http/cut.js";
+import type { SendOptions } from "../http/index.js";
 import { Renewable } from "../http/renewable.js";
 import { GatewayTokenError } from "./errors.js";
 import { readToken, type TokenFacts } from "./proof.js";
@@ -27,23 +28,20 @@ export interface HeldToken {
 /** Asks the gateway for a token. */
 export type IssueToken = (
   request: TokenRequest,
-  timeoutMs: number | undefined,
+  options: SendOptions,
 ) => Promise<{ readonly agentToken: string; readonly tokenId?: string | undefined }>;
+
+/** Of a request that several calls may wait for, each with limits and attempts of its own. */
+const SHARED = { retry: false, timeoutMs: Infinity, totalTimeoutMs: Infinity } as const satisfies SendOptions;
 
 const DAY_MS = 24 * 60 * 60_000;
 const RENEW_BEFORE_MS = 5 * 60_000;
-
-interface Slot {
-  readonly kept: Renewable<HeldToken>;
-  /** Limit of the next request, as the call that needs it has it. */
-  timeoutMs: number | undefined;
-}
 
 /** Keeps one token for each set of tools and permissions. */
 export class Tokens {
   readonly #issue: IssueToken;
   readonly #clock: Clock;
-  readonly #slots = new Map<string, Slot>();
+  readonly #slots = new Map<string, Renewable<HeldToken>>();
   /** By token, so that one that is handed in is recognised. */
   readonly #known = new Lru<string, HeldToken>(200);
 
@@ -53,17 +51,20 @@ export class Tokens {
   }
 
   /** A token that is good for a while. One that a sleep of the machine has made too old is replaced. */
-  async get(request: TokenRequest, cut: Cut, timeoutMs?: number): Promise<HeldToken> {
-    const slot = this.#slot(request, timeoutMs);
-    const held = await slot.kept.get(cut);
+  async get(request: TokenRequest, cut: Cut): Promise<HeldToken> {
+    const slot = this.#slot(request);
+    const held = await slot.get(cut);
     if (!this.#isTooOld(held)) return held;
-    slot.kept.drop((kept) => kept === held);
-    return slot.kept.get(cut);
+    slot.drop((kept) => kept === held);
+    return slot.get(cut);
   }
 
   /** A new token in any case; it takes the place of the kept one. */
-  fresh(request: TokenRequest, cut: Cut, timeoutMs?: number): Promise<HeldToken> {
-    return this.#slot(request, timeoutMs).kept.renew(cut);
+  async fresh(request: TokenRequest, options: SendOptions): Promise<HeldToken> {
+    const askedAt = this.#clock.monotonic();
+    const held = await this.#issued(request, options);
+    this.#slot(request).set(held, request.ttlMs, askedAt);
+    return held;
   }
 
   /**
@@ -85,17 +86,17 @@ export class Tokens {
 
   /** The kept token is renewed before its next use. */
   renewNext({ token }: HeldToken): void {
-    for (const { kept } of this.#slots.values()) kept.renewNext((one) => one.token === token);
+    for (const slot of this.#slots.values()) slot.renewNext((one) => one.token === token);
   }
 
   /** The kept token is not used again. */
   drop({ token }: HeldToken): void {
-    for (const { kept } of this.#slots.values()) kept.drop((one) => one.token === token);
+    for (const slot of this.#slots.values()) slot.drop((one) => one.token === token);
   }
 
   /** Forgets all tokens. */
   clear(): void {
-    for (const { kept } of this.#slots.values()) kept.clear();
+    for (const slot of this.#slots.values()) slot.clear();
     this.#known.clear();
   }
 
@@ -107,22 +108,25 @@ export class Tokens {
     return { token, tokenId, facts: readToken(token), receivedAt: this.#clock.now() };
   }
 
-  #slot(request: TokenRequest, timeoutMs: number | undefined): Slot {
+  async #issued(request: TokenRequest, options: SendOptions): Promise<HeldToken> {
+    const { agentToken, tokenId } = await this.#issue(request, options);
+    const held = this.#heldOf(agentToken, tokenId);
+    this.#known.set(agentToken, held);
+    return held;
+  }
+
+  #slot(request: TokenRequest): Renewable<HeldToken> {
     const { tools, permissions, ttlMs } = request;
     const key = `${keyOf(tools)}\n\n${keyOf(permissions)}\n\n${ttlMs}`;
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      const issue = async () => {
-        const { agentToken, tokenId } = await this.#issue(request, this.#slots.get(key)?.timeoutMs);
-        const value = this.#heldOf(agentToken, tokenId);
-        this.#known.set(agentToken, value);
-        return { value, lifeMs: ttlMs };
-      };
-      const kept = new Renewable({ issue, refreshBeforeMs: RENEW_BEFORE_MS, clock: this.#clock });
-      slot = { kept, timeoutMs };
+      slot = new Renewable({
+        issue: async (cut) => ({ value: await this.#issued(request, { ...SHARED, cut }), lifeMs: ttlMs }),
+        refreshBeforeMs: RENEW_BEFORE_MS,
+        clock: this.#clock,
+      });
       this.#slots.set(key, slot);
     }
-    slot.timeoutMs = timeoutMs;
     return slot;
   }
 }

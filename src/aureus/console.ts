@@ -1,13 +1,14 @@
 /** The client of the Aureus Console server. */
 import { AureusConsoleApi } from "../../gen/aureus/console/client.js";
 import type * as api from "../../gen/aureus/console/models.js";
+import { loginOp } from "../../gen/aureus/console/operations.js";
 import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import { ProtocolError } from "../core/errors.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { isToken } from "../http/auth.js";
-import { Cut } from "../http/cut.js";
+import type { Cut } from "../http/cut.js";
 import {
   type CallOptions,
   HttpClient,
@@ -54,6 +55,7 @@ const ONGOING = new Set(["pending", "queued", "running", "retrying", "paused"]);
  * the server said ({@link AureusErrorDetails}).
  */
 export class AureusConsoleClient extends Generated {
+  readonly #http: HttpClient;
   readonly #api: AureusConsoleApi;
   readonly #session: TokenSource;
   readonly #options: AureusConsoleClientOptions;
@@ -67,12 +69,14 @@ export class AureusConsoleClient extends Generated {
     const credentials = options.credentials ?? credentialsFromEnv();
     const session = new TokenSource({
       token,
-      issue: credentials && (() => this.#login(credentials)),
+      issue: credentials && ((cut) => this.#login(credentials, cut)),
+      what: "login",
       refreshBeforeMs: options.refreshBeforeMs,
       clock: options.clock,
     });
     const http = new HttpClient({ ...aureusHttp(options, "console"), auth: session });
     super(http);
+    this.#http = http;
     this.#api = new AureusConsoleApi(http);
     this.#session = session;
     this.#options = options;
@@ -117,9 +121,8 @@ export class AureusConsoleClient extends Generated {
   }
 
   /** Logs in now, unless there is a token. Not needed: the first call does it. */
-  async login(options: Pick<CallOptions, "signal"> = {}): Promise<void> {
-    const cut = new Cut([options.signal]);
-    await Promise.resolve(this.#session.authorization(cut)).finally(() => cut.done());
+  async login(options: CallOptions = {}): Promise<void> {
+    await this.#http.attempt(loginOp, options, (cut) => this.#session.authorization(cut));
   }
 
   /**
@@ -137,10 +140,14 @@ export class AureusConsoleClient extends Generated {
     return { workflowId, ...action, clock, logger };
   }
 
-  async #login(credentials: NonNullable<AureusConsoleClientOptions["credentials"]>): Promise<IssuedToken> {
+  async #login(
+    credentials: NonNullable<AureusConsoleClientOptions["credentials"]>,
+    cut: Cut,
+  ): Promise<IssuedToken> {
     const { username, password } = typeof credentials === "function" ? await credentials() : credentials;
     const secret = reveal(password);
-    const call: SendOptions = { secrets: [secret] };
+    const limits = { retry: false, timeoutMs: Infinity, totalTimeoutMs: Infinity } as const;
+    const call: SendOptions = { ...limits, cut, secrets: [secret] };
     const { data, status, headers, requestId } = await this.#api
       .login({ username, password: secret }, call)
       .withResponse();

@@ -120,7 +120,7 @@ export interface SignedPacket {
   readonly ordersDiffer: boolean;
 }
 
-/** Signs a packet; one that is signed already is signed anew. */
+/** Signs a packet; an existing signature is replaced. */
 export async function signPacket(
   packet: BusPacket,
   key: SigningKey,
@@ -129,18 +129,20 @@ export async function signPacket(
 ): Promise<SignedPacket> {
   const unsigned = canonicalBytes(packet, mapOrder, protocol);
   const signature = await key.sign(unsigned.bytes);
-  const bytes = insertSignature(unsigned, signature, (size) => new Uint8Array(size));
-  return { bytes, signature, ordersDiffer: unsigned.ordersDiffer };
+  return {
+    bytes: insertSignature(unsigned, signature).slice(),
+    signature,
+    ordersDiffer: unsigned.ordersDiffer,
+  };
 }
 
 /** Puts the signature field where its number belongs, so that nothing is encoded twice. */
 function insertSignature(
   { bytes: unsigned, skippedAt: at }: CanonicalBytes,
   signature: Uint8Array,
-  make: (size: number) => Uint8Array,
 ): Uint8Array {
   const header = signature.length < 0x80 ? 2 : 3;
-  const bytes = make(unsigned.length + header + signature.length);
+  const bytes = cutBytes(unsigned.length + header + signature.length);
   bytes.set(unsigned.subarray(0, at));
   bytes[at] = (SIGNATURE_FIELD << 3) | 2;
   bytes[at + 1] = header === 2 ? signature.length : (signature.length & 0x7f) | 0x80;
@@ -154,8 +156,11 @@ function insertSignature(
 export interface SealOptions {
   /** Signs the packet. Default: it travels unsigned. */
   readonly key?: SigningKey | undefined;
-  /** Set as the packet's `auth_token`; an empty text removes the token. Default: left as it is. */
-  readonly sessionToken?: string | undefined;
+  /**
+   * Set as the packet's `auth_token`; a function is called for every packet. An empty text removes the token. Default:
+   * it stays as it is.
+   */
+  readonly sessionToken?: string | (() => string | undefined) | undefined;
   /** Default: "spec". "upb" suits a fleet that runs cap-sdk-python only. */
   readonly mapOrder?: MapOrder | undefined;
   /** Called when the two map orders give different bytes for this packet. */
@@ -165,47 +170,38 @@ export interface SealOptions {
 }
 
 /**
- * Makes the bytes that go on the bus: token set, rules checked, signed if there is a key.
+ * Returns the bytes that go on the bus: token set, rules checked, signed if there is a key.
  *
  * @throws InvalidInputError (and its siblings, see `validatePacket`) for a packet that breaks a rule,
  * or when the token of a signed packet would change and there is no key to sign it again.
- * @throws ValidationError for a field whose value does not fit its type.
+ * @throws ValidationError for a field whose value does not match its type.
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
-  const outgoing = readyToSend(packet, options);
-  const { key, mapOrder, onOrdersDiffer, protocol } = options;
-  if (key === undefined) return encodePacket(outgoing, mapOrder, protocol);
-  const signed = await signPacket(outgoing, key, mapOrder, protocol);
-  if (signed.ordersDiffer) onOrdersDiffer?.();
-  return signed.bytes;
+  return (await seal(packet, options)).slice();
 }
 
 /**
- * What {@link sealPacket} does, at once, for bytes that are published and then forgotten: see {@link cutBytes}.
- * Undefined when the key signs only asynchronously.
- *
- * @throws What {@link sealPacket} throws.
+ * What {@link sealPacket} does, at once unless the key signs elsewhere. The bytes are to be published and forgotten: see
+ * {@link cutBytes}.
  */
-export function sealPacketNow(packet: BusPacket, options: SealOptions = {}): Uint8Array | undefined {
+export function seal(packet: BusPacket, options: SealOptions): Uint8Array | Promise<Uint8Array> {
   const { key, mapOrder, onOrdersDiffer, protocol = capProtocol } = options;
-  if (key !== undefined && key.signSync === undefined) return undefined;
-  const outgoing = readyToSend(packet, options);
+  const outgoing = withToken(packet, options);
+  assertValidPacket(outgoing, protocol);
   const skip = key === undefined ? 0 : SIGNATURE_FIELD;
   const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip, momentary: true });
-  if (key?.signSync === undefined) return encoded.bytes;
+  if (key === undefined) return encoded.bytes;
   if (encoded.ordersDiffer) onOrdersDiffer?.();
-  return insertSignature(encoded, key.signSync(encoded.bytes), cutBytes);
+  const signature = key.sign(encoded.bytes);
+  if (signature instanceof Uint8Array) return insertSignature(encoded, signature);
+  return signature.then((signed) => insertSignature(encoded, signed));
 }
 
-/** The packet with its token, checked. */
-function readyToSend(packet: BusPacket, { key, sessionToken, protocol }: SealOptions): BusPacket {
-  let outgoing = packet;
-  if (sessionToken !== undefined && sessionToken !== packet.authToken) {
-    if (key === undefined && packet.signature.length > 0) {
-      throw new InvalidInputError("session token change requires re-signing the packet");
-    }
-    outgoing = { ...packet, authToken: sessionToken }; // the caller's packet stays as it is
-  }
-  assertValidPacket(outgoing, protocol);
-  return outgoing;
+/** The packet with the present token; the caller's own stays as it is. */
+function withToken(packet: BusPacket, { key, sessionToken }: SealOptions): BusPacket {
+  const token = typeof sessionToken === "function" ? sessionToken() : sessionToken;
+  if (token === undefined || token === packet.authToken) return packet;
+  if (key === undefined && packet.signature.length > 0)
+    throw new InvalidInputError("session token change requires re-signing the packet");
+  return { ...packet, authToken: token };
 }

@@ -8,20 +8,22 @@ import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
+import { type Loop, type LoopOptions, startLoop } from "../core/loop.js";
 import type { AlertOptions } from "./alerts.js";
 import { ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
-import type { DurableBus } from "./durable.js";
+import type { DurableBus, ReplayFrom } from "./durable.js";
 import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
+import { type MetricsHook, safeMetrics } from "./metrics.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
-import { assertValidPacket, createPacket, sealPacket, sealPacketNow } from "./packet.js";
-import type { PacketOf, PacketProtocol, PayloadInitOf } from "./protocol.js";
+import { assertValidPacket, createPacket, seal } from "./packet.js";
+import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
 import { ReplayWindow } from "./replay.js";
 import type { OpenOptions, VerifyOptions } from "./verify.js";
-import { openPacket, openPacketNow } from "./verify.js";
+import { open } from "./verify.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** What every party on the bus can be given. */
@@ -43,8 +45,8 @@ export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "accept
    * as old as its packet. Requires `publicKeys`. Default: signed packets may be replayed at any time.
    */
   readonly maxAgeMs?: number | undefined;
-  /** Session token to put into every packet. Default: none. */
-  readonly sessionToken?: string | undefined;
+  /** Session token to put into every packet; a function is called for each. Default: none. */
+  readonly sessionToken?: SealOptions["sessionToken"];
   /**
    * The `protocol` that `agentwire gen` writes for a fork of the protos: its fields and payloads are then sent, checked
    * and received too. Default: the protocol of the package; what is unknown to it travels as unknown fields.
@@ -69,8 +71,16 @@ export interface ReceiveOptions extends SubscribeOptions {
    * job request came on the subject of its topic, on this party's direct subject, or on `sys.job.submit`.
    */
   readonly check?: ((packet: BusPacket) => void) | undefined;
-  /** Where the messages come from. Default: the party's bus. */
+  /** Where the messages come from. Default: the bus. */
   readonly source?: Pick<Bus, "subscribe"> | Pick<DurableBus, "subscribe"> | undefined;
+}
+
+/** Options of {@link Party.startHeartbeats}. */
+export interface HeartbeatLoopOptions extends Pick<LoopOptions, "signal" | "onError" | "unref"> {
+  /** Default: 5000. */
+  readonly intervalMs?: number | undefined;
+  /** `onHeartbeatSent` is called after every heartbeat. */
+  readonly metrics?: Pick<MetricsHook, "onHeartbeatSent"> | undefined;
 }
 
 /** Hands the bytes of a packet on in place of the bus. */
@@ -150,41 +160,48 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
    *
    * @throws InvalidInputError for a payload that breaks a rule; what {@link Bus.publish} throws.
    */
+  send(
+    subject: string,
+    payload: PayloadInitOf<P>,
+    traceId?: string,
+    publish?: PublishBytes,
+  ): Promise<PacketOf<P>>;
   async send(
     subject: string,
-    payload: PayloadInitOf<P>,
+    payload: unknown,
     traceId?: string,
-    publish?: PublishBytes,
-  ): Promise<PacketOf<P>> {
-    return this.sendNow(subject, payload, traceId, publish);
-  }
-
-  /**
-   * What {@link Party.send} does, at once where the key and the bus can: then the packet is returned, else a
-   * promise of it.
-   *
-   * @throws What {@link Party.send} rejects with.
-   */
-  sendNow(
-    subject: string,
-    payload: PayloadInitOf<P>,
-    traceId?: string,
-    publish?: PublishBytes,
-  ): PacketOf<P> | Promise<PacketOf<P>>;
-  sendNow(subject: string, payload: unknown, traceId?: string, publish?: PublishBytes): unknown {
+    publish: PublishBytes = (to, bytes) => this.bus.publish(to, bytes),
+  ): Promise<unknown> {
     const { clock, protocol } = this.#options;
     const { senderId } = this;
     const packet = createPacket(payload as PayloadInit, { senderId, traceId, clock, protocol });
-    const bytes = sealPacketNow(packet, this.#seal);
-    if (bytes === undefined) return this.#sendLater(subject, packet, publish);
-    const published = publish === undefined ? this.bus.publish(subject, bytes) : publish(subject, bytes);
-    return published === undefined ? packet : Promise.resolve(published).then(() => packet);
+    const bytes = seal(packet, this.#seal);
+    await publish(subject, bytes instanceof Uint8Array ? bytes : await bytes);
+    return packet;
   }
 
-  async #sendLater(subject: string, packet: BusPacket, publish?: PublishBytes): Promise<BusPacket> {
-    const bytes = await sealPacket(packet, this.#seal);
-    await (publish === undefined ? this.bus.publish(subject, bytes) : publish(subject, bytes));
-    return packet;
+  /**
+   * Seals a packet that was built elsewhere, as by `heartbeatPayload`, and publishes it on the subject of its payload.
+   *
+   * @throws InvalidInputError for a packet that breaks a rule; what {@link Bus.publish} throws.
+   */
+  async publish(packet: BusPacket): Promise<void> {
+    const { payloads }: PacketProtocol = this.#options.protocol ?? capProtocol;
+    const subject = payloads[packet.payload.case ?? ""]?.subjects[0];
+    const bytes = await seal(packet, this.#seal); // refuses a packet without a payload
+    await this.bus.publish(subject ?? "", bytes);
+  }
+
+  /** Publishes a heartbeat now and after every interval until the loop is stopped. A failure is logged. */
+  startHeartbeats(next: () => BusPacket | Promise<BusPacket>, options: HeartbeatLoopOptions = {}): Loop {
+    const { clock, logger } = this.#options;
+    const { intervalMs = 5_000, metrics } = options;
+    const { onHeartbeatSent } = safeMetrics(metrics, logger);
+    const run = async (): Promise<void> => {
+      await this.publish(await next());
+      onHeartbeatSent(this.senderId);
+    };
+    return startLoop({ ...options, name: "heartbeat", intervalMs, immediate: true, clock, logger, run });
   }
 
   /** Receives the packets on a subject. A bad one never ends the subscription. */
@@ -194,53 +211,13 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     options?: ReceiveOptions,
   ): Promise<Subscription>;
   async receive(subject: string, given: unknown, options: ReceiveOptions = {}): Promise<Subscription> {
-    const listener = given as PacketListener;
     if (this.#keys === undefined) {
-      warnOnce(
-        this.#options.logger,
-        "cap.unverified",
-        "no public keys are set: packets are taken unverified",
-        {
-          senderId: this.senderId,
-        },
-      );
+      const text = "no public keys are set: packets are taken unverified";
+      warnOnce(this.#options.logger, "cap.unverified", text, { senderId: this.senderId });
     }
-    const { maxPacketBytes: maxBytes, acceptRawOrder, protocol } = this.#options;
-    const openOptions = ({ subject }: BusMessage): OpenOptions => ({
-      keys: this.#keys,
-      maxBytes,
-      acceptRawOrder,
-      subject,
-      protocol,
-      check: options.check ?? ((packet) => this.#check(packet, subject)),
-    });
-    let behind = 0;
-    let turn: Promise<void> = Promise.resolve();
-    const intake = new Intake(
-      (message) => {
-        this.counts.received++;
-        let packet: BusPacket | undefined;
-        const open = openOptions(message);
-        try {
-          packet = openPacketNow(message.data, open);
-          if (packet !== undefined) this.#replays?.take(packet, message);
-        } catch (error) {
-          return this.#refuse(listener, error, message);
-        }
-        if (packet !== undefined && behind === 0) return this.#hand(listener, packet, message);
-        // Signatures are verified side by side; packets are handed on in the order they came.
-        const opened = packet ?? this.#openLater(listener, message, open);
-        behind++;
-        turn = turn.then(async () => {
-          const taken = await opened;
-          behind--;
-          if (taken !== undefined) this.#hand(listener, taken, message);
-        });
-      },
-      this.#keys === undefined ? UNVERIFIED_PER_TURN : VERIFIED_PER_TURN,
-    );
+    const inlet = this.#inlet(subject, given as PacketListener, options.check);
     const source = options.source ?? this.bus;
-    const subscription = await source.subscribe(subject, (message) => intake.push(message), options);
+    const subscription = await source.subscribe(subject, inlet.push, options);
     return {
       subject,
       queue: options.queue,
@@ -249,29 +226,92 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
       },
       drain: async () => {
         await subscription.drain();
-        await intake.drained();
-        await turn;
+        await inlet.drained();
       },
       unsubscribe: () => {
         subscription.unsubscribe();
-        intake.clear();
+        inlet.clear();
       },
     };
   }
 
-  async #openLater(
+  /** Receives the packets that a stream has kept on a subject. Resolves when all were handed over. */
+  replay(
+    durable: DurableBus,
+    subject: string,
+    from: ReplayFrom,
+    listener: PacketListener<PacketOf<P>>,
+    check?: ReceiveOptions["check"],
+  ): Promise<void>;
+  async replay(
+    durable: DurableBus,
+    subject: string,
+    from: ReplayFrom,
+    given: unknown,
+    check?: ReceiveOptions["check"],
+  ): Promise<void> {
+    const inlet = this.#inlet(subject, given as PacketListener, check);
+    await durable.replay?.(subject, inlet.push, from);
+    await inlet.drained();
+  }
+
+  /** The way of messages to a listener: opened side by side, a slice per turn, and handed over in the order they came. */
+  #inlet(subject: string, listener: PacketListener, check: ReceiveOptions["check"]) {
+    const { maxPacketBytes: maxBytes, acceptRawOrder, protocol } = this.#options;
+    const optionsFor = (from: string): OpenOptions => ({
+      keys: this.#keys,
+      maxBytes,
+      acceptRawOrder,
+      subject: from,
+      protocol,
+      check: check ?? ((packet) => this.#check(packet, from)),
+    });
+    const usual = /[*>]/.test(subject) ? undefined : optionsFor(subject);
+    let last: Promise<void> | undefined;
+    const intake = new Intake(
+      (message) => {
+        this.counts.received++;
+        const packet = this.#open(listener, message, usual ?? optionsFor(message.subject));
+        if (last === undefined && !(packet instanceof Promise)) return this.#hand(listener, packet, message);
+        const turn = Promise.all([packet, last]).then(([opened]) => {
+          if (last === turn) last = undefined;
+          this.#hand(listener, opened, message);
+        });
+        last = turn;
+      },
+      this.#keys === undefined ? UNVERIFIED_PER_TURN : VERIFIED_PER_TURN,
+    );
+    return {
+      push: (message: BusMessage) => intake.push(message),
+      drained: async () => {
+        await intake.drained();
+        await last;
+      },
+      clear: () => intake.clear(),
+    };
+  }
+
+  /** The packet of a message; undefined if it was refused. */
+  #open(
     listener: PacketListener,
     message: BusMessage,
     options: OpenOptions,
-  ): Promise<BusPacket | undefined> {
+  ): BusPacket | undefined | Promise<BusPacket | undefined> {
     try {
-      const packet = await openPacket(message.data, options);
-      this.#replays?.take(packet, message);
-      return packet;
+      const packet = open(message.data, options);
+      if (!(packet instanceof Promise)) return this.#admit(packet, message);
+      return packet
+        .then((opened) => this.#admit(opened, message))
+        .catch((error: unknown) => this.#refuse(listener, error, message));
     } catch (error) {
-      this.#refuse(listener, error, message);
-      return undefined;
+      return this.#refuse(listener, error, message);
     }
+  }
+
+  /** The last word on a packet that is genuine. Throws why it is refused. */
+  #admit(packet: BusPacket, message: BusMessage): BusPacket {
+    this.#replays?.take(packet, message);
+    return packet;
   }
 
   /** The rules of a packet, and of the subject it came on. */
@@ -286,7 +326,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     });
   }
 
-  #refuse(listener: PacketListener, error: unknown, message: BusMessage): void {
+  #refuse(listener: PacketListener, error: unknown, message: BusMessage): undefined {
     this.counts.refused++;
     const known =
       error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
@@ -305,8 +345,8 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     });
   }
 
-  #hand(listener: PacketListener, packet: BusPacket, message: BusMessage): void {
-    this.#guard(() => listener.onPacket(packet, message));
+  #hand(listener: PacketListener, packet: BusPacket | undefined, message: BusMessage): void {
+    if (packet !== undefined) this.#guard(() => listener.onPacket(packet, message));
   }
 
   #guard(call: () => void): void {

@@ -1,6 +1,6 @@
 /**
  * Packets of the helpers of the official SDKs: heartbeat, progress, cancel, handshake, alert. They are
- * unsigned; the emitters sign and publish them (CAP spec 06 to 08; cap-sdk-python 2.17.0).
+ * unsigned; `PacketLink.publish` signs and publishes them (CAP spec 06 to 08; cap-sdk-python 2.17.0).
  */
 import type { AlertSeverity, BusPacket, ErrorCode, SystemAlert } from "../../gen/cap/index.js";
 import { ComponentRole, JobStatus, PROTOCOL_VERSION } from "../../gen/cap/index.js";
@@ -23,6 +23,12 @@ export interface HeartbeatOptions extends Common {
   readonly activeJobs: number;
   readonly maxParallel: number;
   readonly cpuLoad: number;
+  /** Default: 0. */
+  readonly memoryLoad?: number | undefined;
+  /** How far the work in flight is, in percent; limited to 0 to 100. Default: 0. */
+  readonly progressPct?: number | undefined;
+  /** What the worker does now. Default: none. */
+  readonly lastMemo?: string | undefined;
   /** Bearer credential of the heartbeat itself, trimmed. Not the session token. Default: none. */
   readonly authToken?: string | undefined;
   /** Display name, its white space folded. Default: none. */
@@ -31,28 +37,6 @@ export interface HeartbeatOptions extends Common {
 
 /** A heartbeat. Its trace id is the worker's id. */
 export function heartbeatPayload(options: HeartbeatOptions): BusPacket {
-  return heartbeatPayloadWithProgress(options);
-}
-
-/** A heartbeat with the load of the memory, in percent. */
-export function heartbeatPayloadWithMemory(
-  options: HeartbeatOptions & { readonly memoryLoad: number },
-): BusPacket {
-  return heartbeatPayloadWithProgress(options);
-}
-
-/** What {@link heartbeatPayloadWithProgress} adds. */
-export interface HeartbeatProgress {
-  /** Percent. Default: 0. */
-  readonly memoryLoad?: number | undefined;
-  /** Percent, cut to 0 to 100. Default: 0. */
-  readonly progressPct?: number | undefined;
-  /** What the worker does now. Default: none. */
-  readonly lastMemo?: string | undefined;
-}
-
-/** A heartbeat with the progress of the work in hand. */
-export function heartbeatPayloadWithProgress(options: HeartbeatOptions & HeartbeatProgress): BusPacket {
   const { workerId, pool, activeJobs, maxParallel, cpuLoad, memoryLoad = 0, progressPct = 0 } = options;
   const value = {
     workerId,
@@ -181,9 +165,5 @@ function packet(
   traceId: string | undefined,
   clock: Clock | undefined,
 ): BusPacket {
-  return createPacket(payload, {
-    senderId,
-    ...(traceId === undefined ? {} : { traceId }),
-    ...(clock === undefined ? {} : { clock }),
-  });
+  return createPacket(payload, { senderId, traceId, clock });
 }

@@ -5,7 +5,12 @@ import { protocol } from "../../gen/cap/index.js";
 /** What packets are built, checked and encoded by. `agentwire gen` writes one for a fork of the protos. */
 export interface PacketProtocol {
   readonly packet: DescMessage;
-  readonly payloads: { readonly [payload: string]: { readonly travels: "packet" | "worker-trust" } };
+  readonly payloads: {
+    readonly [payload: string]: {
+      readonly travels: "packet" | "worker-trust";
+      readonly subjects: readonly string[];
+    };
+  };
   checkEnvelope(packet: Message, issues: PacketIssue[]): void;
   checkPayload(packet: Message, issues: PacketIssue[]): void;
 }

@@ -38,25 +38,21 @@ export class ResultSender {
   }
 
   /**
-   * Publishes a result and returns what went out, at once where the key and the bus allow it. A result that no packet
-   * can carry is replaced by a FAILED one, so that no job is lost.
+   * Publishes a result and returns what went out. A result that no packet can carry is replaced by a FAILED one, so that
+   * no job is lost.
    *
    * @throws What {@link Party.send} throws, once there is no hope left.
    */
-  send(result: JobResult, traceId: string): JobResult | Promise<JobResult> {
+  async send(result: JobResult, traceId: string): Promise<JobResult> {
     try {
-      const sent = this.#publish(result, traceId);
-      if (sent === undefined) return result;
-      return sent.then(
-        () => result,
-        (error: unknown) => this.#again(result, traceId, error),
-      );
+      await this.#publish(result, traceId);
+      return result;
     } catch (error) {
       return this.#again(result, traceId, error);
     }
   }
 
-  #publish(value: JobResult, traceId: string): undefined | Promise<unknown> {
+  #publish(value: JobResult, traceId: string): Promise<unknown> {
     const { party, durable, clock, ioTimeoutMs } = this.#options;
     let publish: PublishBytes | undefined;
     if (durable !== undefined) {
@@ -66,8 +62,7 @@ export class ResultSender {
           durable.publish(subject, bytes, { messageId }),
         );
     }
-    const sent = party.sendNow(SUBJECT_RESULT, { case: "jobResult", value }, traceId, publish);
-    return sent instanceof Promise ? sent : undefined;
+    return party.send(SUBJECT_RESULT, { case: "jobResult", value }, traceId, publish);
   }
 
   async #again(given: JobResult, traceId: string, problem: unknown): Promise<JobResult> {

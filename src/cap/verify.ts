@@ -50,12 +50,41 @@ export async function verifyPacket(
   keys: KeyRing,
   options: VerifyOptions = {},
 ): Promise<SignedForm> {
-  const packet = decoded.message;
-  const candidates = candidatesOf(packet, keys, options);
-  for (const [form, bytes] of signedForms(decoded, received, options)) {
-    if (await verifiesAny(candidates, bytes, packet.signature)) return form;
+  return verify(decoded, received, keys, options);
+}
+
+/** What {@link verifyPacket} does, at once unless a key verifies elsewhere. */
+function verify(
+  decoded: Decoded<BusPacket>,
+  received: Uint8Array,
+  keys: KeyRing,
+  options: VerifyOptions,
+): SignedForm | Promise<SignedForm> {
+  const candidates = candidatesOf(decoded.message, keys, options);
+  return firstValid(attempts(decoded, received, candidates, options), decoded.message);
+}
+
+type Attempt = readonly [form: SignedForm, bytes: Uint8Array, key: VerifyingKey];
+
+function firstValid(rest: Iterator<Attempt>, packet: BusPacket): SignedForm | Promise<SignedForm> {
+  for (let next = rest.next(); !next.done; next = rest.next()) {
+    const [form, bytes, key] = next.value;
+    const valid = key.verify(bytes, packet.signature);
+    if (valid === true) return form;
+    if (valid !== false) return valid.then((ok) => (ok ? form : firstValid(rest, packet)));
   }
-  throw wrongSignature(packet);
+  const text = "the signature is not one of the sender's";
+  throw new SignatureInvalidError(text, details("wrong_signature", packet));
+}
+
+function* attempts(
+  decoded: Decoded<BusPacket>,
+  received: Uint8Array,
+  keys: readonly VerifyingKey[],
+  options: VerifyOptions,
+): Generator<Attempt> {
+  for (const [form, bytes] of signedForms(decoded, received, options))
+    for (const key of keys) yield [form, bytes, key];
 }
 
 /** The keys that may have signed a packet; at least one. */
@@ -96,20 +125,6 @@ export function rolesFor({ payload }: BusPacket, subject: string | undefined): r
 
 function details(problem: SignatureProblem, { senderId }: BusPacket) {
   return { details: { problem, sender: senderId.slice(0, 256) } };
-}
-
-function wrongSignature(packet: BusPacket): SignatureInvalidError {
-  const text = "the signature is not one of the sender's";
-  return new SignatureInvalidError(text, details("wrong_signature", packet));
-}
-
-async function verifiesAny(
-  keys: readonly VerifyingKey[],
-  bytes: Uint8Array,
-  signature: Uint8Array,
-): Promise<boolean> {
-  for (const key of keys) if (await key.verify(bytes, signature)) return true;
-  return false;
 }
 
 /** The byte forms the signature may be over, most likely first; made only when the one before failed. */
@@ -164,34 +179,16 @@ export interface OpenOptions extends VerifyOptions {
  * SignatureMissingError or SignatureInvalidError, in the order of these checks.
  */
 export async function openPacket(bytes: Uint8Array, options: OpenOptions = {}): Promise<BusPacket> {
-  const decoded = decodeChecked(bytes, options);
-  if (options.keys !== undefined) await verifyPacket(decoded, bytes, options.keys, options);
-  return decoded.message;
+  return open(bytes, options);
 }
 
-/**
- * What {@link openPacket} does, at once. Undefined when the keys verify only asynchronously.
- *
- * @throws What {@link openPacket} throws.
- */
-export function openPacketNow(bytes: Uint8Array, options: OpenOptions = {}): BusPacket | undefined {
-  const decoded = decodeChecked(bytes, options);
-  const { keys } = options;
-  if (keys === undefined) return decoded.message;
-  const candidates = candidatesOf(decoded.message, keys, options);
-  if (candidates.some((key) => key.verifySync === undefined)) return undefined;
-  for (const [, signed] of signedForms(decoded, bytes, options)) {
-    for (const key of candidates) {
-      if (key.verifySync?.(signed, decoded.message.signature)) return decoded.message;
-    }
-  }
-  throw wrongSignature(decoded.message);
-}
-
-function decodeChecked(bytes: Uint8Array, options: OpenOptions): Decoded<BusPacket> {
-  const { check, maxBytes, protocol } = options;
+/** What {@link openPacket} does, at once unless a key verifies elsewhere. */
+export function open(bytes: Uint8Array, options: OpenOptions): BusPacket | Promise<BusPacket> {
+  const { check, keys, maxBytes, protocol } = options;
   const decoded = decodePacket(bytes, maxBytes, protocol);
   if (check === undefined) assertValidPacket(decoded.message, protocol);
   else check(decoded.message);
-  return decoded;
+  if (keys === undefined) return decoded.message;
+  const form = verify(decoded, bytes, keys, options);
+  return form instanceof Promise ? form.then(() => decoded.message) : decoded.message;
 }

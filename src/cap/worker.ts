@@ -313,21 +313,17 @@ export class Worker {
     }
   }
 
-  /** At once where that can be. */
-  #answer(job: Job, result: JobResult): undefined | Promise<void> {
-    const sent = this.#sender!.send(result, job.packet.traceId);
-    if (!(sent instanceof Promise)) return this.#published(sent);
-    return sent.then(
-      (published) => void this.#published(published),
-      (error: unknown) => {
-        this.counts.unpublished++;
-        job.log.error("result not published", { reason: errorText(error) });
-        this.#events.emit("error", error);
-      },
-    );
+  async #answer(job: Job, result: JobResult): Promise<void> {
+    try {
+      this.#published(await this.#sender!.send(result, job.packet.traceId));
+    } catch (error) {
+      this.counts.unpublished++;
+      job.log.error("result not published", { reason: errorText(error) });
+      this.#events.emit("error", error);
+    }
   }
 
-  #published({ jobId, status, executionMs, errorMessage }: JobResult): undefined {
+  #published({ jobId, status, executionMs, errorMessage }: JobResult): void {
     const tookMs = Number(executionMs);
     if (status === JobStatus.FAILED) {
       this.counts.failed++;

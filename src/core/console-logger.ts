@@ -1,12 +1,15 @@
 /** The default logger: one line for each call on `console`, from the level of `AGENTWIRE_LOG` upwards. */
 import { readEnv } from "./env.js";
 import type { LogFields, Logger, LogLevel } from "./log-types.js";
-import { mask, maskLine } from "./mask.js";
+import { cutText, entriesOf, mask, maskLine, read, shownText, unreadable } from "./mask.js";
 import { maskText } from "./mask-text.js";
 
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
 type Threshold = (typeof LEVELS)[number];
+
+/** Of a stack that is cut, so many characters of its end are shown. */
+const framesText = 4_096;
 
 /** Values of the variable that have been warned about. */
 const refused = new Set<string>();
@@ -54,31 +57,44 @@ export function isConsoleLogger(logger: Logger): boolean {
 /** Both go to stderr on Node, so that the standard output stays the program's own. */
 function write(level: LogLevel, message: string, fields: LogFields = {}): void {
   const words = [`agentwire ${level.padEnd(5)}`, oneLine(maskLine(message))];
-  for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) words.push(`${name}=${shown(name, value)}`);
-  }
-  if (level === "error") {
-    for (const value of Object.values(fields)) if (value instanceof Error) words.push(...stacks(value));
-  }
+  const entries = entriesOf(fields);
+  for (const [name, value] of entries) if (value !== undefined) words.push(`${name}=${shown(name, value)}`);
+  if (level === "error") for (const [, value] of entries) words.push(...stacks(value));
   // biome-ignore lint/suspicious/noConsole: this is where lines go that nobody else takes
   console[level === "error" ? "error" : "warn"](words.join(" "));
 }
 
 function shown(name: string, value: unknown): string {
-  const text =
-    value instanceof Error ? maskLine(String(value)) : (mask({ [name]: value }) as LogFields)[name];
-  if (typeof text === "string") return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
-  return JSON.stringify(text) ?? "null";
+  try {
+    const text =
+      value instanceof Error ? maskLine(String(value)) : (mask({ [name]: value }) as LogFields)[name];
+    if (typeof text === "string") return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+    return cutText(JSON.stringify(text) ?? "null");
+  } catch {
+    return unreadable;
+  }
 }
 
-/** The frames of an error and of those that caused it, each on a line of its own. */
-function stacks(error: Error): string[] {
+/** The frames of an error and of those that caused it, each on a line of its own. Nothing for another value. */
+function stacks(error: unknown): string[] {
   const lines: string[] = [];
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    const text = maskText(at.stack ?? String(at));
-    lines.push(depth === 0 ? `\n${text}` : `\ncaused by ${text}`);
+  try {
+    for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++)
+      lines.push(`${depth === 0 ? "\n" : "\ncaused by "}${stackOf(at)}`);
+  } catch {
+    lines.push(`\n${unreadable}`);
   }
   return lines;
+}
+
+/** The stack, without the middle of a very long one: the text of the error is at its start, the frames at its end. */
+function stackOf(error: Error): string {
+  const stack: unknown = read(error, "stack") ?? String(error);
+  if (typeof stack !== "string") return unreadable;
+  const shownStack = maskLine(stack);
+  const frames = stack.slice(shownText).slice(-framesText);
+  const from = frames.indexOf("\n    at ");
+  return from < 0 ? shownStack : shownStack + maskText(frames.slice(from));
 }
 
 function oneLine(text: string): string {

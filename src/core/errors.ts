@@ -304,6 +304,21 @@ export class UnsupportedError extends AgentwireError {
   static override readonly defaultCode: ErrorCode = "UNSUPPORTED";
 }
 
+/** What an error says about the call that it ended. */
+export type ErrorFacts = Pick<AgentwireErrorOptions, "attempts" | "correlationId" | "sent">;
+
+/** The same error as an object of its own, with other `facts`; undefined takes one away. */
+export function copyError<E extends AgentwireError>(error: E, facts: ErrorFacts): E {
+  const members: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(error);
+  for (const [name, value] of Object.entries(facts)) {
+    if (value === undefined) delete members[name];
+    else members[name] = { value, enumerable: true };
+  }
+  const copy = new Error();
+  Reflect.deleteProperty(copy, "stack");
+  return Object.defineProperties(Object.setPrototypeOf(copy, Object.getPrototypeOf(error)), members);
+}
+
 /** The text of anything that was thrown: its message, or the value as text or JSON. Never throws. */
 export function errorText(error: unknown): string {
   try {

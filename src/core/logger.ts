@@ -1,7 +1,8 @@
 /** What the package tells its user while it runs, and where it goes. */
 import { consoleLogger, ignore, isConsoleLogger } from "./console-logger.js";
+import { errorText } from "./errors.js";
 import type { LogFields, Logger, LogLevel } from "./log-types.js";
-import { mask, maskLine } from "./mask.js";
+import { entriesOf, mask, maskLine } from "./mask.js";
 
 export { type LogFields, type Logger, type LogLevel, logLevels } from "./log-types.js";
 
@@ -42,9 +43,9 @@ class SafeLogger implements Logger {
   #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
     if (this.target[level] === ignore) return;
     const own = this.fields;
-    const all = own === undefined ? fields : fields === undefined ? own : { ...own, ...fields };
+    const all = own === undefined ? fields : fields && Object.fromEntries([own, fields].flatMap(entriesOf));
     try {
-      this.write(level, message, all);
+      this.write(level, typeof message === "string" ? message : errorText(message), all ?? own);
     } catch {
       // A logger must not be able to break what it reports on.
     }

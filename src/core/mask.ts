@@ -13,7 +13,10 @@ export interface MaskOptions {
 }
 
 /** The default of `MaskOptions.text`. */
-const shownText = 8_192;
+export const shownText = 8_192;
+
+/** What stands for a value that cannot be read: its getter throws, or it is a revoked proxy. */
+export const unreadable = "[unreadable]";
 
 /** A secret that begins before the cut of a long string is looked for in so many characters after it. */
 const lookAhead = 16_384;
@@ -33,7 +36,12 @@ export function mask(value: unknown, options: MaskOptions = {}): unknown {
 /** A string as {@link mask} shows it: masked, and cut after `limit` characters. Default: 8,192. */
 export function maskLine(text: string, limit = shownText): string {
   const shown = maskText(text.slice(0, limit + lookAhead));
-  return text.length <= limit ? shown : `${shown.slice(0, limit)}… (${text.length} characters)`;
+  return text.length <= limit ? shown : cutText(shown, limit, text.length);
+}
+
+/** A text without what is beyond `limit`; it then says how long the whole is. */
+export function cutText(text: string, limit = shownText, length = text.length): string {
+  return length <= limit ? text : `${text.slice(0, limit)}… (${length} characters)`;
 }
 
 class Masker {
@@ -60,7 +68,7 @@ class Masker {
     try {
       return this.#object(value, depth + 1);
     } catch {
-      return "[unreadable]";
+      return unreadable;
     } finally {
       this.#above.delete(value);
     }
@@ -111,26 +119,32 @@ class Masker {
   }
 
   #error(error: Error, depth: number): Record<string, unknown> {
-    const known: [string, unknown][] = [
-      ["name", error.name],
-      ["message", error.message],
-    ];
-    if (typeof error.stack === "string") known.push(["stack", error.stack]);
-    if (error.cause !== undefined) known.push(["cause", error.cause]);
+    const known: [string, unknown][] = ["name", "message", "stack", "cause"].map((key) => [
+      key,
+      read(error, key),
+    ]);
     if (error instanceof AggregateError) known.push(["errors", error.errors]);
-    return this.#fields([...known, ...entriesOf(error)], depth);
+    const given = known.filter(([, value]) => value !== undefined);
+    return this.#fields([...given, ...entriesOf(error)], depth);
   }
 }
 
-/** Own enumerable fields; one whose getter throws is shown as such. */
-function entriesOf(value: object): [string, unknown][] {
-  return Object.keys(value).map((key) => {
-    try {
-      return [key, (value as Record<string, unknown>)[key]];
-    } catch {
-      return [key, "[unreadable]"];
-    }
-  });
+/** Own enumerable fields; one whose getter throws is shown as such, and none of an object that cannot be read at all. */
+export function entriesOf(value: object): [string, unknown][] {
+  try {
+    return Object.keys(value).map((key) => [key, read(value, key)]);
+  } catch {
+    return [["fields", unreadable]];
+  }
+}
+
+/** A member, or {@link unreadable} if its getter throws. */
+export function read(value: object, key: string): unknown {
+  try {
+    return (value as Record<string, unknown>)[key];
+  } catch {
+    return unreadable;
+  }
 }
 
 /** Sets an own field, also one named `__proto__`. */

@@ -85,11 +85,11 @@ export interface RetryRule {
 }
 
 /**
- * True when the call may be made again after `error`: for an idempotent operation when the error is
- * retryable, for any other only when the call provably never left. Never after an abort by the caller, or when the client was closed.
+ * True when the call may be made again after `error`, which must be retryable: an idempotent operation always, any
+ * other only when the call provably never left. Never after an abort by the caller, or when the client was closed.
  */
 export function mayRetry(rule: RetryRule, error: unknown): boolean {
   if (rule.retry === "never" || error instanceof AbortError || error instanceof ClosedError) return false;
   if (!(error instanceof AgentwireError)) return false;
-  return error.sent === false || (rule.idempotent && error.retryable);
+  return error.retryable && (rule.idempotent || error.sent === false);
 }

@@ -7,6 +7,8 @@ import { Renewable } from "./renewable.js";
 
 /** Gives requests their credential; see {@link bearer} and {@link TokenSource}. */
 export interface HttpAuth {
+  /** What a request waits for while it waits for its credential, for messages. Default: "its credential". */
+  readonly what?: string | undefined;
   /**
    * The value of the `authorization` header, or undefined to send none. A promise only where it has to wait.
    * `refused` is the value that the server has just answered with 401.
@@ -54,8 +56,13 @@ export interface IssuedToken {
 
 /** Options of {@link TokenSource}. */
 export interface TokenSourceOptions {
-  /** Asks for a new token. Absent: the given token is all there is. */
-  readonly issue?: (() => Promise<IssuedToken>) | undefined;
+  /**
+   * Asks for a new token, in one attempt: the calls that wait for it bring their own limits and retries. `cut` ends
+   * when nobody waits any more. Absent: the given token is all there is.
+   */
+  readonly issue?: ((cut: Cut) => Promise<IssuedToken>) | undefined;
+  /** What `issue` does, for messages. Default: "its credential". */
+  readonly what?: string | undefined;
   /** A token from elsewhere, used until the server refuses it. */
   readonly token?: string | Secret | undefined;
   /** A token is renewed this long before its end, but not in the first half of its life. Default: 60,000. */
@@ -69,14 +76,16 @@ export interface TokenSourceOptions {
  * never drops a newer one.
  */
 export class TokenSource implements HttpAuth {
+  readonly what: string | undefined;
   readonly #options: TokenSourceOptions;
   readonly #token: Renewable<Secret>;
 
   constructor(options: TokenSourceOptions) {
     const { token, refreshBeforeMs, clock } = options;
     this.#options = options;
+    this.what = options.what;
     const value = token === undefined ? undefined : new Secret(header(reveal(token)));
-    this.#token = new Renewable({ value, refreshBeforeMs, clock, issue: () => this.#issue() });
+    this.#token = new Renewable({ value, refreshBeforeMs, clock, issue: (cut) => this.#issue(cut) });
   }
 
   /** True while there is a token, renewed or not. */
@@ -101,14 +110,14 @@ export class TokenSource implements HttpAuth {
     this.#token.clear();
   }
 
-  async #issue(): Promise<{ value: Secret; lifeMs?: number | undefined }> {
+  async #issue(cut: Cut): Promise<{ value: Secret; lifeMs?: number | undefined }> {
     const { issue } = this.#options;
     if (issue === undefined) {
       throw new AuthError("no credentials: pass credentials, or a token that the server accepts", {
         code: "NO_CREDENTIALS",
       });
     }
-    const { token, lifeMs } = await issue();
+    const { token, lifeMs } = await issue(cut);
     return { value: new Secret(header(token)), lifeMs };
   }
 }

@@ -31,12 +31,20 @@ export interface Call {
   attempt: number;
   /** Ends the request that is being made now. */
   readonly cut: Cut;
-  /** Of the request that is being made now: status and headers of its response, once they have arrived. */
-  readonly got: { head?: Answer };
+  /** Of the request that is being made now. */
+  got: Progress;
+}
+
+/** How far a request has come. */
+export interface Progress {
+  /** What it waits for before it can be sent, such as "login". */
+  waitsFor?: string | undefined;
+  /** Status and headers of its response, once they have arrived. */
+  head?: Answer;
 }
 
 /** Carries out a call, or hands it to the next layer. */
-export type Send = (call: Call) => Promise<Answer>;
+export type Send<T = Answer> = (call: Call) => Promise<T>;
 
 /** One layer of the pipeline, composed once for each client. */
-export type Layer = (next: Send) => Send;
+export type Layer<T = Answer> = (next: Send<T>) => Send<T>;

@@ -6,6 +6,7 @@ import {
   AgentwireError,
   ClosedError,
   ConnectionError,
+  copyError,
   errorText,
   TimeoutError,
   ValidationError,
@@ -22,7 +23,7 @@ import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
 import { isErrorResponse, requestIdOf } from "./error-table.js";
 import { lowerCase } from "./headers.js";
-import { pipeline } from "./layers.js";
+import { type LayerContext, limited, pipeline } from "./layers.js";
 import type { HttpOperation } from "./operation.js";
 import type { HttpClientOptions, SendOptions } from "./options.js";
 import { PagePromise } from "./pages.js";
@@ -47,6 +48,7 @@ export class HttpClient {
   readonly #policy: RetryPolicy;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #transport: Transport;
+  readonly #context: LayerContext;
   readonly #send: Send;
   readonly #closing = new Cut([]);
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -72,8 +74,8 @@ export class HttpClient {
     this.#transport =
       send === undefined ? openTransport(transportOptions) : fetchTransport(send, transportOptions);
     const safe = safeLogger(logger);
-    const context = { ...options, server, clock, logger: safe, middleware };
-    this.#send = pipeline(context, (call) => this.#transport.send(call));
+    this.#context = { ...options, server, clock, logger: safe, middleware };
+    this.#send = pipeline(this.#context, (call) => this.#transport.send(call));
     if (options.auth !== undefined || Object.keys(this.#headers).some(isSecretName)) {
       warnIfInsecure(this.baseUrl, { logger: safe, allowInsecure: options.allowInsecure ?? false });
     }
@@ -156,6 +158,23 @@ export class HttpClient {
     } catch (error) {
       call.whole.done();
       throw this.#withFacts(error, call);
+    }
+  }
+
+  /** Gives `work`, which may share its request with others, the time limits, attempts and errors of a call of `operation`. */
+  async attempt<T>(
+    operation: HttpOperation,
+    options: SendOptions,
+    work: (cut: Cut) => Promise<T> | T,
+  ): Promise<T> {
+    const call = this.#open(operation, [], options, undefined);
+    const run = limited<T>(this.#context, async ({ cut }) => work(cut));
+    try {
+      return await this.#track(run(call));
+    } catch (error) {
+      throw this.#withFacts(error, call);
+    } finally {
+      call.whole.done();
     }
   }
 
@@ -285,23 +304,21 @@ export class HttpClient {
 
   /** The error in the protocol's family; it says how many requests were made, and under which id. */
   #withFacts(error: unknown, call: Call | undefined): unknown {
-    if (!(error instanceof AgentwireError) || this.#isShared(error, call)) return error;
+    if (!(error instanceof AgentwireError)) return error;
+    // The reason of a cut that ends several calls would carry the facts of one on all.
+    const { signal, cut } = call?.options ?? {};
+    const isShared = [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
     const ours = this.#options.wrapError?.(error) ?? error;
+    const own = isShared && ours === error ? copyError(error, {}) : ours;
     for (const [name, value] of [
       ["details", call && { operation: call.operation.id }],
       ["attempts", call?.attempt],
       ["correlationId", call?.correlationId],
     ] as const) {
-      if (value !== undefined && !Object.hasOwn(ours, name))
-        Object.defineProperty(ours, name, { value, enumerable: true });
+      if (value !== undefined && !Object.hasOwn(own, name))
+        Object.defineProperty(own, name, { value, enumerable: true });
     }
-    return ours;
-  }
-
-  /** True for the reason of a cut that ends several calls: the facts of one would stand on all. */
-  #isShared(error: AgentwireError, call: Call | undefined): boolean {
-    const { signal, cut } = call?.options ?? {};
-    return [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
+    return own;
   }
 
   /** The body the spec describes for an error response, converted; nothing for any other error. */
@@ -351,8 +368,9 @@ export function limitOf(ms: number | undefined): number {
   throw new ValidationError(`a time limit must be a number of milliseconds of at least 0, found ${ms}`);
 }
 
-function totalTimeout({ id }: HttpOperation, ms: number, { attempt }: Call): TimeoutError {
-  const message = `${id} took longer than ${ms} ms in total (totalTimeoutMs), attempt ${attempt} included`;
+function totalTimeout({ id }: HttpOperation, ms: number, { attempt, got: { waitsFor } }: Call): TimeoutError {
+  const at = waitsFor === undefined ? "" : `, waiting for ${waitsFor}`;
+  const message = `${id} took longer than ${ms} ms in total (totalTimeoutMs), attempt ${attempt} included${at}`;
   return new TimeoutError(message, { attempts: attempt });
 }
 

@@ -101,3 +101,18 @@ export class Cut {
     for (const off of this.#offs.splice(0)) off();
   }
 }
+
+/** Runs `work` until it is done or cut: by one of `parents`, or when its limit has passed. */
+export async function within<T>(
+  parents: readonly (AbortSignal | Cut | undefined)[],
+  limit: CutLimit | undefined,
+  work: (cut: Cut) => Promise<T>,
+): Promise<T> {
+  const cut = new Cut(parents, limit);
+  if (cut.reason !== undefined) throw cut.reason;
+  try {
+    return await cut.race(work(cut));
+  } finally {
+    cut.done();
+  }
+}

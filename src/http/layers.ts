@@ -4,6 +4,7 @@ import {
   AgentwireError,
   ClosedError,
   ConnectionError,
+  copyError,
   errorText,
   TimeoutError,
   ValidationError,
@@ -16,8 +17,8 @@ import { mayRetry as byRule } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
 import { Answer, type HttpAnswer } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
-import type { Call, Layer, Send } from "./call.js";
-import { Cut } from "./cut.js";
+import type { Call, Layer, Progress, Send } from "./call.js";
+import { type Cut, within } from "./cut.js";
 import { answerInfo, errorFromAnswer } from "./error-table.js";
 import { lowerCase } from "./headers.js";
 import type { HttpCall, HttpClientOptions, HttpMiddleware } from "./options.js";
@@ -36,18 +37,24 @@ export interface LayerContext
 /** Puts the layers around a transport. */
 export function pipeline(context: LayerContext, transport: Send): Send {
   const layers: Layer[] = [
-    retries(context),
-    requestLimit(context),
     ...(context.middleware.length > 0 ? [userLayers(context)] : []),
     ...(context.auth === undefined ? [] : [authorized(context.auth)]),
     logged(context),
     errors(context),
   ];
-  return layers.reduceRight((next, layer) => layer(next), transport);
+  return limited(
+    context,
+    layers.reduceRight((next, layer) => layer(next), transport),
+  );
+}
+
+/** The outer layers alone: the attempts of a call and the limit of each. */
+export function limited<T>(context: LayerContext, send: Send<T>): Send<T> {
+  return retries<T>(context)(requestLimit<T>(context)(send));
 }
 
 /** Repeats what the operation's rule allows. The first attempt pays nothing for it. */
-function retries({ clock, random, logger, onRetry, mayRetry = byRule }: LayerContext): Layer {
+function retries<T>({ clock, random, logger, onRetry, mayRetry = byRule }: LayerContext): Layer<T> {
   return (next) => async (call) => {
     try {
       return await next(call);
@@ -80,26 +87,22 @@ function untilAfter({ remainingMs }: Cut): number | undefined {
 }
 
 /** Bounds every request, the wait for its token included. */
-function requestLimit({ clock, server }: LayerContext): Layer {
+function requestLimit<T>({ clock, server }: LayerContext): Layer<T> {
   return (next) => async (call) => {
     const { attempt, operation, timeoutMs: ms } = call;
     const wait = call.options.beforeAttempt?.(call.whole);
     if (wait !== undefined) await wait;
-    const got: Call["got"] = {};
+    const got: Progress = {};
+    call.got = got;
     const late = (): Error => {
+      const who = got.waitsFor ?? server;
       const what = got.head === undefined ? "did not respond" : "did not send the whole response";
-      return new TimeoutError(`${operation.id}: ${server} ${what} within ${ms} ms (attempt ${attempt})`, {
+      return new TimeoutError(`${operation.id}: ${who} ${what} within ${ms} ms (attempt ${attempt})`, {
         ...(got.head && answerInfo(got.head)),
         attempts: attempt,
       });
     };
-    const cut = new Cut([call.whole], { ms, clock, late });
-    if (cut.reason !== undefined) throw cut.reason;
-    try {
-      return await cut.race(next({ ...call, cut, got }));
-    } finally {
-      cut.done();
-    }
+    return within([call.whole], { ms, clock, late }, (cut) => next({ ...call, cut, got }));
   };
 }
 
@@ -145,19 +148,34 @@ function authorized(auth: HttpAuth): Layer {
       next(authorization === undefined ? call : { ...call, headers: { ...call.headers, authorization } });
     return async (call) => {
       if (call.operation.public === true) return next(call);
-      const { cut } = call;
-      const first = auth.authorization(cut);
-      const authorization = typeof first === "string" ? first : await first;
+      const first = auth.authorization(call.cut);
+      const authorization = typeof first === "object" ? await waited(first, auth, call) : first;
       try {
         return await send(call, authorization);
       } catch (error) {
         const is401 = error instanceof AgentwireError && error.status === 401;
         if (!is401 || authorization === undefined || !auth.refused(authorization)) throw error;
         // A refused request did nothing, so it may be made again whatever it is.
-        return await send(call, await auth.authorization(cut, authorization));
+        return await send(call, await waited(auth.authorization(call.cut, authorization), auth, call));
       }
     };
   };
+}
+
+/** A failure is that of a call whose request has not been sent, so that it may be repeated whatever it is. */
+async function waited<T>(
+  credential: T,
+  { what = "its credential" }: HttpAuth,
+  { got }: Call,
+): Promise<Awaited<T>> {
+  got.waitsFor = what;
+  try {
+    return await credential;
+  } catch (error) {
+    throw error instanceof AgentwireError ? copyError(error, { sent: false }) : error;
+  } finally {
+    got.waitsFor = undefined;
+  }
 }
 
 function logged({ logger, clock }: LayerContext): Layer {

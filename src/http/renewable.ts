@@ -1,11 +1,15 @@
 /** A value that ends, such as a token: asked for once at a time, kept, and renewed before its end. */
 import { type Clock, systemClock } from "../core/clock.js";
 import type { Cut } from "./cut.js";
+import { Flight } from "./flight.js";
 
 /** Options of {@link Renewable}. */
 export interface RenewableOptions<T> {
-  /** Asks for a new value. `lifeMs` is how long it is good, in milliseconds; absent: until it is dropped. */
-  readonly issue: () => Promise<{ readonly value: T; readonly lifeMs?: number | undefined }>;
+  /**
+   * Asks for a new value, in one attempt and without a limit of its own: those who wait have theirs, and `cut` ends
+   * when the last of them has left. `lifeMs` is how long the value is good, in milliseconds; absent: until it is dropped.
+   */
+  readonly issue: (cut: Cut) => Promise<{ readonly value: T; readonly lifeMs?: number | undefined }>;
   /** The value is renewed this long before its end, but not in the first half of its life. Default: 60,000. */
   readonly refreshBeforeMs?: number | undefined;
   /** A value from elsewhere, good until it is dropped. */
@@ -25,7 +29,7 @@ export class Renewable<T> {
   readonly #options: RenewableOptions<T>;
   readonly #clock: Clock;
   #held: Held<T> | undefined;
-  #asking: Promise<T> | undefined;
+  #asking: Flight<T> | undefined;
 
   constructor(options: RenewableOptions<T>) {
     const { value, clock = systemClock } = options;
@@ -43,12 +47,13 @@ export class Renewable<T> {
   get(cut: Cut): T | Promise<T> {
     const held = this.#held;
     if (held !== undefined && this.#clock.monotonic() < held.renewAt) return held.value;
-    return cut.race(this.#renewed(held));
+    return this.#renewed(held, cut);
   }
 
-  /** A new value in any case. */
-  renew(cut: Cut): Promise<T> {
-    return cut.race(this.#ask());
+  /** Keeps a value that was asked for elsewhere, at the time `askedAt` of the monotonic clock. */
+  set(value: T, lifeMs: number | undefined, askedAt: number): void {
+    this.clear();
+    this.#held = this.#dated(value, lifeMs, askedAt);
   }
 
   /** Drops the kept value if `is` says so; a newer one stays. */
@@ -67,35 +72,42 @@ export class Renewable<T> {
     this.#asking = undefined;
   }
 
-  async #renewed(held: Held<T> | undefined): Promise<T> {
+  async #renewed(held: Held<T> | undefined, cut: Cut): Promise<T> {
     try {
-      return await this.#ask();
+      return await this.#ask(cut);
     } catch (error) {
-      if (held === undefined || held !== this.#held || this.#clock.monotonic() >= held.endsAt) throw error;
-      return held.value;
+      const isGood = held !== undefined && held === this.#held && this.#clock.monotonic() < held.endsAt;
+      if (isGood && cut.reason === undefined) return held.value;
+      throw error;
     }
   }
 
-  #ask(): Promise<T> {
-    if (this.#asking !== undefined) return this.#asking;
-    const asking: Promise<T> = this.#issue()
-      .then((held) => {
-        if (this.#asking === asking) this.#held = held;
-        return held.value;
-      })
-      .finally(() => {
+  #ask(cut: Cut): Promise<T> {
+    // One that was given up is still ending.
+    if (this.#asking === undefined || this.#asking.isAbandoned) this.#asking = this.#start();
+    // How often and under which id the value was asked for are no facts of a call that needs it.
+    return this.#asking.join(cut, { attempts: undefined, correlationId: undefined });
+  }
+
+  #start(): Flight<T> {
+    const askedAt = this.#clock.monotonic();
+    const asking: Flight<T> = new Flight(async (cut) => {
+      try {
+        const { value, lifeMs } = await this.#options.issue(cut);
+        if (this.#asking === asking) this.#held = this.#dated(value, lifeMs, askedAt);
+        return value;
+      } finally {
         if (this.#asking === asking) this.#asking = undefined;
-      });
-    this.#asking = asking;
+      }
+    });
     return asking;
   }
 
-  async #issue(): Promise<Held<T>> {
-    const { issue, refreshBeforeMs = 60_000 } = this.#options;
-    const asked = this.#clock.monotonic();
-    const { value, lifeMs = Infinity } = await issue();
+  #dated(value: T, lifeMs = Infinity, askedAt: number): Held<T> {
+    const { refreshBeforeMs = 60_000 } = this.#options;
     // A life that has passed already comes from clocks that disagree: the server will say when it is over.
     const goodMs = lifeMs > 0 ? lifeMs : Infinity;
-    return { value, endsAt: asked + goodMs, renewAt: asked + Math.max(goodMs - refreshBeforeMs, goodMs / 2) };
+    const renewAt = askedAt + Math.max(goodMs - refreshBeforeMs, goodMs / 2);
+    return { value, endsAt: askedAt + goodMs, renewAt };
   }
 }

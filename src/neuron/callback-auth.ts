@@ -7,6 +7,8 @@ export interface AuthReason {
   readonly reason: "request" | "unauthorized";
   /** The token that was refused. */
   readonly token?: string;
+  /** Fires when the request that needs the token is given up: by its time limit, or because the neuron stops. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -33,11 +35,17 @@ export class AuthCallbackError extends AuthError {
 /** Asks the callback for every request, and once more after a 401. */
 export function callbackAuth(auth: AuthCallback): HttpAuth {
   return {
+    what: "the auth callback",
     async authorization(cut, refused) {
-      const why: AuthReason =
-        refused === undefined
+      const why: AuthReason = {
+        ...(refused === undefined
           ? { reason: "request" }
-          : { reason: "unauthorized", token: refused.slice("Bearer ".length) };
+          : { reason: "unauthorized", token: refused.slice("Bearer ".length) }),
+        // Made for those who ask: a signal costs more than the rest of this.
+        get signal() {
+          return cut.signal;
+        },
+      };
       return `Bearer ${await cut.race(token(auth, why))}`;
     },
     refused: () => true,

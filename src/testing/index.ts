@@ -12,7 +12,6 @@ export type {
   LeaseAnswer,
   LeaseRecord,
   LocalBigBrainOptions,
-  ReceivedRequest,
   RefusedRequest,
   Registration,
   TaskOutcome,
@@ -34,9 +33,9 @@ export type { HandlerRun, RunHandlerOptions } from "./cap/run-handler.js";
 export { runHandler } from "./cap/run-handler.js";
 export type { FakeClockOptions } from "./fake-clock.js";
 export { FakeClock } from "./fake-clock.js";
-export type { FourRunrFault } from "./four-runr/faults.js";
 export type { IdKind, IdSource } from "./four-runr/ids.js";
 export type {
+  FourRunrFault,
   Local4RunrEvents,
   Local4RunrOptions,
   LocalAgent,
@@ -45,11 +44,12 @@ export type {
 export type { ToolAction, ToolParams, Tools } from "./four-runr/tools.js";
 export { ToolFailure } from "./four-runr/tools.js";
 export type { Pieces } from "./http/answer.js";
-export type { FaultKind, FaultTiming, HttpFault } from "./http/faults.js";
+export type { Fault, FaultKind, FaultTiming } from "./http/faults.js";
 export { FaultScript } from "./http/faults.js";
+export type { LocalServerOptions, ReceivedRequest } from "./http/local-server.js";
 export type { Observation } from "./http/observe.js";
 export { Local4Runr } from "./local-4runr.js";
-export type { AureusFault, LocalAureusOptions, LocalListenOptions, LocalTool } from "./local-aureus.js";
+export type { AureusFault, LocalAureusOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";
 export type { BigBrainStats } from "./local-big-brain.js";
 export { LocalBigBrain } from "./local-big-brain.js";

@@ -2,7 +2,12 @@
  * A small Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the login,
  * workflow and approval part of the console. For one machine; it stores nothing.
  */
-import type { OperationId, Principal, TaskSpec } from "../../gen/aureus/v1/index.js";
+import {
+  type OperationId,
+  operationTable,
+  type Principal,
+  type TaskSpec,
+} from "../../gen/aureus/v1/index.js";
 import type {
   EngineEvent,
   GoalGuard as Guard,
@@ -12,31 +17,27 @@ import type {
   WorkflowEngineOptions,
 } from "../aureus/engine/index.js";
 import { GoalGuard, WorkflowEngine } from "../aureus/engine/index.js";
-import { raceSignal } from "../core/abort.js";
-import { type Clock, systemClock } from "../core/clock.js";
 import { errorText, NotFoundError } from "../core/errors.js";
-import { type Logger, safeLogger } from "../core/logger.js";
-import { answerConsole, type LocalConsoleOperation, matchConsole } from "./aureus/console-routes.js";
-import { bearer, ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console-users.js";
-import { htmlNotFound, isJson, type LocalRequest, readRequest } from "./aureus/exchange.js";
+import { answerConsole, type ConsoleOperation, consoleOperations } from "./aureus/console-routes.js";
+import { ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console-users.js";
+import { bearer, htmlNotFound, refusedBody } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
-import { answerV1, matchV1, type V1State } from "./aureus/v1-routes.js";
+import { answerV1, type V1State } from "./aureus/v1-routes.js";
 import { type ValidatorLogic, ValidatorRegistry } from "./aureus/validator-registry.js";
-import { type HttpAnswer, json, send } from "./http/answer.js";
-import { DroppedConnection, FaultScript, type HttpFault, withFault } from "./http/faults.js";
-import { type Exchanges, exchanges, type Observation } from "./http/observe.js";
-import { LoopbackServer } from "./http/server.js";
+import { type HttpAnswer, json } from "./http/answer.js";
+import type { Fault } from "./http/faults.js";
+import { type LocalRequest, LocalServer, type LocalServerOptions } from "./http/local-server.js";
 
-/** A fault of {@link LocalAureus}, at an operation of V1 or of the console part. */
-export type AureusFault = HttpFault<OperationId | LocalConsoleOperation>;
+/** A fault of {@link LocalAureus}, at an operation of V1 or of the console. */
+export type AureusFault = Fault<OperationId | ConsoleOperation>;
 
-const MAX_BODY_BYTES = 10_485_760;
+const maxBodyBytes = 10_485_760;
 
 /** A tool of {@link LocalAureus}: gets the task's `inputs`, gives the task's result. Throwing fails the attempt. */
 export type LocalTool = (inputs: Readonly<Record<string, unknown>>, context: TaskContext) => unknown;
 
 /** Options of {@link LocalAureus}. */
-export interface LocalAureusOptions {
+export interface LocalAureusOptions extends LocalServerOptions<AureusFault> {
   /** Tools by name, for tasks and for compensation actions (which get their `args`). */
   readonly tools?: Readonly<Record<string, LocalTool>> | undefined;
   /**
@@ -64,44 +65,27 @@ export interface LocalAureusOptions {
   readonly console?: boolean | undefined;
   /** Telemetry entries kept of each kind. Default: 100,000. */
   readonly maxTelemetry?: number | undefined;
-  /** What goes wrong on purpose. More can be added to `LocalAureus.faults`. */
-  readonly faults?: readonly AureusFault[] | undefined;
-  /** Called with every request, response and event of a stream that goes over the server. Default: none. */
-  readonly observe?: ((observation: Observation) => void) | undefined;
-  readonly clock?: Clock | undefined;
+  /** Numbers from 0 to below 1, for the jitter of retries. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
-  readonly logger?: Logger | false | undefined;
 }
 
-/** Where {@link LocalAureus.start} listens. */
-export interface LocalListenOptions {
-  /** Default: any free one. */
-  readonly port?: number | undefined;
-  /** Default: 127.0.0.1. Another one than this machine's own lets any host, page and program call. */
-  readonly host?: string | undefined;
-  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
-  readonly origins?: readonly string[] | undefined;
-}
-
-/** An Aureus in this process: hand its `fetch` to a client, or `start` it and use its `url`. */
-export class LocalAureus {
-  /** What goes wrong on purpose. */
-  readonly faults = new FaultScript<AureusFault>();
+/** An Aureus in this process. */
+export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> {
   readonly #options: LocalAureusOptions;
-  readonly #logger: Logger;
   readonly #users: ConsoleUsers;
   readonly #state: V1State;
   readonly #decisions = new Map<string, EngineEvent[]>();
-  readonly #exchanges: Exchanges;
-  #server: LoopbackServer | undefined;
 
-  constructor(options: LocalAureusOptions = {}) {
-    const { clock = systemClock } = options;
+  private constructor(options: LocalAureusOptions) {
+    const { v1 = true, console = true } = options;
+    super(options, {
+      what: "the local Aureus",
+      operations: [...(v1 ? Object.values(operationTable) : []), ...(console ? consoleOperations : [])],
+      maxBodyBytes,
+      trailingSlash: true,
+    });
+    const { clock } = this;
     this.#options = options;
-    this.#logger = safeLogger(options.logger);
-    this.faults.add(...(options.faults ?? []));
-    this.#exchanges = exchanges({ ...options, clock });
     this.#users = new ConsoleUsers(options.users ?? [defaultUser], clock);
     const guard = new GoalGuard({ clock });
     const { principal = { id: "local-agent", type: "agent", permissions: [] } } = options;
@@ -124,6 +108,20 @@ export class LocalAureus {
     };
   }
 
+  /** Rejects with a `ConnectionError` if the port is taken, with an `UnsupportedError` where there are no ports. */
+  static async start(options: LocalAureusOptions = {}): Promise<LocalAureus> {
+    return new LocalAureus(options).listen();
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    const { apiKey, users: [user] = [defaultUser] } = this.#options;
+    return {
+      AUREUS_URL: this.url,
+      ...(apiKey !== undefined && { AUREUS_API_KEY: apiKey }),
+      ...(user !== undefined && { AUREUS_USERNAME: user.username, AUREUS_PASSWORD: user.password }),
+    };
+  }
+
   /** The engine behind it: runs workflows without the wire, and tells what it knows of them. */
   get engine(): WorkflowEngine {
     return this.#state.engine;
@@ -139,113 +137,42 @@ export class LocalAureus {
     return this.#state.telemetry;
   }
 
-  /** The base URL for clients. Before `start` only {@link LocalAureus.fetch} serves it. */
-  get url(): string {
-    return this.#server?.url ?? "http://localhost";
-  }
-
-  /** Answers in this process, whatever the host of the URL: pass it to a client as its `fetch`. */
-  readonly fetch: typeof fetch = async (input, init) => {
-    const request = new Request(input, init);
-    const { pathname: path, searchParams: query } = new URL(request.url);
-    const headers = Object.fromEntries(request.headers);
-    const text = await request.text();
-    const work = this.#answer({ method: request.method, path, query, headers, text });
-    const answer = await raceSignal(work, init?.signal ?? undefined).catch((error: unknown) => {
-      if (error instanceof DroppedConnection) throw new TypeError("fetch failed");
-      throw init?.signal?.aborted ? init.signal.reason : error;
-    });
-    // 204 and 304 must not have a body.
-    const body = answer.status === 204 || answer.status === 304 ? null : (answer.text ?? null);
-    return new Response(body, { status: answer.status, headers: answer.headers });
-  };
-
   /**
-   * Listens on loopback. Rejects with an `UnsupportedError` anywhere but on Node, with a `ConnectionError` when the
-   * port is taken.
+   * Goes down and comes up again. Logins end, and active workflows are cancelled. What is known of workflows stays,
+   * and so does telemetry.
    */
-  async start(options: LocalListenOptions = {}): Promise<void> {
-    if (this.#server !== undefined) return;
-    const { clock } = this.#state;
-    const server = new LoopbackServer(
-      async (request, response) => {
-        const read = await readRequest(request, MAX_BODY_BYTES);
-        const answer = refusal(read) ?? (await this.#answer(read!));
-        await send(response, answer, clock);
-      },
-      { ...options, clock, logger: this.#logger },
-    );
-    this.#server = server;
-    try {
-      await server.start();
-    } catch (error) {
-      this.#server = undefined;
-      throw error;
-    }
-  }
-
-  /**
-   * Cuts all connections, ends all logins and listens on the same port again `downMs` later (default: at once).
-   * Workflows that run are cancelled; what is known of them stays, and so does telemetry.
-   */
-  async restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
-    this.#cancelAll();
+  override restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
+    this.stopIntake();
     this.#users.forget();
-    await this.#server?.restart(options);
+    return super.restart(options);
   }
 
-  /** Stops listening, cuts connections and cancels the workflows that run. Repeated calls are fine. */
-  async close(): Promise<void> {
-    this.#cancelAll();
-    const server = this.#server;
-    this.#server = undefined;
-    await server?.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #cancelAll(): void {
+  protected override stopIntake(): void {
     for (const run of this.#state.running.values()) run.abort();
   }
 
-  async #answer(request: LocalRequest): Promise<HttpAnswer> {
+  protected override async answer(request: LocalRequest): Promise<HttpAnswer> {
     const { v1 = true, console = true } = this.#options;
-    const v1Match = v1 ? matchV1(request) : undefined;
-    const consoleMatch = console && v1Match === undefined ? matchConsole(request) : undefined;
-    const operation = v1Match?.operation ?? consoleMatch?.operation;
-    const fault = this.faults.next(operation);
-    const { method, query, headers, text } = request;
-    const path = query.size > 0 ? `${request.path}?${query}` : request.path;
-    const exchange = this.#exchanges(operation, { method, path, headers, body: text });
-    const work = async (): Promise<HttpAnswer> => {
-      try {
-        if (request.method === "OPTIONS" && console) return { status: 200, headers: {}, text: "OK" };
-        if (v1Match !== undefined) {
-          if (!this.#hasKey(request)) return json(401, { error: "Unauthorized: Missing or invalid token" });
-          return await answerV1(v1Match, request, this.#state);
-        }
-        const state = { ...this.#state, users: this.#users, decisions: this.#decisions };
-        if (consoleMatch !== undefined) return answerConsole(consoleMatch, request, state);
-        return v1 && request.path.startsWith("/api/v1/")
+    const { operation, params, pathname } = request;
+    try {
+      const refusal = refusedBody(request);
+      if (refusal !== undefined) return refusal;
+      if (request.method === "OPTIONS" && console) return { status: 200, headers: {}, text: "OK" };
+      if (operation === undefined) {
+        return v1 && pathname.startsWith("/api/v1/")
           ? json(404, { error: "Not found" })
           : htmlNotFound(request);
-      } catch (error) {
-        this.#logger.error("the local server failed", { path: request.path, reason: errorText(error) });
-        return json(500, { error: "Internal server error", details: errorText(error) });
       }
-    };
-    const answer = await withFault(fault, work, {
-      clock: this.#state.clock,
-      faultBody: () => ({ error: "fault" }),
-      restart: (how) => this.restart(how),
-    }).catch((error: unknown) => {
-      exchange({ type: "end" });
-      throw error;
-    });
-    exchange({ type: "response", ...answer, body: answer.text ?? "" });
-    return answer;
+      if (Object.hasOwn(operationTable, operation)) {
+        if (!this.#hasKey(request)) return json(401, { error: "Unauthorized: Missing or invalid token" });
+        return await answerV1({ operation: operation as OperationId, params }, request, this.#state);
+      }
+      const state = { ...this.#state, users: this.#users, decisions: this.#decisions };
+      return answerConsole({ operation: operation as ConsoleOperation, params }, request, state);
+    } catch (error) {
+      this.logger.error("the local Aureus failed", { path: pathname, reason: errorText(error) });
+      return json(500, { error: "Internal server error", details: errorText(error) });
+    }
   }
 
   #hasKey(request: LocalRequest): boolean {
@@ -268,11 +195,4 @@ export class LocalAureus {
     if (tool === undefined) throw new NotFoundError(`no tool is called '${name}'`);
     return tool;
   }
-}
-
-/** Why a request over a socket is not looked at: a page may send other media types without asking. */
-function refusal(read: LocalRequest | undefined): HttpAnswer | undefined {
-  if (read === undefined) return json(413, { error: "Payload too large" });
-  if (read.text === "" || isJson(read)) return undefined;
-  return json(415, { error: "Unsupported media type: send application/json" });
 }

@@ -1,13 +1,13 @@
 /**
- * A BigBrain gateway on loopback for tests, demos and local development: the event stream, the six POSTs with
- * strict checks, a queue of tasks, leases that expire, and faults on demand. For one machine; it stores nothing.
+ * A BigBrain gateway for tests, demos and local development: the event stream, the six POSTs with strict checks, a
+ * queue of tasks, leases that expire, and faults on demand. It stores nothing.
  */
-import type { ServerToNeuronFrame } from "../../gen/neuron/index.js";
+import { operationTable, type ServerToNeuronFrame } from "../../gen/neuron/index.js";
 import { ClosedError } from "../core/errors.js";
 import { type Loop, startLoop } from "../core/loop.js";
 import { Endpoints } from "./big-brain/endpoints.js";
 import type { BigBrainFault } from "./big-brain/faults.js";
-import { frameChecker } from "./big-brain/frame-check.js";
+import { type FrameChecker, frameChecker } from "./big-brain/frame-check.js";
 import { Gateway } from "./big-brain/gateway.js";
 import type {
   BigBrainEvents,
@@ -18,8 +18,8 @@ import type {
   TaskOutcome,
   TaskSpec,
 } from "./big-brain/types.js";
-import type { FaultScript } from "./http/faults.js";
-import { LoopbackServer } from "./http/server.js";
+import type { HttpAnswer } from "./http/answer.js";
+import { type LocalRequest, LocalServer } from "./http/local-server.js";
 
 /** What a gateway has seen so far. */
 export interface BigBrainStats {
@@ -39,54 +39,43 @@ export interface BigBrainStats {
   readonly pendingTasks: number;
 }
 
-/** A gateway in this process. Only on Node. */
-export class LocalBigBrain {
+/** A gateway in this process. */
+export class LocalBigBrain extends LocalServer<BigBrainFault, BigBrainEvents> {
   readonly #gateway: Gateway;
+  readonly #endpoints: Endpoints;
   readonly #ends = new Set<(reason: ClosedError) => void>();
-  readonly #server: LoopbackServer;
-  #endpoints: Endpoints | undefined;
   #reaper: Loop | undefined;
-  #closed: Promise<void> | undefined;
 
-  private constructor(options: LocalBigBrainOptions) {
-    this.#gateway = new Gateway(options, (how) => this.restart(how));
-    const { port, origins, logger } = options;
-    const { clock } = this.#gateway;
-    this.#server = new LoopbackServer((request, response) => this.#endpoints!.handle(request, response), {
-      port,
-      origins,
-      clock,
-      logger,
+  private constructor(options: LocalBigBrainOptions, checker: FrameChecker) {
+    const operations = Object.values(operationTable);
+    super(options, {
+      what: "the local BigBrain",
+      operations,
+      maxBodyBytes: options.maxBodyBytes ?? 4_194_304,
     });
+    const restart = (how: { downMs?: number | undefined }): Promise<void> => this.restart(how);
+    this.#gateway = new Gateway(options, this.clock, this.emitter, this.faults, restart);
+    this.#endpoints = new Endpoints(this.#gateway, checker);
   }
 
-  /**
-   * Starts a gateway on 127.0.0.1. Rejects with an `UnsupportedError` anywhere but on Node, with a
-   * `ConnectionError` when the port is taken.
-   */
+  /** Rejects with a `ConnectionError` if the port is taken, with an `UnsupportedError` where there are no ports. */
   static async start(options: LocalBigBrainOptions = {}): Promise<LocalBigBrain> {
-    const brain = new LocalBigBrain(options);
-    brain.#endpoints = new Endpoints(brain.#gateway, await frameChecker());
-    await brain.#server.start();
+    const brain = await new LocalBigBrain(options, await frameChecker()).listen();
     brain.#reaper = startLoop({
       name: "lease reaper",
       intervalMs: options.reapIntervalMs ?? 1_000,
       run: () => brain.#gateway.board.reap(),
-      clock: brain.#gateway.clock,
+      clock: brain.clock,
       logger: options.logger,
       unref: true,
     });
     return brain;
   }
 
-  /** What a neuron takes as `gatewayUrl`. The same after a restart. */
-  get url(): string {
-    return this.#server.url;
-  }
-
-  /** What goes wrong on purpose. */
-  get faults(): FaultScript<BigBrainFault> {
-    return this.#gateway.faults;
+  get env(): Readonly<Record<string, string>> {
+    const { tokens } = this.#gateway.options;
+    const token = Array.isArray(tokens) ? (tokens[0] as string) : "local-token";
+    return { BIGBRAIN_GATEWAY_URL: this.url, BIGBRAIN_NEURON_ID: "neuron-1", BIGBRAIN_TOKEN: token };
   }
 
   /** Every lease that is remembered, oldest first. */
@@ -107,14 +96,6 @@ export class LocalBigBrain {
   /** True while a neuron has an open stream. */
   isConnected(neuronId: string): boolean {
     return this.#gateway.streams.get(neuronId)?.open ?? false;
-  }
-
-  /** Calls `listener` for every event until the returned function is called. */
-  on<Name extends keyof BigBrainEvents>(
-    event: Name,
-    listener: (payload: BigBrainEvents[Name]) => void,
-  ): () => void {
-    return this.#gateway.emitter.on(event, listener);
   }
 
   /** The next event of a name that `wanted` likes. Rejects with a `ClosedError` when the gateway closes first. */
@@ -200,11 +181,6 @@ export class LocalBigBrain {
     return hit.length;
   }
 
-  /** Cuts every connection and listens on the same port again `downMs` later. Default: at once. Tasks and leases stay. */
-  restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
-    return this.#server.restart(options);
-  }
-
   /** What has been seen so far, counted over the leases that are remembered. */
   stats(): BigBrainStats {
     const all = this.leases;
@@ -220,22 +196,30 @@ export class LocalBigBrain {
     };
   }
 
-  /** Ends all streams and stops listening. Tasks in hand end as `abandoned`. Repeated calls are fine. */
-  close(): Promise<void> {
-    this.#closed ??= this.#end();
-    return this.#closed;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #end(): Promise<void> {
+  protected override async stopIntake(): Promise<void> {
     await this.#reaper?.stop();
     this.#gateway.board.close();
     this.dropStreams({ how: "end" });
-    await this.#server.close();
     for (const reject of this.#ends) reject(new ClosedError("the gateway is closed"));
     this.#ends.clear();
+  }
+
+  protected override isStruck({ neuronId }: BigBrainFault, request: LocalRequest): boolean {
+    return neuronId === undefined || neuronId === this.#endpoints.neuronOf(request);
+  }
+
+  protected override async answerUnder(
+    fault: BigBrainFault | undefined,
+    request: LocalRequest,
+  ): Promise<HttpAnswer> {
+    this.emitter.emit("request", request);
+    if (fault?.kind !== "drop-stream") return super.answerUnder(fault, request);
+    const answer = await this.answer(request);
+    this.#gateway.streams.get(this.#endpoints.neuronOf(request) ?? "")?.end(fault.how ?? "drop");
+    return answer;
+  }
+
+  protected override answer(request: LocalRequest): HttpAnswer | Promise<HttpAnswer> {
+    return this.#endpoints.answer(request);
   }
 }

@@ -17,8 +17,8 @@ let gateway: Local4Runr;
 let admin: GatewayAdmin;
 const clock = new FakeClock({ now: Date.UTC(2026, 10, 21, 12, 30) });
 beforeEach(async () => {
-  gateway = new Local4Runr({ clock });
-  admin = new GatewayAdmin({ baseUrl: await gateway.start(), clock, retry: false });
+  gateway = await Local4Runr.start({ clock });
+  admin = new GatewayAdmin({ baseUrl: gateway.url, clock, retry: false });
 });
 afterEach(() => gateway.close());
 

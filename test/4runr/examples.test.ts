@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { enrichData } from "../../examples/4runr-data-enricher/main.ts";
 import { sendMail } from "../../examples/4runr-email-engager/main.ts";
 import { scrapeLeads } from "../../examples/4runr-lead-scraper/main.ts";
@@ -46,14 +46,13 @@ const examples = [
   },
 ];
 
-describe("the examples", () => {
-  const gateway = new Local4Runr();
+describe("the examples", async () => {
+  const gateway = await Local4Runr.start();
   const calls: string[] = [];
   const operations: (string | undefined)[] = [];
   gateway.on("call", ({ tool, action }) => calls.push(`${tool}:${action}`));
   gateway.on("request", ({ operation }) => operations.push(operation));
 
-  beforeAll(() => gateway.start());
   afterAll(() => gateway.close());
 
   it.each(examples)("$name runs on mock://", async ({ name, printed }) => {

@@ -8,6 +8,7 @@ import {
   GatewayProtocolError,
   GatewayTimeoutError,
   GatewayValidationError,
+  type ProxyOptions,
 } from "../../src/4runr/index.js";
 import { AbortError, ClosedError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock, Local4Runr } from "../../src/testing/index.js";
@@ -81,6 +82,50 @@ describe("an idempotency key", () => {
     expect([proxied().length, clock.pending]).toEqual([1, 0]);
   });
 
+  it.each<[string, (abort: () => void, clock: FakeClock) => unknown, ProxyOptions]>([
+    ["aborted", (abort) => abort(), {}],
+    ["ran out of time", (_, clock) => clock.advance(500), { totalTimeoutMs: 500 }],
+  ])("of a call that %s after its request left is in doubt for the next caller", async (_, end, options) => {
+    const { gw, clock, proxied } = setUp([{ hangs: true }, {}], { timeoutMs: 1e9 });
+    const controller = new AbortController();
+    const first = failure(gw.proxy("gmail_send", "send", keyed, { signal: controller.signal, ...options }));
+    await clock.settle();
+    await end(() => controller.abort(), clock);
+    expect(await first).toMatchObject({
+      attempts: 1,
+      correlationId: proxied()[0]!.headers["x-correlation-id"],
+    });
+    for (let i = 0; i < 2; i++) {
+      const next = await failure(gw.proxy("gmail_send", "send", keyed, { correlationId: `next-${i}` }));
+      expect(next).toBeInstanceOf(GatewayConflictError);
+      expect(next).toMatchObject({ code: "OUTCOME_IN_DOUBT", sent: false, correlationId: `next-${i}` });
+      await clock.settle();
+    }
+    expect(proxied()).toHaveLength(1);
+  });
+
+  it("gives each caller an error that names its own call", async () => {
+    const { gw } = setUp([{ status: 502, body: { error: "External API request failed" } }], { retry: false });
+    const ids = ["a", "b"];
+    const errors = await Promise.all(
+      ids.map((correlationId) => failure(gw.proxy("gmail_send", "send", keyed, { correlationId }))),
+    );
+    expect(errors.map((error) => [error.correlationId, error.status, error instanceof Error])).toEqual([
+      ["a", 502, true],
+      ["b", 502, true],
+    ]);
+  });
+
+  it("of a call whose result came before an abort keeps that result", async () => {
+    const { gw, proxied } = setUp();
+    await gw.proxy("gmail_send", "send", keyed);
+    expect(
+      await failure(gw.proxy("gmail_send", "send", keyed, { signal: AbortSignal.abort() })),
+    ).toBeInstanceOf(AbortError);
+    expect(await gw.proxy("gmail_send", "send", keyed)).toEqual({ x: 1 });
+    expect(proxied()).toHaveLength(1);
+  });
+
   it("is remembered as often as the option says", async () => {
     const { gw, proxied } = setUp([{}], { idempotencyKeys: 1 });
     for (const idempotencyKey of ["a", "b", "b", "a"])
@@ -126,8 +171,8 @@ describe("quotas", () => {
     req("fourRunr.admin.quota-bound", "say that they are a lower bound where the log is cut off"),
     async () => {
       const clock = new FakeClock({ now: Date.UTC(2026, 10, 21, 12, 30) });
-      await using gateway = new Local4Runr({ clock });
-      await using admin = new GatewayAdmin({ baseUrl: await gateway.start(), clock, retry: false });
+      await using gateway = await Local4Runr.start({ clock });
+      await using admin = new GatewayAdmin({ baseUrl: gateway.url, clock, retry: false });
       const { agentId } = await admin.createAgent({ name: "probe", createdBy: "ops", role: "r" });
       const quotas = [{ action: "serpapi:search", limit: 3, window: "24h" }];
       await admin.createPolicy({ name: "p", agentId, spec: { scopes: ["serpapi:search"], quotas } });
@@ -152,6 +197,82 @@ describe("time", () => {
     const error = await clock.until(failure(gw.proxy("serpapi", "search", search, { timeoutMs: 300 })));
     expect(error).toBeInstanceOf(GatewayTimeoutError);
     expect([clock.monotonic(), proxied().length]).toEqual([300, 0]);
+  });
+
+  it.each<[string, ProxyOptions, number]>([
+    ["timeoutMs", { timeoutMs: 300, retry: false }, 300],
+    ["totalTimeoutMs", { totalTimeoutMs: 400 }, 400],
+    [
+      "timeoutMs of each attempt",
+      { timeoutMs: 300, retry: { attempts: 2, minDelayMs: 100, jitter: 0 } },
+      700,
+    ],
+  ])("%s of a call bounds its wait for a token that another call has asked for", async (_, options, ms) => {
+    const { gw, clock, tokenRequests } = setUp([{}], { timeoutMs: 31_000 }, () => ({ hangs: true }));
+    const first = failure(gw.proxy("serpapi", "search", search, { retry: false }));
+    await clock.settle();
+    const error = await clock.until(failure(gw.proxy("serpapi", "search", search, options)));
+    expect(error).toBeInstanceOf(GatewayTimeoutError);
+    expect([clock.monotonic(), tokenRequests().length]).toEqual([ms, 1]);
+    expect(await clock.until(first)).toBeInstanceOf(GatewayTimeoutError);
+    expect([clock.monotonic(), clock.pending]).toEqual([31_000, 0]);
+  });
+
+  it("a call that joins a token request is not bound by the limits of the call that began it", async () => {
+    let give = (): void => {};
+    const { gw, clock, tokenRequests } = setUp([{}], { timeoutMs: 31_000 }, (n) => ({
+      ...issued(n),
+      until: new Promise<void>((resolve) => (give = resolve)),
+    }));
+    const first = failure(gw.proxy("serpapi", "search", search, { timeoutMs: 300, retry: false }));
+    await clock.settle();
+    const second = gw.proxy("serpapi", "search", search);
+    expect(await clock.until(first)).toBeInstanceOf(GatewayTimeoutError);
+    give();
+    expect(await second).toEqual({ x: 1 });
+    expect(tokenRequests()).toHaveLength(1);
+  });
+
+  it("the last call that waits for a token takes its request with it", async () => {
+    const { gw, clock, tokenRequests } = setUp([{}], {}, (n) => (n === 1 ? { hangs: true } : issued(n)));
+    const controller = new AbortController();
+    const gone = failure(gw.proxy("serpapi", "search", search, { signal: controller.signal }));
+    await clock.settle();
+    controller.abort();
+    expect(await gone).toBeInstanceOf(AbortError);
+    expect(await gw.proxy("serpapi", "search", search)).toEqual({ x: 1 });
+    expect([tokenRequests().length, clock.pending]).toEqual([2, 0]);
+  });
+
+  it.each<[string, ProxyOptions, number]>([
+    ["false", { retry: false }, 1],
+    ["two attempts", { retry: { attempts: 2 } }, 2],
+    ["the client's four", {}, 4],
+  ])("retry of a call, %s, holds for its token request", async (_, options, attempts) => {
+    const { gw, clock, tokenRequests, proxied } = setUp([{}], {}, () => down);
+    const error = await clock.until(failure(gw.proxy("gmail_send", "send", mail, options)));
+    expect(error).toMatchObject({ status: 503, attempts });
+    expect([tokenRequests().length, proxied().length]).toEqual([attempts, 0]);
+  });
+
+  it.each<[string, ProxyOptions, (abort: () => void) => void]>([
+    ["an abort", {}, (abort) => abort()],
+    ["the total limit", { totalTimeoutMs: 200 }, () => {}],
+    ["the limit of a request", { timeoutMs: 200, retry: false }, () => {}],
+  ])("%s during a token request says of which call, and after how many attempts", async (_, options, end) => {
+    for (const params of [search, { ...search, idempotency_key: "k" }]) {
+      const { gw, clock } = setUp([{}], {}, () => ({ hangs: true }));
+      const controller = new AbortController();
+      const { signal } = controller;
+      const failed = failure(
+        gw.proxy("serpapi", "search", params, { signal, correlationId: "c-1", ...options }),
+      );
+      await clock.settle();
+      end(() => controller.abort());
+      const error = await clock.until(failed);
+      expect(error.correlationId).toBe("c-1");
+      expect(error.attempts).toBeTypeOf("number");
+    }
   });
 
   it(req("fourRunr.time.total", "totalTimeoutMs bounds the whole call, waits included"), async () => {
@@ -291,6 +412,17 @@ describe("a chat", () => {
 });
 
 describe("input", () => {
+  it("of a constructor that is not valid is a GatewayError", () => {
+    for (const options of [
+      { baseUrl: "nope" },
+      { baseUrl: "ftp://g" },
+      { baseUrl: "http://g", timeoutMs: -1 },
+    ]) {
+      for (const make of [() => new GatewayClient({ agentId, ...options }), () => new GatewayAdmin(options)])
+        expect(make).toThrow(GatewayValidationError);
+    }
+  });
+
   it(req("fourRunr.urls.password", "a base URL with a password is refused without showing it"), () => {
     for (const make of [
       () => new GatewayClient({ baseUrl: "http://me:pass-word@gateway.test", agentId }),

@@ -8,8 +8,7 @@ export let gateway: Local4Runr;
 afterEach(() => gateway?.close());
 
 export async function start(options: Local4RunrOptions = {}): Promise<Local4Runr> {
-  gateway = new Local4Runr(options);
-  await gateway.start();
+  gateway = await Local4Runr.start(options);
   return gateway;
 }
 

@@ -12,14 +12,17 @@ const internalFault =
 const tools = ["serpapi", "http_fetch", "openai", "gmail_send", "__proto__"];
 const actions = ["search", "get", "head", "chat", "complete", "send", "profile", "constructor"];
 
-describe("any request", () => {
-  const gateway = new Local4Runr({ rateLimit: { calls: 1e9 }, breaker: { failures: 1e9 }, testBypass: true });
+describe("any request", async () => {
+  const gateway = await Local4Runr.start({
+    rateLimit: { calls: 1e9 },
+    breaker: { failures: 1e9 },
+    testBypass: true,
+  });
   const failures: unknown[] = [];
   gateway.on("error", (error) => failures.push(error));
   let known: { readonly agentId: string; readonly token: string };
 
   beforeAll(async () => {
-    await gateway.start();
     const scopes = tools.flatMap((tool) => actions.map((action) => `${tool}:${action}`));
     const { agentId } = await gateway.register({ spec: { scopes } });
     const wish = { agent_id: agentId, tools: [], permissions: [], expires_at: "2099-01-01T00:00:00Z" };

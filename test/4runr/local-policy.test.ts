@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { wire } from "../../gen/4runr/index.js";
 import { toolActions } from "../../gen/4runr/index.js";
 import { GatewayAdmin, GatewayClient, GatewayPolicyError } from "../../src/4runr/index.js";
@@ -133,13 +133,12 @@ describe("a policy", () => {
   });
 });
 
-describe("policies of a gateway", () => {
+describe("policies of a gateway", async () => {
   const clock = new FakeClock({ now: noon.getTime() });
-  const gateway = new Local4Runr({ clock, rateLimit: { calls: 1_000 } });
+  const gateway = await Local4Runr.start({ clock, rateLimit: { calls: 1_000 } });
   let admin: GatewayAdmin;
   let agent: { readonly agentId: string };
 
-  beforeAll(() => gateway.start());
   afterAll(() => gateway.close());
   beforeEach(async () => {
     gateway.forget();

@@ -14,8 +14,7 @@ import { failure } from "./scripted.ts";
 
 let gateway: Local4Runr;
 beforeEach(async () => {
-  gateway = new Local4Runr();
-  await gateway.start();
+  gateway = await Local4Runr.start();
   for (const [name, value] of Object.entries((await gateway.register()).env)) vi.stubEnv(name, value);
 });
 afterEach(async () => {

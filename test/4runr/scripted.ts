@@ -11,6 +11,8 @@ export interface Reply {
   readonly throws?: unknown;
   /** Never answers until the signal fires. */
   readonly hangs?: boolean;
+  /** Answers when this is done. */
+  readonly until?: Promise<void>;
 }
 
 /** What was asked. */
@@ -45,6 +47,7 @@ export function scripted(replies: readonly Reply[], issue: (n: number) => Reply 
         init.signal!.addEventListener("abort", () => reject(init.signal!.reason)),
       );
     }
+    await reply.until;
     const { status = 200, headers } = reply;
     const text = typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body ?? ok({ x: 1 }));
     return new Response(status === 204 ? null : text, { status, ...(headers && { headers }) });

@@ -16,6 +16,7 @@ import {
   ClosedError,
   TimeoutError,
 } from "../../src/core/errors.js";
+import type { CallOptions } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 import { readLines } from "./recordings.ts";
@@ -117,6 +118,63 @@ describe("login", () => {
     const wrong = await setUp(undefined, { credentials: { username: "operator", password: "x" } });
     expect(await failure(wrong.client.listWorkflows())).toMatchObject({ name: "AuthError", status: 401 });
     expect(wrong.seen).toHaveLength(1);
+  });
+
+  describe("that hangs", () => {
+    const hanging = async (options: AureusConsoleClientOptions = {}) => {
+      let begun = 0;
+      const clock = new FakeClock();
+      const fetch = (_: unknown, { signal }: RequestInit = {}) => {
+        begun++;
+        return new Promise<Response>((_, reject) =>
+          signal!.addEventListener("abort", () => reject(signal!.reason)),
+        );
+      };
+      const client = new AureusConsoleClient({
+        baseUrl: "http://c.test",
+        credentials,
+        clock,
+        fetch,
+        ...options,
+      });
+      return { client, clock, begun: () => begun };
+    };
+
+    it.each<[CallOptions, string]>([
+      [{ timeoutMs: 300, retry: false }, "listWorkflows: login did not respond within 300 ms (attempt 1)"],
+      [{ totalTimeoutMs: 300 }, "waiting for login"],
+    ])("is named by the error of a call with %j", async (options, message) => {
+      const { client, clock, begun } = await hanging();
+      const error = await clock.until(failure(client.listWorkflows(options)));
+      expect(error).toBeInstanceOf(TimeoutError);
+      expect(error.message).toContain(message);
+      expect([clock.monotonic(), clock.pending, begun()]).toEqual([300, 0, 1]);
+    });
+
+    it("holds each call for as long as its own limits say", async () => {
+      const { client, clock, begun } = await hanging({ timeoutMs: 31_000, retry: false });
+      const slow = failure(client.listWorkflows());
+      const error = await clock.until(failure(client.listWorkflows({ timeoutMs: 300 })));
+      expect([error.name, clock.monotonic()]).toEqual(["TimeoutError", 300]);
+      expect((await clock.until(slow)).name).toBe("TimeoutError");
+      expect([clock.monotonic(), clock.pending, begun()]).toEqual([31_000, 0, 1]);
+      const named = await clock.until(failure(client.login({ timeoutMs: 200 })));
+      expect(named.message).toContain("login: the Aureus console did not respond within 200 ms");
+    });
+  });
+
+  it.each<[CallOptions, number]>([
+    [{ retry: false }, 1],
+    [{ retry: { attempts: 2, minDelayMs: 0 } }, 2],
+  ])("is tried as often as the call says: %j", async (options, logins) => {
+    const server = await serve(() => ({ status: 503, body: { error: "down" } }));
+    servers.push(server);
+    const client = new AureusConsoleClient({ baseUrl: server.url, credentials });
+    for (const make of [() => client.listWorkflows(options), () => client.login(options)]) {
+      const before = server.seen.length;
+      expect(await failure(make())).toMatchObject({ status: 503, attempts: logins });
+      expect(server.seen.length - before).toBe(logins);
+    }
   });
 
   it("a token from elsewhere is used until it is refused", async () => {

@@ -15,7 +15,8 @@ async function asRecorded() {
   const gates = Object.fromEntries(
     recordedWorkflows.list.map(({ workflow, gate }) => [workflow.tasks[0]!.id, gate]),
   );
-  const server = new LocalAureus({
+  const server = await LocalAureus.start({
+    port: false,
     clock,
     principal: recordedWorkflows.principal,
     gate: (task) => gates[task.id],
@@ -139,8 +140,7 @@ describe("through the clients", () => {
   const workflow: WorkflowSpec = { id: "w", name: "W", tasks: [task], dependencies: { wipe: [] } };
 
   it("an approval goes from a V1 run over the console to the decision", async () => {
-    await using server = new LocalAureus();
-    await server.start();
+    await using server = await LocalAureus.start();
     const v1 = new AureusClient({ baseUrl: server.url });
     const console = new AureusConsoleClient({ baseUrl: server.url, credentials: operator });
     expect((await v1.executeWorkflow(workflow)).status).toBe("failed");
@@ -154,7 +154,7 @@ describe("through the clients", () => {
 
   it("logins share a token within a second, and end after an hour", async () => {
     const clock = new FakeClock();
-    const server = new LocalAureus({ clock });
+    const server = await LocalAureus.start({ port: false, clock });
     const login = async () =>
       ((await call(server, "POST", "/api/auth/login", operator)).body as { token: string }).token;
     const token = await login();
@@ -169,7 +169,7 @@ describe("through the clients", () => {
 
   it("a user without the permission is refused", async () => {
     const reader = { username: "reader", password: "r", permissions: ["read"] };
-    const server = new LocalAureus({ users: [reader] });
+    const server = await LocalAureus.start({ port: false, users: [reader] });
     const console = new AureusConsoleClient({
       baseUrl: server.url,
       fetch: server.fetch,
@@ -181,13 +181,13 @@ describe("through the clients", () => {
   });
 
   it("a server with only the console is recognised by the V1 client", async () => {
-    const server = new LocalAureus({ v1: false });
+    const server = await LocalAureus.start({ port: false, v1: false });
     const client = new AureusClient({ baseUrl: server.url, fetch: server.fetch });
     await expect(client.executeWorkflow(workflow)).rejects.toBeInstanceOf(UnsupportedError);
   });
 
   it("without the console its routes are pages that do not exist", async () => {
-    const server = new LocalAureus({ console: false });
+    const server = await LocalAureus.start({ port: false, console: false });
     expect(await call(server, "GET", "/health", null)).toMatchObject({ status: 404 });
     expect((await call(server, "GET", "/<b>", null)).body).not.toContain("<b>");
   });

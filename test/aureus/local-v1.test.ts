@@ -1,17 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { operationTable } from "../../gen/aureus/v1/index.js";
+import {
+  type OperationId,
+  operationSchemas,
+  operationTable,
+  schemaDocument,
+} from "../../gen/aureus/v1/index.js";
 import { AureusClient } from "../../src/aureus/index.js";
 import { ConflictError, ConnectionError, ValidationError } from "../../src/core/errors.js";
-import { answerProblems } from "../../src/testing/aureus/body-check.js";
-import { matchV1 } from "../../src/testing/aureus/v1-routes.js";
+import { SpecSchemas } from "../../src/testing/http/schemas.js";
 import { LocalAureus } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { type RecordedCase, recordedCases, recordedValidators, recordedWorkflows } from "./engine-cases.ts";
 
 /** A server in the setting of the recordings. */
 const asRecorded = () =>
-  new LocalAureus({
+  LocalAureus.start({
+    port: false,
     apiKey: "test-key",
     validators: recordedValidators,
     execute: recordedWorkflows.execute,
@@ -41,7 +46,7 @@ describe("calls recorded over the real engine", () => {
   const cases = recordedCases("sdk-vs-v1-adapter");
 
   it(req("aureus.local.v1.recorded", "are answered the same, all in one session"), async () => {
-    const server = asRecorded();
+    const server = await asRecorded();
     // The recording is the second round of a session: the first had run, cancelled and reported the same.
     const before = ["execute_full", "cancel", "report_metric", "report_span"];
     for (const name of before) await send(server, cases.find((item) => item.case === name)!);
@@ -58,6 +63,7 @@ describe("calls recorded over the real engine", () => {
 });
 
 describe("every request of the Python SDK", () => {
+  const schemas = new SpecSchemas(schemaDocument);
   const cases = ["sdk-vs-standin", "sdk-vs-v1-adapter", "sdk-vs-stock-console"].flatMap((file) =>
     recordedCases(file)
       .filter(({ request }) => request?.method !== undefined)
@@ -65,15 +71,15 @@ describe("every request of the Python SDK", () => {
   );
 
   it.each(cases)(req("aureus.local.v1.accepts", "$name"), async (item) => {
-    const server = asRecorded();
+    const server = await asRecorded();
     const { status, body } = await send(server, item);
     const { method, path } = item.request;
     // Nothing is known yet on a fresh server; whatever is sent is taken.
     const asksForOne = path.includes("/workflows/") ? !path.endsWith("/execute") : path.includes("/traces/");
     expect(status).toBe(asksForOne ? 404 : path.includes("/observability/") && method === "POST" ? 202 : 200);
-    const request = { method, path, query: new URLSearchParams(), headers: {}, text: "" };
-    const match = matchV1(request);
-    if (match !== undefined) expect(await answerProblems(match.operation, status, body)).toEqual([]);
+    const operation = server.requests[0]?.operation as OperationId | undefined;
+    const schema = operation && operationSchemas[operation].responses[status];
+    if (schema !== undefined) expect(await schemas.issues(schema, body)).toEqual([]);
   });
 
   it("are 97 in all", () => {
@@ -83,7 +89,7 @@ describe("every request of the Python SDK", () => {
 
 describe("strictness", () => {
   const post = async (path: string, body: string) => {
-    const server = new LocalAureus();
+    const server = await LocalAureus.start({ port: false });
     const response = await server.fetch(`${server.url}/api/v1/${path}`, { method: "POST", body });
     return { status: response.status, body: (await response.json()) as { error: string; errors?: string[] } };
   };
@@ -115,7 +121,7 @@ describe("strictness", () => {
   );
 
   it(req("aureus.local.v1.strict", "wants the key where there is one"), async () => {
-    const server = new LocalAureus({ apiKey: "k" });
+    const server = await LocalAureus.start({ port: false, apiKey: "k" });
     const status = async (authorization?: string) => {
       const headers = authorization === undefined ? {} : { authorization };
       return (await server.fetch(`${server.url}/api/v1/observability/metrics`, { headers })).status;
@@ -134,7 +140,7 @@ describe("whatever is sent", () => {
   );
 
   it(req("aureus.local.v1.strict", "is answered or refused, never a failure of the server"), async () => {
-    const server = new LocalAureus();
+    const server = await LocalAureus.start({ port: false });
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...paths),
@@ -163,7 +169,8 @@ describe("through the client", () => {
 
   it(req("aureus.local.tools", "runs registered tools and undoes what is done"), async () => {
     const calls: unknown[] = [];
-    const server = new LocalAureus({
+    const server = await LocalAureus.start({
+      port: false,
       tools: {
         write: (inputs, { context }) => ({ wrote: inputs.camelCase, user: context.user_id }),
         boom: () => {
@@ -199,7 +206,7 @@ describe("through the client", () => {
   it(req("aureus.local.tools", "a tool that nobody registered fails its task"), async () => {
     const task = { id: "a", name: "A", type: "action" as const, toolName: "ghost" };
     const workflow = { id: "w", name: "W", tasks: [task], dependencies: { a: [] } };
-    const result = await connect(new LocalAureus()).executeWorkflow(workflow);
+    const result = await connect(await LocalAureus.start({ port: false })).executeWorkflow(workflow);
     expect(result.taskResults.a).toMatchObject({ status: "failed", error: expect.stringContaining("ghost") });
   });
 
@@ -212,7 +219,7 @@ describe("through the client", () => {
       started();
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("stopped"))));
     };
-    const client = connect(new LocalAureus({ tools: { wait } }));
+    const client = connect(await LocalAureus.start({ port: false, tools: { wait } }));
     const task = { id: "a", name: "A", type: "action" as const, toolName: "wait" };
     const workflow = {
       id: "w",
@@ -231,7 +238,8 @@ describe("through the client", () => {
 
   it("validators come over the wire by the name of their logic, or by kind", async () => {
     const { custom } = await import("../../src/aureus/engine/index.js");
-    const server = new LocalAureus({
+    const server = await LocalAureus.start({
+      port: false,
       validatorLogic: {
         check_business_rules: ({ min_amount, max_amount }) =>
           custom("rules", ({ data }) => {
@@ -257,7 +265,7 @@ describe("through the client", () => {
   });
 
   it("metrics are found by name, time and tags", async () => {
-    const client = connect(new LocalAureus());
+    const client = connect(await LocalAureus.start({ port: false }));
     const at = (timestamp: string, tags?: Record<string, string>) =>
       client.reportMetric({ name: "m", value: 1, timestamp, ...(tags && { tags }) });
     await at("2026-01-01T00:00:00.123456", { a: "1" });
@@ -276,7 +284,7 @@ describe("faults", () => {
   const options = { retry: false } as const;
 
   it(req("aureus.local.faults", "a status for one operation, so many times"), async () => {
-    const server = new LocalAureus();
+    const server = await LocalAureus.start({ port: false });
     const client = new AureusClient({ baseUrl: server.url, fetch: server.fetch, ...options });
     server.faults.add({
       kind: "status",
@@ -297,8 +305,7 @@ describe("faults", () => {
   it.each([true, false])(
     req("aureus.local.faults", "a connection that is cut, over a socket: %s"),
     async (socket) => {
-      await using server = new LocalAureus();
-      if (socket) await server.start();
+      await using server = await LocalAureus.start({ port: socket ? 0 : false });
       const client = new AureusClient({
         baseUrl: server.url,
         ...(!socket && { fetch: server.fetch }),
@@ -314,8 +321,7 @@ describe("faults", () => {
   );
 
   it(req("aureus.local.faults", "a restart keeps the port, and the logins end"), async () => {
-    await using server = new LocalAureus();
-    await server.start();
+    await using server = await LocalAureus.start();
     const { url } = server;
     const login = async () => {
       const body = JSON.stringify({ username: "operator", password: "operator123" });
@@ -337,8 +343,7 @@ describe("faults", () => {
   });
 
   it("a socket refuses a body that is too long", async () => {
-    await using server = new LocalAureus();
-    await server.start();
+    await using server = await LocalAureus.start();
     const body = "x".repeat(10_485_761);
     const answer = await fetch(`${server.url}/api/v1/policy/check`, { method: "POST", body });
     expect(answer.status).toBe(413);

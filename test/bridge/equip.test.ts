@@ -85,7 +85,7 @@ describe.each([
   [
     "remote",
     async () => {
-      const server = new LocalAureus({ apiKey: "key" });
+      const server = await LocalAureus.start({ port: false, apiKey: "key" });
       const client = new AureusClient({ baseUrl: server.url, apiKey: "key", fetch: server.fetch });
       const gates = { page: { validators: ["not_null"], blockOnFailure: true } };
       return {

@@ -1,8 +1,8 @@
 /** A client, a scheduler and a worker around a bus in memory. */
 import { afterEach } from "vitest";
-import { emitProgress } from "../../src/cap/emit.js";
 import type { JobClientOptions, JobHandler } from "../../src/cap/index.js";
 import { InMemoryBlobStore, MemoryBus, openJobClient, runWorker } from "../../src/cap/index.js";
+import { Party } from "../../src/cap/party.js";
 import { progressPayload } from "../../src/cap/payloads.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
@@ -39,6 +39,8 @@ export async function setUp(handler: JobHandler, options: Partial<JobClientOptio
     () => client.close(),
   );
   const report = (jobId: string, percent: number) =>
-    emitProgress(bus, progressPayload({ senderId: "cap-worker", jobId, percent }));
+    new Party({ bus, senderId: "cap-worker" }).publish(
+      progressPayload({ senderId: "cap-worker", jobId, percent }),
+    );
   return { memory, bus, clock, store, scheduler, worker, client, report };
 }

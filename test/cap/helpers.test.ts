@@ -12,14 +12,6 @@ import {
   SUBJECT_PROGRESS,
   SUBJECT_RESULT,
 } from "../../gen/cap/index.js";
-import {
-  emitAlert,
-  emitCancel,
-  emitHeartbeat,
-  emitProgress,
-  heartbeatLoop,
-  publishHandshake,
-} from "../../src/cap/emit.js";
 import type { Bus, WorkerOptions } from "../../src/cap/index.js";
 import {
   ConnectionLostError,
@@ -37,8 +29,6 @@ import {
   cancelPayload,
   handshakePayload,
   heartbeatPayload,
-  heartbeatPayloadWithMemory,
-  heartbeatPayloadWithProgress,
   progressPayload,
 } from "../../src/cap/payloads.js";
 import { validatePacket } from "../../src/cap/validate.js";
@@ -76,10 +66,10 @@ describe("payloads", () => {
       authToken: "tok",
       agentName: "my agent",
     });
-    expect(heartbeatPayloadWithMemory({ ...beat, memoryLoad: 50 }).payload.value).toMatchObject({
+    expect(heartbeatPayload({ ...beat, memoryLoad: 50 }).payload.value).toMatchObject({
       memoryLoad: 50,
     });
-    const working = heartbeatPayloadWithProgress({ ...beat, progressPct: 140.7, lastMemo: "half way" });
+    const working = heartbeatPayload({ ...beat, progressPct: 140.7, lastMemo: "half way" });
     expect(working.payload.value).toMatchObject({ progressPct: 100, lastMemo: "half way" });
   });
 
@@ -114,29 +104,22 @@ describe("payloads", () => {
   });
 });
 
-describe("emitters", () => {
-  it(req("cap.helpers.emit", "sign, set the token, and publish where the payload belongs"), async () => {
+describe("publishing packets that were built elsewhere", () => {
+  it(req("cap.helpers.emit", "signs them, sets the token, and uses the subject of the payload"), async () => {
     const memory = new MemoryBus();
     const bus = memory.connect();
     const keys = generateKeyPair();
     const publicKeys = { w: keys.publicKeyPem };
     const subjects = [SUBJECT_HEARTBEAT, SUBJECT_PROGRESS, SUBJECT_CANCEL, SUBJECT_HANDSHAKE, SUBJECT_ALERT];
     const heard = await Promise.all(subjects.map((subject) => listen(memory, subject, { publicKeys })));
-    const options = { privateKey: keys.privateKeyPem, sessionToken: "tok" };
-    await emitHeartbeat(bus, heartbeatPayload(beat), options);
-    await emitProgress(bus, progressPayload({ senderId: "w", jobId: "j", percent: 1 }), options);
-    await emitCancel(bus, cancelPayload({ senderId: "w", jobId: "j" }), options);
-    await publishHandshake(bus, { componentId: "w" }, options);
-    await emitAlert(
-      bus,
-      alertPayload({
-        senderId: "w",
-        severity: AlertSeverity.INFO,
-        errorCode: ErrorCode.JOB_TIMEOUT,
-        message: "m",
-      }),
-      options,
-    );
+    const link = new Party({ bus, senderId: "w", privateKey: keys.privateKeyPem, sessionToken: "tok" });
+    await link.publish(heartbeatPayload(beat));
+    await link.publish(progressPayload({ senderId: "w", jobId: "j", percent: 1 }));
+    await link.publish(cancelPayload({ senderId: "w", jobId: "j" }));
+    await link.publish(handshakePayload({ componentId: "w" }));
+    const severity = AlertSeverity.INFO;
+    const errorCode = ErrorCode.JOB_TIMEOUT;
+    await link.publish(alertPayload({ senderId: "w", severity, errorCode, message: "m" }));
     await turns();
     expect(heard.map((packets) => packets.map(({ payload }) => payload.case))).toEqual([
       ["heartbeat"],
@@ -156,20 +139,16 @@ describe("emitters", () => {
       const clock = new FakeClock();
       const sent: string[] = [];
       let calls = 0;
-      const loop = heartbeatLoop({
-        bus: memory.connect(),
-        clock,
-        payload: () => {
-          if (++calls === 2) throw new Error("no load known");
-          return heartbeatPayload({ ...beat, activeJobs: calls });
-        },
-        metrics: {
-          onHeartbeatSent: (workerId) => {
-            sent.push(workerId);
-            throw new Error("metrics are down");
-          },
-        },
-      });
+      const link = new Party({ bus: memory.connect(), senderId: "w", clock });
+      const next = () => {
+        if (++calls === 2) throw new Error("no load known");
+        return heartbeatPayload({ ...beat, activeJobs: calls });
+      };
+      const onHeartbeatSent = (workerId: string) => {
+        sent.push(workerId);
+        throw new Error("metrics are down");
+      };
+      const loop = link.startHeartbeats(next, { metrics: { onHeartbeatSent } });
       await clock.advance(15_000);
       await loop.stop();
       await clock.advance(15_000);

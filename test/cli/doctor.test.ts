@@ -37,15 +37,13 @@ describe("doctor", () => {
   it(req("cli.doctor", "all is well with the counterparts: exit 0"), async () => {
     const token = unsigned({ exp: Math.floor(Date.now() / 1_000) + 600 });
     const brain = await LocalBigBrain.start({ tokens: [token] });
-    const aureus = new LocalAureus();
-    const gateway = new Local4Runr();
+    const aureus = await LocalAureus.start();
+    const gateway = await Local4Runr.start();
     ends.push(
       () => brain.close(),
       () => aureus.close(),
       () => gateway.close(),
     );
-    await aureus.start();
-    await gateway.start();
     const { env } = await gateway.register();
     const found = await doctor([], {
       ...env,
@@ -65,7 +63,7 @@ describe("doctor", () => {
     expect(found.of("nats")[0]!.status).toBe("skip");
     expect(found.of("env", "BIGBRAIN_TOKEN")[0]!.text).toBe(`[secret], ${token.length} characters`);
     expect(found.out).not.toContain(token);
-    expect(found.out).not.toContain(env.AGENT_PRIVATE_KEY.split("\n")[1]);
+    expect(found.out).not.toContain(env.AGENT_PRIVATE_KEY!.split("\n")[1]);
   });
 
   it(req("cli.doctor.harmless", "opens a stream under an id of its own and registers nothing"), async () => {

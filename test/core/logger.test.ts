@@ -264,6 +264,57 @@ describe("the default logger", () => {
     expect(JSON.stringify(lines)).not.toContain(secret);
   });
 
+  const revoked = (): unknown => {
+    const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
+    revoke();
+    return proxy;
+  };
+  const throwing = (key: string, value: object = new Error("x")): unknown =>
+    Object.defineProperty(value, key, {
+      enumerable: true,
+      get: () => {
+        throw new Error("no");
+      },
+    });
+  it.each<[string, () => unknown]>([
+    ["a revoked proxy", revoked],
+    ["an error with a message that throws", () => throwing("message")],
+    ["an error with a stack that throws", () => throwing("stack")],
+    ["an error with a cause that throws", () => throwing("cause")],
+    ["an error with a name that throws", () => throwing("name")],
+    ["an error whose cause is a revoked proxy", () => new Error("x", { cause: revoked() })],
+    ["an error with another stack", () => Object.assign(new Error("x"), { stack: revoked() })],
+    ["a toJSON that throws", () => throwing("toJSON", {})],
+    ["a member that throws", () => throwing("a", { b: 1 })],
+    ["a proxy that has no keys", () => new Proxy({}, { ownKeys: () => [1] as unknown as string[] })],
+  ])("writes a line of %s, whatever logger it goes to", (_, make) => {
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    const { logger, lines: theirs } = collecting();
+    for (const level of logLevels) {
+      for (const to of [safeLogger(undefined), safeLogger(logger)]) {
+        to[level]("it happened", { value: make(), n: 1 });
+        scoped(to, { job: "j" })[level]("it happened", make() as LogFields);
+        to[level](make() as string);
+      }
+    }
+    expect(lines).toHaveLength(12);
+    expect(theirs).toHaveLength(12);
+    for (const [, text] of lines.filter((_, n) => n % 3 === 0))
+      expect(text).toMatch(/it happened value=.* n=1/s);
+    for (const [, text] of lines.filter((_, n) => n % 3 === 1)) expect(text).toMatch(/it happened job=j/);
+  });
+
+  it("bounds what it writes of a long text, says so, and keeps the frames", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    const long = "x ".repeat(500_000);
+    const error = new Error(long, { cause: new AuthError(long) });
+    safeLogger(undefined).error(long, { error, long, list: Array.from({ length: 900 }, () => long) });
+    const text = lines.pop()![1];
+    expect(text.length).toBeLessThan(8_192 * 8);
+    expect(text.match(/… \(\d+ characters\)/g)!.length).toBe(6);
+    expect(text.match(/logger\.test\.ts/g)!.length).toBeGreaterThanOrEqual(2);
+  });
+
   it("warns once, also through loggers of different calls", () => {
     vi.stubEnv("AGENTWIRE_LOG", "warn");
     expect(warnOnce(undefined, "default-once", "first")).toBe(true);

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AbortError, AuthError, ConnectionError } from "../../src/core/errors.js";
+import { HttpClient } from "../../src/http/index.js";
 import type { StoredCredential } from "../../src/neuron/auth/index.js";
 import {
   CredentialRevokedError,
@@ -18,6 +19,7 @@ import {
   readCredentialFile,
   writeCredentialFile,
 } from "../../src/neuron/auth/index.js";
+import { callbackAuth } from "../../src/neuron/callback-auth.js";
 import { FakeClock } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import {
@@ -183,6 +185,42 @@ describe("createClientCredentialsAuth", () => {
       expect(await auth()).toBe("fine");
     },
   );
+
+  it("a token request lasts as long as somebody waits for it, each by the limit of its own request", async () => {
+    const path = freshPath();
+    await writeCredentialFile(path, credential());
+    const clock = new FakeClock();
+    const ended: number[] = [];
+    const hang = (_: unknown, { signal }: RequestInit = {}) =>
+      new Promise<Response>((_, reject) => {
+        signal!.addEventListener("abort", () => {
+          ended.push(clock.monotonic());
+          reject(signal!.reason);
+        });
+        begun();
+      });
+    let begun = (): void => {};
+    const asked = new Promise<void>((resolve) => (begun = resolve));
+    const auth = callbackAuth(createClientCredentialsAuth(path, { clock, fetch: hang, timeoutMs: 0 }));
+    const http = new HttpClient({ baseUrl: server.url, clock, auth, retry: false });
+    const post = { id: "ack", method: "POST", path: "/ack", idempotent: false } as const;
+    const calls = [300, 31_000].map((timeoutMs) =>
+      http.send(post, [], { timeoutMs }).then(
+        () => expect.unreachable(),
+        (error: Error) => [error.name, error.message, clock.monotonic()],
+      ),
+    );
+    await asked;
+    expect(await clock.until(Promise.all(calls))).toEqual(
+      [300, 31_000].map((ms) => [
+        "TimeoutError",
+        `ack: the auth callback did not respond within ${ms} ms (attempt 1)`,
+        ms,
+      ]),
+    );
+    await clock.settle();
+    expect([ended, clock.pending, server.seen.length]).toEqual([[31_000], 0, 0]);
+  });
 
   it("takes another way to prove who it is", async () => {
     const path = freshPath();

@@ -77,8 +77,7 @@ const policy: PolicyContext = {
 describe("a piece of work over all four wires", () => {
   it(req("otel.one-trace", "is one trace, with every hop below the one that made it"), async () => {
     const otel = await openTelemetry();
-    const gateway = new Local4Runr();
-    await gateway.start();
+    const gateway = await Local4Runr.start();
     const { agentId } = await gateway.register();
     const tools = new GatewayClient({
       baseUrl: gateway.url,
@@ -86,7 +85,7 @@ describe("a piece of work over all four wires", () => {
       fetch: otel.fetch(),
       middleware: [otel.toolCalls()],
     });
-    const server = new LocalAureus();
+    const server = await LocalAureus.start({ port: false });
     const seen: Headers[] = [];
     const aureus = new AureusClient({
       baseUrl: server.url,

@@ -1,9 +1,8 @@
 import { request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConnectionError } from "../../src/core/errors.js";
-import { FaultScript, type HttpFault } from "../../src/testing/http/faults.js";
-import { router } from "../../src/testing/http/routes.js";
-import { LoopbackServer, readBody } from "../../src/testing/http/server.js";
+import { type Fault, FaultScript } from "../../src/testing/http/faults.js";
+import { LoopbackServer, readBody } from "../../src/testing/http/loopback-server.js";
 import { FakeClock, Local4Runr, LocalAureus, LocalBigBrain } from "../../src/testing/index.js";
 
 const ends: { close(): Promise<void> }[] = [];
@@ -17,7 +16,7 @@ const text = async (url: string) => (await fetch(url)).text();
 describe("a server on loopback", () => {
   it("goes down and comes up again on the same port", async () => {
     const clock = new FakeClock();
-    const server = new LoopbackServer((_, response) => void response.end("ok"), { clock });
+    const server = new LoopbackServer(() => new Response("ok"), { clock });
     ends.push(server);
     await server.restart();
     expect(server.url, "it did not listen").toBe("http://127.0.0.1:0");
@@ -36,7 +35,7 @@ describe("a server on loopback", () => {
 
   it("stays down when it is closed meanwhile", async () => {
     const clock = new FakeClock();
-    const server = new LoopbackServer((_, response) => void response.end("ok"), { clock });
+    const server = new LoopbackServer(() => new Response("ok"), { clock });
     await server.start();
     const back = server.restart({ downMs: 5_000 });
     while (clock.pending === 0) await turn();
@@ -70,9 +69,9 @@ describe("a server on loopback", () => {
     ["IPv6", { host: "[::1]:1234" }, true],
   ])("is called by %s: %o", async (_, headers, isLetIn) => {
     let calls = 0;
-    const answer = (_: unknown, response: { end(text: string): void }) => {
+    const answer = () => {
       calls++;
-      response.end("ok");
+      return new Response("ok");
     };
     const server = new LoopbackServer(answer, { origins: ["https://app.example"] });
     ends.push(server);
@@ -82,10 +81,8 @@ describe("a server on loopback", () => {
   });
 
   it("is kept from foreign pages by every local server", async () => {
-    const [aureus, gateway] = [new LocalAureus(), new Local4Runr()];
+    const [aureus, gateway] = [await LocalAureus.start(), await Local4Runr.start()];
     ends.push(aureus, gateway);
-    await aureus.start();
-    await gateway.start();
     const brain = await LocalBigBrain.start();
     ends.push(brain);
     for (const { url } of [aureus, gateway, brain]) {
@@ -102,14 +99,14 @@ describe("a server on loopback", () => {
   });
 
   it("refuses a port that is taken", async () => {
-    const first = new LoopbackServer(() => {});
+    const first = new LoopbackServer(() => new Response());
     ends.push(first);
     await first.start();
     const port = Number(new URL(first.url).port);
-    await expect(new LoopbackServer(() => {}, { port }).start()).rejects.toThrow(ConnectionError);
-    await expect(new LocalAureus().start({ port })).rejects.toThrow(ConnectionError);
+    await expect(new LoopbackServer(() => new Response(), { port }).start()).rejects.toThrow(ConnectionError);
+    await expect(LocalAureus.start({ port })).rejects.toThrow(ConnectionError);
     await expect(LocalBigBrain.start({ port })).rejects.toThrow(ConnectionError);
-    await expect(new Local4Runr({ port }).start()).rejects.toThrow(ConnectionError);
+    await expect(Local4Runr.start({ port })).rejects.toThrow(ConnectionError);
   });
 
   it("cuts the connection of a request that fails, and reads a body up to its limit", async () => {
@@ -117,10 +114,10 @@ describe("a server on loopback", () => {
     const log = (message: string, fields: unknown) => void lines.push([message, fields]);
     const logger = { debug: log, info: log, warn: log, error: log };
     const server = new LoopbackServer(
-      async (request, response) => {
+      async (request) => {
         const body = await readBody(request, 3);
         if (body === "no") throw new Error("cannot");
-        response.end(body ?? "too large");
+        return new Response(body ?? "too large");
       },
       { logger },
     );
@@ -134,29 +131,12 @@ describe("a server on loopback", () => {
   });
 });
 
-describe("a router", () => {
-  it("prefers a path without parameters, and decodes parameters", () => {
-    const route = router({
-      one: { method: "get", path: "/things/{id}" },
-      all: { method: "get", path: "/things/all" },
-      make: { method: "post", path: "/things" },
-    });
-    expect(route("GET", "/things/all")).toEqual({ operation: "all", params: {} });
-    expect(route("get", "/things/a%20b")).toEqual({ operation: "one", params: { id: "a b" } });
-    expect(route("GET", "/things/%zz")).toEqual({ operation: "one", params: { id: "%zz" } });
-    for (const path of ["/things/", "/things", "/things/a/", "//things/a"]) {
-      expect(route("GET", path), path).toBeUndefined();
-    }
-    expect(route("POST", "/things")?.operation).toBe("make");
-  });
-});
-
 describe("a fault script", () => {
-  const kinds = (script: FaultScript<HttpFault>, points: readonly string[]) =>
+  const kinds = (script: FaultScript<Fault>, points: readonly string[]) =>
     points.map((point) => script.next(point)?.kind);
 
   it("strikes in order, one fault each request, where and as often as it says", () => {
-    const script = new FaultScript<HttpFault>();
+    const script = new FaultScript<Fault>();
     script.add(
       { kind: "drop", on: "a", after: 1 },
       { kind: "malformed", times: 2 },
@@ -175,7 +155,7 @@ describe("a fault script", () => {
   });
 
   it("is taken back and forgotten, and may strike for ever", () => {
-    const script = new FaultScript<HttpFault>();
+    const script = new FaultScript<Fault>();
     const off = script.add({ kind: "drop", times: Infinity });
     expect(kinds(script, ["a", "b", "c"])).toEqual(["drop", "drop", "drop"]);
     expect(script.pending).toBe(Infinity);
@@ -193,7 +173,7 @@ describe("the same words at every counterpart", () => {
     readonly path: string;
     readonly init?: RequestInit;
     readonly on: string;
-    readonly faults: FaultScript<HttpFault>;
+    readonly faults: FaultScript<Fault>;
     restart(): Promise<void>;
   }
   const served: Readonly<Record<string, () => Promise<Served>>> = {
@@ -206,31 +186,30 @@ describe("the same words at every counterpart", () => {
         path: "/neuron/heartbeat",
         init: { method: "POST", headers, body: "{}" },
         on: "heartbeat",
-        faults: brain.faults as unknown as FaultScript<HttpFault>,
+        faults: brain.faults as unknown as FaultScript<Fault>,
         restart: () => brain.restart(),
       };
     },
     LocalAureus: async () => {
-      const aureus = new LocalAureus();
+      const aureus = await LocalAureus.start();
       ends.push(aureus);
-      await aureus.start();
       return {
         url: aureus.url,
         path: "/api/v1/observability/metrics",
         on: "getMetrics",
-        faults: aureus.faults as unknown as FaultScript<HttpFault>,
+        faults: aureus.faults as unknown as FaultScript<Fault>,
         restart: () => aureus.restart(),
       };
     },
     Local4Runr: async () => {
-      const gateway = new Local4Runr();
+      const gateway = await Local4Runr.start();
       ends.push(gateway);
-      const url = await gateway.start();
+      const { url } = gateway;
       return {
         url,
         path: "/health",
         on: "getHealth",
-        faults: gateway.faults as unknown as FaultScript<HttpFault>,
+        faults: gateway.faults as unknown as FaultScript<Fault>,
         restart: () => gateway.restart(),
       };
     },

@@ -7,8 +7,7 @@ const shape = ({ type, exchange, operation }: Observation): unknown[] => [type, 
 
 test("an observer of a 4Runr gateway sees requests, responses and cut connections", async () => {
   const seen: Observation[] = [];
-  await using gateway = new Local4Runr({ observe: (observation) => seen.push(observation) });
-  await gateway.start();
+  await using gateway = await Local4Runr.start({ observe: (observation) => seen.push(observation) });
   await fetch(`${gateway.url}/api/create-agent`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -29,7 +28,8 @@ test("an observer of a 4Runr gateway sees requests, responses and cut connection
 
 test("an observer of Aureus sees what is asked in process, and cannot break it", async () => {
   const seen: Observation[] = [];
-  const aureus = new LocalAureus({
+  const aureus = await LocalAureus.start({
+    port: false,
     logger: false,
     observe(observation) {
       seen.push(observation);

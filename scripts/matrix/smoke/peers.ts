@@ -23,15 +23,13 @@ export async function startPeers(): Promise<Peers> {
   brain.on("registered", () => {
     outcomes.push(brain.submit({ capability: "smoke/double", input: { n: 21 } }));
   });
-  const aureus = new LocalAureus();
-  await aureus.start();
-  const fourRunr = new Local4Runr();
-  const fourRunrUrl = await fourRunr.start();
+  const aureus = await LocalAureus.start();
+  const fourRunr = await Local4Runr.start();
   const { agentId } = await fourRunr.register({ role: "smoke", spec: { scopes: ["serpapi:search"] } });
   return {
     bigBrainUrl: brain.url,
     aureusUrl: aureus.url,
-    fourRunrUrl,
+    fourRunrUrl: fourRunr.url,
     agentId,
     async settled() {
       for (const outcome of await Promise.all(outcomes)) {

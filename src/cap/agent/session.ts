@@ -6,13 +6,7 @@ import { type AgentwireError, ClosedError, errorText, UnsupportedError } from ".
 import type { Logger } from "../../core/logger.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { Resources } from "../../worker/resources.js";
-import {
-  assertSubject,
-  type Bus,
-  type BusMessage,
-  type SubscribeOptions,
-  type Subscription,
-} from "../bus.js";
+import { assertSubject, type BusMessage, type SubscribeOptions, type Subscription } from "../bus.js";
 import type { Delivery, DurableMessage } from "../durable.js";
 import { isLostResult } from "../errors.js";
 import { logField } from "../failures.js";
@@ -172,17 +166,9 @@ export class Session {
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
   async #readCancels(sinceMs: number): Promise<void> {
     const { durable, party } = this.#connections;
-    const replay = durable?.replay;
-    if (replay === undefined) return;
+    if (durable === undefined) return;
     try {
-      const kept: Pick<Bus, "subscribe"> = {
-        subscribe: async (subject, onMessage) => {
-          await replay.call(durable, subject, onMessage, { since: new Date(sinceMs) });
-          return { subject, drain: async () => {}, unsubscribe: () => {} };
-        },
-      };
-      const read = await party.receive(SUBJECT_CANCEL, this.#cancels, { source: kept });
-      await read.drain();
+      await party.replay(durable, SUBJECT_CANCEL, { since: new Date(sinceMs) }, this.#cancels);
     } catch (error) {
       this.#core.log.warn("cancels that a stream has kept are not read", { reason: errorText(error) });
     }

@@ -9,10 +9,8 @@ import { findNodeCrypto } from "./node.js";
 
 /** A private key that was parsed once. It never shows itself. */
 export interface SigningKey {
-  /** The DER signature of `data`. */
+  /** The DER signature of `data`; a promise of it from a key that signs elsewhere. */
   sign(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
-  /** The same at once, where the library can; for a single packet cheaper than a trip to another thread. */
-  signSync?(data: Uint8Array): Uint8Array;
   /** The public half, PEM (SPKI). */
   readonly publicKeyPem: string;
 }
@@ -21,8 +19,6 @@ export interface SigningKey {
 export interface VerifyingKey {
   /** Whether `signature` (DER) is one of `data`. Never throws: a broken signature is a wrong one. */
   verify(data: Uint8Array, signature: Uint8Array): boolean | Promise<boolean>;
-  /** The same at once, where the library can. */
-  verifySync?(data: Uint8Array, signature: Uint8Array): boolean;
   /** Where it is known. Worker trust and CAP-PRODUCTION take P-256 only. */
   readonly curve?: Curve;
 }

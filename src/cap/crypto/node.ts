@@ -1,7 +1,4 @@
-/**
- * Signing with node:crypto: keys parsed once; work done at once, or in libuv's pool, where several packets are
- * signed and verified at the same time.
- */
+/** Signing with node:crypto: keys parsed once, work done at once, which is cheaper than a trip to another thread. */
 import type * as NodeCrypto from "node:crypto";
 import { builtinModule } from "../../core/builtin.js";
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
@@ -27,13 +24,7 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
       const key = keyObject(() => crypto.createPrivateKey(privatePem(parsed)));
       const publicKeyPem = crypto.createPublicKey(key).export({ type: "spki", format: "pem" }) as string;
       return {
-        sign: (data) =>
-          new Promise((resolve, reject) => {
-            crypto.sign("sha256", data, key, (error, signature) =>
-              error ? reject(error) : resolve(signature),
-            );
-          }),
-        signSync: (data) => crypto.sign("sha256", data, key),
+        sign: (data) => crypto.sign("sha256", data, key),
         publicKeyPem,
       };
     },
@@ -45,11 +36,7 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
       const key = keyObject(() => crypto.createPublicKey(publicPem(parsed)));
       return {
         curve: parsed.curve,
-        verify: (data, signature) =>
-          new Promise((resolve) => {
-            crypto.verify("sha256", data, key, signature, (error, valid) => resolve(!error && valid));
-          }),
-        verifySync: (data, signature) => {
+        verify: (data, signature) => {
           try {
             return crypto.verify("sha256", data, key, signature);
           } catch {

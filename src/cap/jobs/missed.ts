@@ -4,7 +4,6 @@ import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { retry } from "../../core/retry.js";
-import type { Bus } from "../bus.js";
 import type { DurableBus } from "../durable.js";
 import type { PacketListener, Party, ReceiveOptions } from "../party.js";
 import type { JobWaits } from "./waits.js";
@@ -77,13 +76,6 @@ export class MissedResults {
   async #readOne({ subject, listener, options }: ResultSource): Promise<void> {
     const { oldest } = this.#waits;
     if (oldest === undefined) return;
-    const kept: Pick<Bus, "subscribe"> = {
-      subscribe: async (_, onMessage) => {
-        await this.#durable.replay?.(subject, onMessage, { afterSequence: oldest });
-        return { subject, drain: async () => {}, unsubscribe: () => {} };
-      },
-    };
-    const read = await this.#party.receive(subject, listener, { ...options, source: kept });
-    await read.drain();
+    await this.#party.replay(this.#durable, subject, { afterSequence: oldest }, listener, options.check);
   }
 }

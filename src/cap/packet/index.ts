@@ -2,14 +2,6 @@
  * Packets of CAP, for those who build peers and tools: made, signed, sealed for a bus, opened and verified. Agents,
  * workers and clients of `agentwire/cap` do this by themselves.
  */
-export {
-  emitAlert,
-  emitCancel,
-  emitHeartbeat,
-  emitProgress,
-  heartbeatLoop,
-  publishHandshake,
-} from "../emit.js";
 export type { PayloadInit as PacketInit } from "../packet.js";
 export {
   canonicalBytes,

@@ -61,7 +61,7 @@ export async function sealProduction(packet: BusPacket, options: ProductionSealO
   const { bytes } = canonicalBytes({ ...packet, signatureMetadata });
   const signed = toSign(bytes.length);
   signed.set(bytes, signed.length - bytes.length);
-  const raw = putTogether(signed, key.signSync?.(signed) ?? (await key.sign(signed)));
+  const raw = putTogether(signed, await key.sign(signed));
   if (raw.length > PRODUCTION_MAX_PACKET_BYTES)
     throw new ValidationError(
       `a production packet may have ${PRODUCTION_MAX_PACKET_BYTES} bytes, not ${raw.length}`,
@@ -122,7 +122,7 @@ export async function openProduction(raw: Uint8Array, trust: ProductionTrust): P
   if (packet.senderId !== trust.senderId) throw refusal("unknown_sender", "sender mismatch");
   const key = trust.keys.get(keyId);
   if (key === undefined) throw refusal("unknown_key", "unknown key id");
-  const genuine = key.verifySync?.(signed, signature) ?? (await key.verify(signed, signature));
+  const genuine = await key.verify(signed, signature);
   if (!genuine) throw refusal("wrong_signature", "invalid signature");
   packet.signature = signature.slice();
   return { packet, unsigned, messageId, expiresAtMs };

@@ -48,7 +48,7 @@ export async function signTrustPacket(
   mapOrder?: MapOrder,
 ): Promise<{ readonly packet: BusPacket; readonly bytes: Uint8Array }> {
   const bytes = trustBytes(packet, mapOrder);
-  const signed = { ...packet, signature: key.signSync?.(bytes) ?? (await key.sign(bytes)) };
+  const signed = { ...packet, signature: await key.sign(bytes) };
   return { packet: signed, bytes: encodePacket(signed, mapOrder) };
 }
 
@@ -56,7 +56,7 @@ export async function signTrustPacket(
 export async function verifyTrustPacket(packet: BusPacket, key: VerifyingKey): Promise<boolean> {
   const verify = (order: MapOrder) => {
     const bytes = trustBytes(packet, order);
-    return key.verifySync?.(bytes, packet.signature) ?? key.verify(bytes, packet.signature);
+    return key.verify(bytes, packet.signature);
   };
   return (await verify("spec")) || (canonicalBytes(packet).ordersDiffer && (await verify("upb")));
 }

@@ -20,10 +20,9 @@ export async function startFourRunr(
   trace: DemoTrace,
   closing: Closing,
 ): Promise<GatewayClient> {
-  const gateway = new Local4Runr({
+  const gateway = await Local4Runr.start({
     tools: { http_fetch: { get: (params) => fetchPage(String(params.url), host) } },
   });
-  await gateway.start();
   closing(() => gateway.close());
   const { agentId } = await gateway.register({ name: "demo-agent" });
   const client = new GatewayClient({ baseUrl: gateway.url, agentId, fetch: trace.fetch("4runr") });
@@ -40,8 +39,7 @@ async function fetchPage(url: string, host: string): Promise<unknown> {
 
 /** The gates of an Aureus server; its decisions are noted. */
 export async function startAureus(trace: DemoTrace, closing: Closing): Promise<GateSource> {
-  const server = new LocalAureus({ apiKey: "demo-key" });
-  await server.start();
+  const server = await LocalAureus.start({ apiKey: "demo-key" });
   closing(() => server.close());
   const client = new AureusClient({
     baseUrl: server.url,

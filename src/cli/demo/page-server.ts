@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { escapeHtml } from "../../testing/http/html.js";
-import { LoopbackServer } from "../../testing/http/server.js";
+import { LoopbackServer } from "../../testing/http/loopback-server.js";
 
 /** A page that is served. */
 export interface ServedPage {
@@ -16,9 +16,8 @@ export interface ServedPage {
 export async function servePage(file: string): Promise<ServedPage> {
   const text = await readFile(file, "utf8");
   const page = `<!doctype html>\n<title>${basename(file)}</title>\n<pre>${escapeHtml(text)}</pre>\n`;
-  const server = new LoopbackServer((_, response) => {
-    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
-  });
+  const headers = { "content-type": "text/html; charset=utf-8" };
+  const server = new LoopbackServer(() => new Response(page, { headers }));
   await server.start();
   return {
     url: `${server.url}/${encodeURIComponent(basename(file))}`,

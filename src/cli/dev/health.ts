@@ -1,7 +1,7 @@
 /** The health page of `agentwire dev`: for a person, for a program, and a way to give neurons a task. */
 import { errorText } from "../../core/errors.js";
 import { escapeHtml } from "../../testing/http/html.js";
-import { type HttpRequest, type HttpResponse, LoopbackServer, readBody } from "../../testing/http/server.js";
+import { LoopbackServer, readBody } from "../../testing/http/loopback-server.js";
 import type { NeuronPart } from "./http-sides.js";
 
 /** What the page shows. */
@@ -24,10 +24,9 @@ export async function serveHealth(
   neuron: NeuronPart,
 ): Promise<LoopbackServer> {
   const server = new LoopbackServer(
-    (request, response) =>
-      answer(request, health, neuron).then(
-        ([status, type, body]) => send(response, status, type, body),
-        (error: unknown) => send(response, 400, JSON_TYPE, json({ error: errorText(error) })),
+    (request) =>
+      answer(request, health, neuron).then(toResponse, (error: unknown) =>
+        toResponse([400, JSON_TYPE, json({ error: errorText(error) })]),
       ),
     { port },
   );
@@ -38,13 +37,15 @@ export async function serveHealth(
 const JSON_TYPE = "application/json";
 type Answer = readonly [status: number, type: string, body: string];
 
-async function answer(request: HttpRequest, health: () => Health, neuron: NeuronPart): Promise<Answer> {
-  const { method, url = "/", headers } = request;
+async function answer(request: Request, health: () => Health, neuron: NeuronPart): Promise<Answer> {
+  const { method, headers } = request;
+  const { pathname, search } = new URL(request.url);
+  const url = pathname + search;
   if (method === "GET" && url === "/") return [200, "text/html; charset=utf-8", page(health())];
   if (method === "GET" && url === "/health") return [200, JSON_TYPE, json(health())];
   if (method !== "POST" || url !== "/neuron/tasks") return [404, JSON_TYPE, json({ error: "not found" })];
   // A page of another site cannot send this type without being allowed to.
-  if (headers["content-type"]?.split(";")[0]?.trim() !== JSON_TYPE) {
+  if (headers.get("content-type")?.split(";")[0]?.trim() !== JSON_TYPE) {
     return [415, JSON_TYPE, json({ error: `send ${JSON_TYPE}` })];
   }
   const text = await readBody(request, MAX_BODY_BYTES);
@@ -57,13 +58,9 @@ async function answer(request: HttpRequest, health: () => Health, neuron: Neuron
   return [200, JSON_TYPE, json(await neuron.submit(capability, input))];
 }
 
-function send(response: HttpResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, {
-    "content-type": type,
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-  });
-  response.end(body);
+function toResponse([status, type, body]: Answer): Response {
+  const headers = { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" };
+  return new Response(body, { status, headers });
 }
 
 function json(value: unknown): string {

@@ -91,8 +91,7 @@ export async function startAureus(
       log("aureus", `no tool is called ${tool}, so its inputs are its result: give it with --tools FILE`);
     return { tool: tool ?? null, echo: inputs ?? {} };
   };
-  const aureus = new LocalAureus({ tools, validators, execute: echo });
-  await aureus.start({ port });
+  const aureus = await LocalAureus.start({ port, tools, validators, execute: echo });
   return {
     name: "aureus",
     state: "running",
@@ -113,8 +112,7 @@ export async function start4Runr(
   { actions }: DevFunctions,
   log: Log,
 ): Promise<DevPart> {
-  const gateway = new Local4Runr({ port, tools: actions });
-  await gateway.start();
+  const gateway = await Local4Runr.start({ port, tools: actions });
   const folder = await mkdtemp(join(tmpdir(), "agentwire-dev-"));
   const close = async (): Promise<void> => {
     await gateway.close();

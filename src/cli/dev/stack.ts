@@ -3,7 +3,7 @@
 import { maskText } from "../../core/mask-text.js";
 import { isSecretName } from "../../core/secret-names.js";
 import { VERSION } from "../../index.js";
-import type { LoopbackServer } from "../../testing/http/server.js";
+import type { LoopbackServer } from "../../testing/http/loopback-server.js";
 import { type CapOptions, startCap, startRedis } from "./cap-side.js";
 import type { DevFunctions } from "./functions.js";
 import { serveHealth } from "./health.js";

@@ -22,7 +22,7 @@ export interface ClientCredentialsOptions extends Omit<OAuthOptions, "signal"> {
   readonly authenticator?: ((credential: StoredCredential) => ClientAuthenticator) | undefined;
 }
 
-/** A callback for `auth` of a neuron. `reason: "unauthorized"` drops the token that is kept, unless `token` is another. */
+/** A callback for `auth` of a neuron. `reason: "unauthorized"` drops the token that is kept, unless `token` is another. A token request ends when the `signal` of everybody who waits for it has fired. */
 export type ClientCredentialsAuth = (why?: AuthReason) => Promise<string>;
 
 /**
@@ -40,19 +40,23 @@ export function createClientCredentialsAuth(
   let credential: StoredCredential | undefined;
   const source = new TokenSource({
     clock: options.clock,
-    async issue() {
+    async issue({ signal }) {
       credential ??= await readCredentialFile(path);
-      const mint = await mintWithReload(path, credential, options);
+      const mint = await mintWithReload(path, credential, { ...options, signal });
       credential = mint.credential;
       const { accessToken, expiresIn } = mint.response;
       return { token: accessToken, lifeMs: expiresIn * 1_000 };
     },
   });
-  const never = new Cut([]);
   return async (why) => {
+    const cut = new Cut([why?.signal]);
     if (why?.token !== undefined) source.refused(`Bearer ${why.token}`);
     else if (why?.reason === "unauthorized") source.clear();
-    return (await source.authorization(never)).slice("Bearer ".length);
+    try {
+      return (await source.authorization(cut)).slice("Bearer ".length);
+    } finally {
+      cut.done();
+    }
   };
 }
 

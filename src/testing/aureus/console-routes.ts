@@ -7,10 +7,9 @@ import type { EngineEvent, GoalGuard, WorkflowEngine } from "../../aureus/engine
 import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
 import { type HttpAnswer, json } from "../http/answer.js";
-import { type Matched, router } from "../http/routes.js";
+import type { LocalRequest } from "../http/local-server.js";
 import type { ConsoleUsers, LocalUser } from "./console-users.js";
 import { timeline, workflowStatus } from "./console-views.js";
-import type { LocalRequest } from "./exchange.js";
 
 /** What the operations work on. */
 export interface ConsoleState {
@@ -41,26 +40,22 @@ const PERMISSIONS = {
 } as const;
 
 /** The id of an operation that the local console has. */
-export type LocalConsoleOperation = keyof typeof PERMISSIONS;
+export type ConsoleOperation = keyof typeof PERMISSIONS;
 
-const route = router(operationTable);
-
-/** The operation that a request is for. A slash at the end is fine. */
-export function matchConsole({ method, path }: LocalRequest): Matched<LocalConsoleOperation> | undefined {
-  const found = route(method, path.replace(/\/+$/, ""));
-  if (found === undefined || !Object.hasOwn(PERMISSIONS, found.operation)) return undefined;
-  return found as Matched<LocalConsoleOperation>;
-}
+/** The operations that the local console has. */
+export const consoleOperations = (Object.keys(PERMISSIONS) as ConsoleOperation[]).map(
+  (id) => operationTable[id],
+);
 
 /** Carries out an operation. */
 export function answerConsole(
-  { operation, params }: Matched<LocalConsoleOperation>,
+  { operation, params }: { readonly operation: ConsoleOperation; readonly params: LocalRequest["params"] },
   request: LocalRequest,
   state: ConsoleState,
 ): HttpAnswer {
   let body: Record<string, unknown> = {};
   // A body without the content type is ignored, and one that is no JSON is a 500, as on the real server.
-  if (request.headers["content-type"]?.startsWith("application/json") && request.text !== "") {
+  if (request.headers["content-type"]?.startsWith("application/json") && request.text) {
     try {
       body = JSON.parse(request.text) as Record<string, unknown>;
     } catch (error) {
@@ -78,7 +73,7 @@ export function answerConsole(
 }
 
 function answerUser(
-  operation: Exclude<LocalConsoleOperation, "health" | "login" | "logout">,
+  operation: Exclude<ConsoleOperation, "health" | "login" | "logout">,
   id: string,
   body: Readonly<Record<string, unknown>>,
   user: LocalUser,

@@ -2,7 +2,8 @@
 import type { Clock } from "../../core/clock.js";
 import { randomHex } from "../../core/ids.js";
 import { type HttpAnswer, json } from "../http/answer.js";
-import type { LocalRequest } from "./exchange.js";
+import type { LocalRequest } from "../http/local-server.js";
+import { bearer } from "./exchange.js";
 
 /** A user of the local console. */
 export interface LocalUser {
@@ -90,9 +91,4 @@ export class ConsoleUsers {
   forget(): void {
     this.#sessions.clear();
   }
-}
-
-/** The token of an authorization header: `Bearer`, one space, in exactly this spelling. */
-export function bearer({ headers }: LocalRequest): string | undefined {
-  return /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
 }

@@ -1,39 +1,27 @@
-/** One request as the local server sees it, whether it came over a socket or not. */
-import type { HttpAnswer } from "../http/answer.js";
+/** Requests and responses as a console server treats them. */
+import { type HttpAnswer, json } from "../http/answer.js";
 import { escapeHtml } from "../http/html.js";
-import { type HttpRequest, plainHeaders, readBody } from "../http/server.js";
+import type { LocalRequest } from "../http/local-server.js";
 
-/** A request that was read to its end. */
-export interface LocalRequest {
-  readonly method: string;
-  /** As it came, still percent-encoded, without the query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly text: string;
+/** Why the body of a request is not read: a page of another site may send other media types without asking. */
+export function refusedBody({ text, headers, cut }: LocalRequest): HttpAnswer | undefined {
+  if (text === undefined) return json(413, { error: "Payload too large" });
+  if (cut === undefined || text === "" || isJson(headers)) return undefined;
+  return json(415, { error: "Unsupported media type: send application/json" });
 }
 
-/** Reads what came over a socket. Undefined when its body is larger than `maxBodyBytes`. */
-export async function readRequest(
-  request: HttpRequest,
-  maxBodyBytes: number,
-): Promise<LocalRequest | undefined> {
-  const { method = "GET", url = "/" } = request;
-  const { pathname: path, searchParams: query } = new URL(url, "http://localhost");
-  const text = await readBody(request, maxBodyBytes);
-  if (text === undefined) return undefined;
-  return { method, path, query, headers: plainHeaders(request), text };
-}
-
-/** True for a body that is said to be JSON. */
-export function isJson({ headers }: LocalRequest): boolean {
+function isJson(headers: LocalRequest["headers"]): boolean {
   return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(headers["content-type"] ?? "");
 }
 
-/** What a console server says of a path that it does not have. */
-export function htmlNotFound({ method, path }: LocalRequest): HttpAnswer {
-  const shown = escapeHtml(path);
+/** The token of an authorization header: `Bearer`, one space, in exactly this spelling. */
+export function bearer({ headers }: LocalRequest): string | undefined {
+  return /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
+}
+
+/** The response of a console server to a path that it does not have. */
+export function htmlNotFound({ method, pathname }: LocalRequest): HttpAnswer {
+  const shown = escapeHtml(pathname);
   const text = `<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n<pre>Cannot ${method} ${shown}</pre>\n</body>\n</html>\n`;
   return { status: 404, headers: { "content-type": "text/html; charset=utf-8" }, text };
 }

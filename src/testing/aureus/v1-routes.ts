@@ -6,16 +6,21 @@ import type {
   ValidateCommitRequest,
   WorkflowExecutionRequest,
 } from "../../../gen/aureus/v1/index.js";
-import { keyMap, type OperationId, operationSchemas, operationTable } from "../../../gen/aureus/v1/index.js";
+import {
+  keyMap,
+  type OperationId,
+  operationSchemas,
+  operationTable,
+  schemaDocument,
+} from "../../../gen/aureus/v1/index.js";
 import { CrvGate, type GoalGuard, type WorkflowEngine } from "../../aureus/engine/index.js";
 import { dropNulls } from "../../aureus/nulls.js";
 import type { Clock } from "../../core/clock.js";
 import { ConflictError, errorText } from "../../core/errors.js";
 import { fromWire, toWire } from "../../core/keys.js";
 import { type HttpAnswer, json } from "../http/answer.js";
-import { type Matched, router } from "../http/routes.js";
-import { requestProblems } from "./body-check.js";
-import type { LocalRequest } from "./exchange.js";
+import type { LocalRequest } from "../http/local-server.js";
+import { SpecSchemas } from "../http/schemas.js";
 import type { TelemetryStore } from "./telemetry-store.js";
 import type { ValidatorRegistry } from "./validator-registry.js";
 
@@ -32,28 +37,27 @@ export interface V1State {
   readonly cancelled: Set<string>;
 }
 
-const route = router(operationTable);
-
-/** The operation that a request is for. A slash at the end is fine. */
-export function matchV1({ method, path }: LocalRequest): Matched<OperationId> | undefined {
-  return route(method, path.replace(/\/+$/, ""));
-}
+const schemas = new SpecSchemas(schemaDocument);
 
 /** Carries out an operation. A body that is not as the spec says is 400, with every problem in `errors`. */
 export async function answerV1(
-  { operation, params }: Matched<OperationId>,
+  { operation, params }: { readonly operation: OperationId; readonly params: LocalRequest["params"] },
   request: LocalRequest,
   state: V1State,
 ): Promise<HttpAnswer> {
   let wire: unknown;
-  if (operationSchemas[operation].request !== undefined) {
+  const schema = operationSchemas[operation].request;
+  if (schema !== undefined) {
     try {
-      wire = JSON.parse(request.text);
+      wire = JSON.parse(request.text!);
     } catch (error) {
       return json(400, { error: "Invalid JSON", details: errorText(error) });
     }
-    const errors = await requestProblems(operation, wire);
-    if (errors.length > 0) return json(400, { error: "Invalid request", errors });
+    const issues = await schemas.issues(schema, wire);
+    const errors = issues.map(({ path, message }) => `${path.slice(1).replaceAll("/", ".")}: ${message}`);
+    if (errors.length > 0) {
+      return json(400, { error: "Invalid request", errors: errors.map((text) => text.replace(/^: /, "")) });
+    }
   }
   const shape = operationTable[operation].shapes?.request;
   dropNulls(wire, shape);

@@ -9,10 +9,8 @@ import type {
 } from "../../../gen/neuron/index.js";
 import { operationTable } from "../../../gen/neuron/index.js";
 import { uuid } from "../../core/ids.js";
-import { type HttpAnswer, json, send } from "../http/answer.js";
-import { withFault } from "../http/faults.js";
-import { type Exchange, type Exchanges, exchanges } from "../http/observe.js";
-import { type HttpRequest, type HttpResponse, plainHeaders, readBody } from "../http/server.js";
+import { type HttpAnswer, json } from "../http/answer.js";
+import type { LocalRequest } from "../http/local-server.js";
 import { EventStream } from "./event-stream.js";
 import type { FrameChecker, PostOperation } from "./frame-check.js";
 import type { Gateway } from "./gateway.js";
@@ -25,92 +23,52 @@ interface Refusal {
   readonly message: string;
 }
 
-const OPERATIONS = new Map(
-  Object.entries(operationTable).map(([id, { method, path }]) => [
-    path,
-    { id: id as keyof typeof operationTable, method },
-  ]),
-);
+const PATHS = new Set<string>(Object.values(operationTable).map(({ path }) => path));
 
 /** Answers requests. */
 export class Endpoints {
   readonly #gateway: Gateway;
   readonly #checker: FrameChecker;
-  readonly #exchanges: Exchanges;
   #streams = 0;
 
   constructor(gateway: Gateway, checker: FrameChecker) {
     this.#gateway = gateway;
     this.#checker = checker;
-    this.#exchanges = exchanges({ ...gateway.options, clock: gateway.clock });
   }
 
-  /** Answers one request. Rejects when the connection is to be cut, or is. */
-  async handle(request: HttpRequest, response: HttpResponse): Promise<void> {
-    const { method = "", url: path = "", headers } = request;
-    const { options, emitter, clock } = this.#gateway;
-    const text = await readBody(request, options.maxBodyBytes ?? 4_194_304);
-    emitter.emit("request", { method, path, headers, body: text ?? "" });
-    const operation = OPERATIONS.get(path.split("?")[0] ?? "")?.id;
-    const facts = { method, path, headers: plainHeaders(request), body: text ?? "" };
-    const exchange = this.#exchanges(operation, facts);
-    let answered = false;
-    response.once("close", () => answered || exchange({ type: "end" }));
-    const work = this.#answer(request, response, method, path, text, exchange);
-    // Sent in the same turn in which the request was taken: nothing that listens comes in between.
-    const answer = work instanceof Promise ? await work : work;
-    if (answer === undefined) return;
-    answered = true;
-    exchange({ type: "response", ...answer, body: answer.text ?? "" });
-    await send(response, answer, clock);
-  }
-
-  #answer(
-    request: HttpRequest,
-    response: HttpResponse,
-    method: string,
-    path: string,
-    text: string | undefined,
-    exchange: Exchange,
-  ): HttpAnswer | undefined | Promise<HttpAnswer | undefined> {
-    const [pathname = "", query = ""] = path.split("?");
-    const operation = OPERATIONS.get(pathname);
+  /** Answers one request. */
+  answer(request: LocalRequest): HttpAnswer | Promise<HttpAnswer> {
+    const { path, pathname, method, query, text } = request;
+    const operation = request.operation as keyof typeof operationTable | undefined;
     const refuse = (refusal: Refusal): HttpAnswer => this.#refuse(path, refusal, text);
-    if (operation === undefined) return refuse({ status: 404, code: "NOT_FOUND", message: "no such path" });
-    if (operation.method !== method) {
-      return refuse({ status: 405, code: "METHOD_NOT_ALLOWED", message: `${method} is not for this path` });
+    if (operation === undefined) {
+      return PATHS.has(pathname)
+        ? refuse({ status: 405, code: "METHOD_NOT_ALLOWED", message: `${method} is not for this path` })
+        : refuse({ status: 404, code: "NOT_FOUND", message: "no such path" });
     }
     if (text === undefined) {
       return refuse({ status: 413, code: "TOO_LARGE", message: "the body is too large" });
     }
-    const { id } = operation;
-    const neuronId = new URLSearchParams(query).get("neuronId") ?? this.#neuronOf(text);
-    const work = (): HttpAnswer | undefined => {
-      if (response.destroyed) return undefined;
-      const unfit = this.#headersUnfit(id, request);
-      if (unfit) return refuse(unfit);
-      if (id === "openEvents") return this.#open(neuronId, response, path, exchange);
-      if (query) return refuse({ status: 400, code: "INVALID_FRAME", message: "a POST has no query" });
-      return this.#post(id, text, path);
-    };
-    const { faults, streams, clock, restart } = this.#gateway;
-    const fault = faults.next(id, (of) => of.neuronId === undefined || of.neuronId === neuronId);
-    switch (fault?.kind) {
-      case undefined:
-      case "duplicate":
-      case "cancel":
-        return work();
-      case "drop-stream": {
-        const answer = work();
-        if (neuronId !== undefined) streams.get(neuronId)?.end(fault?.how ?? "drop");
-        return answer;
-      }
-      default:
-        return withFault(fault, work, { clock, restart, faultBody: () => ({ code: "FAULT" }) });
+    const unfit = this.#headersUnfit(operation, request);
+    if (unfit) return refuse(unfit);
+    if (operation === "openEvents") return this.#open(request);
+    if (query.size > 0) return refuse({ status: 400, code: "INVALID_FRAME", message: "a POST has no query" });
+    return this.#post(operation, text, path);
+  }
+
+  /** Whose request it is, for faults that strike one neuron only. */
+  neuronOf({ query, text = "" }: LocalRequest): string | undefined {
+    const named = query.get("neuronId");
+    if (named !== null) return named;
+    try {
+      const { neuronId, leaseId } = JSON.parse(text) as { neuronId?: string; leaseId?: string };
+      return neuronId ?? (leaseId === undefined ? undefined : this.#gateway.leases.get(leaseId)?.neuronId);
+    } catch {
+      return undefined;
     }
   }
 
-  #headersUnfit(operation: keyof typeof operationTable, { headers }: HttpRequest): Refusal | undefined {
+  #headersUnfit(operation: keyof typeof operationTable, { headers }: LocalRequest): Refusal | undefined {
     const token = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
     const { tokens } = this.#gateway.options;
     const known =
@@ -127,19 +85,15 @@ export class Endpoints {
       : { status: 415, code: "UNSUPPORTED_MEDIA_TYPE", message: "a frame is application/json" };
   }
 
-  #open(
-    neuronId: string | undefined,
-    response: HttpResponse,
-    path: string,
-    exchange: Exchange,
-  ): HttpAnswer | undefined {
+  #open(request: LocalRequest): HttpAnswer {
+    const neuronId = request.query.get("neuronId");
     if (!neuronId) {
       const message = "neuronId is missing";
-      return this.#refuse(path, { status: 400, code: "INVALID_REQUEST", message });
+      return this.#refuse(request.path, { status: 400, code: "INVALID_REQUEST", message });
     }
     const { streams, emitter, clock, board, options } = this.#gateway;
     streams.get(neuronId)?.end("end");
-    const stream = new EventStream(neuronId, ++this.#streams, response, exchange);
+    const stream = new EventStream(neuronId, ++this.#streams, request);
     streams.set(neuronId, stream);
     board.attach(stream);
     stream.keepAlive(clock, options.keepAliveMs ?? 15_000);
@@ -149,7 +103,7 @@ export class Endpoints {
       emitter.emit("disconnected", { neuronId, stream: stream.number });
     });
     emitter.emit("connected", { neuronId, stream: stream.number });
-    return undefined;
+    return stream.answer;
   }
 
   #post(operation: PostOperation, text: string, path: string): HttpAnswer {
@@ -265,17 +219,6 @@ export class Endpoints {
       if (code !== undefined) return { status: 403, code, message: `${type} is not admitted` };
     }
     return undefined;
-  }
-
-  /** Who sends a body, for faults that strike one neuron only. */
-  #neuronOf(text: string): string | undefined {
-    if (this.#gateway.faults.pending === 0) return undefined;
-    try {
-      const { neuronId, leaseId } = JSON.parse(text) as { neuronId?: string; leaseId?: string };
-      return neuronId ?? (leaseId === undefined ? undefined : this.#gateway.leases.get(leaseId)?.neuronId);
-    } catch {
-      return undefined;
-    }
   }
 
   #refuse(path: string, refusal: Refusal, body: unknown = ""): HttpAnswer {

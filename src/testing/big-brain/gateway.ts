@@ -1,9 +1,9 @@
 /** What a gateway holds: streams, registrations, tasks, leases. It outlives a restart. */
 import type { Capability, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
-import { type Clock, systemClock } from "../../core/clock.js";
-import { Emitter } from "../../core/emitter.js";
+import type { Clock } from "../../core/clock.js";
+import type { Emitter } from "../../core/emitter.js";
 import { formatTime } from "../../core/time.js";
-import { FaultScript } from "../http/faults.js";
+import type { FaultScript } from "../http/faults.js";
 import type { EventStream } from "./event-stream.js";
 import type { BigBrainFault } from "./faults.js";
 import { deliverLease } from "./lease-delivery.js";
@@ -22,11 +22,8 @@ export type Bar = "CAPABILITY_DENIED" | "CAPABILITY_PENDING_APPROVAL";
 
 /** The state of a gateway, without its port. */
 export class Gateway {
-  readonly clock: Clock;
   readonly leases: LeaseStore;
   readonly board: TaskBoard;
-  readonly emitter: Emitter<BigBrainEvents>;
-  readonly faults = new FaultScript<BigBrainFault>();
   readonly refused: RefusedRequest[] = [];
   readonly streams = new Map<string, EventStream>();
   readonly registrations = new Map<string, Registration>();
@@ -34,12 +31,12 @@ export class Gateway {
 
   constructor(
     readonly options: LocalBigBrainOptions,
+    readonly clock: Clock,
+    readonly emitter: Emitter<BigBrainEvents>,
+    readonly faults: FaultScript<BigBrainFault>,
     /** Takes the port down and up again. */
     readonly restart: (options: { downMs?: number | undefined }) => Promise<void>,
   ) {
-    this.clock = options.clock ?? systemClock;
-    this.faults.add(...(options.faults ?? []));
-    this.emitter = new Emitter({ logger: options.logger });
     const remember = options.remember ?? 100_000;
     this.leases = new LeaseStore(remember);
     this.board = new TaskBoard({

@@ -7,9 +7,7 @@ import type {
   NackKind,
   ProgressFrame,
 } from "../../../gen/neuron/index.js";
-import type { Clock } from "../../core/clock.js";
-import type { Logger } from "../../core/logger.js";
-import type { Observation } from "../http/observe.js";
+import type { LocalServerOptions, ReceivedRequest } from "../http/local-server.js";
 import type { BigBrainFault } from "./faults.js";
 
 /** How often the gateway tries a task again after a `retryable` nack. Without it one is the end. */
@@ -117,15 +115,6 @@ export interface RefusedRequest {
   readonly body: unknown;
 }
 
-/** A request as it came. */
-export interface ReceivedRequest {
-  readonly method: string;
-  /** Path and query. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: string;
-}
-
 /** What a {@link LocalBigBrain} tells of. */
 export interface BigBrainEvents {
   /** A stream was opened; `stream` numbers them. */
@@ -149,11 +138,7 @@ export interface BigBrainEvents {
 }
 
 /** Options of {@link LocalBigBrain}. */
-export interface LocalBigBrainOptions {
-  /** Port on 127.0.0.1. Default: a free one. */
-  readonly port?: number | undefined;
-  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
-  readonly origins?: readonly string[] | undefined;
+export interface LocalBigBrainOptions extends LocalServerOptions<BigBrainFault> {
   /** Bearer tokens that are accepted, or who decides. Default: every token that is not empty. */
   readonly tokens?: readonly string[] | ((token: string) => boolean) | undefined;
   /** `1.0.0` behaves like a gateway from before contracts: it refuses frames that carry them. Default: `1.1.0`. */
@@ -173,14 +158,6 @@ export interface LocalBigBrainOptions {
   readonly admit?: ((capability: Capability, neuronId: string) => boolean) | undefined;
   /** Largest body that is read, in bytes. Default: 4,194,304. */
   readonly maxBodyBytes?: number | undefined;
-  /** What goes wrong on purpose. More can be added to `LocalBigBrain.faults`. */
-  readonly faults?: readonly BigBrainFault[] | undefined;
-  /** Called with every request, response and event of a stream that goes over the server. Default: none. */
-  readonly observe?: ((observation: Observation) => void) | undefined;
   /** Finished tasks, leases and refusals that are remembered. Default: 100,000. */
   readonly remember?: number | undefined;
-  /** Default: the clock of the platform. */
-  readonly clock?: Clock | undefined;
-  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
-  readonly logger?: Logger | false | undefined;
 }

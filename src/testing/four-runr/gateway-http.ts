@@ -1,35 +1,18 @@
-/** The gateway's HTTP side: bodies in, answers out, as its web framework does it. */
+/** The gateway's HTTP side: bodies in, responses out, as its web framework does it. */
 import type { HttpAnswer } from "../http/answer.js";
-import { type HttpRequest, readBody } from "../http/server.js";
-import { frameworkError, type GatewayAnswer, type GatewayRequest } from "./answer.js";
+import type { LocalRequest } from "../http/local-server.js";
+import { frameworkError, type GatewayAnswer } from "./answer.js";
 
-/** The largest body that is read. */
-const maxBodyBytes = 1_048_576;
-
-/** A request without its path's parameters, or the answer to one that cannot be read. */
-export type ReadRequest =
-  | { readonly request: Omit<GatewayRequest, "params">; readonly text: string }
-  | { readonly refusal: GatewayAnswer; readonly path: string; readonly text: string };
-
-/** Reads a request. Rejects when the connection breaks before its end. */
-export async function readRequest(message: HttpRequest): Promise<ReadRequest> {
-  const { method = "GET", url = "/" } = message;
-  const at = url.indexOf("?");
-  const path = at < 0 ? url : url.slice(0, at);
-  const query = Object.fromEntries(new URLSearchParams(at < 0 ? "" : url.slice(at + 1)));
-  const text = await readBody(message, maxBodyBytes);
+/** The body of a request, or the response to one that cannot be read. */
+export function parseBody({
+  method,
+  headers,
+  text,
+}: LocalRequest): { readonly value: unknown } | { readonly refusal: GatewayAnswer } {
   if (text === undefined) {
-    const refusal = frameworkError(413, "Request body is too large", "FST_ERR_CTP_BODY_TOO_LARGE");
-    return { refusal, path, text: "" };
+    return { refusal: frameworkError(413, "Request body is too large", "FST_ERR_CTP_BODY_TOO_LARGE") };
   }
-  const body = parseBody(method, message.headers["content-type"], text);
-  if ("refusal" in body) return { refusal: body.refusal, path, text };
-  return { request: { method: method === "HEAD" ? "GET" : method, path, query, body: body.value }, text };
-}
-
-type Body = { readonly value: unknown } | { readonly refusal: GatewayAnswer };
-
-function parseBody(method: string, contentType: string | undefined, text: string): Body {
+  const contentType = headers["content-type"];
   if (method === "GET" || method === "HEAD" || (method === "DELETE" && text === "")) {
     return { value: undefined };
   }
@@ -54,7 +37,7 @@ function parseBody(method: string, contentType: string | undefined, text: string
 }
 
 /** The answer to a browser that asks whether it may call, or undefined for any other request. */
-export function preflight({ method, headers }: HttpRequest): GatewayAnswer | undefined {
+export function preflight({ method, headers }: LocalRequest): GatewayAnswer | undefined {
   if (method !== "OPTIONS" || headers["access-control-request-method"] === undefined) return undefined;
   const wanted = headers["access-control-request-headers"];
   return {

@@ -1,21 +1,21 @@
 /** What `Local4Runr` is given and what it tells. */
 import type { wire } from "../../../gen/4runr/index.js";
 import type { RateLimit } from "../../4runr/rate.js";
-import type { Clock } from "../../core/clock.js";
-import type { Logger } from "../../core/logger.js";
-import type { Observation } from "../http/observe.js";
+import type { Fault } from "../http/faults.js";
+import type { LocalServerOptions } from "../http/local-server.js";
 import type { BreakerOptions } from "./breaker.js";
-import type { FourRunrFault } from "./faults.js";
 import type { IdSource } from "./ids.js";
 import type { ServedOperation } from "./router.js";
 import type { Tools } from "./tools.js";
 
+/** A fault of `Local4Runr`. */
+export type FourRunrFault = Fault<ServedOperation> & {
+  /** Only proxied calls of this tool. Default: any. */
+  readonly tool?: string | undefined;
+};
+
 /** Options of `Local4Runr`. */
-export interface Local4RunrOptions {
-  /** Default: 0, any free one. */
-  readonly port?: number | undefined;
-  /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
-  readonly origins?: readonly string[] | undefined;
+export interface Local4RunrOptions extends LocalServerOptions<FourRunrFault> {
   /** What tokens are signed with. Default: a fixed text, for it guards nothing here. */
   readonly signingSecret?: string | undefined;
   /**
@@ -31,8 +31,6 @@ export interface Local4RunrOptions {
   readonly breaker?: BreakerOptions | undefined;
   /** One call of a tool in five fails, after 0.3 to 1.5 s. Default: false. */
   readonly chaos?: boolean | undefined;
-  /** What goes wrong on purpose. More can be added to `Local4Runr.faults`. */
-  readonly faults?: readonly FourRunrFault[] | undefined;
   /**
    * Refuse a body that breaks the spec although the real gateway would take it, for example an agent whose
    * name is a number. Default: true.
@@ -42,16 +40,10 @@ export interface Local4RunrOptions {
   readonly testBypass?: boolean | undefined;
   /** Minutes that the gateway's local time is ahead of UTC. Default: 0. */
   readonly utcOffsetMinutes?: number | undefined;
-  /** Called with every request, response and event of a stream that goes over the server. Default: none. */
-  readonly observe?: ((observation: Observation) => void) | undefined;
-  /** Default: the clock of the platform. */
-  readonly clock?: Clock | undefined;
   /** Numbers from 0 to below 1, for chaos and jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
   /** Default: random ids in the gateway's own forms. */
   readonly ids?: IdSource | undefined;
-  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
-  readonly logger?: Logger | false | undefined;
 }
 
 /** What `Local4Runr` tells of. */
@@ -61,7 +53,7 @@ export interface Local4RunrEvents {
     readonly method: string;
     readonly path: string;
     /** `undefined` for a route that does not exist. */
-    readonly operation: ServedOperation | undefined;
+    readonly operation: string | undefined;
     readonly status: number;
     readonly correlationId: string | undefined;
   };
@@ -76,7 +68,7 @@ export interface LocalAgent {
   readonly agentId: string;
   readonly privateKeyPem: string;
   /** What to set for a client that reads the environment. */
-  readonly env: Readonly<Record<"GATEWAY_URL" | "AGENT_ID" | "AGENT_PRIVATE_KEY", string>>;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Options of `Local4Runr.register`. */

@@ -1,6 +1,5 @@
-/** Finds the operation that a request is for; the routes are those of the spec. */
+/** The handlers of all operations. */
 import { type OperationId, operationTable } from "../../../gen/4runr/index.js";
-import { router } from "../http/routes.js";
 import { adminHandlers } from "./admin.js";
 import { agentHandlers } from "./agents.js";
 import { type GatewayAnswer, GatewayFault, type GatewayRequest, noRoute, refused } from "./answer.js";
@@ -23,25 +22,25 @@ const handlers: Handlers<ServedOperation> = {
   proxyRequest,
 };
 
-/** The operation that a method and a path are for. */
-export const findRoute = router(operationTable, Object.keys(handlers) as ServedOperation[]);
+/** The operations that this gateway has. */
+export const servedOperations = (Object.keys(handlers) as ServedOperation[]).map((id) => operationTable[id]);
 
 const stumbles: Partial<Readonly<Record<ServedOperation, string>>> = {
   createAgent: "Internal server error while creating agent.",
   generateToken: "Internal server error while generating token.",
 };
 
-/** Answers one request. Rejects only for a mistake of the counterpart itself. */
+/** Answers one request. Rejects only for a mistake of the local server itself. */
 export async function dispatch(
-  request: Omit<GatewayRequest, "params">,
+  operation: ServedOperation | undefined,
+  request: GatewayRequest,
   gateway: GatewayContext,
 ): Promise<GatewayAnswer> {
-  const found = findRoute(request.method, request.path);
-  if (found === undefined) return noRoute(request.method, request.path);
+  if (operation === undefined) return noRoute(request.method, request.path);
   try {
-    return await handlers[found.operation]({ ...request, params: found.params }, gateway);
+    return await handlers[operation](request, gateway);
   } catch (error) {
     if (!(error instanceof GatewayFault)) throw error;
-    return refused(500, stumbles[found.operation] ?? "Internal server error");
+    return refused(500, stumbles[operation] ?? "Internal server error");
   }
 }

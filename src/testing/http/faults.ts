@@ -1,4 +1,4 @@
-/** What goes wrong on purpose: the words are the same for every counterpart. */
+/** What goes wrong on purpose, in the same words for every local server. */
 import { type Clock, sleep } from "../../core/clock.js";
 import { type HttpAnswer, json, type Pieces } from "./answer.js";
 
@@ -18,7 +18,7 @@ export type FaultKind =
       /** Answered with this status, and not worked on. */
       readonly kind: "status";
       readonly status: number;
-      /** Text goes as it is, anything else as JSON. Default: an error in the form of the wire. */
+      /** Text goes as it is, anything else as JSON. Default: `{ error: "injected <status>" }`. */
       readonly body?: unknown;
       readonly headers?: Readonly<Record<string, string>> | undefined;
     }
@@ -33,21 +33,21 @@ export type FaultKind =
   /** Worked on; then the server goes down, and comes up again so much later. Default: at once. */
   | { readonly kind: "restart"; readonly downMs?: number | undefined };
 
-/** A fault of a request, for a wire whose operations are `Point`. */
-export type HttpFault<Point extends string = string> = FaultTiming<Point> & FaultKind;
+/** A fault of requests to a server whose operations are `Point`. */
+export type Fault<Point extends string = string> = FaultTiming<Point> & FaultKind;
 
-interface Armed<Fault> {
-  readonly fault: Fault;
+interface Armed<Own> {
+  readonly fault: Own;
   after: number;
   times: number;
 }
 
 /** The faults that are still to come. */
-export class FaultScript<Fault extends FaultTiming> {
-  #armed: Armed<Fault>[] = [];
+export class FaultScript<Own extends FaultTiming> {
+  #armed: Armed<Own>[] = [];
 
   /** Adds faults; the returned function takes them back. Earlier ones strike first, one each request. */
-  add(...faults: readonly Fault[]): () => void {
+  add(...faults: readonly Own[]): () => void {
     const added = faults.map((fault) => ({ fault, after: fault.after ?? 0, times: fault.times ?? 1 }));
     this.#armed.push(...added);
     return () => {
@@ -66,9 +66,9 @@ export class FaultScript<Fault extends FaultTiming> {
   }
 
   /** What strikes here now. Counts the request; `fits` says whether a fault's other conditions hold. */
-  next(on: string | undefined, fits: (fault: Fault) => boolean = () => true): Fault | undefined {
+  next(on: string | undefined, fits: (fault: Own) => boolean = () => true): Own | undefined {
     if (this.#armed.length === 0) return undefined;
-    let struck: Fault | undefined;
+    let struck: Own | undefined;
     for (const armed of this.#armed) {
       const { fault } = armed;
       if ((fault.on !== undefined && fault.on !== on) || !fits(fault)) continue;
@@ -86,23 +86,16 @@ export class FaultScript<Fault extends FaultTiming> {
 /** The connection is to be cut without an answer. */
 export class DroppedConnection extends Error {}
 
-/** What {@link withFault} needs of a counterpart. */
-export interface Faulty {
-  readonly clock: Clock;
-  /** The body of a `status` fault that has none. */
-  faultBody(status: number): unknown;
-  restart(options: { readonly downMs?: number | undefined }): void | Promise<void>;
-}
-
 /** Lets `work` answer, as far as the fault lets it. @throws DroppedConnection */
-export async function withFault<Answer extends HttpAnswer | undefined>(
+export async function withFault(
   fault: FaultKind | undefined,
-  work: () => Answer | Promise<Answer>,
-  { clock, faultBody, restart }: Faulty,
-): Promise<Answer | HttpAnswer> {
+  work: () => HttpAnswer | Promise<HttpAnswer>,
+  clock: Clock,
+  restart: (options: { readonly downMs?: number | undefined }) => Promise<void>,
+): Promise<HttpAnswer> {
   switch (fault?.kind) {
     case "status": {
-      const { status, body = faultBody(status), headers } = fault;
+      const { status, body = { error: `injected ${status}` }, headers } = fault;
       const text = typeof body === "string" ? body : undefined;
       const answer = text === undefined ? json(status, body) : { status, headers: TEXT, text };
       return { ...answer, headers: { ...answer.headers, ...headers } };
@@ -117,25 +110,20 @@ export async function withFault<Answer extends HttpAnswer | undefined>(
       await work();
       void restart({ downMs: fault.downMs });
       throw new DroppedConnection("cut by a restart");
-    case "malformed":
-      return changed(await work(), ({ text }) => ({ text: text && malformed(text) }));
+    case "malformed": {
+      const answer = await work();
+      return { ...answer, text: answer.text && malformed(answer.text) };
+    }
     case "split":
-      return changed(await work(), () => ({ pieces: fault }));
+      return { ...(await work()), pieces: fault };
     default:
       return work();
   }
 }
 
-/** A JSON text that is none any more. */
+/** A JSON text that is not valid any more. */
 export function malformed(text: string): string {
   return `${text.slice(0, -1)}<`;
 }
 
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
-
-function changed<Answer extends HttpAnswer | undefined>(
-  answer: Answer,
-  change: (answer: HttpAnswer) => Partial<HttpAnswer>,
-): Answer {
-  return answer === undefined ? answer : { ...answer, ...change(answer) };
-}

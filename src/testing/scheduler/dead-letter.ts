@@ -37,7 +37,8 @@ export async function sendDeadLetter(
     { case: "jobResult", value: { ...letter, errorCodeEnum, workerId: "" } },
     { senderId, traceId: letter.jobId, ...(clock === undefined ? {} : { clock }) },
   );
-  if (sessionToken !== undefined) packet.authToken = sessionToken;
+  const token = typeof sessionToken === "function" ? sessionToken() : sessionToken;
+  if (token !== undefined) packet.authToken = token;
   const bytes =
     privateKey === undefined
       ? encodePacket(packet, mapOrder)

@@ -1,4 +1,4 @@
-/** A server on loopback, as every counterpart that speaks HTTP needs it. Node only, looked up when it starts. */
+/** A port of this machine in front of a `fetch` function. Node only, loaded when it starts. */
 import type * as NodeHttp from "node:http";
 import type { AddressInfo } from "node:net";
 import { requireBuiltin } from "../../core/builtin.js";
@@ -7,17 +7,17 @@ import { ConnectionError, errorText } from "../../core/errors.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
 import { foreign, isLoopbackHost } from "./guard.js";
 
-export type HttpRequest = NodeHttp.IncomingMessage;
-export type HttpResponse = NodeHttp.ServerResponse;
-
-/** Answers a request. When it fails the connection is cut. */
-export type OnRequest = (request: HttpRequest, response: HttpResponse) => void | Promise<void>;
+/** Answers a request. If it rejects, the connection is cut; `cut` does so at any time. */
+export type OnRequest = (
+  request: Request,
+  connection: { readonly cut: () => void },
+) => Response | Promise<Response>;
 
 /** Options of {@link LoopbackServer}. */
 export interface ServerOptions {
   /** Default: 0, any free one. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. Another one than this machine's own lets any host, page and program call. */
+  /** Default: 127.0.0.1. If it is an address that others can reach, any host, page and program may call. */
   readonly host?: string | undefined;
   /** Origins whose pages may call it, such as `https://app.example`. Default: those of this machine alone. */
   readonly origins?: readonly string[] | undefined;
@@ -27,8 +27,10 @@ export interface ServerOptions {
   readonly logger?: Logger | false | undefined;
 }
 
-/** How long a request may take to arrive, in milliseconds; its answer may take any time. */
-const requestMs = 60_000;
+/** How long a request may take to arrive, in milliseconds. Its response may take any time. */
+const requestTimeout = 60_000;
+/** Longer than any client keeps a connection, so that none is closed under a request. */
+const keepAliveTimeout = 120_000;
 
 /** A port that can go down and come up again. */
 export class LoopbackServer {
@@ -51,20 +53,22 @@ export class LoopbackServer {
     this.#logger = safeLogger(options.logger);
   }
 
-  /** Without a slash at the end; the same after a restart. Its port is 0 before the first start. */
+  /** Without a trailing slash; the same after a restart. The port is 0 before the first start. */
   get url(): string {
     return `http://${this.#host}:${this.#port}`;
   }
 
-  /** Listens. Rejects with a `ConnectionError` for a port that is taken, an `UnsupportedError` where there is no Node. */
+  /** Listens. Rejects with a `ConnectionError` if the port is taken, an `UnsupportedError` outside Node. */
   async start(): Promise<void> {
     const http = requireBuiltin<typeof NodeHttp>("node:http", "listening on a port");
-    const server = http.createServer({ keepAlive: true }, (request, response) => {
-      void this.#serve(request, response);
+    const { getRequestListener } = await import("#node-server");
+    const listener = getRequestListener(
+      (request, { outgoing }) => this.#serve(request, outgoing as NodeHttp.ServerResponse),
+      { overrideGlobalObjects: false, hostname: this.#host },
+    );
+    const server = http.createServer({ keepAlive: true, keepAliveTimeout, requestTimeout }, (...exchange) => {
+      void listener(...exchange);
     });
-    // Longer than any client keeps a connection, so that none is closed under a request.
-    server.keepAliveTimeout = 120_000;
-    server.requestTimeout = requestMs;
     await new Promise<void>((resolve, reject) => {
       const refuse = (cause: unknown): void =>
         reject(new ConnectionError(`cannot listen on ${this.#host}:${this.#port}`, { cause }));
@@ -79,7 +83,7 @@ export class LoopbackServer {
     if (this.#closed.signal.aborted) await this.#stop();
   }
 
-  /** Cuts every connection and listens on the same port again `downMs` later (default: at once), if it listened. */
+  /** Cuts every connection and listens on the same port again after `downMs` (default: 0), if it listened. */
   restart(options: { readonly downMs?: number | undefined } = {}): Promise<void> {
     this.#restarting ??= this.#goDownAndUp(options.downMs ?? 0).finally(() => {
       this.#restarting = undefined;
@@ -87,7 +91,7 @@ export class LoopbackServer {
     return this.#restarting;
   }
 
-  /** Stops listening. Ends when the last request in hand has ended. */
+  /** Stops listening. Resolves when the last active request has ended. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#server === undefined) return resolve();
@@ -102,17 +106,16 @@ export class LoopbackServer {
     await this.#stop();
   }
 
-  async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+  async #serve(request: Request, outgoing: NodeHttp.ServerResponse): Promise<Response> {
+    const cut = (): void => void outgoing.destroy();
     try {
-      const reason = isLoopbackHost(this.#host) ? foreign(request, this.#origins) : undefined;
-      if (reason === undefined) await this.#onRequest(request, response);
-      else
-        response
-          .writeHead(403, { "content-type": "application/json" })
-          .end(JSON.stringify({ error: reason }));
+      const reason = isLoopbackHost(this.#host) ? foreign(request.headers, this.#origins) : undefined;
+      if (reason !== undefined) return Response.json({ error: reason }, { status: 403 });
+      return await this.#onRequest(request, { cut });
     } catch (error) {
       this.#logger.debug("a request ended early", { reason: errorText(error) });
-      request.socket.destroy();
+      cut();
+      return new Response(null, { headers: { "x-hono-already-sent": "true" } });
     }
   }
 
@@ -136,24 +139,19 @@ export class LoopbackServer {
   }
 }
 
-/** The headers of a request, repeated ones joined. */
-export function plainHeaders({ headers }: HttpRequest): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-}
-
-/** Reads a body as text. Undefined when it is larger than `maxBytes`; rejects when it breaks off. */
-export function readBody(request: HttpRequest, maxBytes: number): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      // Read to the end all the same: an answer amid a request is lost to many clients.
-      if (size <= maxBytes) chunks.push(chunk);
-    });
-    request.once("end", () => resolve(size > maxBytes ? undefined : Buffer.concat(chunks).toString()));
-    request.once("close", () => {
-      if (!request.complete) reject(new ConnectionError("the request broke off"));
-    });
-  });
+/** Reads a body as text. Undefined if it is larger than `maxBytes`; rejects if the request breaks off. */
+export async function readBody(request: Request, maxBytes: number): Promise<string | undefined> {
+  const { headers } = request;
+  const size = Number(headers.get("content-length") ?? 0);
+  if (size <= maxBytes && !headers.has("transfer-encoding")) return request.text();
+  const chunks: Uint8Array[] = [];
+  let read = 0;
+  // Read to the end all the same: many clients lose a response to a request that they are still sending.
+  for (const reader = request.body!.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    read += value.length;
+    if (read <= maxBytes) chunks.push(value);
+  }
+  return read > maxBytes ? undefined : new Blob(chunks as Uint8Array<ArrayBuffer>[]).text();
 }
