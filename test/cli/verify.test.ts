@@ -223,7 +223,7 @@ describe("verify", () => {
         second_pinned_key: "wrong_key",
         sender_other: "unknown_sender",
         token_in_challenge: "broken_rule",
-        version_2: "wrong_version",
+        version_2: "broken_rule",
         lifetime_61s: "broken_rule",
         expired_at_bound: "expired",
         skew_plus_60_1us: "expired",

@@ -69,6 +69,7 @@ export const verifyCommand: CliCommand = {
     ["verify job.bin --key s=s.pub.pem --subject job.echo --tenant t-1", "a job under CAP-PRODUCTION"],
   ],
   async run(options: VerifyOptions, io, [given]) {
+    const roles = rolesBySender(options.role);
     const files = await readKeyFiles(options.key);
     const bytes = onePacket(await readInput(options, io, given, isPacket));
     const earlier: Uint8Array[] = [];
@@ -79,7 +80,7 @@ export const verifyCommand: CliCommand = {
       tenantId: options.tenant,
       atMs: options.at,
       earlier,
-      roles: rolesBySender(options.role),
+      roles,
       mapOrder: options.mapOrder === "any" ? undefined : options.mapOrder,
     });
     return { exitCode: verdict.ok ? EXIT.ok : EXIT.no, text: format(verdict, io), result: verdict };
