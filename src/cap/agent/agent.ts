@@ -99,7 +99,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> {
    * of the topic. Only before the start.
    *
    * @throws ConflictError for a topic that has a handler, and after the start; ValidationError for a topic that is
-   * no subject, a handler that is none, or numbers that make no sense.
+   * no subject, a handler that is not one, or numbers that make no sense.
    */
   // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing is known of the input's type
   job<Input = any>(topic: string, handler: AgentHandler<Input, unknown, P> | HandlerDefinition): this;
@@ -132,7 +132,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> {
    * Connects and serves. Resolves when schedulers have been told. After a failure it may be called again.
    *
    * @throws ConflictError without handlers, and when it was started before; ClosedError; ValidationError for a
-   * key, schema or middleware that is none; what connecting, opening the store and subscribing throw.
+   * key, schema or middleware that is not one; what connecting, opening the store and subscribing throw.
    */
   async start(): Promise<void> {
     if (this.#closing !== undefined) throw new ClosedError("the agent is closed");

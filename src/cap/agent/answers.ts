@@ -35,7 +35,7 @@ export class Answers {
     const { finished, durable } = this.#connections;
     if (finished === undefined) return undefined;
     try {
-      return await this.#bounded("looking for an earlier result", () => finished.find(job.identity));
+      return await this.#bounded("finding an earlier result", () => finished.find(job.identity));
     } catch (error) {
       if (durable !== undefined) throw error;
       this.#core.log.warn("no word of an earlier result; the job is done", { reason: errorText(error) });
@@ -84,7 +84,7 @@ export class Answers {
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {
     const { finished, durable } = this.#connections;
-    // FAILED_RETRYABLE is no end: who retries the job wants it done again.
+    // FAILED_RETRYABLE is not an end: the peer that retries the job expects it to run again.
     if (finished === undefined || result.status === JobStatus.FAILED_RETRYABLE) return result;
     try {
       const kept = await this.#bounded("keeping a result", () => finished.keep(job.identity, result));

@@ -44,20 +44,20 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly maxQueued?: number | undefined;
   /** Further attempts after a handler has thrown. Default: 0. */
   readonly retries?: number | undefined;
-  /** Wait before a further attempt; a function is told the number of the attempt that failed. Default: 0. */
+  /** Wait before a further attempt; a function receives the number of the attempt that failed. Default: 0. */
   readonly backoffMs?: number | ((attempt: number) => number) | undefined;
-  /** How long connecting, a read or a write may take; 0 or less is no limit. Default: 5000. */
+  /** How long connecting, a read or a write may take; 0 or less means no limit. Default: 5000. */
   readonly ioTimeoutMs?: number | undefined;
-  /** Bound of every stage of closing; `Infinity` is none. Default: 30000. */
+  /** Bound of every stage of closing; `Infinity` means no bound. Default: 30000. */
   readonly graceMs?: number | undefined;
   /**
    * How long a worker with a pool goes on taking jobs after it has told schedulers that it takes no more: those on their
    * way to it are not lost. Default: 500.
    */
   readonly goodbyeMs?: number | undefined;
-  /** Longest input in bytes; 0 or less is no limit. Default: 2 MiB. */
+  /** Longest input in bytes; 0 or less means no limit. Default: 2 MiB. */
   readonly maxContextBytes?: number | undefined;
-  /** Longest output, and longest artifact, in bytes; 0 or less is no limit. Default: 2 MiB. */
+  /** Longest output, and longest artifact, in bytes; 0 or less means no limit. Default: 2 MiB. */
   readonly maxResultBytes?: number | undefined;
   /** 0 or less means the default: 5000. */
   readonly heartbeatIntervalMs?: number | undefined;
@@ -89,9 +89,9 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   /** How long a result waits for a connection that broke to come back. Default: 30000. */
   readonly resendForMs?: number | undefined;
   /**
-   * How often a stream may deliver a job. One that is delivered once more is answered FAILED, without a run, and goes to
+   * How often a stream may deliver a job. One that is delivered again is answered FAILED, without a run, and goes to
    * the dead letter queue: it ended its process every time. A job whose store does not answer is delivered again, later
-   * each time, and fails after the last delivery. 0 is no bound. Default: 10.
+   * each time, and fails after the last delivery. 0 means no bound. Default: 10.
    */
   readonly maxDeliver?: number | undefined;
   /**
@@ -127,7 +127,7 @@ export interface AgentCounts extends ReceiveCounts {
   succeeded: number;
   /** Results with another status. */
   failed: number;
-  /** Jobs answered with the result of an earlier delivery, or by joining one in hand. */
+  /** Jobs answered with the result of an earlier delivery, or by joining one in flight. */
   repeated: number;
   /** Runs of handlers, all attempts counted. */
   runs: number;

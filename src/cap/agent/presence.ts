@@ -77,7 +77,7 @@ export class Presence {
     });
   }
 
-  /** Makes itself known anew: the schedulers may not be the same as before. */
+  /** Makes itself known again: the schedulers may not be the same as before. */
   async again(): Promise<void> {
     if (this.#loop?.active !== true) return;
     await this.#handshake();
@@ -90,7 +90,7 @@ export class Presence {
     await this.start();
   }
 
-  /** A scheduler that was told of a worker without a free place gives it nothing until it is told otherwise. */
+  /** A scheduler that was notified of a worker without a free slot gives it nothing until it is notified otherwise. */
   freed(): void {
     const { activeJobs = 0 } = this.#current();
     if (this.#toldBusy && !this.#isBusy(activeJobs)) this.beatNow();

@@ -40,7 +40,7 @@ export async function diagnose(
   try {
     decoded = decodePacket(bytes, Infinity);
   } catch (error) {
-    return no("malformed", `the bytes are no packet: ${errorText(error)}`);
+    return no("malformed", `the bytes are not a packet: ${errorText(error)}`);
   }
   const { message } = decoded;
   const about = { sender: message.senderId, payload: message.payload.case };

@@ -25,7 +25,7 @@ import { askSafety } from "./safety.js";
 import type { TrustIssuer } from "./trust.js";
 import { WorkerRegistry } from "./workers.js";
 
-/** What the scheduler tells of. */
+/** What the scheduler reports. */
 export interface SchedulerEvents {
   dispatched: ScheduledJob;
   /** A job has ended, however. */
