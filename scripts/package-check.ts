@@ -9,6 +9,7 @@ import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/co
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { ownDocument, ownTools } from "./package/examples.ts";
+import { protoFork } from "./package/fork.ts";
 import { Project } from "./package/project.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -72,7 +73,7 @@ for (const problem of problems) {
 attempt("import", () => console.log(run(process.execPath, ["use.mjs"], work)));
 attempt("require", () => run(process.execPath, ["--no-warnings", "use.cjs"], work));
 attempt("command", () => run(process.execPath, [join(installed, "dist/src/cli/main.js"), "demo"], work));
-for (const [name, example] of Object.entries({ ownDocument, ownTools })) {
+for (const [name, example] of Object.entries({ ownDocument, protoFork, ownTools })) {
   await example(new Project(join(work, name), installed)).catch((error: Error) => {
     findings.push(`${name}: ${error.message}`);
   });

@@ -51,20 +51,25 @@ export interface OpenApiSpec extends CommonSpec {
 export interface ProtoSpec extends CommonSpec {
   /** Folder of the protos: the root of their imports, or a module of the project's `buf.yaml`. */
   readonly proto: string;
-  /** The tables of a CAP protocol beside the protos. Default: messages only. */
-  readonly cap?: CapTables;
+  /**
+   * Folder of protos that these ones change: one of the project, or of a package, as `agentwire/specs/cap`. A file with
+   * the path of one there replaces it.
+   */
+  readonly extends?: string;
+  /** The tables of a CAP protocol beside the protos. Default: those of `extends`, else messages only. */
+  readonly cap?: CapTables | undefined;
 }
 
 /** The tables of a CAP protocol. */
 export interface CapTables {
-  /** The proto with the payload oneof, below the folder of the protos. */
-  readonly packet: string;
+  /** The proto with the message that has `oneof payload`, below the folder of the protos. Default: the only such message. */
+  readonly packet?: string | undefined;
   /** The table of subjects. */
   readonly subjects: string;
   /** The table of the rules packets must keep. Default: packets are not checked. */
-  readonly rules?: string;
+  readonly rules?: string | undefined;
   /** The table of error codes. Default: there are none. */
-  readonly errors?: string;
+  readonly errors?: string | undefined;
 }
 
 /** A file of 4Runr tools of one's own, and what is generated from it. */

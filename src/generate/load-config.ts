@@ -13,7 +13,7 @@ const MEMBERS = {
     "openapi client style camelCase overlay include rename recordings schemas schemaId proof allShapes openEnums " +
     "operationGroups"
   ).split(" "),
-  proto: ["proto", "cap"],
+  proto: ["proto", "extends", "cap"],
   tools: ["tools"],
 };
 

@@ -91,7 +91,7 @@ export const cli = {
   },
   "cli.tap.capture": {
     statement:
-      "What tap --json --data wrote can be read again with --from, and decoded and verified line by line.",
+      "What tap --json --raw wrote can be read again with --from, and decoded and verified line by line.",
     source: GUIDE,
   },
   "cli.doctor": {

@@ -51,7 +51,7 @@ export interface AgentContext<P extends PacketProtocol = PacketProtocol> extends
   putArtifact(value: unknown, options?: ArtifactOptions): Promise<string>;
 }
 
-/** Does a job: gets the input, gives the output, at once or later. */
+/** Does a job: gets the input, returns the output, at once or later. */
 export type AgentHandler<
   Input = unknown,
   Output = unknown,

@@ -5,6 +5,7 @@ import { Work } from "../../worker/work.js";
 import type { Delivery } from "../durable.js";
 import { logField } from "../failures.js";
 import type { JobIdentity } from "../finished-jobs.js";
+import type { ProductionAuthority } from "../production/identity.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
 import type { ServedTopic } from "./topics.js";
 
@@ -13,6 +14,8 @@ export class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
   readonly served: ServedTopic;
+  /** What everything that answers the job says of it, under CAP-PRODUCTION. Frozen before the handler runs. */
+  authority: ProductionAuthority | undefined;
   limits: JobLimits = NO_LIMITS;
   /** Deliveries to settle when the result is out; several if the job came again meanwhile. */
   readonly deliveries: Delivery[] = [];

@@ -20,6 +20,7 @@ import {
   workerClosed,
 } from "../failures.js";
 import { statusName } from "../metrics.js";
+import { freezeAuthority } from "../production/identity.js";
 import { Cancels } from "./cancels.js";
 import { Job } from "./job.js";
 import { jobLimits } from "./limits.js";
@@ -111,6 +112,7 @@ export class Jobs {
       return;
     }
     const job = new Job(key, packet, request, served, delivery, log);
+    if (this.#core.options.production !== undefined) job.authority = freezeAuthority(packet, request);
     const refusal = this.#refusal(job);
     if (refusal === undefined) return this.#engine.add(job, this.#slots);
     const isDead = refusal.isStoreDown || job.delivery > this.#maxDeliver;

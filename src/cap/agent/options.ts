@@ -8,6 +8,7 @@ import type {
   JobResultSchema,
 } from "../../../gen/cap/index.js";
 import type { Clock } from "../../core/clock.js";
+import type { Env } from "../../core/env.js";
 import type { AgentwireError } from "../../core/errors.js";
 import type { IterableEmitter } from "../../core/iterable-emitter.js";
 import type { Logger } from "../../core/logger.js";
@@ -19,8 +20,11 @@ import type { DurableBus } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
 import type { Party, PartyOptions, ReceiveCounts } from "../party.js";
+import type { ProductionOptions } from "../production/profile.js";
+import type { WorkerTrustOptions } from "../trust/config.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
+import type { AgentTrust } from "./trust.js";
 
 /** A heartbeat as it is sent. */
 export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
@@ -94,18 +98,18 @@ export interface AgentOptions extends CommonOptions {
   readonly pool?: string | undefined;
   /** Further attempts after a handler has thrown. Default: 0. */
   readonly retries?: number | undefined;
-  /** Wait before a further attempt; a function is told the number of the attempt that failed. Default: 0. */
+  /** Wait before a further attempt; a function receives the number of the attempt that failed. Default: 0. */
   readonly backoffMs?: number | ((attempt: number) => number) | undefined;
-  /** How long connecting, a read or a write may take; 0 or less is no limit. Default: 5000. */
+  /** How long connecting, a read or a write may take; 0 or less means no limit. Default: 5000. */
   readonly ioTimeoutMs?: number | undefined;
   /**
    * How long a worker with a pool goes on taking jobs after it has told schedulers that it takes no more: those on their
    * way to it are not lost. Default: 500.
    */
   readonly goodbyeMs?: number | undefined;
-  /** Longest input in bytes; 0 or less is no limit. Default: 2 MiB. */
+  /** Longest input in bytes; 0 or less means no limit. Default: 2 MiB. */
   readonly maxContextBytes?: number | undefined;
-  /** Longest output, and longest artifact, in bytes; 0 or less is no limit. Default: 2 MiB. */
+  /** Longest output, and longest artifact, in bytes; 0 or less means no limit. Default: 2 MiB. */
   readonly maxResultBytes?: number | undefined;
   /** 0 or less means the default: 5000. */
   readonly heartbeatIntervalMs?: number | undefined;
@@ -133,11 +137,23 @@ export interface AgentOptions extends CommonOptions {
   /** How long a handler that was cut short keeps its place, if it does not end. Default: 5000. */
   readonly abandonMs?: number | undefined;
   /**
-   * How often a stream may deliver a job. One that is delivered once more is answered FAILED, without a run, and goes to
+   * How often a stream may deliver a job. One that is delivered again is answered FAILED, without a run, and goes to
    * the dead letter queue: it ended its process every time. A job whose store does not answer is delivered again, later
-   * each time, and fails after the last delivery. 0 is no bound. Default: 10.
+   * each time, and fails after the last delivery. 0 means no bound. Default: 10.
    */
   readonly maxDeliver?: number | undefined;
+  /**
+   * The worker's enrollment: it then proves itself to the scheduler before it takes jobs, its packets carry a session
+   * token, and only the pinned scheduler's jobs are taken. Default: off, unless CORDUM_SDK_HANDSHAKE says otherwise.
+   */
+  readonly workerTrust?: WorkerTrustOptions | undefined;
+  /**
+   * Takes only jobs under CAP-PRODUCTION, each once, and seals results and progress under it. Requires `workerTrust` in
+   * the mode `enforce`. Default: ordinary packets.
+   */
+  readonly production?: ProductionOptions | undefined;
+  /** Environment variables. Default: the process's. */
+  readonly env?: Env | undefined;
   /**
    * Takes jobs from streams that keep them until they are done, and publishes results into one. A function is
    * given the bus. Default: jobs come from the bus, at most once.
@@ -222,4 +238,6 @@ export interface Connections {
   readonly store: BlobStore | undefined;
   readonly durable: DurableBus | undefined;
   readonly finished: FinishedJobs | undefined;
+  /** Undefined when it is off. */
+  readonly trust: AgentTrust | undefined;
 }

@@ -37,6 +37,7 @@ export class ProgressReporter {
       percent: whole,
       message: this.#last.message,
       status: JobStatus.RUNNING,
+      ...job.authority,
     };
     const before = job.reporting;
     const sent = this.#party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);

@@ -13,6 +13,7 @@ import { untilConnected } from "../bus-status.js";
 import { ConnectionLostError, isUnsendable } from "../errors.js";
 import { AGENT_CODES, failureResult, JobFailure, logField } from "../failures.js";
 import type { PublishBytes } from "../party.js";
+import { WorkerTrustError } from "../trust/error.js";
 import { createMessage } from "../wire/create.js";
 import type { Job } from "./job.js";
 import type { Connections, JobResultInit, WorkerCore } from "./options.js";
@@ -80,7 +81,8 @@ export class Results {
   /** The sender is the worker, or peers drop the result. */
   #own(job: Job, given: JobResultInit): JobResult {
     const { workerId } = this.#core;
-    return createMessage(JobResultSchema, { ...given, jobId: given.jobId || job.request.jobId, workerId });
+    const jobId = given.jobId || job.request.jobId;
+    return createMessage(JobResultSchema, { ...given, ...job.authority, jobId, workerId });
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {
@@ -127,6 +129,7 @@ export class Results {
         const timeoutMs = untilMs - clock.monotonic();
         const mayPass =
           error instanceof ConnectionLostError ||
+          (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
           (durable !== undefined && error instanceof AgentwireError && error.retryable);
         if (!mayPass || timeoutMs <= 0 || signal.aborted) throw error;
         log.warn("a result waits to be published", { jobId, reason });

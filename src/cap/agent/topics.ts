@@ -47,7 +47,7 @@ export interface ServedTopic extends Pick<Topic, "topic" | "retries" | "backoffM
 /**
  * Brings the forms of `Agent.job` together.
  *
- * @throws ValidationError for a topic that is no subject, a handler that is no function, numbers that make no
+ * @throws ValidationError for a topic that is not a subject, a handler that is not a function, numbers that make no
  * sense.
  */
 export function makeTopic(
@@ -64,7 +64,7 @@ export function makeTopic(
   return { topic, input: given.input, output: given.output, run: run as AgentHandler, retries, backoffMs };
 }
 
-/** @throws ValidationError for a number that is no whole one of at least 0. */
+/** @throws ValidationError for a number that is not a whole number of at least 0. */
 export function checkRetries(retries: number): number {
   if (Number.isSafeInteger(retries) && retries >= 0) return retries;
   throw new ValidationError(`retries must be a whole number of at least 0, not ${retries}`);
@@ -77,7 +77,7 @@ const outputChecker: typeof checkerFor<unknown> = (schema, validator) =>
 /**
  * Makes topics ready to serve, by topic.
  *
- * @throws ValidationError for a schema that cannot be used, and for a middleware that is none.
+ * @throws ValidationError for a schema that cannot be used, and for a middleware that is not one.
  */
 export async function serveTopics(
   topics: Iterable<Topic>,

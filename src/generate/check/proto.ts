@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ProtoSpec } from "../config.js";
 import { type Finding, SpecError } from "../finding.js";
 import { asRecord } from "../openapi/openapi.js";
+import { renameFinding, withBase } from "../proto/base.js";
 import { bufConfig, runBuf } from "../proto/buf.js";
 import type { CapSpec } from "../proto/bus-types.js";
 import { readBus } from "../proto/proto.js";
@@ -12,13 +13,32 @@ import { countOf } from "./breaking.js";
 import { attempt, type CheckResult } from "./check.js";
 
 /** What buf checks (lint rules, format, no break against the last release), then the tables beside the protos. */
-export async function checkProto(
+export function checkProto(
+  root: string,
+  name: string,
+  given: ProtoSpec,
+  searchPath?: string,
+): Promise<CheckResult[]> {
+  return attempt(`read ${name}`, given.proto, () =>
+    withBase(root, given, async ({ spec, rename }) => {
+      const results = await checkMerged(root, name, spec, searchPath);
+      return results.map(({ findings, summary, failure, ...result }) => ({
+        ...result,
+        summary: rename(summary),
+        findings: findings.map((finding) => renameFinding(finding, rename)),
+        ...(failure === undefined ? {} : { failure: rename(failure) }),
+      }));
+    }),
+  );
+}
+
+async function checkMerged(
   root: string,
   name: string,
   spec: ProtoSpec,
   searchPath?: string,
 ): Promise<CheckResult[]> {
-  const { proto, cap } = spec;
+  const { cap } = spec;
   const style = new RuleBook(spec.rules).mark("proto-style");
   const results = await Promise.all([
     style && checkLint(root, name, spec, style, searchPath),
@@ -26,7 +46,7 @@ export async function checkProto(
     checkBreaking(root, name, spec, searchPath),
     cap && checkTables(root, name, { ...spec, cap }, searchPath),
   ]);
-  return attempt(`read ${name}`, proto, () => results.filter((result) => result !== undefined).flat());
+  return results.filter((result) => result !== undefined).flat();
 }
 
 type Style = Pick<Finding, "rule" | "severity">;
@@ -34,11 +54,12 @@ type Style = Pick<Finding, "rule" | "severity">;
 async function checkLint(
   root: string,
   name: string,
-  { proto }: ProtoSpec,
+  spec: ProtoSpec,
   style: Style,
   searchPath?: string,
 ): Promise<CheckResult> {
-  const args = ["lint", proto, "--error-format", "json", ...bufConfig(root, proto)];
+  const { proto } = spec;
+  const args = ["lint", proto, "--error-format", "json", ...bufConfig(root, spec)];
   const found = bufFindings(await runBuf(root, args, searchPath));
   const result = { name: `buf lint ${name}`, summary: proto };
   if (typeof found === "string") return { ...result, findings: [], failure: found };
@@ -82,15 +103,7 @@ async function checkBreaking(
     const summary = `${proto}: no baseline; \`agentwire check ${name} --update-baseline\` makes one`;
     return { ...result, summary, findings: [] };
   }
-  const args = [
-    "breaking",
-    proto,
-    "--against",
-    baseline,
-    "--error-format",
-    "json",
-    ...bufConfig(root, proto),
-  ];
+  const args = ["breaking", proto, "--against", baseline, "--error-format", "json", ...bufConfig(root, spec)];
   const found = bufFindings(await runBuf(root, args, searchPath));
   if (typeof found === "string") return { ...result, findings: [], failure: found };
   const keyed = found.map((finding) => {
@@ -142,16 +155,11 @@ function checkTables(root: string, name: string, spec: CapSpec, searchPath?: str
  * Takes the protos as they are now as the released ones.
  * @throws SpecError with buf's own text when they cannot be compiled
  */
-export async function updateProtoBaseline(root: string, spec: ProtoSpec, searchPath?: string): Promise<void> {
-  const { proto } = spec;
-  const args = [
-    "build",
-    proto,
-    "--exclude-source-info",
-    "-o",
-    protoBaselineOf(spec),
-    ...bufConfig(root, proto),
-  ];
-  const { ok, output } = await runBuf(root, args, searchPath);
-  if (!ok) throw new SpecError(`buf build failed\n${output}`);
+export function updateProtoBaseline(root: string, given: ProtoSpec, searchPath?: string): Promise<void> {
+  return withBase(root, given, async ({ spec }) => {
+    const image = ["--exclude-source-info", "-o", protoBaselineOf(given)];
+    const args = ["build", spec.proto, ...image, ...bufConfig(root, spec)];
+    const { ok, output } = await runBuf(root, args, searchPath);
+    if (!ok) throw new SpecError(`buf build failed\n${output}`);
+  });
 }

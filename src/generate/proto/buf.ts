@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import type { ProtoSpec } from "../config.js";
 
 const INSTALL = "npm i -D @bufbuild/buf @bufbuild/protoc-gen-es";
 
@@ -38,8 +39,9 @@ export function runBuf(root: string, args: readonly string[], searchPath?: strin
 }
 
 /** The settings for a folder of protos: its own or the project's `buf.yaml`, else one module with wire-safe checks. */
-export function bufConfig(root: string, proto: string): string[] {
-  if (existsSync(join(root, "buf.yaml")) || existsSync(join(root, proto, "buf.yaml"))) return [];
+export function bufConfig(root: string, { proto }: ProtoSpec): string[] {
+  const own = existsSync(join(root, proto, "buf.yaml"));
+  if (own || (!proto.startsWith("..") && existsSync(join(root, "buf.yaml")))) return [];
   const config = { version: "v2", lint: { use: ["STANDARD"] }, breaking: { use: ["WIRE_JSON"] } };
   return ["--config", JSON.stringify(config)];
 }

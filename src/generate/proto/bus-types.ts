@@ -24,20 +24,17 @@ export interface BusTypes {
 
 /**
  * Compiles the protos and reads the packet type.
- * @throws SpecError with buf's own text when a proto is wrong; with file and line when `cap.packet` has no message
- * with a `payload` oneof, or when a packet can contain a field that has no canonical form
+ * @throws SpecError with buf's own text when a proto is wrong; with file and line when no message, or more than one,
+ * has a `payload` oneof, or when a packet can contain a field that has no canonical form
  */
-export async function readBusTypes(
-  root: string,
-  { proto, cap }: CapSpec,
-  searchPath?: string,
-): Promise<BusTypes> {
+export async function readBusTypes(root: string, spec: CapSpec, searchPath?: string): Promise<BusTypes> {
+  const { proto, cap } = spec;
   const folder = mkdtempSync(join(tmpdir(), "agentwire-proto-"));
   try {
     const image = join(folder, "image.binpb");
     const { ok, output } = await runBuf(
       root,
-      ["build", proto, "-o", image, ...bufConfig(root, proto)],
+      ["build", proto, "-o", image, ...bufConfig(root, spec)],
       searchPath,
     );
     if (!ok) throw new SpecError(`buf build failed\n${output}`);
@@ -48,12 +45,17 @@ export async function readBusTypes(
   }
 }
 
-function busTypes(registry: FileRegistry, folder: string, packetFile: string): BusTypes {
-  const file = registry.getFile(packetFile);
-  const packet = file?.messages.find(({ oneofs }) => oneofs.some(({ name }) => name === "payload"));
-  if (packet === undefined) {
-    const message = "expected a message with `oneof payload`";
-    throw new SpecError([{ file: `${folder}/${packetFile}`, line: 1, column: 1, message }]);
+function busTypes(registry: FileRegistry, folder: string, packetFile?: string): BusTypes {
+  const inFile = packetFile === undefined ? undefined : registry.getFile(packetFile);
+  const files = packetFile === undefined ? [...registry.files] : inFile === undefined ? [] : [inFile];
+  const packets = files
+    .flatMap(({ messages }) => messages)
+    .filter(({ oneofs }) => oneofs.some(({ name }) => name === "payload"));
+  const [packet] = packets;
+  if (packet === undefined || packets.length > 1) {
+    const found = packets.length === 0 ? "none" : packets.map(({ typeName }) => typeName).join(", ");
+    const message = `expected one message with \`oneof payload\`, found ${found}: name its file in \`cap.packet\``;
+    throw new SpecError([{ file: `${folder}/${packetFile ?? ""}`, line: 1, column: 1, message }]);
   }
   const payloads = packet.oneofs.find(({ name }) => name === "payload")!.fields;
   const messages = new Set<DescMessage>();

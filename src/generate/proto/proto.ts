@@ -5,6 +5,7 @@ import type { ProtoSpec } from "../config.js";
 import { SpecError } from "../finding.js";
 import { runtimeOf } from "../openapi/files.js";
 import type { Generated } from "../output.js";
+import { type MergedSpec, withBase } from "./base.js";
 import { emitBlanks } from "./blanks.js";
 import { bufConfig, runBuf } from "./buf.js";
 import { type BusTypes, type CapSpec, readBusTypes } from "./bus-types.js";
@@ -62,12 +63,21 @@ function filesBelow(folder: string, ending: string): [string, string][] {
  * Generates what a folder of protos gives: messages by buf, the tables of the protocol, and a barrel.
  * @throws SpecError with buf's own text when a proto is wrong or a plugin is missing, with file and line when a table is
  */
-export async function generateProto(root: string, spec: ProtoSpec, searchPath?: string): Promise<Generated> {
+export function generateProto(root: string, spec: ProtoSpec, searchPath?: string): Promise<Generated> {
+  return withBase(root, spec, (merged) => generateMerged(root, spec.proto, merged, searchPath));
+}
+
+async function generateMerged(
+  root: string,
+  from: string,
+  { spec, inputs }: MergedSpec,
+  searchPath?: string,
+): Promise<Generated> {
   const { proto, cap } = spec;
   const out = mkdtempSync(join(tmpdir(), "agentwire-gen-"));
   let messages: [string, string][];
   try {
-    const args = ["generate", proto, "--template", TEMPLATE, "-o", out, ...bufConfig(root, proto)];
+    const args = ["generate", proto, "--template", TEMPLATE, "-o", out, ...bufConfig(root, spec)];
     const { ok, output } = await runBuf(root, args, searchPath);
     if (!ok) throw new SpecError(`buf generate failed\n${output}`);
     messages = filesBelow(out, "_pb.ts").map(([name, text]) => [
@@ -82,15 +92,13 @@ export async function generateProto(root: string, spec: ProtoSpec, searchPath?: 
   const barrel = [...files.keys()].map((name) => `export * from "./${name.replace(/\.ts$/, ".js")}";\n`);
   // Packages of one name may have messages of one name, so only the files of a bus share a barrel.
   if (cap !== undefined) files.set("index.ts", barrel.join(""));
-  const protos = filesBelow(join(root, proto), ".proto").map(([name]) => `${proto}/${name}`);
-  const further = [cap?.subjects, cap?.rules, cap?.errors].filter((file) => file !== undefined);
-  return { from: proto, inputs: [...protos, ...further], files, warnings: [] };
+  return { from, inputs, files, warnings: [] };
 }
 
 async function emitTables(root: string, spec: CapSpec, searchPath?: string): Promise<Record<string, string>> {
-  const { cap, out } = spec;
+  const { out } = spec;
   const { types, subjects, rules, errors } = await readBus(root, spec, searchPath);
-  const packet = `./${cap.packet.replace(/\.proto$/, "_pb.js")}`;
+  const packet = `./${types.packet.file.name}_pb.js`;
   return {
     "blanks.ts": emitBlanks(types),
     ...(rules === undefined ? {} : { "checks.ts": emitChecks(types, rules) }),
