@@ -125,7 +125,7 @@ export interface AgentOptions extends CommonOptions {
   readonly type?: string | undefined;
   /** Display name in heartbeats and the handshake. Default: "". */
   readonly agentName?: string | undefined;
-  /** Bearer credential of heartbeats. Not the session token. Default: none. */
+  /** Bearer credential of heartbeats, which no hook or event shows. Not the session token. Default: none. */
   readonly heartbeatToken?: string | undefined;
   /** Told in the handshake besides the topics. Default: none. */
   readonly capabilities?: Readonly<Record<string, boolean>> | undefined;

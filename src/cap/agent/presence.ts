@@ -157,15 +157,15 @@ export class Presence {
       cpuLoad,
       memoryLoad,
       gpuUtilization,
-      authToken: options.heartbeatToken?.trim() ?? "",
       agentName: sanitizeAgentName(options.agentName ?? ""),
       ...this.#current(),
     };
     const given = (await options.heartbeat?.(planned)) ?? planned;
-    const value = { ...given, ...last, workerId };
+    const shown = { ...given, ...last, workerId };
+    const value = { ...shown, authToken: given.authToken || options.heartbeatToken?.trim() || "" };
     await this.#party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, workerId);
     this.#toldBusy = this.#isBusy(value.activeJobs ?? 0);
     metrics.onHeartbeatSent(workerId);
-    events.emit("heartbeat", value);
+    events.emit("heartbeat", shown);
   }
 }
