@@ -23,7 +23,7 @@ const context: PolicyContext = {
   currentState: "evaluating",
   auditLog: [],
 };
-/** The same as the wire has it. */
+/** The same as the protocol has it. */
 const wire = {
   principal: {
     id: "agent-001",

@@ -29,7 +29,7 @@ interface Side {
 const rounds = 3;
 const windowMs = 1_500;
 
-/** Medians at 1, 16 and 64 leases in hand. */
+/** Medians at 1, 16 and 64 leases in flight. */
 export default async function benchNeuron(): Promise<Measured[]> {
   const python = await findPeer(neuronPython);
   const worker = await compiled("neuron-worker.ts");
@@ -63,13 +63,13 @@ export default async function benchNeuron(): Promise<Measured[]> {
         const perSecond = median(name, "perSecond")!;
         const against = name === ours.name && theirs !== undefined ? neuronPython.name : undefined;
         const ratio = against === undefined ? 1 : perSecond / theirs!;
-        rows.push({ name: `${concurrency} in hand, ${name}`, perSecond, ratio, against });
+        rows.push({ name: `${concurrency} in flight, ${name}`, perSecond, ratio, against });
         const speed = Math.round(perSecond).toLocaleString("en").padStart(8);
         const p50 = `p50 ${median(name, "p50Ms")!.toFixed(2)} ms`;
         const cpu = `${median(name, "workerUs")!.toFixed(0)} + ${median(name, "cpuUs")!.toFixed(0)} us`;
         const compared = against === undefined ? "" : `  ${ratio.toFixed(1)}x`;
         console.log(
-          `  ${String(concurrency).padStart(3)} in hand  ${name.padEnd(18)} ${speed}/s  ${p50}  ${cpu.padStart(13)}${compared}`,
+          `  ${String(concurrency).padStart(3)} in flight  ${name.padEnd(18)} ${speed}/s  ${p50}  ${cpu.padStart(13)}${compared}`,
         );
       }
     }

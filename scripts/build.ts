@@ -1,7 +1,8 @@
-/** `pnpm build`: ESM, declarations and source maps in dist/, which is made anew. */
+/** `pnpm build`: ESM, declarations and source maps, and the inspector page, in dist/, which is made anew. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildScript } from "../src/cli/inspector/assets.ts";
 
 const root = join(import.meta.dirname, "..");
 rmSync(join(root, "dist"), { recursive: true, force: true });
@@ -18,3 +19,10 @@ try {
   process.exit(1); // tsc has said what is wrong
 }
 chmodSync(join(root, "dist/src/cli/main.js"), 0o755);
+
+const [page, built] = ["src/cli/inspector/page", "dist/src/cli/inspector/page"].map((path) =>
+  join(root, path),
+);
+mkdirSync(built!, { recursive: true });
+writeFileSync(join(built!, "app.js"), await buildScript(page!));
+for (const name of ["index.html", "app.css"]) copyFileSync(join(page!, name), join(built!, name));

@@ -1,6 +1,6 @@
 /**
  * `pnpm docs:check`: links, anchors and files that documents name; snippets against their examples and the
- * compiler; and that what scripts write is as they would write it. `--write` writes those parts anew. The tests run
+ * compiler; and that what scripts write is as they would write it. `--write` writes those parts again. The tests run
  * the snippets.
  */
 import { join } from "node:path";

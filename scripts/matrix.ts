@@ -114,7 +114,7 @@ async function row(name: string, version: string, run: () => Promise<Row["outcom
   for (const line of rowLines(made)) console.log(line);
 }
 
-/** Counterparts of the installed package in this process, and a look at what they saw. */
+/** Local servers of the installed package in this process, and a look at what they saw. */
 async function withPeers(run: (peers: Peers) => Promise<Row["outcome"]>): Promise<Row["outcome"]> {
   const { startPeers } = await import("./matrix/smoke/peers.ts");
   const peers = await startPeers();

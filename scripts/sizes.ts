@@ -17,7 +17,7 @@ const entries = packageEntries(root);
 const costs = await Promise.all(entries.map((entry) => sizeOf(root, entry)));
 if (process.argv.includes("--check")) {
   const findings = sizeDrift(readBlock(page, "sizes") ?? "", costs);
-  for (const finding of findings) console.error(`${finding}; \`pnpm sizes\` writes the table anew`);
+  for (const finding of findings) console.error(`${finding}; \`pnpm sizes\` writes the table again`);
   if (findings.length === 0) console.log(`sizes: ${costs.length} entries as docs/performance.md says`);
   process.exitCode = findings.length === 0 ? 0 : 1;
 } else {

@@ -1,4 +1,4 @@
-/** What all wires share with their users. The wires themselves come by subpath, such as `agentwire/cap`. */
+/** What all protocols share with their users. The protocols themselves come by subpath, such as `agentwire/cap`. */
 
 export {
   type AjvValidator,

@@ -1,4 +1,4 @@
-/** Runs jobs through an agent in memory and prints the bytes of heap that each leaves behind. Wants --expose-gc. */
+/** Runs jobs through an agent in memory and prints the bytes of heap that each leaves behind. Requires --expose-gc. */
 import { Agent, MemoryBus } from "../../src/cap/index.js";
 import { Party } from "../../src/cap/party.js";
 

@@ -3,7 +3,7 @@ import { PacketLink } from "agentwire/cap/packet";
 import { JobStatus, SUBJECT_RESULT } from "agentwire/gen/cap";
 import { LocalScheduler } from "agentwire/testing";
 
-const bus = new MemoryBus(); // every party gets a connection of its own, as on a real bus
+const bus = new MemoryBus(); // every peer gets a connection of its own, as on a real bus
 const client = generateKeyPair();
 const scheduler = generateKeyPair();
 const worker = generateKeyPair();

@@ -16,7 +16,7 @@ const hopeless = new Set([-32601, -32602]);
 
 /**
  * The handler of a tool. A tool that reports an error fails for good; a server that is gone, or too slow, is for
- * the workflow to try again. `timeoutMs` is the longest silence: progress starts it anew.
+ * the workflow to try again. `timeoutMs` is the longest silence: progress starts it again.
  */
 export function toolHandler(client: Client, tool: Tool, timeoutMs = 60_000): HandlerDefinition {
   return defineHandler({

@@ -42,14 +42,14 @@ export function report(neuron: Neuron): Neuron {
   return neuron;
 }
 
-/** Ends the process in order on SIGTERM and SIGINT. */
+/** Ends the process cleanly on SIGTERM and SIGINT. */
 export function onSignal(stop: () => Promise<unknown>): void {
   const end = () => void stop().then(() => process.exit(0));
   process.once("SIGTERM", end);
   process.once("SIGINT", end);
 }
 
-/** Starts a neuron, and stops it in order on a signal. */
+/** Starts a neuron, and stops it cleanly on a signal. */
 export async function run(serve: (neuron: Neuron) => void): Promise<void> {
   const neuron = report(neuronFrom(process.env));
   serve(neuron);

@@ -25,7 +25,7 @@ export async function runProtos(cache: string, folder: string, protos: CorpusPro
   rmSync(project, { recursive: true, force: true });
   mkdirSync(project, { recursive: true });
   const modules = roots.map((root) => ({ path: root, ...(only.length > 0 && { includes: only }) }));
-  // buf wants the workspace at the root of its modules, and the package may have one of another kind. JSON is YAML.
+  // buf requires the workspace at the root of its modules, and the package may have one of another kind. JSON is YAML.
   for (const file of ["buf.lock", "buf.work.yaml", "buf.gen.yaml"])
     rmSync(join(folder, file), { force: true });
   const workspace = JSON.stringify({ version: "v2", modules });

@@ -1,4 +1,4 @@
-/** What every entry of the package exports, with the first sentence of its doc comment. */
+/** What every entry point of the package exports, with the first sentence of its doc comment. */
 import { join } from "node:path";
 import ts from "typescript";
 import { packageEntries } from "../sizes/entries.ts";

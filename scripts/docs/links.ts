@@ -71,7 +71,7 @@ function externalProblem(text: string): string | undefined {
     if (protocol !== "https:") return `${text} is not https`;
     return hostname.includes(".") ? undefined : `${text} names no public host`;
   } catch {
-    return `${text} is no URL`;
+    return `${text} is not a URL`;
   }
 }
 

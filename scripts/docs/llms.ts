@@ -21,7 +21,7 @@ export function llmsText(root: string): string {
   return [
     "# agentwire",
     `> ${description}`,
-    "ESM, Node 20.19 or later, browsers, Bun, Deno and workerd. Import each wire by its subpath; every name below is exported from the entry it stands under.",
+    "ESM, Node 20.19 or later, browsers, Bun, Deno and workerd. Import each protocol by its subpath; every name below is exported from the entry it stands under.",
     "## Guides",
     [
       "- [README](README.md): what it is, a quick start, guides, and what it was tested against",

@@ -18,7 +18,7 @@ export interface Snippet {
   readonly file: string;
 }
 
-/** All snippets of some documents. Blocks that are no examples have files of their own once {@link writeSnippets} ran. */
+/** All snippets of some documents. Blocks that are not examples have files of their own once {@link writeSnippets} ran. */
 export function snippetsOf(documents: readonly Document[]): Snippet[] {
   return documents.flatMap(({ path, blocks }) =>
     blocks
@@ -43,7 +43,7 @@ export function wrongExamples(root: string, snippets: readonly Snippet[]): strin
   });
 }
 
-/** Writes the blocks that are no examples into files. Gives the project that checks them. */
+/** Writes the blocks that are not examples into files. Returns the project that checks them. */
 export function writeSnippets(root: string, snippets: readonly Snippet[]): string {
   const folder = join(root, ".cache/snippets");
   rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** Places where the compiler is told to look away: `as never`, `as unknown as`, `any`. */
+/** Places where the compiler is asked to look away: `as never`, `as unknown as`, `any`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";

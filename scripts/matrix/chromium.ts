@@ -92,7 +92,7 @@ export async function runInChromium(
 }
 
 /** The program, unpacked once. AGENTWIRE_CHROMIUM names another one. */
-async function findChromium(): Promise<{ readonly program: string; readonly libraries: string }> {
+export async function findChromium(): Promise<{ readonly program: string; readonly libraries: string }> {
   const given = process.env.AGENTWIRE_CHROMIUM;
   if (given) return { program: given, libraries: process.env.LD_LIBRARY_PATH ?? "" };
   const folder = await fetchPackage(chromium.package, chromium.version);

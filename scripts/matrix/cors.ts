@@ -1,5 +1,5 @@
 /**
- * Stands before a counterpart that answers no preflights, as a reverse proxy would, so that a page of another
+ * Stands before a local server that answers no preflights, as a reverse proxy would, so that a page of another
  * origin can call it. Streams go through as they come.
  */
 import { createServer, request as send } from "node:http";

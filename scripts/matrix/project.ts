@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, "../..");
 /** A project that uses the package. */
 export interface Project {
   readonly folder: string;
-  /** Every entry of the package, as a user names it. */
+  /** Every entry point of the package, as a user names it. */
   readonly entries: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export async function makeProject(): Promise<Project> {
   return { folder, entries };
 }
 
-/** Bundles a smoke program inside the project, so that the package is the installed one. Gives the file. */
+/** Bundles a smoke program inside the project, so that the package is the installed one. Returns the file. */
 export async function bundleSmoke(project: Project, name: "node" | "browser" | "worker"): Promise<string> {
   const outfile = join(project.folder, `${name}.mjs`);
   await build({

@@ -19,7 +19,7 @@ export interface TypeResult {
   readonly foreign: Readonly<Record<string, number>>;
 }
 
-/** How modules are looked up. */
+/** How modules are resolved. */
 export type Resolution = "nodenext" | "bundler";
 
 /** Checks with one version of TypeScript. Rejects when it cannot be fetched. */

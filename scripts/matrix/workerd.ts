@@ -1,4 +1,4 @@
-/** Runs the programs inside workerd, the runtime of Cloudflare Workers, against counterparts in this process. */
+/** Runs the programs inside workerd, the runtime of Cloudflare Workers, against local servers in this process. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";

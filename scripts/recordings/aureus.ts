@@ -23,7 +23,7 @@ const elsewhere = new Set([
   "v1_execute_is_404_html",
 ]);
 
-/** True when a path fits a template; `{}` stands for one segment. */
+/** True when a path matches a template; `{}` stands for one segment. */
 function fits(template: string, path: string): boolean {
   const [wanted, found] = [template.split("/"), path.split("/")];
   return (

@@ -12,7 +12,7 @@ export interface Verdict {
 
 /**
  * Validates recordings against the document, and that each is refused when one required member is missing.
- * What does not fit must be listed as an expected difference; a listed one that fits is stale.
+ * What does not fit must be listed as an expected difference; a listed one that matches is stale.
  */
 export function judgeRecordings(
   name: string,

@@ -1,9 +1,9 @@
 import { asRecord, type Schema } from "../../src/generate/openapi/openapi.ts";
 
-/** Tells whether a value fits the schema at an address. */
+/** Tells whether a value matches the schema at an address. */
 export type Validate = (address: string, value: unknown) => boolean;
 
-/** The schemas that requirements are looked up in. */
+/** The schemas that requirements are read from. */
 export interface Schemas {
   /** `$id` of the document. */
   readonly id: string;

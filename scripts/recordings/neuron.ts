@@ -15,7 +15,7 @@ interface Line {
   readonly raw?: string;
 }
 
-/** The value a text stands for; undefined when it is no JSON. */
+/** The value a text stands for; undefined when it is not JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -1,4 +1,4 @@
-/** The entries of the package, from its manifest: their names, built files and sources. */
+/** The entry points of the package, from its manifest: their names, built files and sources. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -9,7 +9,7 @@ export interface Explanation {
   /** One sentence for people. */
   readonly summary: string;
   readonly request?: RequestLog;
-  /** What the policies decided. The gateway does not tie decisions to calls: this is the nearest that fits. */
+  /** What the policies decided. The gateway does not tie decisions to calls: this is the nearest that matches. */
   readonly decision?: PolicyLog;
   /** Which rule denied. */
   readonly denial?: { readonly kind?: PolicyDenialKind; readonly resetAt?: Date };

@@ -22,7 +22,7 @@ export function generateIdempotencyKey(now: number = Date.now()): string {
 export type IdempotencyKeyMode = "canonical" | "python" | "javascript";
 
 /**
- * The key that stands for one call: `idemp_` and the first 16 hex digits of a SHA-256. The same data gives the
+ * The key that stands for one call: `idemp_` and the first 16 hex digits of a SHA-256. The same data returns the
  * same key; the modes give different ones. Default mode: `canonical`.
  */
 export function generateIdempotencyKeyFromData(

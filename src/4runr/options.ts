@@ -1,4 +1,4 @@
-/** What a gateway client can be told. */
+/** What a gateway client can be given. */
 import type { Middleware } from "../core/middleware.js";
 import type { CallOptions } from "../http/index.js";
 import type { GatewayOptions } from "./gateway.js";
@@ -17,7 +17,7 @@ export interface GatewayClientOptions<Own extends object = object> extends Gatew
   readonly agentId?: string | undefined;
   /**
    * Accepted because the vendor's clients ask for it, and neither read nor kept: no operation of the gateway uses
-   * it, so a text that is no PEM is no error.
+   * it, so a text that is not PEM is not an error.
    */
   readonly agentPrivateKeyPem?: string | undefined;
   /** What calls are for, until `setIntent` says otherwise. */
@@ -42,7 +42,7 @@ export interface GatewayClientOptions<Own extends object = object> extends Gatew
   readonly middleware?: readonly Middleware<ToolCall, unknown>[] | undefined;
   /** How many idempotency keys are remembered; the oldest are forgotten first. Default: 1,000. */
   readonly idempotencyKeys?: number | undefined;
-  /** How long `close` waits for calls in hand, in milliseconds. Default: 10000. */
+  /** How long `close` waits for calls in flight, in milliseconds. Default: 10000. */
   readonly graceMs?: number | undefined;
 }
 

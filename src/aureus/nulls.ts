@@ -9,8 +9,8 @@ const KEYS: KeyMap = keyMap;
 const VALUES: Readonly<Record<string, string>> = { Commit: "data" };
 
 /**
- * A body of the wire without the null members of its objects. What belongs to the user is not looked into.
- * Objects are changed in place: they were made for the wire. A part that the caller owns has no shape.
+ * A body of the protocol without the null members of its objects. What belongs to the user is not looked into.
+ * Objects are changed in place: they were made for the protocol. A part that the caller owns has no shape.
  */
 export function dropNulls(value: unknown, shape: Shape | null | undefined): void {
   if (shape === undefined || shape === null || typeof value !== "object" || value === null) return;

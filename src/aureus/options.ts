@@ -1,4 +1,4 @@
-/** What both Aureus clients can be told. */
+/** What both Aureus clients can be given. */
 import { optionOrEnv } from "../core/env.js";
 import { type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import type { ClientOptions, HttpClientOptions } from "../http/index.js";

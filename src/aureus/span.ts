@@ -5,7 +5,7 @@ import { jsonCopy } from "./json-copy.js";
 
 /** Options of a new span. */
 export interface SpanOptions {
-  /** The span around it; it gives the trace. */
+  /** The span around it; it determines the trace. */
   readonly parent?: { readonly id: string; readonly traceId: string } | undefined;
   /** The id of the span around it, where only that is known. Default: that of `parent`. */
   readonly parentId?: string | undefined;

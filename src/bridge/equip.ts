@@ -40,7 +40,7 @@ export interface EquippedInit<
 
 /** Defines handlers that have the same equipment. */
 export interface Equipped<Kit extends Equipment> {
-  /** As `defineHandler` of `agentwire/handler`; what it gives is served on either wire. */
+  /** As `defineHandler` of `agentwire/handler`; what it gives is served on either protocol. */
   defineHandler<
     const In extends Schema | undefined = undefined,
     const Out extends Schema | undefined = undefined,
@@ -62,7 +62,7 @@ export function equip<const Kit extends Equipment>(kit: Kit): Equipped<Kit> {
   };
 
   function equippedContext(ctx: HandlerContext): EquippedContext<Kit> {
-    // The wire's own context stays underneath: it has getters, and members of its own.
+    // The protocol's own context stays underneath: it has getters, and members of its own.
     const made: HandlerContext = Object.create(ctx, {
       tools: { value: tools && toolsFor(tools, ctx, clock), enumerable: true },
       gate: { value: gate && gateFor(gate, ctx, clock), enumerable: true },

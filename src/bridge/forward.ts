@@ -35,7 +35,7 @@ export interface ForwardOptions {
 }
 
 /**
- * A handler that submits its input as a CAP job and gives the job's output: served by a neuron it puts CAP workers
+ * A handler that submits its input as a CAP job and returns the job's output: served by a neuron it puts CAP workers
  * behind a capability. The job goes by the correlation id of the lease; progress of the job is progress of the
  * lease; a lease that is cut short cancels the job. A job that failed for good ends the lease for good with its
  * code; what may go better another time is thrown on.

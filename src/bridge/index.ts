@@ -1,4 +1,4 @@
-/** Handlers across the wires: tools and gates inside them, and what was made for one worker wire on the other. */
+/** Handlers across the protocols: tools and gates inside them, and what was made for one worker protocol on the other. */
 export { type TopicHandlerOptions, topicHandler } from "./cap-on-neuron.js";
 export {
   type Equipment,

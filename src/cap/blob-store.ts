@@ -9,7 +9,7 @@ export interface BlobStore {
   close(): Promise<void>;
 }
 
-/** A store inside the process, for tests and for several parties of one process. */
+/** A store inside the process, for tests and for several peers of one process. */
 export class InMemoryBlobStore implements BlobStore {
   readonly #values = new Map<string, Uint8Array>();
 

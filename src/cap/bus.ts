@@ -75,7 +75,7 @@ export interface Bus {
   close(): Promise<void>;
   status(): BusStatus;
   /**
-   * Tells of every change of status until the returned function is called; also of an error that changes
+   * Reports every change of status until the returned function is called; also of an error that changes
    * nothing, such as a publish that the server did not allow. `error` is the reason, where there is one.
    */
   onStatus(listener: (status: BusStatus, error?: AgentwireError) => void): () => void;

@@ -4,7 +4,7 @@
  */
 import type { BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 
-/** One delivery of a message that a stream keeps until it is told what became of it. */
+/** One delivery of a message that a stream keeps until it is settled. */
 export interface Delivery {
   /** How often the message was delivered, this time included. */
   readonly attempt: number;
@@ -36,10 +36,10 @@ export type ReplayFrom = { readonly afterSequence: number } | { readonly since: 
 
 /** Options of {@link DurableBus.subscribe}. */
 export interface DurableSubscribeOptions extends SubscribeOptions {
-  /** Messages that may be in hand, taken and not yet settled. Default: that of the bus. */
+  /** Messages that may be in flight, taken and not yet settled. Default: that of the bus. */
   readonly maxInFlight?: number | undefined;
   /**
-   * After how many deliveries a new consumer gives a message up. A worker answers for its jobs before that. Default:
+   * After how many deliveries a new consumer gives up on a message. A worker answers for its jobs before that. Default:
    * never.
    */
   readonly maxDeliver?: number | undefined;

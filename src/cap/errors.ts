@@ -39,7 +39,7 @@ export function isLostResult(error: AgentwireError): boolean {
   return error instanceof PublishFailedError && subject === SUBJECT_RESULT;
 }
 
-/** True where the same packet could never be sent: it is no packet, or the bus will not have it. */
+/** True where the same packet could never be sent: it is not a packet, or the bus will not have it. */
 export function isUnsendable(error: unknown): boolean {
   return error instanceof ValidationError || (error instanceof PublishFailedError && !error.retryable);
 }

@@ -18,7 +18,7 @@ export interface FinishedJobs {
   /** The result of this job, or of the one that had its idempotency key before. */
   find(job: JobIdentity): Promise<JobResult | undefined>;
   /**
-   * Keeps a result unless one is there, and gives the one that counts: what a worker publishes. The first
+   * Keeps a result unless one is there, and returns the one that counts: what a worker publishes. The first
    * wins, so that all results of a job are the same, byte for byte.
    */
   keep(job: JobIdentity, result: JobResult): Promise<JobResult>;

@@ -159,7 +159,7 @@ export class JobClient {
   /**
    * Submits a job and gives a handle to follow it. "ok" means what it means for {@link JobClient.submit}.
    *
-   * @throws What {@link JobClient.submit} throws; DuplicateJobError. How the job ends is told by `result`.
+   * @throws What {@link JobClient.submit} throws; DuplicateJobError. How the job ends is reported by `result`.
    */
   async start<T = unknown>(submission: JobSubmission, options: StartOptions<T> = {}): Promise<JobHandle<T>> {
     this.#close.throwIfClosed();
@@ -169,7 +169,7 @@ export class JobClient {
     try {
       const { result, sent } = await this.#begin({ ...submission, jobId }, options);
       const end = () => progress.end();
-      result.then(end, end); // also when the wait ends before the job; who wants to know why awaits `result`
+      result.then(end, end); // also when the wait ends before the job; callers that need the reason await `result`
       const cancel = (reason?: string) => this.cancel(jobId, reason);
       return { jobId, ...sent, result, progress: () => progress, cancel };
     } catch (error) {
@@ -248,7 +248,7 @@ export class JobClient {
     const result = this.#outputs.isWanted(options as WaitOptions<never>)
       ? ended.then((value) => this.#outputs.read(value, options, signal))
       : (ended as Promise<JobOutcome<T>>);
-    result.catch(() => {}); // a submission that fails is told below
+    result.catch(() => {}); // a submission that fails is reported below
     const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
     try {
       const sent = await (this.#isQuick(job) ? sending : cutShort(sending, ended));

@@ -18,7 +18,7 @@ export interface MemoryBusOptions {
   readonly clock?: Clock;
 }
 
-/** The bus itself; parties talk to it through connections of their own. */
+/** The bus itself; peers talk to it through connections of their own. */
 export class MemoryBus {
   readonly #subscriptions = new Set<MemorySubscription>();
   readonly #maxPayloadBytes: number;

@@ -1,4 +1,4 @@
-/** How a job ended, as a client is told: a result, or a typed error that carries it. */
+/** How a job ended, as reported to a client: a result, or a typed error that carries it. */
 import type { JobResult } from "../../gen/cap/index.js";
 import { errorCodes, JobStatus } from "../../gen/cap/index.js";
 import type { AgentwireErrorOptions } from "../core/errors.js";

@@ -40,14 +40,14 @@ export class ReplayWindow {
   }
 }
 
-/** A stream delivers a message that was not acknowledged again, which is no replay. */
+/** A stream delivers a message that was not acknowledged again, which is not a replay. */
 export function isDeliveredAgain(
   message: BusMessage & { readonly delivery?: { readonly attempt: number } },
 ): boolean {
   return (message.delivery?.attempt ?? 1) > 1;
 }
 
-/** The sender and r of its signature: s could be exchanged for its counterpart, r cannot. */
+/** The sender and r of its signature: s could be exchanged for its local server, r cannot. */
 function identity({ senderId, signature }: BusPacket): string {
   const r = signature.subarray(4, 4 + (signature[3] ?? 0));
   return `${String.fromCharCode(...r)} ${senderId}`;

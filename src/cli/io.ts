@@ -28,7 +28,7 @@ const CODES: Readonly<Record<Color, readonly [on: number, off: number]>> = {
   bold: [1, 22],
 };
 
-/** Colours a text where the output shows colours, else gives it back. */
+/** Colours a text where the output shows colours, else returns it. */
 export function paint({ color }: Pick<Io, "color">, how: Color, text: string): string {
   if (!color) return text;
   const [on, off] = CODES[how];
@@ -53,7 +53,7 @@ export function processIo(signal: AbortSignal): Io {
   };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are to be found
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** A text of somebody else's in one line: what could move the cursor or reverse the text is shown as `\uXXXX`. */

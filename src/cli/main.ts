@@ -5,7 +5,7 @@ import { runCli } from "./run.js";
 
 const controller = new AbortController();
 
-/** The first signal ends the command in order, the next one ends the process. */
+/** The first signal ends the command cleanly, the next one ends the process. */
 function onStops(): void {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => controller.abort());
 }

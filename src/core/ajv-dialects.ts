@@ -37,7 +37,7 @@ type AjvClass = new (options?: Options) => Ajv;
 
 /**
  * The same verdicts as other validators give: unknown keywords and formats are ignored, only own properties
- * count, a number is finite, and a pattern is read with the `u` flag, or without it when it is no regular expression with it.
+ * count, a number is finite, and a pattern is read with the `u` flag, or without it when it is not a regular expression with it.
  */
 function baseOptions(dialect: Dialect): Options {
   return {
@@ -95,7 +95,7 @@ async function loadClass(dialect: Dialect): Promise<AjvClass> {
   }
 }
 
-/** Draft-06 has what draft-07 has, less a few keywords, and wants an `enum` to hold something. */
+/** Draft-06 has what draft-07 has, less a few keywords, and requires an `enum` to hold something. */
 function draft06MetaSchema(draft07: AnySchemaObject): AnySchemaObject {
   const { if: _if, then: _then, else: _else, ...keywords } = draft07.properties as Record<string, unknown>;
   for (const later of ["$comment", "readOnly", "contentMediaType", "contentEncoding"]) delete keywords[later];

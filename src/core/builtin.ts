@@ -1,4 +1,4 @@
-/** Modules of the platform, looked up at run time: an import would keep the entry from loading in a browser. */
+/** Modules of the platform, resolved at run time: an import would keep the entry from loading in a browser. */
 import { UnsupportedError } from "./errors.js";
 
 /** A module of Node's own, such as `node:http`, or undefined where the platform has none. */

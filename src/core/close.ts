@@ -10,9 +10,9 @@ export type CloseState = "open" | "draining" | "aborting" | "closed";
 export interface CloseStages {
   /** Takes no new work from now on. */
   stopIntake?(): void | Promise<void>;
-  /** Resolves when all work in hand is done. Starts when `stopIntake` has ended. */
+  /** Resolves when all work in flight is done. Starts when `stopIntake` has ended. */
   drain?(): void | Promise<void>;
-  /** Cuts short what is still in hand; called only when `drain` did not end within the grace time. */
+  /** Cuts short what is still in flight; called only when `drain` did not end within the grace time. */
   abort?(reason: ClosedError): void | Promise<void>;
   /** Lets go of connections and timers. Always called, last. */
   force?(): void | Promise<void>;

@@ -1,7 +1,7 @@
 /** JSON Schema as a type, and which revision of it a schema is written in. */
 import { isObject } from "./json.js";
 
-/** A JSON Schema as it stands in a program or arrives on a wire: an object of keywords, `true` or `false`. */
+/** A JSON Schema as it stands in a program or arrives on a protocol: an object of keywords, `true` or `false`. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
 
 declare const described: unique symbol;
@@ -14,7 +14,7 @@ export function jsonSchema<T>(schema: JsonSchema): TypedJsonSchema<T> {
   return schema as TypedJsonSchema<T>;
 }
 
-/** The revisions of JSON Schema that are told apart. */
+/** The revisions of JSON Schema that are distinguished. */
 export type Dialect = "draft-04" | "draft-06" | "draft-07" | "2019-09" | "2020-12";
 
 /** The name of each revision's meta-schema, without the empty fragment that some write after it. */

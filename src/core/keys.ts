@@ -1,5 +1,5 @@
 /**
- * Converts between the keys of a wire (snake_case) and camelCase, after the key map that is generated from a
+ * Converts between the keys of a protocol (snake_case) and camelCase, after the key map that is generated from a
  * spec. Only members the spec names are renamed; user data and unknown members pass through as they are.
  */
 
@@ -8,7 +8,7 @@ import { isObject } from "./json.js";
 /** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
 export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
 
-/** The members of an object that change, by wire key: the shape of the value, null where it has none. */
+/** The members of an object that change, by protocol key: the shape of the value, null where it has none. */
 export type ObjectKeys = Readonly<Record<string, Shape | null>>;
 
 /** The members of every object, by name: the generated `keyMap`. */
@@ -75,7 +75,7 @@ function convert(
   }
   const renames = objects.get(shape);
   if (renames === undefined) return value;
-  // Object.keys, and the value looked up: on a hot path entries cost twice as much.
+  // Object.keys, and the value read by key: on a hot path entries cost twice as much.
   for (const key of Object.keys(value)) {
     const item = value[key];
     const rename = renames.get(key);
@@ -91,8 +91,8 @@ function convert(
 }
 
 /**
- * A camelCase value as the wire has it. Members the key map does not name stay as they are, so a member that
- * already has its wire key is sent; where both are given, the camelCase one counts. The value itself is not
+ * A camelCase value as the protocol has it. Members the key map does not name stay as they are, so a member that
+ * already has its protocol key is sent; where both are given, the camelCase one counts. The value itself is not
  * changed; parts without a shape are shared with the result.
  */
 export function toWire(value: unknown, shape: Shape | undefined, keys: KeyMap): unknown {
@@ -100,7 +100,7 @@ export function toWire(value: unknown, shape: Shape | undefined, keys: KeyMap): 
 }
 
 /**
- * A value of the wire with camelCase keys. Members the key map does not name stay as they are; one whose key is
+ * A value of the protocol with camelCase keys. Members the key map does not name stay as they are; one whose key is
  * the camelCase name of a member that is there too gives way to it. A value that does not have its shape (a
  * text where an object was expected) is returned unchanged.
  */

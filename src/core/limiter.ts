@@ -3,7 +3,7 @@ import { abortError } from "./abort-error.js";
 import { ClosedError, ValidationError } from "./errors.js";
 import { onAbort } from "./on-abort.js";
 
-/** Gives a place back. A second call does nothing. */
+/** Returns a place. A second call does nothing. */
 export type Release = () => void;
 
 interface Waiter {
@@ -18,7 +18,7 @@ function check(concurrency: number): number {
 
 /**
  * A semaphore. Places are given strictly in the order of asking; who asks later never overtakes.
- * The number of places can change at any time; 0 holds everybody back until it is raised.
+ * The number of slots can change at any time; 0 holds everybody back until it is raised.
  */
 export class Limiter {
   #concurrency: number;
@@ -91,7 +91,7 @@ export class Limiter {
     });
   }
 
-  /** Runs `work` in a place of its own and gives the place back whatever happens. Rejects as `acquire` does. */
+  /** Runs `work` in a place of its own and returns the place whatever happens. Rejects as `acquire` does. */
   async run<T>(
     work: () => PromiseLike<T> | T,
     options: { readonly signal?: AbortSignal | undefined } = {},

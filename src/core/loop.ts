@@ -8,7 +8,7 @@ import { type Logger, safeLogger } from "./logger.js";
 export interface LoopOptions {
   /** What the loop does, for log lines. Default: "loop". */
   readonly name?: string | undefined;
-  /** Wait between the end of a run and the start of the next, in milliseconds; asked anew after each good run. */
+  /** Wait between the end of a run and the start of the next, in milliseconds; asked again after each good run. */
   readonly intervalMs: number | (() => number);
   /** One run. The signal fires when the loop stops. */
   readonly run: (signal: AbortSignal) => void | PromiseLike<void>;
@@ -32,10 +32,10 @@ export interface LoopOptions {
 export interface Loop {
   /** True until the loop is stopped. */
   readonly active: boolean;
-  /** Runs now and counts the interval anew. False, and nothing happens, while a run is in hand or after the stop. */
+  /** Runs now and counts the interval again. False, and nothing happens, while a run is in flight or after the stop. */
   trigger(): boolean;
   /**
-   * Stops the loop: fires the signal of the run in hand and resolves when that run has ended, or after
+   * Stops the loop: fires the signal of the run in flight and resolves when that run has ended, or after
    * `stopMs`. Never rejects; every call returns the same promise. No timer is left.
    */
   stop(): Promise<void>;
@@ -115,7 +115,7 @@ class RunningLoop implements Loop {
       await this.#options.run(this.#link.signal);
       this.#intervalMs = intervalOf(this.#options);
     } catch (error) {
-      // What a run throws because it was told to stop is no failure.
+      // What a run throws because it was asked to stop is not a failure.
       if (this.active) this.#report(error);
     }
   }

@@ -7,7 +7,7 @@ interface Hub {
 
 /**
  * Platforms warn of a leak when one signal has more than ten listeners. A worker's signal has as many as it
- * has jobs in hand, so all of ours share one.
+ * has jobs in flight, so all of ours share one.
  */
 const hubs = new WeakMap<AbortSignal, Hub>();
 

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "./clock.js";
 /** The longest wait that is believed: one day. A longer one counts as this. */
 export const longestRetryAfterMs = 86_400_000;
 
-/** `[0, one day]`; undefined for what is no number. */
+/** `[0, one day]`; undefined for what is not a number. */
 function bounded(ms: number): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(Math.ceil(ms), 0), longestRetryAfterMs);
 }

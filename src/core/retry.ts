@@ -6,7 +6,7 @@ import { AgentwireError, ValidationError } from "./errors.js";
 import { type Logger, safeLogger } from "./logger.js";
 import { backoffMs, type RetryOptions, retryPolicy } from "./retry-policy.js";
 
-/** What a call is told about the try it is. */
+/** What a call receives about its attempt. */
 export interface Attempt {
   /** 1 for the first try. */
   readonly attempt: number;
@@ -32,7 +32,7 @@ export interface RetryRun {
   readonly timeoutMs?: number | undefined;
   /** Limit of all attempts and delays together, in milliseconds. Default: no limit. */
   readonly totalTimeoutMs?: number | undefined;
-  /** Ends the try in hand or the wait at once. */
+  /** Ends the try in flight or the wait at once. */
   readonly signal?: AbortSignal | undefined;
   /** No try and no wait goes beyond this time, in milliseconds since the epoch. Default: none. */
   readonly deadline?: number | undefined;
@@ -58,7 +58,7 @@ function askedWaitMs(error: unknown): number | undefined {
   return typeof ms === "number" && ms >= 0 ? ms : undefined;
 }
 
-/** Neither the hook nor the logger can break the call they are told about. */
+/** Neither the hook nor the logger can break the call they are notified about. */
 function tell(options: RetryRun, notice: RetryNotice): void {
   const logger = safeLogger(options.logger);
   logger.debug("a call failed and is tried again", { ...notice });

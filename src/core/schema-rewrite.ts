@@ -29,7 +29,7 @@ const dataKeywords = new Set(["const", "default", "enum", "example", "examples"]
 
 /**
  * A copy of `schema` that ajv judges by as the specification says:
- * - `nullable` and `$async` go: they are no keywords of JSON Schema, but ajv obeys them;
+ * - `nullable` and `$async` go: they are not keywords of JSON Schema, but ajv obeys them;
  * - an empty `enum` lets nothing through, where ajv refuses to compile it;
  * - a property named `__proto__` is judged, where ajv leaves it out;
  * - up to draft-07 an id beside a `$ref` counts as little as everything else beside it.

@@ -3,7 +3,7 @@ import { masked } from "./mask-text.js";
 
 /**
  * Holds a secret so that printing, logging, serialising or concatenating it shows `[secret]`.
- * Only {@link Secret.reveal} gives the value.
+ * Only {@link Secret.reveal} returns the value.
  */
 export class Secret<T = string> {
   readonly #value: T;

@@ -8,7 +8,7 @@ import { ValidationError } from "./errors.js";
 export function formatTime(ms: number): string {
   const date = new Date(ms);
   const text = Number.isNaN(date.getTime()) ? "" : date.toISOString();
-  if (!/^\d{4}-/.test(text)) throw new ValidationError(`${ms} is no time that RFC 3339 can write`);
+  if (!/^\d{4}-/.test(text)) throw new ValidationError(`${ms} is not a time that RFC 3339 can write`);
   return text;
 }
 
@@ -23,7 +23,7 @@ export interface ParseTimeOptions {
 
 /**
  * Reads an RFC 3339 time with any offset and any number of digits of a second (cut to milliseconds); a leap
- * second counts as the second after it. Undefined for what is no such time, such as the 30th of February.
+ * second counts as the second after it. Undefined for what is not such a time, such as the 30th of February.
  */
 export function parseTime(text: string, options: ParseTimeOptions = {}): number | undefined {
   const found = form.exec(text);

@@ -2,7 +2,7 @@ import type { Clock } from "./clock.js";
 import { TimeoutError } from "./errors.js";
 
 /**
- * The result of `work`, or a TimeoutError if it takes longer than `timeoutMs`; 0 or less, or `Infinity`, is no limit.
+ * The result of `work`, or a TimeoutError if it takes longer than `timeoutMs`; 0 or less, or `Infinity`, means no limit.
  * Cheaper than `withDeadline`: `work` is not told to stop.
  */
 export function withTimeout<T>(

@@ -7,7 +7,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A copy of a document that may be changed, and the way back from its places to those of the original. */
+/** A copy of a document that may be changed, and the way back from its slots to those of the original. */
 export interface Editable {
   readonly data: unknown;
   /** YAML aliases that contain themselves; each is replaced by an empty object. */

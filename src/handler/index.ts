@@ -1,5 +1,5 @@
 /**
- * The one handler shape of both worker wires: `async (input, ctx) => output`. What is defined here can be served
+ * The one handler shape of both worker protocols: `async (input, ctx) => output`. What is defined here can be served
  * as a CAP job or as a neuron lease, unchanged.
  */
 import { AgentwireError, ValidationError } from "../core/errors.js";
@@ -13,11 +13,11 @@ export interface ProgressUpdate {
   readonly percent?: number | undefined;
   /** One sentence for people. */
   readonly message?: string | undefined;
-  /** Any JSON value. Wires without such a member drop it. */
+  /** Any JSON value. Protocols without such a member drop it. */
   readonly data?: unknown;
 }
 
-/** What a handler is told besides its input, on any wire. */
+/** What a handler receives besides its input, on any protocol. */
 export interface HandlerContext {
   /** Fires when the work is cancelled or the worker stops. */
   readonly signal: AbortSignal;
@@ -37,7 +37,7 @@ export interface HandlerContext {
   fail(reason: string, options?: { readonly code?: string | undefined }): never;
 }
 
-/** Does a piece of work: gets the input, gives the output, at once or later. */
+/** Does a piece of work: gets the input, returns the output, at once or later. */
 export type Handler<Input = unknown, Output = unknown, Context = HandlerContext> = (
   input: Input,
   ctx: Context,
@@ -74,7 +74,7 @@ export interface HandlerInit<In extends Schema | undefined, Out extends Schema |
   readonly run: Handler<InputOf<In>, OutputOf<Out>>;
 }
 
-/** A handler with its schemas, to be served on either wire. */
+/** A handler with its schemas, to be served on either protocol. */
 export interface HandlerDefinition {
   readonly description: string | undefined;
   readonly input: Schema | undefined;

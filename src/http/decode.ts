@@ -20,7 +20,7 @@ function content(answer: Answer, operation: HttpOperation, keyMap: KeyMap | unde
   if (result === "text") return answer.text;
   if (result === "bytes") return answer.bytes;
   const { body } = answer;
-  // JSON text is no JSON string: only a body that was parsed differs from its text.
+  // JSON text is not a JSON string: only a body that was parsed differs from its text.
   if (body === undefined || (body === answer.text && expects !== "string"))
     throw unexpectedResponse(answer, "JSON", id);
   // Plain text such as `123` is JSON by accident.

@@ -61,7 +61,7 @@ interface Proxies {
   readonly noProxy: string;
 }
 
-/** An empty text is no proxy; left out, undici would look at the environment once more. */
+/** An empty text is not a proxy; left out, undici would look at the environment again. */
 function proxiesFromEnv(): Proxies {
   const variable = (name: string): string => (readEnv(name.toLowerCase()) ?? readEnv(name) ?? "").trim();
   const proxy = (name: string): string => {

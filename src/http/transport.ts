@@ -6,7 +6,7 @@ import type { Call, Send } from "./call.js";
 import { answerInfo } from "./error-table.js";
 import type { TlsOptions } from "./options.js";
 
-/** What a transport can be told. */
+/** What a transport can be given. */
 export interface TransportOptions {
   /** Larger bodies are refused, counted after decompression. */
   readonly maxBodyBytes: number;

@@ -72,8 +72,8 @@ export function override(given: CapabilityRegistration, overrides: object = {}):
 /**
  * Brings the forms of `Neuron.handle` together.
  *
- * @throws ValidationError for a capability that the protocol does not allow, a schema that is none, or a
- * handler that is no function.
+ * @throws ValidationError for a capability that the protocol does not allow, a schema that is not one, or a
+ * handler that is not a function.
  */
 export function serve(
   given: CapabilityRegistration,

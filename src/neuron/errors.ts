@@ -14,7 +14,7 @@ export class RegistrationRejectedError extends AgentwireError {
 const shownCharacters = 2_000;
 
 /**
- * The error for an answer that is no success. Its `reason` is the gateway's code (`code`, `error.code`, or
+ * The error for an answer that is not a success. Its `reason` is the gateway's code (`code`, `error.code`, or
  * `error` as text) if the body names one; `body` is the body, parsed where it is JSON. A redirect is refused.
  */
 export function refusalError(what: string, answer: HttpAnswer): AgentwireError {

@@ -4,7 +4,7 @@
  */
 import { type SchemaName, schemaDocument } from "../../gen/neuron/index.js";
 
-/** What is wrong with a value, in words; undefined when it fits. */
+/** What is wrong with a value, in words; undefined when it matches. */
 export type FrameCheck = (value: unknown, path: string) => string | undefined;
 
 interface Node {
@@ -79,7 +79,7 @@ function valueCheck(node: Node): FrameCheck | undefined {
     if ("const" in node && value !== node.const) return `${path} must be ${JSON.stringify(node.const)}`;
     if (list && !list.includes(value)) return `${path} must be one of ${list.join(", ")}`;
     if (variants && variants.filter((fits) => fits(value, path) === undefined).length !== 1)
-      return `${path} fits none of its forms`;
+      return `${path} matches none of its forms`;
     if (typeof value === "string") {
       if (value.length < minLength) return `${path} must not be empty`;
       if (form && !form.test(value)) return `${path} must match ${pattern}`;

@@ -47,7 +47,7 @@ export function isClientFrameType(type: string): type is ClientFrame["type"] {
  * known are kept and ignored, at any depth. A lease may come without `sentAt`, its task without `attempt`: they are
  * then `""` and 0.
  *
- * @throws ProtocolError code `BAD_FRAME` for what is no JSON object, `UNKNOWN_FRAME` for another `type`,
+ * @throws ProtocolError code `BAD_FRAME` for what is not a JSON object, `UNKNOWN_FRAME` for another `type`,
  * `INVALID_FRAME` when a member is missing or wrong; `details.leaseId` names the lease where it could be read.
  */
 export function parseServerFrame(given: unknown): ServerToNeuronFrame {

@@ -1,4 +1,4 @@
-/** What a handler is told besides its input, and how it reports progress. */
+/** What a handler receives besides its input, and how it reports progress. */
 import type { ProgressFrame, TaskPayload } from "../../gen/neuron/index.js";
 import { raceSignal } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
@@ -15,7 +15,7 @@ import type { NeuronCore } from "./core.js";
 import { checkClientFrame, postFrame } from "./frames.js";
 import type { LeaseEntry } from "./lease.js";
 
-/** What a handler of a lease is told besides its input. */
+/** What a handler of a lease receives besides its input. */
 export interface HandlerContext extends SharedContext {
   /** The whole task. `taskId` stays the same when the task is delivered again; the leaseId does not. */
   readonly task: TaskPayload;
@@ -23,7 +23,7 @@ export interface HandlerContext extends SharedContext {
   readonly leaseId: string;
 }
 
-/** Serves a capability: gets the input, gives the output, at once or later. */
+/** Serves a capability: gets the input, returns the output, at once or later. */
 export type Handler<Input = unknown, Output = unknown> = SharedHandler<Input, Output, HandlerContext>;
 
 /** Reports that wait to be sent for one lease; a further one replaces the oldest. */

@@ -30,7 +30,7 @@ export interface HttpTransportOptions
   /** Base URL of the gateway; a path prefix is kept. */
   readonly gatewayUrl: string;
   readonly neuronId: string;
-  /** Gives the bearer token for every request. */
+  /** Returns the bearer token for every request. */
   readonly auth: AuthCallback;
   /** Wait before the first reconnect, in milliseconds; it doubles with each further one. Default: 500. */
   readonly initialReconnectDelayMs?: number | undefined;
@@ -40,7 +40,7 @@ export interface HttpTransportOptions
   readonly reconnectJitter?: number | undefined;
   /** Come back also when the gateway said that it makes no sense. Default: false. */
   readonly alwaysReconnect?: boolean | undefined;
-  /** A stream on which nothing came for so long, comments included, is opened anew. Default: 300,000. */
+  /** A stream on which nothing came for so long, comments included, is reopened. Default: 300,000. */
   readonly idleTimeoutMs?: number | undefined;
   /** How long a POST, or the head of the stream, may take. Default: 30,000. */
   readonly requestTimeoutMs?: number | undefined;
@@ -92,7 +92,7 @@ export class HttpTransport implements Transport {
   #isReported = false;
   #lastEventId = "";
 
-  /** @throws ValidationError for a gatewayUrl that is no http(s) URL, or numbers that make no sense. */
+  /** @throws ValidationError for a gatewayUrl that is not an http(s) URL, or numbers that make no sense. */
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     if (typeof options.auth !== "function") throw new ValidationError("auth must be a function");
@@ -295,7 +295,7 @@ export class HttpTransport implements Transport {
     } catch {
       frame = undefined;
     }
-    if (!isObject(frame)) return this.#logger.warn("an event that is no JSON object is dropped");
+    if (!isObject(frame)) return this.#logger.warn("an event that is not a JSON object is dropped");
     if (frame.type === "disconnect" && frame.reconnectable === false && !this.#options.alwaysReconnect)
       this.#mayReturn = false;
     try {

@@ -114,7 +114,7 @@ export function answerFrame(leaseId: string, outcome: Outcome, now: number): Ans
     type: "nack",
     leaseId,
     kind,
-    // An empty reason is no legal frame.
+    // An empty reason is not a legal frame.
     reason: shortText(reason) || "handler failed",
     ...(code === undefined || code === null ? {} : { code: shortText(code) }),
     ...(details === undefined ? {} : { details }),

@@ -7,7 +7,7 @@ import type { Transport, TransportCallbacks } from "./transport.js";
 
 /** The gateway's end of a {@link memoryTransport}. */
 export interface MemoryGateway {
-  /** What was posted, as it would have come over a wire. */
+  /** What was posted, as it would have come over a protocol. */
   readonly posted: { readonly path: PostPath; readonly frame: ClientFrame }[];
   /** Sends a frame, or anything else, to the neuron. Lost while the stream is closed. */
   send(frame: ServerToNeuronFrame | unknown): void;

@@ -1,4 +1,4 @@
-/** What a neuron can be given, and what it tells of. */
+/** What a neuron can be given, and what it reports. */
 import type { DisconnectFrame, ServerToNeuronFrame, TaskPayload } from "../../gen/neuron/index.js";
 import type { Clock } from "../core/clock.js";
 import type { Logger } from "../core/logger.js";
@@ -53,7 +53,7 @@ export type NeuronOptions = NeuronCommonOptions &
         /** Base URL of the gateway; a path prefix is kept. Default: BIGBRAIN_GATEWAY_URL. */
         readonly gatewayUrl?: string | undefined;
         /**
-         * Gives the bearer token for every request. Default: the credential of BIGBRAIN_CREDENTIAL_FILE, else
+         * Returns the bearer token for every request. Default: the credential of BIGBRAIN_CREDENTIAL_FILE, else
          * BIGBRAIN_TOKEN, else the content of BIGBRAIN_TOKEN_FILE (read for every request), else the default
          * credential file.
          */
@@ -63,7 +63,7 @@ export type NeuronOptions = NeuronCommonOptions &
     | { readonly transport: Transport }
   );
 
-/** What a neuron tells of. */
+/** What a neuron reports. */
 export interface NeuronEvents {
   /** The stream stands. */
   "connection:open": undefined;
@@ -82,7 +82,7 @@ export interface NeuronEvents {
   frame: ServerToNeuronFrame;
   /** The gateway is about to end the stream. */
   disconnect: DisconnectFrame;
-  /** A capability may no longer be served; what was in hand of it is failed. */
+  /** A capability may no longer be served; what was in flight of it is failed. */
   "capability:revoked": { readonly type: string; readonly reason: string };
   /** A lease was answered; `delivered` is false when the gateway did not accept the answer in time. */
   "lease:answered": { readonly task: TaskPayload; readonly answer: Answer; readonly delivered: boolean };

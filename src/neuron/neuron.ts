@@ -122,7 +122,7 @@ export class Neuron {
     return this.#core.events.events(options);
   }
 
-  /** Leases in hand: queued, running, and those whose answer is on its way. */
+  /** Leases in flight: queued, running, and those whose answer is on its way. */
   get leasesInHand(): number {
     return this.#dispatcher.leases.size;
   }
@@ -184,7 +184,7 @@ export class Neuron {
    * Changes how many leases of a capability may run at a time. Running handlers finish under the old number. Told
    * to the gateway when connected, else with the next registration; a failure to tell is only logged.
    *
-   * @throws ValidationError for a number that is no whole one of at least 1; ConflictError for a type that is not
+   * @throws ValidationError for a number that is not a whole number of at least 1; ConflictError for a type that is not
    * served.
    */
   async updateCapability(update: { readonly type: string; readonly concurrency: number }): Promise<void> {

@@ -62,7 +62,7 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
   return writable(output) ? { kind: "ack", output } : notSerializable("the output cannot be written as JSON");
 }
 
-/** Only these have no JSON form at the top and would vanish without a word; the rest shows when it is written. */
+/** Only these have no JSON form at the top and would vanish silently; the rest shows when it is written. */
 function writable(output: unknown): boolean {
   return typeof output !== "function" && typeof output !== "symbol" && typeof output !== "bigint";
 }

@@ -119,7 +119,7 @@ export class Session {
     return false;
   }
 
-  /** One registration; a refused frame once more without what the older version does not know. */
+  /** One registration; a refused frame again without what the older version does not know. */
   async #registerOnce(signal: AbortSignal): Promise<void> {
     try {
       await this.#postRegister(this.#version, signal);

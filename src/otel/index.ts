@@ -1,4 +1,4 @@
-/** Traces over all four wires with OpenTelemetry. */
+/** Traces over all four protocols with OpenTelemetry. */
 export { type OpenTelemetry, type OpenTelemetryOptions, openTelemetry } from "./open-telemetry.js";
 export type { OtelApi } from "./spans.js";
 export { remoteSpan, type TraceHeaders, traceHeaders } from "./w3c.js";

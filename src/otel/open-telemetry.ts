@@ -1,4 +1,4 @@
-/** OpenTelemetry on all wires: what is wrapped here makes spans, and carries the W3C context to the other side. */
+/** OpenTelemetry on all protocols: what is wrapped here makes spans, and carries the W3C context to the other side. */
 import type { Span } from "@opentelemetry/api";
 import type { ToolCall } from "../4runr/index.js";
 import type { AgentMiddleware, JobSubmission } from "../cap/index.js";
@@ -24,7 +24,7 @@ export interface OpenTelemetry {
    * `traceparent` and `tracestate` on it. Default of `base`: the platform's.
    */
   fetch(base?: typeof fetch): typeof fetch;
-  /** Middleware of a 4Runr client: a span for every call of a tool, its tries below it. */
+  /** Middleware of a 4Runr client: a span for every call of a tool, its attempts below it. */
   toolCalls(): Middleware<ToolCall, unknown>;
   /**
    * Sends a job under a span that ends with `send`: `submit(job, (traced) => client.submitAndWait(traced))`. The

@@ -20,7 +20,7 @@ export function traceHeaders(span: SpanContext): TraceHeaders {
   return { traceparent: `00-${traceId}-${spanId}-${flags}`, ...(state && { tracestate: state }) };
 }
 
-/** The span that `traceparent` names; undefined for what is no such header. */
+/** The span that `traceparent` names; undefined for what is not such a header. */
 export function remoteSpan(traceparent: unknown): SpanContext | undefined {
   if (typeof traceparent !== "string") return undefined;
   const [, traceId, spanId, flags] = FORM.exec(traceparent) ?? [];

@@ -96,7 +96,7 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves from timer to timer until `promise` settles, and gives its result.
+   * Moves from timer to timer until `promise` settles, and returns its result.
    * Rejects when no timer is left that could settle it, or after `limitMs` of fake time. Default: 24 hours.
    */
   async until<T>(promise: PromiseLike<T>, limitMs = 86_400_000): Promise<T> {

@@ -47,7 +47,7 @@ export class LocalScheduler {
   #subscriptions: Subscription[] = [];
   #scan: Loop | undefined;
 
-  /** @throws ValidationError `INVALID_KEY` for a key that is none. */
+  /** @throws ValidationError `INVALID_KEY` for a key that is not one. */
   constructor(options: LocalSchedulerOptions) {
     const { trust, clock = systemClock, senderId = QUEUE_SCHEDULER } = options;
     const key = trust && toSigningKey(options.privateKey ?? generateKeyPair().privateKeyPem, options);
@@ -57,7 +57,7 @@ export class LocalScheduler {
     if (key)
       this.#issuer = new TrustIssuer(trust, { bus: options.bus, senderId, key, clock, log: this.#logger });
     this.#party = new Party(named);
-    this.#engine = new Engine(named, this.#party);
+    this.#engine = new Engine(named, this.#party, this.#issuer);
   }
 
   /** Messages received and refused. */
@@ -120,7 +120,7 @@ export class LocalScheduler {
     });
   }
 
-  /** Takes no more jobs and ends what is in hand; jobs that wait are dropped. Repeated calls are fine. */
+  /** Takes no more jobs and ends what is in flight; jobs that wait are dropped. Repeated calls are fine. */
   async close(): Promise<void> {
     await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.drain()));
     await this.#engine.jobs.idle();

@@ -11,7 +11,7 @@ export class Resources {
   readonly #timeoutMs: number;
   readonly #closers: { readonly name: string; readonly close: () => unknown }[] = [];
 
-  /** `timeoutMs`: how long it may take to open one; 0 or less is no limit. */
+  /** `timeoutMs`: how long it may take to open one; 0 or less means no limit. */
   constructor(clock: Clock, logger: Logger, timeoutMs: number) {
     this.#clock = clock;
     this.#logger = logger;

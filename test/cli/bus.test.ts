@@ -13,7 +13,7 @@ import {
   runWorker,
 } from "../../src/cap/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
-import type { TapRecord } from "../../src/cli/bus/tap-record.js";
+import { parseCapture } from "../../src/cli/inspector/record.js";
 import { LocalScheduler } from "../../src/testing/index.js";
 import { negative, packets } from "../cap/vectors.ts";
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";
@@ -22,24 +22,25 @@ import { req } from "../requirements/index.ts";
 import { collect, file, folder, json, run, said, spawnCli } from "./cli.ts";
 
 const keys = join(import.meta.dirname, "../vectors/cap/keys");
-const lines = (out: string) =>
-  out
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as TapRecord);
+const lines = parseCapture;
 
 describe("tap of a capture", () => {
   const all = [...packets.slice(0, 45), ...negative].map(({ packet_b64 }, at) => ({
-    at: "2026-01-02T03:04:05.678Z",
-    subject: at < 45 ? "sys.job.submit" : "job.x",
-    data: packet_b64,
+    ...{ seq: at + 1, at: "2026-01-02T03:04:05.678Z", mono: at, type: "message", protocol: "cap" },
+    op: at < 45 ? "sys.job.submit" : "job.x",
+    raw: packet_b64,
   }));
   const capture = file("capture.jsonl", all.map((line) => `${JSON.stringify(line)}\n`).join(""));
 
   it(req("cli.tap.capture", "shows each message once, in order, as line or as JSON"), async () => {
-    const { code, out } = await run(["tap", "--from", capture, "--json", "--data"]);
+    const { code, out } = await run(["tap", "--from", capture, "--json", "--raw"]);
     expect(code).toBe(0);
-    expect(lines(out).map(({ data }) => data)).toEqual(all.map(({ data }) => data));
+    expect(lines(out).map(({ raw }) => raw)).toEqual(all.map(({ raw }) => raw));
+    expect(JSON.parse(out.slice(0, out.indexOf("\n")))).toMatchObject({
+      v: 1,
+      type: "capture",
+      masked: true,
+    });
     const text = await run(["tap", "--from", "-"], { input: out });
     expect(text.out.trimEnd().split("\n")).toHaveLength(all.length);
     expect(text.out).toMatch(/^03:04:05\.678 {2}sys\.job\.submit /);
@@ -53,32 +54,29 @@ describe("tap of a capture", () => {
     expect(await tap("sys.>")).toHaveLength(45);
     expect(await tap("sys.*")).toHaveLength(0);
     const jobId = "job-180858bf6434";
-    expect((await tap("--job", jobId)).map(({ jobId }) => jobId)).toContain(jobId);
+    expect((await tap("--job", jobId)).map(({ ids }) => ids?.job)).toContain(jobId);
     const results = await tap("--kind", "jobResult");
-    expect(new Set(results.map(({ payload }) => payload))).toEqual(new Set(["jobResult"]));
-    expect(new Set((await tap("--sender", "client-1")).map(({ sender }) => sender))).toEqual(
+    expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(["jobResult"]));
+    expect(new Set((await tap("--sender", "client-1")).map(({ from }) => from))).toEqual(
       new Set(["client-1"]),
     );
     const key = ["--key", `client-1=${keys}/client.pub.pem`];
     const refused = await tap("--refused", "job.x", "--sender", "client-1", ...key);
-    expect(refused.map(({ signature }) => signature)).toContain("token_changed");
-    expect(
-      refused.filter(({ signature, problem }) => signature === "verified" && problem === undefined),
-    ).toEqual([]);
+    expect(refused.map(({ sig }) => sig?.verdict)).toContain("token_changed");
+    expect(refused.filter(({ sig, code }) => sig?.verdict === "verified" && code !== "broken_rule")).toEqual(
+      [],
+    );
     expect((await tap("--count", "3")).length).toBe(3);
     expect((await run(["tap", "--from", capture, "--job", "none", "--count", "1"])).code).toBe(1);
     const odd = await run(["tap", "--from", capture, "--kind", "jobRequests"]);
     expect([odd.code, odd.err]).toEqual([2, expect.stringContaining("Allowed choices are jobRequest, ")]);
     const other = await run(["tap", "--from", file("x", '{"a":1}')]);
-    expect([other.code, other.err]).toEqual([
-      1,
-      expect.stringContaining("line 1: expected a message of tap --json --data"),
-    ]);
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining("line 1 is not a record")]);
   });
 
   it("has no data unless it is asked for, and no secrets", async () => {
     const { out } = await run(["tap", "--from", capture, "--json"]);
-    expect(lines(out).every(({ data }) => data === undefined)).toBe(true);
+    expect(lines(out).every(({ raw }) => raw === undefined)).toBe(true);
     const token = Buffer.from(negative.find(({ name }) => name === "auth_token_added")!.packet_b64, "base64");
     const shown = await json(["decode", token.toString("base64"), "--show-secrets"]);
     const { authToken } = (shown.result as { fields: { authToken: string } }).fields;
@@ -262,7 +260,7 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
       "--job",
       "live-1",
       "--json",
-      "--data",
+      "--raw",
       "--count",
       "3",
       ...keys,
@@ -273,15 +271,13 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
     const { code, out } = await outcome;
     expect(code).toBe(0);
     const records = out.trim().split("\n");
-    expect(
-      lines(records.join("\n")).map(({ subject, sender, signature }) => [subject, sender, signature]),
-    ).toEqual([
+    expect(lines(records.join("\n")).map(({ op, from, sig }) => [op, from, sig?.verdict])).toEqual([
       ["sys.job.submit", "client", "verified"],
       ["job.shout", "cordum-scheduler", "verified"],
       ["sys.job.result", "worker", "verified"],
     ]);
     // A line of the capture is input for the other commands.
-    const again = await run(["verify", "-", ...keys.slice(0, 2)], { input: records[0]! });
+    const again = await run(["verify", "-", ...keys.slice(0, 2)], { input: records[1]! });
     expect([again.code, again.out]).toEqual([0, expect.stringContaining("verified")]);
   });
 
@@ -290,7 +286,7 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
     const outcome = collect(child);
     await said(child, "listening to job.>");
     const bus = await open();
-    const shown = said(child, "no packet");
+    const shown = said(child, "malformed");
     await bus.publish("job.odd", new TextEncoder().encode("hello"));
     await shown;
     child.kill("SIGINT");

@@ -49,7 +49,7 @@ describe("the check of links", () => {
     ["a script in a block", "```sh\npnpm nope # x\n```", 'there is no script "nope"'],
     ["an address without TLS", "[a](http://example.com)", "http://example.com is not https"],
     ["an address of this machine", "[a](https://localhost/)", "https://localhost/ names no public host"],
-    ["a damaged address", "[a](https://)", "https:// is no URL"],
+    ["a damaged address", "[a](https://)", "https:// is not a URL"],
   ])("finds %s", (_, text, problem) => {
     expect(broken(text)).toEqual([`README.md:1: ${problem}`]);
   });

@@ -1,4 +1,4 @@
-/** A page: takes the addresses of the counterparts from its query, runs the programs, and posts the results home. */
+/** A page: takes the addresses of the local servers from its query, runs the programs, and posts the results home. */
 import { runParts } from "./parts.js";
 import type { PeerAddresses } from "./peers.js";
 

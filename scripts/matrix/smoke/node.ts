@@ -1,4 +1,4 @@
-/** Node, Bun and Deno: the counterparts and the programs in one process; prints the results as one line of JSON. */
+/** Node, Bun and Deno: the local servers and the programs in one process; prints the results as one line of JSON. */
 import { partNames, runParts, type SmokeResult } from "./parts.js";
 import { startPeers } from "./peers.js";
 

@@ -11,7 +11,7 @@ export type CommitVerdict =
       readonly ok: false;
       readonly error: string;
       readonly handedOn: boolean;
-      /** What the event of the failure tells of the recovery. */
+      /** What the event of the failure reports the recovery. */
       readonly recovery: Readonly<Record<string, boolean>>;
     };
 
@@ -45,7 +45,7 @@ export async function checkCommit(
   }
   const outcome = await recover(gate, commit, result, strategy, recovery);
   const letThrough = outcome.error === undefined;
-  // Data that failed again is told by the failure of the task alone, as the engine does it.
+  // Data that failed again is reported by the failure of the task alone, as the engine does it.
   if (outcome.status !== "refused") {
     const success = letThrough || outcome.status === "handed_on";
     const message = outcome.result?.message ?? "Recovery strategy execution failed";

@@ -14,7 +14,7 @@ export interface ConsistencyRule {
 }
 
 /**
- * Every rule must hold: else CONFLICT, as for data that is no object. A field that any rule needs and that is
+ * Every rule must hold: else CONFLICT, as for data that is not an object. A field that any rule needs and that is
  * absent is MISSING_DATA. A rule that throws is TOOL_ERROR with confidence 0.5. The first failure decides.
  */
 export function crossFieldConsistency(rules: readonly ConsistencyRule[]): Validator {

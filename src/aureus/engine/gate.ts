@@ -19,7 +19,7 @@ export interface CrvGateConfig {
   readonly requiredConfidence?: number | null | undefined;
   /** Told in the result of a commit that does not pass. The gate itself never recovers. */
   readonly recoveryStrategy?: RecoveryStrategy | null | undefined;
-  /** Gives the timestamp of results. Default: the clock of the platform. */
+  /** Returns the timestamp of results. Default: the clock of the platform. */
   readonly clock?: Clock | undefined;
 }
 

@@ -71,7 +71,7 @@ export class GoalGuard {
   }
 
   /**
-   * Asks for a human's approval whatever the tier and the permissions say, and gives the token. This is what a V1
+   * Asks for a human's approval whatever the tier and the permissions say, and returns the token. This is what a V1
    * server answers an approval request with; the engine itself hands out tokens by evaluating only.
    */
   requestApproval(principal: Principal, action: Action, reason: string): ApprovalToken {

@@ -40,7 +40,7 @@ type Add = (rule: LintRule, severity: LintFinding["severity"], path: string, mes
 type LooseTask = { readonly [Name in keyof TaskSpec]?: unknown };
 
 /**
- * Finds what neither the SDKs nor the servers look for: empty, duplicate and unknown ids, cycles, members in
+ * Finds what neither the SDKs nor the servers check: empty, duplicate and unknown ids, cycles, members in
  * snake_case (a console drops them silently), nulls (a console refuses them), HIGH or CRITICAL tasks without
  * permissions or compensation, and safety policies, which nothing enforces. It also finds what the spec rules out:
  * missing members, wrong types, values outside their enum and numbers out of bounds. No findings means that the

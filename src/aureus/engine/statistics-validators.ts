@@ -14,7 +14,7 @@ export interface StatisticalBounds {
 /**
  * The number in `field` must lie within `min` and `max` and within `tolerance` standard deviations of the mean:
  * else OUT_OF_SCOPE. Beyond the deviations the confidence is `1 - (z - tolerance) / tolerance`, not below 0.
- * A field that is absent is MISSING_DATA, one that is no number CONFLICT.
+ * A field that is absent is MISSING_DATA, one that is not a number CONFLICT.
  */
 export function statisticalBounds(field: string, bounds: StatisticalBounds): Validator {
   return ({ data }) => {
@@ -55,7 +55,7 @@ export function statisticalBounds(field: string, bounds: StatisticalBounds): Val
 /**
  * The number in `field` must not be further from the mean of `history` than `threshold` sample standard
  * deviations: else OUT_OF_SCOPE. With fewer than two points everything passes with confidence 0.5; a constant
- * history allows only its own value. A field that is absent is MISSING_DATA, one that is no number CONFLICT.
+ * history allows only its own value. A field that is absent is MISSING_DATA, one that is not a number CONFLICT.
  */
 export function anomalyDetection(field: string, history: readonly number[], threshold = 3): Validator {
   return ({ data }) => {
@@ -81,6 +81,6 @@ export function anomalyDetection(field: string, history: readonly number[], thre
       const confidence = twoDecimals(Math.max(0, 1 - (z - threshold) / threshold));
       return fail("OUT_OF_SCOPE", `${subject} is an anomaly (z-score ${z.toFixed(2)})`, facts, confidence);
     }
-    return pass(`${subject} is no anomaly`, twoDecimals(Math.max(0.7, 1 - z / threshold)), facts);
+    return pass(`${subject} is not an anomaly`, twoDecimals(Math.max(0.7, 1 - z / threshold)), facts);
   };
 }

@@ -6,7 +6,7 @@ import type { GoalGuard } from "./goal-guard.js";
 import type { RecoveryExecutor } from "./recovery.js";
 import type { EngineEvent } from "./workflow-state.js";
 
-/** What a task's executor is told besides the task. */
+/** What a task's executor receives besides the task. */
 export interface TaskContext {
   readonly workflowId: string;
   readonly taskId: string;
@@ -21,7 +21,7 @@ export interface TaskContext {
   readonly signal: AbortSignal;
 }
 
-/** Does a task and gives its result. Throwing fails the attempt. */
+/** Does a task and returns its result. Throwing fails the attempt. */
 export type TaskExecutor = (task: TaskSpec, context: TaskContext) => unknown;
 
 /** Undoes what a task did. Throwing is noted, and the next compensation runs all the same. */

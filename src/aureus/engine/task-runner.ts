@@ -27,7 +27,7 @@ export async function runTask(task: TaskSpec, run: TaskRun, scope: RunScope): Pr
     run.status = "retrying";
     scope.log({ type: "TASK_RETRY", taskId: task.id, metadata });
     const waitMs = attemptWaitMs(task.retry, failed, scope.parts.random);
-    // A cancelled wait is told by the signal; the next attempt then does not start.
+    // A cancelled wait is reported by the signal; the next attempt then does not start.
     await sleep(waitMs, { clock: scope.parts.clock, signal: scope.signal }).catch(() => {});
     if (scope.signal?.aborted) break;
   }

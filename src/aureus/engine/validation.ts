@@ -25,7 +25,7 @@ export const remediationHints: Readonly<Record<FailureCode, string>> = Object.fr
   LOW_CONFIDENCE: "The verdict is not sure enough: give more data or ask a human.",
   POLICY_VIOLATION: "A rule forbids this: check permissions and policies, or ask for approval.",
   TOOL_ERROR: "A tool failed: check that it is configured and can be reached.",
-  NON_DETERMINISM: "The outcome varies: look for state, time or randomness from outside.",
+  NON_DETERMINISM: "The outcome varies: check it for state, time or randomness from outside.",
 });
 
 /** A passing verdict. `confidence`: 0 to 1, 1 by default. */

@@ -1,5 +1,6 @@
 /** What the engine knows of a workflow while it runs and afterwards. */
 import type { WorkflowEvent } from "../../../gen/aureus/console/models.js";
+import type { WorkflowSpec } from "../../../gen/aureus/v1/models.js";
 
 /** Something that happened, as the console tells it. */
 export type EngineEvent = WorkflowEvent;
@@ -18,13 +19,17 @@ export interface TaskRun {
   result?: unknown;
   /** That of the latest failed attempt, also when a later one succeeded. */
   error?: string;
-  /** A human or another party took the failure over: the workflow fails without an error of its own. */
+  /** A human or another peer took the failure over: the workflow fails without an error of its own. */
   handedOn?: boolean;
 }
 
 /** One workflow. Times are milliseconds since the epoch. */
 export interface WorkflowRun {
   readonly workflowId: string;
+  /** As it was run last. */
+  spec: WorkflowSpec;
+  /** That of the last run. */
+  correlationId?: string | undefined;
   status: "pending" | "running" | "completed" | "failed";
   readonly startedAt: number;
   /** Only of a completed one. */

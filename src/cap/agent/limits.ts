@@ -33,7 +33,7 @@ const BUDGET_KEYS = {
 type BudgetKey = keyof typeof BUDGET_KEYS;
 
 /**
- * Reads the limits of a job. 0 is no limit, and of two limits the lower one holds.
+ * Reads the limits of a job. 0 means no limit, and of two limits the lower one holds.
  *
  * @throws JobFailure for constraints that cannot be read: a job under unknown constraints must not run.
  */

@@ -1,6 +1,6 @@
 /** The topics an agent serves. */
 import { AgentwireError, ValidationError } from "../../core/errors.js";
-import { compose, type Next } from "../../core/middleware.js";
+import { compose } from "../../core/middleware.js";
 import { isStandardSchema } from "../../core/standard-schema.js";
 import {
   type Checker,
@@ -11,8 +11,8 @@ import {
 } from "../../core/validate.js";
 import type { HandlerCall } from "../../worker/middleware.js";
 import { assertSubject } from "../bus.js";
-import type { AgentContext, AgentHandler, AgentMiddleware } from "./context.js";
-import type { AgentOptions } from "./options.js";
+import type { AgentHandler, AgentMiddleware } from "./context.js";
+import type { AgentOptions, JobContext } from "./options.js";
 
 /** How one topic differs from the agent's options. */
 export type TopicOverrides = Pick<AgentOptions, "retries" | "backoffMs">;
@@ -37,17 +37,17 @@ export interface Topic {
 }
 
 /** A topic that is ready to serve. */
-export interface ServedTopic extends Topic {
-  readonly inputCheck: Checker<unknown> | undefined;
-  readonly outputCheck: Checker<unknown> | undefined;
-  /** The handler behind its middleware. */
-  readonly handle: Next<HandlerCall<AgentContext>, unknown>;
+export interface ServedTopic extends Pick<Topic, "topic" | "retries" | "backoffMs"> {
+  readonly inputCheck?: Checker<unknown> | undefined;
+  readonly outputCheck?: Checker<unknown> | undefined;
+  /** The handler behind its middleware; it gets the context that its front promises. */
+  handle(call: HandlerCall<JobContext>): Promise<unknown>;
 }
 
 /**
  * Brings the forms of `Agent.job` together.
  *
- * @throws ValidationError for a topic that is no subject, a handler that is no function, numbers that make no
+ * @throws ValidationError for a topic that is not a subject, a handler that is not a function, numbers that make no
  * sense.
  */
 export function makeTopic(
@@ -64,7 +64,7 @@ export function makeTopic(
   return { topic, input: given.input, output: given.output, run: run as AgentHandler, retries, backoffMs };
 }
 
-/** @throws ValidationError for a number that is no whole one of at least 0. */
+/** @throws ValidationError for a number that is not a whole number of at least 0. */
 export function checkRetries(retries: number): number {
   if (Number.isSafeInteger(retries) && retries >= 0) return retries;
   throw new ValidationError(`retries must be a whole number of at least 0, not ${retries}`);
@@ -77,7 +77,7 @@ const outputChecker: typeof checkerFor<unknown> = (schema, validator) =>
 /**
  * Makes topics ready to serve, by topic.
  *
- * @throws ValidationError for a schema that cannot be used, and for a middleware that is none.
+ * @throws ValidationError for a schema that cannot be used, and for a middleware that is not one.
  */
 export async function serveTopics(
   topics: Iterable<Topic>,

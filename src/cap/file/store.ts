@@ -14,7 +14,7 @@ export interface FileBlobStoreOptions {
 }
 
 /**
- * A {@link BlobStore} in a folder, for parties on one machine. A value is there whole or not at all; keys never
+ * A {@link BlobStore} in a folder, for peers on one machine. A value is there whole or not at all; keys never
  * lead out of the folder, and links in it are not followed.
  *
  * Calls reject with ValidationError `INVALID_KEY_TEXT`, ClosedError, or UpstreamError `FILE_STORE` for what the

@@ -1,4 +1,4 @@
-/** The JSON calls of JetStream (NATS JetStream wire API reference). */
+/** The JSON calls of JetStream (NATS JetStream protocol API reference). */
 import {
   AgentwireError,
   errorText,

@@ -12,7 +12,7 @@ export interface ConsumerSettings {
   readonly queue: string | undefined;
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
-  /** -1 or undefined is no bound. */
+  /** -1 or undefined means no bound. */
   readonly maxDeliver: number | undefined;
   /** Where a new consumer starts: a time in the server's format, `new` or `all`. */
   readonly startFrom: string;

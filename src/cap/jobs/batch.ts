@@ -26,11 +26,11 @@ export interface BatchOptions<T> {
   /** Jobs under way at the same time. Default: 16. */
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of every job as it ends. What it throws ends the batch. */
+  /** Notified of every job as it ends. What it throws ends the batch. */
   readonly onItem?: ((item: BatchItem<T>) => void) | undefined;
 }
 
-/** Runs jobs and gives an item for each, in the order of the requests. Rejects only with what `requests` throws. */
+/** Runs jobs and returns an item for each, in the order of the requests. Rejects only with what `requests` throws. */
 export async function runBatch<T>(
   requests: Iterable<JobSubmission> | AsyncIterable<JobSubmission>,
   { concurrency = 16, signal, onItem }: BatchOptions<T>,

@@ -17,7 +17,7 @@ export type JobOutcome<T = unknown> = JobResult & {
 export interface OutputOptions<T = unknown> {
   /** What the output must be: a Standard Schema, or a JSON Schema. Default: anything. */
   readonly output?: Schema<T> | undefined;
-  /** `bytes` gives the output as it is kept, `none` leaves it unread. Default: `json`. */
+  /** `bytes` returns the output as it is kept, `none` leaves it unread. Default: `json`. */
   readonly read?: "json" | "bytes" | "none" | undefined;
 }
 

@@ -11,7 +11,7 @@ import { assertCompensation } from "./compensation.js";
 export type JobSubmission = JobRequestInit & {
   /**
    * Input of the job: a Uint8Array as it is, everything else as JSON. It is kept under `ctx:<job_id>` before the
-   * request goes out, and `context_ptr` points to it. Wants a client with a store.
+   * request goes out, and `context_ptr` points to it. Requires a client with a store.
    */
   readonly input?: unknown;
   /** Budget of time, as `budget.deadline_ms`. The scheduler counts it from the dispatch. */
@@ -34,7 +34,7 @@ export interface PreparedJob {
  * Makes a request of a submission.
  *
  * @throws ValidationError `NO_STORE` for an input without a store; for an input beside a pointer, and a deadline
- * that is no positive number; InvalidInputError for a compensation that breaks a rule.
+ * that is not a positive number; InvalidInputError for a compensation that breaks a rule.
  */
 export function prepareJob(submission: JobSubmission, store: BlobStore | undefined): PreparedJob {
   const { input, deadlineMs, traceId, ...given } = submission;
@@ -49,7 +49,10 @@ export function prepareJob(submission: JobSubmission, store: BlobStore | undefin
   }
   if (input === undefined) return { jobId, request, traceId, deadlineMs, keepInput: undefined };
   if (store === undefined) {
-    throw new ValidationError("an input wants a store to keep it in", { code: "NO_STORE" });
+    throw new ValidationError(
+      "`input` requires a store: pass `store`, or store the data yourself and pass `contextPtr`",
+      { code: "NO_STORE" },
+    );
   }
   if (given.contextPtr) throw new ValidationError("a job has either an input or a contextPtr");
   const keepInput = async () => {

@@ -67,10 +67,10 @@ export function workflow(options: WorkflowOptions = {}): Workflow {
  * The workflow that a worker continues with children of the job it runs: the job is their parent, and they share its
  * trace, tenant and principal. A job without a workflow id lends its own.
  *
- * @throws InvalidInputError for a packet that is no job request.
+ * @throws InvalidInputError for a packet that is not a job request.
  */
 export function workflowOf({ payload, traceId }: BusPacket): Workflow {
-  if (payload.case !== "jobRequest") throw new InvalidInputError("the packet is no job request");
+  if (payload.case !== "jobRequest") throw new InvalidInputError("the packet is not a job request");
   const { jobId, workflowId, tenantId, principalId } = payload.value;
   return new Workflow({
     workflowId: workflowId || jobId,

@@ -24,7 +24,7 @@ export class LoopLag {
     clearInterval(this.#timer);
   }
 
-  /** Why a server may have closed the connection without a word, if the loop was blocked. */
+  /** Why a server may have closed the connection silently, if the loop was blocked. */
   reason(): ConnectionLostError | undefined {
     this.#check();
     if (this.#blockedMs === 0 || performance.now() - this.#endedAt > RECENT_MS) return undefined;

@@ -21,7 +21,7 @@ export class Outbox {
   readonly #onError: (error: unknown, subject: string) => void;
   #waiting: Outgoing[] = [];
 
-  /** `onError` is told of a publication the client refuses. */
+  /** `onError` is notified of a publication the client refuses. */
   constructor(connection: NatsConnection, onError: (error: unknown, subject: string) => void) {
     this.#connection = connection;
     this.#onError = onError;

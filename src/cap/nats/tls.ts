@@ -9,7 +9,7 @@ export interface NatsTlsOptions {
   readonly ca?: string | undefined;
   /** The same as a file. Default: NATS_TLS_CA. */
   readonly caFile?: string | undefined;
-  /** Our own certificate, PEM; wants a key. */
+  /** Our own certificate, PEM; requires a key. */
   readonly cert?: string | undefined;
   /** The same as a file. Default: NATS_TLS_CERT. */
   readonly certFile?: string | undefined;
@@ -24,7 +24,7 @@ export interface NatsTlsOptions {
   readonly serverName?: string | undefined;
   /** True takes any certificate. Never outside a test. Default: NATS_TLS_INSECURE is `1` or `true`. */
   readonly insecure?: boolean | undefined;
-  /** The server wants TLS before it says anything. Default: false. */
+  /** The server requires TLS before it says anything. Default: false. */
   readonly handshakeFirst?: boolean | undefined;
 }
 

@@ -26,7 +26,7 @@ export interface RedisFinishedJobsOptions extends RedisSessionOptions {
  * JobResult. Who sets a key first wins; an idempotency key is set before the job id, so that a worker that
  * dies in between leaves nothing that another would answer differently.
  *
- * A value that is no result is logged and counts as missing; the next result replaces it.
+ * A value that is not a result is logged and counts as missing; the next result replaces it.
  *
  * @throws ValidationError for a `ttlMs` that is not a positive whole number, UnsupportedError for a client of
  * another kind, when it is made. Calls reject as those of `RedisBlobStore` do.

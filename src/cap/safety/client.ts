@@ -56,7 +56,7 @@ export type PolicyEvaluateInit = MessageInitShape<typeof PolicyEvaluateRequestSc
 
 type Question = "check" | "evaluate" | "explain" | "simulate";
 
-/** Made by {@link createSafetyClient}. */
+/** Created by {@link createSafetyClient}. */
 export class SafetyClient {
   readonly #options: SafetyClientOptions;
   readonly #clock: Clock;

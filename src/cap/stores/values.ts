@@ -26,7 +26,7 @@ export async function putValue(store: BlobStore, key: string, value: unknown): P
 /**
  * The bytes behind a pointer.
  *
- * @throws InvalidInputError for a pointer that is none, JobNotFoundError when nothing is there, what
+ * @throws InvalidInputError for a pointer that is not one, JobNotFoundError when nothing is there, what
  * the store throws.
  */
 export async function getBytes(store: BlobStore, pointer: string): Promise<Uint8Array> {
@@ -63,7 +63,7 @@ export interface ArtifactOptions {
 }
 
 /**
- * Keeps an artifact under `art:<id>` and gives the pointer that goes into `artifact_ptrs`.
+ * Keeps an artifact under `art:<id>` and returns the pointer that goes into `artifact_ptrs`.
  *
  * @throws What {@link putValue} throws.
  */

@@ -1,4 +1,4 @@
-/** What a worker is told of the trust handshake, checked and with defaults. */
+/** Options of the trust handshake of a worker, checked and with defaults. */
 import { TRUST_AUDIENCE } from "../../../gen/cap/index.js";
 import { type Env, readEnv } from "../../core/env.js";
 import { ValidationError } from "../../core/errors.js";

@@ -2,14 +2,17 @@
 import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { linkSignals } from "../../core/abort.js";
 import { errorText, ValidationError } from "../../core/errors.js";
-import { isObject } from "../../core/json.js";
 import { onAbort } from "../../core/on-abort.js";
+import { VERSION } from "../../index.js";
 import { type CliCommand, choice, type JsonOption, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { interpret, readBytes } from "../input.js";
+import { readBytes } from "../input.js";
+import { packetRecord } from "../inspector/packet-record.js";
+import { type CaptureRecord, captureHeader, parseCapture } from "../inspector/record.js";
+import { Recorder, withoutSecrets } from "../inspector/recorder.js";
 import type { Io } from "../io.js";
-import { readKeyFiles } from "../key-files.js";
-import { type Captured, type TapFilter, tapLine, tapRecord, wanted } from "./tap-record.js";
+import { type KeyFiles, readKeyFiles } from "../key-files.js";
+import { tapLine, wanted } from "./tap-record.js";
 
 /** All CAP subjects; other subjects of the server are ignored. */
 const SUBJECTS = ["sys.>", "job.>", "worker.>"];
@@ -23,7 +26,7 @@ interface TapOptions extends JsonOption {
   readonly sender?: string;
   readonly kind?: string;
   readonly refused?: boolean;
-  readonly data?: boolean;
+  readonly raw?: boolean;
   readonly count?: number;
   readonly timeoutMs?: number;
 }
@@ -34,13 +37,13 @@ export const tapCommand: CliCommand = {
     command
       .argument("[subjects...]", "subjects, with * and > (default: sys.> job.> worker.>)")
       .option("--nats <url>", "NATS server (default: NATS_URL, else nats://127.0.0.1:4222)")
-      .option("--from <file>", "a capture of --json --data, or - for the standard input")
+      .option("--from <file>", "a capture of --json or of dev --record, or - for the standard input")
       .option("--key <sender=pem>", "public key of a sender, to verify its packets", repeated)
       .option("--job <id>", "only packets about this job")
       .option("--sender <id>", "only packets of this sender")
       .addOption(choice("--kind <payload>", "only packets with this payload", KINDS))
       .option("--refused", "only what does not verify, violates the protocol or is not a packet")
-      .option("--data", "with --json: include the bytes of each message. They may contain tokens")
+      .option("--raw", "with --json: include the bytes of each message. They may contain tokens")
       .option("--count <n>", "exit after this many messages", wholeNumber(1))
       .option(
         "--timeout-ms <n>",
@@ -49,61 +52,56 @@ export const tapCommand: CliCommand = {
       ),
   stops: true,
   notes:
-    "It subscribes without a queue group, so it takes no job from a worker. --json prints one line for each message.\n" +
+    "It subscribes without a queue group, so it takes no job from a worker. --json prints a capture, one record per line.\n" +
     "Exits on Ctrl-C, with exit code 0.",
   examples: [
     ["tap", "all CAP packets on NATS_URL"],
     ["tap 'sys.job.>' --key w=w.pub.pem --refused", "what a receiver with this key would refuse"],
-    ["tap --json --data --count 100 > capture.jsonl", "writes a capture"],
+    ["tap --json --raw --count 100 > capture.jsonl", "writes a capture"],
     ["tap --from capture.jsonl --kind jobResult", "reads it"],
   ],
   async run(options: TapOptions, io, given) {
-    const { from, job, sender, kind, refused = false, count: limit = Infinity } = options;
+    const { from, job, sender, kind, refused = false, json = false } = options;
     const subjects = given.length > 0 ? [...new Set(given)] : from === undefined ? SUBJECTS : [">"];
-    const show = await printer(options, io, { subjects, job, sender, kind, refused });
+    const filter = { subjects, job, sender, kind, refused };
+    const keys = await readKeyFiles(options.key);
+    const show: Printer = (record) => {
+      if (!wanted(record, filter)) return false;
+      io.out(json ? `${JSON.stringify(record)}\n` : tapLine(record, io));
+      return true;
+    };
+    if (json) io.out(captureHeader(VERSION, new Date().toISOString()));
     const exitCode =
       from === undefined
-        ? await listen(options, io, subjects, show, limit)
-        : await replay(from, show, limit, io);
+        ? await listen(options, io, subjects, keys, show)
+        : await replay(from, options, io, keys, show);
     return { exitCode };
   },
 };
 
-/** Prints a message if it is wanted. Resolves with whether it was. */
-type Printer = (captured: Captured) => Promise<boolean>;
-
-async function printer(
-  { json = false, key, data = false }: TapOptions,
-  io: Io,
-  filter: TapFilter,
-): Promise<Printer> {
-  const keys = await readKeyFiles(key);
-  return async (captured) => {
-    const record = await tapRecord(captured, { keys, withData: json && data });
-    if (!wanted(record, filter)) return false;
-    io.out(json ? `${JSON.stringify(record)}\n` : tapLine(record, io));
-    return true;
-  };
-}
+/** Prints a record if it is wanted, and returns whether it was. */
+type Printer = (record: CaptureRecord) => boolean;
 
 async function listen(
-  { nats: servers, timeoutMs }: TapOptions,
+  { nats: servers, timeoutMs, raw = false, count: limit = Infinity }: TapOptions,
   io: Io,
   subjects: readonly string[],
+  keys: KeyFiles,
   show: Printer,
-  limit: number,
 ): Promise<number> {
   const { connectNats } = await import("../../cap/nats/index.js");
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
   const link = linkSignals([io.signal], { timeoutMs, what: "listening" });
   const ended = new Ending(link.signal);
+  const recorder = new Recorder({ maxBytes: 0, raw });
   let shown = 0;
   let queue = Promise.resolve();
   // One after the other, so that the lines keep the order of the messages.
-  const take = (captured: Captured): void => {
+  const take = (subject: string, data: Uint8Array): void => {
     queue = queue
       .then(async () => {
-        if (shown < limit && (await show(captured)) && ++shown >= limit) ended.now();
+        if (shown >= limit) return;
+        if (show(recorder.add(...(await packetRecord(subject, data, keys)))) && ++shown >= limit) ended.now();
       })
       .catch(ended.now);
   };
@@ -113,9 +111,7 @@ async function listen(
   });
   try {
     for (const wanted of subjects) {
-      await bus.subscribe(wanted, ({ subject, data }) =>
-        take({ at: new Date().toISOString(), subject, data }),
-      );
+      await bus.subscribe(wanted, ({ subject, data }) => take(subject, data));
     }
     io.err(`listening to ${subjects.join(" ")}\n`);
     await ended.promise;
@@ -145,22 +141,38 @@ class Ending {
   }
 }
 
-async function replay(path: string, show: Printer, limit: number, io: Io): Promise<number> {
+/** Shows a capture; packets whose bytes it contains are verified again. */
+async function replay(
+  path: string,
+  { raw = false, count: limit = Infinity }: TapOptions,
+  io: Io,
+  keys: KeyFiles,
+  show: Printer,
+): Promise<number> {
   const bytes = path === "-" ? await io.readInput() : await readBytes(path);
-  const input = interpret(bytes, "json");
+  let records: CaptureRecord[];
+  try {
+    records = parseCapture(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new ValidationError(`${path} is not a capture: ${errorText(error)}`, { code: "BAD_INPUT" });
+  }
   let shown = 0;
-  for (const [at, value] of (input.kind === "json" ? input.values : []).entries()) {
+  for (const record of records) {
     if (shown >= limit) break;
-    if (await show(capturedOf(value, at + 1))) shown++;
+    if (show(await verified(record, keys, raw))) shown++;
   }
   return limit !== Infinity && shown < limit ? EXIT.no : EXIT.ok;
 }
 
-function capturedOf(value: unknown, line: number): Captured {
-  if (!isObject(value) || typeof value.subject !== "string" || typeof value.data !== "string") {
-    const text = `line ${line}: expected a message of tap --json --data`;
-    throw new ValidationError(text, { code: "BAD_INPUT" });
-  }
-  const at = typeof value.at === "string" ? value.at : "";
-  return { at, subject: value.subject, data: new Uint8Array(Buffer.from(value.data, "base64")) };
+/** A packet whose bytes are known is decoded and verified again. */
+async function verified(
+  { raw, ...record }: CaptureRecord,
+  keys: KeyFiles,
+  keep: boolean,
+): Promise<CaptureRecord> {
+  const { protocol, op } = record;
+  const bytes = keep && raw !== undefined ? { raw } : {};
+  if (protocol !== "cap" || op === undefined || raw === undefined) return { ...record, ...bytes };
+  const [seen] = await packetRecord(op, new Uint8Array(Buffer.from(raw, "base64")), keys);
+  return { ...record, ...withoutSecrets(seen), ...bytes };
 }

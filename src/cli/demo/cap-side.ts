@@ -1,4 +1,4 @@
-/** The CAP wire: scheduler, agent and client, each with a key; and a fourth party that verifies every packet. */
+/** The CAP protocol: scheduler, agent and client, each with a key; and a fourth peer that verifies every packet. */
 import { SUBJECT_PROGRESS, SUBJECT_RESULT, SUBJECT_SUBMIT } from "../../../gen/cap/index.js";
 import { toKeyRing } from "../../cap/crypto/key-ring.js";
 import {
@@ -28,7 +28,7 @@ const WORKER = "demo-agent";
 const DIRECT = `worker.${WORKER}.jobs`;
 const POOL = "demo";
 
-/** One packet that the fourth party heard. */
+/** One packet that the fourth peer heard. */
 export interface HeardPacket {
   readonly subject: string;
   readonly sender: string;
@@ -36,7 +36,7 @@ export interface HeardPacket {
   readonly verified: boolean;
 }
 
-/** What the demo has of the wire. */
+/** What the demo has of the protocol. */
 export interface CapSide {
   readonly agent: Agent;
   readonly client: JobClient;
@@ -47,7 +47,7 @@ export interface CapSide {
   forge(): Promise<void>;
 }
 
-/** Starts the wire in this process, or through a NATS server. */
+/** Starts the protocol in this process, or through a NATS server. */
 export async function startCap(
   handler: HandlerDefinition,
   nats: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * `agentwire demo`: one agent on four wires, all counterparts embedded. It fetches a page through 4Runr,
- * summarises it, asks Aureus before it saves the summary, and gives the result over CAP and over neuron.
+ * `agentwire demo`: one agent on four protocols, all local servers embedded. It fetches a page through 4Runr,
+ * summarises it, asks Aureus before it saves the summary, and returns the result over CAP and over neuron.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,9 +20,9 @@ import { type DemoHop, DemoTrace } from "./trace.js";
 export interface DemoOptions {
   /** The file that is served as the page. */
   readonly file: string;
-  /** NATS server for the CAP wire. Default: none, the bus is in this process. */
+  /** NATS server for the CAP protocol. Default: none, the bus is in this process. */
   readonly nats?: string | undefined;
-  /** Told of everything that goes over a wire, when it happens. */
+  /** Notified of everything that goes over a protocol, when it happens. */
   readonly onHop?: ((hop: DemoHop) => void) | undefined;
   /** Default: 20000. */
   readonly timeoutMs?: number | undefined;
@@ -37,7 +37,7 @@ export interface DemoReport {
   readonly url: string;
   readonly hops: readonly DemoHop[];
   readonly summary: TextSummary;
-  /** How long the work took over each worker wire, in milliseconds. */
+  /** How long the work took over each worker protocol, in milliseconds. */
   readonly tookMs: { readonly cap: number; readonly neuron: number };
   readonly checks: readonly DemoCheck[];
 }

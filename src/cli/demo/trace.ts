@@ -1,9 +1,9 @@
-/** What went over the wires, as it was seen. */
+/** What went over the protocols, as it was seen. */
 
-/** The four wires. */
+/** The four protocols. */
 export type Wire = "cap" | "neuron" | "4runr" | "aureus";
 
-/** One thing that went over a wire. */
+/** One thing that went over a protocol. */
 export interface DemoHop {
   readonly wire: Wire;
   /** Milliseconds since the first one. */

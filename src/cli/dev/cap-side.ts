@@ -2,14 +2,22 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PublicKeys } from "../../cap/index.js";
+import type { Bus, PublicKeys } from "../../cap/index.js";
 import { runWorker } from "../../cap/index.js";
 import type { Env } from "../../core/env.js";
 import { errorText, UnsupportedError } from "../../core/errors.js";
 import { maskText } from "../../core/mask-text.js";
-import { LocalScheduler } from "../../testing/index.js";
+import { LocalScheduler, type LocalSchedulerOptions } from "../../testing/index.js";
 import { type ChildServer, findProgram, freePort, startServer } from "./child.js";
 import type { DevPart } from "./part.js";
+
+/** Every subject of CAP. */
+export const CAP_SUBJECTS: readonly string[] = ["sys.>", "job.>", "worker.>"];
+
+/** CAP, and what acts on it while it runs. */
+export interface CapPart extends DevPart {
+  readonly live?: { readonly bus: Bus; readonly scheduler: LocalScheduler } | undefined;
+}
 
 /** Options of the CAP side. */
 export interface CapOptions {
@@ -25,9 +33,13 @@ export interface CapOptions {
   readonly privateKey?: string | undefined;
   /** Whose packets it takes. Default: everybody's, signed or not. */
   readonly publicKeys?: PublicKeys | undefined;
+  /** Decides about every job. Default: all may run. */
+  readonly policy?: LocalSchedulerOptions["safety"];
   readonly demo: boolean;
   readonly env: Env;
   readonly log: (part: string, text: string) => void;
+  /** Called with every message of CAP. */
+  readonly onMessage: (subject: string, data: Uint8Array) => void;
 }
 
 /** Takes the place of the state of a part whose server is gone. */
@@ -55,7 +67,7 @@ async function startNats(
 }
 
 /** The NATS server with a scheduler on it. */
-export async function startCap(options: CapOptions): Promise<DevPart> {
+export async function startCap(options: CapOptions): Promise<CapPart> {
   const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const stop of stops.splice(0).reverse()) await stop().catch(() => {}); // the others are to end too
@@ -73,8 +85,14 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
       stops.push(() => bus.drain());
       return bus;
     };
+    const bus = await connect("agentwire-dev-inspector");
+    for (const subject of CAP_SUBJECTS) {
+      await bus.subscribe(subject, ({ subject, data }) => options.onMessage(subject, data));
+    }
+    await bus.flush();
     const scheduler = new LocalScheduler({
       bus: await connect("agentwire-dev-scheduler"),
+      safety: options.policy,
       privateKey: options.privateKey,
       publicKeys: options.publicKeys,
     });
@@ -109,7 +127,8 @@ export async function startCap(options: CapOptions): Promise<DevPart> {
       packets: scheduler.counts,
       ...(options.demo ? { demoTopic: "job.echo" } : {}),
     });
-    return { name: "cap", state: "running", env: { NATS_URL: url }, status, close };
+    const live = { bus, scheduler };
+    return { name: "cap", state: "running", env: { NATS_URL: url }, status, close, live };
   } catch (error) {
     await close();
     throw error;

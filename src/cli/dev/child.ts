@@ -57,7 +57,7 @@ export async function startServer(
 ): Promise<ChildServer> {
   const [file, given] =
     process.platform === "win32" ? [program, args] : ["/bin/sh", ["-c", withParent, program, ...args]];
-  // In a group of its own, so that a Ctrl-C reaches only us and everything can be ended in order.
+  // In a group of its own, so that a Ctrl-C reaches only us and everything can be ended cleanly.
   const child = spawn(file, given, { stdio: "pipe", detached: true });
   const kill = (signal: NodeJS.Signals): void => void child.kill(signal);
   const atExit = (): void => kill("SIGKILL");

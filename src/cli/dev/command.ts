@@ -5,8 +5,9 @@ import { type CliCommand, type JsonOption, port, repeated, UsageError } from "..
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
 import { envLines, writeEnvFile } from "./env.js";
-import { loadFunctions } from "./functions.js";
+import { loadFunctions, loadPolicy } from "./functions.js";
 import { type Stack, startStack, statusOf } from "./stack.js";
+import { readToken } from "./token.js";
 
 /** What the command line of `agentwire dev` says. */
 interface DevOptions extends JsonOption {
@@ -18,6 +19,10 @@ interface DevOptions extends JsonOption {
   readonly demo?: boolean;
   readonly tools?: string;
   readonly validators?: string;
+  readonly policy?: string;
+  readonly record?: string;
+  readonly raw?: boolean;
+  readonly tokenFile?: string;
   readonly writeEnv?: string;
   readonly envFile?: string;
   readonly port?: number;
@@ -41,9 +46,13 @@ export const devCommand: CliCommand = {
       .option("--demo", "serve a CAP job, job.echo, and send a first task to every neuron capability")
       .option("--tools <file>", "ES module: its functions are Aureus tools, its objects 4Runr tools")
       .option("--validators <file>", "ES module: its functions are Aureus validators")
+      .option("--policy <file>", "ES module: its default export allows, denies or holds CAP jobs")
+      .option("--record <file>", "write everything that goes over the four protocols to this new capture")
+      .option("--raw", "with --record: include the bytes of messages. They may contain tokens")
+      .option("--token-file <file>", "keep the token of the inspector in this file, for a bookmark")
       .option("--write-env <file>", "also write the variables to this file, mode 0600; deleted on exit")
       .option("--env-file <file>", "same as --write-env; Node 20 takes an option of this name for itself")
-      .option("--port <n>", "port of the health page (every port defaults to a free one)", port)
+      .option("--port <n>", "port of the inspector (every port defaults to a free one)", port)
       .option("--nats-port <n>", "port of nats-server", port)
       .option("--redis-port <n>", "port of redis-server", port)
       .option("--neuron-port <n>", "port of the neuron gateway", port)
@@ -54,14 +63,16 @@ export const devCommand: CliCommand = {
   notes:
     "Prints NAME=value lines for the environment of programs in any language. Jobs, tasks and calls go to stderr.\n" +
     "Exits cleanly on Ctrl-C or SIGTERM, with exit code 0. Without a NATS server, CAP is disabled and the other\n" +
-    "servers still start. To send a task to a neuron: POST /neuron/tasks {capability, input} at the health page.",
+    "servers still start. To send a task to a neuron: POST /neuron/tasks {capability, input} at the inspector.",
   examples: [
     ["dev", "everything that can run on this machine"],
     ["dev --write-env .env.dev --demo", "then, elsewhere: set -a; . ./.env.dev; python my_agent.py"],
     ["dev --nats nats://127.0.0.1:4222 --json", "with a NATS server that is running, for a program"],
   ],
   async run(options: DevOptions, io) {
-    const trusted = publicKeysOf(await readKeyFiles(options.trust));
+    const keys = await readKeyFiles(options.trust);
+    const trusted = publicKeysOf(keys);
+    if (options.raw && options.record === undefined) throw new UsageError("--raw requires --record <file>");
     if (trusted !== undefined && options.demo) {
       throw new UsageError("--demo has a worker without a key, which --trust would refuse");
     }
@@ -71,6 +82,9 @@ export const devCommand: CliCommand = {
       demo: options.demo ?? false,
       privateKey: options.key === undefined ? undefined : await readPrivateKey(options.key),
       publicKeys: trusted,
+      keys,
+      policy: await loadPolicy(options.policy),
+      token: await readToken(options.tokenFile),
       functions: await loadFunctions(options.tools, options.validators),
       fourRunrPort: options["4runrPort"],
       env: io.env,
@@ -98,9 +112,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function report({ parts, env, healthUrl }: Stack, json: boolean, io: Io): void {
+function report({ parts, env, url, pageUrl }: Stack, json: boolean, io: Io): void {
   if (json) {
-    const result = { env, health: healthUrl, parts: statusOf(parts) };
+    const result = { env, health: url, inspector: pageUrl, parts: statusOf(parts) };
     io.out(`${JSON.stringify({ ok: true, command: "dev", result })}\n`);
     return;
   }
@@ -108,7 +122,7 @@ function report({ parts, env, healthUrl }: Stack, json: boolean, io: Io): void {
     paint(io, state === "running" ? "green" : "yellow", name),
     reason === undefined ? state : `${state}: ${reason}`,
   ]);
-  io.err(columns([...rows, ["health", healthUrl]]));
+  io.err(columns([...rows, ["inspector", pageUrl]]));
   io.out(envLines(env));
   io.err("runs until Ctrl-C\n");
 }

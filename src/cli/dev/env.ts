@@ -1,4 +1,4 @@
-/** The variables that lead a program to the counterparts, as lines that shells and dotenv readers take. */
+/** The variables that lead a program to the local servers, as lines that shells and dotenv readers take. */
 import { readFile } from "node:fs/promises";
 import { ValidationError } from "../../core/errors.js";
 import { writeNew } from "../files.js";

@@ -1,9 +1,11 @@
 /** Functions of one's own that the counterparts of `agentwire dev` call. */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { DecisionType } from "../../../gen/cap/index.js";
 import type { Validator } from "../../aureus/engine/index.js";
 import { errorText, ValidationError } from "../../core/errors.js";
-import type { LocalTool, Tools } from "../../testing/index.js";
+import { isObject } from "../../core/json.js";
+import type { LocalSchedulerOptions, LocalTool, Tools } from "../../testing/index.js";
 
 /** What `--tools` and `--validators` bring. */
 export interface DevFunctions {
@@ -44,12 +46,49 @@ export async function loadFunctions(
   return found;
 }
 
+const DECISIONS = {
+  allow: DecisionType.ALLOW,
+  deny: DecisionType.DENY,
+  require_human: DecisionType.REQUIRE_HUMAN,
+  throttle: DecisionType.THROTTLE,
+} as const;
+
+/**
+ * Loads the safety policy of the scheduler: the default export takes a check (`topic`, `tenant`, `labels`, …) and
+ * returns `{ decision, reason }`, where `decision` is `allow`, `deny`, `require_human` or `throttle`. Any other
+ * decision, and an exception, denies the job.
+ *
+ * @throws ValidationError `INVALID_MODULE`
+ */
+export async function loadPolicy(file: string | undefined): Promise<LocalSchedulerOptions["safety"]> {
+  if (file === undefined) return undefined;
+  const policy = (await load(file)).default;
+  if (typeof policy !== "function") {
+    const message = `${file}: the default export must be a function, such as ({ topic }) => ({ decision: "allow" })`;
+    throw new ValidationError(message, { code: "INVALID_MODULE" });
+  }
+  return async (request) => {
+    const answer: unknown = await policy(request);
+    const { decision, reason } = isObject(answer) ? answer : {};
+    const known = Object.entries(DECISIONS).find(([word]) => word === decision);
+    if (known === undefined) {
+      throw new ValidationError(
+        `the policy returned ${String(decision)}: expected ${Object.keys(DECISIONS).join(", ")}`,
+      );
+    }
+    return { decision: known[1], ...(typeof reason === "string" && { reason }) };
+  };
+}
+
 async function exportsOf(file: string | undefined): Promise<Record<string, unknown>> {
   if (file === undefined) return {};
+  const { default: main, ...named } = await load(file);
+  return { ...(typeof main === "object" ? main : {}), ...named };
+}
+
+async function load(file: string): Promise<Record<string, unknown>> {
   try {
-    const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
-    const { default: main, ...named } = module;
-    return { ...(typeof main === "object" ? main : {}), ...named };
+    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   } catch (error) {
     throw new ValidationError(`${file} cannot be loaded as an ES module: ${errorText(error)}`, {
       code: "INVALID_MODULE",

@@ -5,30 +5,50 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TaskSpec } from "../../../gen/aureus/v1/index.js";
 import { sampleOf } from "../../4runr/sample.js";
-import { Local4Runr, LocalAureus, LocalBigBrain, type TaskOutcome } from "../../testing/index.js";
+import {
+  Local4Runr,
+  LocalAureus,
+  LocalBigBrain,
+  type Observation,
+  type TaskOutcome,
+} from "../../testing/index.js";
 import { writeNew } from "../files.js";
 import type { DevFunctions } from "./functions.js";
 import type { DevPart } from "./part.js";
 
 type Log = (part: string, text: string) => void;
 
+/** What a server is given besides its own options. */
+export interface SideOptions {
+  readonly port?: number | undefined;
+  readonly log: Log;
+  readonly observe: (observed: Observation) => void;
+}
+
 /** A gateway for neurons, with a way to give it tasks. */
 export interface NeuronPart extends DevPart {
   /** Puts a task into the queue; resolves with its outcome. Throws for a task that is none. */
-  submit(capability: string, input: unknown): Promise<TaskOutcome>;
+  submit(capability: string, input: unknown, taskId?: string): Promise<TaskOutcome>;
+  /** Cancels a task; false when it has ended. */
+  cancel(taskId: string): boolean;
+  /** A sample of the input of every capability that was registered. */
+  samples(): ReadonlyMap<string, unknown>;
 }
 
 /** Starts the gateway for neurons. With `demo` every capability gets one task when it is registered first. */
-export async function startNeuron(
-  options: { readonly port?: number | undefined; readonly demo: boolean },
-  log: Log,
-): Promise<NeuronPart> {
+export async function startNeuron({
+  port,
+  demo,
+  log,
+  observe,
+}: SideOptions & { readonly demo: boolean }): Promise<NeuronPart> {
   const token = `dev-${randomBytes(12).toString("hex")}`;
-  const brain = await LocalBigBrain.start({ port: options.port, tokens: [token] });
+  const brain = await LocalBigBrain.start({ port, tokens: [token], observe });
   const neurons = new Map<string, { protocolVersion: string; capabilities: readonly string[] }>();
   const ends: Record<string, number> = {};
   const greeted = new Set<string>();
-  const submit = (capability: string, input: unknown) => {
+  const samples = new Map<string, unknown>();
+  const submit = (capability: string, input: unknown, taskId?: string) => {
     const served = [...neurons].filter(([id]) => brain.isConnected(id)).flatMap(([, of]) => of.capabilities);
     if (!served.includes(capability)) {
       log(
@@ -36,18 +56,18 @@ export async function startNeuron(
         `no neuron serves ${capability}, so its task waits; served now: ${served.join(", ") || "nothing"}`,
       );
     }
-    return brain.submit({ capability, input });
+    return brain.submit({ capability, input, taskId });
   };
   brain.on("registered", ({ neuronId, protocolVersion, capabilities }) => {
     const types = capabilities.map(({ type }) => type);
     neurons.set(neuronId, { protocolVersion, capabilities: types });
     log("neuron", `${neuronId} registered (${protocolVersion}): ${types.join(", ") || "nothing"}`);
-    if (!options.demo) return;
-    for (const type of types.filter((type) => !greeted.has(type))) {
-      greeted.add(type);
-      const { inputSchema } = capabilities.find((one) => one.type === type)!;
+    for (const { type, inputSchema } of capabilities) {
       const isObject = typeof inputSchema === "object" && inputSchema !== null;
-      void submit(type, isObject ? sampleOf(inputSchema) : { hello: "from agentwire dev" });
+      samples.set(type, isObject ? sampleOf(inputSchema) : { hello: "from agentwire dev" });
+      if (!demo || greeted.has(type)) continue;
+      greeted.add(type);
+      void submit(type, samples.get(type));
     }
   });
   brain.on("outcome", (outcome) => {
@@ -73,6 +93,8 @@ export async function startNeuron(
       leases: brain.stats(),
     }),
     submit,
+    cancel: (taskId) => brain.cancel(taskId),
+    samples: () => samples,
     close: () => brain.close(),
   };
 }
@@ -82,16 +104,15 @@ export async function startNeuron(
  * inputs, and a line says so.
  */
 export async function startAureus(
-  port: number | undefined,
   { tools, validators }: DevFunctions,
-  log: Log,
+  { port, log, observe }: SideOptions,
 ): Promise<DevPart> {
   const echo = ({ toolName: tool, inputs }: TaskSpec): unknown => {
     if (tool)
       log("aureus", `no tool is called ${tool}, so its inputs are its result: give it with --tools FILE`);
     return { tool: tool ?? null, echo: inputs ?? {} };
   };
-  const aureus = await LocalAureus.start({ port, tools, validators, execute: echo });
+  const aureus = await LocalAureus.start({ port, tools, validators, execute: echo, observe });
   return {
     name: "aureus",
     state: "running",
@@ -108,11 +129,10 @@ export async function startAureus(
 
 /** Starts a 4Runr gateway with one agent that may call every tool. */
 export async function start4Runr(
-  port: number | undefined,
   { actions }: DevFunctions,
-  log: Log,
+  { port, log, observe }: SideOptions,
 ): Promise<DevPart> {
-  const gateway = await Local4Runr.start({ port, tools: actions });
+  const gateway = await Local4Runr.start({ port, tools: actions, observe });
   const folder = await mkdtemp(join(tmpdir(), "agentwire-dev-"));
   const close = async (): Promise<void> => {
     await gateway.close();

@@ -1,14 +1,14 @@
 /** What `agentwire dev` is made of. */
 
-/** One counterpart, or one server behind it. */
+/** One local server, or one server behind it. */
 export interface DevPart {
   readonly name: "cap" | "redis" | "neuron" | "aureus" | "4runr";
   readonly state: "running" | "off";
   /** Why it is off, or what could not be checked. */
   readonly reason?: string;
-  /** What a program has to be told to use it. */
+  /** What a program needs to use it. */
   readonly env: Readonly<Record<string, string>>;
-  /** What there is to tell of it now, as JSON. */
+  /** What there is to report it now, as JSON. */
   status(): Readonly<Record<string, unknown>>;
   close(): Promise<void>;
 }

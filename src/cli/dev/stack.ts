@@ -3,27 +3,44 @@
 import { maskText } from "../../core/mask-text.js";
 import { isSecretName } from "../../core/secret-names.js";
 import { VERSION } from "../../index.js";
-import type { LoopbackServer } from "../../testing/http/loopback-server.js";
+import type { HttpProtocol } from "../inspector/http-facts.js";
+import { httpRecorder } from "../inspector/http-record.js";
+import { type Inspector, serveInspector } from "../inspector/server.js";
+import type { KeyFiles } from "../key-files.js";
+import { actionsOn } from "./actions.js";
 import { type CapOptions, startCap, startRedis } from "./cap-side.js";
 import type { DevFunctions } from "./functions.js";
-import { serveHealth } from "./health.js";
 import { start4Runr, startAureus, startNeuron } from "./http-sides.js";
+import { type Observed, observe } from "./observe.js";
 import type { DevPart } from "./part.js";
+import { addDevRoutes } from "./routes.js";
+import { stateOf } from "./state.js";
 
 /** Options of {@link startStack}. A port that is not given is any free one. */
-export interface StackOptions extends CapOptions {
+export interface StackOptions extends Omit<CapOptions, "onMessage"> {
   readonly port?: number | undefined;
   readonly neuronPort?: number | undefined;
   readonly aureusPort?: number | undefined;
   readonly fourRunrPort?: number | undefined;
   readonly functions: DevFunctions;
+  /** Public keys with which what goes over the bus is verified. */
+  readonly keys: KeyFiles;
+  /** The token of the inspector page. Default: a random one. */
+  readonly token?: string | undefined;
+  /** A new file for a capture of everything. */
+  readonly record?: string | undefined;
+  /** Write the bytes of messages to the capture too. They may hold secrets. */
+  readonly raw?: boolean | undefined;
 }
 
 /** What runs. */
 export interface Stack {
   readonly parts: readonly DevPart[];
   readonly env: Readonly<Record<string, string>>;
-  readonly healthUrl: string;
+  /** Where health and page are. */
+  readonly url: string;
+  /** The page with its token. */
+  readonly pageUrl: string;
   /** Ends everything, in order. Never rejects. */
   close(): Promise<void>;
 }
@@ -31,10 +48,12 @@ export interface Stack {
 /** Starts everything, or nothing: when one part fails, those that run are ended. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const parts: DevPart[] = [];
-  let page: LoopbackServer | undefined;
+  let page: Inspector | undefined;
+  let observed: Observed | undefined;
   const close = async (): Promise<void> => {
     await page?.close();
     await Promise.allSettled(parts.map((part) => part.close()));
+    await observed?.close();
   };
   const add = async <Part extends DevPart>(starting: Promise<Part>): Promise<Part> => {
     const part = await starting;
@@ -42,16 +61,30 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return part;
   };
   try {
-    await add(startRedis(options));
-    await add(startCap(options));
-    const neuron = await add(startNeuron({ port: options.neuronPort, demo: options.demo }, options.log));
-    await add(startAureus(options.aureusPort, options.functions, options.log));
-    await add(start4Runr(options.fourRunrPort, options.functions, options.log));
+    observed = await observe(options);
+    const { recorder, tracker, onMessage } = observed;
+    const { log, functions, demo } = options;
+    const side = (protocol: HttpProtocol, port: number | undefined) => {
+      return { port, log, observe: httpRecorder(protocol, recorder) };
+    };
+    const capOptions = { ...options, onMessage };
+    await add(startRedis(capOptions));
+    const cap = await add(startCap(capOptions));
+    const neuron = await add(startNeuron({ ...side("neuron", options.neuronPort), demo }));
+    await add(startAureus(functions, side("aureus", options.aureusPort)));
+    await add(start4Runr(functions, side("4runr", options.fourRunrPort)));
     const env = Object.assign({}, ...parts.map((part) => part.env)) as Record<string, string>;
-    const startedAt = new Date().toISOString();
+    const { startedAt } = recorder;
     const health = () => ({ version: VERSION, startedAt, env: withoutSecrets(env), parts: statusOf(parts) });
-    page = await serveHealth(options.port ?? 0, health, neuron);
-    return { parts, env, healthUrl: page.url, close };
+    page = await serveInspector({
+      port: options.port ?? 0,
+      recorder,
+      token: options.token,
+      state: stateOf({ recorder, tracker, cap, neuron, functions, health }),
+      actions: actionsOn({ cap, neuron, env }),
+      routes: (app) => addDevRoutes(app, health, neuron),
+    });
+    return { parts, env, url: page.url, pageUrl: page.pageUrl, close };
   } catch (error) {
     await close();
     throw error;

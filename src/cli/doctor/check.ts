@@ -34,7 +34,7 @@ export function ok(area: Area, what: string, text: string): Check {
   return { area, what, status: "ok", text: maskText(text) };
 }
 
-/** A check that found something to look at; it is no failure. */
+/** A check that found something to look at; it is not a failure. */
 export function warn(area: Area, what: string, text: string, advice?: string): Check {
   return { area, what, status: "warn", text: maskText(text), ...(advice === undefined ? {} : { advice }) };
 }
@@ -49,7 +49,7 @@ export function skip(area: Area, what: string, text: string): Check {
   return { area, what, status: "skip", text };
 }
 
-/** The check that an error makes: one that tells of a server that cannot be reached, where it does. */
+/** The check that an error makes: one that reports a server that cannot be reached, where it does. */
 export function failed(area: Area, what: string, error: unknown, advice?: string): Check {
   const check = fail(area, what, errorText(error), advice);
   const away =

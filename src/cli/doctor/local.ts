@@ -54,7 +54,7 @@ function variable(name: string, value: string): Check {
   if (/_TLS_INSECURE$/.test(name) && /^(?:1|true)$/i.test(value)) {
     return warn("env", name, "disables the check of the server's certificate", `unset ${name}`);
   }
-  // Where a key may be given as the path of a file, a path is no secret.
+  // Where a key may be given as the path of a file, a path is not a secret.
   const isPath = name === "AGENT_PRIVATE_KEY" && existsSync(value);
   if (isSecretName(name) && !isPath) return ok("env", name, `[secret], ${value.length} characters`);
   return ok("env", name, value);

@@ -160,7 +160,7 @@ async function mayPublish(
       );
 }
 
-/** The server answers a refused publish before it answers a flush; the client tells of it a little later. */
+/** The server answers a refused publish before it answers a flush; the client reports it a little later. */
 async function settle(bus: Bus): Promise<void> {
   await bus.flush();
   await new Promise((resolve) => setImmediate(resolve));

@@ -85,8 +85,8 @@ function viewBytes(
 /** The bytes of a packet in ProtoJSON, or in a line of `tap`. Undefined for what is none. */
 export function packetBytes(value: unknown): Uint8Array | undefined {
   if (!isObject(value)) return undefined;
-  if (typeof value.data === "string" && typeof value.subject === "string") {
-    return new Uint8Array(Buffer.from(value.data, "base64"));
+  if (typeof value.raw === "string" && value.protocol === "cap") {
+    return new Uint8Array(Buffer.from(value.raw, "base64"));
   }
   const known = BusPacketSchema.fields.some(({ name, jsonName }) => jsonName in value || name in value);
   if (!known || typeof value.type === "string") return undefined;
@@ -113,6 +113,7 @@ function formatPacket(view: PacketView, io: Io): string {
     ],
     ...signedRows(canonical.ordersDiffer ? "unsigned, spec" : "unsigned", canonical.spec),
     ...(canonical.upb === undefined ? [] : signedRows("unsigned, upb", canonical.upb)),
+    ...(view.profile === undefined ? [] : signedRows(`signed, ${view.profile.name}`, view.profile.signed)),
     ...unknownFields.map(({ path, wireType, hex }) => ["unknown field", `${path} ${wireType} ${hex}`]),
     ...issues.map(({ field, message }) => ["broken rule", paint(io, "red", `${field}: ${message}`)]),
   ];

@@ -24,7 +24,7 @@ export interface FrameView {
   readonly sha256: string;
   /** Members that are not in the specs of this version. */
   readonly unknownMembers: readonly string[];
-  /** What is wrong with it; undefined when it fits. */
+  /** What is wrong with it; undefined when it matches. */
   readonly problem?: string;
 }
 

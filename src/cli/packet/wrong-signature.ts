@@ -36,7 +36,7 @@ export async function explainWrongSignature(
     }
     for (const name of ["sha512", "sha384", "sha1"]) {
       if (own.some(({ pem }) => verifies(name, form, pem, signature))) {
-        return no("other_hash", `the signature is over ${name}, CAP wants SHA-256`);
+        return no("other_hash", `the signature is over ${name}, CAP requires SHA-256`);
       }
     }
   }
@@ -94,7 +94,7 @@ async function reshapedSignature(
   const tries = [
     [
       "signature_not_der",
-      "the signature is r and s one after the other, CAP wants ASN.1 DER",
+      "the signature is r and s one after the other, CAP requires ASN.1 DER",
       toDer(signature),
     ],
     ["signature_has_more_bytes", "bytes follow after the DER signature", trimDer(signature)],

@@ -123,7 +123,7 @@ function resolved(api: OpenApi, schema: Schema): Schema {
   return schema.$ref === undefined ? schema : resolved(api, api.schemas[refName(schema.$ref)] ?? {});
 }
 
-/** What our own rules find in a document: extensions that are unknown, misused or missing, ids that are no identifiers. */
+/** What our own rules find in a document: extensions that are unknown, misused or missing, ids that are not identifiers. */
 export function checkExtensions(api: OpenApi, rules: RuleBook): Finding[] {
   const findings = checkKeys(api, rules);
   const [ids, marks, values] = [

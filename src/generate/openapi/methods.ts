@@ -25,7 +25,7 @@ function wrapped(result: string): string {
     });
 }
 
-/** The head of a method or function: on one line if it fits there. */
+/** The head of a method or function: on one line if it matches there. */
 function head(name: string, parameters: readonly string[], result: string): string {
   const line = `${name}(${parameters.join(", ")}): ${result} {`;
   if (line.length <= LINE_WIDTH) return line;

@@ -39,7 +39,7 @@ function holdsKeys({ type, contentMediaType }: Schema): boolean {
  * name of its own is called `Parent.member`; variants of a union become one object with the members of all.
  */
 export class ShapeReader {
-  /** The members of each object, by wire key. */
+  /** The members of each object, by protocol key. */
   readonly objects = new Map<string, Map<string, Node>>();
   readonly findings: Finding[] = [];
   readonly #components = new Map<string, Node>();
@@ -52,7 +52,7 @@ export class ShapeReader {
     readonly rules: RuleBook,
   ) {}
 
-  /** A schema whose shape cannot be told: it becomes opaque, so that its model keeps the keys of the protocol too. */
+  /** A schema whose shape cannot be determined: it becomes opaque, so that its model keeps the keys of the protocol too. */
   #unclear({ schema, path }: SchemaAt, message: string): Node {
     const mark = this.rules.mark("explicit-shapes");
     if (mark) this.findings.push(this.api.source.finding(path, message, mark));
@@ -153,7 +153,7 @@ export class ShapeReader {
     return this.#unclear({ schema, path }, `${name} is free-form: say x-opaque: true`);
   }
 
-  /** What both can be, or why that cannot be told. */
+  /** What both can be, or why that cannot be determined. */
   #merge(a: Node, b: Node, name: string): Node | string {
     if (a.kind === "plain") return b;
     if (b.kind === "plain" || (a.kind === "opaque" && b.kind === "opaque")) return a;

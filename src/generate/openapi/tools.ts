@@ -22,7 +22,7 @@ function collect(api: OpenApi): Map<string, Map<string, ToolAction>> {
   return tools;
 }
 
-/** An action without the places where it is written. */
+/** An action without the slots where it is written. */
 function facts({ params, result, ...rest }: ToolAction): unknown {
   return { ...rest, params: params.schema, result: result.schema };
 }

@@ -15,7 +15,7 @@ export function withoutSlash(url: string): string {
 /**
  * Asks the server for its endpoints. Where it does not say, they are `/api/v1/auth/token` and
  * `/api/v1/auth/device`. Of what it says only the paths are used, on the origin of `mokuBaseUrl`: behind a
- * proxy a server may name an address that is no good outside. Rejects only when the signal fires.
+ * proxy a server may name an address that is unreachable from outside. Rejects only when the signal fires.
  */
 export async function discoverEndpoints(
   mokuBaseUrl: string,

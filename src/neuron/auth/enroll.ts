@@ -55,8 +55,8 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const { credentialPath = defaultCredentialPath(), clientName, capabilityTypes } = options;
   const { out = (line) => void process.stdout.write(`${line}\n`) } = options;
-  if (!URL.canParse(options.mokuBaseUrl)) throw new ValidationError("mokuBaseUrl is no URL");
-  const known = await readCredentialFile(credentialPath);
+  if (!URL.canParse(options.mokuBaseUrl)) throw new ValidationError("mokuBaseUrl is not a valid URL");
+  const known = await readCredentialFile(credentialPath, options);
   if (known !== undefined) {
     try {
       const { credential, response } = await mintWithReload(credentialPath, known, options);
@@ -64,7 +64,7 @@ export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
       return result("already-enrolled", credential.clientId, credentialPath, response);
     } catch (error) {
       if (!(error instanceof CredentialRevokedError)) throw error;
-      out("The credential on this machine was revoked; enrolling anew.");
+      out("The credential on this machine was revoked; enrolling again.");
     }
   }
   const mokuBaseUrl = withoutSlash(options.mokuBaseUrl);

@@ -26,7 +26,7 @@ export interface TokenResponse {
 
 /**
  * Makes one request: posts `form`, or gets `url` without one. Resolves with the JSON object of the response, or
- * undefined where it is none; rejects with an {@link OAuthTokenError} outside 200 to 299, and as every call over HTTP.
+ * undefined where it is not one; rejects with an {@link OAuthTokenError} outside 200 to 299, and as every call over HTTP.
  * No redirect is followed.
  */
 export async function exchange(

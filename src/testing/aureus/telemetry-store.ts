@@ -1,4 +1,4 @@
-/** Telemetry that was reported to the local server, in the words of the V1 wire. */
+/** Telemetry that was reported to the local server, in the words of the V1 protocol. */
 
 type Entry = Readonly<Record<string, unknown>>;
 
@@ -41,7 +41,7 @@ export class TelemetryStore {
   }
 }
 
-/** Times are opaque on this wire; one without a zone is taken as UTC, one that cannot be read never matches. */
+/** Times are opaque on this protocol; one without a zone is taken as UTC, one that cannot be read never matches. */
 function instant(time: unknown): number {
   const text = String(time);
   return Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);

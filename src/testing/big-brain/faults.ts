@@ -14,7 +14,7 @@ export type BigBrainFault = FaultTiming<BigBrainFaultPoint> & {
   readonly neuronId?: string | undefined;
 } & (
     | FaultKind
-    /** The neuron's stream ends once this happened: cut off, or ended in order. Default: cut off. */
+    /** The neuron's stream ends once this happened: cut off, or ended cleanly. Default: cut off. */
     | { readonly kind: "drop-stream"; readonly how?: "drop" | "end" | undefined }
     /** The frame is written twice. On `lease` only. */
     | { readonly kind: "duplicate" }

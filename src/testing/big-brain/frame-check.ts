@@ -21,7 +21,7 @@ const SCHEMA_OF: Readonly<Record<PostOperation, SchemaName>> = {
 
 const TIMES = ["sentAt", "completedAt", "failedAt"] as const;
 
-/** A frame, or why it is none. */
+/** A frame, or why it is not one. */
 export type CheckedFrame =
   | { readonly ok: true; readonly frame: ClientFrame }
   | { readonly ok: false; readonly message: string; readonly body: unknown };
@@ -61,11 +61,11 @@ export async function frameChecker(): Promise<FrameChecker> {
 function ruleBroken(frame: ClientFrame, protocol: "1.0.0" | "1.1.0"): string | undefined {
   for (const member of TIMES) {
     const value = (frame as Readonly<Record<string, unknown>>)[member];
-    if (typeof value === "string" && !isUtc(value)) return `/${member} is no RFC 3339 time in UTC`;
+    if (typeof value === "string" && !isUtc(value)) return `/${member} is not an RFC 3339 time in UTC`;
   }
   if (frame.type === "heartbeat") {
     const bad = frame.inFlight.find(({ startedAt }) => !isUtc(startedAt));
-    return bad && "/inFlight has a startedAt that is no RFC 3339 time in UTC";
+    return bad && "/inFlight has a startedAt that is not an RFC 3339 time in UTC";
   }
   if (frame.type === "register") {
     const types = frame.capabilities.map(({ type }) => type);

@@ -78,7 +78,8 @@ export class LeaseStore {
   renew(neuronId: string, inFlight: readonly InFlightLease[], nowMs: number): string | undefined {
     for (const { leaseId, taskId, startedAt } of inFlight) {
       const lease = this.#leases.get(leaseId);
-      if (lease === undefined || lease.neuronId !== neuronId) return `${leaseId} is no lease of this neuron`;
+      if (lease === undefined || lease.neuronId !== neuronId)
+        return `${leaseId} is not a lease of this neuron`;
       if (lease.taskId !== taskId) return `${leaseId} is for another task`;
       lease.startedAt ??= startedAt;
       if (lease.startedAt !== startedAt) return `${leaseId} has started at two times`;

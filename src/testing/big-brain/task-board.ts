@@ -6,7 +6,7 @@ import type { EventStream } from "./event-stream.js";
 import type { LeaseStore } from "./lease-store.js";
 import type { LeaseAnswer, LeaseRecord, TaskOutcome, TaskSpec } from "./types.js";
 
-/** A task in hand. */
+/** A task in flight. */
 export interface Task {
   readonly taskId: string;
   readonly spec: TaskSpec;
@@ -93,7 +93,7 @@ export class TaskBoard {
     if (giveOut) for (const lease of this.#options.leases.openOf(stream.number)) this.#lose(lease);
   }
 
-  /** Gives back what nobody renewed. */
+  /** Returns what nobody renewed. */
   reap(): void {
     const { leases, clock } = this.#options;
     for (const lease of leases.expired(clock.now())) this.#lose(lease);
@@ -136,7 +136,7 @@ export class TaskBoard {
     }
   }
 
-  /** Ends every task that is in hand. */
+  /** Ends every task that is in flight. */
   close(): void {
     this.#closed = true;
     for (const task of this.#tasks.values()) this.#end(task, { status: "abandoned" });
@@ -185,7 +185,7 @@ export class TaskBoard {
       return this.#end(task, { status: "cancelled", reason: task.cancelReason });
     }
     if (kind === "retryable" && code === undefined) {
-      // Nobody ran it: another neuron may, or this one after it has registered anew.
+      // Nobody ran it: another neuron may, or this one after it has registered again.
       this.#streams.get(lease.stream)?.handedBack.add(task.taskId);
       return this.#enqueue(task);
     }

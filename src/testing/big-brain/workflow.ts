@@ -110,7 +110,8 @@ function checked({ tasks }: WorkflowDefinition): WorkflowTask[] {
   const placed = new Set<string>();
   const invalid = (code: string, message: string): ValidationError => new ValidationError(message, { code });
   for (const { taskId, contextMapping } of tasks) {
-    if (!/^[a-z][a-z0-9_]{0,63}$/.test(taskId)) throw invalid("INVALID_TASK_ID", `${taskId} is no task id`);
+    if (!/^[a-z][a-z0-9_]{0,63}$/.test(taskId))
+      throw invalid("INVALID_TASK_ID", `${taskId} is not a task id`);
     for (const path of Object.values(contextMapping?.inputMappings ?? {})) {
       if (!/^(input|results|shared)\./.test(path)) {
         throw invalid("INVALID_CONTEXT_PATH_ROOT", `${path} must begin with input, results or shared`);

@@ -31,7 +31,7 @@ const samples: Readonly<Record<string, object>> = {
 
 const bypassOn = "FF_TEST_BYPASS=on";
 
-/** Operations that tell of the gateway itself. */
+/** Operations that report the gateway itself. */
 export const operatorHandlers: Handlers<Operations> = {
   getProxyStatus(_, gateway) {
     const works = gateway.settings.upstream === "mock";

@@ -1,13 +1,13 @@
 /** The proxied call: every check in the gateway's order, then the tool. */
 import { toolActions, type wire } from "../../../gen/4runr/index.js";
+import { issueTexts, zodParse } from "../http/zod.js";
 import { strictly } from "./agents.js";
 import { answer, type GatewayAnswer, GatewayFault, members, refused } from "./answer.js";
-import { schemaAt } from "./body-checks.js";
+import { schemas } from "./body-checks.js";
 import { type GatewayContext, type Handler, timestamp } from "./context.js";
 import { judge } from "./policies.js";
 import type { TokenPayload } from "./tokens.js";
 import { ToolFailure, type ToolParams } from "./tools.js";
-import { issueTexts, zodParse } from "./zod-issues.js";
 
 /** Tokens with less time left than this are to be replaced. */
 const rotationMs = 300_000;
@@ -115,7 +115,7 @@ class ProxiedCall {
       ? (own as Readonly<Record<string, { readonly params: string }>>)[action]
       : undefined;
     const details = entry
-      ? issueTexts(zodParse(schemaAt(entry.params), params).issues)
+      ? issueTexts(zodParse(schemas, schemas.at(entry.params), params).issues)
       : [`No validator found for ${tool}:${action}`];
     return details.length > 0 ? refused(400, "Parameter validation failed", { details }) : undefined;
   }
@@ -142,7 +142,7 @@ class ProxiedCall {
     try {
       const data = (await tools.run(tool, action, params as ToolParams)) ?? null;
       const response_time_ms = tookMs();
-      // Counted when the tool is done and once more when the answer is out.
+      // Counted when the tool is done and again when the answer is out.
       for (let times = 0; times < 2; times++) metrics.count("requests", { tool, action, code: "200" });
       this.#log(agent.id, target, 200, response_time_ms);
       span({ result: data, success: true });

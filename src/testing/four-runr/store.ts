@@ -40,7 +40,7 @@ export class GatewayStore {
   readonly spans: Span[] = [];
 }
 
-/** The last `limit` of a list, newest first; all of them for a limit that is no number. */
+/** The last `limit` of a list, newest first; all of them for a limit that is not a number. */
 export function newest<T>(list: readonly T[], limit: number): T[] {
   const reversed = list.toReversed();
   return Number.isNaN(limit) ? reversed : reversed.slice(0, Math.max(limit, 0));

@@ -13,7 +13,7 @@ export interface ToolRunnerOptions {
   readonly breaker?: BreakerOptions | undefined;
   /** Asked before each try: true makes one call in five fail. */
   readonly chaos: () => boolean;
-  /** Told of every call of a tool, retries included. */
+  /** Notified of every call of a tool, retries included. */
   readonly onCall: (call: {
     readonly tool: string;
     readonly action: string;
@@ -100,7 +100,7 @@ export class ToolRunner {
   }
 }
 
-/** The text by which failures are told apart; an upstream's status counts as part of it. */
+/** The text by which failures are distinguished; an upstream's status counts as part of it. */
 function failureText(error: unknown): string {
   return error instanceof ToolFailure ? `${error.message} ${error.status}` : errorText(error);
 }

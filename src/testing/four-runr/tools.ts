@@ -9,7 +9,7 @@ export type ToolAction = (params: ToolParams) => unknown;
 /** Actions by tool and action. */
 export type Tools = Readonly<Record<string, Readonly<Record<string, ToolAction>>>>;
 
-/** An answer of the upstream that is not a success; its status and body become those of the gateway's answer. */
+/** An answer of the upstream that is not a success; its status and body become those of the gateway's response. */
 export class ToolFailure extends Error {
   readonly status: number;
   readonly body: unknown;

@@ -36,7 +36,7 @@ const MOVES: Readonly<Record<JobState, readonly JobState[]>> = {
   TIMEOUT: [],
 };
 
-/** Whether a job may go from one state to another. The same state again is no move. */
+/** Whether a job may go from one state to another. The same state again is not a move. */
 export function mayMove(from: JobState, to: JobState): boolean {
   return MOVES[from].includes(to);
 }

@@ -50,7 +50,7 @@ export class JobTable {
   readonly #maxFinished: number;
   readonly #onError: (error: unknown) => void;
 
-  /** `maxFinished`: jobs that are remembered after their end. `onError` is told what {@link JobTable.lock} met. */
+  /** `maxFinished`: jobs that are remembered after their end. `onError` receives what {@link JobTable.lock} met. */
   constructor(clock: Clock, maxFinished: number, onError: (error: unknown) => void) {
     this.#clock = clock;
     this.#maxFinished = maxFinished;
@@ -102,7 +102,7 @@ export class JobTable {
     return turn;
   }
 
-  /** Resolves when no work on any job is in hand. */
+  /** Resolves when no work on any job is in flight. */
   async idle(): Promise<void> {
     while (this.#locks.size > 0) await Promise.all(this.#locks.values());
   }

@@ -36,7 +36,7 @@ const NOT_PLACEMENT = new Set([
 const OVERLOADED_SHARE = 0.9;
 const OVERLOADED_PERCENT = 90;
 
-/** Whether a worker takes no more: nine tenths of its places are taken, or its CPU or GPU is at 90 percent. */
+/** Whether a worker takes no more: nine tenths of its slots are taken, or its CPU or GPU is at 90 percent. */
 export function isOverloaded(heartbeat: Heartbeat): boolean {
   const { activeJobs, maxParallelJobs, cpuLoad, gpuUtilization } = heartbeat;
   if (maxParallelJobs > 0 && activeJobs / maxParallelJobs >= OVERLOADED_SHARE) return true;

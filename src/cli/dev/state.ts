@@ -1,0 +1,99 @@
+/** What the page of `agentwire dev` shows besides records: health, approvals, and what can be sent. */
+import { schemaDocument, toolActions } from "../../../gen/4runr/index.js";
+import { sampleOf } from "../../4runr/sample.js";
+import type { Recorder } from "../inspector/recorder.js";
+import type { Tracker } from "../inspector/tracker.js";
+import type { CapPart } from "./cap-side.js";
+import type { DevFunctions } from "./functions.js";
+import type { NeuronPart } from "./http-sides.js";
+import type { Health } from "./routes.js";
+
+/** Something that can be sent, with a sample of its input. */
+export interface Target {
+  readonly protocol: "cap" | "neuron" | "aureus" | "4runr";
+  readonly name: string;
+  readonly sample: unknown;
+}
+
+/** A job that waits for a person. */
+export interface Approval {
+  readonly protocol: "cap";
+  readonly id: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly who: string;
+}
+
+/** What {@link stateOf} reads. */
+export interface StateSources {
+  readonly recorder: Recorder;
+  readonly tracker: Tracker;
+  readonly cap: CapPart;
+  readonly neuron: NeuronPart;
+  readonly functions: DevFunctions;
+  readonly health: () => Health;
+}
+
+/** A function that returns the present state. */
+export function stateOf({ recorder, tracker, cap, neuron, functions, health }: StateSources): () => object {
+  const approvals = new Map<string, Approval>();
+  cap.live?.scheduler.on("approval", ({ jobId: id, topic: name, reason = "", request }) => {
+    approvals.set(id, {
+      protocol: "cap",
+      id,
+      name,
+      reason,
+      who: request.principalId || request.tenantId || "unknown",
+    });
+  });
+  for (const event of ["dispatched", "finished"] as const) {
+    cap.live?.scheduler.on(event, ({ jobId }) => approvals.delete(jobId));
+  }
+  const runr = fourRunrTargets();
+  return () => {
+    const { env, parts } = health();
+    const tracked = tracker.state();
+    const topics = new Set([
+      "job.echo",
+      ...tracked.jobs.map(({ name }) => name).filter((name) => name !== ""),
+    ]);
+    const targets: Target[] = [
+      ...[...topics].map((name) => ({ protocol: "cap" as const, name, sample: { text: "hello" } })),
+      ...[...neuron.samples()].map(([name, sample]) => ({ protocol: "neuron" as const, name, sample })),
+      ...["read_file", ...Object.keys(functions.tools)].map((name) => ({
+        ...{ protocol: "aureus" as const, name, sample: { path: "input.csv" } },
+      })),
+      ...runr,
+    ];
+    const { dropped, last } = recorder;
+    return {
+      ...{
+        mode: "dev",
+        startedAt: recorder.startedAt,
+        now: recorder.mono(),
+        env,
+        parts,
+        dropped,
+        last,
+        targets,
+      },
+      ...{ approvals: [...approvals.values()], ...tracked },
+    };
+  };
+}
+
+function fourRunrTargets(): Target[] {
+  return Object.entries(toolActions).flatMap(([tool, actions]) =>
+    Object.entries(actions).map(([action, { params }]: [string, { readonly params: string }]) => {
+      let at: unknown = schemaDocument;
+      for (const step of params.slice(params.indexOf("#/") + 2).split("/")) {
+        at = (at as Readonly<Record<string, unknown>>)[step];
+      }
+      return {
+        protocol: "4runr",
+        name: `${tool}:${action}`,
+        sample: sampleOf(at as Parameters<typeof sampleOf>[0]),
+      };
+    }),
+  );
+}

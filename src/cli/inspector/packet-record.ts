@@ -1,0 +1,104 @@
+/** A message of the CAP bus as a record: decoded, its rules checked, its signature judged. */
+import { createHash } from "node:crypto";
+import {
+  type BusPacket,
+  BusPacketSchema,
+  JobStatus,
+  SUBJECT_DLQ,
+  SUBJECT_HEARTBEAT,
+  SUBJECT_PROGRESS,
+  SUBJECT_RESULT,
+  SUBJECT_SUBMIT,
+} from "../../../gen/cap/index.js";
+import { canonicalBytes, decodePacket } from "../../cap/packet.js";
+import { validatePacket } from "../../cap/validate.js";
+import { errorText } from "../../core/errors.js";
+import type { KeyFiles } from "../key-files.js";
+import { diagnose } from "../packet/diagnose.js";
+import { messageToJson } from "../packet/packet-json.js";
+import type { Observation, Signature, Status } from "./record.js";
+import type { Beside } from "./recorder.js";
+
+const STATUS: Readonly<Record<number, Status>> = {
+  [JobStatus.SUCCEEDED]: "ok",
+  [JobStatus.FAILED]: "failed",
+  [JobStatus.FAILED_RETRYABLE]: "failed",
+  [JobStatus.CANCELLED]: "cancelled",
+  [JobStatus.DENIED]: "denied",
+  [JobStatus.TIMEOUT]: "timeout",
+};
+
+const TO_SCHEDULER: readonly string[] = [SUBJECT_SUBMIT, SUBJECT_RESULT, SUBJECT_HEARTBEAT, SUBJECT_PROGRESS];
+
+/** What a message is. Bytes that are no packet are `refused`, with the reason. */
+export async function packetRecord(
+  subject: string,
+  data: Uint8Array,
+  keys: KeyFiles,
+): Promise<readonly [Observation, Beside]> {
+  const about = { type: "message", protocol: "cap", via: "tap", op: subject, bytes: data.length } as const;
+  let message: BusPacket;
+  try {
+    ({ message } = decodePacket(data, Infinity));
+  } catch (error) {
+    const reason = errorText(error);
+    return [
+      { ...about, status: "refused", code: "malformed", reason, sig: { verdict: "malformed" } },
+      { data },
+    ];
+  }
+  const { senderId, traceId, payload } = message;
+  const value = (payload.value ?? {}) as Readonly<Record<string, unknown>>;
+  const text = (name: string): string | undefined =>
+    (typeof value[name] === "string" && value[name]) || undefined;
+  const job = text("jobId");
+  const sig = await signatureOf(message, data, keys);
+  const issues = validatePacket(message);
+  const refused = issues.length > 0 || !["verified", "unsigned", "not_checked"].includes(sig.verdict);
+  const reason =
+    issues.map(({ field, message }) => `${field}: ${message}`).join("; ") || text("errorMessage");
+  const name = text("topic") ?? (payload.case === "heartbeat" ? text("workerId") : undefined);
+  const resent = (value.labels as Readonly<Record<string, string>> | undefined)?.resent_from;
+  const ended = payload.case === "jobResult" || subject === SUBJECT_DLQ;
+  const key =
+    job === undefined ? {} : subject === SUBJECT_SUBMIT ? { opens: `job:${job}` } : { answers: `job:${job}` };
+  return [
+    {
+      ...about,
+      from: senderId,
+      to: TO_SCHEDULER.includes(subject) ? "scheduler" : /^worker\.(.+)\.jobs$/.exec(subject)?.[1],
+      kind: payload.case,
+      ...(name !== undefined && { name }),
+      status: refused ? "refused" : statusOf(payload.case, value, ended),
+      code: refused
+        ? issues.length > 0
+          ? "broken_rule"
+          : sig.verdict
+        : (text("errorCode") ?? text("reasonCode")),
+      reason: reason ?? (refused ? sig.text : resent && `resent from #${resent}`),
+      ids: { trace: traceId || undefined, job, workflow: text("workflowId"), parent: text("parentJobId") },
+      sig,
+      body: messageToJson(BusPacketSchema, message).fields,
+    },
+    { data, ...key },
+  ];
+}
+
+function statusOf(
+  kind: string | undefined,
+  value: Readonly<Record<string, unknown>>,
+  ended: boolean,
+): Status {
+  if (ended) return STATUS[value.status as number] ?? "failed";
+  return kind === "jobRequest" ? "pending" : "ok";
+}
+
+async function signatureOf(message: BusPacket, data: Uint8Array, keys: KeyFiles): Promise<Signature> {
+  const digest = createHash("sha256").update(canonicalBytes(message).bytes).digest("hex");
+  const about = { sender: message.senderId, digest };
+  if (keys.size === 0)
+    return { verdict: message.signature.length === 0 ? "unsigned" : "not_checked", ...about };
+  const { ok, problem, text, advice, signedOver } = await diagnose(data, keys);
+  const verdict = ok || problem === "broken_rule" ? "verified" : problem!;
+  return { verdict, text, advice, order: signedOver, ...about };
+}
