@@ -9,6 +9,7 @@ import { delimiter, dirname, join } from "node:path";
 import { findPeer, natsServer, redisServer } from "../test/peers/ladder.ts";
 import { type Ended, Folder } from "./first-hour/folder.ts";
 import { commonJs, commonJsTypes, fourProtocols, WRONG } from "./first-hour/programs.ts";
+import { stage } from "./package/stage.ts";
 
 const root = join(import.meta.dirname, "..");
 const base = mkdtempSync(join(tmpdir(), "agentwire-first-hour-"));
@@ -42,15 +43,11 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 const quickStart = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
 const shown = /```text\n([\s\S]*?)```/.exec(readme)![1]!;
 
-await step("npm pack", async () => {
-  const packed = await new Folder(root, env).run("npm", [
-    "pack",
-    "--ignore-scripts",
-    "--silent",
-    "--pack-destination",
-    base,
-  ]);
-  return packed.code === 0 ? undefined : packed.output;
+await step("npm pack of the published folder", async () => {
+  const staged = join(base, "staged");
+  stage(root, staged);
+  const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", base];
+  return expected(await new Folder(staged, env).run("npm", pack), 0, /agentwire-/);
 });
 await step("npm init and npm install in an empty folder", async () => {
   await home.run("npm", ["init", "-y"]);

@@ -3,7 +3,7 @@
  * for one machine and one process.
  */
 export { MemoryBus } from "../cap/memory-bus.js";
-export type { LocalUser } from "./aureus/console-users.js";
+export type { LocalUser } from "./aureus/console/users.js";
 export type { TelemetryStore } from "./aureus/telemetry-store.js";
 export type { ValidatorLogic } from "./aureus/validator-registry.js";
 export type { BigBrainFault, BigBrainFaultPoint } from "./big-brain/faults.js";

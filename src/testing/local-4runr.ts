@@ -6,7 +6,6 @@ import type { wire } from "../../gen/4runr/index.js";
 import { mockTools } from "../4runr/mock-tools.js";
 import { errorText } from "../core/errors.js";
 import { type GatewayAnswer, refused } from "./four-runr/answer.js";
-import { BodyChecks } from "./four-runr/body-checks.js";
 import type { GatewayContext } from "./four-runr/context.js";
 import { parseBody, preflight, toHttp } from "./four-runr/gateway-http.js";
 import { gatewayIds } from "./four-runr/ids.js";
@@ -156,7 +155,6 @@ export class Local4Runr extends LocalServer<FourRunrFault, Local4RunrEvents> {
       ids,
       store: new GatewayStore(),
       mint: new TokenMint(options.signingSecret ?? "local-4runr-signing-secret"),
-      checks: new BodyChecks(),
       rateLimit: new RateLimit(clock, options.rateLimit),
       tools: new ToolRunner({
         clock,

@@ -2,6 +2,11 @@
  * A small Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the login,
  * workflow and approval part of the console. For one machine; it stores nothing.
  */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { Snapshot } from "../../gen/aureus/console/models.js";
+import type { OperationId as ConsoleOperationId } from "../../gen/aureus/console/operations.js";
 import {
   type OperationId,
   operationTable,
@@ -9,7 +14,6 @@ import {
   type TaskSpec,
 } from "../../gen/aureus/v1/index.js";
 import type {
-  EngineEvent,
   GoalGuard as Guard,
   RecoveryExecutor,
   TaskContext,
@@ -18,8 +22,11 @@ import type {
 } from "../aureus/engine/index.js";
 import { GoalGuard, WorkflowEngine } from "../aureus/engine/index.js";
 import { errorText, NotFoundError } from "../core/errors.js";
-import { answerConsole, type ConsoleOperation, consoleOperations } from "./aureus/console-routes.js";
-import { ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console-users.js";
+import { Deployments } from "./aureus/console/deployments.js";
+import { ConsoleState } from "./aureus/console/handlers.js";
+import { Registries } from "./aureus/console/registries.js";
+import { answerConsole, consoleOperations } from "./aureus/console/routes.js";
+import { ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console/users.js";
 import { bearer, htmlNotFound, refusedBody } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
 import { answerV1, type V1State } from "./aureus/v1-routes.js";
@@ -29,7 +36,7 @@ import type { Fault } from "./http/faults.js";
 import { type LocalRequest, LocalServer, type LocalServerOptions } from "./http/local-server.js";
 
 /** A fault of {@link LocalAureus}, at an operation of V1 or of the console. */
-export type AureusFault = Fault<OperationId | ConsoleOperation>;
+export type AureusFault = Fault<OperationId | ConsoleOperationId>;
 
 const maxBodyBytes = 10_485_760;
 
@@ -74,7 +81,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
   readonly #options: LocalAureusOptions;
   readonly #users: ConsoleUsers;
   readonly #state: V1State;
-  readonly #decisions = new Map<string, EngineEvent[]>();
+  readonly #console: ConsoleState;
 
   private constructor(options: LocalAureusOptions) {
     const { v1 = true, console = true } = options;
@@ -106,6 +113,9 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
       running: new Map(),
       cancelled: new Set(),
     };
+    const { engine, telemetry } = this.#state;
+    const kept = [new Deployments(), new Registries()] as const;
+    this.#console = new ConsoleState(clock, engine, guard, principal, telemetry, ...kept);
   }
 
   /** Rejects with a `ConnectionError` if the port is taken, with an `UnsupportedError` where there are no ports. */
@@ -135,6 +145,28 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
   /** What was reported, in the words of the wire. */
   get telemetry(): TelemetryStore {
     return this.#state.telemetry;
+  }
+
+  /** Takes a snapshot that the console lists, and to which it rolls back. `state` is the state of the world. */
+  snapshot(
+    workflowId: string,
+    stepId: string,
+    options: { readonly state?: object; readonly metadata?: Record<string, unknown> } = {},
+  ): Snapshot {
+    const { state = {}, metadata } = options;
+    const { snapshots } = this.#console;
+    const contentHash = bytesToHex(sha256(utf8ToBytes(JSON.stringify(state))));
+    const count = snapshots.length + 1;
+    const timestamp = this.#console.now();
+    const snapshot: Snapshot = {
+      id: `snapshot-${count}-${workflowId}-${stepId}`,
+      taskId: workflowId,
+      ...{ stepId, timestamp, contentHash, merkleRoot: contentHash, memoryPointers: [], verified: true },
+      worldStateSnapshot: { id: `ws-${count}`, state, entries: {}, timestamp },
+      ...(metadata !== undefined && { metadata }),
+    };
+    snapshots.push(snapshot);
+    return snapshot;
   }
 
   /**
@@ -167,8 +199,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
         if (!this.#hasKey(request)) return json(401, { error: "Unauthorized: Missing or invalid token" });
         return await answerV1({ operation: operation as OperationId, params }, request, this.#state);
       }
-      const state = { ...this.#state, users: this.#users, decisions: this.#decisions };
-      return answerConsole({ operation: operation as ConsoleOperation, params }, request, state);
+      return await answerConsole(operation as ConsoleOperationId, request, this.#users, this.#console);
     } catch (error) {
       this.logger.error("the local Aureus failed", { path: pathname, reason: errorText(error) });
       return json(500, { error: "Internal server error", details: errorText(error) });

@@ -6,8 +6,8 @@ import { GatewayAdmin, GatewayClient, GatewayPolicyError } from "../../src/4runr
 import { checkParams } from "../../src/4runr/params.js";
 import { judgePolicy, mergePolicies, type PolicyRules, quotaResetAt } from "../../src/4runr/policy.js";
 import { findAction } from "../../src/4runr/tool-table.js";
-import { schemaAt } from "../../src/testing/four-runr/body-checks.js";
-import { issueTexts, zodParse } from "../../src/testing/four-runr/zod-issues.js";
+import { schemas } from "../../src/testing/four-runr/body-checks.js";
+import { issueTexts, zodParse } from "../../src/testing/http/zod.js";
 import { FakeClock, Local4Runr } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 
@@ -284,7 +284,7 @@ describe("the check of params", () => {
     fc.assert(
       fc.property(fc.constantFrom(...actions), params, ([tool, action, schema], given) => {
         expect(checkParams(findAction(undefined, tool, action)!, given)).toEqual(
-          issueTexts(zodParse(schemaAt(schema), given).issues),
+          issueTexts(zodParse(schemas, schemas.at(schema), given).issues),
         );
       }),
       { numRuns: 500 },

@@ -57,7 +57,7 @@ describe("runWorker", () => {
     cleanups.push(() => second.close());
     for (let i = 0; i < 6; i++) await dispatch({ jobId: `j-${i}` });
     await settled(6);
-    expect([worker.counts.completed, second.counts.completed]).toEqual([3, 3]);
+    expect([worker.counts.succeeded, second.counts.succeeded]).toEqual([3, 3]);
   });
 
   it.each([
@@ -123,7 +123,7 @@ describe("runWorker", () => {
       status: JobStatus.FAILED,
       errorMessage: "result cannot be sent",
     });
-    expect(worker.counts).toMatchObject({ completed: 0, failed: 1, unpublished: 0 });
+    expect(worker.counts).toMatchObject({ succeeded: 0, failed: 1, unpublished: 0 });
   });
 
   it(req("cap.worker.denied", "DENIED is sent as FAILED, and a reply subject is left alone"), async () => {
@@ -228,7 +228,7 @@ describe("packets a worker refuses", () => {
       await bus.publish("job.echo", await make());
       await bus.publish("job.echo", await sealPacket(good, { key: toSigningKey(clientKeys.privateKeyPem) }));
       await settled(1);
-      expect(worker.counts).toMatchObject({ received: 2, refused: 1, completed: 1 });
+      expect(worker.counts).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
       expect(refused).toHaveLength(1);
       expect(logged.filter((line) => line.startsWith("packet refused"))).toHaveLength(1);
       expect(results).toHaveLength(1);

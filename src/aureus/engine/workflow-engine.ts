@@ -75,11 +75,13 @@ export class WorkflowEngine {
    */
   async run(workflow: WorkflowSpec, options: RunOptions = {}): Promise<WorkflowExecutionResult> {
     const { clock } = this.#parts;
-    const run = this.#runs.get(workflow.id) ?? this.#remember(workflow.id);
+    const run = this.#runs.get(workflow.id) ?? this.#remember(workflow);
     if (run.status === "running") {
       throw new ConflictError(`workflow ${workflow.id} is running`, { code: "WORKFLOW_RUNNING" });
     }
     const startedAt = clock.now();
+    run.spec = workflow;
+    run.correlationId = options.correlationId ?? undefined;
     run.status = "running";
     delete run.error;
     const scope = this.#scope(run, options);
@@ -144,10 +146,12 @@ export class WorkflowEngine {
     };
   }
 
-  #remember(workflowId: string): WorkflowRun {
+  #remember(spec: WorkflowSpec): WorkflowRun {
+    const { id: workflowId } = spec;
     const startedAt = this.#parts.clock.now();
     const run: WorkflowRun = {
       workflowId,
+      spec,
       status: "pending",
       startedAt,
       tasks: new Map(),

@@ -1,5 +1,6 @@
 /** What the engine knows of a workflow while it runs and afterwards. */
 import type { WorkflowEvent } from "../../../gen/aureus/console/models.js";
+import type { WorkflowSpec } from "../../../gen/aureus/v1/models.js";
 
 /** Something that happened, as the console tells it. */
 export type EngineEvent = WorkflowEvent;
@@ -25,6 +26,10 @@ export interface TaskRun {
 /** One workflow. Times are milliseconds since the epoch. */
 export interface WorkflowRun {
   readonly workflowId: string;
+  /** As it was run last. */
+  spec: WorkflowSpec;
+  /** That of the last run. */
+  correlationId?: string | undefined;
   status: "pending" | "running" | "completed" | "failed";
   readonly startedAt: number;
   /** Only of a completed one. */

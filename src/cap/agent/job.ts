@@ -1,8 +1,11 @@
-/** One job of an agent. */
+/** One job of a worker. */
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
+import { type Logger, scoped, silentLogger } from "../../core/logger.js";
 import { Work } from "../../worker/work.js";
 import type { Delivery } from "../durable.js";
+import { logField } from "../failures.js";
 import type { JobIdentity } from "../finished-jobs.js";
+import type { ProductionAuthority } from "../production/identity.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
 import type { ServedTopic } from "./topics.js";
 
@@ -11,6 +14,8 @@ export class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
   readonly served: ServedTopic;
+  /** What everything that answers the job says of it, under CAP-PRODUCTION. Frozen before the handler runs. */
+  authority: ProductionAuthority | undefined;
   limits: JobLimits = NO_LIMITS;
   /** Deliveries to settle when the result is out; several if the job came again meanwhile. */
   readonly deliveries: Delivery[] = [];
@@ -28,14 +33,37 @@ export class Job extends Work {
   reporting: Promise<unknown> | undefined;
   /** Lets the next job with the same idempotency key run. */
   releaseKey: (() => void) | undefined;
+  readonly #logger: Logger;
+  #log: Logger | undefined;
 
-  constructor(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined) {
-    super(request.jobId);
+  constructor(
+    key: unknown,
+    packet: BusPacket,
+    request: JobRequest,
+    served: ServedTopic,
+    delivery: Delivery | undefined,
+    logger: Logger,
+  ) {
+    super(key);
     this.packet = packet;
     this.request = request;
     this.served = served;
     this.delivery = delivery?.attempt ?? 1;
+    this.#logger = logger;
     if (delivery !== undefined) this.deliveries.push(delivery);
+  }
+
+  /** Adds what names the job to every line. */
+  get log(): Logger {
+    if (this.#logger === silentLogger) return silentLogger;
+    const { packet, request } = this;
+    this.#log ??= scoped(this.#logger, {
+      jobId: logField(request.jobId),
+      traceId: logField(packet.traceId),
+      topic: logField(request.topic),
+      senderId: logField(packet.senderId),
+    });
+    return this.#log;
   }
 
   /** What makes it the same job as another. */

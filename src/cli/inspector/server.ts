@@ -80,7 +80,8 @@ export async function serveInspector(options: InspectorOptions): Promise<Inspect
     return c.json({ error: maskText(errorText(error)), code }, 400);
   });
   app.notFound((c) => c.json({ error: "not found" }, 404));
-  app.on("POST", "*", bodyLimit({ maxSize: MAX_BODY_BYTES }), async (c, next) => {
+  const onError = (c: Context) => c.json({ error: `a body may have ${MAX_BODY_BYTES} bytes at most` }, 413);
+  app.on("POST", "*", bodyLimit({ maxSize: MAX_BODY_BYTES, onError }), async (c, next) => {
     if (c.req.header("content-type")?.split(";")[0]?.trim() === "application/json") return next();
     return c.json({ error: "send application/json" }, 415);
   });

@@ -1,6 +1,7 @@
 /** Credentials of tools, whose secrets are not kept, and faults asked for by route, which have no effect. */
 import type { wire } from "../../../gen/4runr/index.js";
 import { answer, refused } from "./answer.js";
+import { checkOuter } from "./body-checks.js";
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 import type { StoredCredential } from "./store.js";
 
@@ -18,7 +19,7 @@ type Operations =
 /** Operations for administrators. */
 export const adminHandlers: Handlers<Operations> = {
   async setCredential({ body }, gateway) {
-    const broken = await gateway.checks.outer("setCredential", body);
+    const broken = await checkOuter("setCredential", body);
     if (broken) return broken;
     const { tool, version } = body as wire.components["schemas"]["NewCredential"];
     const id = gateway.ids("credential");
@@ -28,7 +29,7 @@ export const adminHandlers: Handlers<Operations> = {
   },
 
   async activateCredential({ body }, gateway) {
-    const broken = await gateway.checks.outer("activateCredential", body);
+    const broken = await checkOuter("activateCredential", body);
     if (broken) return broken;
     const chosen = gateway.store.credentials.get((body as { id: string }).id);
     if (chosen === undefined) return refused(404, "Credential not found");
@@ -64,8 +65,8 @@ export const adminHandlers: Handlers<Operations> = {
     return answer(200, { message: "Credential deleted successfully" });
   },
 
-  async setChaos({ body }, { checks, store }) {
-    const broken = await checks.outer("setChaos", body);
+  async setChaos({ body }, { store }) {
+    const broken = await checkOuter("setChaos", body);
     if (broken) return broken;
     const { tool, mode, pct } = body as wire.components["schemas"]["ChaosRequest"];
     store.chaos.set(tool, { mode, pct });

@@ -1,5 +1,6 @@
 /** Agents and their tokens. */
 import { answer, type GatewayAnswer, members, refused } from "./answer.js";
+import { checkWhole } from "./body-checks.js";
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 
 type Operations =
@@ -97,11 +98,11 @@ export const agentHandlers: Handlers<Operations> = {
 
 /** What the spec says beyond the gateway's own checks, unless it is switched off. */
 export async function strictly(
-  { settings, checks }: GatewayContext,
+  { settings }: GatewayContext,
   operation: "createAgent" | "generateToken" | "proxyRequest",
   body: unknown,
 ): Promise<GatewayAnswer | undefined> {
-  return settings.strict ? checks.whole(operation, body) : undefined;
+  return settings.strict ? checkWhole(operation, body) : undefined;
 }
 
 interface TokenWishes {

@@ -1,57 +1,33 @@
 /** Checks of bodies and queries against the spec, in the words of the gateway's web framework. */
-import {
-  type OperationId,
-  operationSchemas,
-  type SchemaDocument,
-  schemaDocument,
-} from "../../../gen/4runr/index.js";
-import { ajvValidator } from "../../core/ajv-validator.js";
+import { type OperationId, operationSchemas, schemaDocument } from "../../../gen/4runr/index.js";
 import type { JsonSchema } from "../../core/json-schema.js";
-import type { CompiledSchema } from "../../core/validate.js";
+import { type SchemaObject, SpecSchemas } from "../http/schemas.js";
 import { frameworkError, type GatewayAnswer } from "./answer.js";
 
-interface ObjectSchema {
-  readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** The schemas of the gateway's spec. */
+export const schemas = new SpecSchemas(schemaDocument);
+
+/** The address of what the body of an operation must be. */
+export function requestSchema(operation: OperationId): string {
+  return operationSchemas[operation].request!;
 }
 
-/** Judges bodies by the request schemas of the spec. Schemas are compiled once. */
-export class BodyChecks {
-  readonly #validator = ajvValidator();
-  readonly #compiled = new Map<string, Promise<CompiledSchema>>();
-
-  /**
-   * The outermost level only, which is all that the framework looks at: what is inside is left to the
-   * operation. Returns the refusal, or undefined.
-   */
-  async outer(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
-    return this.#judge(`${operation} outer`, () => shallow(requestSchema(operation)), body ?? null);
-  }
-
-  /** Everything that the spec says of the body. Returns the refusal, or undefined. */
-  async whole(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
-    return this.#judge(`${operation} whole`, () => rooted(operationSchemas[operation].request!), body);
-  }
-
-  async #judge(key: string, schema: () => JsonSchema, body: unknown): Promise<GatewayAnswer | undefined> {
-    let compiled = this.#compiled.get(key);
-    if (compiled === undefined) {
-      compiled = this.#validator.compile(schema());
-      this.#compiled.set(key, compiled);
-    }
-    const result = (await compiled).validate(body);
-    if (result.ok) return undefined;
-    const { path, message } = result.issues[0]!;
-    return invalid(`body${path} ${message}`);
-  }
+/**
+ * The refusal of a body whose outermost level breaks the spec, which is all that the framework looks at: what is inside
+ * is left to the operation.
+ */
+export function checkOuter(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
+  return judge(shallow(schemas.at(requestSchema(operation))), body ?? null);
 }
 
-/** Where a schema of the document stands, as an object. */
-export function schemaAt(ref: string): ObjectSchema {
-  const steps = ref.slice(ref.indexOf("#/") + 2).split("/");
-  let at: unknown = schemaDocument satisfies SchemaDocument;
-  for (const step of steps) at = (at as Readonly<Record<string, unknown>>)[step];
-  return at as ObjectSchema;
+/** The refusal of a body that breaks the spec anywhere. */
+export function checkWhole(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
+  return judge(requestSchema(operation), body);
+}
+
+async function judge(schema: string | JsonSchema, body: unknown): Promise<GatewayAnswer | undefined> {
+  const [issue] = await schemas.issues(schema, body);
+  return issue && invalid(`body${issue.path} ${issue.message}`);
 }
 
 /** A numeric member of a query that must lie in a range. */
@@ -83,20 +59,16 @@ function invalid(message: string): GatewayAnswer {
   return frameworkError(400, message, "FST_ERR_VALIDATION");
 }
 
-function requestSchema(operation: OperationId): ObjectSchema {
-  return schemaAt(operationSchemas[operation].request!);
-}
-
-/** A schema that stands for one place of the document. */
-function rooted(ref: string): JsonSchema {
-  return { ...schemaDocument, $ref: ref.slice(ref.indexOf("#")) };
-}
-
 /** The same object with members of any kind of object. */
-function shallow({ required, properties = {} }: ObjectSchema): JsonSchema {
-  const members = Object.entries(properties).map(([name, member]) => {
+function shallow({ required, properties = {} }: SchemaObject): JsonSchema {
+  const members = Object.entries(properties as Readonly<Record<string, SchemaObject>>);
+  const outer = members.map(([name, member]) => {
     const nested = member.$ref !== undefined || member.type === "object";
     return [name, nested ? { type: "object" } : member];
   });
-  return { type: "object", ...(required && { required }), properties: Object.fromEntries(members) };
+  return {
+    type: "object",
+    ...(required !== undefined && { required }),
+    properties: Object.fromEntries(outer),
+  };
 }

@@ -2,7 +2,6 @@
 import type { OperationId } from "../../../gen/4runr/index.js";
 import type { Clock } from "../../core/clock.js";
 import type { GatewayAnswer, GatewayRequest } from "./answer.js";
-import type { BodyChecks } from "./body-checks.js";
 import type { IdSource } from "./ids.js";
 import type { Metrics } from "./metrics.js";
 import type { RateLimit } from "./rate-limit.js";
@@ -33,7 +32,6 @@ export interface GatewayContext {
   readonly ids: IdSource;
   readonly store: GatewayStore;
   readonly mint: TokenMint;
-  readonly checks: BodyChecks;
   readonly rateLimit: RateLimit;
   readonly tools: ToolRunner;
   readonly metrics: Metrics;

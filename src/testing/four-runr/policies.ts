@@ -1,5 +1,5 @@
 /** Policies: storing, listing and judging by them. */
-import { operationSchemas, type wire } from "../../../gen/4runr/index.js";
+import type { wire } from "../../../gen/4runr/index.js";
 import {
   denyAll,
   judgePolicy,
@@ -10,11 +10,11 @@ import {
   type QuotaCount,
   quotaResetAt,
 } from "../../4runr/policy.js";
+import { zodParse } from "../http/zod.js";
 import { answer, type GatewayAnswer, refused } from "./answer.js";
-import { queryBoolean, queryNumber, schemaAt } from "./body-checks.js";
+import { checkOuter, queryBoolean, queryNumber, requestSchema, schemas } from "./body-checks.js";
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 import { newest, type StoredPolicy } from "./store.js";
-import { zodParse } from "./zod-issues.js";
 
 type Operations =
   | "createPolicy"
@@ -28,7 +28,7 @@ type Operations =
 /** Operations on policies. */
 export const policyHandlers: Handlers<Operations> = {
   async createPolicy({ body }, gateway) {
-    const read = await readPolicy<wire.components["schemas"]["NewPolicy"]>(gateway, "createPolicy", body);
+    const read = await readPolicy<wire.components["schemas"]["NewPolicy"]>("createPolicy", body);
     if ("status" in read) return read;
     const { name, description, agentId, role, spec } = read.policy;
     if (!agentId && !role) return refused(400, "Either agentId or role must be provided");
@@ -71,7 +71,7 @@ export const policyHandlers: Handlers<Operations> = {
   },
 
   async updatePolicy({ params, body }, gateway) {
-    const read = await readPolicy<wire.components["schemas"]["PolicyChange"]>(gateway, "updatePolicy", body);
+    const read = await readPolicy<wire.components["schemas"]["PolicyChange"]>("updatePolicy", body);
     if ("status" in read) return read;
     const known = gateway.store.policies.get(params.policy_id!);
     if (known === undefined) return refused(404, "Policy not found");
@@ -109,13 +109,12 @@ export const policyHandlers: Handlers<Operations> = {
 };
 
 async function readPolicy<Policy>(
-  { checks }: GatewayContext,
   operation: "createPolicy" | "updatePolicy",
   body: unknown,
 ): Promise<GatewayAnswer | { readonly policy: Policy }> {
-  const broken = await checks.outer(operation, body);
+  const broken = await checkOuter(operation, body);
   if (broken) return broken;
-  const { value, issues } = zodParse(schemaAt(operationSchemas[operation].request!), body);
+  const { value, issues } = zodParse(schemas, schemas.at(requestSchema(operation)), body);
   if (issues.length > 0) return refused(400, "Validation error", { details: issues });
   return { policy: value as Policy };
 }

@@ -1,13 +1,13 @@
 /** The proxied call: every check in the gateway's order, then the tool. */
 import { toolActions, type wire } from "../../../gen/4runr/index.js";
+import { issueTexts, zodParse } from "../http/zod.js";
 import { strictly } from "./agents.js";
 import { answer, type GatewayAnswer, GatewayFault, members, refused } from "./answer.js";
-import { schemaAt } from "./body-checks.js";
+import { schemas } from "./body-checks.js";
 import { type GatewayContext, type Handler, timestamp } from "./context.js";
 import { judge } from "./policies.js";
 import type { TokenPayload } from "./tokens.js";
 import { ToolFailure, type ToolParams } from "./tools.js";
-import { issueTexts, zodParse } from "./zod-issues.js";
 
 /** Tokens with less time left than this are to be replaced. */
 const rotationMs = 300_000;
@@ -115,7 +115,7 @@ class ProxiedCall {
       ? (own as Readonly<Record<string, { readonly params: string }>>)[action]
       : undefined;
     const details = entry
-      ? issueTexts(zodParse(schemaAt(entry.params), params).issues)
+      ? issueTexts(zodParse(schemas, schemas.at(entry.params), params).issues)
       : [`No validator found for ${tool}:${action}`];
     return details.length > 0 ? refused(400, "Parameter validation failed", { details }) : undefined;
   }

@@ -1,9 +1,9 @@
 /** Logins of the local console: users, tokens and what they may do. */
-import type { Clock } from "../../core/clock.js";
-import { randomHex } from "../../core/ids.js";
-import { type HttpAnswer, json } from "../http/answer.js";
-import type { LocalRequest } from "../http/local-server.js";
-import { bearer } from "./exchange.js";
+import type { Clock } from "../../../core/clock.js";
+import { randomHex } from "../../../core/ids.js";
+import { type HttpAnswer, json } from "../../http/answer.js";
+import type { LocalRequest } from "../../http/local-server.js";
+import { bearer } from "../exchange.js";
 
 /** A user of the local console. */
 export interface LocalUser {
@@ -11,6 +11,8 @@ export interface LocalUser {
   readonly password: string;
   /** Such as `read` and `approve`. Default: all that the real server gives its operator. */
   readonly permissions?: readonly string[];
+  /** Whose events the user sees. The operations about compliance need it. Default: none. */
+  readonly tenantId?: string;
 }
 
 /** The user that the real server starts with. */

@@ -5,17 +5,25 @@ import type {
   TaskStatus,
   TimelineEntry,
   WorkflowStatus,
-} from "../../../gen/aureus/console/models.js";
-import type { EngineEvent, TaskRun, WorkflowRun } from "../../aureus/engine/index.js";
+} from "../../../../gen/aureus/console/models.js";
+import type { EngineEvent, TaskRun, WorkflowRun } from "../../../aureus/engine/index.js";
 
-interface PolicyDecision {
+/** What an event tells of a policy check. */
+export interface PolicyDecision {
   readonly allowed: boolean;
   readonly reason?: string;
   readonly requiresHumanApproval: boolean;
   readonly approvalToken?: string;
 }
 
-/** A time of the engine on the wire. */
+/** What an event tells of a gate. */
+export interface CrvGateResult {
+  readonly passed: boolean;
+  readonly gateName: string;
+  readonly blockedCommit: boolean;
+}
+
+/** A time of the engine as the console writes it. */
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** The status of a workflow; `events` are those of the run and the decisions of humans, in order. */
@@ -53,10 +61,7 @@ function taskStatus(task: TaskRun, events: readonly EngineEvent[]): TaskStatus {
 }
 
 function crvStatus(events: readonly EngineEvent[]): CrvStatus {
-  const found = latest<{ passed: boolean; gateName: string; blockedCommit: boolean }>(
-    events,
-    "crvGateResult",
-  );
+  const found = latest<CrvGateResult>(events, "crvGateResult");
   if (found === undefined) return { status: "none" };
   const { passed, gateName, blockedCommit } = found.value;
   const details = blockedCommit ? "Commit blocked" : "Commit allowed";
