@@ -5,7 +5,7 @@
 export { MemoryBus } from "../cap/memory-bus.js";
 export type { LocalUser } from "./aureus/console/users.js";
 export type { TelemetryStore } from "./aureus/telemetry-store.js";
-export type { ValidatorLogic } from "./aureus/validator-registry.js";
+export type { LocalValidator } from "./aureus/validator-registry.js";
 export type { BigBrainFault, BigBrainFaultPoint } from "./big-brain/faults.js";
 export type {
   BigBrainEvents,
