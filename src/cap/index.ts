@@ -56,6 +56,8 @@ export { artifactKey, contextKey, resultKey } from "./stores/keys.js";
 export { limitedStore } from "./stores/limited.js";
 export { MemoryFinishedJobs } from "./stores/memory-finished-jobs.js";
 export { getBytes, getJson, putArtifact, putValue } from "./stores/values.js";
+export type { WorkerTrustConfig, WorkerTrustOptions } from "./trust/config.js";
+export { WorkerTrustError } from "./trust/error.js";
 export type { WorkerTrustMode } from "./trust-mode.js";
 export { runWorker, Worker } from "./worker.js";
 export type {

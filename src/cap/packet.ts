@@ -198,7 +198,7 @@ export function seal(packet: BusPacket, options: SealOptions): Uint8Array | Prom
 }
 
 /** The packet with the present token; the caller's own stays as it is. */
-function withToken(packet: BusPacket, { key, sessionToken }: SealOptions): BusPacket {
+export function withToken(packet: BusPacket, { key, sessionToken }: SealOptions): BusPacket {
   const token = typeof sessionToken === "function" ? sessionToken() : sessionToken;
   if (token === undefined || token === packet.authToken) return packet;
   if (key === undefined && packet.signature.length > 0)

@@ -19,7 +19,7 @@ import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
 import { type MetricsHook, safeMetrics } from "./metrics.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
-import { assertValidPacket, createPacket, seal } from "./packet.js";
+import { assertValidPacket, createPacket, seal, withToken } from "./packet.js";
 import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
 import { ReplayWindow } from "./replay.js";
 import type { OpenOptions, VerifyOptions } from "./verify.js";
@@ -64,8 +64,18 @@ export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "accept
   readonly clock?: Clock | undefined;
 }
 
+/** How a profile of the protocol opens and seals the packets that it covers. Others are ordinary. */
+export interface PacketProfile {
+  /** Opens a message; `check` throws what is wrong with its packet. Undefined for a message it does not cover. */
+  open(message: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> | undefined;
+  /** The bytes of a packet for a subject; undefined for one it does not cover. */
+  seal(packet: BusPacket, subject: string): Promise<Uint8Array> | undefined;
+}
+
 /** Options of {@link Party.receive}. */
 export interface ReceiveOptions extends SubscribeOptions {
+  /** Keys of the senders on this subject. Default: the party's `publicKeys`. */
+  readonly keys?: KeyRing | undefined;
   /**
    * Throws what is wrong with a packet. Default: the rules every packet must keep, `assertValidPacket`, and that a
    * job request came on the subject of its topic, on this party's direct subject, or on `sys.job.submit`.
@@ -102,6 +112,10 @@ export interface PacketListener<Packet = BusPacket> {
   onRefused?(error: AgentwireError, message: BusMessage): void;
 }
 
+interface Opening extends OpenOptions {
+  readonly check: (packet: BusPacket) => void;
+}
+
 /** Messages taken in one turn of the event loop: a millisecond's worth with signatures, few system calls without. */
 const VERIFIED_PER_TURN = 16;
 const UNVERIFIED_PER_TURN = 32;
@@ -121,8 +135,15 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   readonly #replays: ReplayWindow | undefined;
   readonly #logger: Logger;
   readonly #alerts: ProtocolAlerts | undefined;
+  readonly #profile: PacketProfile | undefined;
 
-  constructor(options: PartyOptions & { readonly protocol?: P | undefined }) {
+  constructor(
+    options: PartyOptions & {
+      readonly protocol?: P | undefined;
+      readonly profile?: PacketProfile | undefined;
+    },
+  ) {
+    this.#profile = options.profile;
     this.bus = options.bus;
     this.senderId = options.senderId;
     this.#options = options;
@@ -175,9 +196,14 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     const { clock, protocol } = this.#options;
     const { senderId } = this;
     const packet = createPacket(payload as PayloadInit, { senderId, traceId, clock, protocol });
-    const bytes = seal(packet, this.#seal);
+    const bytes = this.#sealed(packet, subject);
     await publish(subject, bytes instanceof Uint8Array ? bytes : await bytes);
     return packet;
+  }
+
+  #sealed(packet: BusPacket, subject: string): Uint8Array | Promise<Uint8Array> {
+    const profiled = this.#profile?.seal(withToken(packet, this.#seal), subject);
+    return profiled ?? seal(packet, this.#seal);
   }
 
   /**
@@ -188,7 +214,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   async publish(packet: BusPacket): Promise<void> {
     const { payloads }: PacketProtocol = this.#options.protocol ?? capProtocol;
     const subject = payloads[packet.payload.case ?? ""]?.subjects[0];
-    const bytes = await seal(packet, this.#seal); // refuses a packet without a payload
+    const bytes = await this.#sealed(packet, subject ?? ""); // refuses a packet without a payload
     await this.bus.publish(subject ?? "", bytes);
   }
 
@@ -211,11 +237,11 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     options?: ReceiveOptions,
   ): Promise<Subscription>;
   async receive(subject: string, given: unknown, options: ReceiveOptions = {}): Promise<Subscription> {
-    if (this.#keys === undefined) {
+    if (this.#keys === undefined && options.keys === undefined) {
       const text = "no public keys are set: packets are taken unverified";
       warnOnce(this.#options.logger, "cap.unverified", text, { senderId: this.senderId });
     }
-    const inlet = this.#inlet(subject, given as PacketListener, options.check);
+    const inlet = this.#inlet(subject, given as PacketListener, options);
     const source = options.source ?? this.bus;
     const subscription = await source.subscribe(subject, inlet.push, options);
     return {
@@ -250,16 +276,16 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     given: unknown,
     check?: ReceiveOptions["check"],
   ): Promise<void> {
-    const inlet = this.#inlet(subject, given as PacketListener, check);
+    const inlet = this.#inlet(subject, given as PacketListener, { check });
     await durable.replay?.(subject, inlet.push, from);
     await inlet.drained();
   }
 
   /** The way of messages to a listener: opened side by side, a slice per turn, and handed over in the order they came. */
-  #inlet(subject: string, listener: PacketListener, check: ReceiveOptions["check"]) {
+  #inlet(subject: string, listener: PacketListener, { check, keys = this.#keys }: ReceiveOptions) {
     const { maxPacketBytes: maxBytes, acceptRawOrder, protocol } = this.#options;
-    const optionsFor = (from: string): OpenOptions => ({
-      keys: this.#keys,
+    const optionsFor = (from: string): Opening => ({
+      keys,
       maxBytes,
       acceptRawOrder,
       subject: from,
@@ -279,7 +305,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
         });
         last = turn;
       },
-      this.#keys === undefined ? UNVERIFIED_PER_TURN : VERIFIED_PER_TURN,
+      keys === undefined ? UNVERIFIED_PER_TURN : VERIFIED_PER_TURN,
     );
     return {
       push: (message: BusMessage) => intake.push(message),
@@ -295,9 +321,12 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   #open(
     listener: PacketListener,
     message: BusMessage,
-    options: OpenOptions,
+    options: Opening,
   ): BusPacket | undefined | Promise<BusPacket | undefined> {
     try {
+      const profiled = this.#profile?.open(message, options.check);
+      if (profiled !== undefined)
+        return profiled.catch((error: unknown) => this.#refuse(listener, error, message));
       const packet = open(message.data, options);
       if (!(packet instanceof Promise)) return this.#admit(packet, message);
       return packet

@@ -10,6 +10,7 @@ import type { DurableBus } from "./durable.js";
 import { ConnectionLostError, isUnsendable } from "./errors.js";
 import { AGENT_CODES, failureResult, JobFailure, logField } from "./failures.js";
 import type { Party, PublishBytes } from "./party.js";
+import { WorkerTrustError } from "./trust/error.js";
 import { createMessage } from "./wire/create.js";
 
 /** Options of a {@link ResultSender}. */
@@ -81,6 +82,7 @@ export class ResultSender {
         const timeoutMs = untilMs - clock.monotonic();
         const mayPass =
           error instanceof ConnectionLostError ||
+          (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
           (durable !== undefined && error instanceof AgentwireError && error.retryable);
         if (!mayPass || timeoutMs <= 0 || signal.aborted) throw error;
         log.warn("a result waits to be published", { jobId, reason });

@@ -106,7 +106,7 @@ function candidatesOf(packet: BusPacket, keys: KeyRing, { subject }: VerifyOptio
 }
 
 /** Who may send a payload. */
-function rolesFor({ payload }: BusPacket, subject: string | undefined): readonly Role[] {
+export function rolesFor({ payload }: BusPacket, subject: string | undefined): readonly Role[] {
   switch (payload.case) {
     case "jobRequest":
       if (subject === undefined) return ["client", "scheduler"];

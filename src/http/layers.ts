@@ -71,7 +71,13 @@ function retries<T>({ clock, random, logger, onRetry, mayRetry = byRule }: Layer
           signal: call.whole.signal,
           totalTimeoutMs: untilAfter(call.whole),
           shouldRetry: (again) => mayRetry(call.rule, again),
-          onRetry: onRetry && ((notice) => onRetry(notice, call)),
+          onRetry: (notice) => {
+            const { operation, correlationId } = call;
+            // The first retry is everyday business; a further one is worth a look.
+            if (notice.attempt > 1)
+              logger.warn(`${operation.id} failed and will be retried`, { ...notice, correlationId });
+            onRetry?.(notice, call);
+          },
           clock,
           random,
           logger,

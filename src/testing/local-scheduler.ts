@@ -57,7 +57,7 @@ export class LocalScheduler {
     if (key)
       this.#issuer = new TrustIssuer(trust, { bus: options.bus, senderId, key, clock, log: this.#logger });
     this.#party = new Party(named);
-    this.#engine = new Engine(named, this.#party);
+    this.#engine = new Engine(named, this.#party, this.#issuer);
   }
 
   /** Messages received and refused. */

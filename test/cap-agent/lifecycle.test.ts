@@ -67,19 +67,31 @@ describe("an agent", () => {
     },
   );
 
-  it("does not start as if there were worker trust where the environment asks for it", async () => {
-    vi.stubEnv("CORDUM_SDK_HANDSHAKE", "enforce");
-    try {
-      const { agent, logged } = await bench();
-      agent.job("job.x", () => 1);
-      await expect(agent.start()).rejects.toMatchObject({ name: "UnsupportedError", code: "WORKER_TRUST" });
-      vi.stubEnv("CORDUM_SDK_HANDSHAKE", "warn");
-      await agent.start();
-      expect(logged.some((line) => line.includes("runs without a session"))).toBe(true);
-    } finally {
-      vi.unstubAllEnvs();
-    }
-  });
+  it(
+    req(
+      "cap.trust.config",
+      "does not start without its enrollment where the environment asks for trust, in warn too",
+    ),
+    async () => {
+      for (const mode of ["enforce", "warn"]) {
+        vi.stubEnv("CORDUM_SDK_HANDSHAKE", mode);
+        try {
+          const { agent, memory } = await bench();
+          agent.job("job.x", () => 1);
+          await expect(agent.start()).rejects.toMatchObject({
+            name: "ValidationError",
+            code: "TRUST_CONFIG",
+          });
+          expect(memory.subscriptionCount).toBe(1);
+        } finally {
+          vi.unstubAllEnvs();
+        }
+        const { agent } = await bench({ env: { CORDUM_SDK_HANDSHAKE: mode } });
+        agent.job("job.x", () => 1);
+        await expect(agent.start()).rejects.toMatchObject({ code: "TRUST_CONFIG" });
+      }
+    },
+  );
 
   it("a start that fails takes down what it made, and may be tried again", async () => {
     const memory = new MemoryBus();

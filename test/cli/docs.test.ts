@@ -59,6 +59,20 @@ describe("docs/cli.md", () => {
       other_hash: true,
       wrong_signature: true,
       broken_rule: true,
+      wrong_topic: true,
+      wrong_role: true,
+      replayed: true,
+      expired: true,
+      lifetime_too_long: true,
+      wrong_audience: true,
+      wrong_tenant: true,
+      identity_mismatch: true,
+      missing_metadata: true,
+      unsupported_profile: true,
+      unknown_key: true,
+      other_domain: true,
+      replay_conflict: true,
+      replay_store_unavailable: true,
     };
     for (const problem of Object.keys(problems)) expect(guide).toContain(`\`${problem}\``);
     for (const { name } of COMMANDS) expect(guide).toContain(name);

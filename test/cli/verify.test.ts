@@ -4,10 +4,22 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BusPacket, BusPacketSchema, SignatureMetadataSchema } from "../../gen/cap/index.js";
+import {
+  type BusPacket,
+  BusPacketSchema,
+  IdentityBindingSchema,
+  JobRequestSchema,
+} from "../../gen/cap/index.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import { KeyRing } from "../../src/cap/index.js";
-import { canonicalBytes, createPacket, encodePacket, signPacket } from "../../src/cap/packet.js";
+import {
+  canonicalBytes,
+  createPacket,
+  decodePacket,
+  encodePacket,
+  signPacket,
+} from "../../src/cap/packet.js";
+import { sealProduction } from "../../src/cap/production/index.js";
 import { openPacket } from "../../src/cap/verify.js";
 import type { Verdict } from "../../src/cli/packet/verdict.js";
 import { fromBase64, keyFile, negative, packets, senderKeys } from "../cap/vectors.ts";
@@ -19,6 +31,9 @@ const all = ["client", "worker", "scheduler"].flatMap((name) => [
   "--key",
   `${name}-1=${keys}/${name}.pub.pem`,
 ]);
+const trust = JSON.parse(readFileSync(join(import.meta.dirname, "../vectors/cap/trust.json"), "utf8")) as {
+  readonly negative: readonly { name: string; phase: string; now: string; packet_b64: string }[];
+};
 const ring = new KeyRing(senderKeys);
 const given = {
   all,
@@ -122,22 +137,104 @@ describe("verify", () => {
     expect(await verdict(bytes, ...all)).toMatchObject({ problem: "unknown_fields_dropped" });
   });
 
-  it("a packet of the CAP-PRODUCTION profile, signed over what travels", async () => {
-    const packet = {
-      ...prefixes,
-      signatureMetadata: create(SignatureMetadataSchema, { audience: "job.x" }),
-    };
-    const unsigned = canonicalBytes(packet).bytes;
-    const { signature } = signed(
-      packet,
-      Buffer.concat([Buffer.from("CAP-PRODUCTION-SIGNATURE-V1\0"), unsigned]),
+  describe("profiles", () => {
+    const scheduler = toSigningKey(keyFile("scheduler.pkcs8.pem"));
+    const request = createPacket(
+      { case: "jobRequest", value: { jobId: "j", topic: "job.x", tenantId: "t-1" } },
+      { senderId: "scheduler-1" },
     );
-    expect(await verdict(encodePacket({ ...packet, signature }), ...all)).toMatchObject({
-      ok: true,
-      signedOver: "CAP-PRODUCTION",
-      advice: expect.stringContaining("replay"),
+    request.identity = create(IdentityBindingSchema, { tenantId: "t-1" });
+    const seal = (packet: BusPacket, key = scheduler) =>
+      sealProduction(packet, { key, keyId: "k-1", audience: "job.x" });
+    const changed = (packet: BusPacket, change: Partial<BusPacket>) => encodePacket({ ...packet, ...change });
+
+    it.each<[string, () => Promise<Uint8Array>, string[], string | undefined]>([
+      ["genuine", () => seal(request), ["--subject", "job.x", "--tenant", "t-1"], undefined],
+      ["genuine as far as is known", () => seal(request), [], undefined],
+      ["another subject", () => seal(request), ["--subject", "job.y"], "wrong_audience"],
+      ["another tenant", () => seal(request), ["--tenant", "t-2"], "wrong_tenant"],
+      ["too late", () => seal(request), ["--at", "2036-01-01T00:00:00Z"], "expired"],
+      ["too early", () => seal(request), ["--at", "2025-01-01T00:00:00Z"], "lifetime_too_long"],
+      ["another key", () => seal(request, client), [], "wrong_key"],
+      [
+        "a mirror that differs",
+        () => {
+          const value = create(JobRequestSchema, { jobId: "j", topic: "job.x", tenantId: "t-2" });
+          return seal({ ...request, payload: { case: "jobRequest", value } });
+        },
+        [],
+        "identity_mismatch",
+      ],
+      [
+        "changed",
+        async () => changed(decodePacket(await seal(request)).message, { traceId: "x" }),
+        [],
+        "wrong_signature",
+      ],
+      [
+        "signed as an ordinary packet",
+        async () => {
+          const sealed = decodePacket(await seal(request)).message;
+          return (await signPacket({ ...sealed, signature: new Uint8Array() }, scheduler)).bytes;
+        },
+        [],
+        "other_domain",
+      ],
+      [
+        "with a field nobody knows",
+        async () => Buffer.concat([await seal(request), Uint8Array.of(0xc2, 0x3e, 1, 7)]),
+        [],
+        "malformed",
+      ],
+    ])(req("cli.verify.reason", "CAP-PRODUCTION: %s"), async (_, make, options, problem) => {
+      const found = await verdict(await make(), ...all, ...options);
+      expect(found.problem).toBe(problem);
+      if (problem === undefined) expect(found.signedOver).toBe("CAP-PRODUCTION");
+      if (problem === undefined && options.length === 0)
+        expect(found.advice).toContain("--subject and --tenant");
     });
-    expect(await verdict(encodePacket({ ...prefixes, signature }), ...all)).toMatchObject({ ok: false });
+
+    it(req("cli.verify.reason", "a topic, a role and a replay, of ordinary packets and others"), async () => {
+      const { bytes } = await signPacket(prefixes, client);
+      expect(await verdict(bytes, ...all, "--subject", "job.y")).toMatchObject({ problem: "wrong_topic" });
+      expect(await verdict(bytes, ...all, "--subject", "worker.w-1.jobs")).toMatchObject({ ok: true });
+      const asClient = ["--role", "client-1=client", "--subject"];
+      expect(await verdict(bytes, ...all, ...asClient, "sys.job.submit")).toMatchObject({ ok: true });
+      expect(await verdict(bytes, ...all, ...asClient, "job.x")).toMatchObject({ problem: "wrong_role" });
+      const before = file("before.bin", bytes);
+      expect(await verdict(bytes, ...all, "--earlier", before)).toMatchObject({ problem: "replayed" });
+      const other = await signPacket(prefixes, client);
+      expect(await verdict(other.bytes, ...all, "--earlier", before)).toMatchObject({ ok: true });
+      const sealed = await seal(request);
+      const earlier = file("earlier.b64", Buffer.from(sealed).toString("base64"));
+      expect(await verdict(sealed, ...all, "--earlier", earlier)).toMatchObject({ problem: "replayed" });
+      const { code, err } = await run(["verify", "x", "--key", "k", "--role", "client-1=king"]);
+      expect([code, err]).toEqual([2, expect.stringContaining("--role must be SENDER=client")]);
+    });
+
+    it.each(
+      trust.negative.filter(({ phase, name }) => phase === "challenge" && !/^(oversize|empty)$/.test(name)),
+    )(req("cli.verify.reason", "worker trust: $name"), async ({ name, packet_b64, now }) => {
+      const found = await verdict(fromBase64(packet_b64), ...all, "--at", now);
+      const reasons: Record<string, string> = {
+        unsigned: "missing_signature",
+        tamper_tenant: "wrong_signature",
+        short_server_nonce: "broken_rule",
+        second_pinned_key: "wrong_key",
+        sender_other: "unknown_sender",
+        token_in_challenge: "broken_rule",
+        version_2: "broken_rule",
+        lifetime_61s: "broken_rule",
+        expired_at_bound: "expired",
+        skew_plus_60_1us: "expired",
+        unknown_field: "broken_rule",
+        generic_signature: "other_domain",
+        wrong_phase_domain: "wrong_signature",
+        p1363_signature: "wrong_signature",
+      };
+      expect(found.problem).toBe(reasons[name]);
+      if (found.ok) expect(found.signedOver).toBe("worker trust");
+    });
   });
 
   it("has a verdict on anything: bytes changed, cut, doubled or made up", async () => {

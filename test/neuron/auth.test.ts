@@ -66,6 +66,25 @@ describe("credential file", () => {
     expect(defaultCredentialPath()).toBe(join(homedir(), ".holokai", "neuron-credentials.json"));
   });
 
+  it.skipIf(process.platform === "win32")("that others can read or write is warned about, once", async () => {
+    for (const [mode, warnings] of [
+      [0o600, 0],
+      [0o640, 1],
+      [0o602, 1],
+    ] as const) {
+      const path = freshPath();
+      await writeCredentialFile(path, credential());
+      await chmod(path, mode);
+      const warned: string[] = [];
+      const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} };
+      for (let i = 0; i < 2; i++) await readCredentialFile(path, { logger });
+      server.rule = () => ({ body: { access_token: "t", expires_in: 60 } });
+      await createClientCredentialsAuth(path, { logger })();
+      expect(warned.filter((text) => text.includes(`chmod 600 ${path}`))).toHaveLength(warnings);
+      expect(warned.join()).not.toContain(PLANTED);
+    }
+  });
+
   it(req("neuron.auth.file-malformed", "missing is not enrolled, malformed is an error"), async () => {
     const path = freshPath();
     expect(await readCredentialFile(path)).toBeUndefined();

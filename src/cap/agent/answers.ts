@@ -74,7 +74,12 @@ export class Answers {
   /** The sender is the worker, or peers drop the result; the job is the one that was asked for. */
   #own(job: Job, given: JobResultInit): JobResult {
     const { jobId } = job.request;
-    return createMessage(JobResultSchema, { ...given, jobId, workerId: this.#core.workerId });
+    return createMessage(JobResultSchema, {
+      ...given,
+      ...job.authority,
+      jobId,
+      workerId: this.#core.workerId,
+    });
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {

@@ -8,6 +8,7 @@ import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
 import type { Party } from "../party.js";
 import type { AgentCounts, AgentEvents, AgentOptions } from "./options.js";
+import type { AgentTrust } from "./trust.js";
 
 /** Made once, by the constructor of an agent. */
 export interface AgentCore {
@@ -29,4 +30,6 @@ export interface Connections {
   readonly store: BlobStore;
   readonly durable: DurableBus | undefined;
   readonly finished: FinishedJobs | undefined;
+  /** Undefined when it is off. */
+  readonly trust: AgentTrust | undefined;
 }

@@ -3,6 +3,7 @@ import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import { Work } from "../../worker/work.js";
 import type { Delivery } from "../durable.js";
 import type { JobIdentity } from "../finished-jobs.js";
+import type { ProductionAuthority } from "../production/identity.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
 import type { ServedTopic } from "./topics.js";
 
@@ -11,6 +12,8 @@ export class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
   readonly served: ServedTopic;
+  /** What everything that answers the job says of it, under CAP-PRODUCTION. Frozen before the handler runs. */
+  authority: ProductionAuthority | undefined;
   limits: JobLimits = NO_LIMITS;
   /** Deliveries to settle when the result is out; several if the job came again meanwhile. */
   readonly deliveries: Delivery[] = [];

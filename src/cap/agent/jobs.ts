@@ -20,6 +20,7 @@ import {
   workerClosed,
 } from "../failures.js";
 import { statusName } from "../metrics.js";
+import { freezeAuthority } from "../production/identity.js";
 import type { JobResultInit } from "../worker-options.js";
 import type { Answers } from "./answers.js";
 import { Cancels } from "./cancels.js";
@@ -105,6 +106,7 @@ export class Jobs {
       return;
     }
     const job = new Job(packet, request, served, delivery);
+    if (this.#core.options.production !== undefined) job.authority = freezeAuthority(packet, request);
     const refusal = this.#refusal(job);
     if (refusal === undefined) return this.#engine.add(job, this.#slots);
     const isDead = refusal.isStoreDown || job.delivery > this.#maxDeliver;

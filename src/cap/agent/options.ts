@@ -1,6 +1,7 @@
 /** Options, counts and events of an agent. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HeartbeatSchema, JobResult } from "../../../gen/cap/index.js";
+import type { Env } from "../../core/env.js";
 import type { AgentwireError } from "../../core/errors.js";
 import type { SchemaValidator } from "../../core/validate.js";
 import type { BlobStore } from "../blob-store.js";
@@ -9,6 +10,8 @@ import type { DurableBus } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
 import type { PartyOptions, ReceiveCounts } from "../party.js";
+import type { ProductionOptions } from "../production/profile.js";
+import type { WorkerTrustOptions } from "../trust/config.js";
 import type { HandlerError } from "../worker-options.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
@@ -70,7 +73,7 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly type?: string | undefined;
   /** Display name in heartbeats and the handshake. Default: "". */
   readonly agentName?: string | undefined;
-  /** Bearer credential of heartbeats. Not the session token. Default: none. */
+  /** Bearer credential of heartbeats, which no hook or event shows. Not the session token. Default: none. */
   readonly heartbeatToken?: string | undefined;
   /** Told in the handshake besides the topics. Default: none. */
   readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
@@ -91,6 +94,18 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
    * each time, and fails after the last delivery. 0 means no bound. Default: 10.
    */
   readonly maxDeliver?: number | undefined;
+  /**
+   * The worker's enrollment: it then proves itself to the scheduler before it takes jobs, its packets carry a session
+   * token, and only the pinned scheduler's jobs are taken. Default: off, unless CORDUM_SDK_HANDSHAKE says otherwise.
+   */
+  readonly workerTrust?: WorkerTrustOptions | undefined;
+  /**
+   * Takes only jobs under CAP-PRODUCTION, each once, and seals results and progress under it. Requires `workerTrust` in
+   * the mode `enforce`. Default: ordinary packets.
+   */
+  readonly production?: ProductionOptions | undefined;
+  /** Environment variables. Default: the process's. */
+  readonly env?: Env | undefined;
   /**
    * Takes jobs from streams that keep them until they are done, and publishes results into one. A function is
    * given the bus. Default: jobs come from the bus, at most once.

@@ -1,6 +1,8 @@
 /** How an agent makes itself known: the handshake, and heartbeats. */
 import {
   ComponentRole,
+  type Handshake,
+  HandshakeSchema,
   PROTOCOL_VERSION,
   SUBJECT_HANDSHAKE,
   SUBJECT_HEARTBEAT,
@@ -12,12 +14,28 @@ import { VERSION } from "../../core/version.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { sanitizeAgentName } from "../agent-name.js";
 import type { Party } from "../party.js";
+import { createMessage } from "../wire/create.js";
 import type { AgentCore } from "./core.js";
 import { processLoad } from "./load.js";
 import type { AgentOptions, HeartbeatInit } from "./options.js";
 
 /** From here on Cordum's scheduler takes a worker for overloaded. */
 const BUSY_SHARE = 0.9;
+
+/** What a worker says of itself. */
+export function handshakeOf({ options, workerId }: AgentCore, topics: readonly string[]): Handshake {
+  const { workerTrust, capabilities, agentName = "" } = options;
+  const sdkVersion = workerTrust && "sdkVersion" in workerTrust ? workerTrust.sdkVersion : undefined;
+  return createMessage(HandshakeSchema, {
+    componentId: workerId,
+    role: ComponentRole.WORKER,
+    supportedVersions: [PROTOCOL_VERSION],
+    capabilities: { ...capabilities, ...Object.fromEntries(topics.map((topic) => [topic, true])) },
+    sdkVersion: sdkVersion ?? `agentwire/${VERSION}`,
+    readyTopics: [...topics].sort(),
+    agentName: sanitizeAgentName(agentName),
+  });
+}
 
 /** Tells schedulers of a worker until it is stopped. */
 export class Presence {
@@ -66,6 +84,12 @@ export class Presence {
     this.#loop.trigger();
   }
 
+  /** Handshake and heartbeats again, after {@link Presence.stop}. */
+  async resume(): Promise<void> {
+    if (this.#loop?.active === true) return this.again();
+    await this.start();
+  }
+
   /** A scheduler that was notified of a worker without a free slot gives it nothing until it is notified otherwise. */
   freed(): void {
     const { activeJobs = 0 } = this.#current();
@@ -110,20 +134,8 @@ export class Presence {
 
   /** One that fails is only warned about: heartbeats matter more. */
   async #handshake(): Promise<void> {
-    const { options, log, workerId } = this.#core;
-    const capabilities = {
-      ...options.capabilities,
-      ...Object.fromEntries(this.#topics.map((t) => [t, true])),
-    };
-    const value = {
-      componentId: workerId,
-      role: ComponentRole.WORKER,
-      supportedVersions: [PROTOCOL_VERSION],
-      capabilities,
-      sdkVersion: `agentwire/${VERSION}`,
-      readyTopics: [...this.#topics].sort(),
-      agentName: sanitizeAgentName(options.agentName ?? ""),
-    };
+    const { log } = this.#core;
+    const value = handshakeOf(this.#core, this.#topics);
     try {
       await this.#party.send(SUBJECT_HANDSHAKE, { case: "handshake", value });
     } catch (error) {
@@ -146,15 +158,15 @@ export class Presence {
       cpuLoad,
       memoryLoad,
       gpuUtilization,
-      authToken: options.heartbeatToken?.trim() ?? "",
       agentName: sanitizeAgentName(options.agentName ?? ""),
       ...this.#current(),
     };
     const given = (await options.heartbeat?.(planned)) ?? planned;
-    const value = { ...given, ...last, workerId };
+    const shown = { ...given, ...last, workerId };
+    const value = { ...shown, authToken: given.authToken || options.heartbeatToken?.trim() || "" };
     await this.#party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, workerId);
     this.#toldBusy = this.#isBusy(value.activeJobs ?? 0);
     metrics.onHeartbeatSent(workerId);
-    events.emit("heartbeat", value);
+    events.emit("heartbeat", shown);
   }
 }

@@ -33,6 +33,7 @@ export class ProgressReporter {
       percent: whole,
       message: this.#last.message,
       status: JobStatus.RUNNING,
+      ...job.authority,
     };
     const before = job.reporting;
     const sent = party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);

@@ -1,9 +1,7 @@
 /** One life of an agent on a bus: what it opens, subscribes to, and takes down again. */
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
-import { readEnv } from "../../core/env.js";
-import { type AgentwireError, ClosedError, errorText, UnsupportedError } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
+import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { Resources } from "../../worker/resources.js";
 import { assertSubject, type BusMessage, type SubscribeOptions, type Subscription } from "../bus.js";
@@ -11,19 +9,24 @@ import type { Delivery, DurableMessage } from "../durable.js";
 import { isLostResult } from "../errors.js";
 import { logField } from "../failures.js";
 import { type PacketListener, Party } from "../party.js";
-import { parseWorkerTrustMode } from "../trust-mode.js";
+import { ProductionProfile } from "../production/profile.js";
+import { resolveWorkerTrust } from "../trust/config.js";
+import { WorkerTrustError } from "../trust/error.js";
 import { Answers } from "./answers.js";
 import type { AgentCore, Connections } from "./core.js";
 import { Jobs, MAX_DELIVER } from "./jobs.js";
-import { Presence } from "./presence.js";
+import { handshakeOf, Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
 import { JobRunner } from "./run-job.js";
 import type { ServedTopic } from "./topics.js";
+import { AgentTrust } from "./trust.js";
 
 /** How much earlier a connection may have broken than it was noticed. */
 const NOTICED_LATE_MS = 120_000;
 /** Deliveries in which a worker can still answer for a job that came too often. */
 const SPARE_DELIVERIES = 10;
+/** How long a job of a stream stays away that could not be taken yet. */
+const TURNED_AWAY_MS = 1_000;
 /** How long jobs that were aborted may take to be answered. */
 const ABORT_MS = 1_000;
 
@@ -47,6 +50,7 @@ export class Session {
     },
   };
   #ticks: Loop | undefined;
+  #closed = false;
 
   private constructor(
     core: AgentCore,
@@ -73,7 +77,7 @@ export class Session {
   /**
    * Connects, subscribes and tells schedulers. What was opened is closed again when something fails.
    *
-   * @throws UnsupportedError if the environment asks for worker trust; what `Agent.start` says.
+   * @throws ValidationError `TRUST_CONFIG`; WorkerTrustError; what `Agent.start` says.
    */
   static async start(
     core: AgentCore,
@@ -81,7 +85,8 @@ export class Session {
     on: { readonly isClosing: () => boolean; readonly busClosed: (cause: unknown) => void },
   ): Promise<Session> {
     const { options, clock, log, workerId, ioTimeoutMs } = core;
-    checkTrust(log);
+    const trusted = resolveWorkerTrust(options.workerTrust, workerId, options.env, options);
+    const profile = options.production && new ProductionProfile(options.production, trusted, clock);
     assertSubject(workerSubject(workerId));
     const resources = new Resources(clock, log, ioTimeoutMs);
     let session: Session | undefined;
@@ -93,8 +98,11 @@ export class Session {
       const durable = streams && (await resources.open("the streams", openStreams, () => {}));
       const finished =
         dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
-      const party = new Party({ ...options, bus, senderId: workerId });
-      session = new Session(core, served, { party, store, durable, finished }, resources);
+      const capability = handshakeOf(core, [...served.keys()]);
+      const trust = trusted && new AgentTrust(core, trusted, bus, capability);
+      const underTrust = trust && { publicKeys: options.publicKeys ?? trust.pins, sessionToken: trust.token };
+      const party = new Party({ ...options, ...underTrust, bus, senderId: workerId, profile });
+      session = new Session(core, served, { party, store, durable, finished, trust }, resources);
       if (on.isClosing()) throw new ClosedError("the agent was closed while it started");
       await session.#open(on.busClosed);
       return session;
@@ -112,31 +120,31 @@ export class Session {
 
   /** Subscribes, cancels first, and tells schedulers. */
   async #open(busClosed: (cause: unknown) => void): Promise<void> {
-    const { log, clock, workerId } = this.#core;
-    const { durable, party } = this.#connections;
+    const { log, clock } = this.#core;
+    const { durable, party, trust } = this.#connections;
     let lostAtMs: number | undefined;
     this.onEnd(
       party.bus.onStatus((status, error) => {
         if (status === "closed") busClosed(error);
-        else if (status === "reconnecting") lostAtMs ??= clock.now();
-        else if (status !== "connected") return;
+        else if (status === "reconnecting") {
+          lostAtMs ??= clock.now();
+          trust?.shut();
+        } else if (status !== "connected") return;
         else if (error !== undefined) this.#onBusError(error);
         else if (lostAtMs === undefined) this.#presence.freed();
         else {
           const sinceMs = lostAtMs;
           lostAtMs = undefined;
           void this.#readCancels(sinceMs - NOTICED_LATE_MS);
-          void this.#presence.again();
+          void (trust === undefined ? this.#presence.again() : this.#trustAgain(trust));
         }
       }),
     );
+    await trust?.open();
     const cancels = await party.receive(SUBJECT_CANCEL, this.#cancels);
     this.onEnd(() => cancels.unsubscribe());
     await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
-    for (const served of this.#served.values()) {
-      await this.#subscribe(served.topic, served.topic, () => served);
-    }
-    await this.#subscribe(workerSubject(workerId), undefined, (topic) => this.#served.get(topic));
+    await this.#subscribeAll();
     if (durable !== undefined) {
       this.#ticks = startLoop({
         name: "ticks to the stream",
@@ -148,6 +156,46 @@ export class Session {
       });
     }
     await this.#presence.start();
+    if (trust?.admits === false)
+      throw new WorkerTrustError("the connection was lost during the start", { code: "TRUST_UNAVAILABLE" });
+    trust?.keepAlive((error) => void this.#loseTrust(error));
+  }
+
+  async #subscribeAll(): Promise<void> {
+    for (const served of this.#served.values())
+      await this.#subscribe(served.topic, served.topic, () => served);
+    await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => this.#served.get(topic));
+  }
+
+  /** After a reconnect: jobs are taken again once the session is renewed. Never rejects. */
+  async #trustAgain(trust: AgentTrust): Promise<void> {
+    try {
+      if (trust.isEnforced) await this.#unsubscribeAll();
+      await trust.open();
+      if (this.#closed) return;
+      if (this.#subscriptions.length === 0) await this.#subscribeAll();
+      await this.#presence.resume();
+      trust.keepAlive((error) => void this.#loseTrust(error));
+    } catch (error) {
+      if (!this.#closed) await this.#loseTrust(error);
+    }
+  }
+
+  /** No more jobs, and no heartbeat that would bring some, until the connection is made again. Never rejects. */
+  async #loseTrust(error: unknown): Promise<void> {
+    const { log, events, workerId } = this.#core;
+    this.#connections.trust?.shut();
+    log.error("worker trust is lost: this worker takes no more jobs", { workerId, reason: errorText(error) });
+    events.emit("error", error);
+    void this.#presence.stop();
+    await this.#unsubscribeAll();
+  }
+
+  async #unsubscribeAll(): Promise<void> {
+    const drained = await Promise.allSettled(this.#subscriptions.splice(0).map((one) => one.drain()));
+    for (const one of drained)
+      if (one.status === "rejected")
+        this.#core.log.warn("a subscription is not drained", { reason: errorText(one.reason) });
   }
 
   /** The bus lost a result, or a subscription that it tries to make again. */
@@ -176,6 +224,7 @@ export class Session {
 
   /** Goes through the stages of the end. */
   async close(stage: RunStage): Promise<void> {
+    this.#closed = true;
     await stage("saying goodbye", () => this.#presence.goodbye());
     this.jobs.stopIntake();
     const subscriptions = this.#subscriptions.splice(0);
@@ -191,11 +240,13 @@ export class Session {
 
   /** Takes down at once what needs no word with the bus. */
   abandon(): void {
+    this.#closed = true;
     for (const end of this.#ends.splice(0)) end();
     for (const one of this.#subscriptions.splice(0)) one.unsubscribe();
     this.jobs.close();
     void this.#presence.stop();
     void this.#ticks?.stop();
+    this.#connections.trust?.close();
   }
 
   async #subscribe(
@@ -204,7 +255,7 @@ export class Session {
     find: (topic: string) => ServedTopic | undefined,
   ): Promise<void> {
     const { counts, events, concurrency: maxInFlight } = this.#core;
-    const { durable, party } = this.#connections;
+    const { durable, party, trust } = this.#connections;
     const { maxDeliver = MAX_DELIVER } = this.#core.options;
     // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
     const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
@@ -218,18 +269,28 @@ export class Session {
       {
         onPacket: (packet, message) => {
           counts.received++;
+          if (trust?.admits === false) return this.#turnAway(message);
           this.#take(packet, message, find);
         },
         onRefused: (error, message) => {
           counts.received++;
           counts.refused++;
-          deliveryOf(message)?.drop(errorText(error));
+          if (error.retryable) deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
+          else deliveryOf(message)?.drop(errorText(error));
           events.emit("refused", error);
         },
       },
-      { queue, source },
+      { queue, source, keys: trust?.pins },
     );
     this.#subscriptions.push(subscription);
+  }
+
+  /** A job that came while there is no session. A stream delivers it again; without one the scheduler finds out. */
+  #turnAway(message: BusMessage): void {
+    const { counts, log } = this.#core;
+    counts.refused++;
+    log.warn("a job came without a live session; not taken", { subject: message.subject });
+    deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
   }
 
   #take(packet: BusPacket, message: BusMessage, find: (topic: string) => ServedTopic | undefined): void {
@@ -249,15 +310,6 @@ export class Session {
     events.emit("job", { jobId, topic });
     this.jobs.accept(packet, request, served, delivery);
   }
-}
-
-/** Trust is no part of this runtime: it must not run as if it were there. */
-function checkTrust(log: Logger): void {
-  const text = readEnv("CORDUM_SDK_HANDSHAKE");
-  const mode = text === undefined ? "off" : parseWorkerTrustMode(text);
-  const message = "the worker trust exchange (CORDUM_SDK_HANDSHAKE) is not available";
-  if (mode === "enforce") throw new UnsupportedError(message, { code: "WORKER_TRUST" });
-  if (mode === "warn") log.warn(`${message}; the worker runs without a session`);
 }
 
 function deliveryOf(message: BusMessage): Delivery | undefined {

@@ -20,8 +20,6 @@ export interface NatsAgentOptions extends Omit<AgentOptions, "bus" | "store"> {
   readonly nats?: Omit<NatsOptions, "servers"> | undefined;
   /** How long outputs are kept in Redis. Default: for ever, as the official SDKs do. */
   readonly ttlMs?: number | undefined;
-  /** Default: the process's. */
-  readonly env?: NatsOptions["env"];
 }
 
 /**

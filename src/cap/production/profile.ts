@@ -1,9 +1,11 @@
 /** CAP-PRODUCTION for one worker: the steps that admit a job, and the seal of everything that answers it. */
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
-import { errorText, ValidationError } from "../../core/errors.js";
+import { ValidationError } from "../../core/errors.js";
 import type { BusMessage } from "../bus.js";
 import { sha256 } from "../crypto/sha256.js";
+import { assertValidPacket } from "../packet.js";
+import type { PacketProfile } from "../party.js";
 import { isDeliveredAgain } from "../replay.js";
 import type { WorkerTrust } from "../trust/config.js";
 import { refusal } from "./error.js";
@@ -26,7 +28,7 @@ export interface ProductionOptions extends Pick<ProductionTrust, "maxLifetimeMs"
 }
 
 /** Opens jobs and seals results under the identity of one worker's trust. */
-export class ProductionProfile {
+export class ProductionProfile implements PacketProfile {
   readonly #options: ProductionOptions;
   readonly #trust: WorkerTrust;
   readonly #clock: Clock;
@@ -44,12 +46,27 @@ export class ProductionProfile {
   }
 
   /**
-   * Admits a job: its exact bytes are verified for this subject, then `check` throws what is wrong with the packet, then
+   * Admits a job, on any subject but those of the system: its exact bytes are verified for this subject, then `check` throws what is wrong with the packet, then
    * its identity is held to the envelope's, then it is noted. Only a packet that passes all of it comes out, and once.
    *
    * @throws CAPError with `details.problem`; retryable if the replay store could not be asked; what `check` throws.
    */
-  async open(message: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> {
+  open(message: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> | undefined {
+    return message.subject.startsWith("sys.") ? undefined : this.#open(message, check);
+  }
+
+  /** Seals results and progress for their subject; the envelope has the identity of the payload. */
+  seal(packet: BusPacket, subject: string): Promise<Uint8Array> | undefined {
+    const { case: kind, value } = packet.payload;
+    if (kind !== "jobResult" && kind !== "jobProgress") return undefined;
+    assertValidPacket(packet);
+    const { proofKey: key, proofKeyId: keyId } = this.#trust;
+    const { lifetimeMs } = this.#options;
+    const options = { key, keyId, audience: subject, lifetimeMs, clock: this.#clock };
+    return sealProduction({ ...packet, ...(value.identity && { identity: value.identity }) }, options);
+  }
+
+  async #open(message: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> {
     const trust = this.#trustOn(message.subject);
     const opened = await openProduction(message.data, trust);
     const { packet } = opened;
@@ -57,13 +74,6 @@ export class ProductionProfile {
     if (packet.payload.case === "jobRequest") checkIdentity(packet.payload.value, packet.identity);
     await this.#admit(opened, trust, message);
     return packet;
-  }
-
-  /** Seals a packet for a subject. Its identity is that of its payload. */
-  seal(packet: BusPacket, subject: string): Promise<Uint8Array> {
-    const { proofKey: key, proofKeyId: keyId } = this.#trust;
-    const { lifetimeMs } = this.#options;
-    return sealProduction(packet, { key, keyId, audience: subject, lifetimeMs, clock: this.#clock });
   }
 
   #trustOn(audience: string): ProductionTrust {
@@ -90,11 +100,8 @@ export class ProductionProfile {
     try {
       verdict = await this.#options.replayStore.admit(entry);
     } catch (cause) {
-      throw refusal(
-        "replay_store_unavailable",
-        `the replay store did not admit the packet: ${errorText(cause)}`,
-        cause,
-      );
+      // The store's own words may hold its password.
+      throw refusal("replay_store_unavailable", "the replay store did not respond", cause);
     }
     // A stream delivers a job again that was admitted and not answered.
     if (verdict === "first" || (verdict === "duplicate" && isDeliveredAgain(message))) return;

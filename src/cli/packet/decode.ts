@@ -113,6 +113,7 @@ function formatPacket(view: PacketView, io: Io): string {
     ],
     ...signedRows(canonical.ordersDiffer ? "unsigned, spec" : "unsigned", canonical.spec),
     ...(canonical.upb === undefined ? [] : signedRows("unsigned, upb", canonical.upb)),
+    ...(view.profile === undefined ? [] : signedRows(`signed, ${view.profile.name}`, view.profile.signed)),
     ...unknownFields.map(({ path, wireType, hex }) => ["unknown field", `${path} ${wireType} ${hex}`]),
     ...issues.map(({ field, message }) => ["broken rule", paint(io, "red", `${field}: ${message}`)]),
   ];

@@ -4,8 +4,9 @@
  */
 
 import type { BusPacket } from "../../../gen/cap/index.js";
-import { BusPacketSchema, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
+import { BusPacketSchema, PRODUCTION_PROFILE, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
 import { decodePacket } from "../../cap/packet.js";
+import { trustPhase } from "../../cap/trust/signature.js";
 import { validatePacket } from "../../cap/validate.js";
 import type { Decoded } from "../../cap/wire/canonical-decode.js";
 import type { MapOrder } from "../../cap/wire/map-order.js";
@@ -13,11 +14,12 @@ import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf, withoutSignature } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
+import { type Arrival, judgeArrival, judgeProduction, judgeTrust } from "./profiles.js";
 import { no, type Verdict, yes } from "./verdict.js";
 import { explainWrongSignature } from "./wrong-signature.js";
 
 /** Options of {@link diagnose}. */
-export interface DiagnoseOptions {
+export interface DiagnoseOptions extends Arrival {
   /** Accept signatures over this order only. Default: both. */
   readonly mapOrder?: MapOrder | undefined;
   /** Accept a signature over the received bytes, whatever their order. Default: false. */
@@ -42,7 +44,8 @@ export async function diagnose(
   }
   const { message } = decoded;
   const about = { sender: message.senderId, payload: message.payload.case };
-  const issues = validatePacket(message);
+  const isTrustPhase = trustPhase(message) !== undefined;
+  const issues = isTrustPhase ? [] : validatePacket(message);
   const broken = (field: string): boolean => issues.some((issue) => issue.field === field);
   const finding =
     (broken("protocol_version") &&
@@ -56,19 +59,15 @@ export async function diagnose(
       ...about,
     };
   }
-  return { ...finding, ...about };
+  const refused = finding.ok && !isTrustPhase ? judgeArrival(message, options) : undefined;
+  return { ...(refused ?? finding), ...about };
 }
 
 function unknownPayload(message: BusPacket): Verdict {
   const { unknown } = messageToJson(BusPacketSchema, message);
   const numbers = unknown.filter(({ path }) => !path.includes(".")).map(({ number }) => number);
   const why = numbers.length === 0 ? "" : `; field ${numbers.join(", ")} is not known to this version`;
-  return message.payload.case === undefined
-    ? no("unknown_payload", `the packet carries no payload${why}`)
-    : no(
-        "unknown_payload",
-        `${message.payload.case} is a phase of the worker trust exchange, no ordinary packet`,
-      );
+  return no("unknown_payload", `the packet carries no payload${why}`);
 }
 
 async function judgeSignature(
@@ -96,6 +95,9 @@ async function judgeSignature(
       `keys are known for: ${known || "nobody"}`,
     );
   }
+  if (trustPhase(message) !== undefined) return judgeTrust(message, own, others, options);
+  if (message.signatureMetadata?.profileVersion === PRODUCTION_PROFILE)
+    return judgeProduction(received, message, own, others, options);
   const genuine = await genuineForm(decoded, received, own, options);
   return genuine ?? explainWrongSignature(message, received, decoded, own, others);
 }
@@ -121,14 +123,6 @@ async function genuineForm(
     return { ...yes("upb order", "the signature is the sender's, over maps in upb order"), advice };
   }
   const raw = withoutSignature(decoded, received);
-  if (message.signatureMetadata !== undefined && (await anyVerifies(own, productionForm(raw), signature))) {
-    const advice =
-      "audience, tenant, key id, expiry and replay, which this profile asks for, are not checked here";
-    return {
-      ...yes("CAP-PRODUCTION", "the signature is the sender's, of the CAP-PRODUCTION profile"),
-      advice,
-    };
-  }
   if (!(await anyVerifies(own, raw, signature))) return undefined;
   if (acceptRawOrder)
     return yes("received bytes", "the signature is the sender's, over the bytes as received");
@@ -137,11 +131,6 @@ async function genuineForm(
     "the signature is the sender's, but over bytes that are not canonical: it signed what it sent as it was",
     "older Go SDKs do that: --accept-raw-order here, `acceptRawOrder` at the receiver, or a newer SDK there",
   );
-}
-
-/** What a signature of the CAP-PRODUCTION profile is over: a text of its own, then the bytes as they travel. */
-function productionForm(raw: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from("CAP-PRODUCTION-SIGNATURE-V1\0"), raw]);
 }
 
 function otherOrder(signed: MapOrder, wanted: MapOrder): Verdict {

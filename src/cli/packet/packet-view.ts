@@ -1,11 +1,16 @@
 /** What there is to see in a CAP packet. */
 import { createHash } from "node:crypto";
+import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { canonicalBytes, decodePacket, encodePacket } from "../../cap/packet.js";
+import { checkTrustPacket } from "../../cap/trust/messages.js";
+import { trustPhase } from "../../cap/trust/signature.js";
 import type { PacketIssue } from "../../cap/validate.js";
 import { validatePacket } from "../../cap/validate.js";
+import { errorText } from "../../core/errors.js";
 import { masked } from "../masked.js";
 import { messageToJson, type UnknownField } from "./packet-json.js";
+import { profileBytes } from "./profiles.js";
 
 /** Bytes a signature covers. */
 export interface SignedBytes {
@@ -33,6 +38,8 @@ export interface PacketView {
     /** Only where it differs. */
     readonly upb?: SignedBytes;
   };
+  /** What the signature covers in its place, for a profile with a signature of its own. */
+  readonly profile?: { readonly name: string; readonly signed: SignedBytes };
   /** Hex; empty for an unsigned packet. */
   readonly signature: string;
   readonly unknownFields: readonly UnknownField[];
@@ -50,6 +57,7 @@ export function viewPacket(bytes: Uint8Array, options: { readonly showSecrets?: 
   const hidesSecrets = JSON.stringify(shown) !== JSON.stringify(fields);
   const spec = canonicalBytes(message, "spec");
   const upb = spec.ordersDiffer ? canonicalBytes(message, "upb") : undefined;
+  const profile = profileBytes(bytes, message);
   return {
     kind: "cap-packet",
     bytes: bytes.length,
@@ -62,11 +70,24 @@ export function viewPacket(bytes: Uint8Array, options: { readonly showSecrets?: 
       spec: signedBytes(spec.bytes, hidesSecrets),
       ...(upb === undefined ? {} : { upb: signedBytes(upb.bytes, hidesSecrets) }),
     },
+    ...(profile === undefined
+      ? {}
+      : { profile: { name: profile.profile, signed: signedBytes(profile.signed, hidesSecrets) } }),
     signature: Buffer.from(message.signature).toString("hex"),
     unknownFields: unknown,
-    issues: validatePacket(message),
+    issues: trustPhase(message) === undefined ? validatePacket(message) : trustIssues(message),
     hidesSecrets,
   };
+}
+
+function trustIssues(message: BusPacket): PacketIssue[] {
+  try {
+    checkTrustPacket(message);
+    return [];
+  } catch (error) {
+    const [, field = "packet", problem] = /^([^:]+): (.*)$/.exec(errorText(error)) ?? [];
+    return [{ field, message: problem ?? errorText(error) }];
+  }
 }
 
 function receivedAs(bytes: Uint8Array, spec: Uint8Array, upb: Uint8Array): PacketView["received"] {

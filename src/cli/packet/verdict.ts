@@ -1,11 +1,11 @@
 /** What `agentwire verify` finds. */
 
+import type { ProductionProblem } from "../../cap/production/error.js";
+
 /** What is wrong with a packet. */
 export type VerifyProblem =
-  | "malformed"
   | "wrong_version"
   | "unknown_payload"
-  | "missing_signature"
   | "unknown_sender"
   | "wrong_key"
   | "sender_changed"
@@ -17,11 +17,20 @@ export type VerifyProblem =
   | "signature_has_more_bytes"
   | "hashed_twice"
   | "other_hash"
-  | "wrong_signature"
-  | "broken_rule";
+  | "broken_rule"
+  | "wrong_topic"
+  | "wrong_role"
+  | "other_domain"
+  | ProductionProblem;
 
 /** Over which bytes a signature was found to be. */
-export type SignedOver = "spec order" | "upb order" | "either order" | "received bytes" | "CAP-PRODUCTION";
+export type SignedOver =
+  | "spec order"
+  | "upb order"
+  | "either order"
+  | "received bytes"
+  | "CAP-PRODUCTION"
+  | "worker trust";
 
 /** What was found. */
 export interface Verdict {

@@ -1,8 +1,12 @@
 /** `agentwire verify`: is the signature of a packet right, and if not, why? */
+
+import { InvalidArgumentError } from "commander";
+import type { Role } from "../../cap/index.js";
 import { ValidationError } from "../../core/errors.js";
-import { type CliCommand, choice, repeated } from "../command.js";
+import { parseTime } from "../../core/time.js";
+import { type CliCommand, choice, repeated, UsageError } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { type Input, type InputOptions, readInput, takesInput } from "../input.js";
+import { type Input, type InputOptions, interpret, readBytes, readInput, takesInput } from "../input.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { readKeyFiles } from "../key-files.js";
 import { packetBytes } from "./decode.js";
@@ -15,6 +19,11 @@ interface VerifyOptions extends InputOptions {
   readonly mapOrder: "any" | "spec" | "upb";
   readonly acceptRawOrder?: boolean;
   readonly allowP384?: boolean;
+  readonly subject?: string;
+  readonly tenant?: string;
+  readonly at?: number;
+  readonly earlier: readonly string[];
+  readonly role: readonly string[];
 }
 
 /** `agentwire verify`. */
@@ -38,23 +47,62 @@ export const verifyCommand: CliCommand = {
         "--accept-raw-order",
         "accept signatures over the bytes as received, as older Go SDKs make them",
       )
-      .option("--allow-p384", "accept P-384 keys, as cap-sdk-python does"),
+      .option("--allow-p384", "accept P-384 keys, as cap-sdk-python does")
+      .option(
+        "--subject <subject>",
+        "subject the packet arrived on: its topic, its audience and roles are checked",
+      )
+      .option("--tenant <id>", "tenant of the receiver, for CAP-PRODUCTION")
+      .option(
+        "--role <sender=role>",
+        "client, scheduler or worker: what a sender may send (repeatable)",
+        repeated,
+        [],
+      )
+      .option("--earlier <file>", "a packet that was taken before: finds replays (repeatable)", repeated, [])
+      .option("--at <time>", "judge expiry as of this time (RFC 3339) instead of now", rfc3339),
   notes: "Exit code 1: the packet does not verify; docs/cli.md lists the reasons.",
   examples: [
     ["verify packet.bin --key client-1=client-1.pub.pem", "one sender"],
     ["verify --key keys/a.pub.pem --json < packet.b64", "any sender, for a program"],
     ["verify packet.bin --key w=w.pub.pem --map-order spec", "would a Go peer accept it?"],
+    ["verify job.bin --key s=s.pub.pem --subject job.echo --tenant t-1", "a job under CAP-PRODUCTION"],
   ],
   async run(options: VerifyOptions, io, [given]) {
+    const roles = rolesBySender(options.role);
     const files = await readKeyFiles(options.key);
     const bytes = onePacket(await readInput(options, io, given, isPacket));
+    const earlier: Uint8Array[] = [];
+    for (const path of options.earlier)
+      earlier.push(onePacket(interpret(await readBytes(path), "auto", isPacket)));
     const verdict = await diagnose(bytes, files, {
       ...options,
+      tenantId: options.tenant,
+      atMs: options.at,
+      earlier,
+      roles,
       mapOrder: options.mapOrder === "any" ? undefined : options.mapOrder,
     });
     return { exitCode: verdict.ok ? EXIT.ok : EXIT.no, text: format(verdict, io), result: verdict };
   },
 };
+
+function rolesBySender(values: readonly string[]): ReadonlyMap<string, readonly Role[]> {
+  const roles = new Map<string, Role[]>();
+  for (const value of values) {
+    const [, sender, role] = /^(.+)=(client|scheduler|worker)$/.exec(value) ?? [];
+    if (sender === undefined)
+      throw new UsageError(`--role must be SENDER=client, scheduler or worker, is "${value}"`);
+    roles.set(sender, [...(roles.get(sender) ?? []), role as Role]);
+  }
+  return roles;
+}
+
+function rfc3339(text: string): number {
+  const ms = parseTime(text, { assumeUtc: true });
+  if (ms === undefined) throw new InvalidArgumentError("Expected a time such as 2026-01-31T12:00:00Z.");
+  return ms;
+}
 
 /** The bytes of a packet in any form of input. @throws ValidationError for what holds none */
 export function onePacket(input: Input): Uint8Array {

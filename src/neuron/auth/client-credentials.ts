@@ -41,7 +41,7 @@ export function createClientCredentialsAuth(
   const source = new TokenSource({
     clock: options.clock,
     async issue({ signal }) {
-      credential ??= await readCredentialFile(path);
+      credential ??= await readCredentialFile(path, options);
       const mint = await mintWithReload(path, credential, { ...options, signal });
       credential = mint.credential;
       const { accessToken, expiresIn } = mint.response;
@@ -78,7 +78,7 @@ export async function mintWithReload(
     return await mint(first, options);
   } catch (error) {
     if (!isRefusedClient(error)) throw error;
-    const fresh = await readCredentialFile(path);
+    const fresh = await readCredentialFile(path, options);
     if (fresh === undefined || isSame(first, fresh)) throw revoked(first, error);
     try {
       return await mint(fresh, options);

@@ -3,6 +3,7 @@ import { requireBuiltin } from "../../core/builtin.js";
 import { ValidationError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
 import { parseJson } from "../../core/json.js";
+import { type Logger, warnOnce } from "../../core/logger.js";
 import { reveal, Secret } from "../../core/secret.js";
 
 /** What an enrolled neuron holds. */
@@ -35,12 +36,23 @@ export function defaultCredentialPath(): string {
 
 /**
  * Reads a credential file; undefined when there is none. Rejects with a `ValidationError` (code
- * `MALFORMED_CREDENTIAL_FILE`) for one that is not what it should be: it is never taken for missing.
+ * `MALFORMED_CREDENTIAL_FILE`) for one that is not what it should be: it is never taken for missing. Warns `logger`
+ * (default: the console) about a file that other users can read or write.
  */
-export async function readCredentialFile(path: string): Promise<StoredCredential | undefined> {
+export async function readCredentialFile(
+  path: string,
+  { logger }: { readonly logger?: Logger | false | undefined } = {},
+): Promise<StoredCredential | undefined> {
   let text: string;
   try {
     text = await fs().readFile(path, "utf8");
+    const { mode } = await fs().stat(path);
+    if ((mode & 0o077) !== 0 && process.platform !== "win32")
+      warnOnce(
+        logger,
+        `mode ${path}`,
+        `other users can read or write the credential file: chmod 600 ${path}`,
+      );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

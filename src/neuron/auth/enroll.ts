@@ -56,7 +56,7 @@ export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const { credentialPath = defaultCredentialPath(), clientName, capabilityTypes } = options;
   const { out = (line) => void process.stdout.write(`${line}\n`) } = options;
   if (!URL.canParse(options.mokuBaseUrl)) throw new ValidationError("mokuBaseUrl is not a valid URL");
-  const known = await readCredentialFile(credentialPath);
+  const known = await readCredentialFile(credentialPath, options);
   if (known !== undefined) {
     try {
       const { credential, response } = await mintWithReload(credentialPath, known, options);

@@ -22,6 +22,7 @@ import { JobTable } from "./job-table.js";
 import type { LocalSchedulerOptions } from "./options.js";
 import { placeJob } from "./pools.js";
 import { askSafety } from "./safety.js";
+import type { TrustIssuer } from "./trust.js";
 import { WorkerRegistry } from "./workers.js";
 
 /** What the scheduler reports. */
@@ -51,10 +52,16 @@ export class Engine {
   open = false;
   readonly #options: LocalSchedulerOptions & { readonly senderId: string };
   readonly #party: Party;
+  readonly #issuer: TrustIssuer | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor(options: LocalSchedulerOptions & { readonly senderId: string }, party: Party) {
+  constructor(
+    options: LocalSchedulerOptions & { readonly senderId: string },
+    party: Party,
+    issuer: TrustIssuer | undefined,
+  ) {
+    this.#issuer = issuer;
     this.#options = options;
     this.#party = party;
     this.#logger = safeLogger(options.logger);
@@ -118,7 +125,9 @@ export class Engine {
     if (workerId !== undefined) job.workerId = workerId;
     try {
       assertSubject(subject);
-      await this.#party.send(subject, { case: "jobRequest", value }, job.traceId);
+      if (this.#issuer?.production)
+        await this.#issuer.dispatch(subject, value, job.traceId, job.attempts, workerId);
+      else await this.#party.send(subject, { case: "jobRequest", value }, job.traceId);
     } catch (error) {
       this.#logger.error("job not dispatched", { jobId: job.jobId, reason: errorText(error) });
       if (isFinal(error)) await this.bury(job, "FAILED", errorText(error), "dispatch_failed");

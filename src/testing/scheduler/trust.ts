@@ -4,10 +4,13 @@
  */
 import type {
   BusPacket,
+  JobRequest,
   WorkerHandshakeChallenge,
   WorkerHandshakeChallengeRequest,
 } from "../../../gen/cap/index.js";
 import {
+  DispatchIdentitySchema,
+  IdentityBindingSchema,
   QUEUE_SCHEDULER,
   WorkerHandshakeRejectionReason as Reason,
   SUBJECT_TRUST_AUTHENTICATE,
@@ -21,6 +24,7 @@ import type { Bus, BusMessage, Subscription } from "../../cap/bus.js";
 import type { SigningKey, VerifyingKey } from "../../cap/crypto/backend.js";
 import { generateKeyPair, type PublicKey, toSigningKey, toVerifyingKey } from "../../cap/crypto/key-ring.js";
 import { createPacket, type PayloadInit } from "../../cap/packet.js";
+import { sealProduction } from "../../cap/production/signature.js";
 import { timestampMs, timestampOf } from "../../cap/timestamp.js";
 import type { WorkerTrustConfig } from "../../cap/trust/config.js";
 import { sameChallenge } from "../../cap/trust/handshake.js";
@@ -58,6 +62,8 @@ export interface TrustIssuerOptions {
   readonly keyId?: string | undefined;
   /** How long a token is good for. Default: 900000. */
   readonly tokenTtlMs?: number | undefined;
+  /** Dispatches jobs under CAP-PRODUCTION, to workers that require it. Default: false, as ordinary signed packets. */
+  readonly production?: boolean | undefined;
   /** One for each handshake, in order; then all succeed. `LocalScheduler.trustFaults` adds others. Default: none. */
   readonly faults?: readonly TrustFault[] | undefined;
 }
@@ -79,11 +85,14 @@ export interface IssuerIdentity {
 }
 
 const CHALLENGE_MS = 30_000;
+const DEFAULT_TENANT = "default";
 
 /** The part of a local scheduler that issues sessions. */
 export class TrustIssuer {
   readonly keyId: string;
   readonly faults: TrustFault[];
+  /** Whether jobs are dispatched under CAP-PRODUCTION. */
+  readonly production: boolean;
   readonly #tokenTtlMs: number;
   readonly #self: IssuerIdentity;
   readonly #workers = new Map<string, Enrollment>();
@@ -99,6 +108,7 @@ export class TrustIssuer {
     this.keyId = options.keyId ?? "scheduler-key";
     this.#tokenTtlMs = options.tokenTtlMs ?? 900_000;
     this.faults = [...(options.faults ?? [])];
+    this.production = options.production ?? false;
     for (const [workerId, worker] of Object.entries(options.workers ?? {})) this.#add(workerId, worker);
   }
 
@@ -123,6 +133,30 @@ export class TrustIssuer {
     return session?.workerId === senderId && session.untilMs > this.#self.clock.now();
   }
 
+  /** Publishes a job under CAP-PRODUCTION, on behalf of its tenant and principal. */
+  async dispatch(
+    subject: string,
+    request: JobRequest,
+    traceId: string,
+    attempt: number,
+    workerId = "",
+  ): Promise<void> {
+    const { bus, senderId, key, clock } = this.#self;
+    const dispatch = { dispatchId: randomHex(16), attempt: BigInt(attempt), assignedWorkerId: workerId };
+    const value = { ...request, dispatch: createMessage(DispatchIdentitySchema, dispatch) };
+    const packet = createPacket({ case: "jobRequest", value }, { senderId, traceId, clock });
+    const { tenantId, principalId, meta } = request;
+    packet.identity = createMessage(IdentityBindingSchema, {
+      tenantId: tenantId || DEFAULT_TENANT,
+      principalId,
+      actorId: meta?.actorId ?? "",
+    });
+    await bus.publish(
+      subject,
+      await sealProduction(packet, { key, keyId: this.keyId, audience: subject, clock }),
+    );
+  }
+
   /** Serves both phases. */
   start(): Promise<Subscription[]> {
     const serve = (subject: string, respond: (packet: BusPacket) => Promise<Uint8Array | undefined>) =>
@@ -138,7 +172,7 @@ export class TrustIssuer {
   #add(workerId: string, worker: EnrolledWorker): Enrollment {
     const {
       agentId = `agent-${workerId}`,
-      tenantId = "default",
+      tenantId = DEFAULT_TENANT,
       proofKeyId = `${workerId}-key`,
       publicKey,
     } = worker;

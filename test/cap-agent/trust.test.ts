@@ -1,0 +1,431 @@
+/** An agent under worker trust, and under CAP-PRODUCTION, against the issuer of the local scheduler. */
+import { describe, expect, it } from "vitest";
+import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
+import {
+  DispatchIdentitySchema,
+  IdentityBindingSchema,
+  SUBJECT_CANCEL,
+  SUBJECT_HANDSHAKE,
+  SUBJECT_HEARTBEAT,
+  SUBJECT_PROGRESS,
+  SUBJECT_RESULT,
+  workerSubject,
+} from "../../gen/cap/index.js";
+import type {
+  AgentContext,
+  AgentOptions,
+  Bus,
+  BusStatus,
+  JobRequestInit,
+  PrivateKey,
+} from "../../src/cap/index.js";
+import { Agent, generateKeyPair, toSigningKey } from "../../src/cap/index.js";
+import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
+import {
+  MemoryReplayStore,
+  openProduction,
+  type ReplayStore,
+  sealProduction,
+} from "../../src/cap/production/index.js";
+import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
+import { createMessage } from "../../src/cap/wire/create.js";
+import type { AgentwireError } from "../../src/core/errors.js";
+import { LocalScheduler } from "../../src/testing/local-scheduler.js";
+import { req } from "../requirements/index.ts";
+import { bench, gate, text } from "./agent-bench.ts";
+import { stream } from "./stream.ts";
+
+const scheduler = generateKeyPair();
+
+/** A scheduler that issues sessions, and an agent on a connection that a test can break. */
+async function make(
+  given: Partial<AgentOptions> & { trust?: Partial<WorkerTrustConfig>; tokenTtlMs?: number } = {},
+) {
+  const set = await bench();
+  const { clock, memory, store } = set;
+  const { trust, tokenTtlMs = 60_000, ...options } = given;
+  const local = new LocalScheduler({
+    bus: memory.connect(),
+    privateKey: scheduler.privateKeyPem,
+    trust: { tokenTtlMs },
+    clock,
+    logger: false,
+  });
+  await local.start();
+  const listeners = new Set<(status: BusStatus) => void>();
+  const base = memory.connect();
+  const bus: Bus = Object.assign(Object.create(base) as Bus, {
+    publish: base.publish.bind(base),
+    subscribe: base.subscribe.bind(base),
+    status: () => base.status(),
+    onStatus: (listener: (status: BusStatus) => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  });
+  const say = (status: BusStatus) => {
+    for (const listener of [...listeners]) listener(status);
+  };
+  const workerTrust: WorkerTrustConfig = { ...local.enroll("w-1"), timeoutMs: 1_000, retries: 1, ...trust };
+  const agent = new Agent({
+    bus,
+    store,
+    clock,
+    workerId: "w-1",
+    pool: "pool",
+    load: () => ({}),
+    goodbyeMs: 0,
+    logger: false,
+    privateKey: workerTrust.proofPrivateKey,
+    workerTrust,
+    ...options,
+  });
+  const refused: AgentwireError[] = [];
+  const errors: AgentwireError[] = [];
+  agent.on("refused", (error) => refused.push(error));
+  agent.on("error", (error) => errors.push(error as AgentwireError));
+  const source = memory.connect();
+  const request = (jobId: string, more: JobRequestInit = {}) =>
+    createPacket(
+      { case: "jobRequest", value: { jobId, topic: "job.echo", contextPtr: "redis://ctx:1", ...more } },
+      { senderId: "cordum-scheduler", clock },
+    );
+  await store.set("ctx:1", text({ n: 1 }));
+  const key = (privateKey: PrivateKey = scheduler.privateKeyPem) => toSigningKey(privateKey);
+  const publish = async (bytes: Uint8Array, subject = "job.echo") => {
+    await source.publish(subject, bytes);
+    await clock.settle();
+  };
+  return {
+    ...set,
+    local,
+    agent,
+    refused,
+    errors,
+    say,
+    request,
+    key,
+    publish,
+    workerTrust,
+    /** Sends a job as the pinned scheduler does. */
+    dispatch: async (jobId: string, subject = "job.echo") =>
+      publish(await sealPacket(request(jobId), { key: key() }), subject),
+    done: () => set.results().map(({ jobId }) => jobId),
+    packets: (subject: string) =>
+      set.heard.filter((one) => one.subject === subject).map(({ packet }) => packet),
+  };
+}
+
+describe("an agent under worker trust", () => {
+  it(
+    req("cap.trust.session", "proves itself before it takes jobs; all its packets carry the token"),
+    async () => {
+      const set = await make();
+      set.agent.job("job.echo", (data, { progress }: AgentContext) => {
+        progress({ percent: 50 });
+        return data;
+      });
+      await set.agent.start();
+      const order = set.heard.map(({ subject }) => subject).filter((subject) => subject.startsWith("sys."));
+      expect(order.slice(0, 3)).toEqual([
+        "sys.worker.handshake.challenge",
+        "sys.worker.handshake.authenticate",
+        "sys.handshake",
+      ]);
+      await set.clock.settle();
+      await set.dispatch("j-1");
+      await set.dispatch("j-2", workerSubject("w-1"));
+      expect(set.done()).toEqual(["j-1", "j-2"]);
+      const own = [SUBJECT_HANDSHAKE, SUBJECT_HEARTBEAT, SUBJECT_PROGRESS, SUBJECT_RESULT].flatMap(
+        set.packets,
+      );
+      expect(own.length).toBeGreaterThanOrEqual(6);
+      expect(new Set(own.map(({ authToken }) => authToken)).size).toBe(1);
+      expect(own.every((packet) => set.local.workers().has("w-1") && packet.authToken !== "")).toBe(true);
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it.each(["warn", "enforce"] as const)(
+    req("cap.trust.session", "takes jobs of the pinned scheduler only, in %s"),
+    async (mode) => {
+      const other = generateKeyPair();
+      const set = await make({ trust: { mode }, publicKeys: { "client-1": other.publicKeyPem } });
+      set.agent.job("job.echo", (data) => data);
+      await set.agent.start();
+      await set.publish(encodePacket(set.request("unsigned")));
+      await set.publish(await sealPacket(set.request("forged"), { key: set.key(other.privateKeyPem) }));
+      const known = { ...set.request("known"), senderId: "client-1" };
+      await set.publish(await sealPacket(known, { key: set.key(other.privateKeyPem) }));
+      expect(set.done()).toEqual([]);
+      expect(set.refused.map(({ details }) => (details as { problem: string }).problem)).toEqual([
+        "missing_signature",
+        "wrong_signature",
+        "unknown_sender",
+      ]);
+      await set.dispatch("genuine");
+      expect(set.done()).toEqual(["genuine"]);
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it("takes cancels of the keys it was given, else of the pinned scheduler", async () => {
+    const other = generateKeyPair();
+    for (const publicKeys of [undefined, { "client-1": other.publicKeyPem }]) {
+      const set = await make({ publicKeys });
+      const stuck = gate();
+      set.agent.job("job.echo", (_, { signal }: AgentContext) => {
+        signal.addEventListener("abort", () => stuck.open());
+        return stuck.opened;
+      });
+      await set.agent.start();
+      await set.dispatch("j-1");
+      const value = { jobId: "j-1", requestedBy: "client-1" };
+      const senderId = publicKeys === undefined ? "cordum-scheduler" : "client-1";
+      const cancel = createPacket({ case: "jobCancel", value }, { senderId, clock: set.clock });
+      await set.publish(encodePacket(cancel), SUBJECT_CANCEL);
+      expect(set.done()).toEqual([]);
+      const key = set.key(publicKeys === undefined ? scheduler.privateKeyPem : other.privateKeyPem);
+      await set.publish(await sealPacket(cancel, { key }), SUBJECT_CANCEL);
+      expect(set.done()).toEqual(["j-1"]);
+      await set.clock.until(set.agent.close());
+    }
+  });
+
+  it(
+    req("cap.trust.session", "takes nothing between a disconnect and the renewed session, and then again"),
+    async () => {
+      for (const mode of ["enforce", "warn"] as const) {
+        const set = await make({ trust: { mode } });
+        set.agent.job("job.echo", (data) => data);
+        await set.agent.start();
+        await set.clock.settle();
+        const [first] = set.packets(SUBJECT_HEARTBEAT);
+        set.say("reconnecting");
+        await set.dispatch("away");
+        set.local.trustFaults.push("silent");
+        set.say("connected");
+        await set.clock.settle();
+        await set.dispatch("early");
+        expect(set.done()).toEqual([]);
+        await set.clock.advance(1_000);
+        if (mode === "enforce") {
+          expect(set.errors.at(-1)).toMatchObject({ code: "TRUST_UNAVAILABLE" });
+          await set.dispatch("lost");
+          expect(set.done()).toEqual([]);
+          const before = set.packets(SUBJECT_HEARTBEAT).length;
+          await set.clock.advance(20_000);
+          expect(set.packets(SUBJECT_HEARTBEAT)).toHaveLength(before);
+          set.say("reconnecting");
+          set.say("connected");
+          await set.clock.settle();
+        }
+        await set.dispatch("again");
+        expect(set.done()).toEqual(["again"]);
+        expect(set.packets(SUBJECT_HANDSHAKE)).toHaveLength(2);
+        const last = set.packets(SUBJECT_HEARTBEAT).at(-1)!;
+        if (mode === "enforce") expect(last.authToken).not.toBe(first!.authToken);
+        await set.clock.until(set.agent.close());
+      }
+    },
+  );
+
+  it(req("cap.trust.session", "a result that waits for a session leaves with the new token"), async () => {
+    const set = await make();
+    const end = gate<unknown>();
+    set.agent.job("job.echo", () => end.opened);
+    await set.agent.start();
+    await set.dispatch("j-1");
+    set.say("reconnecting");
+    end.open(1);
+    await set.clock.settle();
+    expect(set.done()).toEqual([]);
+    set.say("connected");
+    await set.clock.advance(1_000);
+    expect(set.done()).toEqual(["j-1"]);
+    const [result] = set.packets(SUBJECT_RESULT);
+    expect(result!.authToken).toBe(set.packets(SUBJECT_HEARTBEAT).at(-1)!.authToken);
+    await set.clock.until(set.agent.close());
+  });
+
+  it(req("cap.trust.session", "gives jobs of a stream back while it may not take them"), async () => {
+    let made: ReturnType<typeof stream> | undefined;
+    const set = await make({
+      durable: (bus) => {
+        made = stream(bus);
+        return made.durable;
+      },
+      tokenTtlMs: 10_000,
+      trust: { retries: 1, timeoutMs: 100 },
+    });
+    set.agent.job("job.echo", (data) => data);
+    await set.agent.start();
+    set.say("reconnecting");
+    await set.dispatch("j-1");
+    expect(made!.told.filter((line) => line.startsWith("back"))).toEqual(["back 1 1000"]);
+    set.say("connected");
+    await set.clock.settle();
+    await set.dispatch("j-2");
+    expect(set.done()).toEqual(["j-2"]);
+    set.local.trustFaults.push("silent", "silent");
+    await set.clock.advance(9_500);
+    expect(set.errors).toMatchObject([{ code: "TRUST_UNAVAILABLE" }]);
+    const count = made!.told.length;
+    await set.dispatch("j-3");
+    expect(made!.told).toHaveLength(count); // it takes nothing from the stream any more
+    await set.clock.until(set.agent.close());
+  });
+
+  it("a start during which the connection is lost fails", async () => {
+    const set = await make();
+    set.agent.job("job.echo", (data) => data);
+    const started = set.agent.start();
+    await set.clock.settle();
+    set.say("reconnecting");
+    await expect(started.then(() => set.agent.state)).resolves.toBe("running");
+    const other = await make({ heartbeat: () => ({}) });
+    other.agent.job("job.echo", (data) => data);
+    const starting = other.agent.start();
+    for (let i = 0; i < 50 && !other.heard.some(({ subject }) => subject.endsWith("authenticate")); i++)
+      await Promise.resolve();
+    other.say("reconnecting");
+    await expect(starting).rejects.toMatchObject({ code: "TRUST_UNAVAILABLE" });
+    await set.clock.until(set.agent.close());
+  });
+});
+
+describe("an agent under CAP-PRODUCTION", () => {
+  const identity = createMessage(IdentityBindingSchema, { tenantId: "default", principalId: "p-1" });
+  const dispatch = createMessage(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 3n });
+
+  async function production(given: Parameters<typeof make>[0] = {}) {
+    let memory: MemoryReplayStore | undefined;
+    const replayStore: ReplayStore = { admit: (entry) => memory!.admit(entry) };
+    const set = await make({ production: { replayStore }, ...given });
+    memory = new MemoryReplayStore({ clock: set.clock });
+    const seal = (packet: BusPacket, audience = "job.echo", key = set.key()) =>
+      sealProduction({ ...packet, identity }, { key, keyId: "scheduler-key", audience, clock: set.clock });
+    return { ...set, seal };
+  }
+
+  it(
+    req(
+      "cap.production.result",
+      "seals results and progress for their subject, as the admitted request says",
+    ),
+    async () => {
+      const set = await production();
+      set.agent.job("job.echo", (data, ctx: AgentContext) => {
+        ctx.progress({ percent: 50 });
+        const { packet, request } = ctx as unknown as { packet: BusPacket; request: JobRequest };
+        packet.identity!.tenantId = "evil"; // what a handler does to its packet changes nothing
+        request.dispatch!.attempt = 9n;
+        return data;
+      });
+      await set.agent.start();
+      await set.publish(await set.seal(set.request("j-1", { dispatch })));
+      expect(set.done()).toEqual(["j-1"]);
+      const keys = keysById("keys", {
+        "w-1-key": toSigningKey(set.workerTrust.proofPrivateKey).publicKeyPem,
+      });
+      for (const subject of [SUBJECT_RESULT, SUBJECT_PROGRESS]) {
+        const [sent] = set.packets(subject);
+        const trust = { audience: subject, tenantId: "default", senderId: "w-1", keys, clock: set.clock };
+        const { packet } = await openProduction(encodePacket(sent!), trust).catch(() =>
+          openProduction(encodePacket(sent!), trust),
+        );
+        expect(packet.identity).toEqual(identity);
+        const { value } = packet.payload as { value: JobResult };
+        expect([value.identity, value.dispatch]).toEqual([identity, dispatch]);
+        expect(packet.authToken).not.toBe("");
+      }
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it(req("cap.production.admission", "admits each job once, and every refusal is an event"), async () => {
+    const set = await production();
+    let runs = 0;
+    set.agent.job("job.echo", () => ++runs);
+    await set.agent.start();
+    const genuine = await set.seal(set.request("j-1"));
+    await set.publish(genuine);
+    await set.publish(genuine);
+    await set.publish(await sealPacket(set.request("ordinary"), { key: set.key() }));
+    await set.publish(await set.seal(set.request("elsewhere"), "job.other"));
+    await set.publish(await set.seal(set.request("mirror", { tenantId: "t-2" })));
+    await set.publish(
+      await set.seal(set.request("stranger"), "job.echo", set.key(generateKeyPair().privateKeyPem)),
+    );
+    await set.publish(await set.seal(set.request("topic", { topic: "job.payroll" })));
+    const late = await set.seal(set.request("late"));
+    await set.clock.advance(240_000);
+    await set.publish(late);
+    expect([runs, set.done()]).toEqual([1, ["j-1"]]);
+    const problems = set.refused.map(
+      (error) => (error.details as { problem?: string }).problem ?? error.code,
+    );
+    expect(problems).toEqual([
+      "replayed",
+      "missing_metadata",
+      "wrong_audience",
+      "identity_mismatch",
+      "wrong_signature",
+      "JOB_INVALID_INPUT",
+      "expired",
+    ]);
+    await set.clock.until(set.agent.close());
+  });
+
+  it(
+    req("cap.production.admission", "a job is refused while the replay store does not respond, and not lost"),
+    async () => {
+      let made: ReturnType<typeof stream> | undefined;
+      let down = true;
+      let memory: MemoryReplayStore | undefined;
+      const set = await production({
+        production: {
+          replayStore: {
+            admit: async (entry) => {
+              if (down) throw new Error("down");
+              return memory!.admit(entry);
+            },
+          },
+        },
+        durable: (bus) => {
+          made = stream(bus);
+          return made.durable;
+        },
+      });
+      memory = new MemoryReplayStore({ clock: set.clock });
+      set.agent.job("job.echo", (data) => data);
+      await set.agent.start();
+      const genuine = await set.seal(set.request("j-1"));
+      await set.publish(genuine);
+      expect(set.refused).toMatchObject([
+        { retryable: true, details: { problem: "replay_store_unavailable" } },
+      ]);
+      expect(made!.told).toContain("back 1 1000");
+      down = false;
+      await set.publish(genuine);
+      expect(set.done()).toEqual(["j-1"]);
+      await set.publish(genuine);
+      expect(made!.told.some((line) => line.startsWith("drop 3 the packet was admitted before"))).toBe(true);
+      made!.setAttempt(2);
+      await set.publish(genuine); // the stream delivers it again: no replay
+      expect(made!.told.some((line) => line.startsWith("drop 4"))).toBe(false);
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it(req("cap.production.admission", "requires enforced trust"), async () => {
+    for (const trust of [{ mode: "warn" as const }]) {
+      const set = await production({ trust });
+      set.agent.job("job.echo", (data) => data);
+      await expect(set.agent.start()).rejects.toMatchObject({ code: "TRUST_CONFIG" });
+    }
+    const set = await production({ workerTrust: { mode: "off" } });
+    set.agent.job("job.echo", (data) => data);
+    await expect(set.agent.start()).rejects.toThrow("production requires `workerTrust`");
+  });
+});
