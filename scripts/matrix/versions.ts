@@ -51,3 +51,6 @@ export const bundlers: Readonly<Record<string, string>> = {
   "@rollup/plugin-commonjs": "29.0.3",
   "@rollup/plugin-json": "6.1.0",
 };
+
+/** Drives Chromium in the tests of the inspector, and for its screenshots. */
+export const PLAYWRIGHT = "1.65.1";

@@ -1,7 +1,7 @@
 /** Results of jobs that did not succeed: the texts of cap-sdk-python 2.17.0, and codes, which it leaves empty. */
 import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import type { HandlerFailure } from "../handler/index.js";
-import type { JobResultInit } from "./worker-options.js";
+import type { JobResultInit } from "./agent/options.js";
 
 /** Codes of this runtime, from the range that belongs to applications. */
 export const AGENT_CODES = {

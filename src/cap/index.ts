@@ -11,7 +11,16 @@ export { loggingMiddleware } from "../worker/middleware.js";
 // For agents.
 export { Agent } from "./agent/agent.js";
 export type { AgentContext, AgentHandler, AgentMiddleware } from "./agent/context.js";
-export type { AgentCounts, AgentEvents, AgentHandlerError, AgentOptions } from "./agent/options.js";
+export type {
+  AgentOptions,
+  HandlerError,
+  JobContext,
+  JobHandler,
+  JobResultInit,
+  WorkerCounts,
+  WorkerEvents,
+  WorkerOptions,
+} from "./agent/options.js";
 export type { TopicOptions } from "./agent/topics.js";
 export type { BlobStore } from "./blob-store.js";
 export { InMemoryBlobStore } from "./blob-store.js";
@@ -60,12 +69,3 @@ export type { WorkerTrustConfig, WorkerTrustOptions } from "./trust/config.js";
 export { WorkerTrustError } from "./trust/error.js";
 export type { WorkerTrustMode } from "./trust-mode.js";
 export { runWorker, Worker } from "./worker.js";
-export type {
-  HandlerError,
-  JobContext,
-  JobHandler,
-  JobResultInit,
-  WorkerCounts,
-  WorkerEvents,
-  WorkerOptions,
-} from "./worker-options.js";

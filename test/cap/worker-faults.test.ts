@@ -73,7 +73,7 @@ describe("a worker answers every job", () => {
       errorMessage: "worker queue full: 2 jobs wait",
       errorCodeEnum: ErrorCode.JOB_RESOURCE_EXHAUSTED,
     });
-    while (worker.counts.completed < 3) {
+    while (worker.counts.succeeded < 3) {
       ends.shift()?.();
       await turn();
     }
@@ -86,7 +86,7 @@ describe("a worker answers every job", () => {
     worker.on("handlerError", (event) => seen.push(event));
     await dispatch({ jobId: "j-1" });
     await settled(1);
-    expect(seen).toEqual([{ jobId: "j-1", topic: "job.echo", error: problem }]);
+    expect(seen).toEqual([{ jobId: "j-1", topic: "job.echo", attempt: 1, error: problem }]);
   });
 });
 

@@ -7,7 +7,7 @@ import { MemoryBus, runWorker } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
-import { cleanups, clientKeys, setUp, turn, workerKeys } from "./worker-bench.ts";
+import { cleanups, clientKeys, overNetwork, setUp, turn, workerKeys } from "./worker-bench.ts";
 
 describe("runWorker", () => {
   it(req("cap.worker.result", "publishes the result with the trace, the job and its own id"), async () => {
@@ -57,7 +57,7 @@ describe("runWorker", () => {
     cleanups.push(() => second.close());
     for (let i = 0; i < 6; i++) await dispatch({ jobId: `j-${i}` });
     await settled(6);
-    expect([worker.counts.completed, second.counts.completed]).toEqual([3, 3]);
+    expect([worker.counts.succeeded, second.counts.succeeded]).toEqual([3, 3]);
   });
 
   it.each([
@@ -123,7 +123,7 @@ describe("runWorker", () => {
       status: JobStatus.FAILED,
       errorMessage: "result cannot be sent",
     });
-    expect(worker.counts).toMatchObject({ completed: 0, failed: 1, unpublished: 0 });
+    expect(worker.counts).toMatchObject({ succeeded: 0, failed: 1, unpublished: 0 });
   });
 
   it(req("cap.worker.denied", "DENIED is sent as FAILED, and a reply subject is left alone"), async () => {
@@ -228,7 +228,7 @@ describe("packets a worker refuses", () => {
       await bus.publish("job.echo", await make());
       await bus.publish("job.echo", await sealPacket(good, { key: toSigningKey(clientKeys.privateKeyPem) }));
       await settled(1);
-      expect(worker.counts).toMatchObject({ received: 2, refused: 1, completed: 1 });
+      expect(worker.counts).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
       expect(refused).toHaveLength(1);
       expect(logged.filter((line) => line.startsWith("packet refused"))).toHaveLength(1);
       expect(results).toHaveLength(1);
@@ -253,15 +253,20 @@ describe("packets a worker refuses", () => {
       "without keys everything is taken, with one warning; with an empty set nothing is",
     ),
     async () => {
-      const open = await setUp();
+      const inProcess = await setUp();
+      await inProcess.dispatch({ jobId: "j" });
+      await inProcess.settled(1);
+      expect(inProcess.logged.join()).not.toContain("unverified");
+      const memory = new MemoryBus();
+      const open = await setUp({}, memory, overNetwork(memory.connect()));
       await open.dispatch({ jobId: "j" });
       await open.settled(1);
-      expect(open.logged.filter((line) => line.includes("taken unverified"))).toHaveLength(1);
+      expect(open.logged.filter((line) => line.includes("accepted unverified"))).toHaveLength(1);
       const strict = await setUp({ publicKeys: {} });
       await strict.dispatch({ jobId: "j" });
       while (strict.worker.counts.refused === 0) await turn();
       expect(strict.results).toHaveLength(0);
-      expect(strict.logged.join()).not.toContain("taken unverified");
+      expect(strict.logged.join()).not.toContain("accepted unverified");
     },
   );
 

@@ -87,7 +87,7 @@ await describeWithPeers("CAP over NATS and cap-sdk-python 2.17.0", [natsServer, 
           expect([status, workerId]).toEqual([JobStatus.SUCCEEDED, "worker-1"]);
           expect(traceId).toBe(`trace-${String(jobId).slice(4)}`);
         }
-        expect(worker.counts).toMatchObject({ received: 50, refused: 0, completed: 50 });
+        expect(worker.counts).toMatchObject({ received: 50, refused: 0, succeeded: 50 });
         await worker.close();
         await scheduler.close();
       },

@@ -1,6 +1,7 @@
 import type { Requirements } from "./types.ts";
 
 const GUIDE = "docs/cli.md";
+const INSPECTOR = "docs/inspector.md";
 
 /** What the `agentwire` command promises. */
 export const cli = {
@@ -93,6 +94,55 @@ export const cli = {
     statement:
       "What tap --json --raw wrote can be read again with --from, and decoded and verified line by line.",
     source: GUIDE,
+  },
+  "cli.inspector.timeline": {
+    statement: "The page shows every record as it comes; a response fills in the row of its request.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.filter": {
+    statement:
+      "The filter compares members, excludes and searches; the page pauses, and counts what it drops.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.detail": {
+    statement: "A record shows body, headers, bytes, signature, policy and trace, without its secrets.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.traces": {
+    statement: "A trace joins records of all protocols; what has no answer yet is an open bar.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.act": {
+    statement: "The page approves and denies, submits, cancels and resends; inspect has no such routes.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.capture": {
+    statement: "A capture is one NDJSON format for page, dev, tap and inspect; what is saved opens again.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.safe": {
+    statement: "Nothing that peers send runs in the page, and the page asks only its own server.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.guard": {
+    statement: "A foreign Host, a foreign Origin and a missing token are refused.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.token": {
+    statement: "The page requires the token of its address, and removes it from there.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.fast": {
+    statement: "With 10,000 events only the visible rows are elements; dropped rows are counted.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.accessible": {
+    statement: "axe has no serious finding in any view, light or dark.",
+    source: INSPECTOR,
+  },
+  "cli.inspector.bounded": {
+    statement: "The server keeps a bounded number of bytes and reports what is gone as a gap.",
+    source: INSPECTOR,
   },
   "cli.doctor": {
     statement:

@@ -9,11 +9,12 @@ import {
   type Handler as SharedHandler,
 } from "../../handler/index.js";
 import type { HandlerMiddleware } from "../../worker/middleware.js";
+import type { BlobStore } from "../blob-store.js";
 import { ResourceExhaustedError } from "../errors.js";
 import type { PacketOf, PacketProtocol, RequestOf } from "../protocol.js";
 import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
-import type { AgentCore, Connections } from "./core.js";
 import type { Job } from "./job.js";
+import type { JobContext, WorkerCore } from "./options.js";
 import type { ProgressReporter } from "./progress.js";
 
 /** Default of `maxContextBytes` and `maxResultBytes`: 2 MiB. */
@@ -60,45 +61,58 @@ export type AgentHandler<
 /** Wraps the handlers of an agent; runs again on each attempt, and may answer without calling `next`. */
 export type AgentMiddleware = HandlerMiddleware<AgentContext>;
 
-/** The context of one job; all its attempts share it. A class, as accessors of an object literal are expensive. */
-export class JobContext implements AgentContext {
+/**
+ * What a handler of `runWorker` gets. A class: an object literal with accessors costs a hidden class each time, which
+ * only a full garbage collection frees.
+ */
+export class PlainContext implements JobContext {
   readonly jobId: string;
   readonly traceId: string;
   readonly correlationId: string;
-  readonly job: JobRequest;
   readonly request: JobRequest;
   readonly packet: BusPacket;
-  readonly log: Logger;
-  readonly delivery: number;
-  readonly progress: AgentContext["progress"];
-  readonly putArtifact: AgentContext["putArtifact"];
-  readonly fail = fail;
   readonly #job: Job;
 
-  constructor(job: Job, log: Logger, core: AgentCore, connections: Connections, reporter: ProgressReporter) {
+  constructor(job: Job) {
     this.jobId = job.request.jobId;
     this.traceId = job.packet.traceId;
     this.correlationId = job.packet.traceId;
-    this.job = job.request;
     this.request = job.request;
     this.packet = job.packet;
-    this.log = log;
-    this.delivery = job.delivery;
     this.#job = job;
-    this.progress = (update) => reporter.report(job, update, connections.party, log);
-    this.putArtifact = (value, options) => keepArtifact(job, core, connections, value, options);
   }
 
-  get attempt(): number {
-    return this.#job.attempt;
+  get log(): Logger {
+    return this.#job.log;
   }
 
   get signal(): AbortSignal {
     return this.#job.signal;
   }
 
+  get attempt(): number {
+    return this.#job.attempt;
+  }
+
   get deadline(): number | undefined {
     return this.#job.deadline;
+  }
+}
+
+/** What a handler of an agent gets; all attempts of a job share it. */
+export class FullContext extends PlainContext implements AgentContext {
+  readonly job: JobRequest;
+  readonly delivery: number;
+  readonly progress: AgentContext["progress"];
+  readonly putArtifact: AgentContext["putArtifact"];
+  readonly fail = fail;
+
+  constructor(job: Job, core: WorkerCore, store: BlobStore, reporter: ProgressReporter) {
+    super(job);
+    this.job = job.request;
+    this.delivery = job.delivery;
+    this.progress = (update) => reporter.report(job, update);
+    this.putArtifact = (value, options) => keepArtifact(job, core, store, value, options);
   }
 }
 
@@ -108,8 +122,8 @@ function fail(reason: string, options?: { readonly code?: string | undefined }):
 
 async function keepArtifact(
   job: Job,
-  { clock, ioTimeoutMs, options: { maxResultBytes: max = MAX_BYTES } }: AgentCore,
-  { store }: Connections,
+  { clock, ioTimeoutMs, options: { maxResultBytes: max = MAX_BYTES } }: WorkerCore,
+  store: BlobStore,
   value: unknown,
   options?: ArtifactOptions,
 ): Promise<string> {

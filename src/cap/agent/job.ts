@@ -1,7 +1,9 @@
-/** One job of an agent. */
+/** One job of a worker. */
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
+import { type Logger, scoped, silentLogger } from "../../core/logger.js";
 import { Work } from "../../worker/work.js";
 import type { Delivery } from "../durable.js";
+import { logField } from "../failures.js";
 import type { JobIdentity } from "../finished-jobs.js";
 import type { ProductionAuthority } from "../production/identity.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
@@ -31,14 +33,37 @@ export class Job extends Work {
   reporting: Promise<unknown> | undefined;
   /** Lets the next job with the same idempotency key run. */
   releaseKey: (() => void) | undefined;
+  readonly #logger: Logger;
+  #log: Logger | undefined;
 
-  constructor(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined) {
-    super(request.jobId);
+  constructor(
+    key: unknown,
+    packet: BusPacket,
+    request: JobRequest,
+    served: ServedTopic,
+    delivery: Delivery | undefined,
+    logger: Logger,
+  ) {
+    super(key);
     this.packet = packet;
     this.request = request;
     this.served = served;
     this.delivery = delivery?.attempt ?? 1;
+    this.#logger = logger;
     if (delivery !== undefined) this.deliveries.push(delivery);
+  }
+
+  /** Adds what names the job to every line. */
+  get log(): Logger {
+    if (this.#logger === silentLogger) return silentLogger;
+    const { packet, request } = this;
+    this.#log ??= scoped(this.#logger, {
+      jobId: logField(request.jobId),
+      traceId: logField(packet.traceId),
+      topic: logField(request.topic),
+      senderId: logField(packet.senderId),
+    });
+    return this.#log;
   }
 
   /** What makes it the same job as another. */

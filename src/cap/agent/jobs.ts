@@ -1,4 +1,4 @@
-/** The jobs of an agent: taken, joined, run by the engine, answered once, and settled with their stream. */
+/** The jobs of a worker: taken, joined, run by the engine, answered once, and settled with their stream. */
 import type { BusPacket, JobCancel, JobRequest } from "../../../gen/cap/index.js";
 import { JobStatus } from "../../../gen/cap/index.js";
 import { AbortError, ClosedError, errorText, TimeoutError } from "../../core/errors.js";
@@ -21,13 +21,12 @@ import {
 } from "../failures.js";
 import { statusName } from "../metrics.js";
 import { freezeAuthority } from "../production/identity.js";
-import type { JobResultInit } from "../worker-options.js";
-import type { Answers } from "./answers.js";
 import { Cancels } from "./cancels.js";
-import type { AgentCore, Connections } from "./core.js";
 import { Job } from "./job.js";
 import { jobLimits } from "./limits.js";
+import type { Connections, JobResultInit, WorkerCore } from "./options.js";
 import { ageOf } from "./packet-age.js";
+import type { Results } from "./results.js";
 import type { JobRunner } from "./run-job.js";
 import type { ServedTopic } from "./topics.js";
 
@@ -40,15 +39,18 @@ const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatu
 /** How long a job that is given back stays away the first time, and at most. */
 const GIVE_BACK_MS = 1_000;
 const MAX_GIVE_BACK_MS = 30_000;
+/** How long the handlers of `runWorker` may take to end once they are aborted. Within the stage of closing that waits. */
+const ABORT_GRACE_MS = 900;
 /** Default of `maxDeliver`. */
 export const MAX_DELIVER = 10;
 
 /** Jobs in flight: first come, first served. */
 export class Jobs {
-  readonly #core: AgentCore;
+  readonly #core: WorkerCore;
   readonly #connections: Connections;
-  readonly #answers: Answers;
+  readonly #results: Results;
   readonly #runner: JobRunner;
+  readonly #isScheduled: boolean;
   readonly #engine: Engine<Job, Outcome>;
   readonly #slots: Slots<Job>;
   readonly #byKey = new Map<string, Promise<void>>();
@@ -59,18 +61,21 @@ export class Jobs {
 
   /** `onFree` is called when a slot is free. */
   constructor(
-    core: AgentCore,
+    core: WorkerCore,
     connections: Connections,
-    answers: Answers,
+    results: Results,
     runner: JobRunner,
+    isScheduled: boolean,
     onFree: () => void,
   ) {
     this.#core = core;
     this.#connections = connections;
-    this.#answers = answers;
+    this.#results = results;
     this.#runner = runner;
+    this.#isScheduled = isScheduled;
     const { clock, log: logger, options } = core;
     const { maxDeliver = MAX_DELIVER, abandonMs = 5_000 } = options;
+    const graceMs = isScheduled ? 0 : ABORT_GRACE_MS;
     this.#maxDeliver = maxDeliver > 0 ? maxDeliver : Infinity;
     this.#engine = new Engine<Job, Outcome>(
       {
@@ -78,7 +83,7 @@ export class Jobs {
         cut: (job, reason) => ({ result: this.#failed(job, failureOf(job, reason)) }),
         answer: (job, outcome) => this.#answer(job, outcome),
       },
-      { clock, logger, graceMs: 0, abandonMs, onFree },
+      { clock, logger, graceMs, abandonMs, onFree },
     );
     this.#slots = this.#engine.slots(core.concurrency);
   }
@@ -93,11 +98,12 @@ export class Jobs {
     return this.#engine.size;
   }
 
-  /** Takes a job. One that is in flight already is joined. */
+  /** Takes a job. One of a scheduler that is in flight already is joined. */
   accept(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined): void {
     const { counts, log } = this.#core;
     if (delivery !== undefined && this.#closing) return delivery.giveBack();
-    const known = this.#engine.get(request.jobId);
+    const key = this.#isScheduled ? request.jobId : packet;
+    const known = this.#engine.get(key);
     if (known !== undefined) {
       counts.repeated++;
       const jobId = logField(request.jobId);
@@ -105,7 +111,7 @@ export class Jobs {
       if (delivery !== undefined) known.deliveries.push(delivery);
       return;
     }
-    const job = new Job(packet, request, served, delivery);
+    const job = new Job(key, packet, request, served, delivery, log);
     if (this.#core.options.production !== undefined) job.authority = freezeAuthority(packet, request);
     const refusal = this.#refusal(job);
     if (refusal === undefined) return this.#engine.add(job, this.#slots);
@@ -152,9 +158,23 @@ export class Jobs {
     this.#engine.close();
   }
 
-  /** Why a job must not run, if it must not. Sets its limits, and its deadline. */
+  /** Why a job must not run, if it must not. */
   #refusal(job: Job): JobFailure | undefined {
-    const { clock, options, log } = this.#core;
+    const { options } = this.#core;
+    const refusal = this.#aborted
+      ? workerClosed(false)
+      : this.#isScheduled
+        ? this.#schedulerRefusal(job)
+        : undefined;
+    const { maxQueued = 10_000 } = options;
+    if (refusal !== undefined || this.#slots.waiting.size < maxQueued) return refusal;
+    job.log.error("too many jobs wait; this one is answered as failed", { maxQueued });
+    return exhausted(`worker queue full: ${maxQueued} jobs wait`);
+  }
+
+  /** Why a job must not run by what its scheduler says. Sets its limits, and its deadline. */
+  #schedulerRefusal(job: Job): JobFailure | undefined {
+    const { clock } = this.#core;
     const { request, packet, delivery } = job;
     try {
       job.limits = jobLimits(request);
@@ -162,7 +182,6 @@ export class Jobs {
       if (error instanceof JobFailure) return error;
       throw error;
     }
-    if (this.#aborted) return workerClosed(false);
     if (delivery > this.#maxDeliver) return tooManyDeliveries(delivery - 1);
     const cancel = this.#cancels.find(request.jobId, packet);
     if (cancel !== undefined) return cancelled(wireText(cancel));
@@ -173,23 +192,14 @@ export class Jobs {
       if (leftMs <= 0) return timedOut("deadline exceeded");
       this.#engine.after(job, leftMs, () => this.#engine.cut(job, new TimeoutError("deadline exceeded")));
     }
-    const { maxQueued = 10_000 } = options;
-    if (this.#slots.waiting.size < maxQueued) return undefined;
-    log.error("too many jobs wait; this one is answered as failed", {
-      jobId: logField(request.jobId),
-      maxQueued,
-    });
-    return exhausted(`worker queue full: ${maxQueued} jobs wait`);
+    return undefined;
   }
 
   async #run(job: Job): Promise<Outcome> {
     try {
-      for (let twin = this.#twin(job); twin !== undefined; twin = this.#twin(job)) await job.race(twin);
-      this.#claimKey(job);
-      const known = await this.#answers.find(job).catch((error: unknown) => {
-        throw unavailable(`earlier result not read: ${errorText(error)}`, "CONTEXT_UNAVAILABLE", true);
-      });
-      if (known !== undefined) return { result: known, isRepeat: true };
+      if (!this.#isScheduled) return { result: await this.#runner.runPlain(job) };
+      const known = this.#connections.finished === undefined ? undefined : await this.#earlier(job);
+      if (known !== undefined) return { result: { ...known, jobId: "" }, isRepeat: true };
       return { result: await this.#runner.run(job, () => this.#startRuntime(job)) };
     } catch (error) {
       if (job.settled) return { giveBack: error }; // it was cut short, and is answered already
@@ -199,6 +209,15 @@ export class Jobs {
       }
       return { result: this.#failed(job, error) };
     }
+  }
+
+  /** The result of an earlier delivery, or of a job with the same idempotency key, for which it waits. */
+  async #earlier(job: Job): Promise<JobResultInit | undefined> {
+    for (let twin = this.#twin(job); twin !== undefined; twin = this.#twin(job)) await job.race(twin);
+    this.#claimKey(job);
+    return this.#results.find(job).catch((error: unknown) => {
+      throw unavailable(`earlier result not read: ${errorText(error)}`, "CONTEXT_UNAVAILABLE", true);
+    });
   }
 
   #startRuntime(job: Job): void {
@@ -215,11 +234,11 @@ export class Jobs {
 
   /** The result of a job that did not succeed. */
   #failed(job: Job, error: unknown): JobResultInit {
-    const { clock, log, options } = this.#core;
+    const { clock, options } = this.#core;
     let failure: JobFailure;
     if (error instanceof JobFailure) failure = error;
     else {
-      log.error("a job ended unexpectedly", { jobId: logField(job.request.jobId), error });
+      job.log.error("a job ended unexpectedly", { error });
       failure = handlerBroken();
     }
     const tookMs =
@@ -238,7 +257,7 @@ export class Jobs {
   /** Makes equal idempotency keys wait for this job, where its result is kept for them. */
   #claimKey(job: Job): void {
     const key = keyOf(job);
-    if (this.#connections.finished === undefined || key === "") return;
+    if (key === "") return;
     const claim = new Promise<void>((resolve) => {
       job.releaseKey = () => {
         if (this.#byKey.get(key) === claim) this.#byKey.delete(key);
@@ -256,12 +275,12 @@ export class Jobs {
       if (isClosed && job.deliveries.length > 0) return this.#giveBack(job);
       if (job.reporting !== undefined) await job.reporting;
       const { isRepeat = false, isDead = false } = outcome;
-      const result = await this.#answers.publish(job, outcome.result, !isRepeat && !isDead);
+      const result = await this.#results.publish(job, outcome.result, !isRepeat && !isDead);
       const { jobId, status, executionMs, errorMessage } = result;
       if (isRepeat) counts.repeated++;
       else if (status === JobStatus.SUCCEEDED) counts.succeeded++;
       else counts.failed++;
-      if (isDead) await this.#answers.deadLetter(job, result);
+      if (isDead) await this.#results.deadLetter(job, result);
       this.#engine.release(job); // acknowledging takes a while
       const acknowledged = job.deliveries.length > 0 ? this.#acknowledge(job) : undefined;
       if (FAILURES.has(status)) metrics.onJobFailed(jobId, errorMessage);

@@ -1,55 +1,107 @@
-/** Options, counts and events of an agent. */
+/** Options, counts and events of workers: of `Agent`, and of `runWorker`. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { HeartbeatSchema, JobResult } from "../../../gen/cap/index.js";
+import type {
+  BusPacket,
+  HeartbeatSchema,
+  JobRequest,
+  JobResult,
+  JobResultSchema,
+} from "../../../gen/cap/index.js";
+import type { Clock } from "../../core/clock.js";
 import type { Env } from "../../core/env.js";
 import type { AgentwireError } from "../../core/errors.js";
+import type { IterableEmitter } from "../../core/iterable-emitter.js";
+import type { Logger } from "../../core/logger.js";
 import type { SchemaValidator } from "../../core/validate.js";
+import type { CallContext, HandlerMiddleware } from "../../worker/middleware.js";
 import type { BlobStore } from "../blob-store.js";
 import type { Bus } from "../bus.js";
 import type { DurableBus } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
-import type { PartyOptions, ReceiveCounts } from "../party.js";
+import type { Party, PartyOptions, ReceiveCounts } from "../party.js";
 import type { ProductionOptions } from "../production/profile.js";
 import type { WorkerTrustOptions } from "../trust/config.js";
-import type { HandlerError } from "../worker-options.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
+import type { AgentTrust } from "./trust.js";
 
 /** A heartbeat as it is sent. */
 export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
 
-/** Where an agent stands. */
-export type AgentState = "idle" | "starting" | "running" | "closing" | "closed";
+/**
+ * What a handler of `runWorker` returns. `jobId` and `workerId` are filled in; status is SUCCEEDED unless it says
+ * otherwise.
+ */
+export type JobResultInit = MessageInitShape<typeof JobResultSchema>;
+
+/** Where a worker stands. */
+export type WorkerState = "idle" | "starting" | "running" | "closing" | "closed";
+
+/** Options that `Agent` and `runWorker` share. */
+export interface CommonOptions extends Omit<PartyOptions, "bus" | "senderId"> {
+  /** The bus, which stays the caller's, or a function that connects to one: it is drained when the worker is closed. */
+  readonly bus: Bus | (() => Bus | Promise<Bus>);
+  /** Name of the worker: sender of its packets and `worker_id` of its results. */
+  readonly senderId?: string | undefined;
+  /** Handlers that may run at once, at least 1; further jobs wait in memory, first come first served. Default: 1. */
+  readonly concurrency?: number | undefined;
+  /** Jobs without a stream that may wait in memory; any further one is answered FAILED. Default: 10000. */
+  readonly maxQueued?: number | undefined;
+  /** Put the text of exceptions into results. Default: false; the text is "handler failed". */
+  readonly exposeErrors?: boolean | undefined;
+  /** How long each stage of closing may take, such as waiting for running handlers. Default: 30000. */
+  readonly graceMs?: number | undefined;
+  /** How long a result waits for a connection that broke to come back. Default: 30000. */
+  readonly resendForMs?: number | undefined;
+  /** Called for jobs and heartbeats. What it throws is logged and does no harm. */
+  readonly metrics?: MetricsHook | undefined;
+}
+
+/** What a handler of `runWorker` gets besides the request. */
+export interface JobContext extends CallContext {
+  readonly jobId: string;
+  readonly traceId: string;
+  readonly request: JobRequest;
+  /** The packet the request came in. */
+  readonly packet: BusPacket;
+}
+
+/** Does a job. A thrown error becomes a FAILED result, `null` or `undefined` too. */
+export type JobHandler = (
+  request: JobRequest,
+  context: JobContext,
+) => JobResultInit | null | undefined | Promise<JobResultInit | null | undefined>;
+
+/** Options of `runWorker`. `senderId` is "cap-worker" by default. */
+export interface WorkerOptions extends CommonOptions {
+  /** Subject to serve, also the name of the queue group, such as `job.echo`. */
+  readonly subject: string;
+  readonly handler: JobHandler;
+  /** Wraps the handler; the first one given is the outermost. `call.input` is the request. */
+  readonly middleware?: readonly HandlerMiddleware<JobContext, JobRequest>[] | undefined;
+  /** Closes the worker when it fires. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Options of `Agent`. The defaults are those of the `Agent` of cap-sdk-python 2.17.0.
  *
  * What is given as an object stays the caller's; what a function makes is the agent's own and is closed with it.
  */
-export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
-  /** The bus, or a function that connects to one: called at the start, within `ioTimeoutMs`. */
-  readonly bus: Bus | (() => Bus | Promise<Bus>);
+export interface AgentOptions extends CommonOptions {
   /** Where inputs and outputs are, or a function that opens it. */
   readonly store: BlobStore | (() => BlobStore | Promise<BlobStore>);
-  /** Name of the worker: sender of its packets, `worker_id` of its results. Default: `senderId`. */
+  /** The same as `senderId`, and wins over it. Default: "cap-runtime". */
   readonly workerId?: string | undefined;
-  /** Default: "cap-runtime". */
-  readonly senderId?: string | undefined;
   /** Name of the pool, not a subject. Without one Cordum's scheduler never chooses this worker. Default: "". */
   readonly pool?: string | undefined;
-  /** Handlers that may run at once, at least 1; further jobs wait in memory, first come first served. Default: 1. */
-  readonly concurrency?: number | undefined;
-  /** Jobs without a stream that may wait in memory; any further one is answered FAILED. Default: 10000. */
-  readonly maxQueued?: number | undefined;
   /** Further attempts after a handler has thrown. Default: 0. */
   readonly retries?: number | undefined;
   /** Wait before a further attempt; a function receives the number of the attempt that failed. Default: 0. */
   readonly backoffMs?: number | ((attempt: number) => number) | undefined;
   /** How long connecting, a read or a write may take; 0 or less means no limit. Default: 5000. */
   readonly ioTimeoutMs?: number | undefined;
-  /** Bound of every stage of closing; `Infinity` means no bound. Default: 30000. */
-  readonly graceMs?: number | undefined;
   /**
    * How long a worker with a pool goes on taking jobs after it has told schedulers that it takes no more: those on their
    * way to it are not lost. Default: 500.
@@ -77,8 +129,6 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly heartbeatToken?: string | undefined;
   /** Told in the handshake besides the topics. Default: none. */
   readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
-  /** Put the text of exceptions on the wire. Default: false; the text is "handler failed". */
-  readonly exposeErrors?: boolean | undefined;
   /**
    * Say whether a failed job may be tried again: FAILED_FATAL (11) for what another try cannot mend,
    * FAILED_RETRYABLE (10) for the rest. Cordum's scheduler takes both for FAILED. Default: false, FAILED (6).
@@ -86,8 +136,6 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly granularStatus?: boolean | undefined;
   /** How long a handler that was cut short keeps its place, if it does not end. Default: 5000. */
   readonly abandonMs?: number | undefined;
-  /** How long a result waits for a connection that broke to come back. Default: 30000. */
-  readonly resendForMs?: number | undefined;
   /**
    * How often a stream may deliver a job. One that is delivered again is answered FAILED, without a run, and goes to
    * the dead letter queue: it ended its process every time. A job whose store does not answer is delivered again, later
@@ -117,12 +165,10 @@ export interface AgentOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly middleware?: readonly AgentMiddleware[] | undefined;
   /** Judges JSON Schemas. Default: ajv. */
   readonly validator?: SchemaValidator | undefined;
-  /** Called for jobs and heartbeats. What it throws is logged and does no harm. */
-  readonly metrics?: MetricsHook | undefined;
 }
 
-/** What became of the jobs of an agent. */
-export interface AgentCounts extends ReceiveCounts {
+/** What became of the jobs of a worker. */
+export interface WorkerCounts extends ReceiveCounts {
   /** Results with SUCCEEDED. */
   succeeded: number;
   /** Results with another status. */
@@ -136,24 +182,62 @@ export interface AgentCounts extends ReceiveCounts {
 }
 
 /** A handler that threw. The result says no more than "handler failed". */
-export interface AgentHandlerError extends HandlerError {
+export interface HandlerError {
+  readonly jobId: string;
+  readonly topic: string;
   /** The attempt that failed, from 1. */
   readonly attempt: number;
+  /** What was thrown. */
+  readonly error: unknown;
 }
 
-/** Events of an agent. */
-export interface AgentEvents {
-  state: AgentState;
+/** Events of a worker. */
+export interface WorkerEvents {
+  state: WorkerState;
   /** A message was refused. */
   refused: AgentwireError;
   /** A job was taken. */
   job: { readonly jobId: string; readonly topic: string };
   /** A handler threw. */
-  handlerError: AgentHandlerError;
+  handlerError: HandlerError;
   /** A result was published. */
   result: JobResult;
   /** A heartbeat was published. */
   heartbeat: HeartbeatInit;
-  /** A result that could not be published, a job that could not be settled, a heartbeat that failed. */
+  /**
+   * A result that could not be published, a job that could not be settled, a heartbeat that failed, a lost subscription,
+   * or a bus that somebody else closed.
+   */
   error: unknown;
+}
+
+/** Made once, by the constructor of a worker. */
+export interface WorkerCore {
+  /** "agent" or "worker", for messages. */
+  readonly kind: string;
+  readonly workerId: string;
+  readonly options: CoreOptions;
+  readonly concurrency: number;
+  /** How long a read or a write may take. */
+  readonly ioTimeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly counts: WorkerCounts;
+  readonly events: IterableEmitter<WorkerEvents>;
+  readonly metrics: Required<MetricsHook>;
+}
+
+/** The options of an agent, as far as they hold for every worker. */
+export type CoreOptions = Omit<AgentOptions, "store" | "middleware"> & {
+  readonly store?: AgentOptions["store"] | undefined;
+};
+
+/** What a session has opened. Only `runWorker` has no store. */
+export interface Connections {
+  readonly party: Party;
+  readonly store: BlobStore | undefined;
+  readonly durable: DurableBus | undefined;
+  readonly finished: FinishedJobs | undefined;
+  /** Undefined when it is off. */
+  readonly trust: AgentTrust | undefined;
 }

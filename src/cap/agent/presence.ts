@@ -15,15 +15,14 @@ import { withTimeout } from "../../core/with-timeout.js";
 import { sanitizeAgentName } from "../agent-name.js";
 import type { Party } from "../party.js";
 import { createMessage } from "../wire/create.js";
-import type { AgentCore } from "./core.js";
 import { processLoad } from "./load.js";
-import type { AgentOptions, HeartbeatInit } from "./options.js";
+import type { CoreOptions, HeartbeatInit, WorkerCore } from "./options.js";
 
 /** From here on Cordum's scheduler takes a worker for overloaded. */
 const BUSY_SHARE = 0.9;
 
 /** What a worker says of itself. */
-export function handshakeOf({ options, workerId }: AgentCore, topics: readonly string[]): Handshake {
+export function handshakeOf({ options, workerId }: WorkerCore, topics: readonly string[]): Handshake {
   const { workerTrust, capabilities, agentName = "" } = options;
   const sdkVersion = workerTrust && "sdkVersion" in workerTrust ? workerTrust.sdkVersion : undefined;
   return createMessage(HandshakeSchema, {
@@ -39,16 +38,16 @@ export function handshakeOf({ options, workerId }: AgentCore, topics: readonly s
 
 /** Tells schedulers of a worker until it is stopped. */
 export class Presence {
-  readonly #core: AgentCore;
+  readonly #core: WorkerCore;
   readonly #party: Party;
   readonly #topics: readonly string[];
   readonly #current: () => HeartbeatInit;
-  readonly #load: NonNullable<AgentOptions["load"]>;
+  readonly #load: NonNullable<CoreOptions["load"]>;
   #loop: Loop | undefined;
   #toldBusy = false;
 
   /** `current` returns what changes from one heartbeat to the next. */
-  constructor(core: AgentCore, party: Party, topics: readonly string[], current: () => HeartbeatInit) {
+  constructor(core: WorkerCore, party: Party, topics: readonly string[], current: () => HeartbeatInit) {
     this.#core = core;
     this.#party = party;
     this.#topics = topics;

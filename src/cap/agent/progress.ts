@@ -2,7 +2,6 @@
 
 import { JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
 import { wireText } from "../failures.js";
 import type { Party } from "../party.js";
 import type { JobProgressUpdate } from "./context.js";
@@ -18,10 +17,15 @@ interface Report {
 
 /** Publishes progress, and remembers the last report. */
 export class ProgressReporter {
+  readonly #party: Party;
   #last: Report | undefined;
 
+  constructor(party: Party) {
+    this.#party = party;
+  }
+
   /** Reports without waiting. A job whose result is fixed reports no more. */
-  report(job: Job, update: JobProgressUpdate, party: Party, log: Logger): void {
+  report(job: Job, update: JobProgressUpdate): void {
     if (job.settled || job.cutBy !== undefined) return;
     const { percent = 0, message = "", stepId = "" } = update;
     const whole = Math.min(100, Math.max(0, Math.trunc(percent) || 0));
@@ -36,9 +40,9 @@ export class ProgressReporter {
       ...job.authority,
     };
     const before = job.reporting;
-    const sent = party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);
+    const sent = this.#party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);
     job.reporting = Promise.allSettled([before, sent]);
-    sent.catch((error: unknown) => log.warn("progress not sent", { reason: errorText(error) }));
+    sent.catch((error: unknown) => job.log.warn("progress not sent", { reason: errorText(error) }));
   }
 
   /** Its part of a heartbeat, while the job that reported last is in flight. */

@@ -1,12 +1,12 @@
 /** One job from its input to its output: the steps of the `Agent` of cap-sdk-python 2.17.0, and their texts. */
-import { JobStatus } from "../../../gen/cap/index.js";
-import { sleep } from "../../core/clock.js";
-import { errorText, TimeoutError, ValidationError } from "../../core/errors.js";
+import { JobStatus, type ResourceRef } from "../../../gen/cap/index.js";
+import { type Clock, sleep } from "../../core/clock.js";
+import { errorText, NotFoundError, TimeoutError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import { scoped, silentLogger } from "../../core/logger.js";
 import { refusal } from "../../core/validate.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { HandlerFailure } from "../../handler/index.js";
+import type { BlobStore } from "../blob-store.js";
 import { CAPError } from "../errors.js";
 import {
   AGENT_CODES,
@@ -19,23 +19,24 @@ import {
   unavailable,
 } from "../failures.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
+import { blobResolver, checkBeside, Resources } from "../production/resource.js";
 import { resultKey } from "../stores/keys.js";
 import { valueBytes } from "../stores/values.js";
-import type { JobResultInit } from "../worker-options.js";
-import { type AgentContext, JobContext, MAX_BYTES } from "./context.js";
-import type { AgentCore, Connections } from "./core.js";
+import { FullContext, MAX_BYTES, PlainContext } from "./context.js";
 import type { Job } from "./job.js";
+import type { Connections, JobResultInit, WorkerCore } from "./options.js";
 import type { ProgressReporter } from "./progress.js";
+import { unsendable } from "./results.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Runs the jobs of one agent. */
+/** Runs the jobs of one worker. */
 export class JobRunner {
-  readonly #core: AgentCore;
+  readonly #core: WorkerCore;
   readonly #connections: Connections;
   readonly #progress: ProgressReporter;
 
-  constructor(core: AgentCore, connections: Connections, progress: ProgressReporter) {
+  constructor(core: WorkerCore, connections: Connections, progress: ProgressReporter) {
     this.#core = core;
     this.#connections = connections;
     this.#progress = progress;
@@ -47,28 +48,49 @@ export class JobRunner {
    * @throws JobFailure; once the job is cut short, anything.
    */
   async run(job: Job, onStart: () => void): Promise<JobResultInit> {
-    const log = this.#logOf(job);
-    const input = await this.#loadInput(job, log);
+    const { clock } = this.#core;
+    const store = this.#connections.store!;
+    const input = await this.#loadInput(job, store);
     onStart();
-    const output = await this.#attempts(job, input, log);
-    const executionMs = BigInt(Math.max(0, Math.round(this.#core.clock.monotonic() - job.startedMs!)));
-    const resultPtr = await this.#writeOutput(job, output, log);
+    const context = new FullContext(job, this.#core, store, this.#progress);
+    const output = await this.#attempts(job, input, context);
+    const executionMs = elapsed(clock, job);
+    const resultPtr = await this.#writeOutput(job, output, store);
     return { status: JobStatus.SUCCEEDED, resultPtr, executionMs, artifactPtrs: job.artifacts };
   }
 
-  #logOf({ packet, request }: Job): Logger {
-    const { log } = this.#core;
-    if (log === silentLogger) return log;
-    return scoped(log, {
-      jobId: logField(request.jobId),
-      traceId: logField(packet.traceId),
-      topic: logField(request.topic),
-      senderId: logField(packet.senderId),
-    });
+  /**
+   * Runs a handler that gets the request and returns the result, and mends what a scheduler would choke on.
+   *
+   * @throws JobFailure.
+   */
+  async runPlain(job: Job): Promise<JobResultInit> {
+    const { clock, workerId } = this.#core;
+    job.startedMs = clock.monotonic();
+    const given = (await this.#attempts(job, job.request, new PlainContext(job))) as
+      | JobResultInit
+      | undefined;
+    if (given === undefined || given === null) throw unavailable("handler returned null", "HANDLER_FAILED");
+    try {
+      const result = { executionMs: elapsed(clock, job), status: JobStatus.SUCCEEDED, ...given };
+      if (result.workerId && result.workerId !== workerId) {
+        // Peers silently drop such a result: the sender is the worker.
+        const fields = { workerId: result.workerId };
+        job.log.warn("handler set another worker id; it is replaced by the sender's", fields);
+      }
+      if (result.status === JobStatus.DENIED) {
+        job.log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
+        result.status = JobStatus.FAILED;
+      }
+      return result;
+    } catch (error) {
+      job.log.error("the handler's result cannot be read", { reason: errorText(error) });
+      throw unsendable();
+    }
   }
 
-  async #loadInput(job: Job, log: Logger): Promise<unknown> {
-    const bytes = await this.#fetchContext(job, log);
+  async #loadInput(job: Job, store: BlobStore): Promise<unknown> {
+    const bytes = await this.#fetchContext(job, store);
     let value: unknown;
     try {
       value = JSON.parse(utf8.decode(bytes));
@@ -87,14 +109,17 @@ export class JobRunner {
       if (verdict.ok) return verdict.value;
       message = errorText(refusal("the input", verdict.issues));
     } catch (error) {
-      if (job.cutBy === undefined) log.warn("the input's schema failed", { reason: errorText(error) });
+      if (job.cutBy === undefined) job.log.warn("the input's schema failed", { reason: errorText(error) });
       message = this.#core.options.exposeErrors ? errorText(error) : "the schema failed";
     }
     throw badInput(`input validation failed: ${message}`);
   }
 
-  async #fetchContext(job: Job, log: Logger): Promise<Uint8Array> {
-    const { maxContextBytes = MAX_BYTES } = this.#core.options;
+  async #fetchContext(job: Job, store: BlobStore): Promise<Uint8Array> {
+    const { maxContextBytes = MAX_BYTES, production } = this.#core.options;
+    const { contextRef } = job.request;
+    if (production !== undefined && contextRef !== undefined)
+      return this.#fetchResource(job, contextRef, store);
     let key: string;
     try {
       key = keyFromPointer(job.request.contextPtr);
@@ -103,19 +128,40 @@ export class JobRunner {
     }
     let bytes: unknown;
     try {
-      bytes = await this.#stored(job, "context fetch", () => this.#connections.store.get(key));
+      bytes = await this.#stored(job, "context fetch", () => store.get(key));
     } catch (error) {
-      if (job.cutBy === undefined) log.warn("context not read", { reason: errorText(error) });
+      if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
       const text = this.#storeText("context fetch", "context fetch failed", error);
       throw unavailable(text, "CONTEXT_UNAVAILABLE", true);
     }
     if (bytes === undefined || bytes === null) throw badInput("context not found", "CONTEXT_NOT_FOUND");
     if (!(bytes instanceof Uint8Array)) {
-      log.error("the store returned something other than bytes", { type: typeof bytes });
+      job.log.error("the store returned something other than bytes", { type: typeof bytes });
       throw unavailable("context fetch failed", "CONTEXT_UNAVAILABLE");
     }
     if (maxContextBytes > 0 && bytes.length > maxContextBytes) throw exhausted("context exceeds max size");
     return bytes;
+  }
+
+  /** The input behind a structured reference: its size, type, digest and expiry must be as it says. */
+  async #fetchResource(job: Job, ref: ResourceRef, store: BlobStore): Promise<Uint8Array> {
+    const { options, clock } = this.#core;
+    const { maxContextBytes = MAX_BYTES, production } = options;
+    const resources = new Resources({ redis: blobResolver(store), ...production?.resolvers }, { clock });
+    const expected = {
+      mediaType: "application/json",
+      ...(maxContextBytes > 0 && { maxBytes: maxContextBytes }),
+    };
+    try {
+      checkBeside(job.request.contextPtr, ref);
+      return await this.#stored(job, "context fetch", () => resources.get(ref, expected));
+    } catch (error) {
+      if (error instanceof ValidationError) throw badInput(`context reference: ${error.message}`);
+      if (error instanceof NotFoundError) throw badInput("context not found", "CONTEXT_NOT_FOUND");
+      if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
+      const text = this.#storeText("context fetch", "context fetch failed", error);
+      throw unavailable(text, "CONTEXT_UNAVAILABLE", true);
+    }
   }
 
   #stored<T>(job: Job, what: string, work: () => Promise<T>): Promise<T> {
@@ -129,11 +175,10 @@ export class JobRunner {
     return this.#core.options.exposeErrors ? `${failed}: ${errorText(error)}` : failed;
   }
 
-  async #attempts(job: Job, input: unknown, log: Logger): Promise<unknown> {
+  async #attempts(job: Job, input: unknown, context: PlainContext): Promise<unknown> {
     const { clock, events } = this.#core;
     const { served, limits, request } = job;
     const maxAttempts = Math.min(served.retries, limits.maxRetries ?? Infinity) + 1;
-    const context = new JobContext(job, log, this.#core, this.#connections, this.#progress);
     for (let attempt = 1; ; attempt++) {
       job.attempt = attempt;
       job.artifacts = [];
@@ -144,7 +189,7 @@ export class JobRunner {
         if (error instanceof HandlerFailure) throw givenUp(error);
         if (error instanceof JobFailure) throw error;
         const exceptionType = logField(error instanceof Error ? error.name : typeof error);
-        log.error("handler failed", { attempt, maxAttempts, exceptionType, error });
+        job.log.error("handler failed", { attempt, maxAttempts, exceptionType, error });
         events.emit("handlerError", { jobId: request.jobId, topic: request.topic, attempt, error });
         if (attempt >= maxAttempts) throw this.#handlerFailed(error);
         const waitMs = served.backoffMs(attempt);
@@ -153,7 +198,7 @@ export class JobRunner {
     }
   }
 
-  async #runHandler(job: Job, input: unknown, ctx: AgentContext): Promise<unknown> {
+  async #runHandler(job: Job, input: unknown, ctx: PlainContext): Promise<unknown> {
     this.#core.counts.runs++;
     const { jobId: id, topic: name } = job.request;
     const output = await job.served.handle({ protocol: "cap", id, name, input, ctx });
@@ -163,13 +208,13 @@ export class JobRunner {
     const verdict = await job.race(
       outputCheck.check(output).catch((error: unknown) => {
         if (error instanceof ValidationError && error.code === "NOT_SERIALIZABLE")
-          throw unwritable(error, ctx.log);
+          throw unwritable(error, job.log);
         throw error;
       }),
     );
     if (verdict.ok) return verdict.value;
     const error = refusal("the output", verdict.issues);
-    ctx.log.warn("output refused", { reason: errorText(error) });
+    job.log.warn("output refused", { reason: errorText(error) });
     throw error;
   }
 
@@ -181,28 +226,32 @@ export class JobRunner {
     return unavailable(message, "HANDLER_FAILED");
   }
 
-  async #writeOutput(job: Job, output: unknown, log: Logger): Promise<string> {
+  async #writeOutput(job: Job, output: unknown, store: BlobStore): Promise<string> {
     const { maxResultBytes = MAX_BYTES } = this.#core.options;
     const failed = "result write failed";
     let bytes: Uint8Array;
     try {
       bytes = valueBytes(output === undefined ? null : output);
     } catch (error) {
-      throw unwritable(error, log);
+      throw unwritable(error, job.log);
     }
     if (maxResultBytes > 0 && bytes.length > maxResultBytes) {
       throw exhausted(`${failed}: result exceeds max size`);
     }
     const key = resultKey(job.request.jobId);
     try {
-      await this.#stored(job, "result write", () => this.#connections.store.set(key, bytes));
+      await this.#stored(job, "result write", () => store.set(key, bytes));
     } catch (error) {
-      if (job.cutBy === undefined) log.warn("result not written", { reason: errorText(error) });
+      if (job.cutBy === undefined) job.log.warn("result not written", { reason: errorText(error) });
       const text = this.#storeText("result write", "the store failed", error);
       throw unavailable(`${failed}: ${text}`, "RESULT_WRITE_FAILED", true);
     }
     return pointerFor(key);
   }
+}
+
+function elapsed(clock: Clock, job: Job): bigint {
+  return BigInt(Math.max(0, Math.round(clock.monotonic() - job.startedMs!)));
 }
 
 function unwritable(error: unknown, log: Logger): JobFailure {

@@ -1,10 +1,11 @@
-/** One life of an agent on a bus: what it opens, subscribes to, and takes down again. */
+/** One life of a worker on a bus: what it opens, subscribes to, and takes down again. */
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
 import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { Resources } from "../../worker/resources.js";
 import { assertSubject, type BusMessage, type SubscribeOptions, type Subscription } from "../bus.js";
+import type { PrivateKey } from "../crypto/key-ring.js";
 import type { Delivery, DurableMessage } from "../durable.js";
 import { isLostResult } from "../errors.js";
 import { logField } from "../failures.js";
@@ -12,11 +13,11 @@ import { type PacketListener, Party } from "../party.js";
 import { ProductionProfile } from "../production/profile.js";
 import { resolveWorkerTrust } from "../trust/config.js";
 import { WorkerTrustError } from "../trust/error.js";
-import { Answers } from "./answers.js";
-import type { AgentCore, Connections } from "./core.js";
 import { Jobs, MAX_DELIVER } from "./jobs.js";
+import type { Connections, WorkerCore } from "./options.js";
 import { handshakeOf, Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
+import { Results } from "./results.js";
 import { JobRunner } from "./run-job.js";
 import type { ServedTopic } from "./topics.js";
 import { AgentTrust } from "./trust.js";
@@ -33,14 +34,33 @@ const ABORT_MS = 1_000;
 /** Runs a stage of closing within its time; false if it failed or was late. */
 export type RunStage = (name: string, work: () => unknown, timeoutMs?: number) => Promise<boolean>;
 
-/** A session of an agent. */
+/** What a worker serves. */
+export interface Service {
+  /** By subject, which is also the name of the queue group. */
+  readonly topics: ReadonlyMap<string, ServedTopic>;
+  /**
+   * Schedulers know the worker: it makes itself known, heeds cancels, deadlines and limits, has a subject of its own, and
+   * joins jobs with equal ids. The worker of `runWorker` does none of this.
+   */
+  readonly isScheduled: boolean;
+}
+
+/** What a session needs of its worker. */
+export interface SessionHost {
+  readonly privateKey: PrivateKey | undefined;
+  readonly isClosing: () => boolean;
+  readonly busClosed: (cause: unknown) => void;
+}
+
+/** A session of a worker. */
 export class Session {
   readonly jobs: Jobs;
-  readonly #core: AgentCore;
-  readonly #served: ReadonlyMap<string, ServedTopic>;
+  readonly party: Party;
+  readonly #core: WorkerCore;
+  readonly #service: Service;
   readonly #connections: Connections;
   readonly #resources: Resources;
-  readonly #presence: Presence;
+  readonly #presence: Presence | undefined;
   readonly #abort = new AbortController();
   readonly #subscriptions: Subscription[] = [];
   readonly #ends: (() => void)[] = [];
@@ -52,21 +72,19 @@ export class Session {
   #ticks: Loop | undefined;
   #closed = false;
 
-  private constructor(
-    core: AgentCore,
-    served: ReadonlyMap<string, ServedTopic>,
-    connections: Connections,
-    resources: Resources,
-  ) {
+  private constructor(core: WorkerCore, service: Service, connections: Connections, resources: Resources) {
     this.#core = core;
-    this.#served = served;
+    this.#service = service;
     this.#connections = connections;
     this.#resources = resources;
-    const progress = new ProgressReporter();
-    const answers = new Answers(core, connections, this.#abort.signal);
+    this.party = connections.party;
+    const { topics, isScheduled } = service;
+    const progress = new ProgressReporter(this.party);
+    const results = new Results(core, connections, this.#abort.signal);
     const runner = new JobRunner(core, connections, progress);
-    this.jobs = new Jobs(core, connections, answers, runner, () => this.#presence.freed());
-    this.#presence = new Presence(core, connections.party, [...served.keys()], () => ({
+    this.jobs = new Jobs(core, connections, results, runner, isScheduled, () => this.#presence?.freed());
+    if (!isScheduled) return;
+    this.#presence = new Presence(core, this.party, [...topics.keys()], () => ({
       activeJobs: this.jobs.active,
       ...progress.latest,
       // Jobs sent to a worker that cannot hear them are lost: it offers nothing.
@@ -77,34 +95,34 @@ export class Session {
   /**
    * Connects, subscribes and tells schedulers. What was opened is closed again when something fails.
    *
-   * @throws ValidationError `TRUST_CONFIG`; WorkerTrustError; what `Agent.start` says.
+   * @throws ValidationError `TRUST_CONFIG`; WorkerTrustError; what `BusWorker.start` says.
    */
-  static async start(
-    core: AgentCore,
-    served: ReadonlyMap<string, ServedTopic>,
-    on: { readonly isClosing: () => boolean; readonly busClosed: (cause: unknown) => void },
-  ): Promise<Session> {
-    const { options, clock, log, workerId, ioTimeoutMs } = core;
-    const trusted = resolveWorkerTrust(options.workerTrust, workerId, options.env, options);
+  static async start(core: WorkerCore, service: Service, host: SessionHost): Promise<Session> {
+    const { options, clock, log, kind, workerId, ioTimeoutMs } = core;
+    const { topics, isScheduled } = service;
+    const trusted = isScheduled
+      ? resolveWorkerTrust(options.workerTrust, workerId, options.env, options)
+      : undefined;
     const profile = options.production && new ProductionProfile(options.production, trusted, clock);
-    assertSubject(workerSubject(workerId));
+    if (isScheduled) assertSubject(workerSubject(workerId));
     const resources = new Resources(clock, log, ioTimeoutMs);
     let session: Session | undefined;
     try {
-      const { durable: streams, finished: dedupe } = options;
+      const { store: blobs, durable: streams, finished: dedupe } = options;
       const bus = await resources.open("the bus", options.bus, (opened) => opened.drain());
-      const store = await resources.open("the store", options.store, (opened) => opened.close());
+      const store = blobs && (await resources.open("the store", blobs, (opened) => opened.close()));
       const openStreams = typeof streams === "function" ? () => streams(bus) : () => streams!;
       const durable = streams && (await resources.open("the streams", openStreams, () => {}));
       const finished =
         dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
-      const capability = handshakeOf(core, [...served.keys()]);
+      const capability = handshakeOf(core, [...topics.keys()]);
       const trust = trusted && new AgentTrust(core, trusted, bus, capability);
       const underTrust = trust && { publicKeys: options.publicKeys ?? trust.pins, sessionToken: trust.token };
-      const party = new Party({ ...options, ...underTrust, bus, senderId: workerId, profile });
-      session = new Session(core, served, { party, store, durable, finished, trust }, resources);
-      if (on.isClosing()) throw new ClosedError("the agent was closed while it started");
-      await session.#open(on.busClosed);
+      const { privateKey } = host;
+      const party = new Party({ ...options, privateKey, ...underTrust, bus, senderId: workerId, profile });
+      session = new Session(core, service, { party, store, durable, finished, trust }, resources);
+      if (host.isClosing()) throw new ClosedError(`the ${kind} was closed while it started`);
+      await session.#open(host.busClosed);
       return session;
     } catch (error) {
       session?.abandon();
@@ -113,17 +131,13 @@ export class Session {
     }
   }
 
-  /** Called when the session ends. */
-  onEnd(run: () => void): void {
-    this.#ends.push(run);
-  }
-
   /** Subscribes, cancels first, and tells schedulers. */
   async #open(busClosed: (cause: unknown) => void): Promise<void> {
     const { log, clock } = this.#core;
-    const { durable, party, trust } = this.#connections;
+    const { party } = this;
+    const { durable, trust } = this.#connections;
     let lostAtMs: number | undefined;
-    this.onEnd(
+    this.#ends.push(
       party.bus.onStatus((status, error) => {
         if (status === "closed") busClosed(error);
         else if (status === "reconnecting") {
@@ -131,19 +145,21 @@ export class Session {
           trust?.shut();
         } else if (status !== "connected") return;
         else if (error !== undefined) this.#onBusError(error);
-        else if (lostAtMs === undefined) this.#presence.freed();
+        else if (lostAtMs === undefined) this.#presence?.freed();
         else {
           const sinceMs = lostAtMs;
           lostAtMs = undefined;
           void this.#readCancels(sinceMs - NOTICED_LATE_MS);
-          void (trust === undefined ? this.#presence.again() : this.#trustAgain(trust));
+          void (trust === undefined ? this.#presence?.again() : this.#trustAgain(trust));
         }
       }),
     );
     await trust?.open();
-    const cancels = await party.receive(SUBJECT_CANCEL, this.#cancels);
-    this.onEnd(() => cancels.unsubscribe());
-    await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
+    if (this.#service.isScheduled) {
+      const cancels = await party.receive(SUBJECT_CANCEL, this.#cancels);
+      this.#ends.push(() => cancels.unsubscribe());
+      await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
+    }
     await this.#subscribeAll();
     if (durable !== undefined) {
       this.#ticks = startLoop({
@@ -155,16 +171,17 @@ export class Session {
         logger: log,
       });
     }
-    await this.#presence.start();
+    await this.#presence?.start();
     if (trust?.admits === false)
       throw new WorkerTrustError("the connection was lost during the start", { code: "TRUST_UNAVAILABLE" });
     trust?.keepAlive((error) => void this.#loseTrust(error));
   }
 
   async #subscribeAll(): Promise<void> {
-    for (const served of this.#served.values())
-      await this.#subscribe(served.topic, served.topic, () => served);
-    await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => this.#served.get(topic));
+    const { topics, isScheduled } = this.#service;
+    for (const [subject, served] of topics) await this.#subscribe(subject, subject, () => served);
+    if (!isScheduled) return;
+    await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => topics.get(topic));
   }
 
   /** After a reconnect: jobs are taken again once the session is renewed. Never rejects. */
@@ -174,7 +191,7 @@ export class Session {
       await trust.open();
       if (this.#closed) return;
       if (this.#subscriptions.length === 0) await this.#subscribeAll();
-      await this.#presence.resume();
+      await this.#presence?.resume();
       trust.keepAlive((error) => void this.#loseTrust(error));
     } catch (error) {
       if (!this.#closed) await this.#loseTrust(error);
@@ -187,7 +204,7 @@ export class Session {
     this.#connections.trust?.shut();
     log.error("worker trust is lost: this worker takes no more jobs", { workerId, reason: errorText(error) });
     events.emit("error", error);
-    void this.#presence.stop();
+    void this.#presence?.stop();
     await this.#unsubscribeAll();
   }
 
@@ -203,7 +220,7 @@ export class Session {
     const { counts, events } = this.#core;
     if (isLostResult(error)) counts.unpublished++;
     events.emit("error", error);
-    if (this.#isDeaf) this.#presence.beatNow();
+    if (this.#isDeaf) this.#presence?.beatNow();
   }
 
   /** True while jobs cannot arrive. */
@@ -213,10 +230,10 @@ export class Session {
 
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
   async #readCancels(sinceMs: number): Promise<void> {
-    const { durable, party } = this.#connections;
+    const { durable } = this.#connections;
     if (durable === undefined) return;
     try {
-      await party.replay(durable, SUBJECT_CANCEL, { since: new Date(sinceMs) }, this.#cancels);
+      await this.party.replay(durable, SUBJECT_CANCEL, { since: new Date(sinceMs) }, this.#cancels);
     } catch (error) {
       this.#core.log.warn("cancels that a stream has kept are not read", { reason: errorText(error) });
     }
@@ -225,12 +242,13 @@ export class Session {
   /** Goes through the stages of the end. */
   async close(stage: RunStage): Promise<void> {
     this.#closed = true;
-    await stage("saying goodbye", () => this.#presence.goodbye());
+    const presence = this.#presence;
+    if (presence !== undefined) await stage("saying goodbye", () => presence.goodbye());
     this.jobs.stopIntake();
     const subscriptions = this.#subscriptions.splice(0);
     await stage("draining subscriptions", () => Promise.all(subscriptions.map((one) => one.drain())));
     if (!(await stage("waiting for jobs", () => this.jobs.idle()))) {
-      this.#abort.abort(new ClosedError("the agent is closed"));
+      this.#abort.abort(new ClosedError(`the ${this.#core.kind} is closed`));
       this.jobs.abort();
       await stage("aborting jobs", () => this.jobs.idle(), ABORT_MS);
     }
@@ -244,7 +262,7 @@ export class Session {
     for (const end of this.#ends.splice(0)) end();
     for (const one of this.#subscriptions.splice(0)) one.unsubscribe();
     this.jobs.close();
-    void this.#presence.stop();
+    void this.#presence?.stop();
     void this.#ticks?.stop();
     this.#connections.trust?.close();
   }
@@ -255,7 +273,7 @@ export class Session {
     find: (topic: string) => ServedTopic | undefined,
   ): Promise<void> {
     const { counts, events, concurrency: maxInFlight } = this.#core;
-    const { durable, party, trust } = this.#connections;
+    const { durable, trust } = this.#connections;
     const { maxDeliver = MAX_DELIVER } = this.#core.options;
     // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
     const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
@@ -264,7 +282,7 @@ export class Session {
       subscribe: (name: string, onMessage: (message: DurableMessage) => void, options?: SubscribeOptions) =>
         durable.subscribe(name, onMessage, { ...options, maxInFlight, maxDeliver: lastResort }),
     };
-    const subscription = await party.receive(
+    const subscription = await this.party.receive(
       subject,
       {
         onPacket: (packet, message) => {

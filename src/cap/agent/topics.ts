@@ -1,6 +1,6 @@
 /** The topics an agent serves. */
 import { AgentwireError, ValidationError } from "../../core/errors.js";
-import { compose, type Next } from "../../core/middleware.js";
+import { compose } from "../../core/middleware.js";
 import { isStandardSchema } from "../../core/standard-schema.js";
 import {
   type Checker,
@@ -11,8 +11,8 @@ import {
 } from "../../core/validate.js";
 import type { HandlerCall } from "../../worker/middleware.js";
 import { assertSubject } from "../bus.js";
-import type { AgentContext, AgentHandler, AgentMiddleware } from "./context.js";
-import type { AgentOptions } from "./options.js";
+import type { AgentHandler, AgentMiddleware } from "./context.js";
+import type { AgentOptions, JobContext } from "./options.js";
 
 /** How one topic differs from the agent's options. */
 export type TopicOverrides = Pick<AgentOptions, "retries" | "backoffMs">;
@@ -37,11 +37,11 @@ export interface Topic {
 }
 
 /** A topic that is ready to serve. */
-export interface ServedTopic extends Topic {
-  readonly inputCheck: Checker<unknown> | undefined;
-  readonly outputCheck: Checker<unknown> | undefined;
-  /** The handler behind its middleware. */
-  readonly handle: Next<HandlerCall<AgentContext>, unknown>;
+export interface ServedTopic extends Pick<Topic, "topic" | "retries" | "backoffMs"> {
+  readonly inputCheck?: Checker<unknown> | undefined;
+  readonly outputCheck?: Checker<unknown> | undefined;
+  /** The handler behind its middleware; it gets the context that its front promises. */
+  handle(call: HandlerCall<JobContext>): Promise<unknown>;
 }
 
 /**

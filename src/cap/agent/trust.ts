@@ -5,7 +5,7 @@ import { KeyRing } from "../crypto/key-ring.js";
 import type { WorkerTrust } from "../trust/config.js";
 import { WorkerTrustError } from "../trust/error.js";
 import { TrustSession } from "../trust/session.js";
-import type { AgentCore } from "./core.js";
+import type { WorkerCore } from "./options.js";
 
 /** Trust that is on. */
 export class AgentTrust {
@@ -15,7 +15,7 @@ export class AgentTrust {
   readonly #session: TrustSession;
   #isOpen = false;
 
-  constructor(core: AgentCore, trust: WorkerTrust, bus: Bus, capability: Handshake) {
+  constructor(core: WorkerCore, trust: WorkerTrust, bus: Bus, capability: Handshake) {
     const { clock, log, options } = core;
     this.pins = new KeyRing({ [trust.schedulerId]: [...trust.schedulerKeys.values()] });
     this.isEnforced = trust.mode === "enforce";

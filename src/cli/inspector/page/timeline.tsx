@@ -6,6 +6,9 @@ import { clock, duration, ProtocolMark, StatusMark, short, size, visible } from 
 import { Welcome } from "./welcome.tsx";
 
 const HEIGHT = 24;
+const HEAD = 28;
+/** Elements are reused for other rows; more than are ever visible. */
+const SLOTS = 400;
 const COLUMNS = [
   "time",
   "protocol",
@@ -29,49 +32,53 @@ export function Timeline() {
     return () => observer.disconnect();
   }, []);
   useLayoutEffect(() => {
-    if (follow && list.current !== null) list.current.scrollTop = view.length * HEIGHT;
+    if (follow && list.current !== null) list.current.scrollTop = view.length * HEIGHT + HEAD;
   });
   // The selected row stays in sight when the keyboard moves it.
   useLayoutEffect(() => {
-    const at = selected === undefined ? -1 : view.findIndex(({ s }) => s.seq === selected);
+    const at = selected === undefined || follow ? -1 : view.findIndex(({ s }) => s.seq === selected);
     const box = list.current!;
-    if (at < 0 || follow) return;
-    if (at * HEIGHT < box.scrollTop) box.scrollTop = at * HEIGHT;
-    else if ((at + 1) * HEIGHT > box.scrollTop + box.clientHeight)
-      box.scrollTop = (at + 1) * HEIGHT - box.clientHeight;
+    const lowest = (at + 1) * HEIGHT + HEAD - box.clientHeight;
+    if (at >= 0 && at * HEIGHT < box.scrollTop) box.scrollTop = at * HEIGHT;
+    else if (at >= 0 && lowest > box.scrollTop) box.scrollTop = lowest;
   }, [selected]);
-  const first = Math.max(0, Math.floor(top / HEIGHT) - 5);
-  const last = Math.min(view.length, first + Math.ceil(height / HEIGHT) + 10);
+  const from = follow ? Math.max(0, view.length * HEIGHT + HEAD - height) : top;
+  const first = Math.max(0, Math.floor(from / HEIGHT) - 5);
+  const shown = view.slice(first, first + Math.ceil(height / HEIGHT) + 10);
   const onScroll = (event: Event): void => {
     const box = event.currentTarget as HTMLDivElement;
-    setTop(box.scrollTop);
     const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - HEIGHT;
     if (store.follow && !atEnd && box.scrollTop < top) store.set({ follow: false });
+    setTop(box.scrollTop);
   };
-  const active = view.some(({ s }, at) => s.seq === selected && at >= first && at < last);
   return (
-    <div
-      class="grid"
-      role="grid"
-      aria-label="Timeline"
-      aria-rowcount={view.length + 1}
-      aria-colcount={COLUMNS.length}
-      aria-activedescendant={active ? `row-${selected}` : undefined}
-      tabIndex={0}
-      id="timeline"
-    >
-      <div class="row head" role="row" aria-rowindex={1}>
-        {COLUMNS.map((name) => (
-          <span role="columnheader" key={name}>
-            {name}
-          </span>
-        ))}
-      </div>
-      <div class="scroll" role="rowgroup" ref={list} onScroll={onScroll}>
-        <div role="presentation" class="space" style={{ height: view.length * HEIGHT }} />
-        {view.slice(first, last).map((row, at) => (
-          <Line key={(first + at) % 200} row={row} index={first + at} chosen={row.s.seq === selected} />
-        ))}
+    <div class="timeline">
+      <div
+        class="grid"
+        role="grid"
+        aria-label="Timeline"
+        aria-rowcount={view.length + 1}
+        aria-colcount={COLUMNS.length}
+        aria-activedescendant={shown.some(({ s }) => s.seq === selected) ? `row-${selected}` : undefined}
+        tabIndex={0}
+        id="timeline"
+        ref={list}
+        onScroll={onScroll}
+      >
+        <div class="row head" role="row" aria-rowindex={1}>
+          {COLUMNS.map((name) => (
+            <span role="columnheader" key={name}>
+              {name}
+            </span>
+          ))}
+        </div>
+        {shown.length > 0 && (
+          <div class="rows" role="rowgroup" style={{ height: view.length * HEIGHT }}>
+            {shown.map((row, at) => (
+              <Line key={(first + at) % SLOTS} row={row} index={first + at} chosen={row.s.seq === selected} />
+            ))}
+          </div>
+        )}
       </div>
       {rows.received === 0 && <Welcome />}
       {rows.received > 0 && view.length === 0 && <p class="empty">No record passes the filter.</p>}

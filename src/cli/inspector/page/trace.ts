@@ -45,7 +45,7 @@ export function tracesOf(rows: readonly Row[], limit: number): Trace[] {
     if (group === undefined) groups.set(key, [row]);
     else group.push(row);
   }
-  const found = [...groups].filter(([, group]) => group.length > 1 || group[0]!.s.type === "request");
+  const found = [...groups].filter(([, group]) => group.length > 1 || isSpan(group[0]!));
   return found
     .slice(-limit)
     .reverse()

@@ -1,0 +1,228 @@
+/** The life of a worker on a bus, whatever its handlers get: `Agent` and the worker of `runWorker`. */
+import { systemClock } from "../../core/clock.js";
+import { ClosedError, ConflictError, errorText } from "../../core/errors.js";
+import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
+import { safeLogger } from "../../core/logger.js";
+import { onAbort } from "../../core/on-abort.js";
+import { onProcessSignal } from "../../core/process-signals.js";
+import { withTimeout } from "../../core/with-timeout.js";
+import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
+import { ConnectionLostError } from "../errors.js";
+import { safeMetrics } from "../metrics.js";
+import type { CoreOptions, WorkerCore, WorkerCounts, WorkerEvents, WorkerState } from "./options.js";
+import { type Service, Session } from "./session.js";
+
+/** Starts, serves and closes. */
+export abstract class BusWorker {
+  /** The worker's name on the bus. */
+  readonly workerId: string;
+  readonly counts: WorkerCounts = {
+    received: 0,
+    refused: 0,
+    succeeded: 0,
+    failed: 0,
+    repeated: 0,
+    runs: 0,
+    unpublished: 0,
+  };
+  readonly #core: WorkerCore;
+  #state: WorkerState = "idle";
+  #key: PrivateKey | undefined;
+  #starting: Promise<void> | undefined;
+  #session: Session | undefined;
+  #closing: Promise<void> | undefined;
+  #broken: ConnectionLostError | undefined;
+
+  /** @internal */
+  protected constructor(kind: string, workerId: string, options: CoreOptions) {
+    const { clock = systemClock, concurrency = 1, ioTimeoutMs = 5_000 } = options;
+    this.workerId = workerId;
+    this.#key = options.privateKey;
+    this.#core = {
+      kind,
+      workerId,
+      options,
+      concurrency: Math.max(1, concurrency),
+      ioTimeoutMs,
+      clock,
+      log: safeLogger(options.logger),
+      counts: this.counts,
+      events: new IterableEmitter({ logger: options.logger }),
+      metrics: safeMetrics(options.metrics, options.logger),
+    };
+  }
+
+  /** @internal Not a field: it holds keys that `inspect` would show. */
+  protected get core(): WorkerCore {
+    return this.#core;
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** Slots taken now. */
+  get activeJobs(): number {
+    return this.#session?.jobs.active ?? 0;
+  }
+
+  /** Jobs taken and not answered yet, those that wait included. */
+  get jobsInHand(): number {
+    return this.#session?.jobs.inFlight ?? 0;
+  }
+
+  /** Calls `listener` for every event until the returned function is called. */
+  on<Name extends keyof WorkerEvents>(
+    event: Name,
+    listener: (payload: WorkerEvents[Name]) => void,
+  ): () => void {
+    return this.#core.events.on(event, listener);
+  }
+
+  /** All events from now on, for `for await`, until the worker is closed. */
+  events(options?: EventsOptions): AsyncIterableIterator<EmittedEvent<WorkerEvents>> {
+    return this.#core.events.events(options);
+  }
+
+  /**
+   * Signs with this key from the next packet on.
+   *
+   * @throws ValidationError `INVALID_KEY`; then the key before it stays in use.
+   */
+  useKey(privateKey: PrivateKey): void {
+    this.#key = toSigningKey(privateKey, this.#core.options);
+    this.#session?.party.useKey(this.#key);
+  }
+
+  /**
+   * Connects and serves. Resolves when the bus and the schedulers know. After a failure it may be called again.
+   *
+   * @throws ConflictError without handlers, and when it was started before; ClosedError; ValidationError for an invalid
+   * key, schema or middleware; what connecting, opening the store and subscribing throw.
+   */
+  async start(): Promise<void> {
+    if (this.#closing !== undefined) throw this.#closed();
+    if (this.#starting !== undefined) throw new ConflictError(`the ${this.#core.kind} was started already`);
+    this.#starting = this.#start();
+    try {
+      await this.#starting;
+    } catch (error) {
+      this.#starting = undefined;
+      if (this.#closing === undefined) this.#enter("idle");
+      throw error;
+    }
+  }
+
+  /**
+   * Starts, and serves until SIGTERM or SIGINT comes, `signal` fires, or {@link BusWorker.close} is called; closes, and
+   * resolves. A second SIGTERM or SIGINT ends the process at once.
+   *
+   * @throws What {@link BusWorker.start} throws; ConnectionLostError when the bus was closed by somebody else.
+   */
+  async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { signal } = options;
+    if (signal?.aborted) return this.close();
+    let ended!: () => void;
+    const end = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    const off = this.on("state", (state) => state === "closed" && ended());
+    const close = (): void => void this.close();
+    const offSignal = signal && onAbort(signal, close);
+    const offProcess = onProcessSignal(true, close);
+    try {
+      await this.start().catch((error: unknown) => {
+        if (!signal?.aborted) throw error;
+      });
+      if (this.#closing !== undefined) await this.#closing;
+      else await end;
+    } finally {
+      off();
+      offSignal?.();
+      offProcess();
+    }
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /**
+   * Tells schedulers that this worker takes no more jobs, lets jobs in flight end and aborts those that do not, then
+   * closes what the worker has opened itself. Each stage takes at most `graceMs`. Every job that was taken gets a result,
+   * or goes back to its stream. Never rejects; every call returns the same promise.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      let done!: () => void;
+      // Set before anything runs: a listener may call close() itself.
+      this.#closing = new Promise((resolve) => {
+        done = resolve;
+      });
+      void this.#close().then(done);
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal What is served. */
+  protected abstract service(): Promise<Service>;
+
+  /** @internal Throws once the worker is started or closed. */
+  protected onlyBeforeStart(what: string): void {
+    if (this.#closing !== undefined) throw this.#closed();
+    if (this.#starting === undefined) return;
+    throw new ConflictError(`${what} must be called before start()`, { code: "STARTED" });
+  }
+
+  #closed(): ClosedError {
+    return new ClosedError(`the ${this.#core.kind} is closed`);
+  }
+
+  #enter(state: WorkerState): void {
+    this.#state = state;
+    this.#core.events.emit("state", state);
+  }
+
+  async #start(): Promise<void> {
+    this.#enter("starting");
+    const service = await this.service();
+    this.#session = await Session.start(this.#core, service, {
+      privateKey: this.#key,
+      isClosing: () => this.#closing !== undefined,
+      busClosed: (cause) => this.#onBusClosed(cause),
+    });
+    if (this.#closing !== undefined) return;
+    const { kind, workerId, log } = this.#core;
+    log.info(`the ${kind} serves`, { workerId, topics: [...service.topics.keys()] });
+    this.#enter("running");
+  }
+
+  #onBusClosed(cause: unknown): void {
+    if (this.#closing !== undefined) return;
+    const { kind, workerId, log, events } = this.#core;
+    this.#broken = new ConnectionLostError(`the bus was closed: this ${kind} gets no more jobs`, { cause });
+    log.error(this.#broken.message, { workerId, cause });
+    events.emit("error", this.#broken);
+    void this.close();
+  }
+
+  async #close(): Promise<void> {
+    const isStarting = this.#state === "starting";
+    this.#enter("closing");
+    const { clock, log, options } = this.#core;
+    const { graceMs = 30_000 } = options;
+    const stage = (name: string, work: () => unknown, timeoutMs = graceMs): Promise<boolean> =>
+      withTimeout(name, timeoutMs, clock, work).then(
+        () => true,
+        (error: unknown) => {
+          log.warn("a stage of closing failed", { stage: name, reason: errorText(error) });
+          return false;
+        },
+      );
+    if (isStarting) await stage("starting", () => this.#starting?.catch(() => {}));
+    await this.#session?.close(stage);
+    this.#enter("closed");
+    this.#core.events.end();
+  }
+}

@@ -1,0 +1,164 @@
+/** Results: found and kept where repeats are answered, and published, again if the connection breaks. */
+import {
+  type JobResult,
+  JobResultSchema,
+  JobStatus,
+  SUBJECT_DLQ,
+  SUBJECT_RESULT,
+} from "../../../gen/cap/index.js";
+import { sleep } from "../../core/clock.js";
+import { AgentwireError, errorText } from "../../core/errors.js";
+import { withTimeout } from "../../core/with-timeout.js";
+import { untilConnected } from "../bus-status.js";
+import { ConnectionLostError, isUnsendable } from "../errors.js";
+import { AGENT_CODES, failureResult, JobFailure, logField } from "../failures.js";
+import type { PublishBytes } from "../party.js";
+import { WorkerTrustError } from "../trust/error.js";
+import { createMessage } from "../wire/create.js";
+import type { Job } from "./job.js";
+import type { Connections, JobResultInit, WorkerCore } from "./options.js";
+
+/** Between two attempts on a bus that says it is connected and does not publish. */
+const PAUSE_MS = 500;
+
+/** The results of one worker. */
+export class Results {
+  readonly #core: WorkerCore;
+  readonly #connections: Connections;
+  readonly #signal: AbortSignal;
+
+  /** `signal` fires when the worker can wait no longer. */
+  constructor(core: WorkerCore, connections: Connections, signal: AbortSignal) {
+    this.#core = core;
+    this.#connections = connections;
+    this.#signal = signal;
+  }
+
+  /**
+   * The result this job had before.
+   *
+   * @throws What the store throws, unless a job may be done twice.
+   */
+  async find(job: Job): Promise<JobResult | undefined> {
+    const { finished, durable } = this.#connections;
+    try {
+      return await this.#bounded("looking for an earlier result", async () => finished?.find(job.identity));
+    } catch (error) {
+      if (durable !== undefined) throw error;
+      this.#core.log.warn("no word of an earlier result; the job is done", { reason: errorText(error) });
+      return undefined;
+    }
+  }
+
+  /**
+   * Publishes the result of a job and returns what went out. `keep`: repeats of the job are answered with it. A result
+   * that no packet can carry is replaced by a FAILED one, so that no job is lost.
+   *
+   * @throws What the store throws, with streams; what {@link Party.send} throws, once there is no hope left.
+   */
+  async publish(job: Job, given: JobResultInit, keep: boolean): Promise<JobResult> {
+    const own = this.#own(job, given);
+    const isKept = keep && this.#connections.finished !== undefined;
+    const result = isKept ? await this.#keep(job, own) : own;
+    try {
+      await this.#send(SUBJECT_RESULT, result, job);
+      return result;
+    } catch (error) {
+      return this.#sendAgain(result, job, error);
+    }
+  }
+
+  /** Puts a result on the dead letter queue. Never rejects. */
+  async deadLetter(job: Job, result: JobResult): Promise<void> {
+    try {
+      await this.#send(SUBJECT_DLQ, result, job);
+    } catch (error) {
+      const fields = { jobId: result.jobId, reason: errorText(error) };
+      this.#core.log.error("a dead letter is not published", fields);
+    }
+  }
+
+  /** The sender is the worker, or peers drop the result. */
+  #own(job: Job, given: JobResultInit): JobResult {
+    const { workerId } = this.#core;
+    const jobId = given.jobId || job.request.jobId;
+    return createMessage(JobResultSchema, { ...given, ...job.authority, jobId, workerId });
+  }
+
+  async #keep(job: Job, result: JobResult): Promise<JobResult> {
+    const { finished, durable } = this.#connections;
+    // FAILED_RETRYABLE is no end: who retries the job wants it done again.
+    if (finished === undefined || result.status === JobStatus.FAILED_RETRYABLE) return result;
+    try {
+      const kept = await this.#bounded("keeping a result", () => finished.keep(job.identity, result));
+      return kept === result ? result : this.#own(job, { ...kept, jobId: "" });
+    } catch (error) {
+      if (durable !== undefined) throw error;
+      const fields = { reason: errorText(error) };
+      this.#core.log.warn("a result is not kept; a repeat of the job is done again", fields);
+      return result;
+    }
+  }
+
+  #send(subject: string, value: JobResult, { packet: { traceId } }: Job): Promise<unknown> {
+    const { party, durable } = this.#connections;
+    let publish: PublishBytes | undefined;
+    if (durable !== undefined) {
+      const messageId = `${subject}:${value.jobId}`;
+      publish = (to, bytes) =>
+        this.#bounded("publishing a result", () => durable.publish(to, bytes, { messageId }));
+    }
+    return party.send(subject, { case: "jobResult", value }, traceId, publish);
+  }
+
+  async #sendAgain(given: JobResult, job: Job, problem: unknown): Promise<JobResult> {
+    const { clock, log, options } = this.#core;
+    const { party, durable } = this.#connections;
+    const signal = this.#signal;
+    const untilMs = clock.monotonic() + (options.resendForMs ?? 30_000);
+    let result = given;
+    let error = problem;
+    for (let attempt = 1; ; attempt++) {
+      const jobId = logField(result.jobId);
+      const reason = errorText(error);
+      // A TypeError comes from a value that cannot be read, such as a revoked proxy.
+      if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
+        log.error("a result cannot be sent; the job is reported as failed", { jobId, reason });
+        result = this.#substitute(given);
+      } else {
+        const timeoutMs = untilMs - clock.monotonic();
+        const mayPass =
+          error instanceof ConnectionLostError ||
+          (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
+          (durable !== undefined && error instanceof AgentwireError && error.retryable);
+        if (!mayPass || timeoutMs <= 0 || signal.aborted) throw error;
+        log.warn("a result waits to be published", { jobId, reason });
+        await untilConnected(party.bus, { timeoutMs, clock, signal });
+        if (durable !== undefined || attempt > 1)
+          await sleep(Math.min(PAUSE_MS, timeoutMs), { clock, signal });
+      }
+      try {
+        await this.#send(SUBJECT_RESULT, result, job);
+        return result;
+      } catch (next) {
+        error = next;
+      }
+    }
+  }
+
+  #substitute({ jobId, workerId, executionMs }: JobResult): JobResult {
+    const possibleMs = executionMs >= 0n && executionMs < 2n ** 63n ? executionMs : 0n;
+    const result = failureResult(unsendable());
+    return createMessage(JobResultSchema, { ...result, jobId, workerId, executionMs: possibleMs });
+  }
+
+  #bounded<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return withTimeout(what, this.#core.ioTimeoutMs, this.#core.clock, work);
+  }
+}
+
+/** No packet can carry the result, or it cannot be read. */
+export function unsendable(): JobFailure {
+  const code = AGENT_CODES.RESULT_WRITE_FAILED;
+  return new JobFailure("result cannot be sent", { code, legacy: "RESULT_WRITE_FAILED" });
+}
