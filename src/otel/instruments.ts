@@ -1,6 +1,12 @@
 /** The instruments of one meter. */
-import type { Attributes, Counter, Histogram, Meter, UpDownCounter } from "@opentelemetry/api";
-import { JobStatus } from "../../gen/cap/index.js";
+import type {
+  Attributes,
+  Counter,
+  Histogram,
+  Meter,
+  ObservableResult,
+  UpDownCounter,
+} from "@opentelemetry/api";
 import type { GatewayClient } from "../4runr/index.js";
 import type { Agent, Bus } from "../cap/index.js";
 import type { Neuron } from "../neuron/index.js";
@@ -8,7 +14,7 @@ import type { DurationName } from "./spans.js";
 
 /** What reports outcomes, retries, reconnects and work in flight. */
 export type Observed =
-  | Pick<Agent, "on" | "jobsInHand" | "workerId" | "isServing">
+  | Pick<Agent, "counts" | "jobsInHand" | "workerId" | "isServing">
   | Pick<Neuron, "on" | "leasesInHand" | "neuronId" | "isServing">
   | Pick<GatewayClient, "on">
   | Pick<Bus, "onStatus">;
@@ -21,7 +27,7 @@ export class Instruments {
   readonly #meter: Meter;
   readonly #durations = new Map<string, Histogram>();
   readonly #active: UpDownCounter;
-  readonly #results: Counter;
+  readonly #leases: Counter;
   readonly #retries: Counter;
   readonly #reconnects: Counter;
 
@@ -33,7 +39,7 @@ export class Instruments {
       unit: "{operation}",
       description: "Job attempts, leases, tool calls and requests in flight",
     });
-    this.#results = count("agentwire.worker.results", "{result}", "Jobs and leases by how they ended");
+    this.#leases = count("agentwire.worker.leases", "{lease}", "Leases by how they were answered");
     this.#retries = count("agentwire.retries", "{attempt}", "Attempts after the first one");
     this.#reconnects = count("agentwire.reconnects", "{reconnect}", "Connections that were lost");
   }
@@ -63,23 +69,30 @@ export class Instruments {
     }
     if ("jobsInHand" in observed) {
       const attributes = { "agentwire.protocol": "cap", "agentwire.worker.id": observed.workerId };
-      const offs = [
-        observed.on("result", ({ status }) =>
-          this.#results.add(1, { ...attributes, "agentwire.status": JobStatus[status] ?? String(status) }),
-        ),
-        this.#gauges(attributes, () => [observed.jobsInHand, observed.isServing]),
-      ];
+      const { counts } = observed;
+      const outcomes = ["succeeded", "failed", "repeated", "refused", "unpublished"] as const;
+      const counted = this.#meter.createObservableCounter("agentwire.worker.jobs", {
+        unit: "{job}",
+        description: "Jobs by what became of them",
+      });
+      const count = (result: ObservableResult): void => {
+        for (const name of outcomes)
+          result.observe(counts[name], { ...attributes, "agentwire.outcome": name });
+      };
+      counted.addCallback(count);
+      const off = this.#gauges(attributes, () => [observed.jobsInHand, observed.isServing]);
       return () => {
-        for (const off of offs) off();
+        counted.removeCallback(count);
+        off();
       };
     }
     if ("leasesInHand" in observed) {
       const attributes = { "agentwire.protocol": "neuron", "agentwire.worker.id": observed.neuronId };
       const offs = [
         observed.on("lease:answered", ({ answer, delivered }) =>
-          this.#results.add(1, {
+          this.#leases.add(1, {
             ...attributes,
-            "agentwire.status": delivered ? answer.type : "not delivered",
+            "agentwire.outcome": delivered ? answer.type : "undelivered",
           }),
         ),
         observed.on("connection:reconnecting", () => this.#reconnects.add(1, attributes)),

@@ -65,8 +65,10 @@ describe("metrics", () => {
       [{ "messaging.system": "nats", "messaging.destination.name": "job.x" }, 1],
     ]);
     const worker = { "agentwire.protocol": "cap", "agentwire.worker.id": "w-1" };
-    expect(await points("agentwire.worker.results")).toEqual([
-      [{ ...worker, "agentwire.status": "SUCCEEDED" }, 1],
+    const outcome = (name: string) => ({ ...worker, "agentwire.outcome": name });
+    expect(await points("agentwire.worker.jobs")).toEqual([
+      [outcome("succeeded"), 1],
+      ...["failed", "repeated", "refused", "unpublished"].map((name) => [outcome(name), 0]),
     ]);
     expect(inFlight).toEqual([
       expect.arrayContaining([[{ "agentwire.operation": "messaging.process" }, 1]]),
@@ -108,8 +110,8 @@ describe("metrics", () => {
     expect(done.status).toBe("completed");
     await answered;
     const worker = { "agentwire.protocol": "neuron", "agentwire.worker.id": "n-1" };
-    expect(await points("agentwire.worker.results")).toContainEqual([
-      { ...worker, "agentwire.status": "ack" },
+    expect(await points("agentwire.worker.leases")).toContainEqual([
+      { ...worker, "agentwire.outcome": "ack" },
       1,
     ]);
     const retries = await points("agentwire.retries");
