@@ -2,13 +2,25 @@
 import * as nodeCryptoModule from "node:crypto";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { p256 } from "@noble/curves/nist.js";
-import { BusPacketSchema } from "../gen/cap/index.js";
+import { BusPacketSchema, IdentityBindingSchema } from "../gen/cap/index.js";
 import { defaultCrypto } from "../src/cap/crypto/backend.js";
 import { parsePrivatePem } from "../src/cap/crypto/key-form.js";
 import { toSigningKey } from "../src/cap/crypto/key-ring.js";
-import { KeyRing, nobleCrypto } from "../src/cap/index.js";
-import { canonicalBytes, createPacket, decodePacket, encodePacket, sealPacket } from "../src/cap/packet.js";
+import { generateKeyPair, KeyRing, nobleCrypto } from "../src/cap/index.js";
+import {
+  assertValidPacket,
+  canonicalBytes,
+  createPacket,
+  decodePacket,
+  encodePacket,
+  sealPacket,
+} from "../src/cap/packet.js";
+import { MemoryReplayStore, type ReplayEntry, sealProduction } from "../src/cap/production/index.js";
+import { ProductionProfile } from "../src/cap/production/profile.js";
+import { resolveWorkerTrust } from "../src/cap/trust/config.js";
 import { openPacket } from "../src/cap/verify.js";
+import { createMessage } from "../src/cap/wire/create.js";
+import { randomBytes } from "../src/core/ids.js";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, measure } from "./measure.ts";
 
@@ -109,6 +121,9 @@ export default async function benchPacket(): Promise<Measured[]> {
   ]);
   console.log(formatMeasured("signatures with node:crypto, 16 in flight", signed));
 
+  const production = await measureProduction(sealed, keys);
+  console.log(formatMeasured("what admits a job: ordinary and CAP-PRODUCTION, one at a time", production));
+
   const nobleKey = toSigningKey(privateKeyPem, { crypto: nobleCrypto });
   const nobleKeys = new KeyRing({ "client-1": publicKeyPem }, { crypto: nobleCrypto });
   const { bytes: secret } = parsePrivatePem(privateKeyPem);
@@ -131,5 +146,50 @@ export default async function benchPacket(): Promise<Measured[]> {
     },
   ]);
   console.log(formatMeasured("signatures with @noble/curves", noble));
-  return [...codec, ...signed, ...noble];
+  return [...codec, ...signed, ...production, ...noble];
+}
+
+/** A job under CAP-PRODUCTION: exact bytes, signature, rules, identity, replay store. */
+async function measureProduction(sealed: Uint8Array, keys: KeyRing): Promise<Measured[]> {
+  const scheduler = generateKeyPair();
+  const workerTrust = {
+    mode: "enforce" as const,
+    expectedAgentId: "agent-1",
+    tenantId: "tenant-1",
+    proofKeyId: "worker-key",
+    proofPrivateKey: generateKeyPair().privateKeyPem,
+    schedulerPublicKeys: { "scheduler-key": scheduler.publicKeyPem },
+    expectedSchedulerId: packet.senderId,
+  };
+  const memory = new MemoryReplayStore({ maxEntries: 2_000_000 });
+  // Every packet has a message id of its own; one packet is measured many times.
+  const replayStore = {
+    admit: (entry: ReplayEntry) => memory.admit({ ...entry, messageId: randomBytes(16) }),
+  };
+  const profile = new ProductionProfile({ replayStore }, resolveWorkerTrust(workerTrust, "worker-1", {}));
+  const identity = createMessage(IdentityBindingSchema, { tenantId: "tenant-1", principalId: "principal-1" });
+  const options = {
+    key: toSigningKey(scheduler.privateKeyPem),
+    keyId: "scheduler-key",
+    audience: "job.echo",
+  };
+  const data = await sealProduction({ ...packet, identity }, options);
+  const message = { subject: "job.echo", data };
+  const oneByOne = (work: () => unknown) => async (times: number) => {
+    for (let i = 0; i < times; i++) await work();
+  };
+  return measure([
+    { name: "openPacket, one at a time", run: oneByOne(() => openPacket(sealed, { keys })) },
+    {
+      name: "CAP-PRODUCTION admission",
+      run: oneByOne(() => profile.open(message, assertValidPacket)),
+      against: "openPacket, one at a time",
+    },
+    { name: "sealPacket, one at a time", run: oneByOne(() => sealPacket(packet, options)) },
+    {
+      name: "CAP-PRODUCTION seal",
+      run: oneByOne(() => sealProduction({ ...packet, identity }, options)),
+      against: "sealPacket, one at a time",
+    },
+  ]);
 }

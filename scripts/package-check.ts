@@ -11,6 +11,7 @@ import { formatMessage } from "publint/utils";
 import { ownDocument, ownTools } from "./package/examples.ts";
 import { protoFork } from "./package/fork.ts";
 import { Project } from "./package/project.ts";
+import { stage } from "./package/stage.ts";
 
 const root = join(import.meta.dirname, "..");
 const work = join(root, ".cache/package");
@@ -21,8 +22,8 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
 
 rmSync(work, { recursive: true, force: true });
 mkdirSync(join(work, "node_modules"), { recursive: true });
-// Packing does not depend on the package manager: what it takes is in `files`.
-run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", work], root);
+stage(root, join(work, "staged"));
+run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", work], join(work, "staged"));
 const tarball = join(work, `agentwire-${manifest.version}.tgz`);
 run("tar", ["-xzf", tarball, "-C", join(work, "node_modules")], work);
 run("mv", ["node_modules/package", "node_modules/agentwire"], work);
@@ -50,6 +51,8 @@ for (const file of ["test", "scripts", "src", ".ci"]) {
   if (existsSync(join(installed, file))) findings.push(`${file} should not be in the tarball`);
 }
 
+const relative = readFileSync(join(installed, "README.md"), "utf8").match(/\]\((?!https:|#)[^)]*\)/g) ?? [];
+for (const link of relative) findings.push(`README.md of the tarball: ${link} is not an absolute link`);
 const { messages, pkg } = await publint({ pkgDir: installed, strict: true, pack: false });
 for (const message of messages) findings.push(`publint: ${formatMessage(message, pkg) ?? message.code}`);
 

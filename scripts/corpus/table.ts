@@ -42,7 +42,7 @@ export function markdown({ documents, protos, missing }: Report): string {
       word(row.compiles),
       word(row.camelCase),
       row.seconds.toFixed(2),
-      row.breaks === undefined ? "" : `${row.breaks.unchanged} / ${row.breaks.removed}`,
+      row.breaks === undefined ? "" : row.breaks.found.join(" / "),
     ]),
   );
   const protoTable = table(
@@ -66,7 +66,7 @@ export function markdown({ documents, protos, missing }: Report): string {
   return `${count(documents, "generated")} documents generate, ${count(documents, "compiles")} compile, ${count(documents, "camelCase")} generate and compile with camelCase.
 
 ${documentTable}
-Breaks: found against the document itself, and with one member of a response removed.
+Breaks: found against the document itself, with one member of a response removed, and against itself again.
 
 ${protoTable}
 ${reasons.length === 0 ? "" : `### What does not work\n\n${reasons.join("")}`}`;

@@ -71,7 +71,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     });
     const agentId = optionOrEnv(given, "AGENT_ID");
     if (agentId === undefined)
-      throw new GatewayValidationError("agentId is missing, and AGENT_ID is not set");
+      throw new GatewayValidationError("agentId is required: pass agentId, or set AGENT_ID");
     const { clock = systemClock, idempotencyKeys = 1_000 } = rest;
     const logger = safeLogger(rest.logger);
     this.agentId = agentId;

@@ -60,7 +60,7 @@ export class JobClient {
     const { store, storeLimits } = options;
     this.#options = options;
     this.#party = new Party(options);
-    this.#waits = new JobWaits(options.clock ?? systemClock);
+    this.#waits = new JobWaits(options.clock ?? systemClock, options.logger);
     this.#store = store && limitedStore(store, { clock: options.clock, ...storeLimits });
     this.#outputs = new OutputReader(this.#store);
     this.#progress = new ProgressBoard(this.#party);
@@ -244,7 +244,7 @@ export class JobClient {
     if (this.#waits.has(jobId)) throw new DuplicateJobError(`job ${jobId} is waited for already`);
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
     const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
-    const ended = this.#waits.wait(jobId, { timeoutMs, signal, onGiveUp });
+    const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
     const result = this.#outputs.isWanted(options as WaitOptions<never>)
       ? ended.then((value) => this.#outputs.read(value, options, signal))
       : (ended as Promise<JobOutcome<T>>);

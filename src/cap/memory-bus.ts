@@ -133,6 +133,7 @@ class MemorySubscription implements Subscription {
 }
 
 class MemoryConnection implements Bus {
+  readonly inProcess = true;
   readonly #bus: MemoryBus;
   readonly #subscriptions = new Set<MemorySubscription>();
   readonly #events = new Emitter<{ status: BusStatus }>();

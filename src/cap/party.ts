@@ -237,8 +237,8 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     options?: ReceiveOptions,
   ): Promise<Subscription>;
   async receive(subject: string, given: unknown, options: ReceiveOptions = {}): Promise<Subscription> {
-    if (this.#keys === undefined && options.keys === undefined) {
-      const text = "no public keys are set: packets are taken unverified";
+    if (this.#keys === undefined && options.keys === undefined && !this.bus.inProcess) {
+      const text = "packets are accepted unverified: set `publicKeys` to verify their signatures";
       warnOnce(this.#options.logger, "cap.unverified", text, { senderId: this.senderId });
     }
     const inlet = this.#inlet(subject, given as PacketListener, options);

@@ -5,20 +5,20 @@
  */
 import { ValidationError } from "./errors.js";
 
-type Node =
-  | { readonly kind: "char"; readonly test: (char: string) => boolean }
-  | { readonly kind: "sequence" | "choice"; readonly nodes: readonly Node[] }
-  | { readonly kind: "repeat"; readonly node: Node; readonly min: number; readonly max: number }
-  | { readonly kind: "at"; readonly holds: Holds };
-
 /** Whether the place before the character `at` is as an assertion says. */
 type Holds = (chars: readonly string[], at: number) => boolean;
 
-type Instruction =
-  | { readonly op: "char"; readonly test: (char: string) => boolean }
-  | { readonly op: "split"; readonly to: number[] }
-  | { readonly op: "at"; readonly holds: Holds }
-  | { readonly op: "match" };
+/** One state; `to` are those that follow it, once its test or assertion holds if it has one. */
+interface State {
+  readonly test?: (char: string) => boolean;
+  readonly holds?: Holds;
+  readonly to: readonly State[];
+  /** The step of a run in which it was last visited. */
+  seen: number;
+}
+
+/** Makes the states of a part of a pattern, which are followed by `next`. */
+type Part = (next: State) => State;
 
 /** A compiled pattern; its text tells it from others. */
 export interface LinearPattern {
@@ -27,6 +27,8 @@ export interface LinearPattern {
 }
 
 type Spend = (steps: number) => void;
+
+const MATCH: State = { to: [], seen: 0 };
 
 /** States of one pattern, its counted repetitions written out. */
 const maxStates = 10_000;
@@ -51,12 +53,12 @@ export function linearPattern(pattern: string, spend: Spend): LinearPattern {
     flags = "";
     new RegExp(pattern);
   }
-  const program = assemble(new Parser(pattern, flags, spend).parse(), pattern, spend);
+  const start = new Parser(pattern, flags, spend).parse()(MATCH);
   return {
     toString: () => pattern,
     test(text) {
       spend(1 + text.length / 8);
-      return run(program, flags === "u" ? [...text] : text.split(""), 0, false, spend);
+      return run(start, flags === "u" ? [...text] : text.split(""), 0, false, spend);
     },
   };
 }
@@ -68,6 +70,7 @@ const atWordEdge = (chars: readonly string[], at: number): boolean =>
 /** Reads a pattern that the platform accepts. */
 class Parser {
   #at = 0;
+  #states = 0;
 
   constructor(
     readonly pattern: string,
@@ -75,18 +78,25 @@ class Parser {
     readonly spend: Spend,
   ) {}
 
-  parse(): Node {
-    const nodes: Node[] = [];
-    let sequence: Node[] = [];
+  parse(): Part {
+    const choices: Part[][] = [[]];
     while (this.#at < this.pattern.length && this.pattern[this.#at] !== ")") {
-      if (this.#take(/\|/y) === undefined) sequence.push(this.#quantified());
-      else {
-        nodes.push({ kind: "sequence", nodes: sequence });
-        sequence = [];
-      }
+      if (this.#take(/\|/y) === undefined) choices.at(-1)!.push(this.#quantified());
+      else choices.push([]);
     }
-    nodes.push({ kind: "sequence", nodes: sequence });
-    return { kind: "choice", nodes };
+    const ways = choices.map(
+      (parts): Part =>
+        (next) =>
+          parts.reduceRight((after, part) => part(after), next),
+    );
+    if (ways.length === 1) return ways[0]!;
+    return (next) => this.#state({ to: ways.map((way) => way(next)) });
+  }
+
+  #state(facts: Omit<State, "seen">): State {
+    this.spend(1);
+    if (++this.#states > maxStates) throw refused(this.pattern, `has more than ${maxStates} states`);
+    return { ...facts, seen: 0 };
   }
 
   #take(token: RegExp): string | undefined {
@@ -96,46 +106,67 @@ class Parser {
     return found;
   }
 
-  #quantified(): Node {
-    const node = this.#term();
+  #quantified(): Part {
+    const part = this.#term();
     const quantifier = this.#take(/(?:[*+?]|\{\d+(?:,\d*)?\})\??/y);
-    if (quantifier === undefined) return node;
+    if (quantifier === undefined) return part;
     const [, low, comma, high] = /^\{(\d+)(,?)(\d*)/.exec(quantifier) ?? [];
     if (low === undefined) {
-      const min = quantifier[0] === "+" ? 1 : 0;
-      return { kind: "repeat", node, min, max: quantifier[0] === "?" ? 1 : Infinity };
+      return this.#repeated(part, quantifier[0] === "+" ? 1 : 0, quantifier[0] === "?" ? 1 : Infinity);
     }
-    const max = high ? Number(high) : comma ? Infinity : Number(low);
-    return { kind: "repeat", node, min: Number(low), max };
+    return this.#repeated(part, Number(low), high ? Number(high) : comma ? Infinity : Number(low));
   }
 
-  #term(): Node {
+  #repeated(part: Part, min: number, max: number): Part {
+    return (next) => {
+      let state = next;
+      if (max === Infinity) {
+        const to = [next];
+        state = this.#state({ to });
+        to.push(part(state));
+      } else {
+        for (let copy = min; copy < max; copy++) state = this.#state({ to: [next, part(state)] });
+      }
+      for (let copy = 0; copy < min; copy++) {
+        const before = state;
+        state = part(state);
+        if (state === before) break; // an empty group, any number of times
+      }
+      return state;
+    };
+  }
+
+  #term(): Part {
     const group = this.#take(/\((?:\?(?:<[=!]|<[^>]*>|[^)<]))?/y);
     if (group !== undefined) return this.#group(group);
-    if (this.#take(/\^/y)) return { kind: "at", holds: (_, at) => at === 0 };
-    if (this.#take(/\$/y)) return { kind: "at", holds: (chars, at) => at === chars.length };
-    if (this.#take(/\\b/y)) return { kind: "at", holds: atWordEdge };
-    if (this.#take(/\\B/y)) return { kind: "at", holds: (chars, at) => !atWordEdge(chars, at) };
+    if (this.#take(/\^/y)) return this.#assertion((_, at) => at === 0);
+    if (this.#take(/\$/y)) return this.#assertion((chars, at) => at === chars.length);
+    if (this.#take(/\\b/y)) return this.#assertion(atWordEdge);
+    if (this.#take(/\\B/y)) return this.#assertion((chars, at) => !atWordEdge(chars, at));
     const set = this.#take(/\.|\[(?:\\[\s\S]|[^\]\\])*\]/y) ?? this.#escape();
     if (set !== undefined) {
       const one = new RegExp(`^(?:${set})$`, this.flags);
-      return { kind: "char", test: (char) => one.test(char) };
+      return (next) => this.#state({ test: (char) => one.test(char), to: [next] });
     }
     const literal = this.#take(this.flags === "u" ? /[\s\S]/uy : /[\s\S]/y);
-    return { kind: "char", test: (char) => char === literal };
+    return (next) => this.#state({ test: (char) => char === literal, to: [next] });
   }
 
-  #group(opened: string): Node {
+  #assertion(holds: Holds): Part {
+    return (next) => this.#state({ holds, to: [next] });
+  }
+
+  #group(opened: string): Part {
     const isLook = opened === "(?=" || opened === "(?!";
     if (opened === "(?<=" || opened === "(?<!") throw refused(this.pattern, "uses a lookbehind");
     const isCapture = opened === "(" || opened.startsWith("(?<");
     if (!isLook && !isCapture && opened !== "(?:") throw refused(this.pattern, "uses a modifier");
-    const node = this.parse();
+    const part = this.parse();
     this.#at++; // the closing parenthesis
-    if (!isLook) return node;
-    const program = assemble(node, this.pattern, this.spend);
+    if (!isLook) return part;
+    const start = part(MATCH);
     const negative = opened === "(?!";
-    return { kind: "at", holds: (chars, at) => run(program, chars, at, true, this.spend) !== negative };
+    return this.#assertion((chars, at) => run(start, chars, at, true, this.spend) !== negative);
   }
 
   #escape(): string | undefined {
@@ -150,105 +181,33 @@ class Parser {
   }
 }
 
-function assemble(root: Node, pattern: string, spend: Spend): Instruction[] {
-  const program: Instruction[] = [];
-  const add = (instruction: Instruction): void => {
-    spend(1);
-    if (program.push(instruction) > maxStates) throw refused(pattern, `has more than ${maxStates} states`);
-  };
-  const split = (): number[] => {
-    const to = [program.length + 1];
-    add({ op: "split", to });
-    return to;
-  };
-  const emit = (node: Node): void => {
-    switch (node.kind) {
-      case "char":
-        return add({ op: "char", test: node.test });
-      case "at":
-        return add({ op: "at", holds: node.holds });
-      case "sequence":
-        for (const inner of node.nodes) emit(inner);
-        return;
-      case "choice": {
-        const ends: number[][] = [];
-        for (const [index, inner] of node.nodes.entries()) {
-          if (index === node.nodes.length - 1) emit(inner);
-          else {
-            const ways = split();
-            emit(inner);
-            const end = split();
-            end.pop();
-            ends.push(end);
-            ways.push(program.length);
-          }
-        }
-        for (const end of ends) end.push(program.length);
-        return;
-      }
-      case "repeat": {
-        for (let copy = 0; copy < node.min; copy++) {
-          const before = program.length;
-          emit(node.node);
-          if (program.length === before) break; // an empty group, any number of times
-        }
-        if (node.max === Infinity) {
-          const start = program.length;
-          const ways = split();
-          emit(node.node);
-          split()[0] = start;
-          ways.push(program.length);
-          return;
-        }
-        const skips: number[][] = [];
-        for (let copy = node.min; copy < node.max; copy++) {
-          skips.push(split());
-          emit(node.node);
-        }
-        for (const ways of skips) ways.push(program.length);
-      }
-    }
-  };
-  emit(root);
-  add({ op: "match" });
-  return program;
-}
+/** Tells the steps of all runs apart. */
+let step = 0;
 
-/** Follows all states at once from `start`; a search may begin at any later character, unless it is `anchored`. */
-function run(
-  program: readonly Instruction[],
-  chars: readonly string[],
-  start: number,
-  anchored: boolean,
-  spend: Spend,
-): boolean {
-  spend(1 + program.length / 16);
-  const seenAt = new Int32Array(program.length).fill(-1);
-  const waiting: number[] = [];
-  for (let at = start; at <= chars.length; at++) {
-    if (!anchored || at === start) waiting.push(0);
-    const consuming: number[] = [];
+/** Follows all states at once from `from`; a search may begin at any later character, unless it is `anchored`. */
+function run(start: State, chars: readonly string[], from: number, anchored: boolean, spend: Spend): boolean {
+  spend(1);
+  let waiting: State[] = [];
+  for (let at = from; at <= chars.length; at++) {
+    const now = ++step;
+    if (!anchored || at === from) waiting.push(start);
+    const consuming: State[] = [];
     let visits = 0;
     for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
-      if (seenAt[state] === at) continue;
-      seenAt[state] = at;
-      visits++;
-      const instruction = program[state] as Instruction;
-      if (instruction.op === "match") {
+      if (state === MATCH) {
         spend(visits / 4);
         return true;
       }
-      if (instruction.op === "split") waiting.push(...instruction.to);
-      else if (instruction.op === "char") consuming.push(state);
-      else if (instruction.holds(chars, at)) waiting.push(state + 1);
+      if (state.seen === now) continue;
+      state.seen = now;
+      visits++;
+      if (state.test !== undefined) consuming.push(state);
+      else if (state.holds?.(chars, at) !== false) waiting.push(...state.to);
     }
     spend(visits / 4);
     const char = chars[at];
     if (char === undefined) return false;
-    for (const state of consuming) {
-      const instruction = program[state] as Instruction & { op: "char" };
-      if (instruction.test(char)) waiting.push(state + 1);
-    }
+    waiting = consuming.filter(({ test }) => test!(char)).flatMap(({ to }) => to);
     if (anchored && waiting.length === 0) return false;
   }
   return false;

@@ -3,7 +3,7 @@ const lineWidth = 110;
 
 /** True when `name` can stand as an object key without quotes. */
 export function isIdentifier(name: string): boolean {
-  return /^[A-Za-z_$][\w$]*$/.test(name) && name !== "__proto__";
+  return /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) && name !== "__proto__";
 }
 
 /** A key of an object literal. `__proto__` is written as a computed key: plain, it would set the prototype. */
@@ -47,5 +47,5 @@ export type RuntimePath = (module: string) => string;
 
 /** `listJobs`, `list-jobs`, `list_jobs` → `ListJobs`. */
 export function pascalCase(name: string): string {
-  return name.replace(/(?:^|[^A-Za-z0-9]+)([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return name.replace(/(?:^|[^\p{L}\p{N}]+)([\p{L}\p{N}])/gu, (_, letter: string) => letter.toUpperCase());
 }

@@ -95,7 +95,8 @@ export class HttpTransport implements Transport {
   /** @throws ValidationError for a gatewayUrl that is not an http(s) URL, or numbers that make no sense. */
   constructor(options: HttpTransportOptions) {
     this.#options = options;
-    if (typeof options.auth !== "function") throw new ValidationError("auth must be a function");
+    if (typeof options.auth !== "function")
+      throw new ValidationError("auth must be a function that returns the token, such as () => token");
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger);
     this.#policy = retryPolicy({

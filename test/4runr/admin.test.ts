@@ -145,6 +145,26 @@ describe("GatewayAdmin", () => {
       expect(error).toMatchObject({ name: "GatewayPolicyError", reason: verdict.reason, kind: verdict.kind });
   });
 
+  it("a verdict counts the parameters that the client derives, unless it is told not to", async () => {
+    const { agentId, gw } = await agentWith({ scopes: ["serpapi:search"], guards: { maxRequestSize: 90 } });
+    const params = { q: "x".repeat(50) };
+    const call = { agentId, tool: "serpapi", action: "search", params };
+    expect(await admin.wouldAllow(call)).toMatchObject({ allowed: false, kind: "size" });
+    expect(await failure(gw.proxy("serpapi", "search", params))).toMatchObject({ kind: "size" });
+    expect(await admin.wouldAllow({ ...call, bridgeParams: false })).toEqual({ allowed: true });
+  });
+
+  it("says whether the gateway is ready, its metrics, and how many requests it logged", async () => {
+    const { gw } = await agentWith({ scopes: ["serpapi:search"] });
+    expect(await admin.ready()).toBe(true);
+    for (let i = 0; i < 3; i++) await gw.proxy("serpapi", "search", search);
+    const page = await admin.listRequestLogs();
+    expect([page.logs.length, page.total]).toEqual([3, 3]);
+    expect(await admin.getMetrics()).toContain("# TYPE");
+    const away = new GatewayAdmin({ baseUrl: "http://127.0.0.1:1", retry: false, logger: false });
+    expect(await failure(away.ready())).toMatchObject({ name: "GatewayNetworkError", sent: false });
+  });
+
   it("quotas say what is left and when they begin anew", async () => {
     const quota = { action: "serpapi:search", limit: 3, window: "1h" };
     const { agentId, gw } = await agentWith({ scopes: ["serpapi:search"], quotas: [quota] });

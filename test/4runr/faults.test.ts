@@ -404,6 +404,15 @@ describe("a chat", () => {
     expect(warned.filter((text) => text.includes("mock://"))).toHaveLength(1);
   });
 
+  it("in the background on mock:// has its result for the next call with its key", async () => {
+    await using gw = new GatewayClient({ baseUrl: "mock://local", agentId, logger: false });
+    const call = { messages: [...messages], idempotency_key: "k" };
+    const { jobId } = await gw.proxyAsync("openai", "chat", call);
+    const { result } = await gw.getJob(jobId);
+    expect(result).toMatchObject({ output: "SUMMARY: one" });
+    expect(await gw.proxy("openai", "chat", call)).toEqual(result);
+  });
+
   it("is left as it is for tools that the switch names", async () => {
     const { gw, proxied } = setUp([{}], { bridgeParams: (tool) => tool !== "openai" });
     await gw.proxy("openai", "chat", { messages: [...messages] });

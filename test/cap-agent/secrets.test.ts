@@ -81,12 +81,8 @@ const CHANNELS: readonly Channel[] = ["log", "error", "inspect", "hook", "consol
 
 afterEach(() => vi.restoreAllMocks());
 
-async function life(
-  fault: TrustFault,
-  mode: "warn" | "enforce",
-): Promise<{ shown: Shown; secrets: Map<string, string> }> {
-  const shown = new Shown();
-  const secrets = new Map<string, string>();
+/** Takes what the process prints. */
+function listen(shown: Shown): void {
   for (const stream of [process.stdout, process.stderr])
     vi.spyOn(stream, "write").mockImplementation((chunk) => {
       shown.texts.console.push(String(chunk));
@@ -94,17 +90,25 @@ async function life(
     });
   for (const name of ["log", "info", "warn", "error", "debug"] as const)
     vi.spyOn(console, name).mockImplementation((...values) => shown.add("console", ...values));
+}
+
+async function life(
+  fault: TrustFault,
+  mode: "warn" | "enforce",
+): Promise<{ shown: Shown; secrets: Map<string, string> }> {
+  const shown = new Shown();
+  const secrets = new Map<string, string>();
+  listen(shown);
   const clock = new FakeClock();
   const memory = new MemoryBus({ clock });
   const scheduler = generateKeyPair();
-  const local = new LocalScheduler({
+  const local = await LocalScheduler.start({
     bus: memory.connect(),
     privateKey: scheduler.privateKeyPem,
     trust: { tokenTtlMs: 6_000, faults: [fault] },
     clock,
     logger: shown.logger,
   });
-  await local.start();
   const workerTrust: WorkerTrustConfig = { ...local.enroll("w-1"), mode, timeoutMs: 100, retries: 1 };
   const heartbeatToken = "planted-heartbeat-credential";
   const proof = workerTrust.proofPrivateKey as string;
@@ -250,9 +254,10 @@ describe("secrets", () => {
     const events = new IterableEmitter<{ note: unknown }>({ logger: false });
     events.on("note", (value) => shown.add("hook", value));
     events.emit("note", { secret });
-    for (const name of ["log", "info", "warn", "error", "debug"] as const)
-      vi.spyOn(console, name).mockImplementation((...values) => shown.add("console", ...values));
+    listen(shown);
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
     safeLogger(undefined).error(`a careless line about ${secret}`);
+    vi.unstubAllEnvs();
     const packet = createPacket(
       { case: "jobCancel", value: { jobId: "j", requestedBy: "c" } },
       { senderId: "c" },

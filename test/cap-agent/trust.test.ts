@@ -22,9 +22,11 @@ import type {
 import { Agent, generateKeyPair, toSigningKey } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import {
+  blobResolver,
   MemoryReplayStore,
   openProduction,
   type ReplayStore,
+  Resources,
   sealProduction,
 } from "../../src/cap/production/index.js";
 import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
@@ -44,14 +46,13 @@ async function make(
   const set = await bench();
   const { clock, memory, store } = set;
   const { trust, tokenTtlMs = 60_000, ...options } = given;
-  const local = new LocalScheduler({
+  const local = await LocalScheduler.start({
     bus: memory.connect(),
     privateKey: scheduler.privateKeyPem,
     trust: { tokenTtlMs },
     clock,
     logger: false,
   });
-  await local.start();
   const listeners = new Set<(status: BusStatus) => void>();
   const base = memory.connect();
   const bus: Bus = Object.assign(Object.create(base) as Bus, {
@@ -414,6 +415,40 @@ describe("an agent under CAP-PRODUCTION", () => {
       made!.setAttempt(2);
       await set.publish(genuine); // the stream delivers it again: no replay
       expect(made!.told.some((line) => line.startsWith("drop 4"))).toBe(false);
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it(
+    req("cap.production.resource", "reads the input behind a structured reference, if it is what it says"),
+    async () => {
+      const set = await production();
+      const inputs: unknown[] = [];
+      set.agent.job("job.echo", (data) => void inputs.push(data));
+      await set.agent.start();
+      const resources = new Resources({ redis: blobResolver(set.store) }, { clock: set.clock });
+      const put = {
+        resolverId: "redis",
+        name: "ctx:2",
+        mediaType: "application/json",
+        purpose: "job.context",
+      };
+      const contextRef = await resources.put(text({ by: "reference" }), put);
+      const publish = async (jobId: string, more: JobRequestInit) =>
+        set.publish(await set.seal(set.request(jobId, { contextPtr: "redis://ctx:2", contextRef, ...more })));
+      await publish("good", {});
+      await publish("alone", { contextPtr: "" });
+      await publish("beside", { contextPtr: "redis://ctx:1" });
+      await publish("digest", { contextRef: { ...contextRef, sha256: new Uint8Array(32) } });
+      await publish("gone", { contextPtr: "", contextRef: { ...contextRef, uri: "redis://gone" } });
+      expect(inputs).toEqual([{ by: "reference" }, { by: "reference" }]);
+      expect(set.results().map(({ jobId, errorMessage }) => [jobId, errorMessage])).toEqual([
+        ["good", ""],
+        ["alone", ""],
+        ["beside", "context reference: legacy and structured references differ"],
+        ["digest", "context reference: resource has another SHA-256 than its reference"],
+        ["gone", "context not found"],
+      ]);
       await set.clock.until(set.agent.close());
     },
   );

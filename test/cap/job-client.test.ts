@@ -69,8 +69,7 @@ describe("submitAndWait", () => {
       w: keys.w.publicKeyPem,
     };
     const common = { publicKeys, bus: memory.connect() };
-    const scheduler = new LocalScheduler({ ...common, privateKey: keys.s.privateKeyPem });
-    await scheduler.start();
+    const scheduler = await LocalScheduler.start({ ...common, privateKey: keys.s.privateKeyPem });
     const worker = await runWorker({
       ...common,
       subject: "job.echo",
@@ -199,6 +198,24 @@ describe("submitAndWait", () => {
     while (cancels.length === 0) await turn();
     expect(cancels[0]).toMatchObject({ traceId: "j", senderId: "client-1" });
     expect(cancels[0]!.payload.value).toMatchObject({ jobId: "j", requestedBy: "client-1" });
+    expect(clock.pending).toBe(0);
+  });
+
+  it("says once for each topic that no result has come for 10 s", async () => {
+    const warnings: string[] = [];
+    const log = () => {};
+    const logger = { debug: log, info: log, error: log, warn: (text: string) => void warnings.push(text) };
+    const { client, clock } = await setUp({ logger });
+    const waits = ["j1", "j2"].map((jobId) => failure(client.submitAndWait({ jobId, topic: "job.x" })));
+    await clock.advance(9_999);
+    expect(warnings).toEqual([]);
+    await clock.advance(1);
+    expect(warnings).toEqual([expect.stringContaining("no result for job.x after 10 s")]);
+    await clock.advance(50_000);
+    expect((await Promise.all(waits)).map((error) => error!.message)).toEqual([
+      "job j1 on job.x did not end within 60000 ms",
+      "job j2 on job.x did not end within 60000 ms",
+    ]);
     expect(clock.pending).toBe(0);
   });
 

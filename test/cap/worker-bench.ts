@@ -16,9 +16,26 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
+/** A bus that does not say that it is in this process, as one over a network. */
+export function overNetwork(bus: Bus): Bus {
+  return {
+    publish: (...args) => bus.publish(...args),
+    subscribe: (...args) => bus.subscribe(...args),
+    request: (...args) => bus.request(...args),
+    flush: () => bus.flush(),
+    drain: () => bus.drain(),
+    close: () => bus.close(),
+    status: () => bus.status(),
+    onStatus: (listener) => bus.onStatus(listener),
+  };
+}
+
 /** A bus with a worker on it, and all results that are published there. */
-export async function setUp(options: Partial<WorkerOptions> = {}) {
-  const memory = new MemoryBus();
+export async function setUp(
+  options: Partial<WorkerOptions> = {},
+  memory = new MemoryBus(),
+  workerBus: Bus = memory.connect(),
+) {
   const bus = memory.connect();
   const results: { packet: BusPacket; result: JobResult }[] = [];
   const watcher = new Party({ bus, senderId: "watcher" });
@@ -29,7 +46,7 @@ export async function setUp(options: Partial<WorkerOptions> = {}) {
   const log = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
   const logger: Logger = { debug: log, info: log, warn: log, error: log };
   const worker = await runWorker({
-    bus: memory.connect(),
+    bus: workerBus,
     subject: "job.echo",
     handler: async (request) => ({ resultPtr: `redis://res:${request.jobId}` }),
     logger,

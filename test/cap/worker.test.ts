@@ -7,7 +7,7 @@ import { MemoryBus, runWorker } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
-import { cleanups, clientKeys, setUp, turn, workerKeys } from "./worker-bench.ts";
+import { cleanups, clientKeys, overNetwork, setUp, turn, workerKeys } from "./worker-bench.ts";
 
 describe("runWorker", () => {
   it(req("cap.worker.result", "publishes the result with the trace, the job and its own id"), async () => {
@@ -253,15 +253,20 @@ describe("packets a worker refuses", () => {
       "without keys everything is taken, with one warning; with an empty set nothing is",
     ),
     async () => {
-      const open = await setUp();
+      const inProcess = await setUp();
+      await inProcess.dispatch({ jobId: "j" });
+      await inProcess.settled(1);
+      expect(inProcess.logged.join()).not.toContain("unverified");
+      const memory = new MemoryBus();
+      const open = await setUp({}, memory, overNetwork(memory.connect()));
       await open.dispatch({ jobId: "j" });
       await open.settled(1);
-      expect(open.logged.filter((line) => line.includes("taken unverified"))).toHaveLength(1);
+      expect(open.logged.filter((line) => line.includes("accepted unverified"))).toHaveLength(1);
       const strict = await setUp({ publicKeys: {} });
       await strict.dispatch({ jobId: "j" });
       while (strict.worker.counts.refused === 0) await turn();
       expect(strict.results).toHaveLength(0);
-      expect(strict.logged.join()).not.toContain("taken unverified");
+      expect(strict.logged.join()).not.toContain("accepted unverified");
     },
   );
 

@@ -235,6 +235,76 @@ describe("camelCase by the public rules", () => {
   });
 });
 
+it("imports the types of the document into models that keep the keys of the protocol", async () => {
+  const Many = { "x-opaque": true, type: "array", items: { anyOf: [ref("Row"), text] } };
+  const Row = { type: "object", properties: { row_id: text } };
+  const { files } = await run(document({}, { Many, Row }), { camelCase: true });
+  expect(files.models).toContain('type Many = (components["schemas"]["Row"] | string)[];');
+  expect(files.models).toContain('import type { components } from "./types.js";');
+});
+
+describe("schemas that others do not write", () => {
+  it("are cut where they refer to themselves with nothing in between, with a warning", async () => {
+    const list = (items: object) => ({ type: "array", items });
+    const schemas = {
+      Loop: { allOf: [ref("Loop"), { type: "object", properties: { a: text } }] },
+      Twice: ref("Once"),
+      Once: ref("Twice"),
+      Lists: list(ref("Lists")),
+      Tree: { type: "object", properties: { kids: list(ref("Tree")) } },
+    };
+    const source = document({}, schemas);
+    for (const camelCase of [false, true]) {
+      const { files, warnings } = await run(source, { camelCase });
+      expect(warnings).toEqual([
+        "the schema refers to itself and to nothing else: any value is taken here",
+        "the schema refers to itself and to nothing else: any value is taken here",
+        "a list of itself: `types.ts` has `unknown` for its items",
+      ]);
+      expect(files.types).toMatch(
+        /Lists: unknown\[\];\s+Tree: \{\s+kids\?: components\["schemas"\]\["Tree"\]\[\];/,
+      );
+    }
+  });
+
+  it("may be booleans, and a reference to what is not a schema takes any value", async () => {
+    const holder = {
+      type: "object",
+      properties: { a_b: ref("Any"), no: ref("None"), odd: { $ref: "#/info/title" } },
+    };
+    const source = document({}, { Any: true, None: false, Holder: holder });
+    const { files, warnings } = await run(source, { camelCase: true, schemas: true });
+    expect(warnings).toEqual(["#/info/title is not a schema: any value is taken"]);
+    expect(files.models).toMatch(/type Any = unknown;[\s\S]*aB\?: Any;[\s\S]*odd\?: unknown;/);
+    expect(files.schemas).toContain("Readonly<Record<SchemaName, object | boolean>>");
+  });
+
+  it("keep null and further members in their models", async () => {
+    const open = { type: "object", properties: { a_b: text }, additionalProperties: { type: "integer" } };
+    const schemas = { Gone: { type: ["object", "null"], properties: { a_b: text } }, Open: open };
+    const { files } = await run(document({}, schemas), { camelCase: true });
+    expect(files.models).toMatch(/type Gone = \{\s+aB\?: string;\s+\} \| null;/);
+    expect(files.models).toMatch(/interface Open \{\s+aB\?: string;\s+\[member: string\]: unknown;/);
+  });
+
+  it("have names of every script", async () => {
+    const paths = {
+      "/a": { get: { operationId: "読む 本", responses: ok() }, put: { operationId: "--", responses: ok() } },
+    };
+    const { files } = await run(document(paths, { 日本: text, "größe-x": text }));
+    expect(files.models).toMatch(/type 日本 =[\s\S]*type GrößeX =/);
+    expect(files.client).toMatch(/ 読む本\([\s\S]* putA\(/);
+  });
+});
+
+it("keeps the names of a query of which two would be one in camelCase", async () => {
+  const parameters = ["user_id", "userId"].map((name) => ({ name, in: "query", schema: text }));
+  const source = document({ "/a": { get: { operationId: "a", parameters, responses: ok() } } });
+  const { files } = await run(source, { camelCase: true });
+  expect(files.models).toMatch(/AQuery \{\s+user_id\?: string;\s+userId\?: string;/);
+  expect(files.operations).not.toContain("AQuery");
+});
+
 describe("a part of a document", () => {
   it("is what the config includes, with the schemas that it needs", async () => {
     const { files } = await run(

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { AbortError, ClosedError, ConnectionError, TimeoutError } from "../../src/core/errors.js";
+import { VERSION } from "../../src/core/version.js";
 import { HttpClient, type HttpOperation } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -25,6 +26,14 @@ const root = join(import.meta.dirname, "../..");
 const none: HttpOperation = { ...write, result: "none" };
 
 describe("the pool of undici", () => {
+  it("names the package, unless the caller names something else", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const http = client(baseUrl);
+    await http.send(read, ["1"]);
+    await http.send(read, ["1"], { headers: { "User-Agent": "mine/1" } });
+    expect(seen.map(({ headers }) => headers["user-agent"])).toEqual([`agentwire/${VERSION}`, "mine/1"]);
+  });
+
   it(
     req("core.http.pool", "has no more connections than allowed; who waits is served in order"),
     async () => {

@@ -30,9 +30,10 @@ async function serve(type: string, handler: HandlerDefinition) {
 
 describe("http.fetch", () => {
   it("fetches, fails for good on what is no URL, and refuses what its schema does", async () => {
+    let large = false;
     const stub = createServer((request, response) => {
       response.setHeader("x-method", request.method!);
-      response.end("hello");
+      response.end(large ? "x".repeat(1_000_001) : "hello");
     });
     await new Promise<void>((resolve) => stub.listen(0, "127.0.0.1", resolve));
     cleanups.push(() => stub.close());
@@ -45,7 +46,12 @@ describe("http.fetch", () => {
     });
     expect(await submit({ url: "file:///etc/hosts" })).toMatchObject({ kind: "terminal", code: "BAD_URL" });
     expect(await submit({ url, more: 1 })).toMatchObject({ kind: "schema-mismatch" });
-    expect(await submit({ url: "http://127.0.0.1:1/" })).toMatchObject({ kind: "retryable" });
+    expect(await submit({ url: "http://127.0.0.1:1/" })).toMatchObject({
+      kind: "retryable",
+      reason: expect.stringMatching(/fetch failed: .+/),
+    });
+    large = true;
+    expect(await submit({ url })).toMatchObject({ kind: "terminal", code: "BODY_TOO_LARGE" });
   });
 });
 

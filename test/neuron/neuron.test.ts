@@ -412,6 +412,16 @@ describe("leases", () => {
     },
   );
 
+  it("without sentAt, or a task without attempt, run", async () => {
+    const { gateway, clock, answers } = await setUp({ handlers: { "a/b": () => 1 } });
+    const task = { taskId: "t", workflowId: "w", capability: "a/b", input: {} };
+    const expiresAt = new Date(clock.now() + 60_000).toISOString();
+    gateway.send({ type: "lease", lease: { leaseId: "L1", expiresAt, task } });
+    gateway.send({ type: "lease", lease: { leaseId: "L2", expiresAt, task: { ...task, attempt: 2 } } });
+    await clock.settle();
+    expect(answers()).toEqual(["ack L1", "ack L2"]);
+  });
+
   it(
     req("neuron.lease.expired", "that expired in the queue run, or are handed back when told so"),
     async () => {

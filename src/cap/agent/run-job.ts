@@ -1,7 +1,7 @@
 /** One job from its input to its output: the steps of the `Agent` of cap-sdk-python 2.17.0, and their texts. */
-import { JobResultSchema, JobStatus } from "../../../gen/cap/index.js";
+import { JobResultSchema, JobStatus, type ResourceRef } from "../../../gen/cap/index.js";
 import { type Clock, sleep } from "../../core/clock.js";
-import { errorText, TimeoutError, ValidationError } from "../../core/errors.js";
+import { errorText, NotFoundError, TimeoutError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { refusal } from "../../core/validate.js";
 import { withTimeout } from "../../core/with-timeout.js";
@@ -19,6 +19,7 @@ import {
   unavailable,
 } from "../failures.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
+import { blobResolver, checkBeside, Resources } from "../production/resource.js";
 import { resultKey } from "../stores/keys.js";
 import { valueBytes } from "../stores/values.js";
 import { createMessage } from "../wire/create.js";
@@ -119,7 +120,10 @@ export class JobRunner {
   }
 
   async #fetchContext(job: Job, store: BlobStore): Promise<Uint8Array> {
-    const { maxContextBytes = MAX_BYTES } = this.#core.options;
+    const { maxContextBytes = MAX_BYTES, production } = this.#core.options;
+    const { contextRef } = job.request;
+    if (production !== undefined && contextRef !== undefined)
+      return this.#fetchResource(job, contextRef, store);
     let key: string;
     try {
       key = keyFromPointer(job.request.contextPtr);
@@ -141,6 +145,27 @@ export class JobRunner {
     }
     if (maxContextBytes > 0 && bytes.length > maxContextBytes) throw exhausted("context exceeds max size");
     return bytes;
+  }
+
+  /** The input behind a structured reference: its size, type, digest and expiry must be as it says. */
+  async #fetchResource(job: Job, ref: ResourceRef, store: BlobStore): Promise<Uint8Array> {
+    const { options, clock } = this.#core;
+    const { maxContextBytes = MAX_BYTES, production } = options;
+    const resources = new Resources({ redis: blobResolver(store), ...production?.resolvers }, { clock });
+    const expected = {
+      mediaType: "application/json",
+      ...(maxContextBytes > 0 && { maxBytes: maxContextBytes }),
+    };
+    try {
+      checkBeside(job.request.contextPtr, ref);
+      return await this.#stored(job, "context fetch", () => resources.get(ref, expected));
+    } catch (error) {
+      if (error instanceof ValidationError) throw badInput(`context reference: ${error.message}`);
+      if (error instanceof NotFoundError) throw badInput("context not found", "CONTEXT_NOT_FOUND");
+      if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
+      const text = this.#storeText("context fetch", "context fetch failed", error);
+      throw unavailable(text, "CONTEXT_UNAVAILABLE", true);
+    }
   }
 
   #stored<T>(job: Job, what: string, work: () => Promise<T>): Promise<T> {

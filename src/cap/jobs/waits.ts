@@ -3,6 +3,7 @@ import type { JobResult } from "../../../gen/cap/index.js";
 import { JobStatus } from "../../../gen/cap/index.js";
 import { abortError } from "../../core/abort-error.js";
 import type { Clock } from "../../core/clock.js";
+import { type LoggerOption, warnOnce } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
 import { JobTimeoutError } from "../errors.js";
 import { jobError } from "../outcome.js";
@@ -10,21 +11,27 @@ import { jobError } from "../outcome.js";
 /** How long to wait for a job. */
 export interface JobWait {
   readonly timeoutMs: number;
+  readonly topic: string;
   readonly signal?: AbortSignal | undefined;
   /** Told when the wait ends before the job. */
   readonly onGiveUp?: ((error: Error) => void) | undefined;
 }
 
+/** When a newcomer whose job nobody serves begins to wonder. */
+const HINT_MS = 10_000;
+
 /** One promise for each job that is waited for. */
 export class JobWaits {
   readonly #clock: Clock;
+  readonly #logger: LoggerOption;
   readonly #waiting = new Map<string, (outcome: JobResult | Error) => void>();
   /** Where a stream keeps the requests of jobs that are waited for. */
   readonly #sequences = new Map<string, number>();
   #onEmpty: (() => void)[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, logger: LoggerOption) {
     this.#clock = clock;
+    this.#logger = logger;
   }
 
   get size(): number {
@@ -36,12 +43,13 @@ export class JobWaits {
   }
 
   /** Resolves with the result of a job that SUCCEEDED, rejects with what `jobError` makes of any other. */
-  wait(jobId: string, { timeoutMs, signal, onGiveUp }: JobWait): Promise<JobResult> {
+  wait(jobId: string, { timeoutMs, topic, signal, onGiveUp }: JobWait): Promise<JobResult> {
     return new Promise((resolve, reject) => {
       const done = (outcome: JobResult | Error): void => {
         this.#waiting.delete(jobId);
         this.#sequences.delete(jobId);
         this.#clock.clearTimeout(timer);
+        this.#clock.clearTimeout(hint);
         off?.();
         if (outcome instanceof Error) reject(outcome);
         else if (outcome.status === JobStatus.SUCCEEDED) resolve(outcome);
@@ -53,8 +61,13 @@ export class JobWaits {
         onGiveUp?.(error);
       };
       const timer = this.#clock.setTimeout(
-        () => giveUp(new JobTimeoutError(`job ${jobId} did not end within ${timeoutMs} ms`)),
+        () => giveUp(new JobTimeoutError(`job ${jobId} on ${topic} did not end within ${timeoutMs} ms`)),
         timeoutMs,
+      );
+      const text = `no result for ${topic} after 10 s: a long job, or no scheduler or worker for the topic`;
+      const hint = this.#clock.setTimeout(
+        () => warnOnce(this.#logger, `cap.wait.${topic}`, text, { jobId }),
+        HINT_MS,
       );
       const off = signal && onAbort(signal, () => giveUp(abortError(signal)));
       this.#waiting.set(jobId, done);

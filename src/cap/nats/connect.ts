@@ -127,7 +127,7 @@ function connectError(error: unknown, servers: NatsServers, client: NatsClientOp
   // Version 3 has neither code nor cause for a server without TLS, and only then, where TLS is required.
   const { name, cause } = error as Error;
   if (client.tls == null || name !== "ConnectionError" || cause !== undefined) return known;
-  return new ConnectionError(`NATS connect ${hosts}: the server does not support TLS`, {
+  return new ConnectionError(`cannot connect to NATS at ${hosts}: the server does not support TLS`, {
     code: "TLS",
     retryable: false,
     cause: error,

@@ -94,7 +94,11 @@ export function statusError(status: NatsStatus): AgentwireError {
 export function natsError(error: unknown, action: NatsAction, subject?: string): AgentwireError {
   if (error instanceof AgentwireError) return error;
   const problem = problemOf(error);
-  const text = `NATS ${action}${subject === undefined ? "" : ` ${subject}`}: ${errorText(error)}`;
+  const about = subject === undefined ? "" : ` ${subject}`;
+  const text =
+    action === "connect"
+      ? `cannot connect to NATS at${about}: ${errorText(error)}${problem === "disconnected" ? "; is the server running, and is its URL right?" : ""}`
+      : `NATS ${action}${about}: ${errorText(error)}`;
   const info = { cause: error, details: { problem, ...(subject === undefined ? {} : { subject }) } };
   switch (problem) {
     case "auth":

@@ -11,6 +11,7 @@ import type { WorkerTrust } from "../trust/config.js";
 import { refusal } from "./error.js";
 import { checkIdentity } from "./identity.js";
 import type { ReplayStore } from "./replay-store.js";
+import type { ResourceResolver } from "./resource.js";
 import {
   checkProductionTrust,
   openProduction,
@@ -23,6 +24,8 @@ import {
 export interface ProductionOptions extends Pick<ProductionTrust, "maxLifetimeMs" | "clockSkewMs"> {
   /** Admits each packet once. `MemoryReplayStore` forgets at a restart; `RedisReplayStore` does not. */
   readonly replayStore: ReplayStore;
+  /** Where inputs with a structured reference are, by resolver id. Default: `redis`, which is the agent's store. */
+  readonly resolvers?: Readonly<Record<string, ResourceResolver>> | undefined;
   /** How long a result is good for, up to 300000. Default: 240000. */
   readonly lifetimeMs?: number | undefined;
 }

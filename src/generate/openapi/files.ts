@@ -62,7 +62,7 @@ export async function generateOpenApi(root: string, name: string, given: OpenApi
   const tools = emitTools(api, addresses);
   const withSchemas = spec.schemas ?? tools !== undefined;
   const texts: Record<string, string | undefined> = {
-    types: await emitTypes(root, api),
+    types: await emitTypes(root, api, findings),
     models: emitModels(models),
     operations: emitOperations(api, keys, runtime, spec.operationGroups),
     client: client.text,

@@ -1,9 +1,10 @@
+import { camelCase } from "../../core/keys.js";
 import type { OperationShapes } from "../../http/operation.js";
 import { pascalCase, printValue, type RuntimePath } from "../emit.js";
 import { throwFindings } from "../finding.js";
 import type { RuleBook } from "../rules.js";
 import { KeyRows, type Shape } from "./key-rows.js";
-import type { OpenApi, Operation } from "./openapi.js";
+import type { OpenApi, Operation, Parameter } from "./openapi.js";
 import { type Node, ShapeReader } from "./shapes.js";
 
 /** Which keys of a document differ between the protocol and TypeScript. */
@@ -19,6 +20,11 @@ export interface Keys {
 /** The name of the interface for the query of an operation. */
 export function queryName({ id }: Operation): string {
   return `${pascalCase(id)}Query`;
+}
+
+/** False for a query that keeps the names of the protocol: two of them would be one in camelCase. */
+export function convertsQuery(query: readonly Parameter[]): boolean {
+  return new Set(query.map(({ name }) => camelCase(name))).size === query.length;
 }
 
 /** Finds the keys of a snake_case document; `all` gives every object a row. @throws SpecError */
@@ -81,10 +87,11 @@ function readRoots(reader: ShapeReader, operation: Operation): Roots {
     );
     reader.objects.set(name, new Map(members));
   }
+  const queryNode: Node = convertsQuery(query) ? { kind: "object", name } : { kind: "opaque" };
   const request = body?.kind === "text" || body?.kind === "bytes" ? undefined : body?.schema;
   return {
     id,
-    ...(query.length > 0 && { query: { kind: "object", name } }),
+    ...(query.length > 0 && { query: queryNode }),
     ...(request && { request: reader.node(request, `${id}.request`) }),
     responses: Object.fromEntries(
       Object.entries(responses).map(([status, schema]) => [status, reader.node(schema, `${id}.${status}`)]),

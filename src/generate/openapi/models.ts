@@ -2,7 +2,7 @@ import { isIdentifier, pascalCase, printDoc } from "../emit.js";
 import { type Finding, throwFindings } from "../finding.js";
 import type { YamlPath } from "../source.js";
 import type { FullSpec } from "./files.js";
-import { queryName } from "./keys.js";
+import { convertsQuery, queryName } from "./keys.js";
 import type { Body, Content } from "./media.js";
 import { firstOf } from "./media.js";
 import { typeName } from "./names.js";
@@ -48,7 +48,8 @@ interface Named extends SchemaAt {
 function declaration(api: OpenApi, name: string, schema: Schema, style: TypeStyle): string {
   const flat = schema.$ref === undefined ? flatten(api, schema) : undefined;
   const doc = printDoc(docOf(schema));
-  if (flat !== undefined && Object.keys(flat.properties).length > 0) {
+  const isNullable = [schema.type].flat().includes("null");
+  if (flat !== undefined && !isNullable && Object.keys(flat.properties).length > 0) {
     return `${doc}export interface ${name} ${objectText(api, flat, style, 0)}\n`;
   }
   return `${doc}export type ${name} = ${typeText(api, schema, style)};\n`;
@@ -148,7 +149,9 @@ class ModelWriter {
       required,
     };
     const wire = wireOf.query(operation);
-    return this.model({ name: this.#free(queryName(operation)), schema, path, wire }, false);
+    const name = this.#free(queryName(operation));
+    if (!convertsQuery(query)) return this.own(name, { schema, path }, wireStyle(this.ref));
+    return this.model({ name, schema, path, wire }, false);
   }
 
   body(id: string, body: Body): string {
@@ -245,9 +248,7 @@ export function readModels(api: OpenApi, config: ModelConfig): Models {
 /** `models.ts`: the types of a document by name. */
 export function emitModels({ declarations }: Models): string {
   const text = declarations.join("\n");
-  const used = ["components", "operations"].filter(
-    (name) => text.includes(` ${name}[`) || text.includes(`<${name}[`),
-  );
+  const used = ["components", "operations"].filter((name) => new RegExp(`[\\s<(]${name}\\["`).test(text));
   const imports = used.length > 0 ? `import type { ${used.join(", ")} } from "./types.js";\n\n` : "";
   return `${imports}${text === "" ? "export {};\n" : text}`;
 }

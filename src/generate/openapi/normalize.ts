@@ -1,6 +1,7 @@
 import type { OpenApiSpec } from "../config.js";
 import { setMember, type YamlPath } from "../editable.js";
 import { isIdentifier, pascalCase } from "../emit.js";
+import { cutCycles, SAME_VALUE } from "./cycles.js";
 import { asRecord, METHODS, refPath, valueAt } from "./openapi.js";
 import { walkDocument } from "./walk.js";
 
@@ -14,7 +15,7 @@ export type Report = (path: YamlPath, message: string, severity?: "warning") => 
 
 /** `GET /pets/{id}/toys` → `getPetsByIdToys`. */
 function idFromPath(method: string, url: string): string {
-  const words = url.replace(/\{([^}]*)\}/g, " by $1").split(/[^A-Za-z0-9]+/);
+  const words = url.replace(/\{([^}]*)\}/g, " by $1").split(/[^\p{L}\p{N}]+/u);
   return method + words.map(pascalCase).join("");
 }
 
@@ -24,8 +25,7 @@ function idFrom(operationId: unknown, method: string, url: string): string {
   if (isIdentifier(operationId)) return operationId;
   const name = pascalCase(operationId);
   const camel = name.charAt(0).toLowerCase() + name.slice(1);
-  if (camel === "") return idFromPath(method, url);
-  return isIdentifier(camel) ? camel : `_${camel}`;
+  return [camel, `_${camel}`].find((id) => /\p{L}/u.test(id) && isIdentifier(id)) ?? idFromPath(method, url);
 }
 
 /** Path items that are references become what they refer to. */
@@ -148,13 +148,16 @@ const SCHEMA_MAPS = ["properties", "patternProperties", "$defs", "dependentSchem
 const SCHEMA_LISTS = ["allOf", "anyOf", "oneOf", "prefixItems"];
 const SCHEMA_MEMBERS = ["items", "not", "contains", "propertyNames"];
 
+function isSchema(value: unknown): boolean {
+  return typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value));
+}
+
 /** What stands for a schema and is neither an object nor a boolean takes any value. */
 function settleSchemas(data: Members, report: Report): void {
   walkDocument(data, (value, path) => {
     const settle = (parent: object, key: string, at: YamlPath) => {
       const member: unknown = (parent as Members)[key];
-      if (typeof member === "object" && member !== null && !Array.isArray(member)) return;
-      if (typeof member === "boolean") return;
+      if (isSchema(member)) return;
       report(at, "expected a schema: any value is taken", "warning");
       setMember(parent, key, {});
     };
@@ -185,6 +188,10 @@ function settleReferences(data: Members, report: Report): void {
     const { value: target, path: place } = follow(data, steps);
     if (target === undefined) return report(at, `${ref} does not exist`);
     if (!isSchemaRef(path, ref)) return;
+    if (!isSchema(target)) {
+      delete value.$ref;
+      return report(path, `${ref} is not a schema: any value is taken`, "warning");
+    }
     if (place[0] === "components" && place[1] === "schemas" && place.length === 3) {
       if (place.join("/") !== steps.join("/")) value.$ref = `#/${place.map(pointerStep).join("/")}`;
       return;
@@ -272,6 +279,8 @@ export function normalizeDocument(document: unknown, changes: DocumentChanges, r
   settleSchemas(data, report);
   settleReferences(data, report);
   settleDiscriminators(data, report);
+  for (const path of cutCycles(data, SAME_VALUE))
+    report(path, "the schema refers to itself and to nothing else: any value is taken here", "warning");
   if (changes.include !== undefined) dropUnused(data);
   const schemas = asRecord(asRecord(data.components).schemas);
   for (const name of Object.keys(changes.rename?.schemas ?? {})) {

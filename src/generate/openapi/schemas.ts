@@ -108,6 +108,10 @@ export function emitSchemas(api: OpenApi, addresses: SchemaAddresses): string {
     actions.size === 0
       ? document
       : document.replace(/\binline: \{(\}?)(?!.*\binline: \{)/s, `inline: {\n${ofTools.trimEnd()}$1`);
+  const kind =
+    Object.values(schemas).includes(true) || Object.values(schemas).includes(false)
+      ? "object | boolean"
+      : "object";
   const since = membersSince(api);
   const sinceText = `
 /** Members that came with a later protocol version, by schema: \`{ schema: { member: version } }\`. */
@@ -124,7 +128,7 @@ export type SchemaName =${names.length > 0 ? names.map((name) => `\n  | ${JSON.s
 /** All schemas as one JSON Schema 2020-12 document: add it to a validator once, then compile {@link schemaRef}. */
 export interface SchemaDocument {
   readonly $id: string;
-  readonly components: { readonly schemas: Readonly<Record<SchemaName, object>> };
+  readonly components: { readonly schemas: Readonly<Record<SchemaName, ${kind}>> };
   readonly inline: Readonly<Record<string, Readonly<Record<string, object>>>>;
 }
 

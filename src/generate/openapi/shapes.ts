@@ -70,7 +70,7 @@ export class ShapeReader {
     }
     this.#open.add(name);
     const path = ["components", "schemas", name];
-    const at = { schema: this.api.schemas[name] ?? {}, path };
+    const at = { schema: asRecord(this.api.schemas[name]) as Schema, path };
     let node = this.node(at, name);
     this.#open.delete(name);
     if (node.kind === "object") {

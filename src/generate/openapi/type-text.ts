@@ -48,7 +48,7 @@ export function flatten(api: OpenApi, schema: Schema): Flat | undefined {
   const own: Flat = {
     properties: { ...schema.properties },
     required: new Set(schema.required),
-    open: schema.additionalProperties === true,
+    open: schema.additionalProperties === true || typeof schema.additionalProperties === "object",
   };
   return [...(parts as Flat[]), own].reduce((a, b) => ({
     properties: { ...a.properties, ...b.properties },
@@ -146,7 +146,8 @@ export function typeText(api: OpenApi, schema: Schema, style: TypeStyle, indent 
     return `(${text}) & ${typeText(api, own, style, indent)}`;
   }
   const flat = schema.allOf === undefined ? undefined : flatten(api, schema);
-  if (flat !== undefined) return objectText(api, flat, style, indent);
+  const orNull = [schema.type].flat().includes("null") ? " | null" : "";
+  if (flat !== undefined) return objectText(api, flat, style, indent) + orNull;
   if (schema.allOf !== undefined) {
     return schema.allOf
       .map((item) => typeText(api, asRecord(item), style, indent))

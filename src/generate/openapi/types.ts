@@ -1,18 +1,25 @@
 import type { OpenAPI3 } from "openapi-typescript";
 import { printDoc } from "../emit.js";
-import { SpecError } from "../finding.js";
+import { type Finding, SpecError } from "../finding.js";
 import { loadOpenApiTypescript } from "../peers.js";
+import { cutCycles, SAME_VALUE } from "./cycles.js";
 import { type OpenApi, refPath } from "./openapi.js";
 
 /**
  * `types.ts`: the document as types, written by openapi-typescript.
  * @throws SpecError for what that tool refuses, and when it is not installed in the project in `root`
  */
-export async function emitTypes(root: string, api: OpenApi): Promise<string> {
+export async function emitTypes(root: string, api: OpenApi, warnings: Finding[]): Promise<string> {
   const { default: openapiTS, astToString } = loadOpenApiTypescript(root);
+  const data = structuredClone(api.source.data);
+  // TypeScript refuses a member of an interface that refers to itself with no object in between.
+  for (const path of cutCycles(data, [...SAME_VALUE, "items", "prefixItems"])) {
+    const message = "a list of itself: `types.ts` has `unknown` for its items";
+    warnings.push(api.source.finding(path, message, { severity: "warning" }));
+  }
   let nodes: Parameters<typeof astToString>[0];
   try {
-    nodes = await openapiTS(structuredClone(api.source.data) as OpenAPI3, {
+    nodes = await openapiTS(data as OpenAPI3, {
       // A request member with a default stays optional for the caller.
       defaultNonNullable: false,
       // An object whose members the spec leaves open may hold any, not none.
