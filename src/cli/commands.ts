@@ -62,6 +62,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./bus/tap.js")).tapCommand,
   },
   {
+    name: "inspect",
+    summary: "show the packets on a bus, or a capture, in a browser; only reads",
+    load: async () => (await import("./inspect/command.js")).inspectCommand,
+  },
+  {
     name: "doctor",
     summary: "check servers, permissions, clocks, keys and environment, and say what to fix",
     load: async () => (await import("./doctor/command.js")).doctorCommand,

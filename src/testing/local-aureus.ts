@@ -17,7 +17,6 @@ import type {
   GoalGuard as Guard,
   RecoveryExecutor,
   TaskContext,
-  Validator,
   WorkflowEngineOptions,
 } from "../aureus/engine/index.js";
 import { GoalGuard, WorkflowEngine } from "../aureus/engine/index.js";
@@ -30,7 +29,7 @@ import { ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console/user
 import { bearer, htmlNotFound, refusedBody } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
 import { answerV1, type V1State } from "./aureus/v1-routes.js";
-import { type ValidatorLogic, ValidatorRegistry } from "./aureus/validator-registry.js";
+import { type LocalValidator, ValidatorRegistry } from "./aureus/validator-registry.js";
 import { type HttpAnswer, json } from "./http/answer.js";
 import type { Fault } from "./http/faults.js";
 import { type LocalRequest, LocalServer, type LocalServerOptions } from "./http/local-server.js";
@@ -52,10 +51,11 @@ export interface LocalAureusOptions extends LocalServerOptions<AureusFault> {
    * fails.
    */
   readonly execute?: WorkflowEngineOptions["execute"] | undefined;
-  /** Validators by the identifier that gates name. `not_null`, `monotonic` and `temporal_monotonic` are there already. */
-  readonly validators?: Readonly<Record<string, Validator>> | undefined;
-  /** What the `validation_logic` of a validator registered over the wire can name. */
-  readonly validatorLogic?: Readonly<Record<string, ValidatorLogic>> | undefined;
+  /**
+   * Validators by the identifier that gates name, or that a client registers as `validation_logic`. `not_null`,
+   * `monotonic`, `temporal_monotonic`, `max_size` and `statistical_bounds` are known from the start.
+   */
+  readonly validators?: Readonly<Record<string, LocalValidator>> | undefined;
   /** On whose behalf tasks run. Default: an agent without permissions. */
   readonly principal?: Principal | undefined;
   /** Judges every task's result. Default: none. */
@@ -108,7 +108,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
           return this.#tool(tool)(args ?? {}, { ...context, signal: new AbortController().signal });
         },
       }),
-      validators: new ValidatorRegistry(options.validators, options.validatorLogic),
+      validators: new ValidatorRegistry(options.validators),
       telemetry: new TelemetryStore(options.maxTelemetry ?? 100_000),
       running: new Map(),
       cancelled: new Set(),

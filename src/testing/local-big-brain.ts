@@ -16,8 +16,9 @@ import type {
   RefusedRequest,
   Registration,
   TaskOutcome,
-  TaskSpec,
+  TaskSubmission,
 } from "./big-brain/types.js";
+import { runWorkflow, type WorkflowDefinition, type WorkflowResult } from "./big-brain/workflow.js";
 import type { HttpAnswer } from "./http/answer.js";
 import { type LocalRequest, LocalServer } from "./http/local-server.js";
 
@@ -118,8 +119,16 @@ export class LocalBigBrain extends LocalServer<BigBrainFault, BigBrainEvents> {
    * Puts a task into the queue; resolves with its outcome, which is `abandoned` when the gateway closes first.
    * Throws a `ConflictError` for an id that is taken.
    */
-  submit(task: TaskSpec): Promise<TaskOutcome> {
+  submit(task: TaskSubmission): Promise<TaskOutcome> {
     return this.#gateway.board.submit(task);
+  }
+
+  /**
+   * Runs a workflow to its end. Rejects with a `ValidationError` before anything runs: code `INVALID_TASK_ID`,
+   * `UNKNOWN_DEPENDENCY` (also for a task that waits for itself), or `INVALID_CONTEXT_PATH_ROOT`.
+   */
+  async runWorkflow(definition: WorkflowDefinition): Promise<WorkflowResult> {
+    return runWorkflow((task) => this.submit(task), definition);
   }
 
   /** Cancels a task: at once while it waits, by a cancel frame while it is leased. False when it has ended. */

@@ -42,6 +42,8 @@ export interface Outcome {
 /** What a command is given. */
 export interface Given extends Partial<Pick<Io, "env" | "signal" | "color" | "inputIsTerminal">> {
   readonly input?: Uint8Array | string | undefined;
+  /** Called with what goes to the standard output. */
+  readonly onOut?: (text: string) => void;
 }
 
 /** Runs a command line in this process. */
@@ -51,6 +53,7 @@ export async function run(argv: readonly string[], given: Given = {}): Promise<O
   const code = await runCli(argv, {
     out: (text) => {
       out += text;
+      given.onOut?.(text);
     },
     err: (text) => {
       err += text;

@@ -7,15 +7,13 @@ import { VERSION } from "../../index.js";
 import { type CliCommand, choice, type JsonOption, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { readBytes } from "../input.js";
-import { packetRecord } from "../inspector/packet-record.js";
+import { CAP_SUBJECTS, packetRecord } from "../inspector/packet-record.js";
 import { type CaptureRecord, captureHeader, parseCapture } from "../inspector/record.js";
 import { Recorder, withoutSecrets } from "../inspector/recorder.js";
 import type { Io } from "../io.js";
 import { type KeyFiles, readKeyFiles } from "../key-files.js";
 import { tapLine, wanted } from "./tap-record.js";
 
-/** All CAP subjects; other subjects of the server are ignored. */
-const SUBJECTS = ["sys.>", "job.>", "worker.>"];
 const KINDS = BusPacketSchema.oneofs[0]!.fields.map(({ localName }) => localName);
 
 interface TapOptions extends JsonOption {
@@ -62,7 +60,7 @@ export const tapCommand: CliCommand = {
   ],
   async run(options: TapOptions, io, given) {
     const { from, job, sender, kind, refused = false, json = false } = options;
-    const subjects = given.length > 0 ? [...new Set(given)] : from === undefined ? SUBJECTS : [">"];
+    const subjects = given.length > 0 ? [...new Set(given)] : from === undefined ? CAP_SUBJECTS : [">"];
     const filter = { subjects, job, sender, kind, refused };
     const keys = await readKeyFiles(options.key);
     const show: Printer = (record) => {

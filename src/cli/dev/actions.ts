@@ -1,17 +1,13 @@
 /** What a person may do from the page of `agentwire dev`. */
-import { create, toBinary } from "@bufbuild/protobuf";
-import { BusPacketSchema, SUBJECT_SUBMIT } from "../../../gen/cap/index.js";
 import { GatewayClient } from "../../4runr/index.js";
 import { openJobClient } from "../../cap/index.js";
-import { decodePacket } from "../../cap/packet.js";
 import { UnsupportedError, ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
 import { isObject } from "../../core/json.js";
-import type { CaptureRecord } from "../inspector/record.js";
-import type { Kept } from "../inspector/recorder.js";
 import type { InspectorActions } from "../inspector/server.js";
 import type { CapPart } from "./cap-side.js";
 import type { NeuronPart } from "./http-sides.js";
+import { resend } from "./resend.js";
 
 type Order = Readonly<Record<string, unknown>>;
 type Act = (order: Order) => Promise<unknown>;
@@ -133,64 +129,11 @@ export function actionsOn({ cap, neuron, env }: ActionParts): InspectorActions {
       },
       "approving",
     ),
-    resend: (kept) =>
-      resend(kept, { publish: async (subject, data) => running().bus.publish(subject, data), task, env }),
+    resend: (record, data) =>
+      resend(record, data, {
+        publish: async (subject, data) => running().bus.publish(subject, data),
+        task,
+        env,
+      }),
   };
-}
-
-interface Senders {
-  publish(subject: string, data: Uint8Array): Promise<void>;
-  task(name: string, input: unknown): unknown;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** Sends again what a client sent: a job and a task get new ids, a request goes out as it came. */
-async function resend({ line, data, seq }: Kept, { publish, task, env }: Senders): Promise<unknown> {
-  const {
-    protocol,
-    op,
-    kind,
-    type,
-    name = "",
-    body,
-    target = "",
-    headers = {},
-  } = JSON.parse(line) as CaptureRecord;
-  if (protocol === "cap" && kind === "jobRequest" && op === SUBJECT_SUBMIT && data !== undefined) {
-    const { message } = decodePacket(data);
-    if (message.payload.case !== "jobRequest") throw new UnsupportedError("this is not a job");
-    if (message.signature.length > 0) {
-      throw new UnsupportedError("a signed job cannot be sent under a new id without the key of its sender");
-    }
-    const jobId = `job-${uuid()}`;
-    const value = {
-      ...message.payload.value,
-      jobId,
-      labels: { ...message.payload.value.labels, resent_from: String(seq) },
-    };
-    const packet = create(BusPacketSchema, { ...message, payload: { case: "jobRequest", value } });
-    await publish(op, toBinary(BusPacketSchema, packet));
-    return { job: jobId };
-  }
-  if (protocol === "neuron" && kind === "lease") {
-    const { lease } = body as { readonly lease: { readonly task: { readonly input: unknown } } };
-    return task(name, lease.task.input);
-  }
-  const base = protocol === "aureus" ? env.AUREUS_URL : protocol === "4runr" ? env.GATEWAY_URL : undefined;
-  if (type !== "request" || base === undefined) {
-    throw new UnsupportedError("only jobs, leases and requests to Aureus and 4Runr can be sent again");
-  }
-  if (headers.authorization !== undefined) {
-    throw new UnsupportedError("a request with a login cannot be sent again: its credentials are not kept");
-  }
-  const [method = "GET", path = "/"] = target.split(" ");
-  const response = await fetch(`${base}${path}`, {
-    method,
-    headers: {
-      "content-type": headers["content-type"] ?? "application/json",
-      "x-agentwire-resent": String(seq),
-    },
-    ...(method === "GET" || method === "HEAD" || data === undefined ? {} : { body: Buffer.from(data) }),
-  });
-  return { http: response.status };
 }

@@ -8,11 +8,9 @@ import type { Env } from "../../core/env.js";
 import { errorText, UnsupportedError } from "../../core/errors.js";
 import { maskText } from "../../core/mask-text.js";
 import { LocalScheduler, type LocalSchedulerOptions } from "../../testing/index.js";
+import { CAP_SUBJECTS } from "../inspector/packet-record.js";
 import { type ChildServer, findProgram, freePort, startServer } from "./child.js";
 import type { DevPart } from "./part.js";
-
-/** Every subject of CAP. */
-export const CAP_SUBJECTS: readonly string[] = ["sys.>", "job.>", "worker.>"];
 
 /** CAP, and what acts on it while it runs. */
 export interface CapPart extends DevPart {
@@ -90,13 +88,12 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
       await bus.subscribe(subject, ({ subject, data }) => options.onMessage(subject, data));
     }
     await bus.flush();
-    const scheduler = new LocalScheduler({
+    const scheduler = await LocalScheduler.start({
       bus: await connect("agentwire-dev-scheduler"),
       safety: options.policy,
       privateKey: options.privateKey,
       publicKeys: options.publicKeys,
     });
-    await scheduler.start();
     stops.push(() => scheduler.close());
     const ends: Record<string, number> = {};
     scheduler.on("finished", ({ jobId, state, topic, reason }) => {

@@ -21,6 +21,7 @@ interface DevOptions extends JsonOption {
   readonly validators?: string;
   readonly policy?: string;
   readonly record?: string;
+  readonly replay?: string;
   readonly raw?: boolean;
   readonly tokenFile?: string;
   readonly writeEnv?: string;
@@ -49,6 +50,7 @@ export const devCommand: CliCommand = {
       .option("--policy <file>", "ES module: its default export allows, denies or holds CAP jobs")
       .option("--record <file>", "write everything that goes over the four protocols to this new capture")
       .option("--raw", "with --record: include the bytes of messages. They may contain tokens")
+      .option("--replay <file>", "send the jobs, tasks and requests of this capture again")
       .option("--token-file <file>", "keep the token of the inspector in this file, for a bookmark")
       .option("--write-env <file>", "also write the variables to this file, mode 0600; deleted on exit")
       .option("--env-file <file>", "same as --write-env; Node 20 takes an option of this name for itself")

@@ -5,14 +5,15 @@ import { isSecretName } from "../../core/secret-names.js";
 import { VERSION } from "../../index.js";
 import type { HttpProtocol } from "../inspector/http-facts.js";
 import { httpRecorder } from "../inspector/http-record.js";
+import { type Observed, observe } from "../inspector/observe.js";
 import { type Inspector, serveInspector } from "../inspector/server.js";
 import type { KeyFiles } from "../key-files.js";
 import { actionsOn } from "./actions.js";
 import { type CapOptions, startCap, startRedis } from "./cap-side.js";
 import type { DevFunctions } from "./functions.js";
 import { start4Runr, startAureus, startNeuron } from "./http-sides.js";
-import { type Observed, observe } from "./observe.js";
 import type { DevPart } from "./part.js";
+import { replayCapture } from "./resend.js";
 import { addDevRoutes } from "./routes.js";
 import { stateOf } from "./state.js";
 
@@ -29,6 +30,8 @@ export interface StackOptions extends Omit<CapOptions, "onMessage"> {
   readonly token?: string | undefined;
   /** A new file for a capture of everything. */
   readonly record?: string | undefined;
+  /** A capture whose jobs, tasks and requests are sent again once everything runs. */
+  readonly replay?: string | undefined;
   /** Write the bytes of messages to the capture too. They may hold secrets. */
   readonly raw?: boolean | undefined;
 }
@@ -76,14 +79,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const env = Object.assign({}, ...parts.map((part) => part.env)) as Record<string, string>;
     const { startedAt } = recorder;
     const health = () => ({ version: VERSION, startedAt, env: withoutSecrets(env), parts: statusOf(parts) });
+    const actions = actionsOn({ cap, neuron, env });
     page = await serveInspector({
       port: options.port ?? 0,
       recorder,
       token: options.token,
       state: stateOf({ recorder, tracker, cap, neuron, functions, health }),
-      actions: actionsOn({ cap, neuron, env }),
+      actions,
       routes: (app) => addDevRoutes(app, health, neuron),
     });
+    if (options.replay !== undefined) await replayCapture(options.replay, actions.resend, log);
     return { parts, env, url: page.url, pageUrl: page.pageUrl, close };
   } catch (error) {
     await close();

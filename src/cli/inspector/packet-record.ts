@@ -9,7 +9,10 @@ import {
   SUBJECT_PROGRESS,
   SUBJECT_RESULT,
   SUBJECT_SUBMIT,
+  SUBJECT_TRUST_AUTHENTICATE,
+  SUBJECT_TRUST_CHALLENGE,
 } from "../../../gen/cap/index.js";
+import { assertDeadLetter } from "../../cap/jobs/dead-letter.js";
 import { canonicalBytes, decodePacket } from "../../cap/packet.js";
 import { validatePacket } from "../../cap/validate.js";
 import { errorText } from "../../core/errors.js";
@@ -18,6 +21,9 @@ import { diagnose } from "../packet/diagnose.js";
 import { messageToJson } from "../packet/packet-json.js";
 import type { Observation, Signature, Status } from "./record.js";
 import type { Beside } from "./recorder.js";
+
+/** Every subject of CAP. */
+export const CAP_SUBJECTS: readonly string[] = ["sys.>", "job.>", "worker.>"];
 
 const STATUS: Readonly<Record<number, Status>> = {
   [JobStatus.SUCCEEDED]: "ok",
@@ -53,10 +59,9 @@ export async function packetRecord(
     (typeof value[name] === "string" && value[name]) || undefined;
   const job = text("jobId");
   const sig = await signatureOf(message, data, keys);
-  const issues = validatePacket(message);
-  const refused = issues.length > 0 || !["verified", "unsigned", "not_checked"].includes(sig.verdict);
-  const reason =
-    issues.map(({ field, message }) => `${field}: ${message}`).join("; ") || text("errorMessage");
+  const broken = brokenRule(subject, message);
+  const refused = broken !== undefined || !["verified", "unsigned", "not_checked"].includes(sig.verdict);
+  const reason = broken ?? text("errorMessage");
   const name = text("topic") ?? (payload.case === "heartbeat" ? text("workerId") : undefined);
   const resent = (value.labels as Readonly<Record<string, string>> | undefined)?.resent_from;
   const ended = payload.case === "jobResult" || subject === SUBJECT_DLQ;
@@ -71,7 +76,7 @@ export async function packetRecord(
       ...(name !== undefined && { name }),
       status: refused ? "refused" : statusOf(payload.case, value, ended),
       code: refused
-        ? issues.length > 0
+        ? broken !== undefined
           ? "broken_rule"
           : sig.verdict
         : (text("errorCode") ?? text("reasonCode")),
@@ -82,6 +87,23 @@ export async function packetRecord(
     },
     { data, ...key },
   ];
+}
+
+/** The rules of a packet depend on its subject: a dead letter names no worker, a trust phase is no ordinary packet. */
+function brokenRule(subject: string, message: BusPacket): string | undefined {
+  if (subject === SUBJECT_TRUST_CHALLENGE || subject === SUBJECT_TRUST_AUTHENTICATE) return undefined;
+  if (subject === SUBJECT_DLQ) {
+    try {
+      assertDeadLetter(message);
+    } catch (error) {
+      return errorText(error);
+    }
+    return undefined;
+  }
+  const issues = validatePacket(message);
+  return issues.length === 0
+    ? undefined
+    : issues.map(({ field, message }) => `${field}: ${message}`).join("; ");
 }
 
 function statusOf(
@@ -99,6 +121,6 @@ async function signatureOf(message: BusPacket, data: Uint8Array, keys: KeyFiles)
   if (keys.size === 0)
     return { verdict: message.signature.length === 0 ? "unsigned" : "not_checked", ...about };
   const { ok, problem, text, advice, signedOver } = await diagnose(data, keys);
-  const verdict = ok || problem === "broken_rule" ? "verified" : problem!;
-  return { verdict, text, advice, order: signedOver, ...about };
+  if (problem === "broken_rule") return { verdict: "verified", ...about }; // the record itself has the rule
+  return { verdict: ok ? "verified" : problem!, text, advice, order: signedOver, ...about };
 }

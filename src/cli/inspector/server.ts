@@ -12,7 +12,7 @@ import { VERSION } from "../../index.js";
 import { viewPacket } from "../packet/packet-view.js";
 import { pageAssets } from "./assets.js";
 import { eventStream } from "./event-stream.js";
-import { captureHeader } from "./record.js";
+import { type CaptureRecord, captureHeader } from "./record.js";
 import type { Kept, Recorder } from "./recorder.js";
 
 /** What a person may do from the page. Each resolves with what there is to say about it. */
@@ -23,8 +23,8 @@ export interface InspectorActions {
   cancel(order: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Approves or denies: `protocol`, `id`, `approve`. */
   decide(order: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /** Sends a recorded message or request again. */
-  resend(kept: Kept): Promise<unknown>;
+  /** Sends a recorded message or request again; `data` are its bytes, where they are known. */
+  resend(record: CaptureRecord, data: Uint8Array | undefined): Promise<unknown>;
 }
 
 /** Options of {@link serveInspector}. */
@@ -155,7 +155,7 @@ function addApi(app: Hono, { recorder, state, actions }: InspectorOptions): void
   app.post("/api/decide", async (c) => c.json({ done: await actions.decide(await order(c)) }));
   app.post("/api/records/:seq/resend", async (c) => {
     const kept = keptOf(c);
-    return kept ? c.json({ done: await actions.resend(kept) }) : gone(c);
+    return kept ? c.json({ done: await actions.resend(JSON.parse(kept.line), kept.data) }) : gone(c);
   });
 }
 

@@ -23,7 +23,7 @@ export interface TaskRetry {
 }
 
 /** A task for a neuron. */
-export interface TaskSpec {
+export interface TaskSubmission {
   /** Which capability does it. */
   readonly capability: string;
   /** Any JSON value. Default: null. */

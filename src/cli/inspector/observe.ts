@@ -2,11 +2,11 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { ValidationError } from "../../core/errors.js";
 import { VERSION } from "../../index.js";
-import { packetRecord } from "../inspector/packet-record.js";
-import { type CaptureRecord, captureHeader } from "../inspector/record.js";
-import { Recorder } from "../inspector/recorder.js";
-import { Tracker } from "../inspector/tracker.js";
 import type { KeyFiles } from "../key-files.js";
+import { packetRecord } from "./packet-record.js";
+import { type CaptureRecord, captureHeader } from "./record.js";
+import { Recorder } from "./recorder.js";
+import { Tracker } from "./tracker.js";
 
 /** Options of {@link observe}. */
 export interface ObserveOptions {
