@@ -1,4 +1,4 @@
-/** `pnpm build`: ESM, declarations and the inspector page, in dist/, which is made anew. */
+/** `pnpm build`: ESM, declarations and the inspector page, in dist/, which is made again. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

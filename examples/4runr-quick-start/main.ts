@@ -9,7 +9,7 @@ const { agentId } = await admin.createAgent({ name: "scraper-1", createdBy: "ops
 const quotas = [{ action: "serpapi:search", limit: 2, window: "24h" }];
 await admin.createPolicy({ name: "search only", agentId, spec: { scopes: ["serpapi:search"], quotas } });
 
-// The agent: tokens are asked for, kept and renewed without a word.
+// The agent: tokens are asked for, kept and renewed silently.
 await using gw = new GatewayClient({ baseUrl: gateway.url, agentId, defaultIntent: "lead_discovery" });
 const { results = [] } = await gw.proxy("serpapi", "search", { q: "plumber montreal", num: 2 });
 console.log(results.map(({ title }) => title));

@@ -1,4 +1,4 @@
-/** Runs the programs in a page of a headless Chromium, across origins, against counterparts in this process. */
+/** Runs the programs in a page of a headless Chromium, across origins, against local servers in this process. */
 import { execFileSync, spawn } from "node:child_process";
 import { createReadStream, createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";

@@ -13,11 +13,12 @@ export const WORDS: readonly Word[] = [
   {
     not: /\bwires?\b/,
     but: "protocol",
-    allowed: /\bwire (?:format|type|bytes|order)|(?:on|over) the wire\b|cap\/wire|paths wire/i,
+    allowed:
+      /\bwire (?:format|type|bytes|order)|(?:on|over) the wire\b|cap\/wire|paths wire|protocol version wire/i,
   },
   { not: /\bcounterparts?\b/, but: "local server" },
   { not: /\bin hand\b/, but: "in flight, active" },
-  { not: /\bpart(?:y|ies)\b/, but: "peer", allowed: /third[- ]part/i },
+  { not: /\bpart(?:y|ies)\b/, but: "peer", allowed: /third[- ]part|@link Party/i },
   { not: /\btells? of\b|\btold of\b|\b(?:is|are|was|were|be) told\b/, but: "reports, emits, notifies" },
   { not: /\banew\b|\bonce more\b/, but: "again, recreated, retried" },
   { not: /\bwithout a word\b/, but: "silently" },
@@ -35,7 +36,11 @@ export const WORDS: readonly Word[] = [
     allowed: /gives (?:the|its|an) [\w ]+ (?:an?|the|its|back|up|out|to)\b/i,
   },
   { not: /\bfits\b/, but: "matches", allowed: /fits (?:in|into|on) /i },
-  { not: /\b(?:rooms?|house|floors?)\b/, but: "directory, module, layer", allowed: /room for|makes? room/i },
+  {
+    not: /\b(?:rooms?|house|floors?)\b/,
+    but: "directory, module, layer",
+    allowed: /room for|makes? room|no room/i,
+  },
   {
     not: /\b(?:HTTP|server's|gateway's|upstream's?|endpoint's) answers?\b|\banswers? (?:with|of) (?:HTTP|status)\b/,
     but: "response",

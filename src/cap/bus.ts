@@ -43,7 +43,7 @@ export interface RequestOptions {
 
 /** A connection to a message bus with the subject rules of NATS. */
 export interface Bus {
-  /** True for a bus that never leaves the process: unsigned packets on it are no reason for a warning. */
+  /** True for a bus that never leaves the process: unsigned packets on it are not a reason for a warning. */
   readonly inProcess?: boolean;
   /**
    * Hands a message to the bus. "ok" means published: not that anybody received it.

@@ -46,7 +46,7 @@ export interface CreatePacketOptions {
   readonly protocol?: PacketProtocol | undefined;
 }
 
-/** An unsigned packet of wire version 1 around a payload. */
+/** An unsigned packet of protocol version 1 around a payload. */
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);

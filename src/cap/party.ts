@@ -1,5 +1,5 @@
 /**
- * A party on the bus: it sends packets under its own name and key, and receives those of senders it trusts.
+ * A peer on the bus: it sends packets under its own name and key, and receives those of senders it trusts.
  * Client, worker and scheduler are built on it.
  */
 import type { BusPacket } from "../../gen/cap/index.js";
@@ -26,10 +26,10 @@ import type { OpenOptions, VerifyOptions } from "./verify.js";
 import { open } from "./verify.js";
 import type { MapOrder } from "./wire/map-order.js";
 
-/** What every party on the bus can be given. */
+/** What every peer on the bus can be given. */
 export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "acceptRawOrder"> {
   readonly bus: Bus;
-  /** Name of this party in its packets, and of the key it signs with at the receivers. */
+  /** Name of this peer in its packets, and of the key it signs with at the receivers. */
   readonly senderId: string;
   /** Signs what is sent. Default: packets travel unsigned. */
   readonly privateKey?: PrivateKey | undefined;
@@ -74,11 +74,11 @@ export interface PacketProfile {
 
 /** Options of {@link Party.receive}. */
 export interface ReceiveOptions extends SubscribeOptions {
-  /** Keys of the senders on this subject. Default: the party's `publicKeys`. */
+  /** Keys of the senders on this subject. Default: the peer's `publicKeys`. */
   readonly keys?: KeyRing | undefined;
   /**
    * Throws what is wrong with a packet. Default: the rules every packet must keep, `assertValidPacket`, and that a
-   * job request came on the subject of its topic, on this party's direct subject, or on `sys.job.submit`.
+   * job request came on the subject of its topic, on this peer's direct subject, or on `sys.job.submit`.
    */
   readonly check?: ((packet: BusPacket) => void) | undefined;
   /** Where the messages come from. Default: the bus. */
@@ -96,7 +96,7 @@ export interface HeartbeatLoopOptions extends Pick<LoopOptions, "signal" | "onEr
 /** Hands the bytes of a packet on in place of the bus. */
 export type PublishBytes = (subject: string, bytes: Uint8Array) => unknown;
 
-/** What became of the messages a party has received. */
+/** What became of the messages a peer has received. */
 export interface ReceiveCounts {
   /** Messages that came in. */
   received: number;
@@ -123,7 +123,7 @@ const UNVERIFIED_PER_TURN = 32;
 /**
  * Sends and receives packets.
  *
- * @throws ValidationError `INVALID_KEY` for a key that is none, when it is made.
+ * @throws ValidationError `INVALID_KEY` for a key that is not one, when it is made.
  */
 export class Party<P extends PacketProtocol = PacketProtocol> {
   readonly bus: Bus;

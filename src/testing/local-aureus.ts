@@ -39,7 +39,7 @@ export type AureusFault = Fault<OperationId | ConsoleOperationId>;
 
 const maxBodyBytes = 10_485_760;
 
-/** A tool of {@link LocalAureus}: gets the task's `inputs`, gives the task's result. Throwing fails the attempt. */
+/** A tool of {@link LocalAureus}: gets the task's `inputs`, returns the task's result. Throwing fails the attempt. */
 export type LocalTool = (inputs: Readonly<Record<string, unknown>>, context: TaskContext) => unknown;
 
 /** Options of {@link LocalAureus}. */
@@ -47,7 +47,7 @@ export interface LocalAureusOptions extends LocalServerOptions<AureusFault> {
   /** Tools by name, for tasks and for compensation actions (which get their `args`). */
   readonly tools?: Readonly<Record<string, LocalTool>> | undefined;
   /**
-   * Does the tasks whose tool is not registered. Default: one without a tool gives back its inputs, one with a tool
+   * Does the tasks whose tool is not registered. Default: one without a tool returns its inputs, one with a tool
    * fails.
    */
   readonly execute?: WorkflowEngineOptions["execute"] | undefined;
@@ -132,7 +132,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     };
   }
 
-  /** The engine behind it: runs workflows without the wire, and tells what it knows of them. */
+  /** The engine behind it: runs workflows without the protocol, and tells what it knows of them. */
   get engine(): WorkflowEngine {
     return this.#state.engine;
   }
@@ -142,7 +142,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     return this.#state.guard;
   }
 
-  /** What was reported, in the words of the wire. */
+  /** What was reported, in the words of the protocol. */
   get telemetry(): TelemetryStore {
     return this.#state.telemetry;
   }

@@ -190,8 +190,8 @@ describe("the comparison with the baseline", () => {
     expect(check()).toEqual([`${accepted}:1:3: remove ${key} has no reason`]);
   });
 
-  it("fails on an acceptance that is no break any more", () => {
+  it("fails on an acceptance that is not a break any more", () => {
     project.write(accepted, `# Known.\n- { path: ${key}, action: remove, reason: Once. }\n`);
-    expect(check()).toEqual([`${accepted}:2:3: stale: remove ${key} is no break any more`]);
+    expect(check()).toEqual([`${accepted}:2:3: stale: remove ${key} is not a break any more`]);
   });
 });

@@ -39,7 +39,7 @@ describe("rules.yaml", () => {
     [
       "field: step_index, check: notNegative",
       "field: step_index, check: filled",
-      "checks.3.check filled is for a text field, step_index is none",
+      "checks.3.check filled is for a text field, step_index is not one",
     ],
     ["max: maxMapEntries", "max: maxEntries", "checks.4.max must be a number or a constant of the subjects"],
     ["min: 0, max: 100", "min: 0", "checks.1 range needs max"],

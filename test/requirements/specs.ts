@@ -95,7 +95,7 @@ export const specs = {
   },
   "specs.breaking.accepted": {
     statement:
-      "A break passes only when it is listed with a reason; an entry that is no break any more fails.",
+      "A break passes only when it is listed with a reason; an entry that is not a break any more fails.",
     source: "CONTRIBUTING, changing a spec",
   },
   "specs.breaking.proto": {

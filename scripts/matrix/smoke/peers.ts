@@ -1,7 +1,7 @@
-/** What the smoke programs talk to: the counterparts of the package, in this process, on loopback. */
+/** What the smoke programs talk to: the local servers of the package, in this process, on loopback. */
 import { Local4Runr, LocalAureus, LocalBigBrain } from "agentwire/testing";
 
-/** Where the counterparts are. Plain data, so that it can be handed to a browser or a worker. */
+/** Where the local servers are. Plain data, so that it can be handed to a browser or a worker. */
 export interface PeerAddresses {
   readonly bigBrainUrl: string;
   readonly aureusUrl: string;
@@ -9,14 +9,14 @@ export interface PeerAddresses {
   readonly agentId: string;
 }
 
-/** Counterparts that listen. */
+/** Local servers that listen. */
 export interface Peers extends PeerAddresses {
   /** Rejects unless the neuron's task was completed with the right output. Call it after the programs. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts all counterparts. Every neuron that registers gets one task of `smoke/double`. */
+/** Starts all local servers. Every neuron that registers gets one task of `smoke/double`. */
 export async function startPeers(): Promise<Peers> {
   const brain = await LocalBigBrain.start();
   const outcomes: Promise<{ readonly status: string; readonly output?: unknown }>[] = [];

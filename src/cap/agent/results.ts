@@ -42,7 +42,7 @@ export class Results {
   async find(job: Job): Promise<JobResult | undefined> {
     const { finished, durable } = this.#connections;
     try {
-      return await this.#bounded("looking for an earlier result", async () => finished?.find(job.identity));
+      return await this.#bounded("finding an earlier result", async () => finished?.find(job.identity));
     } catch (error) {
       if (durable !== undefined) throw error;
       this.#core.log.warn("no word of an earlier result; the job is done", { reason: errorText(error) });
@@ -89,7 +89,7 @@ export class Results {
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {
     const { finished, durable } = this.#connections;
-    // FAILED_RETRYABLE is no end: who retries the job wants it done again.
+    // FAILED_RETRYABLE is not an end: the peer that retries the job expects it to run again.
     if (finished === undefined || result.status === JobStatus.FAILED_RETRYABLE) return result;
     try {
       const kept = await this.#bounded("keeping a result", () => finished.keep(job.identity, result));

@@ -26,7 +26,7 @@ export interface ReplayStore {
   admit(entry: ReplayEntry): Promise<ReplayVerdict> | ReplayVerdict;
 }
 
-/** A {@link ReplayStore} of one process: after a restart a packet that has not expired is admitted once more. */
+/** A {@link ReplayStore} of one process: after a restart a packet that has not expired is admitted again. */
 export class MemoryReplayStore implements ReplayStore {
   readonly #clock: Clock;
   readonly #memory: ReplayMemory;

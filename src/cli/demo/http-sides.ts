@@ -1,4 +1,4 @@
-/** The three wires over HTTP: 4Runr, Aureus and neuron, each with its counterpart on loopback. */
+/** The three protocols over HTTP: 4Runr, Aureus and neuron, each with its local server on loopback. */
 import { GatewayClient } from "../../4runr/index.js";
 import { AureusClient } from "../../aureus/index.js";
 import { aureusGate, type GateSource } from "../../bridge/index.js";

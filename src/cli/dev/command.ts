@@ -1,4 +1,4 @@
-/** `agentwire dev`: all counterparts on this machine, until Ctrl-C. */
+/** `agentwire dev`: all local servers on this machine, until Ctrl-C. */
 import { rm } from "node:fs/promises";
 import { onAbort } from "../../core/on-abort.js";
 import { type CliCommand, type JsonOption, port, repeated, UsageError } from "../command.js";

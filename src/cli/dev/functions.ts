@@ -1,4 +1,4 @@
-/** Functions of one's own that the counterparts of `agentwire dev` call. */
+/** Functions of one's own that the local servers of `agentwire dev` call. */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DecisionType } from "../../../gen/cap/index.js";

@@ -1,4 +1,4 @@
-/** The three counterparts of `agentwire dev` that speak HTTP. */
+/** The three local servers of `agentwire dev` that speak HTTP. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ export interface SideOptions {
 
 /** A gateway for neurons, with a way to give it tasks. */
 export interface NeuronPart extends DevPart {
-  /** Puts a task into the queue; resolves with its outcome. Throws for a task that is none. */
+  /** Puts a task into the queue; resolves with its outcome. Throws for a task that is not one. */
   submit(capability: string, input: unknown, taskId?: string): Promise<TaskOutcome>;
   /** Cancels a task; false when it has ended. */
   cancel(taskId: string): boolean;
@@ -100,7 +100,7 @@ export async function startNeuron({
 }
 
 /**
- * Starts an Aureus: V1 for anybody, and the console for `operator`. A tool that it was not given gives back its
+ * Starts an Aureus: V1 for anybody, and the console for `operator`. A tool that it was not given returns its
  * inputs, and a line says so.
  */
 export async function startAureus(

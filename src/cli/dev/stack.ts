@@ -1,4 +1,4 @@
-/** All counterparts together. */
+/** All local servers together. */
 
 import { maskText } from "../../core/mask-text.js";
 import { isSecretName } from "../../core/secret-names.js";
@@ -106,7 +106,7 @@ export function statusOf(parts: readonly DevPart[]) {
   );
 }
 
-/** The page may be seen by more people than the terminal. The path of a key is no secret. */
+/** The page may be seen by more people than the terminal. The path of a key is not a secret. */
 function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).map(([name, value]) => [

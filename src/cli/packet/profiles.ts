@@ -172,7 +172,7 @@ export function judgeArrival(
   const allowed = rolesFor(message, subject);
   if (own !== undefined && !own.some((role) => allowed.includes(role))) {
     const text = `${senderId} may act as ${own.join(", ")}; ${payload.case} requires ${allowed.join(" or ")}`;
-    return no("wrong_role", text, "give its key the role, or let the right party send it");
+    return no("wrong_role", text, "give its key the role, or let the right peer send it");
   }
   return replayed(message, earlier);
 }

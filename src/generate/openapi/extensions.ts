@@ -103,8 +103,8 @@ function checkPaging(api: OpenApi, { raw, path, id, parameters, responses }: Ope
   const list = items === undefined ? resolved(api, schema) : resolved(api, member(items) ?? {});
   const isQuery = parameters.some((known) => known.in === "query" && known.name === parameter);
   const rules: [boolean, string, string][] = [
-    [isQuery, "parameter", `${parameter} is no query parameter of ${id}`],
-    [list.items !== undefined, "items", `${items ?? "the response"} is no list in the response of ${id}`],
+    [isQuery, "parameter", `${parameter} is not a query parameter of ${id}`],
+    [list.items !== undefined, "items", `${items ?? "the response"} is not a list in the response of ${id}`],
     [next === undefined || member(next) !== undefined, "next", `the response of ${id} has no member ${next}`],
     [
       counts === undefined || counts === "offset" || counts === "page",

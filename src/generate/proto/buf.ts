@@ -38,7 +38,7 @@ export function runBuf(root: string, args: readonly string[], searchPath?: strin
   });
 }
 
-/** The settings for a folder of protos: its own or the project's `buf.yaml`, else one module with wire-safe checks. */
+/** The settings for a folder of protos: its own or the project's `buf.yaml`, else one module with protocol-safe checks. */
 export function bufConfig(root: string, { proto }: ProtoSpec): string[] {
   const own = existsSync(join(root, proto, "buf.yaml"));
   if (own || (!proto.startsWith("..") && existsSync(join(root, "buf.yaml")))) return [];

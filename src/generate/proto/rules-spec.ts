@@ -128,7 +128,7 @@ export function readRules(root: string, file: string, types: BusTypes, subjects:
       const fields = fieldsOf([...at, "field"], message, entry.field);
       const field = fields.at(-1);
       if (field === undefined) return [];
-      if (!fits(field)) findings.add([...at, "check"], `${check} is for ${what}, ${field.name} is none`);
+      if (!fits(field)) findings.add([...at, "check"], `${check} is for ${what}, ${field.name} is not one`);
       for (const key of needs) if (entry[key] === undefined) findings.add(at, `${check} needs ${key}`);
       if (check === "sender" && !types.packet.fields.some(({ name }) => name === "sender_id"))
         findings.add([...at, "check"], `sender needs a field sender_id in ${types.packet.name}`);

@@ -115,7 +115,7 @@ export interface RefusedRequest {
   readonly body: unknown;
 }
 
-/** What a {@link LocalBigBrain} tells of. */
+/** What a {@link LocalBigBrain} reports. */
 export interface BigBrainEvents {
   /** A stream was opened; `stream` numbers them. */
   connected: { readonly neuronId: string; readonly stream: number };
@@ -145,7 +145,7 @@ export interface LocalBigBrainOptions extends LocalServerOptions<BigBrainFault> 
   readonly protocol?: "1.0.0" | "1.1.0" | undefined;
   /** Life of a lease between two heartbeats, in ms, where neither task nor capability says. Default: 30,000. */
   readonly leaseTtlMs?: number | undefined;
-  /** How often expired leases are looked for, in ms. Default: 1,000. */
+  /** How often expired leases are searched, in ms. Default: 1,000. */
   readonly reapIntervalMs?: number | undefined;
   /** Time between two comment lines on an idle stream, in ms. Default: 15,000. */
   readonly keepAliveMs?: number | undefined;

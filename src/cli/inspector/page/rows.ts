@@ -21,7 +21,7 @@ export const msOf = ({ s, end }: Row): number | undefined =>
 export const isFailure = (row: Row): boolean => !["ok", "pending", undefined].includes(statusOf(row));
 export const isHeartbeat = ({ s }: Row): boolean => s.kind === "heartbeat" || s.op === "heartbeat";
 
-/** Ends are told by these kinds; everything else about a job or lease is on the way. */
+/** Ends are notified by these kinds; everything else about a job or lease is on the way. */
 const ENDS = new Set(["jobResult", "ack", "nack"]);
 
 /** The rows, oldest first. */

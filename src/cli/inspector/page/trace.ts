@@ -26,7 +26,7 @@ function keysOf({ ids = {}, seq, re }: Summary): string[] {
   return [...keys, `seq:${seq}`];
 }
 
-/** The traces of these rows, newest first; what stands alone is none. */
+/** The traces of these rows, newest first; what stands alone is not one. */
 export function tracesOf(rows: readonly Row[], limit: number): Trace[] {
   const parents = new Map<string, string>();
   const root = (key: string): string => {

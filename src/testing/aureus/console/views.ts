@@ -8,7 +8,7 @@ import type {
 } from "../../../../gen/aureus/console/models.js";
 import type { EngineEvent, TaskRun, WorkflowRun } from "../../../aureus/engine/index.js";
 
-/** What an event tells of a policy check. */
+/** What an event reports a policy check. */
 export interface PolicyDecision {
   readonly allowed: boolean;
   readonly reason?: string;
@@ -16,7 +16,7 @@ export interface PolicyDecision {
   readonly approvalToken?: string;
 }
 
-/** What an event tells of a gate. */
+/** What an event reports a gate. */
 export interface CrvGateResult {
   readonly passed: boolean;
   readonly gateName: string;
