@@ -1,6 +1,6 @@
 /** Which records belong to one trace: equal ids, closed over `re` and `parent`. */
 import type { Summary } from "../record.ts";
-import { msOf, type Row, statusOf } from "./rows.ts";
+import { isHeartbeat, msOf, type Row, statusOf } from "./rows.ts";
 
 /** One trace. */
 export interface Trace {
@@ -26,8 +26,9 @@ function keysOf({ ids = {}, seq, re }: Summary): string[] {
   return [...keys, `seq:${seq}`];
 }
 
-/** The traces of these rows, newest first; what stands alone is none. */
-export function tracesOf(rows: readonly Row[], limit: number): Trace[] {
+/** The traces of these rows, newest first, without heartbeats; what stands alone is none. */
+export function tracesOf(all: readonly Row[], limit: number): Trace[] {
+  const rows = all.filter((row) => !isHeartbeat(row));
   const parents = new Map<string, string>();
   const root = (key: string): string => {
     let at = key;
