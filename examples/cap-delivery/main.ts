@@ -17,11 +17,10 @@ import { LocalScheduler } from "agentwire/testing";
 const store = new InMemoryBlobStore();
 const finished = new MemoryFinishedJobs();
 const schedulerBus = await connectNats({ name: "scheduler" });
-const scheduler = new LocalScheduler({
+const scheduler = await LocalScheduler.start({
   bus: schedulerBus,
   pools: { topics: { "job.book": "travel", "job.unbook": "travel" } },
 });
-await scheduler.start();
 
 // A job is acknowledged when its result is stored; one of a worker that dies goes to another.
 const agent = new Agent({

@@ -4,8 +4,7 @@ import { LocalScheduler } from "agentwire/testing";
 
 // NATS_URL says where the server is; in production the scheduler is Cordum's.
 const schedulerBus = await connectNats({ name: "scheduler" });
-const scheduler = new LocalScheduler({ bus: schedulerBus });
-await scheduler.start();
+const scheduler = await LocalScheduler.start({ bus: schedulerBus });
 
 const worker = await runWorker({
   bus: () => connectNats({ name: "worker-1", waitOnFirstConnect: true }),

@@ -21,8 +21,11 @@ const echo = await runWorker({
   publicKeys, // packets of anybody else are refused, counted and logged
   handler: async (request) => ({ resultPtr: `redis://res:${request.jobId}` }),
 });
-const local = new LocalScheduler({ bus: bus.connect(), privateKey: scheduler.privateKeyPem, publicKeys });
-await local.start();
+const local = await LocalScheduler.start({
+  bus: bus.connect(),
+  privateKey: scheduler.privateKeyPem,
+  publicKeys,
+});
 
 const listener = new PacketLink({ bus: bus.connect(), senderId: "client-1", publicKeys });
 const answered = new Promise<void>((resolve) => {

@@ -2,10 +2,9 @@ import { MemoryBus, runWorker, submitJob } from "agentwire/cap";
 import { PacketLink } from "agentwire/cap/packet";
 import { assertAllowed, createSafetyClient } from "agentwire/cap/safety";
 import { DecisionType, SUBJECT_HEARTBEAT } from "agentwire/gen/cap";
-import { LocalScheduler } from "agentwire/testing";
-import { LocalSafetyKernel } from "agentwire/testing/node";
+import { LocalSafetyKernel, LocalScheduler } from "agentwire/testing";
 
-const kernel = new LocalSafetyKernel({
+const kernel = await LocalSafetyKernel.start({
   decide: ({ meta }) =>
     meta?.riskTags.includes("payments")
       ? { decision: DecisionType.DENY, reason: "no payments here" }
@@ -14,7 +13,7 @@ const kernel = new LocalSafetyKernel({
           constraints: { budgets: { maxRuntimeMs: 60_000n } },
         },
 });
-const safety = createSafetyClient({ url: await kernel.listen() }); // gRPC, 2 s, denies when there is no answer
+const safety = createSafetyClient({ url: kernel.url }); // gRPC, 2 s, denies when there is no answer
 
 const verdict = await safety.checkPolicy({
   jobId: "j-1",
@@ -29,12 +28,11 @@ try {
 
 // A scheduler with pools, which asks that kernel about every job.
 const bus = new MemoryBus();
-const scheduler = new LocalScheduler({
+const scheduler = await LocalScheduler.start({
   bus: bus.connect(),
   pools: { topics: { "job.echo": "echo", "job.pay": "echo" } },
   safety: (request, { signal }) => safety.checkPolicy(request, { signal }),
 });
-await scheduler.start();
 const ended = new Promise<void>((resolve) => {
   let left = 2;
   scheduler.on("finished", ({ jobId, state, reason = "" }) => {

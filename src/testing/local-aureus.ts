@@ -1,6 +1,6 @@
 /**
- * A small Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the login,
- * workflow and approval part of the console. For one machine; it stores nothing.
+ * An Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the console. It keeps
+ * everything in memory.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -17,7 +17,6 @@ import type {
   GoalGuard as Guard,
   RecoveryExecutor,
   TaskContext,
-  Validator,
   WorkflowEngineOptions,
 } from "../aureus/engine/index.js";
 import { GoalGuard, WorkflowEngine } from "../aureus/engine/index.js";
@@ -30,7 +29,7 @@ import { ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console/user
 import { bearer, htmlNotFound, refusedBody } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
 import { answerV1, type V1State } from "./aureus/v1-routes.js";
-import { type ValidatorLogic, ValidatorRegistry } from "./aureus/validator-registry.js";
+import { type LocalValidator, ValidatorRegistry } from "./aureus/validator-registry.js";
 import { type HttpAnswer, json } from "./http/answer.js";
 import type { Fault } from "./http/faults.js";
 import { type LocalRequest, LocalServer, type LocalServerOptions } from "./http/local-server.js";
@@ -40,7 +39,7 @@ export type AureusFault = Fault<OperationId | ConsoleOperationId>;
 
 const maxBodyBytes = 10_485_760;
 
-/** A tool of {@link LocalAureus}: gets the task's `inputs`, gives the task's result. Throwing fails the attempt. */
+/** A tool of {@link LocalAureus}: receives the task's `inputs` and returns its result. Throwing fails the attempt. */
 export type LocalTool = (inputs: Readonly<Record<string, unknown>>, context: TaskContext) => unknown;
 
 /** Options of {@link LocalAureus}. */
@@ -52,10 +51,11 @@ export interface LocalAureusOptions extends LocalServerOptions<AureusFault> {
    * fails.
    */
   readonly execute?: WorkflowEngineOptions["execute"] | undefined;
-  /** Validators by the identifier that gates name. `not_null`, `monotonic` and `temporal_monotonic` are there already. */
-  readonly validators?: Readonly<Record<string, Validator>> | undefined;
-  /** What the `validation_logic` of a validator registered over the wire can name. */
-  readonly validatorLogic?: Readonly<Record<string, ValidatorLogic>> | undefined;
+  /**
+   * Validators by the identifier that gates name, or that a client registers as `validation_logic`. `not_null`,
+   * `monotonic`, `temporal_monotonic`, `max_size` and `statistical_bounds` are known from the start.
+   */
+  readonly validators?: Readonly<Record<string, LocalValidator>> | undefined;
   /** On whose behalf tasks run. Default: an agent without permissions. */
   readonly principal?: Principal | undefined;
   /** Judges every task's result. Default: none. */
@@ -108,7 +108,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
           return this.#tool(tool)(args ?? {}, { ...context, signal: new AbortController().signal });
         },
       }),
-      validators: new ValidatorRegistry(options.validators, options.validatorLogic),
+      validators: new ValidatorRegistry(options.validators),
       telemetry: new TelemetryStore(options.maxTelemetry ?? 100_000),
       running: new Map(),
       cancelled: new Set(),
@@ -132,7 +132,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     };
   }
 
-  /** The engine behind it: runs workflows without the wire, and tells what it knows of them. */
+  /** The engine behind it: runs workflows without HTTP, and knows their state. */
   get engine(): WorkflowEngine {
     return this.#state.engine;
   }
@@ -142,7 +142,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     return this.#state.guard;
   }
 
-  /** What was reported, in the words of the wire. */
+  /** What was reported over V1, in snake_case. */
   get telemetry(): TelemetryStore {
     return this.#state.telemetry;
   }

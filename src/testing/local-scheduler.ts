@@ -47,8 +47,7 @@ export class LocalScheduler {
   #subscriptions: Subscription[] = [];
   #scan: Loop | undefined;
 
-  /** @throws ValidationError `INVALID_KEY` for a key that is not one. */
-  constructor(options: LocalSchedulerOptions) {
+  private constructor(options: LocalSchedulerOptions) {
     const { trust, clock = systemClock, senderId = QUEUE_SCHEDULER } = options;
     const key = trust && toSigningKey(options.privateKey ?? generateKeyPair().privateKeyPem, options);
     const named = { ...options, senderId, privateKey: key ?? options.privateKey };
@@ -58,6 +57,18 @@ export class LocalScheduler {
       this.#issuer = new TrustIssuer(trust, { bus: options.bus, senderId, key, clock, log: this.#logger });
     this.#party = new Party(named);
     this.#engine = new Engine(named, this.#party, this.#issuer);
+  }
+
+  /**
+   * Starts a scheduler. Resolves once the bus knows of its subscriptions. It keeps jobs in memory only, whatever the
+   * bus is: those that are active when it ends are lost, over JetStream too.
+   *
+   * @throws ValidationError `INVALID_KEY` for a key that is not one.
+   */
+  static async start(options: LocalSchedulerOptions): Promise<LocalScheduler> {
+    const scheduler = new LocalScheduler(options);
+    await scheduler.#open();
+    return scheduler;
   }
 
   /** Messages received and refused. */
@@ -99,8 +110,7 @@ export class LocalScheduler {
     return this.#issuer?.faults ?? [];
   }
 
-  /** Starts to take jobs. Resolves once the bus knows of it. */
-  async start(): Promise<void> {
+  async #open(): Promise<void> {
     const queue = { queue: QUEUE_SCHEDULER };
     this.#engine.open = true;
     this.#subscriptions = await Promise.all([

@@ -1,8 +1,8 @@
 /** A local gateway, and the calls that tests make of it. */
 import { afterEach, expect } from "vitest";
 import type { wire } from "../../gen/4runr/index.js";
-import type { Local4RunrOptions, RegisterOptions } from "../../src/testing/index.js";
-import { Local4Runr, type LocalAgent } from "../../src/testing/index.js";
+import type { LocalAgent, RegisterOptions } from "../../src/testing/four-runr/options.js";
+import { Local4Runr, type Local4RunrOptions } from "../../src/testing/index.js";
 
 export let gateway: Local4Runr;
 afterEach(() => gateway?.close());

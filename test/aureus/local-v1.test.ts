@@ -237,15 +237,14 @@ describe("through the client", () => {
   });
 
   it("validators come over the wire by the name of their logic, or by kind", async () => {
-    const { custom } = await import("../../src/aureus/engine/index.js");
     const server = await LocalAureus.start({
       port: false,
-      validatorLogic: {
-        check_business_rules: ({ min_amount, max_amount }) =>
-          custom("rules", ({ data }) => {
-            const { amount } = data as { amount: number };
-            return amount >= Number(min_amount) && amount <= Number(max_amount);
-          }),
+      validators: {
+        check_business_rules: ({ data }, { min_amount, max_amount }) => {
+          const { amount } = data as { amount: number };
+          const valid = amount >= Number(min_amount) && amount <= Number(max_amount);
+          return valid ? { valid } : { valid, failureCode: "POLICY_VIOLATION" };
+        },
       },
     });
     const client = connect(server);

@@ -197,12 +197,11 @@ describe("goodbye", () => {
     const clock = new FakeClock();
     const memory = new MemoryBus({ clock });
     const store = new InMemoryBlobStore();
-    const scheduler = new LocalScheduler({
+    const scheduler = await LocalScheduler.start({
       bus: memory.connect(),
       clock,
       pools: { topics: { "job.echo": "echo" }, pools: { echo: {} } },
     });
-    await scheduler.start();
     const { opened, open } = gate();
     const agents = ["a", "b"].map((workerId) => {
       const agent = new Agent({

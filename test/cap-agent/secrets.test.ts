@@ -102,14 +102,13 @@ async function life(
   const clock = new FakeClock();
   const memory = new MemoryBus({ clock });
   const scheduler = generateKeyPair();
-  const local = new LocalScheduler({
+  const local = await LocalScheduler.start({
     bus: memory.connect(),
     privateKey: scheduler.privateKeyPem,
     trust: { tokenTtlMs: 6_000, faults: [fault] },
     clock,
     logger: shown.logger,
   });
-  await local.start();
   const workerTrust: WorkerTrustConfig = { ...local.enroll("w-1"), mode, timeoutMs: 100, retries: 1 };
   const heartbeatToken = "planted-heartbeat-credential";
   const proof = workerTrust.proofPrivateKey as string;

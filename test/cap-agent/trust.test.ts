@@ -46,14 +46,13 @@ async function make(
   const set = await bench();
   const { clock, memory, store } = set;
   const { trust, tokenTtlMs = 60_000, ...options } = given;
-  const local = new LocalScheduler({
+  const local = await LocalScheduler.start({
     bus: memory.connect(),
     privateKey: scheduler.privateKeyPem,
     trust: { tokenTtlMs },
     clock,
     logger: false,
   });
-  await local.start();
   const listeners = new Set<(status: BusStatus) => void>();
   const base = memory.connect();
   const bus: Bus = Object.assign(Object.create(base) as Bus, {

@@ -55,11 +55,10 @@ await describeWithPeers("a client over JetStream", [natsServer], ([path]) => {
       const store = new InMemoryBlobStore();
       const party = { bus, senderId: "c", store, durable, privateKey: keys.privateKeyPem };
       const jobs = await openJobClient(party);
-      const scheduler = new LocalScheduler({
+      const scheduler = await LocalScheduler.start({
         bus: await connect(),
         publicKeys: { c: keys.publicKeyPem, w: keys.publicKeyPem },
       });
-      await scheduler.start();
       const worker = await runWorker({
         bus: await connect(),
         subject: "job.x",

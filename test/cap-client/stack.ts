@@ -29,8 +29,7 @@ export async function setUp(handler: JobHandler, options: Partial<JobClientOptio
   const bus = memory.connect();
   const clock = new FakeClock();
   const store = new InMemoryBlobStore();
-  const scheduler = new LocalScheduler({ bus, clock });
-  await scheduler.start();
+  const scheduler = await LocalScheduler.start({ bus, clock });
   const worker = await runWorker({ bus, subject: "job.x", handler, concurrency, graceMs: 0 });
   const client = await openJobClient({ bus: memory.connect(), senderId: "c", clock, store, ...options });
   cleanups.push(

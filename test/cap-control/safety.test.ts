@@ -31,8 +31,7 @@ import {
 } from "../../src/core/errors.js";
 import type { Logger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import type { LocalSafetyKernelOptions } from "../../src/testing/node/index.js";
-import { LocalSafetyKernel } from "../../src/testing/node/index.js";
+import { LocalSafetyKernel, type LocalSafetyKernelOptions } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { setUp } from "./scheduler-bench.ts";
 
@@ -48,8 +47,8 @@ function client(options: SafetyClientOptions) {
   return made;
 }
 
-function kernel(options: LocalSafetyKernelOptions = {}) {
-  const made = new LocalSafetyKernel(options);
+async function kernel(options: LocalSafetyKernelOptions = {}) {
+  const made = await LocalSafetyKernel.start({ port: false, ...options });
   cleanups.push(() => made.close());
   return made;
 }
@@ -76,14 +75,15 @@ describe("over the wire", () => {
   ] as const)(
     req("cap.safety.wire", "all five questions are answered over %s, %s"),
     async (protocol, security, httpVersion) => {
-      const local = kernel({ decide: ({ labels }) => ({ decision: Number(labels.say), ruleId: "r-1" }) });
       const secure = security === "TLS";
-      const url = await local.listen({
+      const local = await kernel({
+        decide: ({ labels }) => ({ decision: Number(labels.say), ruleId: "r-1" }),
+        port: 0,
         httpVersion,
         ...(secure ? { tls: { cert: pem("server.pem"), key: pem("server.key") } } : {}),
       });
       const tls = secure ? { tls: { ca: pem("ca.pem"), serverName: "redis.test" } } : {};
-      const safety = client({ url, protocol, ...tls, timeoutMs: 20_000 });
+      const safety = client({ url: local.url, protocol, ...tls, timeoutMs: 20_000 });
       const allow = { ...job, labels: { say: String(DecisionType.ALLOW) } };
       const deny = { ...job, labels: { say: String(DecisionType.DENY) } };
       const first = await safety.checkPolicy(allow);
@@ -101,17 +101,16 @@ describe("over the wire", () => {
         expect(verdict).toEqual(expected);
       }
       expect(await safety.listSnapshots()).toEqual([first.policySnapshot]);
-      expect(local.asked).toHaveLength(5);
-      await expect(local.listen()).rejects.toMatchObject({ code: "CONFLICT" });
+      expect(local.requests).toHaveLength(5);
     },
   );
 
   it("a server nobody vouches for is no kernel", async () => {
-    const local = kernel();
-    const url = await local.listen({ tls: { cert: pem("server.pem"), key: pem("server.key") } });
-    const safety = client({ url, timeoutMs: 20_000 });
+    const tls = { cert: pem("server.pem"), key: pem("server.key") };
+    const local = await kernel({ port: 0, tls });
+    const safety = client({ url: local.url, timeoutMs: 20_000 });
     expect(await safety.checkPolicy(job)).toMatchObject({ allowed: false, failed: true });
-    expect(local.asked).toEqual([]);
+    expect(local.requests).toEqual([]);
   });
 
   it(
@@ -120,15 +119,14 @@ describe("over the wire", () => {
       const [response] = of("PolicyCheckResponse").map((message) =>
         fromJson(PolicyCheckResponseSchema, message.json),
       );
-      const local = kernel({ decide: () => response! });
-      const url = await local.listen();
-      const safety = client({ url, timeoutMs: 20_000 });
+      const local = await kernel({ port: 0, decide: () => response! });
+      const safety = client({ url: local.url, timeoutMs: 20_000 });
       const requests = of("PolicyCheckRequest");
       expect(requests.length).toBeGreaterThan(0);
       for (const message of requests) {
         const request = fromBinary(PolicyCheckRequestSchema, bytes(message.deterministic_b64));
         const verdict = await safety.checkPolicy(request);
-        expect(equals(PolicyCheckRequestSchema, local.asked.at(-1)!, request)).toBe(true);
+        expect(equals(PolicyCheckRequestSchema, local.requests.at(-1)!, request)).toBe(true);
         const original = fromBinary(
           PolicyCheckResponseSchema,
           bytes(of("PolicyCheckResponse")[0]!.deterministic_b64),
@@ -150,13 +148,14 @@ describe("over the wire", () => {
     const expected = create(PolicyEvaluateResponseSchema, {
       decision: { type: DecisionType.ALLOW, ruleId: "r" },
     });
-    const local = kernel({
+    const local = await kernel({
+      port: 0,
       evaluate: (request) => {
         asked.push(request);
         return expected;
       },
     });
-    const safety = client({ url: await local.listen(), timeoutMs: 20_000 });
+    const safety = client({ url: local.url, timeoutMs: 20_000 });
     const question = fromBinary(
       PolicyEvaluateRequestSchema,
       bytes(of("PolicyEvaluateRequest")[0]!.deterministic_b64),
@@ -252,7 +251,7 @@ describe("verdicts", () => {
   ])(
     req("cap.safety.kernel", "the local kernel refuses %j as the real one does"),
     async (request, reason) => {
-      const safety = client({ transport: kernel().transport() });
+      const safety = client({ transport: (await kernel()).transport() });
       expect(await safety.checkPolicy(request)).toMatchObject({ decision: DecisionType.DENY, reason });
       expect(await safety.checkPolicy(job)).toMatchObject({ allowed: true });
     },
@@ -270,7 +269,8 @@ describe("verdicts", () => {
 });
 
 describe("a kernel that gives no answer", () => {
-  const broken = (error: unknown) => kernel({ decide: () => Promise.reject(error) }).transport();
+  const broken = async (error: unknown) =>
+    (await kernel({ decide: () => Promise.reject(error) })).transport();
 
   it(
     req("cap.safety.fail-closed", "denies, unless it was asked to allow, and says so either way"),
@@ -279,7 +279,7 @@ describe("a kernel that gives no answer", () => {
       const warn = (message: string, fields?: object) =>
         void lines.push(`${message} ${JSON.stringify(fields)}`);
       const logger: Logger = { debug() {}, info() {}, warn, error() {} };
-      const transport = broken(new ConnectError("away", Code.Unavailable));
+      const transport = await broken(new ConnectError("away", Code.Unavailable));
       const closed = await client({ transport, logger }).checkPolicy(job);
       expect(closed).toMatchObject({ allowed: false, decision: DecisionType.DENY, failed: true });
       expect(closed.reason).toBe("safety kernel error: away");
@@ -295,7 +295,7 @@ describe("a kernel that gives no answer", () => {
 
   it(req("cap.safety.timeout", "is given up after 2 s, or as long as the call says"), async () => {
     const clock = new FakeClock();
-    const transport = kernel({ decide: () => new Promise(() => {}) }).transport();
+    const transport = (await kernel({ decide: () => new Promise(() => {}) })).transport();
     const safety = client({ transport, clock });
     const slow = safety.checkPolicy(job);
     const short = expect(safety.explain(job, { timeoutMs: 500 })).rejects.toBeInstanceOf(TimeoutError);
@@ -313,7 +313,8 @@ describe("a kernel that gives no answer", () => {
   });
 
   it("errors of the peer have the class that says what to do", async () => {
-    const ask = (code: Code) => client({ transport: broken(new ConnectError("x", code)) }).explain(job);
+    const ask = async (code: Code) =>
+      client({ transport: await broken(new ConnectError("x", code)) }).explain(job);
     await expect(ask(Code.Unauthenticated)).rejects.toBeInstanceOf(AuthError);
     await expect(ask(Code.PermissionDenied)).rejects.toBeInstanceOf(PolicyDeniedError);
     await expect(ask(Code.InvalidArgument)).rejects.toBeInstanceOf(ValidationError);
@@ -329,7 +330,7 @@ describe("a kernel that gives no answer", () => {
     async () => {
       const clock = new FakeClock();
       const pending: { answer(ok: boolean): void }[] = [];
-      const local = kernel({
+      const local = await kernel({
         decide: () =>
           new Promise((resolve, reject) =>
             pending.push({
@@ -348,18 +349,18 @@ describe("a kernel that gives no answer", () => {
       expect([await ask(false), await ask(false), await ask(true)]).toEqual([false, false, true]);
       expect([await ask(false), await ask(false), await ask(false)]).toEqual([false, false, false]);
       expect(safety.circuit).toBe("open");
-      const asked = local.asked.length;
+      const asked = local.requests.length;
       const refused = await safety.checkPolicy(job);
       expect(refused.reason).toContain("the circuit is open");
       await clock.advance(29_999);
       expect(await ask(true)).toBe(false);
-      expect(local.asked).toHaveLength(asked);
+      expect(local.requests).toHaveLength(asked);
       await clock.advance(1);
       expect(safety.circuit).toBe("half-open");
 
       const probes = [1, 2, 3, 4].map(() => safety.checkPolicy(job));
       await clock.settle();
-      expect(local.asked).toHaveLength(asked + 3);
+      expect(local.requests).toHaveLength(asked + 3);
       expect((await probes[3]!).failed).toBe(true);
       pending[0]!.answer(false);
       await probes[0];
@@ -379,7 +380,7 @@ describe("a kernel that gives no answer", () => {
 
   it("the caller's own abort does not count as a failure", async () => {
     const clock = new FakeClock();
-    const transport = kernel({ decide: () => new Promise(() => {}) }).transport();
+    const transport = (await kernel({ decide: () => new Promise(() => {}) })).transport();
     const safety = client({ transport, clock });
     for (let i = 0; i < 5; i++) {
       const controller = new AbortController();
@@ -391,7 +392,7 @@ describe("a kernel that gives no answer", () => {
   });
 
   it("a closed client says so", async () => {
-    const safety = createSafetyClient({ transport: kernel().transport() });
+    const safety = createSafetyClient({ transport: (await kernel()).transport() });
     await safety.close();
     await safety.close();
     await expect(safety.checkPolicy(job)).rejects.toBeInstanceOf(ClosedError);
@@ -399,7 +400,7 @@ describe("a kernel that gives no answer", () => {
 });
 
 it(req("cap.safety.scheduler", "the local scheduler asks a kernel through the client"), async () => {
-  const local = kernel({
+  const local = await kernel({
     decide: ({ labels }) => ({
       decision: labels.risky ? DecisionType.DENY : DecisionType.ALLOW_WITH_CONSTRAINTS,
       reason: "too risky",

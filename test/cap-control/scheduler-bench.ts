@@ -27,10 +27,9 @@ export async function setUp(options: Partial<LocalSchedulerOptions> = {}) {
   await memory.connect().subscribe(">", ({ subject, data }) => {
     heard.push({ subject, packet: decodePacket(data).message });
   });
-  const scheduler = new LocalScheduler({ bus: memory.connect(), clock, ...options });
+  const scheduler = await LocalScheduler.start({ bus: memory.connect(), clock, ...options });
   const errors: unknown[] = [];
   scheduler.on("error", (error) => errors.push(error));
-  await scheduler.start();
   const party = (senderId: string) => new Party({ bus: memory.connect(), senderId, clock });
 
   return {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DecisionType, ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import { Party } from "../../src/cap/party.js";
 import { ConflictError, NotFoundError } from "../../src/core/errors.js";
-import type { SafetyAnswer } from "../../src/testing/index.js";
+import type { SafetyAnswer } from "../../src/testing/scheduler/safety.js";
 import { req } from "../requirements/index.ts";
 import { brokenBus } from "./broken-bus.ts";
 import { setUp } from "./scheduler-bench.ts";

@@ -174,8 +174,11 @@ describe("results", () => {
       const letters: Uint8Array[] = [];
       await memory.connect().subscribe("sys.job.dlq", ({ data }) => void letters.push(data));
       const bus = memory.connect();
-      const scheduler = new LocalScheduler({ bus, pools: { topics: {} }, privateKey: keys.privateKeyPem });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({
+        bus,
+        pools: { topics: {} },
+        privateKey: keys.privateKeyPem,
+      });
       const done = new Promise((resolve) => scheduler.on("finished", resolve));
       await new Party({ bus, senderId: "c" }).send("sys.job.submit", {
         case: "jobRequest",

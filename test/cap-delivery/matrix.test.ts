@@ -43,14 +43,13 @@ await describeWithPeers("agent and client", [natsServer], ([path]) => {
       cleanups.push(() => bus.close());
       return bus;
     };
-    const scheduler = new LocalScheduler({
+    const scheduler = await LocalScheduler.start({
       bus: await connect(),
       pools: { topics: { "job.square": "p", "job.secret": "p" }, pools: { p: {} } },
       safety: ({ topic }) => ({
         decision: topic === "job.secret" ? DecisionType.DENY : DecisionType.ALLOW,
       }),
     });
-    await scheduler.start();
     const store = new InMemoryBlobStore();
     const client = await openJobClient({
       bus: await connect(),

@@ -69,8 +69,7 @@ describe("submitAndWait", () => {
       w: keys.w.publicKeyPem,
     };
     const common = { publicKeys, bus: memory.connect() };
-    const scheduler = new LocalScheduler({ ...common, privateKey: keys.s.privateKeyPem });
-    await scheduler.start();
+    const scheduler = await LocalScheduler.start({ ...common, privateKey: keys.s.privateKeyPem });
     const worker = await runWorker({
       ...common,
       subject: "job.echo",

@@ -49,8 +49,7 @@ describe("local scheduler", () => {
     req("cap.scheduler.dispatch", "dispatches a job once, in a packet of its own, and follows it to its end"),
     async () => {
       const { memory, bus, settled, worker } = await setUp();
-      const scheduler = new LocalScheduler({ bus: memory.connect() });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({ bus: memory.connect() });
       cleanups.push(() => scheduler.close());
       const senders: string[] = [];
       const watcher = new Party({ bus, senderId: "watcher" });
@@ -69,8 +68,7 @@ describe("local scheduler", () => {
   it("tells of a job whose topic is no subject, and lives on", async () => {
     const memory = new MemoryBus();
     const bus = memory.connect();
-    const scheduler = new LocalScheduler({ bus: memory.connect() });
-    await scheduler.start();
+    const scheduler = await LocalScheduler.start({ bus: memory.connect() });
     const errors: unknown[] = [];
     scheduler.on("error", (error) => errors.push(error));
     await submitJob({ bus, senderId: "c", request: { jobId: "j", topic: "no subject" } });

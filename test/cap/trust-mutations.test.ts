@@ -108,8 +108,7 @@ it(req("cap.trust.vectors", `takes none of ${COUNT} damaged trust packets that a
 }, async () => {
   const clock = new FakeClock();
   const bus = new MemoryBus({ clock });
-  const scheduler = new LocalScheduler({ bus: bus.connect(), trust: {}, clock, logger: false });
-  await scheduler.start();
+  const scheduler = await LocalScheduler.start({ bus: bus.connect(), trust: {}, clock, logger: false });
   const trust = resolveWorkerTrust(scheduler.enroll("w-1"), "w-1", {})!;
   const capability = createMessage(HandshakeSchema, {
     componentId: "w-1",

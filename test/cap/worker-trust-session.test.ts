@@ -13,8 +13,8 @@ import type { MapOrder } from "../../src/cap/wire/map-order.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import type { TrustFault } from "../../src/testing/index.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
+import type { TrustFault } from "../../src/testing/scheduler/trust.js";
 import { req } from "../requirements/index.ts";
 
 const log = silentLogger;
@@ -27,13 +27,12 @@ async function make(
 ) {
   const clock = new FakeClock();
   const bus = new MemoryBus({ clock });
-  const scheduler = new LocalScheduler({
+  const scheduler = await LocalScheduler.start({
     bus: bus.connect(),
     trust: { faults, tokenTtlMs },
     clock,
     logger: false,
   });
-  await scheduler.start();
   const config = { ...scheduler.enroll("w-1"), ...given };
   const trust = resolveWorkerTrust(config, "w-1", {})!;
   const capability = createMessage(HandshakeSchema, {

@@ -147,7 +147,7 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
   const store = folder();
   beforeAll(async () => {
     server = await startNats(path!);
-    const scheduler = new LocalScheduler({
+    const scheduler = await LocalScheduler.start({
       bus: await open(),
       publicKeys,
       privateKey: pairs.scheduler.privateKeyPem,
@@ -155,7 +155,6 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
         decision: topic === "job.denied" ? DecisionType.DENY : DecisionType.ALLOW,
       }),
     });
-    await scheduler.start();
     stops.push(() => scheduler.close());
     const files = new FileBlobStore({ folder: store });
     const worker = await runWorker({
@@ -301,8 +300,7 @@ await describeWithPeers("submit with a store in Redis", [natsServer, redisServer
   it(req("cli.submit", "keeps the input and finds the output in Redis"), async () => {
     const [server, kept] = [await startNats(nats!), await startRedis(redis!)];
     const bus = await connectNats({ servers: server.url, env: {} });
-    const scheduler = new LocalScheduler({ bus });
-    await scheduler.start();
+    const scheduler = await LocalScheduler.start({ bus });
     const worker = await runWorker({
       bus,
       subject: "job.echo",

@@ -72,8 +72,7 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
         concurrency: 100,
         graceMs: 0,
       });
-      const scheduler = new LocalScheduler({ bus });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({ bus });
       const clientBus = await open({ servers });
       const jobs = await openJobClient({ bus: clientBus, senderId: "c" });
       cleanups.push(async () => {
@@ -215,8 +214,7 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       expect(large?.retryable).toBe(false);
       const handler = () => ({ errorMessage: "x".repeat(5000) });
       const worker = await runWorker({ bus, subject: "job.x", handler });
-      const scheduler = new LocalScheduler({ bus });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({ bus });
       const jobs = await openJobClient({ bus, senderId: "c" });
       const refused = await failure(jobs.submitAndWait({ topic: "job.x" }));
       expect(refused?.message).toContain("result cannot be sent");
@@ -285,8 +283,7 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       const bus = await connectNats({ ...client, env: {}, servers: server.url });
       const keep = await connectNats({ ...client, env: {}, servers: server.url });
       const worker = await runWorker({ bus, subject: "job.x", handler: () => ({}) });
-      const scheduler = new LocalScheduler({ bus });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({ bus });
       const jobs = await openJobClient({ bus: keep, senderId: "c" });
       await Promise.all(Array.from({ length: 20 }, () => jobs.submitAndWait({ topic: "job.x" })));
       expect((await subscriptions()).sort()).toEqual([2, 5]); // the client's; the worker's one and the scheduler's four

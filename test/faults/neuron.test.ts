@@ -1,7 +1,8 @@
 /** A neuron under a gateway that loses streams, goes down, cancels and loses answers: no lease stays behind. */
 import { expect, it } from "vitest";
 import { Neuron } from "../../src/neuron/index.js";
-import type { BigBrainFault, TaskOutcome } from "../../src/testing/index.js";
+import type { BigBrainFault } from "../../src/testing/big-brain/faults.js";
+import type { TaskOutcome } from "../../src/testing/index.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Neuron } from "../../src/neuron/index.js";
-import { LocalBigBrain, runWorkflow, type WorkflowTask } from "../../src/testing/index.js";
+import type { WorkflowTask } from "../../src/testing/big-brain/workflow.js";
+import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 
 let brain: LocalBigBrain;
@@ -37,7 +38,7 @@ describe("runWorkflow", () => {
     req("neuron.gateway.workflow", "hands outputs on, and tries again where a retry is asked for"),
     async () => {
       failing.set("w:second", 2);
-      const result = await runWorkflow(brain, {
+      const result = await brain.runWorkflow({
         workflowId: "w",
         context: { input: { name: "x" }, shared: { unit: { name: "kg" } } },
         tasks: [
@@ -60,7 +61,7 @@ describe("runWorkflow", () => {
 
   it(req("neuron.gateway.workflow", "fails fast without a retry, and skips what depends on it"), async () => {
     failing.set("w:a", 1);
-    const { status, tasks } = await runWorkflow(brain, {
+    const { status, tasks } = await brain.runWorkflow({
       workflowId: "w",
       tasks: [
         task("a"),
@@ -97,7 +98,7 @@ describe("runWorkflow", () => {
     ["UNKNOWN_DEPENDENCY", [task("a", { dependsOn: ["b"] }), task("b", { dependsOn: ["a"] })]],
     ["INVALID_CONTEXT_PATH_ROOT", [task("a", { contextMapping: { inputMappings: { x: "secrets.y" } } })]],
   ])("refuses with %s before anything runs", async (code, tasks) => {
-    await expect(runWorkflow(brain, { tasks })).rejects.toMatchObject({ code });
+    await expect(brain.runWorkflow({ tasks })).rejects.toMatchObject({ code });
     expect(brain.stats().leases).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { UnsupportedError } from "../../src/core/errors.js";
-import type { LocalBigBrainOptions, TaskSpec } from "../../src/testing/index.js";
+import type { LocalBigBrainOptions, TaskSubmission } from "../../src/testing/index.js";
 import { FakeClock, LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { RawNeuron } from "./local-big-brain-client.ts";
@@ -17,7 +17,7 @@ async function startBrain(options: LocalBigBrainOptions = {}): Promise<LocalBigB
 }
 
 /** A gateway with one task of acme/echo and a neuron that holds its lease. */
-async function leased(task: Partial<TaskSpec> = {}, options: LocalBigBrainOptions = {}) {
+async function leased(task: Partial<TaskSubmission> = {}, options: LocalBigBrainOptions = {}) {
   const brain = await startBrain(options);
   const neuron = await RawNeuron.serve(brain.url);
   const outcome = brain.submit({ capability: "acme/echo", input: { a: 1 }, ...task });

@@ -267,8 +267,7 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       await ours("client", { ...keys("worker"), mapOrder: "upb", heartbeatIntervalMs: 200 });
       const bus = await connect();
       const pools = { topics: { "job.client.echo": "agents" }, pools: { agents: {} } };
-      const scheduler = new LocalScheduler({ bus, pools, ...keys("scheduler"), mapOrder: "upb" });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({ bus, pools, ...keys("scheduler"), mapOrder: "upb" });
       ends.push(() => scheduler.close());
       for (let i = 0; i < 5; i++) await store.set(`ctx/job-${i}`, new TextEncoder().encode(`{"i":${i}}`));
       const job = {
@@ -300,7 +299,7 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       const prefix = signed ? "driven-signed" : "driven";
       const names = ["echo", "summarize", "fail", "retry", "deny"];
       const bus = await connect();
-      const scheduler = new LocalScheduler({
+      const scheduler = await LocalScheduler.start({
         bus,
         ...keys("scheduler"),
         mapOrder: "upb",
@@ -313,7 +312,6 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
           reason: "not here",
         }),
       });
-      await scheduler.start();
       ends.push(() => scheduler.close());
       await theirs(prefix, signed ? { public: publicKeys, private: keyFile("worker.pkcs8.pem") } : {});
       const client = await openJobClient({ bus: await connect(), senderId: "client-1", ...keys("client") });
@@ -344,8 +342,7 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       const bus = await connect();
       const client = await openJobClient({ bus, senderId: "c" });
       ends.push(() => client.close());
-      const scheduler = new LocalScheduler({ bus });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({ bus });
       ends.push(() => scheduler.close());
       await new Promise<void>((resolve) => {
         if (agent.state === "running") resolve();
@@ -367,8 +364,10 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
       const env = { ...process.env, NATS_URL: nats.url, REDIS_URL: redis.url };
       const bus = await connect();
-      const scheduler = new LocalScheduler({ bus, pools: { topics: { "job.summarize": "summaries" } } });
-      await scheduler.start();
+      const scheduler = await LocalScheduler.start({
+        bus,
+        pools: { topics: { "job.summarize": "summaries" } },
+      });
       ends.push(() => scheduler.close());
       const client = await openJobClient({ bus, senderId: "c" });
       ends.push(() => client.close());

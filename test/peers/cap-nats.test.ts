@@ -56,8 +56,7 @@ await describeWithPeers("CAP over NATS and cap-sdk-python 2.17.0", [natsServer, 
   };
   const schedule = async (bus: Bus, signed: boolean) => {
     const keys = signed ? { publicKeys, privateKey: keyFile("scheduler.pkcs8.pem") } : {};
-    const scheduler = new LocalScheduler({ bus, ...keys, mapOrder: "upb" });
-    await scheduler.start();
+    const scheduler = await LocalScheduler.start({ bus, ...keys, mapOrder: "upb" });
     return scheduler;
   };
 

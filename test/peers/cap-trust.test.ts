@@ -9,8 +9,8 @@ import { Agent, InMemoryBlobStore } from "../../src/cap/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import { MemoryReplayStore } from "../../src/cap/production/index.js";
 import type { WorkerTrustConfig } from "../../src/cap/trust/config.js";
-import type { TrustFault } from "../../src/testing/index.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
+import type { TrustFault } from "../../src/testing/scheduler/trust.js";
 import { req } from "../requirements/index.ts";
 import { capPython, describeWithPeers, natsServer } from "./ladder.ts";
 import { type Running, start, startNats } from "./processes.ts";
@@ -168,12 +168,11 @@ await describeWithPeers("worker trust with the official SDK", [natsServer, capPy
     const bus: Bus = await connectNats({ servers: server.url });
     ends.push(() => bus.close());
     const topic = `job.trust${Math.random().toString(36).slice(2)}`;
-    const scheduler = new LocalScheduler({
+    const scheduler = await LocalScheduler.start({
       bus,
       trust: { faults: first, tokenTtlMs, production },
       logger: false,
     });
-    await scheduler.start();
     ends.push(() => scheduler.close());
     const config = scheduler.enroll("w-1");
     const worker = await make(

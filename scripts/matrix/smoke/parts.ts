@@ -91,12 +91,11 @@ const programs: Readonly<Record<string, (context: SmokeContext) => Promise<strin
       "worker-1": worker.publicKeyPem,
     };
     const bus = new MemoryBus();
-    const local = new LocalScheduler({
+    const local = await LocalScheduler.start({
       bus: bus.connect(),
       privateKey: scheduler.privateKeyPem,
       publicKeys,
     });
-    await local.start();
     const serving = await runWorker({
       ...{ bus: bus.connect(), subject: "job.echo", senderId: "worker-1", publicKeys },
       privateKey: worker.privateKeyPem,

@@ -68,13 +68,12 @@ export async function startCap(
   };
   const store = new InMemoryBlobStore();
   const watcher = await watch(await connect("demo-watcher"), publicKeys, trace);
-  const scheduler = new LocalScheduler({
+  const scheduler = await LocalScheduler.start({
     bus: await connect(SCHEDULER),
     privateKey: keys.scheduler.privateKeyPem,
     publicKeys,
     pools: { topics: { [TOPIC]: POOL } },
   });
-  await scheduler.start();
   closing(() => scheduler.close());
   const agent = new Agent({
     bus: await connect(WORKER),

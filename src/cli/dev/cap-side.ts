@@ -88,13 +88,12 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
       await bus.subscribe(subject, ({ subject, data }) => options.onMessage(subject, data));
     }
     await bus.flush();
-    const scheduler = new LocalScheduler({
+    const scheduler = await LocalScheduler.start({
       bus: await connect("agentwire-dev-scheduler"),
       safety: options.policy,
       privateKey: options.privateKey,
       publicKeys: options.publicKeys,
     });
-    await scheduler.start();
     stops.push(() => scheduler.close());
     const ends: Record<string, number> = {};
     scheduler.on("finished", ({ jobId, state, topic, reason }) => {

@@ -5,7 +5,8 @@ import { DecisionType } from "../../../gen/cap/index.js";
 import type { Validator } from "../../aureus/engine/index.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
-import type { LocalSchedulerOptions, LocalTool, Tools } from "../../testing/index.js";
+import type { Tools } from "../../testing/four-runr/tools.js";
+import type { LocalSchedulerOptions, LocalTool } from "../../testing/index.js";
 
 /** What `--tools` and `--validators` bring. */
 export interface DevFunctions {

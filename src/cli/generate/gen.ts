@@ -1,5 +1,6 @@
 /** `agentwire gen`: generates clients and types from specs. */
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { groupFindings, SpecError } from "../../generate/finding.js";
 import { configOf, loadConfig } from "../../generate/load-config.js";
 import { generate } from "../../generate/run.js";
@@ -41,10 +42,12 @@ export const genCommand: CliCommand = {
 
 /** The config of a command line. */
 export async function configFor({ config }: GenerateOptions, names: readonly string[]) {
-  const [first] = names;
-  const isDocument = names.length === 1 && /\.(?:ya?ml|json)$/i.test(first ?? "") && existsSync(first ?? "");
-  if (isDocument && first !== undefined) return { ...configOf(process.cwd(), first), names: [] };
-  return { ...(await loadConfig(process.cwd(), config)), names };
+  const folder = process.cwd();
+  const [first = ""] = names;
+  const isDocument =
+    names.length === 1 && /\.(?:ya?ml|json)$/i.test(first) && existsSync(resolve(folder, first));
+  if (isDocument) return { ...configOf(folder, first), names: [] };
+  return { ...(await loadConfig(folder, config)), names };
 }
 
 /** Prints the findings of a {@link SpecError}, and ends with exit code 2. */

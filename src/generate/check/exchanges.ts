@@ -5,14 +5,16 @@ import { type Exchange, type RecordedBody, readExchanges } from "../har.js";
 import { asRecord, type OpenApi, type Operation, type SchemaAt } from "../openapi/openapi.js";
 import type { Recording } from "./recordings.js";
 
-/** The paths in front of those of the document: of its servers, and none. The longest first. */
-function basePaths(api: OpenApi): string[] {
+/** Where the servers of the document are: origins, and paths in front of those of the document, the longest first. */
+function serversOf(api: OpenApi) {
   const { servers } = asRecord(api.source.data);
-  const paths = (Array.isArray(servers) ? servers : []).map((server) => {
-    const url = String(asRecord(server).url).replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, "");
-    return url.replace(/\/+$/, "");
-  });
-  return [...new Set([...paths, ""])].sort((a, b) => b.length - a.length);
+  const urls = (Array.isArray(servers) ? servers : []).map((server) => String(asRecord(server).url));
+  const origin = /^[a-z][a-z\d+.-]*:\/\/[^/]*/i;
+  const paths = urls.map((url) => url.replace(origin, "").replace(/\/+$/, ""));
+  return {
+    origins: new Set(urls.map((url) => origin.exec(url)?.[0])),
+    bases: [...new Set([...paths, ""])].sort((a, b) => b.length - a.length),
+  };
 }
 
 /** How many segments of a path are those of a template; undefined if it is another path. */
@@ -100,8 +102,9 @@ function isEvents(body: RecordedBody | undefined): boolean {
 }
 
 /**
- * Reads recorded exchanges (HAR or NDJSON) and finds the schema of each body. A request that the document does not
- * have counts only if it went where documented ones went: HAR of a browser holds all the traffic of a page.
+ * Reads recorded exchanges (HAR or NDJSON) and finds the schema of each body. HAR of a browser holds all the traffic of
+ * a page: if some of it went to servers of the document, nothing else counts; if not, a request that the document does
+ * not have counts only if it went where documented ones went.
  *
  * @throws SpecError for a file that cannot be read, naming the line
  */
@@ -111,12 +114,16 @@ export function readExchangeRecordings(
   api: OpenApi,
   prefix: string,
 ): Recording[] {
-  const bases = basePaths(api);
+  const { origins: own, bases } = serversOf(api);
   return filesOf(root, pattern).flatMap((file) => {
-    const { exchanges, problems } = readExchanges(file, readFileSync(join(root, file), "utf8"));
+    const { exchanges: all, problems } = readExchanges(file, readFileSync(join(root, file), "utf8"));
     if (problems.length > 0) {
       throw new SpecError(problems.map(({ line, message }) => ({ file, line, column: 1, message })));
     }
+    const isForeign = ({ origin }: Exchange) => origin !== "" && !own.has(origin);
+    const exchanges = all.some(({ origin }) => own.has(origin))
+      ? all.filter((item) => !isForeign(item))
+      : all;
     const known = exchanges.map((exchange) => ({ exchange, operation: operationOf(api, bases, exchange) }));
     const origins = new Set(known.flatMap(({ exchange, operation }) => (operation ? [exchange.origin] : [])));
     return known.flatMap(({ exchange, operation }): Recording[] => {

@@ -1,4 +1,5 @@
 /** Which validator an identifier stands for on the local server. */
+import type { Commit, ValidationResult } from "../../../gen/aureus/v1/index.js";
 import type { Validator } from "../../aureus/engine/index.js";
 import {
   maxSize,
@@ -8,55 +9,49 @@ import {
   temporalMonotonic,
 } from "../../aureus/engine/index.js";
 
-/** Makes a validator from the `parameters` of its configuration. */
-export type ValidatorLogic = (parameters: Readonly<Record<string, unknown>>) => Validator;
+type Parameters = Readonly<Record<string, unknown>>;
 
-/** V1 leaves the meaning of identifiers to the server. Here these are known from the start. */
-const BUILT_IN: Readonly<Record<string, Validator>> = {
+/** A validator of {@link LocalAureus}. `parameters` are those with which a client registered it, or empty. */
+export type LocalValidator = (
+  commit: Commit,
+  parameters: Parameters,
+) => ValidationResult | Promise<ValidationResult>;
+
+/** V1 leaves the meaning of identifiers to the server. These are known from the start, also as a `type`. */
+const BUILT_IN: Readonly<Record<string, LocalValidator>> = {
   not_null: notNull(),
   monotonic: monotonic(),
   temporal_monotonic: temporalMonotonic(),
-};
-
-/** Kinds of configuration that need no code of yours. */
-const KINDS: Readonly<Record<string, ValidatorLogic>> = {
-  not_null: () => notNull(),
-  monotonic: () => monotonic(),
-  max_size: ({ max_bytes }) => maxSize(Number(max_bytes)),
-  statistical_bounds: ({ field, ...bounds }) => statisticalBounds(String(field), bounds),
-  temporal_monotonic: () => temporalMonotonic(),
+  max_size: (commit, { max_bytes }) => maxSize(Number(max_bytes))(commit),
+  statistical_bounds: (commit, { field, ...bounds }) => statisticalBounds(String(field), bounds)(commit),
 };
 
 /** The validators of one server. */
 export class ValidatorRegistry {
-  readonly #known: Map<string, Validator>;
-  readonly #logic: Readonly<Record<string, ValidatorLogic>>;
+  readonly #functions: ReadonlyMap<string, LocalValidator>;
+  readonly #registered = new Map<string, Validator | undefined>();
 
-  constructor(
-    validators: Readonly<Record<string, Validator>> = {},
-    logic: Readonly<Record<string, ValidatorLogic>> = {},
-  ) {
-    this.#known = new Map(Object.entries({ ...BUILT_IN, ...validators }));
-    this.#logic = logic;
+  constructor(validators: Readonly<Record<string, LocalValidator>> = {}) {
+    this.#functions = new Map(Object.entries({ ...BUILT_IN, ...validators }));
   }
 
   /**
-   * Takes a validator over the wire: `type: custom` with the name of a logic that this server was given, or one of
-   * the kinds above. Anything else is registered too, as V1 says no more about it, but means nothing here: a gate
-   * that names it is refused.
+   * Registers a validator: `type: "custom"` with the name of a known one as `validation_logic`, or a known name as
+   * `type`. Anything else is registered too, because V1 does not restrict it, but a gate that names it is refused.
    */
-  register(id: string, config: Readonly<Record<string, unknown>>): void {
-    const { type, validation_logic, parameters } = config;
-    const name = String(type === "custom" ? validation_logic : type);
-    const table = type === "custom" ? this.#logic : KINDS;
-    const make = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (make === undefined) this.#known.delete(id);
-    else this.#known.set(id, make((parameters ?? {}) as Record<string, unknown>));
+  register(id: string, { type, validation_logic, parameters = {} }: Parameters): void {
+    const known = this.#functions.get(String(type === "custom" ? validation_logic : type));
+    this.#registered.set(id, known && ((commit) => known(commit, parameters as Parameters)));
   }
 
-  /** Validators by identifier, or the identifiers that mean nothing. */
+  /** Validators by identifier, or the identifiers that are unknown. */
   find(ids: readonly string[]): { readonly validators: Validator[]; readonly unknown: string[] } {
-    const unknown = ids.filter((id) => !this.#known.has(id));
-    return { validators: ids.flatMap((id) => this.#known.get(id) ?? []), unknown };
+    const find = (id: string): Validator | undefined => {
+      if (this.#registered.has(id)) return this.#registered.get(id);
+      const known = this.#functions.get(id);
+      return known && ((commit) => known(commit, {}));
+    };
+    const unknown = ids.filter((id) => find(id) === undefined);
+    return { validators: ids.flatMap((id) => find(id) ?? []), unknown };
   }
 }

@@ -4,12 +4,12 @@ import type { Clock } from "../../core/clock.js";
 import { ConflictError } from "../../core/errors.js";
 import type { EventStream } from "./event-stream.js";
 import type { LeaseStore } from "./lease-store.js";
-import type { LeaseAnswer, LeaseRecord, TaskOutcome, TaskSpec } from "./types.js";
+import type { LeaseAnswer, LeaseRecord, TaskOutcome, TaskSubmission } from "./types.js";
 
 /** A task in flight. */
 export interface Task {
   readonly taskId: string;
-  readonly spec: TaskSpec;
+  readonly spec: TaskSubmission;
   readonly leases: LeaseRecord[];
   readonly progress: ProgressFrame[];
   retries: number;
@@ -53,7 +53,7 @@ export class TaskBoard {
   }
 
   /** @throws ConflictError when a task of this id exists */
-  submit(spec: TaskSpec): Promise<TaskOutcome> {
+  submit(spec: TaskSubmission): Promise<TaskOutcome> {
     const taskId = spec.taskId ?? `task-${this.#next++}`;
     if (this.#tasks.has(taskId)) throw new ConflictError(`there is a task ${taskId}`);
     return new Promise((resolve) => {

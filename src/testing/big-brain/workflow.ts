@@ -1,7 +1,7 @@
 /** A small workflow runner: tasks that wait for each other and hand their outputs on. */
 import { ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
-import type { TaskOutcome, TaskRetry, TaskSpec } from "./types.js";
+import type { TaskOutcome, TaskRetry, TaskSubmission } from "./types.js";
 
 /** When a task runs, by how its dependencies ended. `completed` here means ended in any way. */
 export type DependencyCondition =
@@ -59,16 +59,11 @@ export interface WorkflowResult {
   readonly results: Readonly<Record<string, unknown>>;
 }
 
-/** Whoever takes tasks: a `LocalBigBrain`. */
-export interface TaskTaker {
-  submit(task: TaskSpec): Promise<TaskOutcome>;
-}
-
-/**
- * Runs a workflow to its end. Rejects with a `ValidationError` before anything runs: code `INVALID_TASK_ID`,
- * `UNKNOWN_DEPENDENCY` (also one that waits for itself), or `INVALID_CONTEXT_PATH_ROOT`.
- */
-export async function runWorkflow(taker: TaskTaker, definition: WorkflowDefinition): Promise<WorkflowResult> {
+/** Runs a workflow to its end; `submit` takes its tasks. */
+export async function runWorkflow(
+  submit: (task: TaskSubmission) => Promise<TaskOutcome>,
+  definition: WorkflowDefinition,
+): Promise<WorkflowResult> {
   const order = checked(definition);
   const workflowId = definition.workflowId ?? uuid();
   const results: Record<string, unknown> = {};
@@ -91,7 +86,7 @@ export async function runWorkflow(taker: TaskTaker, definition: WorkflowDefiniti
       input[member] = value;
     }
     const spec = { capability, input, workflowId, taskId: `${workflowId}:${taskId}`, retry, onBehalfOf };
-    const outcome = await taker.submit(spec);
+    const outcome = await submit(spec);
     if (outcome.status === "completed") results[taskId] = outcome.output;
     return outcome;
   };

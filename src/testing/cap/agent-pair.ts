@@ -27,6 +27,7 @@ export interface AgentPairOptions {
 export interface AgentPair {
   /** Give it handlers before {@link AgentPair.start}. */
   readonly agent: Agent;
+  /** Only after the start. */
   readonly scheduler: LocalScheduler;
   readonly bus: MemoryBus;
   readonly store: InMemoryBlobStore;
@@ -61,32 +62,33 @@ export function memoryAgentPair(options: AgentPairOptions = {}): AgentPair {
     ...options.agent,
     bus: bus.connect(),
   });
-  const scheduler = new LocalScheduler({ ...common, ...options.scheduler, bus: bus.connect() });
-  let client: JobClient | undefined;
-  const opened = (): JobClient => {
-    if (client === undefined) throw new Error("the pair is not started");
-    return client;
+  let [scheduler, client]: [LocalScheduler?, JobClient?] = [];
+  const started = <T>(part: T | undefined): T => {
+    if (part === undefined) throw new Error("the pair is not started: call start() first");
+    return part;
   };
   const close = async (): Promise<void> => {
     await client?.close();
     await agent.close();
-    await scheduler.close();
+    await scheduler?.close();
   };
   return {
     agent,
-    scheduler,
     bus,
     store,
+    get scheduler() {
+      return started(scheduler);
+    },
     get client() {
-      return opened();
+      return started(client);
     },
     async start() {
-      await scheduler.start();
+      scheduler = await LocalScheduler.start({ ...common, ...options.scheduler, bus: bus.connect() });
       await agent.start();
       client = await openJobClient({ ...common, bus: bus.connect(), store, senderId: "test-client" });
     },
     submit: (topic, input, request = {}, wait = {}) =>
-      opened().submitAndWait({ ...request, topic, input }, wait),
+      started(client).submitAndWait({ ...request, topic, input }, wait),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,25 +1,23 @@
-/** A safety kernel for tests, in the process or on loopback. */
-import { createHash } from "node:crypto";
-import type { RequestListener, Server } from "node:http";
-import { createServer } from "node:http";
-import type { Http2SecureServer, Http2Server, ServerHttp2Session } from "node:http2";
-import { createServer as createHttp2Server, createSecureServer } from "node:http2";
+/** A safety kernel for tests, in this process or on loopback. */
+import type * as NodeHttp from "node:http";
+import type * as NodeHttp2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter, Transport } from "@connectrpc/connect";
 import { createRouterTransport } from "@connectrpc/connect";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type {
   PolicyCheckRequest,
   PolicyCheckResponseSchema,
   PolicyEvaluateRequest,
   PolicyEvaluateResponseSchema,
-} from "../../../gen/cap/index.js";
-import { DecisionType, PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
-import { ConflictError } from "../../core/errors.js";
-import { loadPeer } from "../../core/optional-peer.js";
+} from "../../gen/cap/index.js";
+import { DecisionType, PolicyEvaluator, SafetyKernel } from "../../gen/cap/index.js";
+import { requireBuiltin } from "../core/builtin.js";
+import { loadPeer } from "../core/optional-peer.js";
 
-/** What a kernel answers; `policySnapshot` is filled in. */
-export type KernelAnswer = MessageInitShape<typeof PolicyCheckResponseSchema>;
+type KernelAnswer = MessageInitShape<typeof PolicyCheckResponseSchema>;
 
 /** Options of {@link LocalSafetyKernel}. */
 export interface LocalSafetyKernelOptions {
@@ -29,71 +27,51 @@ export interface LocalSafetyKernelOptions {
   readonly evaluate?:
     | ((request: PolicyEvaluateRequest) => MessageInitShape<typeof PolicyEvaluateResponseSchema>)
     | undefined;
-}
-
-/** Options of {@link LocalSafetyKernel.listen}. */
-export interface ListenOptions {
-  /** Default: a free one. */
-  readonly port?: number | undefined;
-  /** PEM texts of a certificate and its key: TLS. Default: plaintext. */
+  /** Port on 127.0.0.1. `false` listens on none: only `transport()` reaches the kernel. Default: a free one. */
+  readonly port?: number | false | undefined;
+  /** PEM texts of a certificate and its key, for TLS. Default: plaintext. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
-  /** "2" is what gRPC needs; "1.1" is what `fetch` speaks. Default: "2". */
+  /** "2" is what gRPC requires; "1.1" is what `fetch` speaks. Default: "2". */
   readonly httpVersion?: "1.1" | "2" | undefined;
 }
 
-type AnyServer = Server | Http2Server | Http2SecureServer;
+type AnyServer = NodeHttp.Server | NodeHttp2.Http2Server | NodeHttp2.Http2SecureServer;
 
-/** Answers as Cordum's kernel does: four questions, one decision. For one machine. */
+/** Answers as Cordum's kernel does: four questions, one decision. */
 export class LocalSafetyKernel {
-  /** Questions so far, the oldest first. */
-  readonly asked: PolicyCheckRequest[] = [];
+  /** Requests so far, the oldest first. */
+  readonly requests: PolicyCheckRequest[] = [];
   readonly #options: LocalSafetyKernelOptions;
   /** Changes with the policy, as the real one does. */
   readonly #snapshot: string;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sessions = new Set<NodeHttp2.ServerHttp2Session>();
   #server: AnyServer | undefined;
 
-  constructor(options: LocalSafetyKernelOptions = {}) {
+  private constructor(options: LocalSafetyKernelOptions) {
     this.#options = options;
-    this.#snapshot = createHash("sha256").update(String(options.decide)).digest("hex");
+    this.#snapshot = bytesToHex(sha256(utf8ToBytes(String(options.decide))));
+  }
+
+  /**
+   * Starts a kernel; with a port it serves gRPC and Connect on 127.0.0.1.
+   *
+   * @throws UnsupportedError `MISSING_PACKAGE` without `@connectrpc/connect-node`, or outside Node.
+   */
+  static async start(options: LocalSafetyKernelOptions = {}): Promise<LocalSafetyKernel> {
+    const kernel = new LocalSafetyKernel(options);
+    if (options.port !== false) await kernel.#listen(options.port ?? 0);
+    return kernel;
+  }
+
+  /** For `createSafetyClient({ url })`. */
+  get url(): string {
+    const port = (this.#server?.address() as AddressInfo | undefined)?.port ?? 0;
+    return `http${this.#options.tls === undefined ? "" : "s"}://127.0.0.1:${port}`;
   }
 
   /** A transport that reaches this kernel without a socket, for `createSafetyClient({ transport })`. */
   transport(): Transport {
     return createRouterTransport((router) => this.#routes(router));
-  }
-
-  /**
-   * Serves gRPC and Connect on 127.0.0.1. Resolves with the URL.
-   *
-   * @throws ConflictError when it serves already; UnsupportedError `MISSING_PACKAGE` without
-   * `@connectrpc/connect-node`.
-   */
-  async listen(options: ListenOptions = {}): Promise<string> {
-    if (this.#server !== undefined) throw new ConflictError("the kernel serves already");
-    const { connectNodeAdapter } = await loadPeer(
-      "@connectrpc/connect-node",
-      "a kernel that listens",
-      () => import("@connectrpc/connect-node"),
-    );
-    const handler = connectNodeAdapter({ routes: (router) => this.#routes(router) });
-    const { tls, httpVersion = "2", port = 0 } = options;
-    const server: AnyServer =
-      httpVersion === "1.1"
-        ? createServer(handler as RequestListener)
-        : tls === undefined
-          ? createHttp2Server(handler)
-          : createSecureServer({ ...tls, allowHTTP1: true }, handler);
-    this.#server = server;
-    server.on("session", (session: ServerHttp2Session) => {
-      this.#sessions.add(session);
-      session.on("close", () => this.#sessions.delete(session));
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
-    });
-    return `http${tls === undefined ? "" : "s"}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
   /** Ends connections and server. Repeated calls are fine. */
@@ -108,6 +86,33 @@ export class LocalSafetyKernel {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #listen(port: number): Promise<void> {
+    const { connectNodeAdapter } = await loadPeer(
+      "@connectrpc/connect-node",
+      "a kernel that listens",
+      () => import("@connectrpc/connect-node"),
+    );
+    const handler = connectNodeAdapter({ routes: (router) => this.#routes(router) });
+    const { tls, httpVersion = "2" } = this.#options;
+    const http = requireBuiltin<typeof NodeHttp>("node:http", "listening on a port");
+    const http2 = requireBuiltin<typeof NodeHttp2>("node:http2", "listening on a port");
+    const server: AnyServer =
+      httpVersion === "1.1"
+        ? http.createServer(handler as NodeHttp.RequestListener)
+        : tls === undefined
+          ? http2.createServer(handler)
+          : http2.createSecureServer({ ...tls, allowHTTP1: true }, handler);
+    this.#server = server;
+    server.on("session", (session: NodeHttp2.ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.on("close", () => this.#sessions.delete(session));
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
   }
 
   #routes(router: ConnectRouter): void {
@@ -125,7 +130,7 @@ export class LocalSafetyKernel {
   }
 
   async #answer(request: PolicyCheckRequest): Promise<KernelAnswer> {
-    this.asked.push(request);
+    this.requests.push(request);
     const policySnapshot = this.#snapshot;
     const deny = (reason: string) => ({ decision: DecisionType.DENY, reason, policySnapshot });
     if (request.topic === "") return deny("missing topic");
