@@ -84,11 +84,10 @@ describe("doctor", () => {
   it(req("cli.doctor.harmless", "opens a stream under an id of its own and registers nothing"), async () => {
     const brain = await LocalBigBrain.start();
     ends.push(() => brain.close());
-    const seen: string[] = [];
-    brain.on("request", ({ method, path }) => seen.push(`${method} ${path}`));
     const gone = brain.until("disconnected");
     await doctor(["--neuron", brain.url], { BIGBRAIN_TOKEN: "t", BIGBRAIN_NEURON_ID: "mine" });
     expect((await gone).neuronId).toMatch(/^agentwire-doctor-/);
+    const seen = brain.requests.map(({ method, path }) => `${method} ${path}`);
     expect(seen).toEqual([expect.stringMatching(/^GET \/neuron\/events\?neuronId=agentwire-doctor-/)]);
   });
 

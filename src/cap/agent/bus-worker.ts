@@ -61,6 +61,11 @@ export abstract class BusWorker {
     return this.#state;
   }
 
+  /** True while jobs can arrive: running, connected, and with all its subscriptions. See `health`. */
+  get isServing(): boolean {
+    return this.#state === "running" && (this.#session?.isServing ?? false);
+  }
+
   /** Slots taken now. */
   get activeJobs(): number {
     return this.#session?.jobs.active ?? 0;
