@@ -36,7 +36,7 @@ const STATUS: Readonly<Record<number, Status>> = {
 
 const TO_SCHEDULER: readonly string[] = [SUBJECT_SUBMIT, SUBJECT_RESULT, SUBJECT_HEARTBEAT, SUBJECT_PROGRESS];
 
-/** What a message is. Bytes that are not a packet are `refused`, with the reason. */
+/** What a message is. Bytes that are no packet are `refused`, with the reason. */
 export async function packetRecord(
   subject: string,
   data: Uint8Array,
@@ -71,7 +71,7 @@ export async function packetRecord(
     {
       ...about,
       from: senderId,
-      to: TO_SCHEDULER.includes(subject) ? "scheduler" : /^worker\.(.+)\.jobs$/.exec(subject)?.[1],
+      to: receiverOf(subject, payload.case),
       kind: payload.case,
       ...(name !== undefined && { name }),
       status: refused ? "refused" : statusOf(payload.case, value, ended),
@@ -89,7 +89,12 @@ export async function packetRecord(
   ];
 }
 
-/** The rules of a packet depend on its subject: a dead letter names no worker, a trust phase is not an ordinary packet. */
+function receiverOf(subject: string, kind: string | undefined): string | undefined {
+  if (TO_SCHEDULER.includes(subject)) return "scheduler";
+  return /^worker\.(.+)\.jobs$/.exec(subject)?.[1] ?? (kind === "jobRequest" ? "workers" : undefined);
+}
+
+/** The rules of a packet depend on its subject: a dead letter names no worker, a trust phase is no ordinary packet. */
 function brokenRule(subject: string, message: BusPacket): string | undefined {
   if (subject === SUBJECT_TRUST_CHALLENGE || subject === SUBJECT_TRUST_AUTHENTICATE) return undefined;
   if (subject === SUBJECT_DLQ) {

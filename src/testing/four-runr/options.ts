@@ -46,7 +46,7 @@ export interface Local4RunrOptions extends LocalServerOptions<FourRunrFault> {
   readonly ids?: IdSource | undefined;
 }
 
-/** What `Local4Runr` reports. */
+/** Events of a `Local4Runr`. */
 export interface Local4RunrEvents {
   /** A request was answered. */
   request: {
@@ -63,7 +63,7 @@ export interface Local4RunrEvents {
   error: unknown;
 }
 
-/** An agent created by `Local4Runr.register`. */
+/** An agent created with `Local4Runr.register`. */
 export interface LocalAgent {
   readonly agentId: string;
   readonly privateKeyPem: string;
