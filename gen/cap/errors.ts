@@ -21,7 +21,7 @@ export class CAPError extends AgentwireError {
   }
 }
 
-/** 100: the packet is of a wire version other than 1. */
+/** 100: the packet is of a protocol version other than 1. */
 export class VersionMismatchError extends CAPError {
   static override readonly brands: readonly string[] = ["VersionMismatchError", "ProtocolError"];
   static override readonly numericCode = ErrorCode.PROTOCOL_VERSION_MISMATCH;
@@ -64,7 +64,7 @@ export class ResourceExhaustedError extends CAPError {
   static override readonly numericCode = ErrorCode.JOB_RESOURCE_EXHAUSTED;
 }
 
-/** 202: the party behind the job may not do this. */
+/** 202: the peer behind the job may not do this. */
 export class PermissionDeniedError extends CAPError {
   static override readonly brands: readonly string[] = ["PermissionDeniedError", "PolicyDeniedError"];
   static override readonly numericCode = ErrorCode.JOB_PERMISSION_DENIED;

@@ -36,7 +36,7 @@ const STATUS: Readonly<Record<number, Status>> = {
 
 const TO_SCHEDULER: readonly string[] = [SUBJECT_SUBMIT, SUBJECT_RESULT, SUBJECT_HEARTBEAT, SUBJECT_PROGRESS];
 
-/** What a message is. Bytes that are no packet are `refused`, with the reason. */
+/** What a message is. Bytes that are not a packet are `refused`, with the reason. */
 export async function packetRecord(
   subject: string,
   data: Uint8Array,
@@ -94,7 +94,7 @@ function receiverOf(subject: string, kind: string | undefined): string | undefin
   return /^worker\.(.+)\.jobs$/.exec(subject)?.[1] ?? (kind === "jobRequest" ? "workers" : undefined);
 }
 
-/** The rules of a packet depend on its subject: a dead letter names no worker, a trust phase is no ordinary packet. */
+/** The rules of a packet depend on its subject: a dead letter names no worker, a trust phase is not an ordinary packet. */
 function brokenRule(subject: string, message: BusPacket): string | undefined {
   if (subject === SUBJECT_TRUST_CHALLENGE || subject === SUBJECT_TRUST_AUTHENTICATE) return undefined;
   if (subject === SUBJECT_DLQ) {

@@ -26,7 +26,7 @@ function keysOf({ ids = {}, seq, re }: Summary): string[] {
   return [...keys, `seq:${seq}`];
 }
 
-/** The traces of these rows, newest first, without heartbeats; what stands alone is none. */
+/** The traces of these rows, newest first, without heartbeats; what stands alone is not one. */
 export function tracesOf(all: readonly Row[], limit: number): Trace[] {
   const rows = all.filter((row) => !isHeartbeat(row));
   const parents = new Map<string, string>();
