@@ -6,25 +6,9 @@ import { issueTexts, zodParse } from "../../http/zod.js";
 import { type ConsoleCall, type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
 import { timeline, workflowStatus } from "./views.js";
 
-type Operations =
-  | "listWorkflows"
-  | "getWorkflow"
-  | "getWorkflowEvents"
-  | "getWorkflowTimeline"
-  | "getWorkflowSnapshots"
-  | "getWorkflowDag"
-  | "approve"
-  | "deny"
-  | "rollbackWorkflow"
-  | "validateWorkflow"
-  | "validateWorkflowCrv"
-  | "validateWorkflowDag"
-  | "validateWorkflowPolicy"
-  | "saveWorkflowSpec";
-
 const schemas = new SpecSchemas(schemaDocument);
 
-export const workflowHandlers: ConsoleHandlers<Operations> = {
+export const workflowHandlers: ConsoleHandlers = {
   listWorkflows: (_, state) =>
     state.engine.workflows().map((run) => workflowStatus(run, state.eventsOf(run.workflowId))),
   getWorkflow: ({ id }, state) => workflowStatus(runOf(id, state), state.eventsOf(id)),
