@@ -20,7 +20,6 @@ import { ProductionProfile } from "../src/cap/production/profile.js";
 import { resolveWorkerTrust } from "../src/cap/trust/config.js";
 import { openPacket } from "../src/cap/verify.js";
 import { createMessage } from "../src/cap/wire/create.js";
-import { randomBytes } from "../src/core/ids.js";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, measure } from "./measure.ts";
 
@@ -162,9 +161,13 @@ async function measureProduction(sealed: Uint8Array, keys: KeyRing): Promise<Mea
     expectedSchedulerId: packet.senderId,
   };
   const memory = new MemoryReplayStore({ maxEntries: 2_000_000 });
-  // Every packet has a message id of its own; one packet is measured many times.
+  let next = 0;
   const replayStore = {
-    admit: (entry: ReplayEntry) => memory.admit({ ...entry, messageId: randomBytes(16) }),
+    admit(entry: ReplayEntry) {
+      const messageId = entry.messageId.slice(); // one packet stands for many
+      new DataView(messageId.buffer).setUint32(0, next++);
+      return memory.admit({ ...entry, messageId });
+    },
   };
   const profile = new ProductionProfile({ replayStore }, resolveWorkerTrust(workerTrust, "worker-1", {}));
   const identity = createMessage(IdentityBindingSchema, { tenantId: "tenant-1", principalId: "principal-1" });

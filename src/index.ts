@@ -25,6 +25,7 @@ export {
   UpstreamError,
   ValidationError,
 } from "./core/errors.js";
+export { type Health, health, type Serving } from "./core/health.js";
 export { type JsonSchema, jsonSchema, type TypedJsonSchema } from "./core/json-schema.js";
 export type {
   Logger,

@@ -144,8 +144,7 @@ await cap.client.submitAndWait({ topic: "job.y", input: {} }, { timeoutMs: 10_50
 import { LocalScheduler } from "agentwire/testing";
 const bus = new MemoryBus();
 const [mine, other] = [generateKeyPair(), generateKeyPair()];
-const scheduler = new LocalScheduler({ bus: bus.connect(), publicKeys: { client: other.publicKeyPem } });
-await scheduler.start();
+const scheduler = await LocalScheduler.start({ bus: bus.connect(), publicKeys: { client: other.publicKeyPem } });
 const client = await openJobClient({ bus: bus.connect(), senderId: "client", privateKey: mine.privateKeyPem });
 await client.submitAndWait({ topic: "job.x" }, { timeoutMs: 300 }).catch((error) => console.log(String(error)));
 await client.close();

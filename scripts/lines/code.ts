@@ -20,7 +20,15 @@ export const AREAS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders that are counted and have no budget. */
-export const UNBUDGETED = ["src/aureus/engine", "src/bridge", "src/otel", "test", "bench", "examples"];
+export const UNBUDGETED = [
+  "src/cli/inspector/page",
+  "src/aureus/engine",
+  "src/bridge",
+  "src/otel",
+  "test",
+  "bench",
+  "examples",
+];
 
 /** What a folder holds. */
 export interface FolderCount {
@@ -52,7 +60,7 @@ export function codeLines(text: string): number {
 export function typescriptFiles(root: string, folder: string): string[] {
   try {
     return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.[cm]?ts$/.test(name))
+      .filter((name) => /\.[cm]?tsx?$/.test(name))
       .map((name) => `${folder}/${name}`)
       .sort();
   } catch (error) {

@@ -1,4 +1,5 @@
 /** Parameters of tools: what the gateway checks and what the tool behind it reads are brought together here. */
+import { type Fault, faultsOf, type PlainSchema, typeName } from "../core/plain-schema.js";
 import type { KnownAction } from "./tool-table.js";
 
 type Params = Readonly<Record<string, unknown>>;
@@ -59,117 +60,49 @@ function inputOf({ messages }: Params): Params {
   return typeof content === "string" ? { input: content } : {};
 }
 
-/** What of a JSON Schema is checked before a call is sent. */
-interface ParamSchema {
-  readonly type?: string | readonly string[];
-  readonly format?: string;
-  readonly pattern?: string;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly properties?: Readonly<Record<string, ParamSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: boolean | ParamSchema;
-  readonly items?: ParamSchema;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-}
-
 /**
  * What the gateway would refuse in the parameters of an action, in its own words (`query: Required`); an empty list
- * when it would take them. Keywords of JSON Schema that {@link ParamSchema} does not have are left to the gateway.
+ * if it would take them. Keywords that {@link PlainSchema} does not have are left to the gateway.
  */
 export function checkParams(action: Pick<KnownAction, "params">, params: unknown): readonly string[] {
-  const issues: string[] = [];
-  check(action.params, params, "", (at, text) => issues.push(`${at}: ${text}`));
-  return issues;
+  return faultsOf(action.params, params).map((fault) => `${fault.at.join(".")}: ${wordsOf(fault)}`);
 }
 
-type Fail = (at: string, text: string) => void;
-
-function check(schema: ParamSchema, value: unknown, at: string, fail: Fail): void {
-  const allowed = schema.const === undefined ? schema.enum : [schema.const];
-  if (allowed !== undefined) return checkEnum(allowed, value, at, fail);
+function wordsOf(fault: Fault): string {
+  const { value } = fault;
   const found = typeName(value);
-  const types = schema.type === undefined ? [found] : [schema.type].flat();
-  const isWhole = Number.isInteger(value);
-  if (!types.some((type) => type === found || (type === "integer" && isWhole))) {
-    const shown = types.includes("integer") && found === "number" ? "float" : found;
-    return fail(at, value === undefined ? "Required" : `Expected ${types.join(" | ")}, received ${shown}`);
+  switch (fault.keyword) {
+    case "required":
+      return "Required";
+    case "type":
+      return `Expected ${fault.expected.join(" | ")}, received ${fault.expected.includes("integer") && found === "number" ? "float" : found}`;
+    case "enum": {
+      const names = fault.expected.map((item) => `'${String(item)}'`).join(" | ");
+      return typeof value === "string"
+        ? `Invalid enum value. Expected ${names}, received '${value}'`
+        : `Expected ${names}, received ${found}`;
+    }
+    case "format":
+      return fault.expected === "uri" ? "Invalid url" : "Invalid email";
+    case "minLength":
+      return `String must contain at least ${fault.expected} character(s)`;
+    case "maxLength":
+      return `String must contain at most ${fault.expected} character(s)`;
+    case "minItems":
+      return `Array must contain at least ${fault.expected} element(s)`;
+    case "maxItems":
+      return `Array must contain at most ${fault.expected} element(s)`;
+    case "minimum":
+      return `Number must be greater than or equal to ${fault.expected}`;
+    case "maximum":
+      return `Number must be less than or equal to ${fault.expected}`;
+    case "exclusiveMinimum":
+      return `Number must be greater than ${fault.expected}`;
+    case "finite":
+      return "Number must be finite";
+    case "additionalProperties":
+      return `Unrecognized key(s) in object: ${fault.expected.map((name) => `'${String(name)}'`).join(", ")}`;
+    default:
+      return "Invalid";
   }
-  if (typeof value === "string") checkText(schema, value, at, fail);
-  else if (typeof value === "number") checkNumber(schema, value, at, fail);
-  else if (Array.isArray(value)) checkList(schema, value, at, fail);
-  else if (found === "object") checkMembers(schema, value as Params, at, fail);
-}
-
-function typeName(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  return Number.isNaN(value) ? "nan" : typeof value;
-}
-
-function checkEnum(allowed: readonly unknown[], value: unknown, at: string, fail: Fail): void {
-  if (value === undefined) return fail(at, "Required");
-  if (allowed.includes(value)) return;
-  const names = allowed.map((item) => `'${String(item)}'`).join(" | ");
-  const isText = typeof value === "string";
-  fail(
-    at,
-    isText
-      ? `Invalid enum value. Expected ${names}, received '${value}'`
-      : `Expected ${names}, received ${typeName(value)}`,
-  );
-}
-
-function checkText(schema: ParamSchema, value: string, at: string, fail: Fail): void {
-  const { minLength = 0, maxLength = Infinity, format } = schema;
-  if (value.length < minLength) fail(at, `String must contain at least ${minLength} character(s)`);
-  if (value.length > maxLength) fail(at, `String must contain at most ${maxLength} character(s)`);
-  if (schema.pattern !== undefined && !new RegExp(schema.pattern, "u").test(value)) fail(at, "Invalid");
-  if (format === "uri" && !URL.canParse(value)) fail(at, "Invalid url");
-  if (
-    format === "email" &&
-    !/^(?!\.)(?!.*\.\.)[\w'+.-]*[\w+-]@(?:[A-Z\d][A-Z\d-]*\.)+[A-Z]{2,}$/i.test(value)
-  ) {
-    fail(at, "Invalid email");
-  }
-}
-
-function checkNumber(schema: ParamSchema, value: number, at: string, fail: Fail): void {
-  const { minimum = -Infinity, maximum = Infinity } = schema;
-  if (value < minimum) fail(at, `Number must be greater than or equal to ${minimum}`);
-  if (value > maximum) fail(at, `Number must be less than or equal to ${maximum}`);
-}
-
-function checkList(schema: ParamSchema, value: readonly unknown[], at: string, fail: Fail): void {
-  const { minItems = 0, maxItems = Infinity, items } = schema;
-  if (value.length < minItems) fail(at, `Array must contain at least ${minItems} element(s)`);
-  if (value.length > maxItems) fail(at, `Array must contain at most ${maxItems} element(s)`);
-  if (items === undefined) return;
-  for (const [index, item] of value.entries()) check(items, item, join(at, index), fail);
-}
-
-function checkMembers(schema: ParamSchema, value: Params, at: string, fail: Fail): void {
-  const { properties = {}, required = [], additionalProperties } = schema;
-  for (const [name, member] of Object.entries(properties)) {
-    const item = Object.hasOwn(value, name) ? value[name] : undefined;
-    if (item !== undefined || required.includes(name)) check(member, item, join(at, name), fail);
-  }
-  if (additionalProperties === false) {
-    const extra = Object.keys(value).filter((name) => !Object.hasOwn(properties, name));
-    if (extra.length > 0)
-      fail(at, `Unrecognized key(s) in object: ${extra.map((name) => `'${name}'`).join(", ")}`);
-  }
-  if (typeof additionalProperties !== "object") return;
-  for (const [name, item] of Object.entries(value)) {
-    if (!Object.hasOwn(properties, name)) check(additionalProperties, item, join(at, name), fail);
-  }
-}
-
-function join(at: string, step: string | number): string {
-  return at === "" ? String(step) : `${at}.${step}`;
 }

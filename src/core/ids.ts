@@ -22,7 +22,8 @@ const pooled: RandomBytes = (length) => {
 
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-function hex(bytes: Uint8Array): string {
+/** Bytes in lower-case hexadecimal. */
+export function hex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += hexOfByte[byte];
   return text;

@@ -7,7 +7,7 @@ import { isStandardSchema } from "../core/standard-schema.js";
 import { toJsonSchema } from "../core/to-json-schema.js";
 import type { InputOf, Schema } from "../core/validate.js";
 import { type HandlerDefinition, isHandlerDefinition } from "../handler/index.js";
-import { frameCheck } from "./frame-check.js";
+import { frameProblem } from "./frame-check.js";
 import type { Handler } from "./handler-context.js";
 
 /** A capability, as `Neuron.handle` takes it. `In` and `Out` are schemas, or undefined for none. */
@@ -101,7 +101,7 @@ export function serve(
     ...(input !== undefined && { inputSchema: input }),
     ...(output !== undefined && { outputSchema: output }),
   };
-  const problem = frameCheck("Capability")(capability, "capability") ?? schemaProblem(given);
+  const problem = frameProblem("Capability", capability, "capability") ?? schemaProblem(given);
   if (problem !== undefined) throw new ValidationError(`${String(given.type)}: ${problem}`);
   return { capability, inputSchema, outputSchema, handler: run as Handler };
 }

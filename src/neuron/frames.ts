@@ -8,7 +8,7 @@ import {
 } from "../../gen/neuron/index.js";
 import { ProtocolError, ValidationError } from "../core/errors.js";
 import { isObject, parseJson } from "../core/json.js";
-import { frameCheck } from "./frame-check.js";
+import { frameProblem } from "./frame-check.js";
 import type { Transport } from "./transport.js";
 
 /** The protocol version spoken by default: 1.1.0 brought descriptions and schemas into registrations. */
@@ -66,7 +66,7 @@ function assertSound(
   frame: Record<string, unknown>,
   type: ServerToNeuronFrame["type"],
 ): asserts frame is Record<string, unknown> & ServerToNeuronFrame {
-  const problem = frameCheck(serverFrames[type])(frame, type);
+  const problem = frameProblem(serverFrames[type], frame, type);
   if (problem === undefined) return;
   throw new ProtocolError(problem, {
     code: "INVALID_FRAME",
@@ -133,7 +133,7 @@ function textIn(json: string): string {
  * @throws ValidationError code `INVALID_FRAME`.
  */
 export function checkClientFrame(frame: ClientFrame): void {
-  const problem = frameCheck(clientFrames[frame.type])(frame, frame.type);
+  const problem = frameProblem(clientFrames[frame.type], frame, frame.type);
   if (problem !== undefined) throw new ValidationError(problem, { code: "INVALID_FRAME" });
 }
 

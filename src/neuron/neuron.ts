@@ -122,6 +122,11 @@ export class Neuron {
     return this.#core.events.events(options);
   }
 
+  /** True while leases can arrive: connected, registered, and not stopping. See `health`. */
+  get isServing(): boolean {
+    return this.#session.isServing && !this.#over.signal.aborted;
+  }
+
   /** Leases in flight: queued, running, and those whose answer is on its way. */
   get leasesInHand(): number {
     return this.#dispatcher.leases.size;

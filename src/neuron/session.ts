@@ -45,6 +45,11 @@ export class Session {
     void this.#serve(this.#stream.signal);
   }
 
+  /** True while the stream is open and the gateway has accepted the registration. */
+  get isServing(): boolean {
+    return this.#heartbeats !== undefined;
+  }
+
   /** The stream is gone. Answers to leases are not touched: they need no stream. */
   end(reason: string): void {
     this.#stream?.abort(new ClosedError(reason));

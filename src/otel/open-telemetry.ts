@@ -1,4 +1,4 @@
-/** OpenTelemetry on all protocols: what is wrapped here makes spans, and carries the W3C context to the other side. */
+/** OpenTelemetry on all protocols: what is wrapped here makes spans and metrics, and carries the W3C context to the other side. */
 import type { Span } from "@opentelemetry/api";
 import type { ToolCall } from "../4runr/index.js";
 import type { AgentMiddleware, JobSubmission } from "../cap/index.js";
@@ -6,6 +6,7 @@ import type { Middleware } from "../core/middleware.js";
 import { loadPeer } from "../core/optional-peer.js";
 import { VERSION } from "../core/version.js";
 import type { LeaseCall } from "../neuron/index.js";
+import { Instruments, type Observed } from "./instruments.js";
 import { type OtelApi, Spans } from "./spans.js";
 import { type TraceHeaders, traceHeaders } from "./w3c.js";
 
@@ -13,11 +14,11 @@ import { type TraceHeaders, traceHeaders } from "./w3c.js";
 export interface OpenTelemetryOptions {
   /** The whole module `@opentelemetry/api`. Default: that package, loaded now. */
   readonly api?: OtelApi | undefined;
-  /** Name of the tracer. Default: "agentwire". */
+  /** Name of the tracer and of the meter. Default: "agentwire". */
   readonly tracerName?: string | undefined;
 }
 
-/** Makes spans; where they go is set by the OpenTelemetry SDK of the program. */
+/** Makes spans and metrics; where they go is set by the OpenTelemetry SDK of the program. */
 export interface OpenTelemetry {
   /**
    * A `fetch` for the clients of this package: a client span for every try, so that retries show, and the headers
@@ -35,6 +36,11 @@ export interface OpenTelemetry {
   jobs(): AgentMiddleware;
   /** Middleware of a neuron: a span for every lease, below the span that the task's metadata names, if any. */
   leases(): Middleware<LeaseCall, unknown>;
+  /**
+   * Counts results, retries and reconnects of a worker, a bus or a 4Runr client, and reports what a worker has in flight and
+   * whether it is serving, until the returned function is called.
+   */
+  observe(observed: Observed): () => void;
   /** The active context, to be carried by hand: as the metadata of a neuron task, or as headers. */
   carrier(): TraceHeaders;
 }
@@ -47,7 +53,9 @@ export interface OpenTelemetry {
 export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise<OpenTelemetry> {
   const load = () => import("@opentelemetry/api");
   const api = options.api ?? (await loadPeer("@opentelemetry/api", "tracing", load));
-  const spans = new Spans(api, api.trace.getTracer(options.tracerName ?? "agentwire", VERSION));
+  const { tracerName = "agentwire" } = options;
+  const instruments = new Instruments(api.metrics.getMeter(tracerName, VERSION));
+  const spans = new Spans(api, api.trace.getTracer(tracerName, VERSION), instruments);
   const carried = (span: Span | undefined): TraceHeaders =>
     span === undefined ? {} : traceHeaders(span.spanContext());
   return {
@@ -57,8 +65,11 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
         {
           name: `${call.tool} ${call.action}`,
           kind: "INTERNAL",
+          metric: "gen_ai.client.operation.duration",
+          measured: ["gen_ai.operation.name", "gen_ai.tool.name"],
           attributes: {
-            "agentwire.wire": "4runr",
+            "agentwire.protocol": "4runr",
+            "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": `${call.tool}.${call.action}`,
             "agentwire.correlation_id": call.correlationId,
           },
@@ -70,8 +81,11 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
         {
           name: `submit ${submission.topic ?? ""}`,
           kind: "PRODUCER",
+          metric: "messaging.client.operation.duration",
+          measured: DESTINATION,
           attributes: {
-            "agentwire.wire": "cap",
+            "agentwire.protocol": "cap",
+            "messaging.operation.name": "submit",
             "messaging.system": "nats",
             "messaging.destination.name": submission.topic ?? "",
           },
@@ -85,14 +99,19 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       ),
     jobs: () => (next) => (call) => {
       const { job, attempt, traceId } = call.ctx;
+      if (attempt > 1)
+        instruments.retried({ "messaging.system": "nats", "messaging.destination.name": job.topic });
       return spans.run(
         {
           name: `job ${job.topic}`,
           kind: "CONSUMER",
+          metric: "messaging.process.duration",
+          measured: DESTINATION,
           from: { traceparent: job.env.TRACEPARENT, tracestate: job.env.TRACESTATE },
           attributes: {
-            "agentwire.wire": "cap",
+            "agentwire.protocol": "cap",
             "messaging.system": "nats",
+            "messaging.operation.name": "process",
             "messaging.destination.name": job.topic,
             "messaging.message.id": job.jobId,
             "agentwire.correlation_id": traceId,
@@ -104,14 +123,19 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
     },
     leases: () => (next) => (call) => {
       const { task, leaseId } = call.ctx;
+      const name = { "messaging.system": "bigbrain", "messaging.destination.name": task.capability };
+      if (task.attempt > 0) instruments.retried(name);
       return spans.run(
         {
           name: `lease ${task.capability}`,
           kind: "CONSUMER",
+          metric: "messaging.process.duration",
+          measured: DESTINATION,
           from: task.metadata ?? {},
           attributes: {
-            "agentwire.wire": "neuron",
-            "messaging.destination.name": task.capability,
+            ...name,
+            "agentwire.protocol": "neuron",
+            "messaging.operation.name": "process",
             "messaging.message.id": leaseId,
             "agentwire.correlation_id": task.taskId,
             "agentwire.attempt": task.attempt + 1,
@@ -120,9 +144,13 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
         () => next(call),
       );
     },
+    observe: (observed) => instruments.observe(observed),
     carrier: () => carried(api.trace.getActiveSpan()),
   };
 }
+
+/** Attributes of the metrics of messages. */
+const DESTINATION = ["messaging.system", "messaging.operation.name", "messaging.destination.name"];
 
 function tracedFetch(
   spans: Spans,
@@ -139,11 +167,19 @@ function tracedFetch(
       // Without its query, which may hold what is nobody's business.
       "url.path": url.pathname,
     };
-    return spans.run({ name: `${method} ${url.pathname}`, kind: "CLIENT", attributes }, async (span) => {
+    const about = {
+      name: `${method} ${url.pathname}`,
+      kind: "CLIENT",
+      metric: "http.client.request.duration",
+      measured: ["http.request.method", "server.address", "server.port"],
+      attributes,
+    } as const;
+    return spans.run(about, async (span, ended) => {
       const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
       for (const [name, value] of Object.entries(carried(span))) headers.set(name, value);
       const response = await (base ?? fetch)(input, { ...init, headers: Object.fromEntries(headers) });
-      span.setAttribute("http.response.status_code", response.status);
+      const failed = response.status >= 400 ? { "error.type": String(response.status) } : {};
+      ended({ "http.response.status_code": response.status, ...failed });
       if (response.status >= 400) spans.fail(span);
       return response;
     });

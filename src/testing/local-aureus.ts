@@ -1,6 +1,6 @@
 /**
- * A small Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the login,
- * workflow and approval part of the console. For one machine; it stores nothing.
+ * An Aureus for demos, tests and local development: V1 with the semantics of the real engine, and the console. It keeps
+ * everything in memory.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -39,7 +39,7 @@ export type AureusFault = Fault<OperationId | ConsoleOperationId>;
 
 const maxBodyBytes = 10_485_760;
 
-/** A tool of {@link LocalAureus}: gets the task's `inputs`, gives the task's result. Throwing fails the attempt. */
+/** A tool of {@link LocalAureus}: receives the task's `inputs` and returns its result. Throwing fails the attempt. */
 export type LocalTool = (inputs: Readonly<Record<string, unknown>>, context: TaskContext) => unknown;
 
 /** Options of {@link LocalAureus}. */
@@ -132,7 +132,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     };
   }
 
-  /** The engine behind it: runs workflows without the wire, and tells what it knows of them. */
+  /** The engine behind it: runs workflows without HTTP, and knows their state. */
   get engine(): WorkflowEngine {
     return this.#state.engine;
   }
@@ -142,7 +142,7 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     return this.#state.guard;
   }
 
-  /** What was reported, in the words of the wire. */
+  /** What was reported over V1, in snake_case. */
   get telemetry(): TelemetryStore {
     return this.#state.telemetry;
   }

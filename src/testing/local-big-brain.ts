@@ -7,7 +7,6 @@ import { ClosedError } from "../core/errors.js";
 import { type Loop, startLoop } from "../core/loop.js";
 import { Endpoints } from "./big-brain/endpoints.js";
 import type { BigBrainFault } from "./big-brain/faults.js";
-import { type FrameChecker, frameChecker } from "./big-brain/frame-check.js";
 import { Gateway } from "./big-brain/gateway.js";
 import type {
   BigBrainEvents,
@@ -47,7 +46,7 @@ export class LocalBigBrain extends LocalServer<BigBrainFault, BigBrainEvents> {
   readonly #ends = new Set<(reason: ClosedError) => void>();
   #reaper: Loop | undefined;
 
-  private constructor(options: LocalBigBrainOptions, checker: FrameChecker) {
+  private constructor(options: LocalBigBrainOptions) {
     const operations = Object.values(operationTable);
     super(options, {
       what: "the local BigBrain",
@@ -56,12 +55,12 @@ export class LocalBigBrain extends LocalServer<BigBrainFault, BigBrainEvents> {
     });
     const restart = (how: { downMs?: number | undefined }): Promise<void> => this.restart(how);
     this.#gateway = new Gateway(options, this.clock, this.emitter, this.faults, restart);
-    this.#endpoints = new Endpoints(this.#gateway, checker);
+    this.#endpoints = new Endpoints(this.#gateway);
   }
 
   /** Rejects with a `ConnectionError` if the port is taken, with an `UnsupportedError` where there are no ports. */
   static async start(options: LocalBigBrainOptions = {}): Promise<LocalBigBrain> {
-    const brain = await new LocalBigBrain(options, await frameChecker()).listen();
+    const brain = await new LocalBigBrain(options).listen();
     brain.#reaper = startLoop({
       name: "lease reaper",
       intervalMs: options.reapIntervalMs ?? 1_000,
@@ -221,7 +220,6 @@ export class LocalBigBrain extends LocalServer<BigBrainFault, BigBrainEvents> {
     fault: BigBrainFault | undefined,
     request: LocalRequest,
   ): Promise<HttpAnswer> {
-    this.emitter.emit("request", request);
     if (fault?.kind !== "drop-stream") return super.answerUnder(fault, request);
     const answer = await this.answer(request);
     this.#gateway.streams.get(this.#endpoints.neuronOf(request) ?? "")?.end(fault.how ?? "drop");

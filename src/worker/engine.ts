@@ -7,6 +7,7 @@
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
+import { Line, type Place } from "./line.js";
 import { Slots } from "./slots.js";
 import type { Work } from "./work.js";
 
@@ -36,7 +37,8 @@ export interface EngineOptions {
 export class Engine<W extends Work, Outcome> {
   readonly #hooks: EngineHooks<W, Outcome>;
   readonly #options: EngineOptions;
-  readonly #inFlight = new Map<unknown, W>();
+  readonly #inFlight = new Line<W>();
+  readonly #byKey = new Map<unknown, W>();
   /** Work that is answered, still runs, and keeps its slot for a while. */
   readonly #lingering = new Set<W>();
   #idle: (() => void)[] = [];
@@ -53,12 +55,12 @@ export class Engine<W extends Work, Outcome> {
   }
 
   get(key: unknown): W | undefined {
-    return this.#inFlight.get(key);
+    return this.#byKey.get(key);
   }
 
   /** All work in flight, the oldest first. */
   all(): W[] {
-    return [...this.#inFlight.values()];
+    return this.#inFlight.values();
   }
 
   /** Slots for {@link Engine.add}. */
@@ -68,7 +70,7 @@ export class Engine<W extends Work, Outcome> {
 
   /** Takes work: it runs as soon as one of `slots` is free. */
   add(work: W, slots: Slots<W>): void {
-    this.#inFlight.set(work.key, work);
+    this.#enlist(work);
     work.slots = slots;
     slots.add(work);
   }
@@ -177,12 +179,17 @@ export class Engine<W extends Work, Outcome> {
     else if (work.released) this.#free(work);
   }
 
+  #enlist(work: W): void {
+    work.enlisted = this.#inFlight.add(work);
+    if (work.key !== undefined) this.#byKey.set(work.key, work);
+  }
+
   #claim(work: W): boolean {
     const isQueued = work.state === "queued";
     if (!work.claim()) return false;
     this.#options.clock.clearTimeout(work.timer);
     if (isQueued) {
-      this.#inFlight.set(work.key, work);
+      if (work.enlisted === undefined) this.#enlist(work); // it was never added: it is answered at once
       work.slots?.remove(work);
       work.slots = undefined;
     }
@@ -210,7 +217,8 @@ export class Engine<W extends Work, Outcome> {
 
   #finish(work: W): void {
     work.enter("answered");
-    if (this.#inFlight.get(work.key) === work) this.#inFlight.delete(work.key);
+    this.#inFlight.remove(work.enlisted as Place<W>);
+    if (this.#byKey.get(work.key) === work) this.#byKey.delete(work.key);
     this.release(work);
     this.#tellIdle();
   }

@@ -1,4 +1,5 @@
 /** How much work runs at once, and the line of work that waits for a slot. */
+import { Line, type Place } from "./line.js";
 import type { Work } from "./work.js";
 
 /** First come, first served. The number of slots may change at any time. */
@@ -6,7 +7,7 @@ export class Slots<W extends Work> {
   /** Slots taken now. */
   active = 0;
   readonly #grant: (work: W) => void;
-  readonly #waiting = new Set<W>();
+  readonly #waiting = new Line<W>();
   #concurrency: number;
 
   /** `grant` is called with work that gets a slot. */
@@ -21,9 +22,14 @@ export class Slots<W extends Work> {
     this.#serve();
   }
 
+  /** How much work is in the line. */
+  get queued(): number {
+    return this.#waiting.size;
+  }
+
   /** Work in the line, the oldest first. */
-  get waiting(): ReadonlySet<W> {
-    return this.#waiting;
+  get waiting(): W[] {
+    return this.#waiting.values();
   }
 
   /** Grants a slot at once if one is free, else puts the work at the end of the line. */
@@ -31,12 +37,12 @@ export class Slots<W extends Work> {
     if (this.#waiting.size === 0 && this.active < this.#concurrency) {
       this.active++;
       this.#grant(work);
-    } else this.#waiting.add(work);
+    } else work.waiting = this.#waiting.add(work);
   }
 
   /** Takes work out of the line. */
-  remove(work: W): void {
-    this.#waiting.delete(work);
+  remove({ waiting }: W): void {
+    if (waiting !== undefined) this.#leave(waiting as Place<W>);
   }
 
   /** Gives a slot back. */
@@ -46,11 +52,16 @@ export class Slots<W extends Work> {
   }
 
   #serve(): void {
-    for (const work of this.#waiting) {
+    for (let { first } = this.#waiting; first !== undefined; first = this.#waiting.first) {
       if (this.active >= this.#concurrency) return;
-      this.#waiting.delete(work);
+      this.#leave(first);
       this.active++;
-      this.#grant(work);
+      this.#grant(first.value);
     }
+  }
+
+  #leave(place: Place<W>): void {
+    this.#waiting.remove(place);
+    place.value.waiting = undefined;
   }
 }

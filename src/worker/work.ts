@@ -1,23 +1,28 @@
 /** One piece of work, from its arrival until its answer is out. Knows no protocol. */
 import type { TimerHandle } from "../core/clock.js";
+import type { Place } from "./line.js";
 
 /** `answering`: the outcome is final and is being sent. */
 export type WorkState = "queued" | "running" | "answering" | "answered";
 
-/** Where work waits, or holds a slot. */
-interface Line {
+/** What grants slots. */
+interface Granting {
   remove(work: Work): void;
   free(): void;
 }
 
 /** Base class of a job or a lease. The {@link Engine} moves it from state to state. */
 export class Work {
-  /** What the engine finds it by; unique among the work in flight. */
+  /** What the engine finds it by; unique among the work in flight. Undefined if nobody asks for it. */
   readonly key: unknown;
   /** Why it was cut short, if it was. */
   cutBy: Error | undefined;
   /** @internal */
-  slots: Line | undefined;
+  slots: Granting | undefined;
+  /** @internal Its place in the line for a slot. */
+  waiting: Place<Work> | undefined;
+  /** @internal Its place among the work in flight. */
+  enlisted: Place<Work> | undefined;
   /** @internal The next thing that happens to it unless it is answered first. */
   timer: TimerHandle | undefined;
   /** @internal True from the grant of its slot until the `run` hook settles. */

@@ -1,6 +1,5 @@
 /** Logins and permissions that the server refuses for a while, and what a start against a silent server leaves. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -24,6 +23,7 @@ import { clients } from "../cap/nats/clients.ts";
 import { describeWithPeers, natsServer } from "../peers/ladder.ts";
 import { startNats } from "../peers/processes.ts";
 import { makeOperator } from "./operator.ts";
+import { silentServer } from "./silent-server.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -344,16 +344,8 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
     });
 
     it("a start against a server that never says anything leaves no socket", async () => {
-      const sockets = new Set<Socket>();
-      const silent = createServer((socket) => {
-        sockets.add(socket);
-        socket.on("error", () => {});
-        socket.on("close", () => sockets.delete(socket));
-        socket.resume();
-      });
-      await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-      cleanups.push(() => silent.close());
-      const servers = `127.0.0.1:${(silent.address() as { port: number }).port}`;
+      const { port, sockets, close } = await silentServer();
+      const servers = `127.0.0.1:${port}`;
       const refused = await failure(connectNats({ ...client, env: {}, servers, timeoutMs: 200 }));
       expect(refused).toBeInstanceOf(TimeoutError);
       await until(() => sockets.size === 0);
@@ -362,13 +354,14 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       const server = await configured("");
       const bus = await open({ servers: server.url, timeoutMs: 200, reconnectWaitMs: 20 });
       await server.stop("SIGKILL");
-      await new Promise<void>((resolve) => silent.close(() => resolve()));
-      await new Promise<void>((resolve) => silent.listen(server.port, "127.0.0.1", resolve));
-      await until(() => sockets.size > 0);
+      close();
+      const silent = await silentServer(server.port);
+      cleanups.push(silent.close);
+      await until(() => silent.sockets.size > 0);
       await pause(700);
-      expect(sockets.size).toBeLessThanOrEqual(1);
+      expect(silent.sockets.size).toBeLessThanOrEqual(1);
       await bus.close();
-      await until(() => sockets.size === 0);
+      await until(() => silent.sockets.size === 0);
     });
 
     it("a connection cut while this process was blocked says why", async () => {

@@ -1,6 +1,5 @@
 /** Redis that is silent, fails over to a replica, or is a Cluster. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -12,6 +11,7 @@ import { readRedisUrl } from "../../src/cap/redis/url.js";
 import { type AgentwireError, TimeoutError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";
 import { freePort, start, startNats } from "../peers/processes.ts";
+import { silentServer } from "./silent-server.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -78,22 +78,14 @@ it("reads the URL of a server, of Sentinels and of a Cluster", () => {
   }
 });
 
-/** Takes connections and never says anything. */
-async function silentServer() {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
-    socket.on("close", () => sockets.delete(socket));
-    socket.resume();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanups.push(() => server.close());
-  return { url: `redis://127.0.0.1:${(server.address() as { port: number }).port}`, sockets };
+async function silentRedis() {
+  const { port, sockets, close } = await silentServer();
+  cleanups.push(close);
+  return { url: `redis://127.0.0.1:${port}`, sockets };
 }
 
 it("a silent server: every call ends in time, and no socket is left", async () => {
-  const { url, sockets } = await silentServer();
+  const { url, sockets } = await silentRedis();
   expect(await failure(pingRedis({ url, ...quiet, connectTimeoutMs: 100 }))).toBeInstanceOf(TimeoutError);
   await until(() => sockets.size === 0);
   const store = new RedisBlobStore({ url, ...quiet, timeoutMs: 100 });
@@ -114,7 +106,7 @@ await describeWithPeers("an agent and a silent Redis", [natsServer], ([path]) =>
   it("the start fails in time and leaves nothing", async () => {
     const nats = await startNats(path!);
     cleanups.push(() => nats.stop());
-    const { url, sockets } = await silentServer();
+    const { url, sockets } = await silentRedis();
     const agent = natsAgent({ natsUrl: nats.url, redisUrl: url, ioTimeoutMs: 300, ...quiet });
     agent.job("job.x", () => ({}));
     expect(await failure(agent.start())).toBeDefined();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { BigBrainFault } from "../../src/testing/big-brain/faults.js";
-import { FakeClock, LocalBigBrain } from "../../src/testing/index.js";
+import { FakeClock, LocalBigBrain, type Observation } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { RawNeuron } from "./local-big-brain-client.ts";
 
@@ -54,10 +54,14 @@ describe("LocalBigBrain: faults", () => {
 
   it("is slow", async () => {
     const clock = new FakeClock();
-    brain = await LocalBigBrain.start({ clock });
+    let seen = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      seen = resolve;
+    });
+    const observe = ({ operation }: Observation) => operation === "register" && seen();
+    brain = await LocalBigBrain.start({ clock, observe });
     brain.faults.add({ kind: "delay", on: "register", delayMs: 60_000 });
     const neuron = await RawNeuron.open(brain.url);
-    const asked = brain.until("request", ({ path }) => path === "/neuron/register");
     const capabilities = [{ type: "acme/echo", scope: "any", concurrency: 1 }];
     const answer = neuron.post("register", { neuronId: "n-1", protocolVersion: "1.0.0", capabilities });
     await asked;

@@ -61,6 +61,11 @@ export abstract class BusWorker {
     return this.#state;
   }
 
+  /** True while jobs can arrive: running, connected, and with all its subscriptions. See `health`. */
+  get isServing(): boolean {
+    return this.#state === "running" && (this.#session?.isServing ?? false);
+  }
+
   /** Slots taken now. */
   get activeJobs(): number {
     return this.#session?.jobs.active ?? 0;
@@ -211,7 +216,7 @@ export abstract class BusWorker {
     const isStarting = this.#state === "starting";
     this.#enter("closing");
     const { clock, log, options } = this.#core;
-    const { graceMs = 30_000 } = options;
+    const graceMs = Math.max(1, options.graceMs ?? 30_000); // 0 would be no bound
     const stage = (name: string, work: () => unknown, timeoutMs = graceMs): Promise<boolean> =>
       withTimeout(name, timeoutMs, clock, work).then(
         () => true,

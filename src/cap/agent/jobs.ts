@@ -102,7 +102,7 @@ export class Jobs {
   accept(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined): void {
     const { counts, log } = this.#core;
     if (delivery !== undefined && this.#closing) return delivery.giveBack();
-    const key = this.#isScheduled ? request.jobId : packet;
+    const key = this.#isScheduled ? request.jobId : undefined;
     const known = this.#engine.get(key);
     if (known !== undefined) {
       counts.repeated++;
@@ -167,7 +167,7 @@ export class Jobs {
         ? this.#schedulerRefusal(job)
         : undefined;
     const { maxQueued = 10_000 } = options;
-    if (refusal !== undefined || this.#slots.waiting.size < maxQueued) return refusal;
+    if (refusal !== undefined || this.#slots.queued < maxQueued) return refusal;
     job.log.error("too many jobs wait; this one is answered as failed", { maxQueued });
     return exhausted(`worker queue full: ${maxQueued} jobs wait`);
   }

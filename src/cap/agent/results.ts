@@ -78,11 +78,13 @@ export class Results {
     }
   }
 
-  /** The sender is the worker, or peers drop the result. */
+  /** The sender is the worker, or peers drop the result. `given` is nobody else's. */
   #own(job: Job, given: JobResultInit): JobResult {
-    const { workerId } = this.#core;
-    const jobId = given.jobId || job.request.jobId;
-    return createMessage(JobResultSchema, { ...given, ...job.authority, jobId, workerId });
+    const result = createMessage(JobResultSchema, given);
+    result.jobId ||= job.request.jobId;
+    result.workerId = this.#core.workerId;
+    if (job.authority !== undefined) Object.assign(result, job.authority);
+    return result;
   }
 
   async #keep(job: Job, result: JobResult): Promise<JobResult> {

@@ -223,7 +223,12 @@ export class Session {
     if (this.#isDeaf) this.#presence?.beatNow();
   }
 
-  /** True while jobs cannot arrive. */
+  /** True while jobs can arrive. */
+  get isServing(): boolean {
+    return this.party.bus.status() === "connected" && this.#subscriptions.length > 0 && !this.#isDeaf;
+  }
+
+  /** True while a subscription is lost on a bus that is connected. */
   get #isDeaf(): boolean {
     return this.#subscriptions.some(({ lost }) => lost !== undefined);
   }
@@ -253,7 +258,7 @@ export class Session {
       await stage("aborting jobs", () => this.jobs.idle(), ABORT_MS);
     }
     this.abandon();
-    await this.#resources.close(this.#core.options.graceMs ?? 30_000);
+    await this.#resources.close(this.#core.options.graceMs || 30_000);
   }
 
   /** Takes down at once what needs no word with the bus. */

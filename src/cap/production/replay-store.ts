@@ -1,6 +1,7 @@
 /** Which production packets were admitted: each one once. */
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
+import { hex } from "../../core/ids.js";
 import { ReplayMemory, type ReplayVerdict } from "../replay-memory.js";
 
 /** A packet that asks for admission. */
@@ -61,8 +62,4 @@ export function replayKey(
   if (!complete) throw new ValidationError("invalid replay admission input");
   if (untilMs <= nowMs) throw new ValidationError("a replay entry must expire in the future");
   return JSON.stringify([tenantId, audience, senderId, hex(messageId)]);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -5,6 +5,7 @@ import { UnsupportedError, ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
 import { isObject } from "../../core/json.js";
 import type { InspectorActions } from "../inspector/server.js";
+import type { Approvals } from "./approvals.js";
 import type { CapPart } from "./cap-side.js";
 import type { NeuronPart } from "./http-sides.js";
 import { resend } from "./resend.js";
@@ -16,6 +17,7 @@ type Act = (order: Order) => Promise<unknown>;
 export interface ActionParts {
   readonly cap: CapPart;
   readonly neuron: NeuronPart;
+  readonly approvals: Approvals;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -35,7 +37,7 @@ function choose(acts: Readonly<Record<string, Act>>, what: string): Act {
 }
 
 /** The actions on a running stack. */
-export function actionsOn({ cap, neuron, env }: ActionParts): InspectorActions {
+export function actionsOn({ cap, neuron, approvals, env }: ActionParts): InspectorActions {
   const call = async (base: string | undefined, path: string, body: unknown): Promise<unknown> => {
     const response = await fetch(`${base}${path}`, {
       method: "POST",
@@ -119,16 +121,7 @@ export function actionsOn({ cap, neuron, env }: ActionParts): InspectorActions {
       },
       "cancelling",
     ),
-    decide: choose(
-      {
-        cap: async (order) => {
-          const [id, { scheduler }] = [word(order, "id"), running()];
-          await (order.approve === true ? scheduler.approve(id) : scheduler.reject(id));
-          return { job: id, approved: order.approve === true };
-        },
-      },
-      "approving",
-    ),
+    decide: (order) => approvals.decide(word(order, "protocol"), word(order, "id"), order.approve === true),
     resend: (record, data) =>
       resend(record, data, {
         publish: async (subject, data) => running().bus.publish(subject, data),

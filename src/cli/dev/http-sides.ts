@@ -25,6 +25,11 @@ export interface SideOptions {
   readonly observe: (observed: Observation) => void;
 }
 
+/** An Aureus, with the workflows that it has run. */
+export interface AureusPart extends DevPart {
+  readonly engine: LocalAureus["engine"];
+}
+
 /** A gateway for neurons, with a way to give it tasks. */
 export interface NeuronPart extends DevPart {
   /** Puts a task into the queue; resolves with its outcome. Throws for a task that is none. */
@@ -106,7 +111,7 @@ export async function startNeuron({
 export async function startAureus(
   { tools, validators }: DevFunctions,
   { port, log, observe }: SideOptions,
-): Promise<DevPart> {
+): Promise<AureusPart> {
   const echo = ({ toolName: tool, inputs }: TaskSpec): unknown => {
     if (tool)
       log("aureus", `no tool is called ${tool}, so its inputs are its result: give it with --tools FILE`);
@@ -123,6 +128,7 @@ export async function startAureus(
       tools: Object.keys(tools),
       validators: Object.keys(validators),
     }),
+    engine: aureus.engine,
     close: () => aureus.close(),
   };
 }

@@ -9,6 +9,7 @@ import { type Observed, observe } from "../inspector/observe.js";
 import { type Inspector, serveInspector } from "../inspector/server.js";
 import type { KeyFiles } from "../key-files.js";
 import { actionsOn } from "./actions.js";
+import { Approvals } from "./approvals.js";
 import { type CapOptions, startCap, startRedis } from "./cap-side.js";
 import type { DevFunctions } from "./functions.js";
 import { start4Runr, startAureus, startNeuron } from "./http-sides.js";
@@ -74,17 +75,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await add(startRedis(capOptions));
     const cap = await add(startCap(capOptions));
     const neuron = await add(startNeuron({ ...side("neuron", options.neuronPort), demo }));
-    await add(startAureus(functions, side("aureus", options.aureusPort)));
+    const aureus = await add(startAureus(functions, side("aureus", options.aureusPort)));
     await add(start4Runr(functions, side("4runr", options.fourRunrPort)));
     const env = Object.assign({}, ...parts.map((part) => part.env)) as Record<string, string>;
     const { startedAt } = recorder;
     const health = () => ({ version: VERSION, startedAt, env: withoutSecrets(env), parts: statusOf(parts) });
-    const actions = actionsOn({ cap, neuron, env });
+    const approvals = new Approvals(cap, aureus);
+    const actions = actionsOn({ cap, neuron, approvals, env });
     page = await serveInspector({
       port: options.port ?? 0,
       recorder,
       token: options.token,
-      state: stateOf({ recorder, tracker, cap, neuron, functions, health }),
+      state: stateOf({ recorder, tracker, approvals, neuron, functions, health }),
       actions,
       routes: (app) => addDevRoutes(app, health, neuron),
     });

@@ -3,7 +3,7 @@ import { schemaDocument, toolActions } from "../../../gen/4runr/index.js";
 import { sampleOf } from "../../4runr/sample.js";
 import type { Recorder } from "../inspector/recorder.js";
 import type { Tracker } from "../inspector/tracker.js";
-import type { CapPart } from "./cap-side.js";
+import type { Approvals } from "./approvals.js";
 import type { DevFunctions } from "./functions.js";
 import type { NeuronPart } from "./http-sides.js";
 import type { Health } from "./routes.js";
@@ -15,40 +15,25 @@ export interface Target {
   readonly sample: unknown;
 }
 
-/** A job that waits for a person. */
-export interface Approval {
-  readonly protocol: "cap";
-  readonly id: string;
-  readonly name: string;
-  readonly reason: string;
-  readonly who: string;
-}
-
 /** What {@link stateOf} reads. */
 export interface StateSources {
   readonly recorder: Recorder;
   readonly tracker: Tracker;
-  readonly cap: CapPart;
+  readonly approvals: Approvals;
   readonly neuron: NeuronPart;
   readonly functions: DevFunctions;
   readonly health: () => Health;
 }
 
 /** A function that returns the present state. */
-export function stateOf({ recorder, tracker, cap, neuron, functions, health }: StateSources): () => object {
-  const approvals = new Map<string, Approval>();
-  cap.live?.scheduler.on("approval", ({ jobId: id, topic: name, reason = "", request }) => {
-    approvals.set(id, {
-      protocol: "cap",
-      id,
-      name,
-      reason,
-      who: request.principalId || request.tenantId || "unknown",
-    });
-  });
-  for (const event of ["dispatched", "finished"] as const) {
-    cap.live?.scheduler.on(event, ({ jobId }) => approvals.delete(jobId));
-  }
+export function stateOf({
+  recorder,
+  tracker,
+  approvals,
+  neuron,
+  functions,
+  health,
+}: StateSources): () => object {
   const runr = fourRunrTargets();
   return () => {
     const { env, parts } = health();
@@ -77,7 +62,7 @@ export function stateOf({ recorder, tracker, cap, neuron, functions, health }: S
         last,
         targets,
       },
-      ...{ approvals: [...approvals.values()], ...tracked },
+      ...{ approvals: approvals.list(), ...tracked },
     };
   };
 }

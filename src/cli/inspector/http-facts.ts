@@ -147,7 +147,12 @@ export class HttpFacts {
       ...about,
       status: "pending",
       ...(typeof attempt === "number" && { attempt }),
-      ...(typeof lease.expiresAt === "string" && { lease: { expiresAt: lease.expiresAt } }),
+      ...(typeof lease.expiresAt === "string" && {
+        lease: {
+          expiresAt: lease.expiresAt,
+          ttlMs: Date.parse(lease.expiresAt) - Date.parse(String(frame.sentAt)),
+        },
+      }),
       beside: { opens: `lease:${id}` },
     };
   }

@@ -71,7 +71,7 @@ export async function packetRecord(
     {
       ...about,
       from: senderId,
-      to: TO_SCHEDULER.includes(subject) ? "scheduler" : /^worker\.(.+)\.jobs$/.exec(subject)?.[1],
+      to: receiverOf(subject, payload.case),
       kind: payload.case,
       ...(name !== undefined && { name }),
       status: refused ? "refused" : statusOf(payload.case, value, ended),
@@ -87,6 +87,11 @@ export async function packetRecord(
     },
     { data, ...key },
   ];
+}
+
+function receiverOf(subject: string, kind: string | undefined): string | undefined {
+  if (TO_SCHEDULER.includes(subject)) return "scheduler";
+  return /^worker\.(.+)\.jobs$/.exec(subject)?.[1] ?? (kind === "jobRequest" ? "workers" : undefined);
 }
 
 /** The rules of a packet depend on its subject: a dead letter names no worker, a trust phase is no ordinary packet. */

@@ -26,6 +26,7 @@ export interface OpenState {
   /** When a lease or a token ends, ISO 8601, and how often that moved. */
   readonly expiresAt?: string | undefined;
   readonly renewals?: number;
+  readonly ttlMs?: number | undefined;
   readonly attempt?: number | undefined;
 }
 
@@ -155,12 +156,12 @@ export class Tracker {
           status: "pending" as const,
           worker: to,
         },
-        ...{ since: mono, seq, expiresAt: lease?.expiresAt, renewals: 0, attempt },
+        ...{ since: mono, seq, expiresAt: lease?.expiresAt, ttlMs: lease?.ttlMs, renewals: 0, attempt },
       });
     }
     if (type !== "request") return;
     if (kind === "heartbeat")
-      for (const flight of list(given.inFlight)) this.#renew(String(members(flight).leaseId));
+      for (const flight of list(given.inFlight)) this.#renew(String(members(flight).leaseId), record.at);
     const known = ids.lease === undefined ? undefined : this.#leases.get(ids.lease);
     if (known?.status !== "pending" || (kind !== "ack" && kind !== "nack")) return;
     const end: Status = kind === "ack" ? "ok" : status;
@@ -169,9 +170,12 @@ export class Tracker {
   }
 
   /** A heartbeat moves the end of a lease by the life it was given out with. */
-  #renew(id: string): void {
+  #renew(id: string, at: string): void {
     const known = this.#leases.get(id);
-    if (known?.status === "pending") put(this.#leases, id, { ...known, renewals: (known.renewals ?? 0) + 1 });
+    if (known?.status !== "pending") return;
+    const { ttlMs, renewals = 0 } = known;
+    const expiresAt = ttlMs ? new Date(Date.parse(at) + ttlMs).toISOString() : known.expiresAt;
+    put(this.#leases, id, { ...known, expiresAt, renewals: renewals + 1 });
   }
 
   #token({ ids = {}, name = "", to = "", mono, seq, body }: CaptureRecord): void {

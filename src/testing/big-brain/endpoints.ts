@@ -12,7 +12,7 @@ import { uuid } from "../../core/ids.js";
 import { type HttpAnswer, json } from "../http/answer.js";
 import type { LocalRequest } from "../http/local-server.js";
 import { EventStream } from "./event-stream.js";
-import type { FrameChecker, PostOperation } from "./frame-check.js";
+import { type PostOperation, readFrame } from "./frame-check.js";
 import type { Gateway } from "./gateway.js";
 import type { LeaseAnswer, RefusedRequest, Registration } from "./types.js";
 
@@ -28,12 +28,10 @@ const PATHS = new Set<string>(Object.values(operationTable).map(({ path }) => pa
 /** Answers requests. */
 export class Endpoints {
   readonly #gateway: Gateway;
-  readonly #checker: FrameChecker;
   #streams = 0;
 
-  constructor(gateway: Gateway, checker: FrameChecker) {
+  constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    this.#checker = checker;
   }
 
   /** Answers one request. */
@@ -106,12 +104,12 @@ export class Endpoints {
     return stream.answer;
   }
 
-  #post(operation: PostOperation, text: string, path: string): HttpAnswer {
-    const { protocol = "1.1.0" } = this.#gateway.options;
-    const checked = this.#checker.check(operation, text, protocol);
-    const refusal: Refusal | undefined = checked.ok
-      ? this.#take(checked.frame, text)
-      : { status: 400, code: "INVALID_FRAME", message: checked.message };
+  async #post(operation: PostOperation, text: string, path: string): Promise<HttpAnswer> {
+    const frame = await readFrame(operation, text, this.#gateway.options.protocol ?? "1.1.0");
+    const refusal: Refusal | undefined =
+      typeof frame === "string"
+        ? { status: 400, code: "INVALID_FRAME", message: frame }
+        : this.#take(frame, text);
     return refusal === undefined ? json(200, { ok: true }) : this.#refuse(path, refusal, text);
   }
 

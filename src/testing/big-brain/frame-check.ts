@@ -1,60 +1,36 @@
 /** Frames of a neuron, held against the schemas of the spec and the rules that no schema says. */
-import type { Capability, ClientFrame, OperationId, SchemaName } from "../../../gen/neuron/index.js";
-import { membersSince, schemaDocument } from "../../../gen/neuron/index.js";
-import { ajvValidator } from "../../core/ajv-validator.js";
+import type { Capability, ClientFrame, OperationId } from "../../../gen/neuron/index.js";
+import { membersSince, operationSchemas, schemaDocument } from "../../../gen/neuron/index.js";
 import { errorText } from "../../core/errors.js";
 import { parseJson } from "../../core/json.js";
 import { parseTime } from "../../core/time.js";
-import type { CompiledSchema } from "../../core/validate.js";
+import { SpecSchemas } from "../http/schemas.js";
 
 /** The operations that carry a frame. */
 export type PostOperation = Exclude<OperationId, "openEvents">;
 
-const SCHEMA_OF: Readonly<Record<PostOperation, SchemaName>> = {
-  register: "RegisterFrame",
-  updateCapability: "UpdateCapabilityFrame",
-  heartbeat: "HeartbeatFrame",
-  ack: "AckFrame",
-  nack: "NackFrame",
-  progress: "ProgressFrame",
-};
-
 const TIMES = ["sentAt", "completedAt", "failedAt"] as const;
 
-/** A frame, or why it is not one. */
-export type CheckedFrame =
-  | { readonly ok: true; readonly frame: ClientFrame }
-  | { readonly ok: false; readonly message: string; readonly body: unknown };
+const schemas = new SpecSchemas(schemaDocument);
 
-/** Judges bodies; made once for a gateway. */
-export interface FrameChecker {
-  /** Judges the body of one operation. `protocol` 1.0.0 refuses the members that came later. */
-  check(operation: PostOperation, text: string, protocol: "1.0.0" | "1.1.0"): CheckedFrame;
-}
-
-/** Compiles the schemas of all frames. */
-export async function frameChecker(): Promise<FrameChecker> {
-  const validator = ajvValidator({ allErrors: true });
-  const compiled = new Map<PostOperation, CompiledSchema>();
-  for (const [operation, name] of Object.entries(SCHEMA_OF) as [PostOperation, SchemaName][]) {
-    const schema = { ...schemaDocument, $ref: `#/components/schemas/${name}` };
-    compiled.set(operation, await validator.compile(schema));
+/**
+ * The frame in the body of an operation, or what is wrong with it. `protocol` 1.0.0 refuses the members that came
+ * later.
+ */
+export async function readFrame(
+  operation: PostOperation,
+  text: string,
+  protocol: "1.0.0" | "1.1.0",
+): Promise<ClientFrame | string> {
+  let body: unknown;
+  try {
+    body = parseJson(text, { what: "the body" });
+  } catch (error) {
+    return errorText(error);
   }
-  return {
-    check(operation, text, protocol) {
-      let body: unknown;
-      try {
-        body = parseJson(text, { what: "the body" });
-      } catch (error) {
-        return { ok: false, message: errorText(error), body: text };
-      }
-      const result = compiled.get(operation)!.validate(body);
-      const message = result.ok
-        ? ruleBroken(body as ClientFrame, protocol)
-        : result.issues.map(({ path, message }) => `${path} ${message}`.trim()).join("; ");
-      return message === undefined ? { ok: true, frame: body as ClientFrame } : { ok: false, message, body };
-    },
-  };
+  const issues = await schemas.issues(operationSchemas[operation].request!, body);
+  if (issues.length > 0) return issues.map(({ path, message }) => `${path} ${message}`.trim()).join("; ");
+  return ruleBroken(body as ClientFrame, protocol) ?? (body as ClientFrame);
 }
 
 /** What the schemas cannot say: unique types, times in UTC, members of a later version. */

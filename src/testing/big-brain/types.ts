@@ -7,7 +7,7 @@ import type {
   NackKind,
   ProgressFrame,
 } from "../../../gen/neuron/index.js";
-import type { LocalServerOptions, ReceivedRequest } from "../http/local-server.js";
+import type { LocalServerOptions } from "../http/local-server.js";
 import type { BigBrainFault } from "./faults.js";
 
 /** How often the gateway tries a task again after a `retryable` nack. Without it one is the end. */
@@ -115,7 +115,7 @@ export interface RefusedRequest {
   readonly body: unknown;
 }
 
-/** What a {@link LocalBigBrain} tells of. */
+/** Events of a {@link LocalBigBrain}. */
 export interface BigBrainEvents {
   /** A stream was opened; `stream` numbers them. */
   connected: { readonly neuronId: string; readonly stream: number };
@@ -132,8 +132,6 @@ export interface BigBrainEvents {
   /** A lease went back to the queue because its stream ended or its time ran out. */
   lost: LeaseRecord;
   outcome: TaskOutcome;
-  /** Every request as it came, before it is judged. */
-  request: ReceivedRequest;
   refused: RefusedRequest;
 }
 
@@ -145,7 +143,7 @@ export interface LocalBigBrainOptions extends LocalServerOptions<BigBrainFault> 
   readonly protocol?: "1.0.0" | "1.1.0" | undefined;
   /** Life of a lease between two heartbeats, in ms, where neither task nor capability says. Default: 30,000. */
   readonly leaseTtlMs?: number | undefined;
-  /** How often expired leases are looked for, in ms. Default: 1,000. */
+  /** How often leases are checked for expiry, in ms. Default: 1,000. */
   readonly reapIntervalMs?: number | undefined;
   /** Time between two comment lines on an idle stream, in ms. Default: 15,000. */
   readonly keepAliveMs?: number | undefined;

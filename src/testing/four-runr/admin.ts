@@ -5,19 +5,8 @@ import { checkOuter } from "./body-checks.js";
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 import type { StoredCredential } from "./store.js";
 
-type Operations =
-  | "setCredential"
-  | "activateCredential"
-  | "listCredentials"
-  | "getActiveCredential"
-  | "listCredentialVersions"
-  | "deleteCredential"
-  | "setChaos"
-  | "getChaos"
-  | "clearChaos";
-
 /** Operations for administrators. */
-export const adminHandlers: Handlers<Operations> = {
+export const adminHandlers = {
   async setCredential({ body }, gateway) {
     const broken = await checkOuter("setCredential", body);
     if (broken) return broken;
@@ -86,7 +75,7 @@ export const adminHandlers: Handlers<Operations> = {
     store.chaos.delete(tool);
     return answer(200, { message: "Chaos cleared successfully", tool, activeChaos: [...store.chaos] });
   },
-};
+} satisfies Handlers;
 
 function ofTool({ store }: GatewayContext, name: string): StoredCredential[] {
   return [...store.credentials.values()].filter(({ tool }) => tool === name);

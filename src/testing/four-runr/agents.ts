@@ -3,18 +3,8 @@ import { answer, type GatewayAnswer, members, refused } from "./answer.js";
 import { checkWhole } from "./body-checks.js";
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 
-type Operations =
-  | "createAgent"
-  | "listAgents"
-  | "getAgent"
-  | "generateToken"
-  | "listTokenRecords"
-  | "revokeTokenRecord"
-  | "listTokenRegistry"
-  | "revokeToken";
-
 /** Operations on agents and tokens. */
-export const agentHandlers: Handlers<Operations> = {
+export const agentHandlers = {
   async createAgent({ body }, gateway) {
     const { name, created_by, role } = members(body);
     if (!name || !created_by || !role) {
@@ -94,7 +84,7 @@ export const agentHandlers: Handlers<Operations> = {
     gateway.store.registry.set(entry.tokenId, { ...entry, isRevoked: true, revokedAt });
     return answer(200, { message: "Token revoked successfully", tokenId: entry.tokenId, revokedAt });
   },
-};
+} satisfies Handlers;
 
 /** What the spec says beyond the gateway's own checks, unless it is switched off. */
 export async function strictly(

@@ -46,7 +46,7 @@ export type Handler = (
 ) => GatewayAnswer | Promise<GatewayAnswer>;
 
 /** Handlers by operation. */
-export type Handlers<Id extends OperationId> = Readonly<Record<Id, Handler>>;
+export type Handlers = { readonly [Id in OperationId]?: Handler };
 
 /** The moment as the gateway writes it. */
 export function timestamp({ clock }: GatewayContext): string {

@@ -3,17 +3,6 @@ import { answer, type GatewayAnswer, refused } from "./answer.js";
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 import { newest } from "./store.js";
 
-type Operations =
-  | "getProxyStatus"
-  | "listRequestLogs"
-  | "runMockTool"
-  | "getTelemetry"
-  | "getSentinelHealth"
-  | "getHealth"
-  | "getEnhancedHealth"
-  | "getReadiness"
-  | "getMetrics";
-
 const actions = {
   serpapi: ["search"],
   http_fetch: ["get", "head"],
@@ -32,7 +21,7 @@ const samples: Readonly<Record<string, object>> = {
 const bypassOn = "FF_TEST_BYPASS=on";
 
 /** Operations that report the gateway itself. */
-export const operatorHandlers: Handlers<Operations> = {
+export const operatorHandlers = {
   getProxyStatus(_, gateway) {
     const works = gateway.settings.upstream === "mock";
     return answer(200, {
@@ -122,7 +111,7 @@ export const operatorHandlers: Handlers<Operations> = {
     body: metrics.text(),
     headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
   }),
-};
+} satisfies Handlers;
 
 function health(gateway: GatewayContext): object {
   const { clock, startedAt } = gateway;

@@ -46,7 +46,7 @@ export interface Local4RunrOptions extends LocalServerOptions<FourRunrFault> {
   readonly ids?: IdSource | undefined;
 }
 
-/** What `Local4Runr` tells of. */
+/** Events of a `Local4Runr`. */
 export interface Local4RunrEvents {
   /** A request was answered. */
   request: {
@@ -59,11 +59,11 @@ export interface Local4RunrEvents {
   };
   /** A tool was called; retries count. */
   call: { readonly tool: string; readonly action: string; readonly params: unknown };
-  /** A mistake of the counterpart itself. */
+  /** A mistake of the local server itself. */
   error: unknown;
 }
 
-/** An agent made by `Local4Runr.register`. */
+/** An agent created with `Local4Runr.register`. */
 export interface LocalAgent {
   readonly agentId: string;
   readonly privateKeyPem: string;

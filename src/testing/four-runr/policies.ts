@@ -16,17 +16,8 @@ import { checkOuter, queryBoolean, queryNumber, requestSchema, schemas } from ".
 import { type GatewayContext, type Handlers, timestamp } from "./context.js";
 import { newest, type StoredPolicy } from "./store.js";
 
-type Operations =
-  | "createPolicy"
-  | "listPolicies"
-  | "getPolicy"
-  | "updatePolicy"
-  | "deletePolicy"
-  | "getMergedPolicy"
-  | "listPolicyLogs";
-
 /** Operations on policies. */
-export const policyHandlers: Handlers<Operations> = {
+export const policyHandlers = {
   async createPolicy({ body }, gateway) {
     const read = await readPolicy<wire.components["schemas"]["NewPolicy"]>("createPolicy", body);
     if ("status" in read) return read;
@@ -106,7 +97,7 @@ export const policyHandlers: Handlers<Operations> = {
     );
     return answer(200, newest(logs, limit ?? 50));
   },
-};
+} satisfies Handlers;
 
 async function readPolicy<Policy>(
   operation: "createPolicy" | "updatePolicy",

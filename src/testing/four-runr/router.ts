@@ -3,7 +3,7 @@ import { type OperationId, operationTable } from "../../../gen/4runr/index.js";
 import { adminHandlers } from "./admin.js";
 import { agentHandlers } from "./agents.js";
 import { type GatewayAnswer, GatewayFault, type GatewayRequest, noRoute, refused } from "./answer.js";
-import type { GatewayContext, Handlers } from "./context.js";
+import type { GatewayContext, Handler } from "./context.js";
 import { operatorHandlers } from "./operator.js";
 import { policyHandlers } from "./policies.js";
 import { proxyRequest } from "./proxy.js";
@@ -14,7 +14,7 @@ export type AbsentOperation = "getJob" | "getServerHealth";
 /** An operation that this gateway has. */
 export type ServedOperation = Exclude<OperationId, AbsentOperation>;
 
-const handlers: Handlers<ServedOperation> = {
+const handlers: Readonly<Record<ServedOperation, Handler>> = {
   ...agentHandlers,
   ...policyHandlers,
   ...operatorHandlers,

@@ -118,6 +118,24 @@ describe("an exchange over HTTP as records", () => {
   });
 });
 
+describe("the state behind records", () => {
+  it("moves the end of a lease with each heartbeat that lists it", () => {
+    const tracker = new Tracker();
+    const record = (seq: number, extra: Partial<CaptureRecord>): CaptureRecord => ({
+      ...{ seq, at: `2026-01-01T00:00:0${seq}.000Z`, mono: seq, type: "request", protocol: "neuron" },
+      ...extra,
+    });
+    const lease = { expiresAt: "2026-01-01T00:00:31.000Z", ttlMs: 30_000 };
+    tracker.take(
+      record(1, { type: "event", kind: "lease", ids: { lease: "l-1" }, status: "pending", lease }),
+    );
+    tracker.take(record(5, { kind: "heartbeat", body: { inFlight: [{ leaseId: "l-1" }] } }));
+    expect(tracker.state().leases).toMatchObject([{ renewals: 1, expiresAt: "2026-01-01T00:00:35.000Z" }]);
+    tracker.take(record(6, { kind: "ack", ids: { lease: "l-1" } }));
+    expect(tracker.state()).toMatchObject({ leases: [{ status: "ok" }], ended: { ok: 1 } });
+  });
+});
+
 describe("a capture", () => {
   it(req("cli.inspector.capture", "keeps unknown members, and names the line that is not a record"), () => {
     const record = { seq: 1, at: "2026-01-01T00:00:00Z", mono: 0, type: "message", later: { x: 1 } };

@@ -49,7 +49,11 @@ async function start(options: Partial<StackOptions> = {}) {
   const records = async () =>
     parseCapture(await (await fetch(`${stack.url}/events.ndjson`, { headers })).text());
   const state = async () =>
-    (await (await fetch(`${stack.url}/api/state`, { headers })).json()) as Record<string, never>;
+    (await (await fetch(`${stack.url}/api/state`, { headers })).json()) as {
+      readonly approvals: { id: string }[];
+      readonly targets: unknown[];
+      readonly denials: unknown[];
+    };
   const seen = (what: Partial<CaptureRecord>) =>
     expect.poll(records, { timeout: 15_000 }).toContainEqual(expect.objectContaining(what));
   return { ...stack, said, post, records, state, seen };
@@ -110,6 +114,44 @@ describe("dev without servers of others", () => {
       expect.stringContaining("is not sent again: parts of its body are masked"),
     );
     expect(second.said.at(-1)).toMatch(/^replay sent \d+ of \d+ again$/);
+  });
+
+  it(req("cli.inspector.act", "approves and denies tasks of workflows"), async () => {
+    const dev = await start();
+    const client = new AureusClient({ baseUrl: dev.env.AUREUS_URL! });
+    const task = {
+      name: "Drop",
+      type: "action" as const,
+      riskTier: "CRITICAL" as const,
+      requiredPermissions: [],
+    };
+    for (const id of ["cleanup-1", "cleanup-2"]) {
+      await client.executeWorkflow({
+        id,
+        name: id,
+        tasks: [{ ...task, id: `drop-${id}` }],
+        dependencies: {},
+      });
+    }
+    await client.close();
+    const waiting = async () => (await dev.state()).approvals.map(({ id }) => id);
+    expect(await waiting()).toEqual(["cleanup-1/drop-cleanup-1", "cleanup-2/drop-cleanup-2"]);
+    expect(
+      (await dev.post("/api/decide", { protocol: "aureus", id: "cleanup-1/drop-cleanup-1", approve: true }))
+        .body.done,
+    ).toEqual({ task: "drop-cleanup-1", approved: true });
+    await dev.seen({ op: "approve", http: 200, status: "ok" });
+    expect(
+      (await dev.post("/api/decide", { protocol: "aureus", id: "cleanup-2/drop-cleanup-2", approve: false }))
+        .status,
+    ).toBe(200);
+    await dev.seen({ op: "deny", http: 200 });
+    expect(await waiting()).toEqual([]);
+    expect(
+      (await dev.post("/api/decide", { protocol: "aureus", id: "cleanup-2/drop-cleanup-2", approve: true }))
+        .body.error,
+    ).toContain("nothing waits");
+    expect(JSON.stringify(await dev.records())).not.toContain("operator123");
   });
 
   it("does not overwrite a capture, and refuses a policy that is none", async () => {

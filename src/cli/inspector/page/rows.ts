@@ -46,7 +46,7 @@ export class Rows {
         record.type === "response" && record.re !== undefined ? this.#bySeq.get(record.re) : undefined;
       if (asked !== undefined) {
         const { seq, at, mono, target, text, from, to, op, name = asked.s.name } = asked.s;
-        const ids = { ...asked.s.ids, ...record.ids };
+        const ids = { ...record.ids, ...asked.s.ids };
         const own = { seq, at, mono, target, from, to, op, ids, name, ...(text !== undefined && { text }) };
         asked.s = { ...record, ...own, type: "request" };
         asked.answer = record.seq;

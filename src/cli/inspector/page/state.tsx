@@ -74,7 +74,7 @@ export function State() {
             {state.approvals.map((one) => (
               <tr key={one.id}>
                 <th scope="row">
-                  {visible(one.name)} <small>{visible(one.id)}</small>
+                  {visible(one.name)} <small>{short(one.id.replace(/^job-/, ""))}</small>
                 </th>
                 <td>{visible(one.reason)}</td>
                 <td>{short(one.who)}</td>

@@ -1,7 +1,7 @@
 /** Text of others, shown as text: nothing here is ever HTML, and what could reverse or hide text becomes visible. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import type { Protocol, Status } from "../record.ts";
+import type { Protocol, Status, Summary } from "../record.ts";
 
 const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
@@ -40,6 +40,10 @@ export function size(bytes: number | undefined): string {
       ? `${(bytes / 1_000).toFixed(1)} kB`
       : `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** What a record does: of an event its frame, since the operation is the same for all of a stream. */
+export const operationOf = ({ type, kind, op, target }: Summary): string =>
+  visible((type === "event" ? kind : op) ?? target ?? kind ?? type);
 
 /** An id in a column: of a UUID its beginning. */
 export const short = (id: string): string =>

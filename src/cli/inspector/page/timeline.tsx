@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { msOf, type Row, statusOf } from "./rows.ts";
 import { store, useStore, useTick } from "./store.ts";
-import { clock, duration, ProtocolMark, StatusMark, short, size, visible } from "./text.tsx";
+import { clock, duration, operationOf, ProtocolMark, StatusMark, short, size, visible } from "./text.tsx";
 import { Welcome } from "./welcome.tsx";
 
 const HEIGHT = 24;
@@ -116,7 +116,7 @@ function Line({
       <span role="gridcell">
         {short(s.from ?? "·")} <i>→</i> {short(s.to ?? "·")}
       </span>
-      <span role="gridcell">{visible(s.op ?? s.target ?? s.kind ?? s.type)}</span>
+      <span role="gridcell">{operationOf(s)}</span>
       <span role="gridcell">{visible(s.name ?? s.kind ?? "")}</span>
       <span role="gridcell">
         <StatusMark status={status} http={s.http} />

@@ -1,6 +1,6 @@
 /** Which records belong to one trace: equal ids, closed over `re` and `parent`. */
 import type { Summary } from "../record.ts";
-import { msOf, type Row, statusOf } from "./rows.ts";
+import { isHeartbeat, msOf, type Row, statusOf } from "./rows.ts";
 
 /** One trace. */
 export interface Trace {
@@ -12,22 +12,23 @@ export interface Trace {
   readonly failed: boolean;
 }
 
+/** An id this long says what it names by itself: a trace of CAP may be the correlation id of a request. */
+const UNIQUE = 12;
+
 /** Ids that join. A workflow joins only what names nothing finer: many tasks may share it. */
 function keysOf({ ids = {}, seq, re }: Summary): string[] {
-  const { trace, job, lease, task, action, request, parent, workflow, token: _ } = ids;
-  const keys = [
-    ...Object.entries({ trace, job, lease, task, action, request }).map(
-      ([name, id]) => id && `${name}:${id}`,
-    ),
-    parent && `job:${parent}`,
-    re === undefined ? undefined : `seq:${re}`,
-  ].filter((key): key is string => typeof key === "string" && key !== "");
+  const { workflow, token: _, ...finer } = ids;
+  const keys = Object.entries(finer)
+    .filter(([, id]) => typeof id === "string" && id !== "")
+    .map(([name, id]) => (id!.length >= UNIQUE ? id! : `${name === "parent" ? "job" : name}:${id}`));
+  if (re !== undefined) keys.push(`seq:${re}`);
   if (keys.length === 0 && workflow) keys.push(`workflow:${workflow}`);
   return [...keys, `seq:${seq}`];
 }
 
-/** The traces of these rows, newest first; what stands alone is none. */
-export function tracesOf(rows: readonly Row[], limit: number): Trace[] {
+/** The traces of these rows, newest first, without heartbeats; what stands alone is none. */
+export function tracesOf(all: readonly Row[], limit: number): Trace[] {
+  const rows = all.filter((row) => !isHeartbeat(row));
   const parents = new Map<string, string>();
   const root = (key: string): string => {
     let at = key;

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { type Row, statusOf } from "./rows.ts";
 import { store, useStore, useTick } from "./store.ts";
-import { clock, duration, Empty, ProtocolMark, StatusMark, short, visible } from "./text.tsx";
+import { clock, duration, Empty, operationOf, ProtocolMark, StatusMark, short, visible } from "./text.tsx";
 import { endOf, isSpan, scaleOf, type Trace, tracesOf } from "./trace.ts";
 
 const SHOWN = 200;
@@ -22,7 +22,8 @@ export function Traces() {
             <button type="button" aria-pressed={one === trace} onClick={() => setChosen(one.id)}>
               <span class="num">{clock(one.rows[0]!.s.at)}</span> <b>{visible(titleOf(one))}</b>
               <small>
-                {one.rows.length} records · {one.end === undefined ? "open" : duration(one.end - one.start)}
+                {one.rows.length === 1 ? "1 record" : `${one.rows.length} records`} ·{" "}
+                {one.end === undefined ? "open" : duration(one.end - one.start)}
                 {one.failed ? " · ✗ failed" : ""}
               </small>
             </button>
@@ -69,7 +70,7 @@ export function Waterfall({ rows }: { readonly rows: readonly Row[] }) {
               <span class="who">
                 {short(s.from ?? "·")} → {short(s.to ?? "·")}
               </span>
-              <span class="what">{visible(s.op ?? s.kind ?? s.type)}</span>
+              <span class="what">{operationOf(s)}</span>
               <span class="lane">
                 {gaps.map((gap) => (
                   <span

@@ -3,20 +3,9 @@ import type { Deployment, DevopsAuditEntry } from "../../../../gen/aureus/consol
 import { type ConsoleCall, type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
 import type { CrvGateResult } from "./views.js";
 
-type Operations =
-  | "exportAudit"
-  | "getRetentionStatus"
-  | "applyRetention"
-  | "getDevopsGateStatus"
-  | "getDevopsIncidents"
-  | "getDevopsReleaseHealth"
-  | "getDevopsPipelines"
-  | "exportDevopsAudit"
-  | "getDevopsAuditTrail";
-
 const DAY_MS = 86_400_000;
 
-export const auditHandlers: ConsoleHandlers<Operations> = {
+export const auditHandlers: ConsoleHandlers = {
   exportAudit({ user, query }, state) {
     const tenantId = tenantOf(user, "audit export");
     const events = state.events(query).map((event) => ({ ...event, tenantId }));

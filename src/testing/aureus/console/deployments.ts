@@ -7,29 +7,6 @@ import type {
 } from "../../../../gen/aureus/console/models.js";
 import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
 
-type Operations =
-  | "getWorkflowDeployments"
-  | "createVersion"
-  | "listDeployments"
-  | "createDeployment"
-  | "getDeployment"
-  | "runDeploymentTests"
-  | "approveDeployment"
-  | "rejectDeployment"
-  | "completeDeployment"
-  | "getDeploymentStatus"
-  | "canPromote"
-  | "listGateChecks"
-  | "runGateChecks"
-  | "getLatestGateCheck"
-  | "promoteDeployment"
-  | "triggerRollback"
-  | "listRollbackTriggers"
-  | "triggerDeploymentWorkflow"
-  | "stageDeployment"
-  | "runSmokeTests"
-  | "rollbackDeployment";
-
 /** Everything that was deployed. */
 export class Deployments {
   readonly versions = new Map<string, WorkflowVersion>();
@@ -59,7 +36,7 @@ export class Deployments {
   }
 }
 
-export const deploymentHandlers: ConsoleHandlers<Operations> = {
+export const deploymentHandlers: ConsoleHandlers = {
   getWorkflowDeployments: ({ id }, { deployments }) =>
     [...deployments.all.values()].filter((item) => deployments.workflowOf(item) === id),
   createVersion({ body: { workflowSpec: spec, version, createdBy, metadata } }, state) {

@@ -28,8 +28,8 @@ export interface ConsoleCall<Given = unknown> {
 }
 
 /** Handlers by operation. What a handler throws is a response too: a {@link Refusal}. */
-export type ConsoleHandlers<Ids extends OperationId> = {
-  readonly [Id in Ids]: (
+export type ConsoleHandlers = {
+  readonly [Id in OperationId]?: (
     call: ConsoleCall<Body<Id>>,
     state: ConsoleState,
   ) => Result<Id> | Promise<Result<Id>>;

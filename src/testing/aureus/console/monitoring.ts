@@ -5,9 +5,7 @@ import { fromWire } from "../../../core/keys.js";
 import type { ConsoleHandlers, ConsoleState } from "./handlers.js";
 import type { CrvGateResult, PolicyDecision } from "./views.js";
 
-type Operations = "getMonitoringMetrics" | "getMonitoringEvents";
-
-export const monitoringHandlers: ConsoleHandlers<Operations> = {
+export const monitoringHandlers: ConsoleHandlers = {
   getMonitoringEvents({ query }, state) {
     const [from, to] = [query.get("startTime"), query.get("endTime")];
     const all = telemetry(state);

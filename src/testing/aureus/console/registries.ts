@@ -2,27 +2,13 @@
 import type { AgentRevision, WorldModelVersion } from "../../../../gen/aureus/console/models.js";
 import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
 
-type Operations =
-  | "deployAgent"
-  | "registerAgent"
-  | "listAgents"
-  | "listAgentVersions"
-  | "getAgentVersion"
-  | "rollbackAgent"
-  | "diffAgentVersions"
-  | "listWorldModels"
-  | "createWorldModel"
-  | "getWorldModel"
-  | "deleteWorldModel"
-  | "listWorldModelVersions";
-
 /** Everything that is registered, oldest version first. */
 export class Registries {
   readonly agents = new Map<string, AgentRevision[]>();
   readonly worldModels = new Map<string, WorldModelVersion[]>();
 }
 
-export const registryHandlers: ConsoleHandlers<Operations> = {
+export const registryHandlers: ConsoleHandlers = {
   deployAgent({ body }, state) {
     const { blueprint, environment = "development", autoPromote = false, approvalRequired = true } = body;
     const { id: agentId, name: agentName, version = "1.0.0" } = blueprint;

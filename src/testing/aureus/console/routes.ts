@@ -7,14 +7,14 @@ import type { LocalRequest } from "../../http/local-server.js";
 import { SpecSchemas } from "../../http/schemas.js";
 import { auditHandlers } from "./audit.js";
 import { deploymentHandlers } from "./deployments.js";
-import { type ConsoleState, Refusal } from "./handlers.js";
+import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
 import { monitoringHandlers } from "./monitoring.js";
 import { registryHandlers } from "./registries.js";
 import { testHandlers } from "./tests.js";
 import type { ConsoleUsers } from "./users.js";
 import { workflowHandlers } from "./workflows.js";
 
-const handlers = {
+const handlers: ConsoleHandlers = {
   ...workflowHandlers,
   ...testHandlers,
   ...deploymentHandlers,
@@ -94,9 +94,7 @@ export async function answerConsole(
   const user = users.authorize(request, operation === "logout" ? undefined : (permission ?? "read"));
   if ("status" in user) return user;
   if (operation === "logout") return users.logout(request);
-  const handler = Reflect.get(handlers, operation) as
-    | ((call: object, state: ConsoleState) => unknown)
-    | undefined;
+  const handler = handlers[operation] as ((call: object, state: ConsoleState) => unknown) | undefined;
   if (handler === undefined) {
     const { path } = operationTable[operation];
     const service = Object.keys(SERVICES).find((start) => path.startsWith(start));

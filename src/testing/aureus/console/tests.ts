@@ -3,11 +3,9 @@ import type { Action, TestRun } from "../../../../gen/aureus/console/models.js";
 import type { Action as GuardAction, Principal } from "../../../../gen/aureus/v1/index.js";
 import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
 
-type Operations = "simulatePolicy" | "runTest" | "listTestResults" | "getTestResult" | "getTestArtifact";
-
 const runs = new WeakMap<ConsoleState, Map<string, TestRun>>();
 
-export const testHandlers: ConsoleHandlers<Operations> = {
+export const testHandlers: ConsoleHandlers = {
   simulatePolicy({ body: { action, principal } }, state) {
     const { decision, approvalPath, estimatedApprovalTime } = judge(action, principal, state);
     return { decision, approvalPath, estimatedApprovalTime, alternativeActions: [] };

@@ -9,7 +9,7 @@ import { bearer } from "../exchange.js";
 export interface LocalUser {
   readonly username: string;
   readonly password: string;
-  /** Such as `read` and `approve`. Default: all that the real server gives its operator. */
+  /** Such as `read` and `approve`. Default: those of the operator on the real server. */
   readonly permissions?: readonly string[];
   /** Whose events the user sees. The operations about compliance need it. Default: none. */
   readonly tenantId?: string;

@@ -8,7 +8,7 @@ import type {
 } from "../../../../gen/aureus/console/models.js";
 import type { EngineEvent, TaskRun, WorkflowRun } from "../../../aureus/engine/index.js";
 
-/** What an event tells of a policy check. */
+/** What an event reports about a policy check. */
 export interface PolicyDecision {
   readonly allowed: boolean;
   readonly reason?: string;
@@ -16,7 +16,7 @@ export interface PolicyDecision {
   readonly approvalToken?: string;
 }
 
-/** What an event tells of a gate. */
+/** What an event reports about a gate. */
 export interface CrvGateResult {
   readonly passed: boolean;
   readonly gateName: string;
@@ -29,24 +29,25 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 /** The status of a workflow; `events` are those of the run and the decisions of humans, in order. */
 export function workflowStatus(run: WorkflowRun, events: readonly EngineEvent[]): WorkflowStatus {
   const tasks = [...run.tasks.values()];
+  const decisions = new Map<string | undefined, PolicyDecision>();
+  for (const { type, taskId, metadata } of events) {
+    const decision = metadata?.policyDecision as PolicyDecision | undefined;
+    if (type === "STATE_UPDATED" && decision !== undefined) decisions.set(taskId, decision);
+  }
   const current = tasks.find(({ status }) => status === "running" || status === "pending");
   return {
     workflowId: run.workflowId,
     status: run.status,
     startedAt: iso(run.startedAt),
     ...(run.completedAt !== undefined && { completedAt: iso(run.completedAt) }),
-    tasks: tasks.map((task) => taskStatus(task, events)),
+    tasks: tasks.map((task) => taskStatus(task, decisions.get(task.taskId))),
     ...(current !== undefined && { currentStep: current.taskId }),
     crvStatus: crvStatus(events),
     policyStatus: policyStatus(events),
   };
 }
 
-function taskStatus(task: TaskRun, events: readonly EngineEvent[]): TaskStatus {
-  const decision = latest<PolicyDecision>(
-    events.filter(({ type, taskId }) => type === "STATE_UPDATED" && taskId === task.taskId),
-    "policyDecision",
-  )?.value;
+function taskStatus(task: TaskRun, decision: PolicyDecision | undefined): TaskStatus {
   return {
     taskId: task.taskId,
     name: task.taskId,
