@@ -4,7 +4,7 @@
  */
 import type { BusPacket, PacketIssue } from "../../gen/cap/index.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
-import { WIRE_LEN } from "./wire/field-plan.js";
+import { WIRE_LEN } from "./wire/value-types.js";
 
 export type { PacketIssue } from "../../gen/cap/index.js";
 

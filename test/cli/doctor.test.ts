@@ -34,6 +34,21 @@ async function doctor(argv: readonly string[], env: Record<string, string> = {})
 const unsigned = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`;
 
 describe("doctor", () => {
+  it.each([
+    ["off", "ok", "off"],
+    ["warn", "warn", "starts only with `workerTrust`, and asks for a session"],
+    ["Enforce", "warn", "starts only with `workerTrust`, and only with a session"],
+    ["on", "fail", "an agent does not start: worker trust mode must be off, warn or enforce"],
+  ])(
+    req("cli.doctor", "says what an agent does with CORDUM_SDK_HANDSHAKE=%s"),
+    async (mode, status, text) => {
+      const found = await doctor([], { CORDUM_SDK_HANDSHAKE: mode });
+      expect(found.of("env", "CORDUM_SDK_HANDSHAKE")).toMatchObject([
+        { status, text: expect.stringContaining(text) },
+      ]);
+    },
+  );
+
   it(req("cli.doctor", "all is well with the counterparts: exit 0"), async () => {
     const token = unsigned({ exp: Math.floor(Date.now() / 1_000) + 600 });
     const brain = await LocalBigBrain.start({ tokens: [token] });

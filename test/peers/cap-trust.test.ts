@@ -13,7 +13,7 @@ import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import type { TrustFault } from "../../src/testing/scheduler/trust.js";
 import { req } from "../requirements/index.ts";
 import { capPython, describeWithPeers, natsServer } from "./ladder.ts";
-import { type Running, start, startNats } from "./processes.ts";
+import { start, startNats } from "./processes.ts";
 
 const script = join(import.meta.dirname, "cap_trust_peer.py");
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -35,6 +35,8 @@ interface Scenario {
   /** How long the worker is watched after the start. */
   readonly forMs?: number;
   readonly production?: boolean;
+  /** The server goes away and comes back after the start. */
+  readonly restart?: boolean;
   readonly expected: Outcome;
 }
 
@@ -112,11 +114,17 @@ const scenarios: readonly Scenario[] = [
     forMs: 4_000,
     expected: { start: "ok", session: false, works: true, tokens: 1 },
   },
+  ...both({
+    name: "the server is restarted",
+    restart: true,
+    forMs: 7_000,
+    expected: { ...works, tokens: 2 },
+  }),
   { name: "jobs under CAP-PRODUCTION", mode: "enforce", production: true, expected: works },
 ];
 
 await describeWithPeers("worker trust with the official SDK", [natsServer, capPython], ([nats, python]) => {
-  let server: Running & { readonly url: string };
+  let server: Awaited<ReturnType<typeof startNats>>;
   const ends: (() => unknown)[] = [];
   const table: string[] = [];
 
@@ -203,6 +211,11 @@ await describeWithPeers("worker trust with the official SDK", [natsServer, capPy
         if (payload.case === "jobResult") results.push(payload.value.jobId);
       },
     });
+    if (scenario.restart) {
+      await wait(500); // a heartbeat with the first token
+      await server.stop();
+      server = await startNats(nats!, { port: server.port });
+    }
     await wait(forMs + 400);
     if (worker.start === "ok") {
       const value = { jobId: "j-1", topic, contextPtr: "redis://ctx:1" };

@@ -3,7 +3,7 @@ import { BusPacketSchema, PRODUCTION_MAX_PACKET_BYTES, PROTOCOL_VERSION } from "
 import { SignatureMissingError } from "../errors.js";
 import { SIGNATURE_FIELD } from "../packet.js";
 import { ByteReader } from "../wire/byte-reader.js";
-import { WIRE_LEN, WIRE_VARINT } from "../wire/field-plan.js";
+import { WIRE_LEN, WIRE_VARINT } from "../wire/value-types.js";
 import { refusal } from "./error.js";
 
 const DOMAIN = new TextEncoder().encode("CAP-PRODUCTION-SIGNATURE-V1\0");

@@ -22,7 +22,7 @@ export class ByteReader {
   /** The bytes as text, one character a byte; "" when it is not used. */
   private readonly text: string;
   pos = 0;
-  /** False once a varint was longer than it had to be. */
+  /** False once a value was not in its shortest form, or is a NaN, whose bits do not survive in a number. */
   minimal = true;
 
   constructor(bytes: Uint8Array) {
@@ -112,6 +112,14 @@ export class ByteReader {
     const value = Number(BigInt.asIntN(32, wide));
     if (BigInt(value) !== wide) this.minimal = false;
     return value;
+  }
+
+  /** The low 32 bits of a varint, as uint32 and sint32 are read. */
+  low32(): number {
+    const wide = this.uint64();
+    const value = BigInt.asUintN(32, wide);
+    if (value !== wide) this.minimal = false;
+    return Number(value);
   }
 
   bool(): boolean {

@@ -10,8 +10,6 @@ const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
 
 export class ByteWriter {
   private buffer = new Uint8Array(4096);
-  /** Where a number of fixed size is put before {@link ByteWriter.fixed} writes it. */
-  readonly scratch = new DataView(new ArrayBuffer(8));
   /** Index of the first byte written so far. */
   private start = this.buffer.length;
 
@@ -96,9 +94,11 @@ export class ByteWriter {
     this.buffer[at] = rest;
   }
 
-  /** The first `size` bytes of {@link ByteWriter.scratch}: a number of fixed size. */
-  fixed(size: number): void {
-    this.raw(new Uint8Array(this.scratch.buffer, 0, size));
+  /** Room for a number of fixed size. */
+  fixed(size: number): DataView {
+    this.reserve(size);
+    this.start -= size;
+    return new DataView(this.buffer.buffer, this.start, size);
   }
 
   /** Bytes as they are. */

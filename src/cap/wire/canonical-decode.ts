@@ -10,10 +10,11 @@ import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import type { Struct } from "@bufbuild/protobuf/wkt";
 import { ByteReader, malformed } from "./byte-reader.js";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
-import { Kind, planOf, WIRE_LEN, zeros } from "./field-plan.js";
+import { planOf } from "./field-plan.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS } from "./map-order.js";
 import { structFromJson, structToJson } from "./struct.js";
 import { keepUnknown, pushUnknown, skip } from "./unknown-fields.js";
+import { WIRE_LEN } from "./value-types.js";
 
 /** As deep as the official runtimes go. */
 const MAX_DEPTH = 100;
@@ -121,13 +122,13 @@ function readSingle(run: Run, field: FieldPlan, message: Fields): void {
     return;
   }
   const value = readValue(run, field, message[field.key]);
-  if (!field.explicit && isDefault(value)) notCanonical(run);
+  if (!field.explicit && field.type!.isZero(value)) notCanonical(run);
   message[field.key] = value;
 }
 
 /** Reads one value; a sub-message into the one that was there before, if there was one. */
 function readValue(run: Run, field: FieldPlan, before: unknown): unknown {
-  if (field.kind !== Kind.message) return readScalar(run, field.kind);
+  if (field.type !== undefined) return field.type.read(run.reader);
   const { reader } = run;
   const end = reader.uint32() + reader.pos;
   if (end > reader.bytes.length) throw malformed("the bytes end in the middle of a field");
@@ -154,7 +155,7 @@ function readList(run: Run, field: FieldPlan, wireType: number, items: unknown[]
   if (end === reader.pos) notCanonical(run);
   while (reader.pos < end) {
     reader.count();
-    items.push(readScalar(run, field.kind));
+    items.push(field.type!.read(reader));
   }
   if (reader.pos > end) throw malformed("a packed list ends in the middle of a number");
 }
@@ -199,9 +200,9 @@ function readEntry(run: Run, field: FieldPlan, message: Fields, lastKey: string 
   return key;
 }
 
-function entryDefault(field: FieldPlan): unknown {
-  if (field.kind === Kind.message) return field.isStruct ? {} : field.message!.blank();
-  return field.kind === Kind.bytes ? new Uint8Array(0) : zeros[field.kind];
+function entryDefault({ type, isStruct, message }: FieldPlan): unknown {
+  if (type === undefined) return isStruct ? {} : message!.blank();
+  return type.zero instanceof Uint8Array ? new Uint8Array(0) : type.zero;
 }
 
 function compareWithLast(run: Run, lastKey: string, key: string): void {
@@ -216,73 +217,4 @@ function setOwn(map: Fields, key: string, value: unknown): void {
   if (key === "__proto__")
     Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
   else map[key] = value;
-}
-
-function readScalar(run: Run, kind: Kind): unknown {
-  const { reader } = run;
-  switch (kind) {
-    case Kind.string:
-      return reader.string();
-    case Kind.bytes:
-      return reader.copy();
-    case Kind.int32:
-      return reader.int32();
-    case Kind.int64:
-      return BigInt.asIntN(64, reader.uint64());
-    case Kind.uint64:
-      return reader.uint64();
-    case Kind.bool:
-      return reader.bool();
-    case Kind.float:
-    case Kind.double: {
-      const value =
-        kind === Kind.float ? reader.view(4).getFloat32(0, true) : reader.view(8).getFloat64(0, true);
-      if (Number.isNaN(value)) notCanonical(run); // the bits of a NaN do not survive in a number
-      return value;
-    }
-    default:
-      return readRare(run, kind);
-  }
-}
-
-/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
-function readRare(run: Run, kind: Kind): number | bigint {
-  const { reader } = run;
-  switch (kind) {
-    case Kind.uint32:
-      return uint32(run);
-    case Kind.sint32: {
-      const bits = uint32(run);
-      return (bits >>> 1) ^ -(bits & 1);
-    }
-    case Kind.sint64: {
-      const bits = reader.uint64();
-      return (bits >> 1n) ^ -(bits & 1n);
-    }
-    case Kind.fixed32:
-      return reader.view(4).getUint32(0, true);
-    case Kind.sfixed32:
-      return reader.view(4).getInt32(0, true);
-    case Kind.fixed64:
-      return reader.view(8).getBigUint64(0, true);
-    case Kind.sfixed64:
-      return reader.view(8).getBigInt64(0, true);
-    default:
-      throw malformed("a sub-message where a number was expected");
-  }
-}
-
-/** The low 32 bits of a varint, as uint32 and sint32 are read. */
-function uint32(run: Run): number {
-  const wide = run.reader.uint64();
-  const value = BigInt.asUintN(32, wide);
-  if (value !== wide) notCanonical(run);
-  return Number(value);
-}
-
-function isDefault(value: unknown): boolean {
-  if (typeof value === "number") return Object.is(value, 0);
-  return (
-    value === "" || value === 0n || value === false || (value instanceof Uint8Array && value.length === 0)
-  );
 }

@@ -10,10 +10,11 @@ import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/p
 import { AgentwireError, ValidationError } from "../../core/errors.js";
 import { ByteWriter } from "./byte-writer.js";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
-import { Kind, planOf, WIRE_LEN } from "./field-plan.js";
+import { planOf } from "./field-plan.js";
 import type { MapOrder } from "./map-order.js";
 import { compareKeys, PREFIX_OF_NEXT, PREFIX_OF_PREVIOUS, sortKeys } from "./map-order.js";
 import { structFromJson } from "./struct.js";
+import { invalid, TEXT, WIRE_LEN } from "./value-types.js";
 
 /** Canonical bytes, and what the signer has to know about them. */
 export interface CanonicalBytes {
@@ -100,7 +101,7 @@ function writeField(run: Run, field: FieldPlan, message: Record<string, unknown>
   }
   const value = message[field.key];
   if (value === undefined) return;
-  if (field.kind === Kind.string && field.shape === "single" && typeof value === "string") {
+  if (field.type === TEXT && field.shape === "single" && typeof value === "string") {
     // Most fields of most packets, and most of those empty.
     if (value === "" && !field.explicit) return;
     run.writer.string(value);
@@ -112,7 +113,7 @@ function writeField(run: Run, field: FieldPlan, message: Record<string, unknown>
 }
 
 function writeSingle(run: Run, field: FieldPlan, value: unknown, omitDefault: boolean): void {
-  if (omitDefault && isDefault(field.kind, value)) return;
+  if (omitDefault && field.type?.isZero(value)) return;
   writeValue(run, field, value);
   run.writer.varint32(field.tag);
 }
@@ -155,111 +156,14 @@ function writeMap(run: Run, field: FieldPlan, map: Readonly<Record<string, unkno
 
 function writeValue(run: Run, field: FieldPlan, value: unknown): void {
   const { writer } = run;
-  switch (field.kind) {
-    case Kind.string:
-      if (typeof value !== "string") throw invalid("a string", value);
-      return writer.string(value);
-    case Kind.bytes:
-      if (!(value instanceof Uint8Array)) throw invalid("a Uint8Array", value);
-      writer.raw(value);
-      return writer.varint32(value.length);
-    case Kind.int32:
-      return writer.int32(int32(value));
-    case Kind.int64:
-      return writer.varint64(integer(value, -(2n ** 63n), 2n ** 63n - 1n));
-    case Kind.uint64:
-      return writer.varint64(integer(value, 0n, 2n ** 64n - 1n));
-    case Kind.bool:
-      if (typeof value !== "boolean") throw invalid("a boolean", value);
-      return writer.varint32(value ? 1 : 0);
-    case Kind.float:
-      if (typeof value !== "number") throw invalid("a number", value);
-      if (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
-        throw invalid("a 32 bit float", value);
-      writer.scratch.setFloat32(0, value, true);
-      return writer.fixed(4);
-    case Kind.double:
-      if (typeof value !== "number") throw invalid("a number", value);
-      writer.scratch.setFloat64(0, value, true);
-      return writer.fixed(8);
-    case Kind.message: {
-      if (typeof value !== "object" || value === null) throw invalid("a message", value);
-      const plan = field.message!;
-      const nested = field.isStruct ? structFromJson(value as JsonObject) : (value as Message);
-      if (nested.$typeName !== plan.desc.typeName) throw invalid(`a ${plan.desc.typeName} message`, nested);
-      const before = writer.length;
-      writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);
-      return writer.varint32(writer.length - before);
-    }
-    default:
-      return writeRare(writer, field.kind, value);
-  }
-}
-
-/** The kinds that no message of a job has; apart, so that the function above stays small enough to be inlined. */
-function writeRare(writer: ByteWriter, kind: Kind, value: unknown): void {
-  switch (kind) {
-    case Kind.uint32:
-      return writer.varint32(uint32(value));
-    case Kind.sint32: {
-      const whole = int32(value);
-      return writer.varint32(((whole << 1) ^ (whole >> 31)) >>> 0);
-    }
-    case Kind.sint64: {
-      const whole = integer(value, -(2n ** 63n), 2n ** 63n - 1n);
-      return writer.varint64((whole << 1n) ^ (whole >> 63n));
-    }
-    case Kind.fixed32:
-      writer.scratch.setUint32(0, uint32(value), true);
-      return writer.fixed(4);
-    case Kind.sfixed32:
-      writer.scratch.setInt32(0, int32(value), true);
-      return writer.fixed(4);
-    case Kind.fixed64:
-      writer.scratch.setBigUint64(0, integer(value, 0n, 2n ** 64n - 1n), true);
-      return writer.fixed(8);
-    case Kind.sfixed64:
-      writer.scratch.setBigInt64(0, integer(value, -(2n ** 63n), 2n ** 63n - 1n), true);
-      return writer.fixed(8);
-  }
-}
-
-function isDefault(kind: Kind, value: unknown): boolean {
-  switch (kind) {
-    case Kind.string:
-      return value === "";
-    case Kind.bytes:
-      return value instanceof Uint8Array && value.length === 0;
-    case Kind.float:
-    case Kind.double:
-      return Object.is(value, 0); // -0 is not the default and is written
-    case Kind.message:
-      return false;
-    default:
-      return value === 0 || value === 0n || value === false;
-  }
-}
-
-function int32(value: unknown): number {
-  if (typeof value !== "number" || (value | 0) !== value) throw invalid("a 32 bit integer", value);
-  return value;
-}
-
-function uint32(value: unknown): number {
-  if (typeof value !== "number" || value >>> 0 !== value) throw invalid("an unsigned 32 bit integer", value);
-  return value;
-}
-
-function integer(value: unknown, min: bigint, max: bigint): bigint {
-  const whole = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
-  if (typeof whole !== "bigint" || whole < min || whole > max)
-    throw invalid("a 64 bit integer in range", value);
-  return whole;
-}
-
-function invalid(wanted: string, value: unknown): ValidationError {
-  const got = value === null ? "null" : typeof value === "number" ? `${value}` : typeof value; // never its content
-  return new ValidationError(`must be ${wanted}, is ${got}`, { code: "INVALID_FIELD" });
+  if (field.type !== undefined) return field.type.write(writer, value);
+  if (typeof value !== "object" || value === null) throw invalid("a message", value);
+  const plan = field.message!;
+  const nested = field.isStruct ? structFromJson(value as JsonObject) : (value as Message);
+  if (nested.$typeName !== plan.desc.typeName) throw invalid(`a ${plan.desc.typeName} message`, nested);
+  const before = writer.length;
+  writeMessage(run, plan, nested as unknown as Record<string, unknown>, 0);
+  writer.varint32(writer.length - before);
 }
 
 /** Puts the name of the field in front of what is wrong with its value. */

@@ -5,7 +5,8 @@
  */
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { FieldPlan, MessagePlan } from "./field-plan.js";
-import { Kind, planOf } from "./field-plan.js";
+import { planOf } from "./field-plan.js";
+import { BYTES } from "./value-types.js";
 
 type Fields = Record<string, unknown>;
 
@@ -27,7 +28,7 @@ function fill(plan: MessagePlan, init: Fields): Fields {
     if (field === undefined) fillGroup(plan, message, key, value);
     else if (field.oneof !== undefined)
       continue; // set through its group only
-    else if (field.kind !== Kind.message && field.kind !== Kind.bytes) message[key] = value;
+    else if (field.type !== undefined && field.type !== BYTES) message[key] = value;
     else message[key] = made(field, value);
   }
   return message;
@@ -52,8 +53,7 @@ function made(field: FieldPlan, value: unknown): unknown {
 }
 
 function one(field: FieldPlan, value: unknown): unknown {
-  if (field.kind === Kind.bytes) return Array.isArray(value) ? Uint8Array.from(value as number[]) : value;
-  const isInit =
-    field.kind === Kind.message && !field.isStruct && typeof value === "object" && value !== null;
+  if (field.type === BYTES) return Array.isArray(value) ? Uint8Array.from(value as number[]) : value;
+  const isInit = field.type === undefined && !field.isStruct && typeof value === "object" && value !== null;
   return isInit ? fill(field.message!, value as Fields) : value;
 }

@@ -5,34 +5,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { blanks } from "../../../gen/cap/index.js";
 import { UnsupportedError } from "../../core/errors.js";
-
-/** How the value of a field is written. */
-export const Kind = {
-  string: 0,
-  bytes: 1,
-  int32: 2,
-  int64: 3,
-  uint64: 4,
-  bool: 5,
-  float: 6,
-  double: 7,
-  message: 8,
-  uint32: 9,
-  sint32: 10,
-  sint64: 11,
-  fixed32: 12,
-  sfixed32: 13,
-  fixed64: 14,
-  sfixed64: 15,
-} as const;
-export type Kind = (typeof Kind)[keyof typeof Kind];
-
-export const WIRE_VARINT = 0;
-export const WIRE_I64 = 1;
-export const WIRE_LEN = 2;
-export const WIRE_GROUP_START = 3;
-export const WIRE_GROUP_END = 4;
-export const WIRE_I32 = 5;
+import { type ValueType, valueTypeOf, WIRE_LEN } from "./value-types.js";
 
 /** One field of a message. */
 export interface FieldPlan {
@@ -43,7 +16,8 @@ export interface FieldPlan {
   readonly key: string;
   /** Property of the oneof group that holds the value, when the field is a member of one. */
   readonly oneof: string | undefined;
-  readonly kind: Kind;
+  /** Of one value; undefined for messages. */
+  readonly type: ValueType | undefined;
   readonly shape: "single" | "list" | "map";
   /** Tag as it stands on the wire; for a list of numbers that of the packed form. */
   readonly tag: number;
@@ -71,84 +45,8 @@ export interface MessagePlan {
   readonly oneofs: readonly string[];
 }
 
-/**
- * The numbers of `google.protobuf.FieldDescriptorProto.Type`. protobuf-es gives them only together with its JSON
- * codec, which nothing here needs.
- */
-const ScalarType = {
-  DOUBLE: 1,
-  FLOAT: 2,
-  INT64: 3,
-  UINT64: 4,
-  INT32: 5,
-  FIXED64: 6,
-  FIXED32: 7,
-  BOOL: 8,
-  STRING: 9,
-  BYTES: 12,
-  UINT32: 13,
-  SFIXED32: 15,
-  SFIXED64: 16,
-  SINT32: 17,
-  SINT64: 18,
-} as const;
-
-const scalarKinds: Readonly<Record<number, Kind>> = {
-  [ScalarType.STRING]: Kind.string,
-  [ScalarType.BYTES]: Kind.bytes,
-  [ScalarType.INT32]: Kind.int32,
-  [ScalarType.INT64]: Kind.int64,
-  [ScalarType.UINT64]: Kind.uint64,
-  [ScalarType.BOOL]: Kind.bool,
-  [ScalarType.FLOAT]: Kind.float,
-  [ScalarType.DOUBLE]: Kind.double,
-  [ScalarType.UINT32]: Kind.uint32,
-  [ScalarType.SINT32]: Kind.sint32,
-  [ScalarType.SINT64]: Kind.sint64,
-  [ScalarType.FIXED32]: Kind.fixed32,
-  [ScalarType.SFIXED32]: Kind.sfixed32,
-  [ScalarType.FIXED64]: Kind.fixed64,
-  [ScalarType.SFIXED64]: Kind.sfixed64,
-};
-
-const wireTypes: Record<Kind, number> = {
-  [Kind.string]: WIRE_LEN,
-  [Kind.bytes]: WIRE_LEN,
-  [Kind.int32]: WIRE_VARINT,
-  [Kind.int64]: WIRE_VARINT,
-  [Kind.uint64]: WIRE_VARINT,
-  [Kind.bool]: WIRE_VARINT,
-  [Kind.float]: WIRE_I32,
-  [Kind.double]: WIRE_I64,
-  [Kind.message]: WIRE_LEN,
-  [Kind.uint32]: WIRE_VARINT,
-  [Kind.sint32]: WIRE_VARINT,
-  [Kind.sint64]: WIRE_VARINT,
-  [Kind.fixed32]: WIRE_I32,
-  [Kind.sfixed32]: WIRE_I32,
-  [Kind.fixed64]: WIRE_I64,
-  [Kind.sfixed64]: WIRE_I64,
-};
-
-/** The value of a field that is not set. */
-export const zeros: Record<Kind, unknown> = {
-  [Kind.string]: "",
-  [Kind.bytes]: new Uint8Array(0),
-  [Kind.int32]: 0,
-  [Kind.int64]: 0n,
-  [Kind.uint64]: 0n,
-  [Kind.bool]: false,
-  [Kind.float]: 0,
-  [Kind.double]: 0,
-  [Kind.message]: undefined,
-  [Kind.uint32]: 0,
-  [Kind.sint32]: 0,
-  [Kind.sint64]: 0n,
-  [Kind.fixed32]: 0,
-  [Kind.sfixed32]: 0,
-  [Kind.fixed64]: 0n,
-  [Kind.sfixed64]: 0n,
-};
+/** The number of string among the types of protobuf. */
+const STRING = 9;
 
 const plans = new Map<DescMessage, MessagePlan>();
 
@@ -192,19 +90,19 @@ function blankFrom(desc: DescMessage, byKey: ReadonlyMap<string, FieldPlan>): Re
     else if (member.fieldKind === "list") message[member.localName] = [];
     else if (member.fieldKind === "map") message[member.localName] = {};
     else {
-      const { explicit, kind } = byKey.get(member.localName)!;
-      if (!explicit) message[member.localName] = zeros[kind];
+      const { explicit, type } = byKey.get(member.localName)!;
+      if (!explicit) message[member.localName] = type?.zero;
     }
   }
   return message;
 }
 
 function planField(field: DescField): FieldPlan {
-  const kind = kindOf(field);
+  const type = valueTypeOf(field);
   const shape = field.fieldKind === "list" ? "list" : field.fieldKind === "map" ? "map" : "single";
   const packed = field.fieldKind === "list" && field.packed;
-  const wireType = wireTypes[kind];
-  if (field.fieldKind === "map" && (field.mapKey as number) !== ScalarType.STRING) {
+  const wireType = type?.wireType ?? WIRE_LEN;
+  if (field.fieldKind === "map" && (field.mapKey as number) !== STRING) {
     throw new UnsupportedError(`${field}: only maps with string keys have a canonical form here`);
   }
   if (field.fieldKind === "message" && field.delimitedEncoding)
@@ -214,23 +112,15 @@ function planField(field: DescField): FieldPlan {
     name: field.name,
     key: field.localName,
     oneof: field.oneof?.localName,
-    kind,
+    type,
     shape,
     tag: (field.number << 3) | (packed || shape === "map" ? WIRE_LEN : wireType),
     wireType,
     packed,
-    explicit: kind === Kind.message || field.proto.proto3Optional,
+    explicit: type === undefined || field.proto.proto3Optional,
     message: field.message === undefined ? undefined : planOf(field.message),
     isStruct:
       field.message?.typeName === "google.protobuf.Struct" &&
       field.parent.typeName !== "google.protobuf.Value",
   };
-}
-
-function kindOf(field: DescField): Kind {
-  if (field.message !== undefined) return Kind.message;
-  if (field.enum !== undefined) return Kind.int32; // enums are open and written like int32
-  const kind = field.scalar === undefined ? undefined : scalarKinds[field.scalar];
-  if (kind === undefined) throw new UnsupportedError(`${field}: scalar type without a canonical form here`);
-  return kind;
 }

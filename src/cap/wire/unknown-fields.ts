@@ -2,7 +2,14 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ByteReader } from "./byte-reader.js";
 import { malformed } from "./byte-reader.js";
-import { WIRE_GROUP_END, WIRE_GROUP_START, WIRE_I32, WIRE_I64, WIRE_LEN, WIRE_VARINT } from "./field-plan.js";
+import {
+  WIRE_GROUP_END,
+  WIRE_GROUP_START,
+  WIRE_I32,
+  WIRE_I64,
+  WIRE_LEN,
+  WIRE_VARINT,
+} from "./value-types.js";
 
 /** Keeps the value of a field whose tag was just read. */
 export function keepUnknown(

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { PROTOCOL_VERSION as CAP_VERSION } from "../../../gen/cap/index.js";
 import { defaultCrypto } from "../../cap/crypto/backend.js";
 import { toSigningKey } from "../../cap/crypto/key-ring.js";
+import { parseWorkerTrustMode } from "../../cap/trust-mode.js";
 import type { Env } from "../../core/env.js";
 import { errorText } from "../../core/errors.js";
 import { isSecretName } from "../../core/secret-names.js";
@@ -39,6 +40,20 @@ export function checkMachine(env: Env): Check[] {
   return checks;
 }
 
+/** What an agent will do in this mode of worker trust. */
+function workerTrust(value: string): Check {
+  const name = "CORDUM_SDK_HANDSHAKE";
+  const advice = "set it to off, warn or enforce; with warn and enforce, pass `workerTrust` to the agent";
+  try {
+    const mode = parseWorkerTrustMode(value);
+    if (mode === "off") return ok("env", name, value);
+    const session = mode === "warn" ? "and asks for a session" : "and only with a session";
+    return warn("env", name, `${mode}: an agent starts only with \`workerTrust\`, ${session}`, advice);
+  } catch (error) {
+    return fail("env", name, `an agent does not start: ${errorText(error)}`, advice);
+  }
+}
+
 function variable(name: string, value: string): Check {
   if (value !== value.trim() || /^["'].*["']$/.test(value)) {
     return warn(
@@ -48,6 +63,7 @@ function variable(name: string, value: string): Check {
       `unset ${name}, or set it without them`,
     );
   }
+  if (name === "CORDUM_SDK_HANDSHAKE") return workerTrust(value);
   if (name === "NODE_TLS_REJECT_UNAUTHORIZED" && value === "0") {
     return warn("env", name, "disables certificate checks in the whole process", `unset ${name}`);
   }
