@@ -319,7 +319,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 }
 
-/** A middleware that answers by itself has no response to report. */
+/** A middleware that answers by itself has no response. */
 const UNANSWERED: ResponseInfo = { status: 200, headers: new Headers(), requestId: undefined, attempts: 0 };
 
 /** The tool's result in an answer; undefined for a call that was queued. @throws GatewayProtocolError without either */

@@ -147,7 +147,7 @@ function ownAnswer(answer: HttpAnswer): Answer {
   return new Answer(status, headers, new TextEncoder().encode(text));
 }
 
-/** Adds the credential. After a 401 the request is made again if there is another credential. */
+/** Adds the credential. After a 401 the request is repeated if there is another credential. */
 function authorized(auth: HttpAuth): Layer {
   return (next) => {
     const send = (call: Call, authorization: string | undefined) =>

@@ -12,7 +12,7 @@ export interface AuthReason {
 }
 
 /**
- * Returns the bearer token. Called for every request, and again when the answer is 401: a callback that keeps
+ * Returns the bearer token. Called for every request, and again when the response is 401: a callback that keeps
  * its token drops it then, unless it has a newer one by now. What it throws fails the request; an AuthError that is
  * not `retryable` (such as CredentialRevokedError) also ends all reconnecting.
  */
