@@ -96,7 +96,7 @@ export class GatewayAdmin extends FourRunrClient {
     );
   }
 
-  /** The quotas of an agent, what is left of each, and when each begins anew. See {@link QuotaState.isLowerBound}. */
+  /** The quotas of an agent, what is left of each, and when each window starts again. See {@link QuotaState.isLowerBound}. */
   async quotas(
     agentId: string,
     at: { readonly now?: Date | undefined; readonly utcOffsetMinutes?: number | undefined } = {},

@@ -143,7 +143,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 
   /**
-   * Calls a tool and gives its result; `withResponse()` gives status, headers and the gateway's id of the call with it.
+   * Calls a tool and returns its result; `withResponse()` gives status, headers and the gateway's id of the call with it.
    *
    * Without a token the client uses and renews its own. An action that the spec calls idempotent is tried again
    * after a failure; any other only when the failure proves that nothing was carried out. With an idempotency key
@@ -202,7 +202,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 
   /**
-   * Takes no further calls, waits for those in hand up to the grace time, then cuts them short; those that the local
+   * Takes no further calls, waits for those in flight up to the grace time, then cuts them short; those that the local
    * limiter holds back end at once. May be called twice.
    */
   close(): Promise<void> {
@@ -278,7 +278,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   async #send(call: View): Promise<unknown> {
     const sending = call[inner];
     if (sending === undefined)
-      throw new TypeError("middleware must pass on the call it was given, or a copy made by spreading it");
+      throw new TypeError("middleware must pass on the call it was given, or a spread copy of it");
     const { tool, action, params } = call;
     const key = sending.options.idempotencyKey ?? params.idempotency_key ?? params.idempotencyKey;
     const idempotencyKey = typeof key === "string" && key !== "" ? key : undefined;
@@ -319,7 +319,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 }
 
-/** A middleware that answers by itself has no response to tell of. */
+/** A middleware that answers by itself has no response. */
 const UNANSWERED: ResponseInfo = { status: 200, headers: new Headers(), requestId: undefined, attempts: 0 };
 
 /** The tool's result in an answer; undefined for a call that was queued. @throws GatewayProtocolError without either */

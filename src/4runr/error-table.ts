@@ -138,7 +138,7 @@ const KINDS: readonly (readonly [RegExp, PolicyDenialKind])[] = [
   [/^Quota exceeded /, "quota"],
 ];
 
-/** What the text of a refusal says: which rule it was, and for a quota when it begins anew. */
+/** What the text of a refusal says: which rule it was, and for a quota when it starts again. */
 export function denialOf(reason: string): { kind?: PolicyDenialKind; resetAt?: Date } {
   const kind = KINDS.find(([pattern]) => pattern.test(reason))?.[1];
   const reset = Date.parse(/\(resets at ([^)]+)\)/.exec(reason)?.[1] ?? "");

@@ -115,7 +115,7 @@ export class ToolSender {
     try {
       return await this.#sendWith(held, prepared, sending);
     } catch (error) {
-      // Refused for the token: nothing was carried out, so once more with a fresh one does no harm.
+      // Refused for the token: nothing was carried out, so repeating it with a fresh one does no harm.
       if (!isRenewable(error)) throw error;
       this.#tokens.drop(held);
       return this.#sendWith(await ownToken(), prepared, sending);

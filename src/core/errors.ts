@@ -1,5 +1,5 @@
 /**
- * The errors every wire throws: one base class, one subclass per decision a caller can take.
+ * The errors every protocol throws: one base class, one subclass per decision a caller can take.
  *
  * `instanceof` compares brands, not constructors, so it also holds for an error that came from a second
  * copy of this package.
@@ -237,7 +237,7 @@ export class RateLimitError extends AgentwireError {
   static override readonly defaultRetryable: boolean = true;
 }
 
-/** What was given does not fit: options, input, output, a message that breaks a rule of its wire. */
+/** What was given does not fit: options, input, output, a message that breaks a rule of its protocol. */
 export class ValidationError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ValidationError"];
   static override readonly defaultCode: ErrorCode = "VALIDATION";

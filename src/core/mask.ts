@@ -18,7 +18,7 @@ export const shownText = 8_192;
 /** What stands for a value that cannot be read: its getter throws, or it is a revoked proxy. */
 export const unreadable = "[unreadable]";
 
-/** A secret that begins before the cut of a long string is looked for in so many characters after it. */
+/** A secret that begins before the cut of a long string is found in so many characters after it. */
 const lookAhead = 16_384;
 
 /**

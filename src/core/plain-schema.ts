@@ -54,7 +54,7 @@ function patternOf(source: string): RegExp {
   return pattern;
 }
 
-/** The type of a value in the words of JSON Schema; `nan` for the number that is none. */
+/** The type of a value in the words of JSON Schema; `nan` for NaN. */
 export function typeName(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";

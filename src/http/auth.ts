@@ -19,7 +19,7 @@ export interface HttpAuth {
 }
 
 /**
- * A bearer token: a fixed one, or a function that is called for every request and once more after a 401.
+ * A bearer token: a fixed one, or a function that is called for every request, and again after a 401.
  *
  * @throws ValidationError `INVALID_TOKEN` for a fixed token that cannot stand in a header
  */

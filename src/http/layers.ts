@@ -120,7 +120,7 @@ function userLayers(context: LayerContext): Layer {
     const run = compose<HttpCall & { [inner]?: Call }, HttpAnswer>(context.middleware, (view) => {
       const call = view[inner];
       if (call === undefined) {
-        throw new TypeError("middleware must pass on the call it was given, or a copy made by spreading it");
+        throw new TypeError("middleware must pass on the call it was given, or a spread copy of it");
       }
       const url = view.url === call.url ? call.url : absoluteUrl(view.url);
       const headers = view.headers === call.headers ? call.headers : lowerCase(view.headers);
@@ -147,7 +147,7 @@ function ownAnswer(answer: HttpAnswer): Answer {
   return new Answer(status, headers, new TextEncoder().encode(text));
 }
 
-/** Adds the credential. After a 401 the request is made once more if there is another credential. */
+/** Adds the credential. After a 401 the request is repeated if there is another credential. */
 function authorized(auth: HttpAuth): Layer {
   return (next) => {
     const send = (call: Call, authorization: string | undefined) =>

@@ -85,7 +85,7 @@ export class Renewable<T> {
   #ask(cut: Cut): Promise<T> {
     // One that was given up is still ending.
     if (this.#asking === undefined || this.#asking.isAbandoned) this.#asking = this.#start();
-    // How often and under which id the value was asked for are no facts of a call that needs it.
+    // Attempts and id of the shared request say nothing about a call that waits for it.
     return this.#asking.join(cut, { attempts: undefined, correlationId: undefined });
   }
 

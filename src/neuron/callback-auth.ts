@@ -12,7 +12,7 @@ export interface AuthReason {
 }
 
 /**
- * Gives the bearer token. Called for every request, and once more when the answer is 401: a callback that keeps
+ * Returns the bearer token. Called for every request, and again when the response is 401: a callback that keeps
  * its token drops it then, unless it has a newer one by now. What it throws fails the request; an AuthError that is
  * not `retryable` (such as CredentialRevokedError) also ends all reconnecting.
  */
@@ -32,7 +32,7 @@ export class AuthCallbackError extends AuthError {
   }
 }
 
-/** Asks the callback for every request, and once more after a 401. */
+/** Asks the callback for every request, and again after a 401. */
 export function callbackAuth(auth: AuthCallback): HttpAuth {
   return {
     what: "the auth callback",

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { GatewayClient } from "../../src/4runr/index.js";
@@ -79,4 +79,16 @@ it("agentwire/testing has 28 names", () => {
     list!.split(", "),
   );
   expect(names).toHaveLength(28);
+});
+
+it("hono stays out of the entry points that are not for tests or the command", () => {
+  const root = join(import.meta.dirname, "../../src");
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  const users = files.filter((file) =>
+    /from "hono|"#node-server"/.test(readFileSync(join(root, file), "utf8")),
+  );
+  expect(users.length).toBeGreaterThan(0);
+  expect(users.filter((file) => !/^(testing|cli)[\\/]/.test(file))).toEqual([]);
 });

@@ -27,7 +27,7 @@ export type ClientCredentialsAuth = (why?: AuthReason) => Promise<string>;
 
 /**
  * Makes an auth callback over a credential file. A token is kept until max(life - 60 s, life / 2); calls at
- * the same time share one request. When the server refuses the client, the file is read once more: a rotated
+ * the same time share one request. When the server refuses the client, the file is read again: a rotated
  * credential is used at once, an unchanged or missing one gives a {@link CredentialRevokedError}, which ends a
  * neuron's reconnecting. Other refusals give an {@link OAuthTokenError}.
  *

@@ -1,5 +1,5 @@
 /** Workflows on the console: what is known of them, decisions about them, and checks of their specs. */
-import type { Snapshot } from "../../../../gen/aureus/console/models.js";
+import type { Snapshot, WorkflowSpec } from "../../../../gen/aureus/console/models.js";
 import { schemaDocument } from "../../../../gen/aureus/console/schemas.js";
 import { SpecSchemas } from "../../http/schemas.js";
 import { issueTexts, zodParse } from "../../http/zod.js";
@@ -81,7 +81,7 @@ function runOf(id: string, { engine }: ConsoleState) {
 function readSpec(body: ConsoleCall["body"]) {
   const spec = { $ref: "#/components/schemas/WorkflowSpec" };
   const { value, issues } = zodParse(schemas, spec, body ?? {});
-  return { value: value as never, errors: issueTexts(issues) };
+  return { value: value as WorkflowSpec, errors: issueTexts(issues) };
 }
 
 /** Records what a human decided. Nothing is resumed by it. */
