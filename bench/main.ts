@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   "cap-agent": () => compiled("cap-agent.ts"),
   neuron: async () => "./neuron.ts",
   "4runr": () => compiled("4runr.ts"),
+  generate: async () => "./generate.ts",
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });

@@ -65,7 +65,8 @@ export function formatMeasured(title: string, rows: readonly Measured[]): string
   return [
     title,
     ...rows.map(({ name, perSecond, ratio, against }) => {
-      const speed = Math.round(perSecond).toLocaleString("en").padStart(12);
+      const digits = { maximumFractionDigits: perSecond < 10 ? 2 : 0 };
+      const speed = perSecond.toLocaleString("en", digits).padStart(12);
       const compared = against === undefined ? "" : `  ${ratio.toFixed(2)}x ${against}`;
       return `  ${name.padEnd(width)} ${speed}/s${compared}`;
     }),

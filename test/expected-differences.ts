@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Difference, loadDifferences } from "../scripts/recordings/differences.ts";
+import { type Difference, loadDifferences } from "./recordings/differences.ts";
 
 const shared = loadDifferences(join(import.meta.dirname, "expected-differences.yaml"));
 

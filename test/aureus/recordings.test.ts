@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readAureusRecordings } from "../../scripts/recordings/aureus.ts";
 import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
+import { readAureusRecordings } from "../recordings/aureus.ts";
 
 const root = join(import.meta.dirname, "../..");
 const v1 = readOpenApi(root, "specs/aureus/v1.yaml");

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import config from "../../agentwire.config.ts";
-import { type Differences, loadDifferences } from "../../scripts/recordings/differences.ts";
-import { judgeRecordings } from "../../scripts/recordings/judge.ts";
-import { readNeuronRecordings } from "../../scripts/recordings/neuron.ts";
 import type { Recording } from "../../src/generate/check/recordings.ts";
+import { fullSpec } from "../../src/generate/openapi/files.ts";
 import { readOpenApi } from "../../src/generate/openapi/openapi.ts";
+import { readAureusRecordings } from "../recordings/aureus.ts";
+import { type Differences, loadDifferences } from "../recordings/differences.ts";
+import { readGatewayRecordings } from "../recordings/gateway.ts";
+import { judgeRecordings } from "../recordings/judge.ts";
+import { readNeuronRecordings } from "../recordings/neuron.ts";
 import { req } from "../requirements/index.ts";
 import { makeProject, type Project, shop } from "./project.ts";
 
@@ -115,6 +118,22 @@ describe("the neuron recordings", () => {
     const result = judgeRecordings("neuron", api, "agentwire:neuron", read, known);
     expect(result.findings).toEqual([]);
     expect(result.summary).toMatch(/^[1-9]\d\d bodies and frames fit, [1-9]\d{2,} mutants refused/);
+  });
+});
+
+describe("the recordings of the other protocols", () => {
+  it.each([
+    ["aureus/v1", readAureusRecordings("sdk-vs-"), "test/vectors/aureus"],
+    ["aureus/console", readAureusRecordings("console-"), "test/vectors/aureus"],
+    ["4runr", readGatewayRecordings, "test/vectors/4runr"],
+  ] as const)("fit %s, and no mutant does", (name, read, folder) => {
+    const { openapi, schemaId } = fullSpec(name, config.specs[name]);
+    const api = readOpenApi(repo, openapi);
+    const known = loadDifferences(join(repo, "test", "expected-differences.yaml"));
+    const recordings = read(repo, folder, api, `specs/${name}`);
+    const { findings, summary } = judgeRecordings(name, api, schemaId, recordings, known);
+    expect(findings).toEqual([]);
+    expect(summary).toMatch(/^[1-9]\d* bodies and frames fit, [1-9]\d* mutants refused/);
   });
 });
 
