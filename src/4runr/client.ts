@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
 import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
-import { AgentwireError, copyError, TimeoutError } from "../core/errors.js";
+import { AgentwireError, copyWith, TimeoutError } from "../core/errors.js";
 import { safeLogger } from "../core/logger.js";
 import { compose, type Next } from "../core/middleware.js";
 import { limitOf } from "../http/client.js";
@@ -231,7 +231,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
       if (!(error instanceof AgentwireError)) throw error;
       const ours = asGatewayError(error);
       const { correlationId = ours.correlationId } = options;
-      throw ours.correlationId === correlationId ? ours : copyError(ours, { correlationId });
+      throw ours.correlationId === correlationId ? ours : copyWith(ours, { correlationId });
     } finally {
       this.#inHand.delete(work);
     }
@@ -304,7 +304,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
         }),
       );
     } catch (error) {
-      throw error === cut.reason && error instanceof AgentwireError ? copyError(error, { attempts }) : error;
+      throw error === cut.reason && error instanceof AgentwireError ? copyWith(error, { attempts }) : error;
     }
   }
 

@@ -308,7 +308,7 @@ export class UnsupportedError extends AgentwireError {
 export type ErrorFacts = Pick<AgentwireErrorOptions, "attempts" | "correlationId" | "sent">;
 
 /** The same error as an object of its own, with other `facts`; undefined takes one away. */
-export function copyError<E extends AgentwireError>(error: E, facts: ErrorFacts): E {
+export function copyWith<E extends AgentwireError>(error: E, facts: ErrorFacts): E {
   const members: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(error);
   for (const [name, value] of Object.entries(facts)) {
     if (value === undefined) delete members[name];

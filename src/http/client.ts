@@ -6,7 +6,7 @@ import {
   AgentwireError,
   ClosedError,
   ConnectionError,
-  copyError,
+  copyWith,
   errorText,
   TimeoutError,
   ValidationError,
@@ -309,7 +309,7 @@ export class HttpClient {
     const { signal, cut } = call?.options ?? {};
     const isShared = [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
     const ours = this.#options.wrapError?.(error) ?? error;
-    const own = isShared && ours === error ? copyError(error, {}) : ours;
+    const own = isShared && ours === error ? copyWith(error, {}) : ours;
     for (const [name, value] of [
       ["details", call && { operation: call.operation.id }],
       ["attempts", call?.attempt],

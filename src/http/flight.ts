@@ -1,5 +1,5 @@
 /** Work that several callers wait for. */
-import { AgentwireError, copyError, type ErrorFacts } from "../core/errors.js";
+import { AgentwireError, copyWith, type ErrorFacts } from "../core/errors.js";
 import { Cut } from "./cut.js";
 
 /** One piece of work, begun at once. Callers join and leave by their own limits; the last one to leave ends the work. */
@@ -32,7 +32,7 @@ export class Flight<T> {
     try {
       return await cut.race(this.#result);
     } catch (error) {
-      throw error instanceof AgentwireError && error !== cut.reason ? copyError(error, facts) : error;
+      throw error instanceof AgentwireError && error !== cut.reason ? copyWith(error, facts) : error;
     } finally {
       this.#waiting--;
       if (this.#waiting === 0 && cut.reason !== undefined && !this.#isDone) this.#cut.cut(cut.reason);

@@ -4,7 +4,7 @@ import {
   AgentwireError,
   ClosedError,
   ConnectionError,
-  copyError,
+  copyWith,
   errorText,
   TimeoutError,
   ValidationError,
@@ -178,7 +178,7 @@ async function waited<T>(
   try {
     return await credential;
   } catch (error) {
-    throw error instanceof AgentwireError ? copyError(error, { sent: false }) : error;
+    throw error instanceof AgentwireError ? copyWith(error, { sent: false }) : error;
   } finally {
     got.waitsFor = undefined;
   }

@@ -61,6 +61,12 @@ export abstract class BusWorker {
     return this.#state;
   }
 
+  /** What `console.log` shows on Node: nothing of the options, which hold keys. */
+  [Symbol.for("nodejs.util.inspect.custom")](): object {
+    const { workerId, state, counts } = this;
+    return { workerId, state, counts };
+  }
+
   /** True while jobs can arrive: running, connected, and with all its subscriptions. See `health`. */
   get isServing(): boolean {
     return this.#state === "running" && (this.#session?.isServing ?? false);
