@@ -1,6 +1,6 @@
 /** Health of the workers of a process, for the probes of Kubernetes and other supervisors. */
 
-/** A worker, such as an `Agent`, a `Neuron` or the worker of `runWorker`. */
+/** A worker of any protocol. */
 export interface Serving {
   /** True while work can arrive: started, connected, subscribed or registered, and not closing. */
   readonly isServing: boolean;

@@ -63,7 +63,7 @@ describe("decode", () => {
         [[], hex(packet_b64).toUpperCase().replace(/../g, "$& ")],
         [["--format", "hex"], `0x${hex(packet_b64)}`],
         [[], JSON.stringify({ ...json, signature: packets[0]!.signature_der_b64 })],
-        [[], JSON.stringify({ subject: "job.x", data: packet_b64 })],
+        [[], JSON.stringify({ protocol: "cap", op: "job.x", raw: packet_b64 })],
       ];
       const first = await run(["decode", ...inputs[0]![0]]);
       expect(first.code).toBe(0);
@@ -75,7 +75,7 @@ describe("decode", () => {
 
   it("says what it cannot read", async () => {
     const cases: [string[], string, RegExp][] = [
-      [["no-such-file"], "", /no-such-file: there is no such file/],
+      [["no-such-file"], "", /cannot read no-such-file: no such file/],
       [[], "hello, world!", /text, but neither base64, hex, JSON/],
       [["--format", "base64"], "***", /not base64/],
       [["--format", "json"], "{", /not JSON/],
@@ -116,7 +116,7 @@ describe("decode", () => {
     const out = join(folder(), "unsigned.bin");
     expect((await run(["decode", packet_b64, "--out", out])).code).toBe(0);
     expect(readFileSync(out).toString("base64")).toBe(canonical_unsigned_b64);
-    expect((await run(["decode", packet_b64, "--out", out])).err).toContain("not overwritten");
+    expect((await run(["decode", packet_b64, "--out", out])).err).toContain(`${out} already exists`);
   });
 
   it("never lets a packet write to the terminal as it likes", async () => {

@@ -72,7 +72,7 @@ describe("agentwire demo", () => {
     await expect(running).rejects.toThrow(expect.objectContaining({ code: "ABORTED" }));
   });
 
-  it(req("cap.demo", "runs as a command: exit 0, text or JSON"), async () => {
+  it(req("cap.demo", "runs as a command: exit 0, text or JSON"), { timeout: 120_000 }, async () => {
     const plain = await agentwire("demo", "--file", file);
     expect(plain.code).toBe(0);
     expect(plain.stdout).toContain("carry a signature that verifies");
@@ -80,12 +80,12 @@ describe("agentwire demo", () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ ok: true, result: { checks: expect.any(Array) } });
   });
 
-  it("exits 1 when something fails, 2 when the command line is wrong", async () => {
+  it("exits 1 when something fails, 2 when the command line is wrong", { timeout: 120_000 }, async () => {
     const missing = await agentwire("demo", "--file", "no-such-file");
     expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("no such file")]);
     expect((await agentwire("dance")).code).toBe(2);
     expect((await agentwire("demo", "--no-such-option")).code).toBe(2);
-    expect((await agentwire("--help")).stdout).toContain("usage: agentwire");
+    expect((await agentwire("--help")).stdout).toContain("Usage: agentwire");
   });
 });
 

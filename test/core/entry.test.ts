@@ -68,6 +68,7 @@ describe("the package root", () => {
         "ajvValidator",
         "backoffMs",
         "defaultRetryPolicy",
+        "health",
         "jsonSchema",
         "mayRetry",
         "noRetry",
