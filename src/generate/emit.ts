@@ -1,14 +1,16 @@
 /** Line length up to which a literal stays on one line. */
 const lineWidth = 110;
 
-/** True when `name` can stand as an object key without quotes. */
+/** True when `name` can name a declaration. Letters outside the BMP cannot: which ones exist depends on the compiler. */
 export function isIdentifier(name: string): boolean {
-  return /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) && name !== "__proto__";
+  return (
+    /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) && name !== "__proto__" && !/[^\0-\uFFFF]/u.test(name)
+  );
 }
 
 /** A key of an object literal. `__proto__` is written as a computed key: plain, it would set the prototype. */
 export function printKey(key: string): string {
-  if (isIdentifier(key)) return key;
+  if (/^[A-Za-z_$][\w$]*$/.test(key) && key !== "__proto__") return key;
   return key === "__proto__" ? '["__proto__"]' : JSON.stringify(key);
 }
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { camelCase } from "../../src/core/keys.ts";
-import { pascalCase, printDoc, printValue } from "../../src/generate/emit.ts";
+import { isIdentifier, pascalCase, printDoc, printValue } from "../../src/generate/emit.ts";
 
 /** The value of a TypeScript expression. */
 function evaluate(text: string): unknown {
@@ -22,6 +22,12 @@ describe("literals", () => {
         expect(JSON.stringify(evaluate(printValue(JSON.parse(json))))).toBe(json);
       }),
     );
+  });
+
+  it("quote keys whose letters an older compiler may not know", () => {
+    expect(printValue({ "\u{323b0}": null, größe: 1 })).toBe('{ "\u{323b0}": null, "größe": 1 }');
+    expect(isIdentifier("größe")).toBe(true);
+    expect(isIdentifier("\u{323b0}")).toBe(false);
   });
 
   it("keep a member called __proto__", () => {
