@@ -19,12 +19,13 @@ import type {
   JobRequestInit,
   PrivateKey,
 } from "../../src/cap/index.js";
-import { Agent, generateKeyPair, toSigningKey } from "../../src/cap/index.js";
+import { Agent, generateKeyPair, runWorker, toSigningKey } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import {
   blobResolver,
   MemoryReplayStore,
   openProduction,
+  type ProductionOptions,
   type ReplayStore,
   Resources,
   sealProduction,
@@ -462,5 +463,27 @@ describe("an agent under CAP-PRODUCTION", () => {
     const set = await production({ workerTrust: { mode: "off" } });
     set.agent.job("job.echo", (data) => data);
     await expect(set.agent.start()).rejects.toThrow("production requires `workerTrust`");
+    const worker = { bus: set.memory.connect(), subject: "job.echo", handler: () => ({}) };
+    const trusted = { ...worker, workerTrust: set.workerTrust };
+    await expect(runWorker(trusted)).rejects.toMatchObject({ code: "TRUST_CONFIG" });
+  });
+
+  it.each<[string, Partial<ProductionOptions>, string]>([
+    ["no replay store", { replayStore: undefined as unknown as ReplayStore }, "requires a replayStore"],
+    ["a life that is too long", { lifetimeMs: 600_000 }, "lifetimeMs must be above 0"],
+    ["no life", { lifetimeMs: Number.NaN }, "lifetimeMs must be above 0"],
+  ])(req("cap.production.admission", "does not start with %s"), async (_name, wrong, message) => {
+    const set = await make({ production: { replayStore: new MemoryReplayStore(), ...wrong } });
+    set.agent.job("job.echo", (data) => data);
+    await expect(set.agent.start()).rejects.toThrow(message);
+  });
+
+  it(req("cap.production.admission", "holds for every topic, whatever its name begins with"), async () => {
+    const set = await production();
+    set.agent.job("sys.work", (data) => data);
+    await set.agent.start();
+    await set.dispatch("ordinary", "sys.work");
+    expect(set.agent.counts).toMatchObject({ received: 1, refused: 1, runs: 0 });
+    await set.clock.until(set.agent.close());
   });
 });

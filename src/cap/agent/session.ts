@@ -1,7 +1,7 @@
 /** One life of a worker on a bus: what it opens, subscribes to, and takes down again. */
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
-import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
+import { type AgentwireError, ClosedError, errorText, ValidationError } from "../../core/errors.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { Resources } from "../../worker/resources.js";
 import { assertSubject, type BusMessage, type SubscribeOptions, type Subscription } from "../bus.js";
@@ -100,6 +100,13 @@ export class Session {
   static async start(core: WorkerCore, service: Service, host: SessionHost): Promise<Session> {
     const { options, clock, log, kind, workerId, ioTimeoutMs } = core;
     const { topics, isScheduled } = service;
+    if (!isScheduled && options.workerTrust !== undefined)
+      throw new ValidationError(
+        "only an Agent takes part in worker trust: remove `workerTrust`, or use Agent",
+        {
+          code: "TRUST_CONFIG",
+        },
+      );
     const trusted = isScheduled
       ? resolveWorkerTrust(options.workerTrust, workerId, options.env, options)
       : undefined;

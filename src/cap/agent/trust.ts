@@ -14,6 +14,7 @@ export class AgentTrust {
   readonly isEnforced: boolean;
   readonly #session: TrustSession;
   #isOpen = false;
+  #generation = 0;
 
   constructor(core: WorkerCore, trust: WorkerTrust, bus: Bus, capability: Handshake) {
     const { clock, log, options } = core;
@@ -47,8 +48,9 @@ export class AgentTrust {
    * @throws WorkerTrustError.
    */
   async open(): Promise<void> {
+    const generation = this.#generation;
     await this.#session.obtain();
-    this.#isOpen = true;
+    if (this.#generation === generation) this.#isOpen = true; // else the connection was lost meanwhile
   }
 
   /** Renews the session until it is lost. */
@@ -58,12 +60,13 @@ export class AgentTrust {
 
   /** Takes no jobs until {@link AgentTrust.open}. */
   shut(): void {
+    this.#generation++;
     this.#isOpen = false;
   }
 
   /** Forgets the session. */
   close(): void {
-    this.#isOpen = false;
+    this.shut();
     this.#session.close();
   }
 }

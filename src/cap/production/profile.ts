@@ -1,5 +1,5 @@
 /** CAP-PRODUCTION for one worker: the steps that admit a job, and the seal of everything that answers it. */
-import type { BusPacket } from "../../../gen/cap/index.js";
+import { type BusPacket, SUBJECT_CANCEL } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import type { BusMessage } from "../bus.js";
@@ -13,6 +13,7 @@ import { checkIdentity } from "./identity.js";
 import type { ReplayStore } from "./replay-store.js";
 import type { ResourceResolver } from "./resource.js";
 import {
+  checkLifetime,
   checkProductionTrust,
   openProduction,
   type ProductionPacket,
@@ -46,16 +47,22 @@ export class ProductionProfile implements PacketProfile {
     this.#trust = trust;
     this.#clock = clock;
     checkProductionTrust(this.#trustOn("any"));
+    checkLifetime(options.lifetimeMs);
+    if (typeof options.replayStore?.admit !== "function")
+      throw new ValidationError("production requires a replayStore, such as MemoryReplayStore", {
+        code: "TRUST_CONFIG",
+      });
   }
 
   /**
-   * Admits a job, on any subject but those of the system: its exact bytes are verified for this subject, then `check` throws what is wrong with the packet, then
-   * its identity is held to the envelope's, then it is noted. Only a packet that passes all of it comes out, and once.
+   * Admits what comes on any subject but that of cancels: its exact bytes are verified for this subject, then `check` throws
+   * what is wrong with the packet, then its identity is held to the envelope's, then it is noted. Only a packet that passes
+   * all of it comes out.
    *
    * @throws CAPError with `details.problem`; retryable if the replay store could not be asked; what `check` throws.
    */
   open(message: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> | undefined {
-    return message.subject.startsWith("sys.") ? undefined : this.#open(message, check);
+    return message.subject === SUBJECT_CANCEL ? undefined : this.#open(message, check);
   }
 
   /** Seals results and progress for their subject; the envelope has the identity of the payload. */

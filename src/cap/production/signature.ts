@@ -47,8 +47,7 @@ export async function sealProduction(packet: BusPacket, options: ProductionSealO
   if (keyId.trim() === "") throw new ValidationError("sealing under CAP-PRODUCTION requires a keyId");
   if (audience.trim() === "")
     throw new ValidationError("sealing under CAP-PRODUCTION requires the subject as audience");
-  if (!(lifetimeMs > 0 && lifetimeMs <= MAX_LIFETIME_MS))
-    throw new ValidationError(`lifetimeMs must be above 0 and at most ${MAX_LIFETIME_MS}, not ${lifetimeMs}`);
+  checkLifetime(lifetimeMs);
   if (hasUnknownFields(packet)) throw new ValidationError("a production packet must not have unknown fields");
   const signatureMetadata = createMessage(SignatureMetadataSchema, {
     profileVersion: PRODUCTION_PROFILE,
@@ -91,6 +90,12 @@ export interface ProductionPacket {
   readonly unsigned: Uint8Array;
   readonly messageId: Uint8Array;
   readonly expiresAtMs: number;
+}
+
+/** @throws ValidationError for a life that the profile does not allow. */
+export function checkLifetime(lifetimeMs = MAX_LIFETIME_MS): void {
+  if (!(lifetimeMs > 0 && lifetimeMs <= MAX_LIFETIME_MS))
+    throw new ValidationError(`lifetimeMs must be above 0 and at most ${MAX_LIFETIME_MS}, not ${lifetimeMs}`);
 }
 
 /** @throws ValidationError for an authority that is empty or untrimmed, and for bounds beyond the profile's. */

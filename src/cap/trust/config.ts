@@ -81,8 +81,10 @@ export function resolveWorkerTrust(
   crypto?: CryptoOptions,
 ): WorkerTrust | undefined {
   const text = options?.mode ?? readEnv("CORDUM_SDK_HANDSHAKE", env);
-  const config = options !== undefined && "proofPrivateKey" in options ? options : undefined;
-  if (text === undefined && config === undefined) return undefined;
+  if (text === undefined && options === undefined) return undefined;
+  // Whatever is set besides the mode is meant as a configuration, also if a member of it is missing.
+  const isConfigured = Object.keys(options ?? {}).some((name) => name !== "mode");
+  const config = isConfigured ? (options as WorkerTrustConfig) : undefined;
   if (text === undefined)
     throw invalid("workerTrust requires a mode: set `mode`, or CORDUM_SDK_HANDSHAKE, to warn or enforce");
   const mode = parseWorkerTrustMode(text);

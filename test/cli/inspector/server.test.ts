@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { buildScript } from "../../../src/cli/inspector/assets.js";
@@ -143,7 +145,7 @@ describe("the inspector over HTTP", () => {
           signal: abort.signal,
         });
         let text = "";
-        for await (const chunk of response.body!) {
+        for await (const chunk of Readable.fromWeb(response.body! as ReadableStream<Uint8Array>)) {
           text += new TextDecoder().decode(chunk);
           if (until(text)) break;
         }
