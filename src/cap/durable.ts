@@ -6,6 +6,8 @@ import type { BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 
 /** One delivery of a message that a stream keeps until it is settled. */
 export interface Delivery {
+  /** Names the message: the same for each of its deliveries, and for no other message, whatever that contains. */
+  readonly messageId: string;
   /** How often the message was delivered, this time included. */
   readonly attempt: number;
   /** It is done: never deliver it again. Resolves when the stream has said so; tell it after the result is out. */

@@ -3,6 +3,7 @@ import type { BusPacket } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
 import { systemClock } from "../core/clock.js";
 import type { BusMessage } from "./bus.js";
+import type { DurableMessage } from "./durable.js";
 import { DuplicateJobError, InvalidInputError } from "./errors.js";
 import { ReplayMemory } from "./replay-memory.js";
 import { timestampMs } from "./timestamp.js";
@@ -30,21 +31,29 @@ export class ReplayWindow {
     const ageMs = Math.round(now - createdMs);
     if (Math.abs(ageMs) > this.#maxAgeMs)
       throw new InvalidInputError(`the packet is ${ageMs} ms old, and the limit is ${this.#maxAgeMs} ms`);
-    if (isDeliveredAgain(message)) return;
     const id = identity(packet);
-    const verdict = this.#memory.admit(id, "", createdMs + this.#maxAgeMs, now);
-    if (verdict === "first") return;
+    const verdict = this.#memory.admit(id, streamMessageOf(message), createdMs + this.#maxAgeMs, now);
+    if (verdict === "first" || (verdict === "duplicate" && isDeliveredAgain(message))) return;
     if (verdict === undefined)
       throw new InvalidInputError("too many packets within the age limit to tell replays apart");
     throw new DuplicateJobError("the packet was taken before: it is a replay");
   }
 }
 
-/** A stream delivers a message that was not acknowledged again, which is not a replay. */
-export function isDeliveredAgain(
-  message: BusMessage & { readonly delivery?: { readonly attempt: number } },
-): boolean {
-  return (message.delivery?.attempt ?? 1) > 1;
+/** A message of a bus, or of a stream. */
+type AnyMessage = BusMessage & Partial<Pick<DurableMessage, "delivery">>;
+
+/**
+ * The message of a stream that a packet came in, or "". A stream delivers a message again that was not acknowledged, which is
+ * no replay; the same packet in another message of the stream is one, however often that was delivered.
+ */
+export function streamMessageOf({ delivery }: AnyMessage): string {
+  return delivery?.messageId ?? "";
+}
+
+/** True for a message that a stream has delivered before. */
+export function isDeliveredAgain({ delivery }: AnyMessage): boolean {
+  return (delivery?.attempt ?? 1) > 1;
 }
 
 /** The sender and r of its signature: s could be exchanged for its local server, r cannot. */

@@ -8,6 +8,8 @@ export function stream(bus: Bus) {
   const kept: BusMessage[] = [];
   const replays: { subject: string; sinceMs: number | undefined; subscribed: number }[] = [];
   let attempt = 1;
+  let messageId: string | undefined;
+  const messageIds = new Map<string, string>();
   let refuse: unknown;
   let deliveries = 0;
   const durable: DurableBus = {
@@ -23,8 +25,12 @@ export function stream(bus: Bus) {
       asked.push([subject, options?.queue]);
       const wrap = (message: Omit<DurableMessage, "delivery">): void => {
         const n = ++deliveries;
+        const content = Buffer.from(message.data).toString("base64");
+        if (messageId !== undefined) messageIds.set(content, messageId);
+        else if (attempt === 1 || !messageIds.has(content)) messageIds.set(content, `S:${n}`);
         const delivery: Delivery = {
           attempt,
+          messageId: messageIds.get(content)!,
           ack: async () => void told.push(`ack ${n}`),
           working: () => void told.push(`working ${n}`),
           giveBack: (delayMs) => void told.push(`back ${n} ${delayMs ?? "now"}`),
@@ -48,9 +54,10 @@ export function stream(bus: Bus) {
     replays,
     /** What the stream has kept from before. */
     kept,
-    /** What the next deliveries say of how often there was one. */
-    setAttempt(next: number) {
+    /** What the next deliveries say of how often there was one, and of which message (default: that of the content). */
+    setAttempt(next: number, ofMessage?: string) {
       attempt = next;
+      messageId = ofMessage;
     },
     refuseWith(error: unknown) {
       refuse = error;

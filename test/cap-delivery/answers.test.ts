@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAnswer, readAnswer } from "../../src/cap/jetstream/api.js";
-import { attemptOf } from "../../src/cap/jetstream/delivery.js";
+import { attemptOf, messageIdOf } from "../../src/cap/jetstream/delivery.js";
 import { RedisFinishedJobs } from "../../src/cap/redis/index.js";
 import { AgentwireError, ProtocolError, UnsupportedError, UpstreamError } from "../../src/core/errors.js";
 
@@ -53,13 +53,14 @@ describe("answers of JetStream", () => {
 
 describe("the number of a delivery", () => {
   it.each([
-    ["$JS.ACK.S.C.3.10.4.1700000000000000000.0", 3],
-    ["$JS.ACK.domain.hash.S.C.7.10.4.1700000000000000000.0", 7],
-    ["$JS.ACK._.hash.S.C.2.10.4.1700000000000000000.0.token", 2],
-    ["$JS.ACK.S.C.x", 1],
-    ["$JS.ACK", 1],
-  ])("of %s is %s", (subject, attempt) => {
+    ["$JS.ACK.S.C.3.10.4.1700000000000000000.0", 3, "S:10"],
+    ["$JS.ACK.domain.hash.S.C.7.10.4.1700000000000000000.0", 7, "S:10"],
+    ["$JS.ACK._.hash.S.C.2.10.4.1700000000000000000.0.token", 2, "S:10"],
+    ["$JS.ACK.S.C.x", 1, "S:undefined"],
+    ["$JS.ACK", 1, "undefined:undefined"],
+  ])("of %s is %s, of message %s", (subject, attempt, messageId) => {
     expect(attemptOf(subject)).toBe(attempt);
+    expect(messageIdOf(subject)).toBe(messageId);
   });
 });
 

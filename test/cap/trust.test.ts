@@ -309,15 +309,20 @@ describe("with maxAgeMs", () => {
       const delivered: Pick<DurableBus, "subscribe"> = {
         subscribe: async (subject, onMessage) => {
           const delivery = { ack: async () => {}, working() {}, giveBack() {}, drop() {} };
-          for (const attempt of [1, 2, 1])
-            onMessage({ subject, data: bytes, delivery: { ...delivery, attempt } });
+          for (const [attempt, messageId] of [
+            [1, "S:1"],
+            [2, "S:1"],
+            [1, "S:1"],
+            [2, "S:2"],
+          ] as const)
+            onMessage({ subject, data: bytes, delivery: { ...delivery, attempt, messageId } });
           return { subject, drain: async () => {}, unsubscribe: () => {} };
         },
       };
       await party.receive("job.x", { onPacket: () => taken.push("again") }, { source: delivered });
       await settled();
       expect(taken).toEqual(["again", "again"]);
-      expect(party.counts.refused).toBe(1);
+      expect(party.counts.refused).toBe(2);
     },
   );
 

@@ -15,6 +15,12 @@ const ACK_MS = 1_000;
 /** How long it is retried: a message without acknowledgement is delivered, and answered, again. */
 const ACK_AGAIN_MS = 3_000;
 
+/** The stream of a message and its place there, from the subject of its acknowledgement. */
+export function messageIdOf(ackSubject: string): string {
+  const tokens = ackSubject.split(".");
+  return tokens.length >= 11 ? `${tokens[4]}:${tokens[7]}` : `${tokens[2]}:${tokens[5]}`;
+}
+
 /** How often a message was delivered, from the subject of its acknowledgement. */
 export function attemptOf(ackSubject: string): number {
   const tokens = ackSubject.split(".");
@@ -26,6 +32,7 @@ export function attemptOf(ackSubject: string): number {
 /** A delivery by JetStream. */
 export class JetStreamDelivery implements Delivery {
   readonly attempt: number;
+  readonly messageId: string;
   readonly #ackSubject: string;
   readonly #bus: NatsBus;
   readonly #logger: Logger;
@@ -35,6 +42,7 @@ export class JetStreamDelivery implements Delivery {
   /** `onSettled` is called once, when the message is answered. */
   constructor(ackSubject: string, bus: NatsBus, logger: Logger, onSettled: () => void) {
     this.attempt = attemptOf(ackSubject);
+    this.messageId = messageIdOf(ackSubject);
     this.#ackSubject = ackSubject;
     this.#bus = bus;
     this.#logger = logger;

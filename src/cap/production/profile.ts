@@ -2,11 +2,12 @@
 import { type BusPacket, SUBJECT_CANCEL } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
+import { hex } from "../../core/ids.js";
 import type { BusMessage } from "../bus.js";
 import { sha256 } from "../crypto/sha256.js";
 import { assertValidPacket } from "../packet.js";
 import type { PacketProfile } from "../party.js";
-import { isDeliveredAgain } from "../replay.js";
+import { isDeliveredAgain, streamMessageOf } from "../replay.js";
 import type { WorkerTrust } from "../trust/config.js";
 import { refusal } from "./error.js";
 import { checkIdentity } from "./identity.js";
@@ -103,7 +104,7 @@ export class ProductionProfile implements PacketProfile {
       audience,
       senderId,
       messageId,
-      digest: sha256(unsigned),
+      digest: digestOf(unsigned, message),
       untilMs: expiresAtMs + clockSkewMs,
     };
     let verdict: unknown;
@@ -113,9 +114,18 @@ export class ProductionProfile implements PacketProfile {
       // The store's own words may hold its password.
       throw refusal("replay_store_unavailable", "the replay store did not respond", cause);
     }
-    // A stream delivers a job again that was admitted and not answered.
+    // A stream delivers a message again whose job was admitted and not answered.
     if (verdict === "first" || (verdict === "duplicate" && isDeliveredAgain(message))) return;
     if (verdict === "duplicate") throw refusal("replayed", "the packet was admitted before: it is a replay");
-    throw refusal("replay_conflict", "another packet was admitted under the same message id");
+    if (streamMessageOf(message) === "")
+      throw refusal("replay_conflict", "another packet was admitted under the same message id");
+    throw refusal("replayed", "the packet was admitted before, or another one under its message id");
   }
+}
+
+/** Of the packet, and of the message of a stream that brought it. */
+function digestOf(unsigned: Uint8Array, message: BusMessage): Uint8Array {
+  const digest = sha256(unsigned);
+  const id = streamMessageOf(message);
+  return id === "" ? digest : sha256(new TextEncoder().encode(`${hex(digest)} ${id}`));
 }
