@@ -60,7 +60,7 @@ export class Dedupe {
     if (keyed?.flight.isAbandoned && keyed.state.hasLeft) {
       const message =
         "outcome in doubt: an earlier call with this idempotency key was given up after its request was sent; find out whether it was carried out, then use another key to make the call again";
-      throw new GatewayConflictError(message, { code: "OUTCOME_IN_DOUBT", sent: false });
+      throw new GatewayConflictError(message, { code: "OUTCOME_IN_DOUBT" });
     }
     if (keyed === undefined || keyed.flight.isAbandoned) keyed = this.#start(key, call, run);
     return keyed.flight.join(cut, { correlationId }) as Promise<T>;

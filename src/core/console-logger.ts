@@ -58,10 +58,11 @@ export function isConsoleLogger(logger: Logger): boolean {
 function write(level: LogLevel, message: string, fields: LogFields = {}): void {
   const words = [`agentwire ${level.padEnd(5)}`, oneLine(maskLine(message))];
   const entries = entriesOf(fields);
-  for (const [name, value] of entries) if (value !== undefined) words.push(`${name}=${shown(name, value)}`);
+  for (const [name, value] of entries)
+    if (value !== undefined) words.push(`${oneLine(name)}=${shown(name, value)}`);
   if (level === "error") for (const [, value] of entries) words.push(...stacks(value));
   // biome-ignore lint/suspicious/noConsole: this is where lines go that nobody else takes
-  console[level === "error" ? "error" : "warn"](words.join(" "));
+  console[level === "error" ? "error" : "warn"](printable(words.join(" ")));
 }
 
 function shown(name: string, value: unknown): string {
@@ -95,6 +96,14 @@ function stackOf(error: Error): string {
   const frames = stack.slice(shownText).slice(-framesText);
   const from = frames.indexOf("\n    at ");
   return from < 0 ? shownStack : shownStack + maskText(frames.slice(from));
+}
+
+/** What a terminal would obey, and what would show a text in another order, as escapes. */
+function printable(text: string): string {
+  return text.replace(
+    /(?![\n\t])[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function oneLine(text: string): string {

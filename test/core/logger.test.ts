@@ -197,6 +197,23 @@ describe("the default logger", () => {
     );
   });
 
+  it("writes nothing that a terminal would obey or show in another order", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "error");
+    const error = new Error("gone \u001b[2J");
+    safeLogger(undefined).error("a \u001b[31m line\r\n", {
+      id: "\u001b[2J",
+      c1: "\u009b2J",
+      bidi: "a\u202eb",
+      "name\n\u0007": 1,
+      error,
+    });
+    const [, text] = lines[0]!;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+    expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(text.split("\n")[0]).toContain("\\u001b[31m line");
+    expect(text).toContain("\\u202e");
+  });
+
   it("reads the level when it is made, not before and not later", () => {
     vi.stubEnv("AGENTWIRE_LOG", "error");
     const logger = safeLogger(undefined);
