@@ -115,7 +115,7 @@ export function checkProductionTrust(trust: ProductionTrust): void {
  * Verifies the exact bytes of a packet under CAP-PRODUCTION.
  *
  * @throws SignatureInvalidError, SignatureMissingError or MalformedPacketError; `details.problem` says why. ValidationError
- * for a trust that {@link checkProductionTrust} refuses.
+ * for a trust that `checkProductionTrust` refuses.
  */
 export async function openProduction(raw: Uint8Array, trust: ProductionTrust): Promise<ProductionPacket> {
   checkProductionTrust(trust);
