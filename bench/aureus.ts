@@ -23,7 +23,7 @@ const context: PolicyContext = {
   currentState: "evaluating",
   auditLog: [],
 };
-/** The same as the protocol has it. */
+/** The same with the keys of the protocol. */
 const wire = {
   principal: {
     id: "agent-001",

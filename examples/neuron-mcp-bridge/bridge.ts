@@ -61,7 +61,8 @@ export async function startBridge(options: BridgeOptions): Promise<McpBridge> {
     const kept: Tool[] = [];
     for (const tool of tools) {
       try {
-        if (!/^[A-Za-z0-9_.-]+$/.test(tool.name)) throw new Error("its name matches no capability");
+        if (!/^[A-Za-z0-9_.-]+$/.test(tool.name))
+          throw new Error("its name cannot be part of a capability type");
         for (const schema of [tool.inputSchema, tool.outputSchema ?? {}]) await validator.compile(schema);
         kept.push(tool);
       } catch (error) {

@@ -12,7 +12,7 @@ export interface GatewayErrorInfo extends AgentwireErrorOptions {
   readonly upstreamStatus?: number | undefined;
   /** Which rule of a policy denied. */
   readonly kind?: PolicyDenialKind | undefined;
-  /** When a used-up quota begins again. */
+  /** When a used-up quota resets. */
   readonly resetAt?: Date | undefined;
 }
 
@@ -59,7 +59,7 @@ export class GatewayPolicyError extends GatewayError {
   static override readonly defaultCode: string = "POLICY_ERROR";
   /** Which rule denied, where the reason says so. */
   declare readonly kind?: PolicyDenialKind;
-  /** When the quota that denied begins again. */
+  /** When the quota that denied the call resets. */
   declare readonly resetAt?: Date;
 }
 

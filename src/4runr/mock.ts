@@ -19,7 +19,7 @@ interface Body {
   readonly async?: boolean;
 }
 
-/** The gateway as a `fetch`, with tools of its caller's own. Each one counts its ids again. */
+/** The gateway as a `fetch`, with tools of its caller's own. Each one counts its ids from the start. */
 export function mockFetch(own?: ToolTable): typeof fetch {
   const counts = { token: 0, call: 0, job: 0, mail: 0 };
   const jobs = new Map<string, unknown>();

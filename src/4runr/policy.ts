@@ -88,7 +88,7 @@ export type PolicyVerdict =
       readonly allowed: false;
       readonly kind: PolicyDenialKind;
       readonly reason: string;
-      /** When a used-up quota begins again. */
+      /** When a used-up quota resets. */
       readonly resetAt?: Date;
     };
 

@@ -9,7 +9,7 @@ export interface QuotaState extends PolicyQuota {
   readonly remaining: number;
   /** True if the gateway's log does not reach back to the beginning of the window: more may have been used. */
   readonly isLowerBound: boolean;
-  /** When it begins again, if a call was made now. */
+  /** When it resets, if a call was made now. */
   readonly resetAt: Date;
 }
 

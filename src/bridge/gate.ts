@@ -77,7 +77,7 @@ export interface Gate {
    * @throws HandlerFailure (do not catch it); what the source throws.
    */
   require(action: Action): Promise<GuardDecision>;
-  /** The verdict on a change. @throws NotFoundError for a gate that is not one; what the source throws. */
+  /** The verdict on a change. @throws NotFoundError for an unknown gate; what the source throws. */
   validate(gate: string, commit: Commit): Promise<GateResult>;
   /**
    * Returns only if the verdict says `passed: true` and nothing in it says that the commit is blocked. Anything else,

@@ -123,7 +123,7 @@ const UNVERIFIED_PER_TURN = 32;
 /**
  * Sends and receives packets.
  *
- * @throws ValidationError `INVALID_KEY` for a key that is not one, when it is made.
+ * @throws ValidationError `INVALID_KEY` for an invalid key, when it is made.
  */
 export class Party<P extends PacketProtocol = PacketProtocol> {
   readonly bus: Bus;

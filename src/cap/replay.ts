@@ -56,7 +56,7 @@ export function isDeliveredAgain({ delivery }: AnyMessage): boolean {
   return (delivery?.attempt ?? 1) > 1;
 }
 
-/** The sender and r of its signature: s could be exchanged for its local server, r cannot. */
+/** The sender and r of its signature: s can be replaced by n - s, and r cannot. */
 function identity({ senderId, signature }: BusPacket): string {
   const r = signature.subarray(4, 4 + (signature[3] ?? 0));
   return `${String.fromCharCode(...r)} ${senderId}`;

@@ -37,7 +37,7 @@ type AjvClass = new (options?: Options) => Ajv;
 
 /**
  * The same verdicts as other validators give: unknown keywords and formats are ignored, only own properties
- * count, a number is finite, and a pattern is read with the `u` flag, or without it when it is not a regular expression with it.
+ * count, a number is finite, and a pattern is read with the `u` flag, or without it when it is only valid without it.
  */
 function baseOptions(dialect: Dialect): Options {
   return {

@@ -24,7 +24,7 @@ export function isInsecure(url: string | URL): boolean {
 
 /** Options of {@link warnIfInsecure}. */
 export interface InsecureOptions {
-  /** The user knows and requires no warning. Default: false. */
+  /** Suppresses the warning. Default: false. */
   readonly allowInsecure?: boolean | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;

@@ -72,7 +72,7 @@ export function override(given: CapabilityRegistration, overrides: object = {}):
 /**
  * Brings the forms of `Neuron.handle` together.
  *
- * @throws ValidationError for a capability that the protocol does not allow, a schema that is not one, or a
+ * @throws ValidationError for a capability that the protocol does not allow, an invalid schema, or a
  * handler that is not a function.
  */
 export function serve(

@@ -63,7 +63,7 @@ export class LocalScheduler {
    * Starts a scheduler. Resolves once the bus knows of its subscriptions. It keeps jobs in memory only, whatever the
    * bus is: those that are active when it ends are lost, over JetStream too.
    *
-   * @throws ValidationError `INVALID_KEY` for a key that is not one.
+   * @throws ValidationError `INVALID_KEY` for an invalid key.
    */
   static async start(options: LocalSchedulerOptions): Promise<LocalScheduler> {
     const scheduler = new LocalScheduler(options);

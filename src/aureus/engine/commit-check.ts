@@ -11,7 +11,7 @@ export type CommitVerdict =
       readonly ok: false;
       readonly error: string;
       readonly handedOn: boolean;
-      /** What the event of the failure reports the recovery. */
+      /** What the failure event says about the recovery. */
       readonly recovery: Readonly<Record<string, boolean>>;
     };
 

@@ -32,7 +32,7 @@ export function decideByRisk(action: Action): RiskDecision {
   }
 }
 
-/** What an action of an MCP server reports itself in its metadata. */
+/** What an MCP server says about an action in its metadata. */
 interface McpMetadata {
   readonly mcpServerName?: string;
   readonly mcpActionName?: string;

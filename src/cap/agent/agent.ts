@@ -35,7 +35,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
    * of the topic. Only before the start.
    *
    * @throws ConflictError for a topic that has a handler, and after the start; ValidationError for a topic that is
-   * no subject, a handler that is not one, or numbers that make no sense.
+   * no subject, a handler that is not a function, or numbers that make no sense.
    */
   // biome-ignore lint/suspicious/noExplicitAny: without a schema nothing is known of the input's type
   job<Input = any>(topic: string, handler: AgentHandler<Input, unknown, P> | HandlerDefinition): this;

@@ -35,7 +35,7 @@ export abstract class BusWorker {
 
   /** @internal */
   protected constructor(kind: string, workerId: string, options: CoreOptions) {
-    const { clock = systemClock, concurrency = 1, ioTimeoutMs = 5_000 } = options;
+    const { clock = systemClock, concurrency = 1, ioTimeoutMs = 5_000, graceMs = 30_000 } = options;
     this.workerId = workerId;
     this.#key = options.privateKey;
     this.#core = {
@@ -44,6 +44,7 @@ export abstract class BusWorker {
       options,
       concurrency: Math.max(1, concurrency),
       ioTimeoutMs,
+      graceMs: Math.max(1, graceMs), // 0 would be no bound
       clock,
       log: safeLogger(options.logger),
       counts: this.counts,
@@ -221,8 +222,7 @@ export abstract class BusWorker {
   async #close(): Promise<void> {
     const isStarting = this.#state === "starting";
     this.#enter("closing");
-    const { clock, log, options } = this.#core;
-    const graceMs = Math.max(1, options.graceMs ?? 30_000); // 0 would be no bound
+    const { clock, log, graceMs } = this.#core;
     const stage = (name: string, work: () => unknown, timeoutMs = graceMs): Promise<boolean> =>
       withTimeout(name, timeoutMs, clock, work).then(
         () => true,

@@ -218,6 +218,8 @@ export interface WorkerCore {
   readonly workerId: string;
   readonly options: CoreOptions;
   readonly concurrency: number;
+  /** How long each stage of closing may take. */
+  readonly graceMs: number;
   /** How long a read or a write may take. */
   readonly ioTimeoutMs: number;
   readonly clock: Clock;

@@ -265,7 +265,7 @@ export class Session {
       await stage("aborting jobs", () => this.jobs.idle(), ABORT_MS);
     }
     this.abandon();
-    await this.#resources.close(this.#core.options.graceMs || 30_000);
+    await this.#resources.close(this.#core.graceMs);
   }
 
   /** Takes down at once what needs no word with the bus. */

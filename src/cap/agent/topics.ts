@@ -77,7 +77,7 @@ const outputChecker: typeof checkerFor<unknown> = (schema, validator) =>
 /**
  * Makes topics ready to serve, by topic.
  *
- * @throws ValidationError for a schema that cannot be used, and for a middleware that is not one.
+ * @throws ValidationError for a schema that cannot be used, and for middleware that is not a function.
  */
 export async function serveTopics(
   topics: Iterable<Topic>,

@@ -1,4 +1,4 @@
-/** The JSON calls of JetStream (NATS JetStream protocol API reference). */
+/** The JSON calls of JetStream (JetStream API reference of NATS). */
 import {
   AgentwireError,
   errorText,

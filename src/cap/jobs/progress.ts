@@ -8,7 +8,7 @@ import type { Party } from "../party.js";
 /** Entries kept for a slow reader. */
 const CAPACITY = 256;
 
-/** Listens to progress once somebody requires to know. */
+/** Subscribes to progress when the first listener asks for it. */
 export class ProgressBoard {
   readonly #party: Party;
   readonly #readers = new Map<string, Set<EventBuffer<JobProgress>>>();

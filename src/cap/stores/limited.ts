@@ -4,7 +4,7 @@ import type { Clock } from "../../core/clock.js";
 import type { BlobStore } from "../blob-store.js";
 import { ResourceExhaustedError } from "../errors.js";
 
-/** Options of {@link limitedStore}. A limit of 0 or less is not one. The defaults are those of the official SDKs. */
+/** Options of {@link limitedStore}. 0 or less means no limit. The defaults are those of the official SDKs. */
 export interface StoreLimits {
   /** Longest value that is read, in bytes. Default: 2 MiB. */
   readonly maxReadBytes?: number | undefined;

@@ -26,7 +26,7 @@ export async function putValue(store: BlobStore, key: string, value: unknown): P
 /**
  * The bytes behind a pointer.
  *
- * @throws InvalidInputError for a pointer that is not one, JobNotFoundError when nothing is there, what
+ * @throws InvalidInputError for an invalid pointer, JobNotFoundError when nothing is there, what
  * the store throws.
  */
 export async function getBytes(store: BlobStore, pointer: string): Promise<Uint8Array> {

@@ -24,7 +24,7 @@ export function keepUnknown(
   pushUnknown(message, number, wireType, reader.bytes.slice(start, reader.pos));
 }
 
-/** Adds an unknown field to a message, where protobuf-es finds them too. */
+/** Adds an unknown field to a message, where protobuf-es keeps such fields. */
 export function pushUnknown(message: object, no: number, wireType: number, data: Uint8Array): void {
   const holder = message as { $unknown?: Message["$unknown"] };
   holder.$unknown ??= [];

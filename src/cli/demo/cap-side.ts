@@ -1,4 +1,4 @@
-/** The CAP protocol: scheduler, agent and client, each with a key; and a fourth peer that verifies every packet. */
+/** The CAP side of the demo: scheduler, agent and client, each with a key; and a fourth peer that verifies every packet. */
 import { SUBJECT_PROGRESS, SUBJECT_RESULT, SUBJECT_SUBMIT } from "../../../gen/cap/index.js";
 import { toKeyRing } from "../../cap/crypto/key-ring.js";
 import {
@@ -36,7 +36,7 @@ export interface HeardPacket {
   readonly verified: boolean;
 }
 
-/** What the demo has of the protocol. */
+/** What the demo uses of CAP. */
 export interface CapSide {
   readonly agent: Agent;
   readonly client: JobClient;
@@ -47,7 +47,7 @@ export interface CapSide {
   forge(): Promise<void>;
 }
 
-/** Starts the protocol in this process, or through a NATS server. */
+/** Starts the CAP side in this process, or through a NATS server. */
 export async function startCap(
   handler: HandlerDefinition,
   nats: string | undefined,

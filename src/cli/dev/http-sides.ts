@@ -32,7 +32,7 @@ export interface AureusPart extends DevPart {
 
 /** A gateway for neurons, with a way to give it tasks. */
 export interface NeuronPart extends DevPart {
-  /** Puts a task into the queue; resolves with its outcome. Throws for a task that is not one. */
+  /** Puts a task into the queue; resolves with its outcome. Throws for an invalid task. */
   submit(capability: string, input: unknown, taskId?: string): Promise<TaskOutcome>;
   /** Cancels a task; false when it has ended. */
   cancel(taskId: string): boolean;

@@ -8,7 +8,7 @@ export interface DevPart {
   readonly reason?: string;
   /** What a program needs to use it. */
   readonly env: Readonly<Record<string, string>>;
-  /** What there is to report it now, as JSON. */
+  /** Its state now, as JSON. */
   status(): Readonly<Record<string, unknown>>;
   close(): Promise<void>;
 }

@@ -49,7 +49,7 @@ export function skip(area: Area, what: string, text: string): Check {
   return { area, what, status: "skip", text };
 }
 
-/** The check that an error makes: one that reports a server that cannot be reached, where it does. */
+/** The check for an error. It says which server cannot be reached if the error does. */
 export function failed(area: Area, what: string, error: unknown, advice?: string): Check {
   const check = fail(area, what, errorText(error), advice);
   const away =

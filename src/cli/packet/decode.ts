@@ -82,7 +82,7 @@ function viewBytes(
   }
 }
 
-/** The bytes of a packet in ProtoJSON, or in a line of `tap`. Undefined for what is not one. */
+/** The bytes of a packet in ProtoJSON, or in a line of `tap`. Undefined for anything else. */
 export function packetBytes(value: unknown): Uint8Array | undefined {
   if (!isObject(value)) return undefined;
   if (typeof value.raw === "string" && value.protocol === "cap") {

@@ -25,7 +25,7 @@ function wrapped(result: string): string {
     });
 }
 
-/** The head of a method or function: on one line if it matches there. */
+/** The head of a method or function: on one line if that is short enough. */
 function head(name: string, parameters: readonly string[], result: string): string {
   const line = `${name}(${parameters.join(", ")}): ${result} {`;
   if (line.length <= LINE_WIDTH) return line;

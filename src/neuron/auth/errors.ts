@@ -18,7 +18,7 @@ export class EnrollmentError extends AuthError {
   }
 }
 
-/** The token endpoint said no (RFC 6749, 5.2), or something that is not an answer. */
+/** The token endpoint refused the request (RFC 6749, 5.2), or its response is invalid. */
 export class OAuthTokenError extends AgentwireError {
   static override readonly brands: readonly string[] = ["OAuthTokenError"];
   static override readonly defaultCode: string = "OAUTH_TOKEN";

@@ -20,7 +20,7 @@ const samples: Readonly<Record<string, object>> = {
 
 const bypassOn = "FF_TEST_BYPASS=on";
 
-/** Operations that report the gateway itself. */
+/** Operations about the gateway itself. */
 export const operatorHandlers = {
   getProxyStatus(_, gateway) {
     const works = gateway.settings.upstream === "mock";

@@ -160,7 +160,7 @@ export function judge(
   return verdict;
 }
 
-/** Where a quota stood before this call, which is counted if it still matches. Windows are fixed ones. */
+/** Where a quota stood before this call, which counts if it is still within the quota. Windows are fixed ones. */
 function take(
   { store, settings }: GatewayContext,
   owner: string,

@@ -50,7 +50,7 @@ export class JobTable {
   readonly #maxFinished: number;
   readonly #onError: (error: unknown) => void;
 
-  /** `maxFinished`: jobs that are remembered after their end. `onError` receives what {@link JobTable.lock} met. */
+  /** `maxFinished`: jobs that are remembered after their end. `onError` is called with errors of work under {@link JobTable.lock}. */
   constructor(clock: Clock, maxFinished: number, onError: (error: unknown) => void) {
     this.#clock = clock;
     this.#maxFinished = maxFinished;
