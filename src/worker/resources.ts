@@ -4,6 +4,9 @@ import { errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { withTimeout } from "../core/with-timeout.js";
 
+/** Opening may load code first, which a busy machine does slowly. What connects has a bound of its own. */
+const LOADING_MS = 30_000;
+
 /** Closed in the order in which they were opened. */
 export class Resources {
   readonly #clock: Clock;
@@ -11,7 +14,7 @@ export class Resources {
   readonly #timeoutMs: number;
   readonly #closers: { readonly name: string; readonly close: () => unknown }[] = [];
 
-  /** `timeoutMs`: how long it may take to open one; 0 or less means no limit. */
+  /** `timeoutMs`: how long it may take to open one, besides 30 s for its code, and to close one; 0 or less: no limit. */
   constructor(clock: Clock, logger: Logger, timeoutMs: number) {
     this.#clock = clock;
     this.#logger = logger;
@@ -32,7 +35,8 @@ export class Resources {
     if (typeof given !== "function") return given;
     const opening = (async () => given())();
     try {
-      const opened = await withTimeout(`opening ${name}`, this.#timeoutMs, this.#clock, () => opening);
+      const limitMs = this.#timeoutMs > 0 ? this.#timeoutMs + LOADING_MS : 0;
+      const opened = await withTimeout(`opening ${name}`, limitMs, this.#clock, () => opening);
       this.#closers.push({ name, close: () => close(opened) });
       return opened;
     } catch (error) {
