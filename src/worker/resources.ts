@@ -4,8 +4,8 @@ import { errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { withTimeout } from "../core/with-timeout.js";
 
-/** Opening may load code first, which a busy machine does slowly. What connects has a bound of its own. */
-const LOADING_MS = 30_000;
+/** A function that opens something, and what to load before: loading code takes long on a busy machine. */
+export type Opener<T> = (() => T | Promise<T>) & { readonly load?: () => Promise<unknown> };
 
 /** Closed in the order in which they were opened. */
 export class Resources {
@@ -14,7 +14,7 @@ export class Resources {
   readonly #timeoutMs: number;
   readonly #closers: { readonly name: string; readonly close: () => unknown }[] = [];
 
-  /** `timeoutMs`: how long it may take to open one, besides 30 s for its code, and to close one; 0 or less: no limit. */
+  /** `timeoutMs`: how long it may take to open one, not counting the time for its code; 0 or less means no limit. */
   constructor(clock: Clock, logger: Logger, timeoutMs: number) {
     this.#clock = clock;
     this.#logger = logger;
@@ -29,14 +29,14 @@ export class Resources {
    */
   async open<T extends object>(
     name: string,
-    given: T | (() => T | Promise<T>),
+    given: T | Opener<T>,
     close: (opened: T) => unknown,
   ): Promise<T> {
     if (typeof given !== "function") return given;
+    await given.load?.();
     const opening = (async () => given())();
     try {
-      const limitMs = this.#timeoutMs > 0 ? this.#timeoutMs + LOADING_MS : 0;
-      const opened = await withTimeout(`opening ${name}`, limitMs, this.#clock, () => opening);
+      const opened = await withTimeout(`opening ${name}`, this.#timeoutMs, this.#clock, () => opening);
       this.#closers.push({ name, close: () => close(opened) });
       return opened;
     } catch (error) {
