@@ -2,8 +2,7 @@
  * What CAP needs of a message bus. Shipped: in memory ({@link MemoryBus}) and NATS (`agentwire/cap/nats`);
  * everything above this interface is the same on any other.
  */
-import type { AgentwireError } from "../core/errors.js";
-import { ValidationError } from "../core/errors.js";
+import { type AgentwireError, ValidationError } from "../core/errors.js";
 
 /** A message as it came off the bus. */
 export interface BusMessage {

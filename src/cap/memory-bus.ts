@@ -1,8 +1,7 @@
 /** A message bus inside one process, with the subjects, wildcards and queue groups of NATS. */
 
 import { abortError, linkSignals } from "../core/abort.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
 import { ClosedError, ConnectionError } from "../core/errors.js";
 import { randomHex } from "../core/ids.js";
