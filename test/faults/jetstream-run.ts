@@ -23,7 +23,7 @@ import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
-import { finishedBytes } from "../../src/cap/stores/finished-result.js";
+import { finishedBytes } from "../../src/cap/finished-jobs.js";
 import { start, startNats, startRedis } from "../peers/processes.ts";
 import { ACK_WAIT_MS, PARALLEL, RUNS_KEY, TOPIC } from "./jetstream-settings.ts";
 
