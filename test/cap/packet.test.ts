@@ -206,6 +206,7 @@ describe("bytes that are no packet", () => {
       );
       expect(refused).toBeGreaterThan(1000);
     },
+    300_000,
   );
 
   it.each([
