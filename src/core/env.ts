@@ -1,4 +1,5 @@
 /** Environment variables, on platforms that have them. */
+import type { VariableName } from "./variables.js";
 
 /** Variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -8,7 +9,7 @@ interface Platform {
 }
 
 /** Reads one variable, without the white space around it; undefined where there is none, it is empty, or the platform does not let us look. */
-export function readEnv(name: string, env?: Env): string | undefined {
+export function readEnv(name: VariableName | Lowercase<VariableName>, env?: Env): string | undefined {
   try {
     const value = (env ?? (globalThis as Platform).process?.env)?.[name]?.trim();
     return value === "" ? undefined : value;
@@ -17,19 +18,7 @@ export function readEnv(name: string, env?: Env): string | undefined {
   }
 }
 
-/**
- * An option that may come from the environment: `explicit` when it is given, else the first of the variables
- * `names` that is set. An empty text counts as not given in both.
- */
-export function optionOrEnv(
-  explicit: string | undefined,
-  names: string | readonly string[],
-  env?: Env,
-): string | undefined {
-  if (explicit !== undefined && explicit !== "") return explicit;
-  for (const name of typeof names === "string" ? [names] : names) {
-    const value = readEnv(name, env);
-    if (value !== undefined) return value;
-  }
-  return undefined;
+/** An option that may come from the environment. An empty text counts as not given, here as there. */
+export function optionOrEnv(explicit: string | undefined, name: VariableName, env?: Env): string | undefined {
+  return explicit !== undefined && explicit !== "" ? explicit : readEnv(name, env);
 }
