@@ -16,6 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: ["test/tarball/**"], // needs the built package: `pnpm package:check` and `pnpm first-hour`
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start

@@ -1,4 +1,4 @@
-/** `llms.txt`: an index for language models, and the full text behind it. */
+/** `llms.txt`: an index for language models. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { allDocuments, type Document } from "./documents.ts";
@@ -35,18 +35,6 @@ export function llmsText(root: string): string {
   ]
     .join("\n\n")
     .replace(/\n+$/, "\n");
-}
-
-/** Everything: the README, all guides, and every export with its doc comment. */
-export function llmsFullText(root: string): string {
-  const documents = allDocuments(root).map(({ path, text }) => `<!-- ${path} -->\n\n${text.trim()}`);
-  const reference = entryExports(root).map(({ entry, summary, exports }) => {
-    const names = exports.map(
-      ({ name, kind, comment }) => `- ${kind} \`${name}\`: ${comment.replace(/\s+/g, " ")}`,
-    );
-    return [`## ${entry}`, summary, names.join("\n")].filter((part) => part !== "").join("\n\n");
-  });
-  return [...documents, "# Exports", ...reference, ""].join("\n\n");
 }
 
 function title({ text, path }: Document): string {
