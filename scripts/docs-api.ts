@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fetchPackage } from "./matrix/fetch.ts";
+import { fetchPackage } from "./fetch.ts";
 import { packageEntries } from "./sizes/entries.ts";
 
 const root = join(import.meta.dirname, "..");
