@@ -7,7 +7,9 @@ import { AgentwireError } from "../../src/index.js";
 const root = join(import.meta.dirname, "../..");
 
 describe("docs/errors.md", () => {
-  it("has codes in UPPER_SNAKE alone, and those of the core and of HTTP in the type `ErrorCode`", async () => {
+  it("has codes in UPPER_SNAKE alone, and those of the core and of HTTP in the type `ErrorCode`", {
+    timeout: 120_000, // it loads every entry
+  }, async () => {
     const classes = await errorClasses(root);
     const codes = errorCodes(root);
     const all = [...classes, ...codes].map(({ code }) => code);
