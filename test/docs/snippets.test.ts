@@ -17,6 +17,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   "examples/aureus-crv/main.ts": "test/aureus/examples.test.ts",
   "examples/neuron-auth/main.ts": "test/neuron/auth-example.test.ts",
   "examples/neuron-http-fetch/main.ts": "test/neuron/examples.test.ts",
+  "examples/testing/greet.test.ts": "test/docs/examples.test.ts",
   "examples/neuron-progress-cancel/capability.ts": "test/neuron/examples.test.ts",
 };
 
@@ -31,7 +32,7 @@ describe("snippets", () => {
     expect(wrongExamples(root, snippets)).toEqual([]);
   });
 
-  it("compile, if they are no examples", { timeout: 120_000 }, () => {
+  it("compile, if they are no examples", { timeout: 600_000 }, () => {
     expect(typeErrors(root, project)).toEqual([]);
   });
 

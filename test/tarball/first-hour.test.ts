@@ -22,7 +22,7 @@ const home = new Folder(join(base, "home"), env);
 const tsc = join(home.path, "node_modules/typescript/bin/tsc");
 const bin = join(home.path, "node_modules/agentwire/dist/src/cli/main.js");
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const quickStart = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
+const quickStart = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
 const shown = /```text\n([\s\S]*?)```/.exec(readme)![1]!;
 
 const install = (...packages: string[]) =>
@@ -81,7 +81,8 @@ it.each([
 
 it("TypeScript, nodenext and bundler: compiles", async () => {
   home.write("main.mts", fourProtocols);
-  await expectEnd(compile("main.mts", "--noEmit", "--module", "nodenext"), 0, /^$/);
+  home.write("quick.mts", quickStart);
+  await expectEnd(compile("main.mts", "--noEmit", "--module", "nodenext", "quick.mts"), 0, /^$/);
   const bundler = ["--noEmit", "--module", "esnext", "--moduleResolution", "bundler"];
   await expectEnd(compile("main.mts", ...bundler), 0, /^$/);
 });
