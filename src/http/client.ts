@@ -279,7 +279,7 @@ export class HttpClient {
     const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, "timeoutMs");
     const policy = retry === undefined ? this.#policy : retryPolicy(retry, this.#policy);
     const stream = operation.result === "events";
-    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery);
+    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery, operation.jsonQuery);
     const headers: Record<string, string> = { ...this.#headers };
     if (stream) headers.accept = "text/event-stream";
     if (body?.contentType !== undefined) headers["content-type"] = body.contentType;
