@@ -15,8 +15,9 @@ import {
   encodePacket,
   sealPacket,
 } from "../src/cap/packet.js";
-import { MemoryReplayStore, type ReplayEntry, sealProduction } from "../src/cap/production/index.js";
+import { MemoryReplayStore, sealProduction } from "../src/cap/production/index.js";
 import { ProductionProfile } from "../src/cap/production/profile.js";
+import type { ReplayEntry } from "../src/cap/production/replay-store.js";
 import { resolveWorkerTrust } from "../src/cap/trust/config.js";
 import { openPacket } from "../src/cap/verify.js";
 import { createMessage } from "../src/cap/wire/create.js";

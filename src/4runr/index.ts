@@ -4,10 +4,9 @@
  * The raw types, tables and schemas are generated: import them from `agentwire/gen/4runr`.
  */
 export type { ToolActions } from "../../gen/4runr/index.js";
-export type { GatewayAdminOptions, WouldAllowCall } from "./admin.js";
+export type { GatewayAdminOptions } from "./admin.js";
 export { GatewayAdmin } from "./admin.js";
 export { GatewayClient } from "./client.js";
-export type { GatewayErrorInfo } from "./errors.js";
 export {
   GatewayAuthError,
   GatewayCircuitOpenError,
@@ -25,30 +24,13 @@ export {
   GatewayValidationError,
 } from "./errors.js";
 export type { Explanation } from "./explain.js";
-export type { GatewayOptions } from "./gateway.js";
-export type { IdempotencyKeyMode } from "./ids.js";
-export {
-  generateIdempotencyKey,
-  generateIdempotencyKeyFromData,
-} from "./ids.js";
+export { generateIdempotencyKey, generateIdempotencyKeyFromData } from "./ids.js";
 export type { GatewayClientOptions, TokenOptions } from "./options.js";
-export type {
-  PolicyCall,
-  PolicyDenialKind,
-  PolicyGuards,
-  PolicyOptions,
-  PolicyQuota,
-  PolicyRules,
-  PolicySchedule,
-  PolicyVerdict,
-  QuotaCount,
-} from "./policy.js";
-export { denyAll, judgePolicy, mergePolicies, quotaResetAt } from "./policy.js";
+export type { PolicyDenialKind, PolicyRules, PolicyVerdict } from "./policy.js";
+export { judgePolicy } from "./policy.js";
 export type { QuotaState } from "./quota.js";
-export type { RateLimit } from "./rate.js";
-export type { ToolEntry, ToolTable } from "./tool-table.js";
+export type { ToolTable } from "./tool-table.js";
 export type {
-  AnyParams,
   GatewayEvents,
   JobResponse,
   ProxyOptions,

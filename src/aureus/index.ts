@@ -1,7 +1,7 @@
 /**
  * Aureus Agentic OS: the V1 dialect of its SDK, the dialect of its console server, and telemetry.
  *
- * Models of the console and the generated clients are in `agentwire/gen/aureus`.
+ * Further models of V1, those of the console and the generated clients are in `agentwire/gen/aureus`.
  */
 
 export {
@@ -15,29 +15,28 @@ export {
   TaskType,
   TelemetryEventType,
 } from "../../gen/aureus/v1/enums.js";
-export type * from "../../gen/aureus/v1/models.js";
-export type { CallOptions } from "../http/index.js";
-export { type ActionRef, type ApprovalDecision, type ApprovalWait, PendingApproval } from "./approval.js";
-export {
-  AureusClient,
-  type AureusClientOptions,
-  type ExecuteOptions,
-  type MetricsFilter,
-} from "./client.js";
-export { AureusConsoleClient, type AureusConsoleClientOptions, type ConsoleCredentials } from "./console.js";
-export { toConsoleWorkflow } from "./convert.js";
-export type { AureusErrorDetails } from "./errors.js";
-export type { MetricsWindow, WindowOptions } from "./metrics-windows.js";
-export { otelSpanExporter } from "./otel.js";
-export { ActiveSpan, type SpanOptions } from "./span.js";
-export { Telemetry } from "./telemetry.js";
 export type {
-  EventInit,
-  TelemetryEvents,
-  TelemetryItem,
-  TelemetryLoss,
-  TelemetryOptions,
-  TelemetrySink,
-  TelemetryStats,
-} from "./telemetry-options.js";
-export type { WatchOptions } from "./watch.js";
+  Action,
+  Commit,
+  GateConfig,
+  GateResult,
+  GuardDecision,
+  Metric,
+  Permission,
+  PolicyContext,
+  Principal,
+  Span,
+  TaskSpec,
+  TelemetryEvent,
+  WorkflowExecutionResult,
+  WorkflowSpec,
+  WorkflowState,
+} from "../../gen/aureus/v1/models.js";
+export type { CallOptions } from "../http/index.js";
+export { type ApprovalDecision, PendingApproval } from "./approval.js";
+export { AureusClient, type AureusClientOptions } from "./client.js";
+export { AureusConsoleClient, type AureusConsoleClientOptions } from "./console.js";
+export { toConsoleWorkflow } from "./convert.js";
+export { otelSpanExporter } from "./otel.js";
+export { Telemetry } from "./telemetry.js";
+export type { TelemetryOptions, TelemetryStats } from "./telemetry-options.js";

@@ -1,13 +1,8 @@
 /** A CAP topic served by a neuron: its handler finds the job that the lease stands for. */
 import { create } from "@bufbuild/protobuf";
 import { JobRequestSchema } from "../../gen/cap/index.js";
-import {
-  type AgentContext,
-  type AgentHandler,
-  type BlobStore,
-  putArtifact,
-  type TopicOptions,
-} from "../cap/index.js";
+import type { AgentHandler } from "../cap/agent/context.js";
+import { type AgentContext, type BlobStore, putArtifact, type TopicOptions } from "../cap/index.js";
 import { createPacket } from "../cap/packet.js";
 import { UnsupportedError } from "../core/errors.js";
 import type { InputOf, OutputOf, Schema } from "../core/validate.js";

@@ -6,18 +6,16 @@
 
 // Errors with a registered code.
 export * from "../../gen/cap/errors.js";
-export type { CallContext, HandlerCall, HandlerMiddleware } from "../worker/middleware.js";
+export type { HandlerCall } from "../worker/middleware.js";
 export { loggingMiddleware } from "../worker/middleware.js";
 // For agents.
 export { Agent } from "./agent/agent.js";
-export type { AgentContext, AgentHandler, AgentMiddleware } from "./agent/context.js";
+export type { AgentContext } from "./agent/context.js";
 export type {
   AgentOptions,
-  HandlerError,
   JobContext,
   JobHandler,
   JobResultInit,
-  WorkerCounts,
   WorkerEvents,
   WorkerOptions,
 } from "./agent/options.js";
@@ -29,23 +27,15 @@ export type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from 
 export type { CryptoBackend, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
 // Keys.
 export { defaultCrypto } from "./crypto/backend.js";
-export type { PrivateKey, PublicKey, PublicKeys, Role } from "./crypto/key-ring.js";
+export type { PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 export { generateKeyPair, KeyRing, toSigningKey } from "./crypto/key-ring.js";
 export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
-
-export type { Delivery, DurableBus, DurableMessage, ReplayFrom } from "./durable.js";
-
+export type { Delivery, DurableBus, DurableMessage } from "./durable.js";
 export { JobCancelledError, JobFailedError, MaxRetriesExceededError, NoPoolError } from "./errors.js";
 export { type FinishedJobs, MemoryFinishedJobs } from "./finished-jobs.js";
-
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
-export type {
-  JobClientOptions,
-  JobHandle,
-  SubmitManyOptions,
-  WaitOptions,
-} from "./job-client-options.js";
+export type { JobClientOptions, JobHandle, SubmitManyOptions, WaitOptions } from "./job-client-options.js";
 export type { BatchItem } from "./jobs/batch.js";
 export { compensation, rollbackRequests } from "./jobs/compensation.js";
 export type { JobOutcome } from "./jobs/output.js";
@@ -58,7 +48,6 @@ export type { MetricsHook } from "./metrics.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
 export { limitedStore } from "./stores/limited.js";
 export { contextKey, getBytes, getJson, putArtifact, putValue, resultKey } from "./stores/values.js";
-export type { WorkerTrustConfig, WorkerTrustOptions } from "./trust/config.js";
+export type { WorkerTrustOptions } from "./trust/config.js";
 export { WorkerTrustError } from "./trust/error.js";
-export type { WorkerTrustMode } from "./trust-mode.js";
 export { runWorker, Worker } from "./worker.js";

@@ -1,7 +1,8 @@
 /** OpenTelemetry on all protocols: what is wrapped here makes spans and metrics, and carries the W3C context to the other side. */
 import type { Span } from "@opentelemetry/api";
 import type { ToolCall } from "../4runr/index.js";
-import type { AgentMiddleware, JobSubmission } from "../cap/index.js";
+import type { AgentMiddleware } from "../cap/agent/context.js";
+import type { JobSubmission } from "../cap/index.js";
 import type { Middleware } from "../core/middleware.js";
 import { loadPeer } from "../core/optional-peer.js";
 import { VERSION } from "../core/version.js";

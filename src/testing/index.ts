@@ -2,18 +2,15 @@
  * Local servers that speak the real protocols, and what tests need beside them. For tests, demos and development on
  * one machine: they keep everything in memory.
  */
-export type { LocalBigBrainOptions, TaskOutcome, TaskSubmission } from "./big-brain/types.js";
-export type { AgentPair, AgentPairOptions } from "./cap/agent-pair.js";
+export type { LocalBigBrainOptions, TaskSubmission } from "./big-brain/types.js";
+export type { AgentPair } from "./cap/agent-pair.js";
 export { memoryAgentPair } from "./cap/agent-pair.js";
-export type { HandlerRun, RunHandlerOptions } from "./cap/run-handler.js";
+export type { HandlerRun } from "./cap/run-handler.js";
 export { runHandler } from "./cap/run-handler.js";
 export { FakeClock } from "./fake-clock.js";
 export type { Local4RunrOptions } from "./four-runr/options.js";
 export { ToolFailure } from "./four-runr/tools.js";
-export type { Fault } from "./http/faults.js";
 export { FaultScript } from "./http/faults.js";
-export type { ReceivedRequest } from "./http/local-server.js";
-export type { Observation } from "./http/observe.js";
 export { Local4Runr } from "./local-4runr.js";
 export type { LocalAureusOptions, LocalTool } from "./local-aureus.js";
 export { LocalAureus } from "./local-aureus.js";

@@ -13,13 +13,10 @@ import {
   type Principal,
   type TaskSpec,
 } from "../../gen/aureus/v1/index.js";
-import type {
-  GoalGuard as Guard,
-  RecoveryExecutor,
-  TaskContext,
-  WorkflowEngineOptions,
-} from "../aureus/engine/index.js";
+import type { GoalGuard as Guard, WorkflowEngineOptions } from "../aureus/engine/index.js";
 import { GoalGuard, WorkflowEngine } from "../aureus/engine/index.js";
+import type { RecoveryExecutor } from "../aureus/engine/recovery.js";
+import type { TaskContext } from "../aureus/engine/task-context.js";
 import { errorText, NotFoundError } from "../core/errors.js";
 import { Deployments } from "./aureus/console/deployments.js";
 import { ConsoleState } from "./aureus/console/handlers.js";

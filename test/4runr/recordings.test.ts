@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as fourRunr from "../../src/4runr/index.js";
 import { readToken } from "../../src/4runr/proof.js";
+import type { AnyParams } from "../../src/4runr/types.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { expectedDifference, staleDifferences } from "../expected-differences.ts";
 import { req } from "../requirements/index.ts";
@@ -105,7 +106,7 @@ describe("recorded calls of gateways", () => {
     });
     const outcome = await outcomeOf(
       clock,
-      gw.proxy(tool as string, action as string, params as fourRunr.AnyParams, {
+      gw.proxy(tool as string, action as string, params as AnyParams, {
         agentToken: agent_token as string,
         tokenId: token_id as string | undefined,
         proofPayload: proof_payload,
@@ -169,7 +170,7 @@ interface SdkLine {
 interface SentBody {
   readonly tool: string;
   readonly action: string;
-  readonly params: fourRunr.AnyParams;
+  readonly params: AnyParams;
   readonly agent_token: string;
   readonly intent?: string;
   readonly proof_payload?: unknown;

@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Principal, TaskSpec, WorkflowSpec } from "../../gen/aureus/v1/index.js";
-import type { TaskContext, Validator } from "../../src/aureus/engine/index.js";
+import type { Validator } from "../../src/aureus/engine/index.js";
 import { CrvGate, custom, notNull, statisticalBounds } from "../../src/aureus/engine/index.js";
+import type { TaskContext } from "../../src/aureus/engine/task-context.js";
 import { type Clock, sleep } from "../../src/core/clock.js";
 
 /** One recorded call. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Commit, RecoveryResult, RecoveryStrategy } from "../../gen/aureus/v1/index.js";
-import type { RecoveryExecutor, Validator } from "../../src/aureus/engine/index.js";
+import type { Validator } from "../../src/aureus/engine/index.js";
 import {
   anomalyDetection,
   CrvGate,
@@ -18,6 +18,7 @@ import {
   temporalMonotonic,
   validateChain,
 } from "../../src/aureus/engine/index.js";
+import type { RecoveryExecutor } from "../../src/aureus/engine/recovery.js";
 import { req } from "../requirements/index.ts";
 
 const commit = (data: unknown, previousState?: unknown): Commit => ({ id: "c", data, previousState });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Action, DataZone, Permission, Principal } from "../../gen/aureus/v1/index.js";
-import { approvalTokenTtlMs, covers, GoalGuard } from "../../src/aureus/engine/index.js";
+import { approvalTokenTtlMs } from "../../src/aureus/engine/goal-guard.js";
+import { covers, GoalGuard } from "../../src/aureus/engine/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 

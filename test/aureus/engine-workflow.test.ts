@@ -1,16 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TaskSpec, WorkflowSpec } from "../../gen/aureus/v1/index.js";
-import type { WorkflowEngineOptions, WorkflowRun } from "../../src/aureus/engine/index.js";
-import {
-  attemptWaitMs,
-  CrvGate,
-  executionOrder,
-  GoalGuard,
-  lintWorkflow,
-  notNull,
-  WorkflowEngine,
-} from "../../src/aureus/engine/index.js";
+import type { WorkflowEngineOptions } from "../../src/aureus/engine/index.js";
+import { CrvGate, GoalGuard, lintWorkflow, notNull, WorkflowEngine } from "../../src/aureus/engine/index.js";
+import { attemptWaitMs } from "../../src/aureus/engine/retry-waits.js";
+import { executionOrder } from "../../src/aureus/engine/workflow-order.js";
+import type { WorkflowRun } from "../../src/aureus/engine/workflow-state.js";
 import { ConflictError, TimeoutError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

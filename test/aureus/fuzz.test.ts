@@ -1,13 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  AureusClient,
-  AureusConsoleClient,
-  type AureusErrorDetails,
-  Telemetry,
-  type TelemetrySink,
-  toConsoleWorkflow,
-} from "../../src/aureus/index.js";
+import type { AureusErrorDetails } from "../../src/aureus/errors.js";
+import { AureusClient, AureusConsoleClient, Telemetry, toConsoleWorkflow } from "../../src/aureus/index.js";
+import type { TelemetrySink } from "../../src/aureus/telemetry-options.js";
 import { AgentwireError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

@@ -6,8 +6,9 @@ import type { WorkflowSpec } from "../../gen/aureus/v1/index.js";
 import { AureusClient, AureusConsoleClient } from "../../src/aureus/index.js";
 import { NotFoundError, UnsupportedError, UpstreamError } from "../../src/core/errors.js";
 import { isBuilt } from "../../src/testing/aureus/console/routes.js";
+import type { Observation } from "../../src/testing/http/observe.js";
 import { SpecSchemas } from "../../src/testing/http/schemas.js";
-import { LocalAureus, type Observation } from "../../src/testing/index.js";
+import { LocalAureus } from "../../src/testing/index.js";
 
 const schemas = new SpecSchemas(schemaDocument);
 const spec = {

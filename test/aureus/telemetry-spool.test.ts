@@ -2,13 +2,8 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  type Metric,
-  Telemetry,
-  type TelemetryLoss,
-  type TelemetryOptions,
-  type TelemetrySink,
-} from "../../src/aureus/index.js";
+import { type Metric, Telemetry, type TelemetryOptions } from "../../src/aureus/index.js";
+import type { TelemetryLoss, TelemetrySink } from "../../src/aureus/telemetry-options.js";
 import { ClosedError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

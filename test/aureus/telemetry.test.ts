@@ -1,13 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Metric, Span, TelemetryEvent } from "../../src/aureus/index.js";
-import {
-  AureusClient,
-  otelSpanExporter,
-  Telemetry,
-  type TelemetryLoss,
-  type TelemetryOptions,
-  type TelemetrySink,
-} from "../../src/aureus/index.js";
+import { AureusClient, otelSpanExporter, Telemetry, type TelemetryOptions } from "../../src/aureus/index.js";
+import type { TelemetryLoss, TelemetrySink } from "../../src/aureus/telemetry-options.js";
 import { UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { JobStatus } from "../../gen/cap/index.js";
-import type { AgentContext, AgentMiddleware } from "../../src/cap/index.js";
+import type { AgentMiddleware } from "../../src/cap/agent/context.js";
+import type { AgentContext } from "../../src/cap/index.js";
 import { jsonSchema } from "../../src/core/json-schema.js";
 import { req } from "../requirements/index.ts";
 import { bench } from "./agent-bench.ts";

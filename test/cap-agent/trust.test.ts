@@ -22,14 +22,14 @@ import type {
 import { Agent, generateKeyPair, runWorker, toSigningKey } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import {
-  blobResolver,
   MemoryReplayStore,
   openProduction,
-  type ProductionOptions,
   type ReplayStore,
   Resources,
   sealProduction,
 } from "../../src/cap/production/index.js";
+import type { ProductionOptions } from "../../src/cap/production/profile.js";
+import { blobResolver } from "../../src/cap/production/resource.js";
 import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
 import { createMessage } from "../../src/cap/wire/create.js";
 import type { AgentwireError } from "../../src/core/errors.js";

@@ -16,7 +16,8 @@ import {
 } from "../../gen/cap/index.js";
 import { SafetyDeniedError } from "../../src/cap/index.js";
 import type { SafetyClientOptions } from "../../src/cap/safety/index.js";
-import { assertAllowed, createSafetyClient, policyCheckRequest } from "../../src/cap/safety/index.js";
+import { assertAllowed, createSafetyClient } from "../../src/cap/safety/index.js";
+import { policyCheckRequest } from "../../src/cap/safety/request.js";
 import { kernelTransport } from "../../src/cap/safety/transport.js";
 import { verdictOf } from "../../src/cap/safety/verdict.js";
 import {

@@ -4,13 +4,8 @@ import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ResourceRef } from "../../gen/cap/index.js";
 import { InMemoryBlobStore } from "../../src/cap/index.js";
-import {
-  blobResolver,
-  MemoryReplayStore,
-  type ReplayStore,
-  Resources,
-} from "../../src/cap/production/index.js";
-import { checkBeside } from "../../src/cap/production/resource.js";
+import { MemoryReplayStore, type ReplayStore, Resources } from "../../src/cap/production/index.js";
+import { blobResolver, checkBeside } from "../../src/cap/production/resource.js";
 import { RedisReplayStore } from "../../src/cap/redis/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { describeWithPeers, redisServer } from "../peers/ladder.ts";

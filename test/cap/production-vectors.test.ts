@@ -10,12 +10,11 @@ import { decodePacket, encodePacket } from "../../src/cap/packet.js";
 import { takeApart } from "../../src/cap/production/exact-bytes.js";
 import {
   checkIdentity,
-  checkResourceRef,
   MemoryReplayStore,
   openProduction,
   sealProduction,
 } from "../../src/cap/production/index.js";
-import { legacyKey } from "../../src/cap/production/resource.js";
+import { checkResourceRef, legacyKey } from "../../src/cap/production/resource.js";
 import { keysById } from "../../src/cap/trust/config.js";
 import { createMessage } from "../../src/cap/wire/create.js";
 import type { AgentwireError } from "../../src/core/errors.js";

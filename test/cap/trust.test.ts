@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_RESULT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
+import type { Role } from "../../src/cap/crypto/key-ring.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
-import type { DurableBus, Role } from "../../src/cap/index.js";
+import type { DurableBus } from "../../src/cap/index.js";
 import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto, runWorker } from "../../src/cap/index.js";
 import type { PayloadInit } from "../../src/cap/packet.js";
 import { createPacket, decodePacket, encodePacket, sealPacket } from "../../src/cap/packet.js";

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { Neuron } from "../../src/neuron/index.js";
 import type { BigBrainFault } from "../../src/testing/big-brain/faults.js";
-import type { TaskOutcome } from "../../src/testing/index.js";
+import type { TaskOutcome } from "../../src/testing/big-brain/types.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 

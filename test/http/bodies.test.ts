@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/core/errors.js";
-import type { BodyKind } from "../../src/http/index.js";
+import type { BodyKind } from "../../src/http/operation.js";
 import { client, failure, json, serve, transports, write } from "./server.ts";
 
 const bytes = new Uint8Array([0, 255, 13, 10, 128]);

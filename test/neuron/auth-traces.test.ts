@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { StoredCredential } from "../../src/neuron/auth/credential-file.js";
 import {
   CredentialRevokedError,
   createClientCredentialsAuth,
@@ -9,7 +10,6 @@ import {
   type EnrollOptions,
   enroll,
   OAuthTokenError,
-  type StoredCredential,
   writeCredentialFile,
 } from "../../src/neuron/auth/index.js";
 import { Neuron } from "../../src/neuron/index.js";

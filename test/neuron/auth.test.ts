@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AbortError, AuthError, ConnectionError } from "../../src/core/errors.js";
 import { HttpClient } from "../../src/http/index.js";
-import type { StoredCredential } from "../../src/neuron/auth/index.js";
+import type { StoredCredential } from "../../src/neuron/auth/credential-file.js";
 import {
   CredentialRevokedError,
   clientSecretPost,

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { BigBrainFault } from "../../src/testing/big-brain/faults.js";
-import { FakeClock, LocalBigBrain, type Observation } from "../../src/testing/index.js";
+import type { Observation } from "../../src/testing/http/observe.js";
+import { FakeClock, LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { RawNeuron } from "./local-big-brain-client.ts";
 

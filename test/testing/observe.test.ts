@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { AureusClient } from "../../src/aureus/index.js";
 import { Neuron } from "../../src/neuron/index.js";
-import { Local4Runr, LocalAureus, LocalBigBrain, type Observation } from "../../src/testing/index.js";
+import type { Observation } from "../../src/testing/http/observe.js";
+import { Local4Runr, LocalAureus, LocalBigBrain } from "../../src/testing/index.js";
 
 const shape = ({ type, exchange, operation }: Observation): unknown[] => [type, exchange, operation];
 

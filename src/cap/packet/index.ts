@@ -20,7 +20,6 @@ export {
   heartbeatPayload,
   progressPayload,
 } from "../payloads.js";
-export type { PacketProtocol } from "../protocol.js";
 export type { PacketIssue } from "../validate.js";
 export { validatePacket } from "../validate.js";
 export type { OpenOptions, SignedForm as Verdict } from "../verify.js";

@@ -5,13 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TaskSpec } from "../../../gen/aureus/v1/index.js";
 import { sampleOf } from "../../4runr/sample.js";
-import {
-  Local4Runr,
-  LocalAureus,
-  LocalBigBrain,
-  type Observation,
-  type TaskOutcome,
-} from "../../testing/index.js";
+import type { TaskOutcome } from "../../testing/big-brain/types.js";
+import type { Observation } from "../../testing/http/observe.js";
+import { Local4Runr, LocalAureus, LocalBigBrain } from "../../testing/index.js";
 import { writeNew } from "../files.js";
 import type { DevFunctions } from "./functions.js";
 import type { DevPart } from "./part.js";

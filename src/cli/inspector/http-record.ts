@@ -1,5 +1,5 @@
 /** What goes over a local server as records: a request, its response, and each event of a stream. */
-import type { Observation as Observed } from "../../testing/index.js";
+import type { Observation as Observed } from "../../testing/http/observe.js";
 import { HttpFacts, type HttpProtocol, type Seen } from "./http-facts.js";
 import type { Observation } from "./record.js";
 import type { Recorder } from "./recorder.js";

@@ -1,10 +1,11 @@
 /** Why a packet of the worker trust handshake, or one under CAP-PRODUCTION, is not genuine where it arrived. */
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { SUBJECT_SUBMIT, TRUST_MAX_SKEW_MS } from "../../../gen/cap/index.js";
-import type { Role } from "../../cap/index.js";
+import type { Role } from "../../cap/crypto/key-ring.js";
 import { decodePacket } from "../../cap/packet.js";
 import type { ProductionProblem } from "../../cap/production/error.js";
-import { checkIdentity, openProduction, takeApart } from "../../cap/production/index.js";
+import { takeApart } from "../../cap/production/exact-bytes.js";
+import { checkIdentity, openProduction } from "../../cap/production/index.js";
 import { timestampMs } from "../../cap/timestamp.js";
 import { checkTrustPacket } from "../../cap/trust/messages.js";
 import { trustBytes, trustPhase, verifyTrustPacket } from "../../cap/trust/signature.js";

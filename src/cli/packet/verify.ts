@@ -1,7 +1,7 @@
 /** `agentwire verify`: is the signature of a packet right, and if not, why? */
 
 import { InvalidArgumentError } from "commander";
-import type { Role } from "../../cap/index.js";
+import type { Role } from "../../cap/crypto/key-ring.js";
 import { ValidationError } from "../../core/errors.js";
 import { parseTime } from "../../core/time.js";
 import { type CliCommand, choice, repeated, UsageError } from "../command.js";

@@ -1,2 +1,2 @@
 /** Neurons in the renderer of a desktop app: frames go through a bridge that the app's preload script exposes. */
-export { IpcTransport, type IpcTransportOptions, type NeuronIpcBridge } from "./ipc-transport.js";
+export { IpcTransport, type NeuronIpcBridge } from "./ipc-transport.js";

@@ -6,7 +6,7 @@ import type {
   TimelineEntry,
   WorkflowStatus,
 } from "../../../../gen/aureus/console/models.js";
-import type { EngineEvent, TaskRun, WorkflowRun } from "../../../aureus/engine/index.js";
+import type { EngineEvent, TaskRun, WorkflowRun } from "../../../aureus/engine/workflow-state.js";
 
 /** What an event reports about a policy check. */
 export interface PolicyDecision {
