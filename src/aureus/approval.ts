@@ -4,6 +4,7 @@ import { type Clock, sleep, systemClock } from "../core/clock.js";
 import { AgentwireError, errorText, TimeoutError, UnsupportedError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
+import { limitOf, milliseconds } from "../core/numbers.js";
 import { Cut } from "../http/cut.js";
 import type { CallOptions } from "../http/index.js";
 
@@ -25,7 +26,7 @@ export interface ApprovalDecision {
 export interface ApprovalWait {
   /** Delay between two polls, in milliseconds. Default: 2,000. */
   readonly intervalMs?: number | undefined;
-  /** Limit of the whole wait, in milliseconds. Default: none. */
+  /** Limit of the whole wait, in milliseconds. Default, like 0: none. */
   readonly totalTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -99,33 +100,36 @@ export class PendingApproval {
         },
       );
     }
-    const { intervalMs = 2_000, totalTimeoutMs: ms = Infinity, signal } = options;
+    const { intervalMs = 2_000, signal } = options;
+    milliseconds("intervalMs", intervalMs);
+    const ms = limitOf("totalTimeoutMs", options.totalTimeoutMs);
     const late = (): Error => new TimeoutError(`nobody decided on ${this.taskId} within ${ms} ms`);
     const cut = new Cut([signal], { ms, clock: this.#clock, late });
     try {
       for (let known = this.#known; ; ) {
-        const events = await this.#read(cut);
+        const { events, retryAfterMs = 0 } = await this.#read(cut);
         // Without a time in the token only what comes after the first look is known to be later.
         if (events !== undefined)
           known ??= this.#issuedAt === undefined ? new Set(events.map(identity)) : new Set();
         const decided = events?.find((event) => isObject(event) && this.#decides(event, known));
         if (decided !== undefined) return decisionOf(decided);
-        await sleep(intervalMs, { clock: this.#clock, signal: cut.signal });
+        await sleep(Math.max(intervalMs, retryAfterMs), { clock: this.#clock, signal: cut.signal });
       }
     } finally {
       cut.done();
     }
   }
 
-  /** The events now; undefined while the server cannot be reached. */
-  async #read(cut: Cut): Promise<readonly WorkflowEvent[] | undefined> {
+  /** The events now; none while the server cannot be reached, which may say when to ask again. */
+  async #read(cut: Cut): Promise<{ events?: readonly WorkflowEvent[]; retryAfterMs?: number | undefined }> {
     try {
-      return await this.#source.getWorkflowEvents(this.workflowId, { signal: cut.signal });
+      return { events: await this.#source.getWorkflowEvents(this.workflowId, { signal: cut.signal }) };
     } catch (error) {
       if (cut.reason !== undefined) throw cut.reason;
-      if (!(error instanceof AgentwireError) || !error.retryable) throw error;
+      // Reading does no harm, so also after a 500, which for other calls can be a refusal.
+      if (!(error instanceof AgentwireError) || !(error.retryable || error.status === 500)) throw error;
       this.#logger.warn("the decision could not be read; trying again", { reason: errorText(error) });
-      return undefined;
+      return { retryAfterMs: error.retryAfterMs };
     }
   }
 

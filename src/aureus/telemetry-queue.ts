@@ -132,7 +132,11 @@ export class TelemetryQueue {
       try {
         await retry((attempt) => this.#report(item, attempt.signal, attempt.attempt), {
           policy: this.#policy,
-          shouldRetry: (failed) => failed instanceof FailedAttempt && mayPass(failed.error),
+          // A client that is closed stays so.
+          shouldRetry: (failed) =>
+            failed instanceof FailedAttempt &&
+            !(failed.error instanceof ClosedError) &&
+            mayPass(failed.error),
           signal,
           clock: this.#clock,
           random: this.#options.random,

@@ -1,11 +1,14 @@
 /** When a report is sent again. */
-import { AgentwireError } from "../core/errors.js";
+import { AbortError, AgentwireError, ClosedError } from "../core/errors.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 
 /** 67 s to 90 s of delays in all: an outage of a minute is over before the last attempt. */
-export const DEFAULT_RETRY = retryPolicy({ attempts: 11, maxDelayMs: 15_000 });
+export const DEFAULT_RETRY = retryPolicy({ attempts: 11, maxDelayMs: 15_000, maxRetryAfterMs: 600_000 });
 
-/** A failed attempt, with the server's wait only where that is not shorter than any wait of ours. */
+/**
+ * A failed attempt, with the server's wait only where that is not shorter than any wait of ours. A wait beyond
+ * `maxRetryAfterMs` counts as that: nobody waits for a report, so there is no reason to give it up.
+ */
 export class FailedAttempt {
   readonly retryAfterMs: number | undefined;
 
@@ -16,11 +19,18 @@ export class FailedAttempt {
   ) {
     const asked = error instanceof AgentwireError ? error.retryAfterMs : undefined;
     const shortest = backoffMs(attempt, policy, () => 1);
-    this.retryAfterMs = asked !== undefined && asked >= shortest ? asked : undefined;
+    this.retryAfterMs =
+      asked !== undefined && asked >= shortest ? Math.min(asked, policy.maxRetryAfterMs) : undefined;
   }
 }
 
-/** A report may be repeated, so also after a 500, which for other calls can be a refusal. */
+/**
+ * True if a report that failed may be taken another time: only what the server, or a check of ours, said no to is
+ * refused. A 500 is none, since a report may be repeated; nor is the end of the sink's client, or an error of a sink
+ * that is not of this package.
+ */
 export function mayPass(error: unknown): boolean {
-  return error instanceof AgentwireError && (error.retryable || error.status === 500);
+  if (!(error instanceof AgentwireError) || error instanceof ClosedError || error instanceof AbortError)
+    return true;
+  return error.retryable || error.status === 500;
 }

@@ -1,6 +1,6 @@
 /** How many may work at the same time, in the order in which they asked. */
 import { abortError } from "./abort-error.js";
-import { ValidationError } from "./errors.js";
+import { wholeNumber } from "./numbers.js";
 import { onAbort } from "./on-abort.js";
 
 /** Gives a slot back. A second call does nothing. */
@@ -14,9 +14,7 @@ export class Limiter {
 
   /** `concurrency`: slots, a whole number of at least 1 or `Infinity`; else a `ValidationError`. */
   constructor(concurrency: number) {
-    if (concurrency !== Infinity && !(Number.isInteger(concurrency) && concurrency >= 1))
-      throw new ValidationError(`concurrency must be a whole number of at least 1, found ${concurrency}`);
-    this.#free = concurrency;
+    this.#free = wholeNumber("concurrency", concurrency);
   }
 
   /** Resolves with a slot when it is this caller's turn. Rejects with `abortError(signal)` if the signal fires first. */

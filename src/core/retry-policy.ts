@@ -1,5 +1,7 @@
 /** How often, how long and on what to try again. */
 import { AbortError, AgentwireError, ClosedError, ValidationError } from "./errors.js";
+import { isObject } from "./json.js";
+import { milliseconds, wholeNumber } from "./numbers.js";
 
 /** When and how often a failed call is made again. */
 export interface RetryPolicy {
@@ -45,22 +47,17 @@ export function retryPolicy(
   defaults: RetryPolicy = defaultRetryPolicy,
 ): RetryPolicy {
   if (given === false) return noRetry;
+  if (!isObject(given)) throw new ValidationError(`retry must be an object or false, found ${String(given)}`);
   if (whole.has(given)) return given as RetryPolicy;
   const policy: RetryPolicy = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined) Object.assign(policy, { [name]: value });
   }
   const { attempts, jitter, ...others } = policy;
-  const fail = (name: string, rule: string, value: unknown): never => {
-    throw new ValidationError(`retry: ${name} must be ${rule}, not ${String(value)}`);
-  };
-  if (attempts !== Infinity && (!Number.isInteger(attempts) || attempts < 1)) {
-    fail("attempts", "a whole number of at least 1", attempts);
-  }
-  if (!(jitter >= 0 && jitter <= 1)) fail("jitter", "between 0 and 1", jitter);
-  for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined && !(value >= 0)) fail(name, "a number of at least 0", value);
-  }
+  wholeNumber("retry.attempts", attempts);
+  if (!(jitter >= 0 && jitter <= 1))
+    throw new ValidationError(`retry.jitter must be between 0 and 1, found ${String(jitter)}`);
+  for (const [name, value] of Object.entries(others)) milliseconds(`retry.${name}`, value);
   whole.add(policy);
   return Object.freeze(policy);
 }

@@ -9,7 +9,7 @@ import {
   type TelemetryOptions,
   type TelemetrySink,
 } from "../../src/aureus/index.js";
-import { UpstreamError, ValidationError } from "../../src/core/errors.js";
+import { ClosedError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 
@@ -249,3 +249,18 @@ describe("the spool file", () => {
     expect(JSON.stringify(warnings)).not.toContain("abcdefghijklmnop");
   });
 });
+
+it.each([new ClosedError("the client is closed"), new TypeError("fetch failed")])(
+  "the spool file keeps what failed with a %s",
+  async (error) => {
+    const first = start(() => {
+      throw error;
+    });
+    first.telemetry.metric("kept", 1);
+    await first.telemetry.close();
+    expect(first.losses).toEqual([]);
+    const second = start();
+    await second.telemetry.close();
+    expect(second.names).toEqual(["kept"]);
+  },
+);
