@@ -7,7 +7,8 @@ import { optionOrEnv } from "../core/env.js";
 import { AgentwireError, copyWith, TimeoutError } from "../core/errors.js";
 import { safeLogger } from "../core/logger.js";
 import { compose, type Next } from "../core/middleware.js";
-import { limitOf, milliseconds, wholeNumber } from "../core/numbers.js";
+import { atLeastOne, checkOptions, milliseconds } from "../core/options.js";
+import { limitOf } from "../http/client.js";
 import { Cut, within } from "../http/cut.js";
 import {
   type CallOptions,
@@ -77,12 +78,10 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   constructor(options: GatewayClientOptions<Own> = {}) {
     // The key is not kept, so that it can never be printed or sent.
     const { agentPrivateKeyPem: _, agentId: given, middleware = [], rateLimit = false, ...rest } = options;
-    const { clock = systemClock, idempotencyKeys = 1_000, tokenTtlMs = 1, graceMs = 0 } = rest;
-    checked(() => {
-      wholeNumber("idempotencyKeys", idempotencyKeys);
-      milliseconds("tokenTtlMs", tokenTtlMs);
-      milliseconds("graceMs", graceMs);
-    });
+    const { clock = systemClock, idempotencyKeys = 1_000 } = rest;
+    checked(() =>
+      checkOptions(rest, { idempotencyKeys: atLeastOne, tokenTtlMs: { above: 0 }, graceMs: milliseconds }),
+    );
     this.#http = gatewayHttp(rest, (notice, { operation, correlationId }) => {
       const { error: thrown } = notice;
       const error = thrown instanceof AgentwireError ? asGatewayError(thrown) : thrown;
@@ -276,7 +275,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 
   #bounded<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
-    const ms = limitOf("totalTimeoutMs", options.totalTimeoutMs ?? this.#options.totalTimeoutMs);
+    const ms = limitOf(options.totalTimeoutMs ?? this.#options.totalTimeoutMs, "totalTimeoutMs");
     const late = (): Error =>
       new TimeoutError(`the call took longer than ${ms} ms in total (totalTimeoutMs)`);
     return within([options.signal, this.#closing], { ms, clock: this.#clock, late }, run);
@@ -339,7 +338,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     });
     current.sends = keyed.sends;
     // Of the requests of another call, only the wait for them can be bounded.
-    const ms = isFirst ? Infinity : limitOf("timeoutMs", options.timeoutMs);
+    const ms = isFirst ? Infinity : limitOf(options.timeoutMs, "timeoutMs");
     const late = (): Error =>
       new TimeoutError(`the call with this idempotency key took longer than ${ms} ms (timeoutMs)`);
     const { data, headers, ...answer } = await within([cut], { ms, clock: this.#clock, late }, (end) =>

@@ -1,13 +1,13 @@
 /** When a report is sent again. */
-import { AbortError, AgentwireError, ClosedError } from "../core/errors.js";
+import { AgentwireError } from "../core/errors.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 
 /** 67 s to 90 s of delays in all: an outage of a minute is over before the last attempt. */
-export const DEFAULT_RETRY = retryPolicy({ attempts: 11, maxDelayMs: 15_000, maxRetryAfterMs: 600_000 });
+export const DEFAULT_RETRY = retryPolicy({ attempts: 11, maxDelayMs: 15_000 });
 
 /**
- * A failed attempt, with the server's wait only where that is not shorter than any wait of ours. A wait beyond
- * `maxRetryAfterMs` counts as that: nobody waits for a report, so there is no reason to give it up.
+ * A failed attempt, with the server's wait only where that is not shorter than any wait of ours, and no longer than
+ * `maxRetryAfterMs`: a server that asks for more is asked earlier, so that nothing is lost for it.
  */
 export class FailedAttempt {
   readonly retryAfterMs: number | undefined;
@@ -24,13 +24,15 @@ export class FailedAttempt {
   }
 }
 
+/** A report may be repeated, so also after an error of a sink that is not one of this package. */
+export function mayArrive(error: unknown): boolean {
+  return !(error instanceof AgentwireError) || mayPass(error);
+}
+
 /**
- * True if a report that failed may be taken another time: only what the server, or a check of ours, said no to is
- * refused. A 500 is none, since a report may be repeated; nor is the end of the sink's client, or an error of a sink
- * that is not of this package.
+ * True for what may be over at the next attempt of a call that may be repeated: so also after a 500, which for other
+ * calls can be a refusal.
  */
-export function mayPass(error: unknown): boolean {
-  if (!(error instanceof AgentwireError) || error instanceof ClosedError || error instanceof AbortError)
-    return true;
-  return error.retryable || error.status === 500;
+export function mayPass(error: unknown): error is AgentwireError {
+  return error instanceof AgentwireError && (error.retryable || error.status === 500);
 }

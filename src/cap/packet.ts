@@ -3,10 +3,8 @@
  * and 05).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { BusPacket, BusPacketSchema } from "../../gen/cap/index.js";
-import { PROTOCOL_VERSION } from "../../gen/cap/index.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { type BusPacket, type BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
 import type { SigningKey } from "./crypto/backend.js";
 import {
@@ -18,10 +16,8 @@ import {
 import { capProtocol, type PacketProtocol } from "./protocol.js";
 import { validatePacket } from "./validate.js";
 import { cutBytes } from "./wire/block.js";
-import type { Decoded } from "./wire/canonical-decode.js";
-import { decodeCanonical } from "./wire/canonical-decode.js";
-import type { CanonicalBytes } from "./wire/canonical-encode.js";
-import { encodeCanonical } from "./wire/canonical-encode.js";
+import { type Decoded, decodeCanonical } from "./wire/canonical-decode.js";
+import { type CanonicalBytes, encodeCanonical } from "./wire/canonical-encode.js";
 import { createMessage } from "./wire/create.js";
 import type { MapOrder } from "./wire/map-order.js";
 

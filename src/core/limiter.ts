@@ -1,7 +1,7 @@
 /** How many may work at the same time, in the order in which they asked. */
 import { abortError } from "./abort-error.js";
-import { wholeNumber } from "./numbers.js";
 import { onAbort } from "./on-abort.js";
+import { atLeastOne, checkOption } from "./options.js";
 
 /** Gives a slot back. A second call does nothing. */
 export type Release = () => void;
@@ -14,7 +14,8 @@ export class Limiter {
 
   /** `concurrency`: slots, a whole number of at least 1 or `Infinity`; else a `ValidationError`. */
   constructor(concurrency: number) {
-    this.#free = wholeNumber("concurrency", concurrency);
+    checkOption("concurrency", concurrency, atLeastOne);
+    this.#free = concurrency;
   }
 
   /** Resolves with a slot when it is this caller's turn. Rejects with `abortError(signal)` if the signal fires first. */

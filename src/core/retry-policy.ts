@@ -1,7 +1,6 @@
 /** How often, how long and on what to try again. */
-import { AbortError, AgentwireError, ClosedError, ValidationError } from "./errors.js";
-import { isObject } from "./json.js";
-import { milliseconds, wholeNumber } from "./numbers.js";
+import { AbortError, AgentwireError, ClosedError } from "./errors.js";
+import { atLeastOne, checkOption, milliseconds } from "./options.js";
 
 /** When and how often a failed call is made again. */
 export interface RetryPolicy {
@@ -47,17 +46,16 @@ export function retryPolicy(
   defaults: RetryPolicy = defaultRetryPolicy,
 ): RetryPolicy {
   if (given === false) return noRetry;
-  if (!isObject(given)) throw new ValidationError(`retry must be an object or false, found ${String(given)}`);
+  checkOption("retry", given, "object");
   if (whole.has(given)) return given as RetryPolicy;
   const policy: RetryPolicy = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined) Object.assign(policy, { [name]: value });
   }
   const { attempts, jitter, ...others } = policy;
-  wholeNumber("retry.attempts", attempts);
-  if (!(jitter >= 0 && jitter <= 1))
-    throw new ValidationError(`retry.jitter must be between 0 and 1, found ${String(jitter)}`);
-  for (const [name, value] of Object.entries(others)) milliseconds(`retry.${name}`, value);
+  checkOption("retry.attempts", attempts, atLeastOne);
+  checkOption("retry.jitter", jitter, { min: 0, max: 1 });
+  for (const [name, value] of Object.entries(others)) checkOption(`retry.${name}`, value, milliseconds);
   whole.add(policy);
   return Object.freeze(policy);
 }

@@ -14,7 +14,7 @@ import {
 import { warnIfInsecure } from "../core/insecure.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
-import { limitOf, wholeNumber } from "../core/numbers.js";
+import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
@@ -36,6 +36,19 @@ import { operationUrl, parseBaseUrl } from "./url.js";
 /** What a generated client knows by itself; options of the user win. */
 export type ClientDefaults = Pick<HttpClientOptions, "server" | "keyMap">;
 
+const OPTIONS: { readonly [Name in keyof HttpClientOptions]?: OptionRule } = {
+  timeoutMs: milliseconds,
+  totalTimeoutMs: milliseconds,
+  connections: atLeastOne,
+  maxBodyBytes: atLeastOne,
+  fetch: "function",
+  tls: "object",
+  headers: "object",
+  middleware: "list",
+  clock: "object",
+  random: "function",
+  allowInsecure: "boolean",
+};
 const TIMEOUT_MS = 30_000;
 const GRACE_MS = 10_000;
 const CLOSED = "the client is closed";
@@ -59,6 +72,7 @@ export class HttpClient {
   /** @throws ValidationError `INVALID_BASE_URL`, or for an option that is out of its range */
   constructor(options: HttpClientOptions) {
     const { fetch: send, tls, logger, clock = systemClock, middleware = [], server = "the server" } = options;
+    checkOptions(options, OPTIONS);
     this.#options = options;
     this.baseUrl = parseBaseUrl(options.baseUrl);
     this.#clock = clock;
@@ -67,12 +81,6 @@ export class HttpClient {
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
     const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
-    wholeNumber("maxBodyBytes", maxBodyBytes);
-    wholeNumber("connections", connections);
-    limitOf("timeoutMs", options.timeoutMs);
-    limitOf("totalTimeoutMs", options.totalTimeoutMs);
-    if (send !== undefined && typeof send !== "function")
-      throw new ValidationError(`fetch must be a function, found ${typeof send}`);
     const transportOptions = { maxBodyBytes, connections, tls, clock };
     this.#transport =
       send === undefined ? openTransport(transportOptions) : fetchTransport(send, transportOptions);
@@ -144,12 +152,7 @@ export class HttpClient {
     options: SendOptions = {},
     body?: unknown,
   ): Promise<Answer> {
-    const call = this.#open(
-      operation,
-      path,
-      options,
-      await encodeBody(operation, this.#wire(operation, body)),
-    );
+    const call = this.#open(operation, path, options, await this.#encode(operation, body));
     try {
       const answer = await this.#track(this.#send(call));
       if (answer.chunks === undefined) call.whole.done();
@@ -220,7 +223,7 @@ export class HttpClient {
   ): Promise<Settled<T>> {
     let call: Call | undefined;
     try {
-      const encoded = encodeBody(operation, this.#wire(operation, body));
+      const encoded = this.#encode(operation, body);
       call = this.#open(operation, path, options, encoded instanceof Promise ? await encoded : encoded);
       const answer = await this.#track(this.#send(call));
       const data = this.#decode<T>(answer, call);
@@ -256,12 +259,16 @@ export class HttpClient {
     }
   }
 
-  /** A JSON body in the form of the protocol; other bodies as they are. */
-  #wire(operation: HttpOperation, body: unknown): unknown {
+  /** JSON bodies are brought into the form of the protocol, other bodies are sent as they are. */
+  #encode(operation: HttpOperation, body: unknown): ReturnType<typeof encodeBody> {
     const { keyMap, finishBody } = this.#options;
-    if (body === undefined || (operation.body ?? "json") !== "json") return body;
+    if (body === undefined || (operation.body ?? "json") !== "json") return encodeBody(operation, body);
     const converted = keyMap === undefined ? body : toWire(body, operation.shapes?.request, keyMap);
-    return finishBody === undefined ? converted : finishBody(converted, operation);
+    if (finishBody === undefined) return encodeBody(operation, converted);
+    const finished = finishBody(converted, operation);
+    return finished instanceof Promise
+      ? finished.then((value) => encodeBody(operation, value))
+      : encodeBody(operation, finished);
   }
 
   #open(
@@ -277,11 +284,11 @@ export class HttpClient {
     const shape = operation.shapes?.query;
     const wireQuery =
       query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
-    const ms = limitOf("totalTimeoutMs", options.totalTimeoutMs ?? total);
-    const timeoutMs = limitOf("timeoutMs", options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS);
+    const ms = limitOf(options.totalTimeoutMs ?? total, "totalTimeoutMs");
+    const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, "timeoutMs");
     const policy = retry === undefined ? this.#policy : retryPolicy(retry, this.#policy);
     const stream = operation.result === "events";
-    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery);
+    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery, operation.jsonQuery);
     const headers: Record<string, string> = { ...this.#headers };
     if (stream) headers.accept = "text/event-stream";
     if (body?.contentType !== undefined) headers["content-type"] = body.contentType;
@@ -371,6 +378,13 @@ function describedStatus(described: readonly string[], status: number): string |
 function ruleOf(operation: HttpOperation, retry: SendOptions["retry"]): RetryRule {
   if (retry === undefined || retry === false || operation.retry === "never") return operation;
   return { idempotent: true };
+}
+
+/** Milliseconds of a limit: 0 and `Infinity` mean none. `name`: the option that holds it. */
+export function limitOf(ms: number | undefined, name: string): number {
+  if (ms === undefined) return Infinity;
+  checkOption(name, ms, milliseconds);
+  return ms === 0 ? Infinity : ms;
 }
 
 function totalTimeout({ id }: HttpOperation, ms: number, { attempt, got: { waitsFor } }: Call): TimeoutError {

@@ -1,6 +1,6 @@
 /** A value that ends, such as a token: asked for once at a time, kept, and renewed before its end. */
 import { type Clock, systemClock } from "../core/clock.js";
-import { milliseconds } from "../core/numbers.js";
+import { checkOption, milliseconds } from "../core/options.js";
 import type { Cut } from "./cut.js";
 import { Flight } from "./flight.js";
 
@@ -34,7 +34,7 @@ export class Renewable<T> {
 
   constructor(options: RenewableOptions<T>) {
     const { value, clock = systemClock, refreshBeforeMs = 0 } = options;
-    milliseconds("refreshBeforeMs", refreshBeforeMs);
+    checkOption("refreshBeforeMs", refreshBeforeMs, milliseconds);
     this.#options = options;
     this.#clock = clock;
     if (value !== undefined) this.#held = { value, renewAt: Infinity, endsAt: Infinity };

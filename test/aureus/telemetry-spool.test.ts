@@ -117,6 +117,17 @@ describe("the spool file", () => {
     expect(warnings).toEqual([[expect.stringContaining("the process ended"), { lost: 0, spooled: 3 }]]);
   });
 
+  it.each([
+    ["a client that is closed", new ClosedError("the client is closed")],
+    ["an error that is not one of this package", new Error("ECONNRESET")],
+  ])("keeps what could not be sent because of %s", async (_, error) => {
+    const { telemetry } = start(() => Promise.reject(error));
+    telemetry.metric("a", 1);
+    await telemetry.close();
+    expect(namesInFile()).toEqual(["a"]);
+    expect(telemetry.stats).toMatchObject({ spooled: 1, lost: 0 });
+  });
+
   it(req("aureus.telemetry.spool", "does not keep what the server refuses for good"), async () => {
     const { telemetry, losses } = start(() => {
       throw new ValidationError("no");
