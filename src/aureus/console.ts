@@ -6,6 +6,7 @@ import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import { ProtocolError } from "../core/errors.js";
+import { checkOptions, milliseconds } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { isToken } from "../http/auth.js";
 import type { Cut } from "../http/cut.js";
@@ -62,6 +63,7 @@ export class AureusConsoleClient extends Generated {
 
   /** @throws ValidationError `INVALID_BASE_URL`; `INVALID_TOKEN` for a token that cannot stand in a header */
   constructor(options: AureusConsoleClientOptions = {}) {
+    checkOptions(options, { refreshBeforeMs: milliseconds });
     const token = optionOrEnv(
       options.token === undefined ? undefined : reveal(options.token),
       "AUREUS_TOKEN",

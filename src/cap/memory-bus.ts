@@ -145,7 +145,7 @@ class MemoryConnection implements Bus {
   publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
     const { reply } = options;
     if (this.#route(subject, data, reply) > 0 || reply === undefined) return;
-    this.#bus.route({ subject: reply, data: new Uint8Array() }); // as a NATS server says that nobody listens
+    this.#bus.route({ subject: reply, data: new Uint8Array(), status: 503 }); // as a NATS server does it
   }
 
   #route(subject: string, data: Uint8Array, reply: string | undefined): number {

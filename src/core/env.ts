@@ -7,14 +7,18 @@ interface Platform {
   readonly process?: { readonly env?: Env };
 }
 
-/** Reads one variable, without the white space around it; undefined where there is none, it is empty, or the platform does not let us look. */
-export function readEnv(name: string, env?: Env): string | undefined {
+/** Reads one variable as it stands there; undefined where there is none, or the platform does not let us look. */
+export function rawEnv(name: string, env?: Env): string | undefined {
   try {
-    const value = (env ?? (globalThis as Platform).process?.env)?.[name]?.trim();
-    return value === "" ? undefined : value;
+    return (env ?? (globalThis as Platform).process?.env)?.[name];
   } catch {
     return undefined;
   }
+}
+
+/** Reads one variable, without the white space around it; undefined where there is none, or it is empty. */
+export function readEnv(name: string, env?: Env): string | undefined {
+  return rawEnv(name, env)?.trim() || undefined;
 }
 
 /**
