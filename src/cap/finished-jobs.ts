@@ -4,8 +4,9 @@
  */
 import { type JobResult, JobResultSchema } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
-import { ProtocolError, ValidationError } from "../core/errors.js";
+import { ProtocolError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
+import { checkOptions } from "../core/options.js";
 import { isUnderWay } from "./outcome.js";
 import { decodeCanonical } from "./wire/canonical-decode.js";
 import { encodeCanonical } from "./wire/canonical-encode.js";
@@ -77,8 +78,7 @@ export class MemoryFinishedJobs implements FinishedJobs {
 
   constructor(options: MemoryFinishedJobsOptions = {}) {
     const { maxEntries = 10_000, ttlMs = 86_400_000, clock = systemClock } = options;
-    if (!(maxEntries >= 1)) throw new ValidationError(`maxEntries must be at least 1, not ${maxEntries}`);
-    if (!(ttlMs > 0)) throw new ValidationError(`ttlMs must be above 0, not ${ttlMs}`);
+    checkOptions(options, { maxEntries: { min: 1 }, ttlMs: { above: 0 } });
     this.#byJob = new Lru(maxEntries);
     this.#byKey = new Lru(maxEntries);
     this.#ttlMs = ttlMs;
