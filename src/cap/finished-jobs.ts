@@ -4,13 +4,25 @@
  */
 import type { JobResult } from "../../gen/cap/index.js";
 
-/** What makes two requests the same job. */
+/** What makes two requests the same job. Another tenant's or principal's job is another one, whatever its id. */
 export interface JobIdentity {
   readonly jobId: string;
   /** `meta.idempotency_key`; "" for none. */
   readonly idempotencyKey: string;
   /** Keys of idempotency are the tenant's own. */
   readonly tenantId: string;
+  /** "" for none. */
+  readonly principalId: string;
+}
+
+/** The name of a job among those of all tenants and principals. */
+export function jobKey({ tenantId, principalId, jobId }: JobIdentity): string {
+  return JSON.stringify([tenantId, principalId, jobId]);
+}
+
+/** The name of an idempotency key among those of all tenants; undefined for a job without one. */
+export function idempotencyKeyOf({ tenantId, idempotencyKey }: JobIdentity): string | undefined {
+  return idempotencyKey === "" ? undefined : JSON.stringify([tenantId, idempotencyKey]);
 }
 
 /** A bounded store of results. Several workers may share one. */

@@ -3,7 +3,7 @@ import type { JobResult } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import { Lru } from "../../core/lru.js";
-import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";
+import { type FinishedJobs, idempotencyKeyOf, type JobIdentity, jobKey } from "../finished-jobs.js";
 import { finishedBytes, readFinished } from "./finished-result.js";
 
 /** Options of {@link MemoryFinishedJobs}. */
@@ -58,8 +58,8 @@ export class MemoryFinishedJobs implements FinishedJobs {
       bytes: finishedBytes(result),
       until: this.#clock.monotonic() + this.#ttlMs,
     };
-    this.#byJob.set(job.jobId, entry);
-    const key = keyOf(job);
+    this.#byJob.set(jobKey(job), entry);
+    const key = idempotencyKeyOf(job);
     if (key !== undefined && this.#alive(this.#byKey, key) === undefined) this.#byKey.set(key, entry);
     return readFinished(entry.bytes);
   }
@@ -70,9 +70,9 @@ export class MemoryFinishedJobs implements FinishedJobs {
   }
 
   #find(job: JobIdentity): Entry | undefined {
-    const key = keyOf(job);
+    const key = idempotencyKeyOf(job);
     return (
-      this.#alive(this.#byJob, job.jobId) ?? (key === undefined ? undefined : this.#alive(this.#byKey, key))
+      this.#alive(this.#byJob, jobKey(job)) ?? (key === undefined ? undefined : this.#alive(this.#byKey, key))
     );
   }
 
@@ -82,8 +82,4 @@ export class MemoryFinishedJobs implements FinishedJobs {
     entries.delete(name);
     return undefined;
   }
-}
-
-function keyOf({ idempotencyKey, tenantId }: JobIdentity): string | undefined {
-  return idempotencyKey === "" ? undefined : JSON.stringify([tenantId, idempotencyKey]);
 }
