@@ -3,8 +3,14 @@ import { Buffer } from "node:buffer";
 import type { JobResult } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import { safeLogger } from "../../core/logger.js";
-import { type FinishedJobs, idempotencyKeyOf, type JobIdentity, jobKey } from "../finished-jobs.js";
-import { finishedBytes, readFinished } from "../stores/finished-result.js";
+import {
+  type FinishedJobs,
+  finishedBytes,
+  idempotencyKeyOf,
+  type JobIdentity,
+  jobKey,
+  readFinished,
+} from "../finished-jobs.js";
 import type { RedisCommands } from "./clients.js";
 import type { RedisSessionOptions } from "./session.js";
 import { RedisSession } from "./session.js";
