@@ -1,7 +1,8 @@
 /** Calls without a network, for `pnpm bench aureus`; compiled with the transport of still-transport.ts. */
 
+import type { PolicyContext } from "../gen/aureus/v1/models.js";
 import { simulationRequest } from "../src/aureus/convert.js";
-import { AureusClient, AureusConsoleClient, type PolicyContext } from "../src/aureus/index.js";
+import { AureusClient, AureusConsoleClient } from "../src/aureus/index.js";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, inLanes, measure } from "./measure.ts";
 import { answerWith } from "./still-transport.ts";

@@ -1,7 +1,8 @@
 /** `pnpm bench aureus`: calls of the Aureus clients against bare fetch doing the same JSON call. */
 import { join } from "node:path";
+import type { PolicyContext } from "../gen/aureus/v1/models.js";
 import { simulationRequest } from "../src/aureus/convert.js";
-import { AureusClient, AureusConsoleClient, type PolicyContext } from "../src/aureus/index.js";
+import { AureusClient, AureusConsoleClient } from "../src/aureus/index.js";
 import { answering } from "./answering.ts";
 import { compiled } from "./compiled.ts";
 import { loaded } from "./loaded.ts";

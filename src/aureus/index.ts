@@ -18,19 +18,11 @@ export {
 export type {
   Action,
   Commit,
-  GateConfig,
-  GateResult,
-  GuardDecision,
   Metric,
-  Permission,
-  PolicyContext,
   Principal,
   Span,
-  TaskSpec,
   TelemetryEvent,
-  WorkflowExecutionResult,
   WorkflowSpec,
-  WorkflowState,
 } from "../../gen/aureus/v1/models.js";
 export type { CallOptions } from "../http/index.js";
 export { type ApprovalDecision, PendingApproval } from "./approval.js";

@@ -1,15 +1,8 @@
 /** `ctx.gate`: the gates of Aureus, on a server or in this process, asked as a part of the piece of work. */
+
+import type { GateConfig, GateResult, GuardDecision } from "../../gen/aureus/v1/models.js";
 import type { CrvGate, GoalGuard } from "../aureus/engine/index.js";
-import type {
-  Action,
-  AureusClient,
-  CallOptions,
-  Commit,
-  GateConfig,
-  GateResult,
-  GuardDecision,
-  Principal,
-} from "../aureus/index.js";
+import type { Action, AureusClient, CallOptions, Commit, Principal } from "../aureus/index.js";
 import type { Clock } from "../core/clock.js";
 import { NotFoundError } from "../core/errors.js";
 import { type HandlerContext, HandlerFailure } from "../handler/index.js";

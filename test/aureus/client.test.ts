@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import type { GateConfig, WorkflowSpec } from "../../src/aureus/index.js";
+import type { GateConfig } from "../../gen/aureus/v1/models.js";
+import type { WorkflowSpec } from "../../src/aureus/index.js";
 import {
   AureusClient,
   type AureusClientOptions,

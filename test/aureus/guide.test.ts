@@ -4,6 +4,7 @@
  */
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { GateConfig, PolicyContext } from "../../gen/aureus/v1/models.js";
 import { type OperationId, operationTable } from "../../gen/aureus/v1/operations.js";
 import { operationSchemas, schemaDocument } from "../../gen/aureus/v1/schemas.js";
 import {
@@ -11,9 +12,7 @@ import {
   AureusClient,
   type AureusClientOptions,
   type Commit,
-  type GateConfig,
   type Metric,
-  type PolicyContext,
   type Principal,
   type Span,
   type TelemetryEvent,

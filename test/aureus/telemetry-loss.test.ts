@@ -2,9 +2,15 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { type Span, Telemetry, type TelemetryOptions } from "../../src/aureus/index.js";
-import type { EventInit, TelemetryLoss, TelemetrySink } from "../../src/aureus/telemetry-options.js";
-import { RateLimitError, UpstreamError } from "../../src/core/errors.js";
+import {
+  type EventInit,
+  type Span,
+  Telemetry,
+  type TelemetryLoss,
+  type TelemetryOptions,
+  type TelemetrySink,
+} from "../../src/aureus/index.js";
+import { ClosedError, RateLimitError, UpstreamError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 
@@ -218,4 +224,27 @@ describe("exit", () => {
     expect(stdout).toBe("");
     expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(/process ended.*\{ lost: 2 \}/)]);
   }, 60_000);
+});
+
+it.each<[string, unknown]>([
+  ["a Retry-After of two minutes", new UpstreamError("down", { status: 503, retryAfterMs: 120_000 })],
+  ["a Retry-After of a day", new UpstreamError("down", { status: 503, retryAfterMs: 86_400_000 })],
+  ["an error of a sink that is not of this package", new TypeError("fetch failed")],
+])("nothing is lost for %s", async (_, failure) => {
+  let calls = 0;
+  const { clock, telemetry, items, losses } = setUp({}, () => {
+    if (calls++ === 0) throw failure;
+  });
+  telemetry.metric("m", 1);
+  await clock.until(telemetry.flush());
+  expect([items.length, losses]).toEqual([1, []]);
+});
+
+it("a report is not sent again to a client that is closed", async () => {
+  const { clock, telemetry, losses, calls } = setUp({}, () => {
+    throw new ClosedError("the client is closed");
+  });
+  telemetry.metric("m", 1);
+  await clock.until(telemetry.flush());
+  expect([calls(), losses.length]).toEqual([1, 1]);
 });

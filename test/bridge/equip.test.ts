@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { GateResult, GuardDecision } from "../../gen/aureus/v1/models.js";
 import { GatewayClient } from "../../src/4runr/index.js";
 import { CrvGate, GoalGuard, notNull } from "../../src/aureus/engine/index.js";
-import {
-  type Action,
-  AureusClient,
-  type GateResult,
-  type GuardDecision,
-  type Principal,
-} from "../../src/aureus/index.js";
+import { type Action, AureusClient, type Principal } from "../../src/aureus/index.js";
 import { aureusGate, equip, type Gate, type GateSource, localGate } from "../../src/bridge/index.js";
 import { type HandlerContext, type HandlerDefinition, HandlerFailure } from "../../src/handler/index.js";
 import { LocalAureus } from "../../src/testing/index.js";

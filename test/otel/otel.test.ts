@@ -7,8 +7,9 @@ import {
 } from "@opentelemetry/sdk-trace-base";
 import fc from "fast-check";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import type { PolicyContext } from "../../gen/aureus/v1/models.js";
 import { GatewayClient } from "../../src/4runr/index.js";
-import { AureusClient, type PolicyContext } from "../../src/aureus/index.js";
+import { AureusClient } from "../../src/aureus/index.js";
 import { forwardToCap } from "../../src/bridge/index.js";
 import { defineHandler } from "../../src/handler/index.js";
 import { Neuron } from "../../src/neuron/index.js";
