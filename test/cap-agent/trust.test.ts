@@ -1,4 +1,5 @@
 /** An agent under worker trust, and under CAP-PRODUCTION, against the issuer of the local scheduler. */
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
 import {
@@ -31,7 +32,6 @@ import {
   sealProduction,
 } from "../../src/cap/production/index.js";
 import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
-import { createMessage } from "../../src/cap/wire/create.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
@@ -297,8 +297,8 @@ describe("an agent under worker trust", () => {
 });
 
 describe("an agent under CAP-PRODUCTION", () => {
-  const identity = createMessage(IdentityBindingSchema, { tenantId: "default", principalId: "p-1" });
-  const dispatch = createMessage(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 3n });
+  const identity = create(IdentityBindingSchema, { tenantId: "default", principalId: "p-1" });
+  const dispatch = create(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 3n });
 
   async function production(given: Parameters<typeof make>[0] = {}) {
     let memory: MemoryReplayStore | undefined;

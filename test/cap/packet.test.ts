@@ -166,7 +166,7 @@ describe("bytes that are no packet", () => {
     for (let size = 0; size < good.length; size++) {
       let error: unknown;
       try {
-        assertValidPacket(decodePacket(good.slice(0, size)).message);
+        assertValidPacket(decodePacket(good.slice(0, size)));
       } catch (e) {
         error = e;
       }
@@ -179,34 +179,32 @@ describe("bytes that are no packet", () => {
     expect(() => decodePacket(good, good.length - 1)).toThrow(MalformedPacketError);
   });
 
-  it(
-    req("cap.packet.malformed", "100,000 random and mutated inputs give a packet or a MalformedPacketError"),
-    () => {
-      const garbage = fc.uint8Array({ maxLength: 200 });
-      const mutated = fc
-        .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
-        .map((changes) => {
-          const bytes = good.slice();
-          for (const [at, value] of changes) bytes[at] = value;
-          return bytes;
-        });
-      let refused = 0;
-      fc.assert(
-        fc.property(fc.oneof(garbage, mutated), (bytes) => {
-          try {
-            const { message, specOrder } = decodePacket(bytes);
-            const again = encodePacket(message);
-            if (specOrder) expect(toBase64(again)).toBe(toBase64(bytes));
-          } catch (error) {
-            refused++;
-            expect(error).toBeInstanceOf(MalformedPacketError);
-          }
-        }),
-        { numRuns: 100_000 },
-      );
-      expect(refused).toBeGreaterThan(1000);
-    },
-  );
+  it(req(
+    "cap.packet.malformed",
+    "100,000 random and mutated inputs give a packet or a MalformedPacketError",
+  ), () => {
+    const garbage = fc.uint8Array({ maxLength: 200 });
+    const mutated = fc
+      .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+      .map((changes) => {
+        const bytes = good.slice();
+        for (const [at, value] of changes) bytes[at] = value;
+        return bytes;
+      });
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.oneof(garbage, mutated), (bytes) => {
+        try {
+          encodePacket(decodePacket(bytes));
+        } catch (error) {
+          refused++;
+          if (!(error instanceof MalformedPacketError)) throw error;
+        }
+      }),
+      { numRuns: 100_000 },
+    );
+    expect(refused).toBeGreaterThan(1000);
+  }, 300_000);
 
   it.each([
     ["groups without end", Uint8Array.of(0xf3, 0x3f)],
@@ -227,7 +225,7 @@ describe("a field that reaches beyond its message", () => {
     // job_request of 3 bytes, in it field 500 with one byte of content, which stands behind the 3.
     const bytes = Uint8Array.of(0x52, 3, 0xa2, 0x1f, 1, 0x41);
     expect(() => decodePacket(bytes)).toThrow("a field reaches beyond its message");
-    expect(decodePacket(Uint8Array.of(0x52, 4, 0xa2, 0x1f, 1, 0x41)).message.payload.case).toBe("jobRequest");
+    expect(decodePacket(Uint8Array.of(0x52, 4, 0xa2, 0x1f, 1, 0x41)).payload.case).toBe("jobRequest");
   });
 });
 
@@ -235,7 +233,7 @@ describe("a packet in a Buffer", () => {
   it("is decoded into bytes of its own", () => {
     const packet = createPacket({ case: "heartbeat", value: { workerId: "w" } }, { senderId: "w" });
     const buffer = Buffer.from(encodePacket({ ...packet, signature: Uint8Array.of(1, 2, 3) }));
-    const { signature } = decodePacket(buffer).message;
+    const { signature } = decodePacket(buffer);
     buffer.fill(0);
     expect(signature).toEqual(Uint8Array.of(1, 2, 3));
     expect(signature.constructor).toBe(Uint8Array);

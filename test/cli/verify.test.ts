@@ -167,14 +167,14 @@ describe("verify", () => {
       ],
       [
         "changed",
-        async () => changed(decodePacket(await seal(request)).message, { traceId: "x" }),
+        async () => changed(decodePacket(await seal(request)), { traceId: "x" }),
         [],
         "wrong_signature",
       ],
       [
         "signed as an ordinary packet",
         async () => {
-          const sealed = decodePacket(await seal(request)).message;
+          const sealed = decodePacket(await seal(request));
           return (await signPacket({ ...sealed, signature: new Uint8Array() }, scheduler)).bytes;
         },
         [],

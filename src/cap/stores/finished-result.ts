@@ -3,8 +3,8 @@ import type { JobResult } from "../../../gen/cap/index.js";
 import { JobResultSchema } from "../../../gen/cap/index.js";
 import { ProtocolError } from "../../core/errors.js";
 import { isUnderWay } from "../outcome.js";
-import { decodeCanonical } from "../wire/canonical-decode.js";
-import { encodeCanonical } from "../wire/canonical-encode.js";
+import { decodeMessage } from "../wire/decode.js";
+import { encodeCanonical } from "../wire/encode.js";
 
 /** The bytes of a result. */
 export function finishedBytes(result: JobResult): Uint8Array {
@@ -17,7 +17,7 @@ export function finishedBytes(result: JobResult): Uint8Array {
  * @throws ProtocolError for bytes that are not the result of a finished job.
  */
 export function readFinished(bytes: Uint8Array): JobResult {
-  const { message } = decodeCanonical(JobResultSchema, bytes);
+  const message = decodeMessage(JobResultSchema, bytes);
   if (message.jobId !== "" && !isUnderWay(message)) return message;
   throw new ProtocolError("what is kept is not the result of a finished job");
 }

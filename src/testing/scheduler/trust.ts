@@ -2,6 +2,7 @@
  * Issues worker sessions, as the scheduler's side of the worker trust handshake (CAP 2.17), with faults on demand. For
  * tests and local development: sessions live in this process.
  */
+import { create } from "@bufbuild/protobuf";
 import type {
   BusPacket,
   JobRequest,
@@ -30,7 +31,6 @@ import type { WorkerTrustConfig } from "../../cap/trust/config.js";
 import { sameChallenge } from "../../cap/trust/handshake.js";
 import { decodeTrustPacket, NONCE_BYTES } from "../../cap/trust/messages.js";
 import { signTrustPacket, trustPhase, verifyTrustPacket } from "../../cap/trust/signature.js";
-import { createMessage } from "../../cap/wire/create.js";
 import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
@@ -143,10 +143,10 @@ export class TrustIssuer {
   ): Promise<void> {
     const { bus, senderId, key, clock } = this.#self;
     const dispatch = { dispatchId: randomHex(16), attempt: BigInt(attempt), assignedWorkerId: workerId };
-    const value = { ...request, dispatch: createMessage(DispatchIdentitySchema, dispatch) };
+    const value = { ...request, dispatch: create(DispatchIdentitySchema, dispatch) };
     const packet = createPacket({ case: "jobRequest", value }, { senderId, traceId, clock });
     const { tenantId, principalId, meta } = request;
-    packet.identity = createMessage(IdentityBindingSchema, {
+    packet.identity = create(IdentityBindingSchema, {
       tenantId: tenantId || DEFAULT_TENANT,
       principalId,
       actorId: meta?.actorId ?? "",
@@ -222,7 +222,7 @@ export class TrustIssuer {
     fault: TrustFault,
   ): WorkerHandshakeChallenge {
     const issuedMs = this.#self.clock.now() - (fault === "expired" ? CHALLENGE_MS : 0);
-    return createMessage(WorkerHandshakeChallengeSchema, {
+    return create(WorkerHandshakeChallengeSchema, {
       requestId: request.requestId,
       traceId: request.traceId,
       workerId: request.workerId,
