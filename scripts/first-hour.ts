@@ -40,7 +40,7 @@ function expected({ code, output }: Ended, exit: number, pattern: RegExp): strin
 const home = new Folder(join(base, "home"), env);
 const tsc = join(home.path, "node_modules/typescript/bin/tsc");
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const quickStart = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
+const quickStart = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
 const shown = /```text\n([\s\S]*?)```/.exec(readme)![1]!;
 
 await step("npm pack of the published folder", async () => {
@@ -79,7 +79,8 @@ const compile = (file: string, ...options: string[]) =>
   home.run(node, [tsc, "--strict", "--target", "es2022", "--noEmit", ...options, file]);
 await step("TypeScript, nodenext: compiles", async () => {
   home.write("main.mts", fourProtocols);
-  return expected(await compile("main.mts", "--module", "nodenext"), 0, /^$/);
+  home.write("quick.mts", quickStart);
+  return expected(await compile("main.mts", "--module", "nodenext", "quick.mts"), 0, /^$/);
 });
 await step("TypeScript, bundler: compiles", async () =>
   expected(await compile("main.mts", "--module", "esnext", "--moduleResolution", "bundler"), 0, /^$/),

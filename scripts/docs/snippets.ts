@@ -43,6 +43,8 @@ export function wrongExamples(root: string, snippets: readonly Snippet[]): strin
   });
 }
 
+const FRAMEWORKS = "../../scripts/docs/frameworks.d.ts";
+
 /** Writes the blocks that are not examples into files. Returns the project that checks them. */
 export function writeSnippets(root: string, snippets: readonly Snippet[]): string {
   const folder = join(root, ".cache/snippets");
@@ -52,7 +54,10 @@ export function writeSnippets(root: string, snippets: readonly Snippet[]): strin
     if (example === undefined) writeFileSync(join(root, file), code);
   }
   const project = join(folder, "tsconfig.json");
-  writeFileSync(project, JSON.stringify({ extends: "../../tsconfig.json", include: ["*.ts"], exclude: [] }));
+  writeFileSync(
+    project,
+    JSON.stringify({ extends: "../../tsconfig.json", include: ["*.ts", FRAMEWORKS], exclude: [] }),
+  );
   return project;
 }
 

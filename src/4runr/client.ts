@@ -238,7 +238,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 
   async #bounded<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
-    const ms = limitOf(options.totalTimeoutMs ?? this.#options.totalTimeoutMs);
+    const ms = limitOf(options.totalTimeoutMs ?? this.#options.totalTimeoutMs, "totalTimeoutMs");
     const late = (): Error =>
       new TimeoutError(`the call took longer than ${ms} ms in total (totalTimeoutMs)`);
     const cut = new Cut([options.signal, this.#closing], { ms, clock: this.#clock, late });

@@ -1,11 +1,14 @@
 /** A decision of a human about one action, and the wait for it. */
 import type { GuardDecision, WorkflowEvent } from "../../gen/aureus/console/models.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
-import { AgentwireError, errorText, TimeoutError, UnsupportedError } from "../core/errors.js";
+import { errorText, TimeoutError, UnsupportedError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
+import { checkOption, milliseconds } from "../core/options.js";
+import { limitOf } from "../http/client.js";
 import { Cut } from "../http/cut.js";
 import type { CallOptions } from "../http/index.js";
+import { mayPass } from "./telemetry-retry.js";
 
 /** The action or task that waits for approval. */
 export interface ActionRef {
@@ -25,7 +28,7 @@ export interface ApprovalDecision {
 export interface ApprovalWait {
   /** Delay between two polls, in milliseconds. Default: 2,000. */
   readonly intervalMs?: number | undefined;
-  /** Limit of the whole wait, in milliseconds. Default: none. */
+  /** Limit of the whole wait, in milliseconds. 0 or `Infinity`: none. Default: none. */
   readonly totalTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -99,33 +102,35 @@ export class PendingApproval {
         },
       );
     }
-    const { intervalMs = 2_000, totalTimeoutMs: ms = Infinity, signal } = options;
+    const { intervalMs = 2_000, totalTimeoutMs, signal } = options;
+    checkOption("intervalMs", intervalMs, milliseconds);
+    const ms = limitOf(totalTimeoutMs, "totalTimeoutMs");
     const late = (): Error => new TimeoutError(`nobody decided on ${this.taskId} within ${ms} ms`);
     const cut = new Cut([signal], { ms, clock: this.#clock, late });
     try {
       for (let known = this.#known; ; ) {
-        const events = await this.#read(cut);
+        const { events, askedMs = 0 } = await this.#read(cut);
         // Without a time in the token only what comes after the first look is known to be later.
         if (events !== undefined)
           known ??= this.#issuedAt === undefined ? new Set(events.map(identity)) : new Set();
         const decided = events?.find((event) => isObject(event) && this.#decides(event, known));
         if (decided !== undefined) return decisionOf(decided);
-        await sleep(intervalMs, { clock: this.#clock, signal: cut.signal });
+        await sleep(Math.max(intervalMs, askedMs), { clock: this.#clock, signal: cut.signal });
       }
     } finally {
       cut.done();
     }
   }
 
-  /** The events now; undefined while the server cannot be reached. */
-  async #read(cut: Cut): Promise<readonly WorkflowEvent[] | undefined> {
+  /** The events now; none while the server cannot be reached, but perhaps the wait that it asked for. */
+  async #read(cut: Cut): Promise<{ events?: readonly WorkflowEvent[]; askedMs?: number | undefined }> {
     try {
-      return await this.#source.getWorkflowEvents(this.workflowId, { signal: cut.signal });
+      return { events: await this.#source.getWorkflowEvents(this.workflowId, { signal: cut.signal }) };
     } catch (error) {
       if (cut.reason !== undefined) throw cut.reason;
-      if (!(error instanceof AgentwireError) || !error.retryable) throw error;
+      if (!mayPass(error)) throw error;
       this.#logger.warn("the decision could not be read; trying again", { reason: errorText(error) });
-      return undefined;
+      return { askedMs: error.retryAfterMs };
     }
   }
 

@@ -1,6 +1,7 @@
 /** Metrics of a long time range, read window by window. */
 import type { Metric } from "../../gen/aureus/v1/models.js";
 import { ValidationError } from "../core/errors.js";
+import { checkOption } from "../core/options.js";
 import type { CallOptions } from "../http/index.js";
 
 /** One window: from `startTime` to `endTime`. */
@@ -70,7 +71,7 @@ export async function* metricsWindows(
 ): AsyncGenerator<MetricsWindow> {
   const { windowMs = 3_600_000, startTime, endTime, ...rest } = options;
   const [start, end] = [timeOf(startTime, "startTime"), timeOf(endTime, "endTime")];
-  if (!(windowMs >= 1)) throw new ValidationError(`windowMs must be at least 1, not ${windowMs}`);
+  checkOption("windowMs", windowMs, { min: 1 });
   let previous: readonly Metric[] = [];
   for (let from = start; from < end; from += windowMs) {
     const window = {

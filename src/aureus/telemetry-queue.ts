@@ -15,7 +15,7 @@ import type {
   TelemetryOptions,
   TelemetryStats,
 } from "./telemetry-options.js";
-import { DEFAULT_RETRY, FailedAttempt, mayPass } from "./telemetry-retry.js";
+import { DEFAULT_RETRY, FailedAttempt, mayArrive } from "./telemetry-retry.js";
 import { TelemetrySpool } from "./telemetry-spool.js";
 
 /** The items of one {@link Telemetry} between being recorded and being sent, spooled or lost. */
@@ -45,7 +45,7 @@ export class TelemetryQueue {
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger ?? console);
     this.#emitter = new Emitter({ logger: this.#logger });
-    this.#limiter = new Limiter(Math.max(1, options.concurrency ?? 8));
+    this.#limiter = new Limiter(options.concurrency ?? 8);
     this.#policy = retryPolicy(options.retry, DEFAULT_RETRY);
     this.#spool = options.spoolFile ? new TelemetrySpool(options.spoolFile, this.#logger) : undefined;
     for (const item of this.#spool?.read() ?? []) {
@@ -132,7 +132,7 @@ export class TelemetryQueue {
       try {
         await retry((attempt) => this.#report(item, attempt.signal, attempt.attempt), {
           policy: this.#policy,
-          shouldRetry: (failed) => failed instanceof FailedAttempt && mayPass(failed.error),
+          shouldRetry: (failed) => failed instanceof FailedAttempt && mayArrive(failed.error),
           signal,
           clock: this.#clock,
           random: this.#options.random,
@@ -146,7 +146,8 @@ export class TelemetryQueue {
     } catch (failed) {
       const error = failed instanceof FailedAttempt ? failed.error : failed;
       const loss: TelemetryLoss = { item, reason: signal.aborted ? "closed" : "failed", error };
-      if (this.#spool !== undefined && (signal.aborted || mayPass(error))) return loss;
+      const isOwed = signal.aborted || mayArrive(error) || error instanceof ClosedError;
+      if (this.#spool !== undefined && isOwed) return loss;
       if (this.#pending.has(item)) this.#lose(loss);
       return undefined;
     }

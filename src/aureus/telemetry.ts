@@ -3,6 +3,7 @@ import type { Metric, Span, TelemetryEvent } from "../../gen/aureus/v1/models.js
 import { type Clock, systemClock } from "../core/clock.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { randomHex, uuid } from "../core/ids.js";
+import { atLeastOne, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { jsonCopy } from "./json-copy.js";
 import { ActiveSpan, type SpanOptions } from "./span.js";
 import type {
@@ -13,6 +14,19 @@ import type {
   TelemetryStats,
 } from "./telemetry-options.js";
 import { TelemetryQueue } from "./telemetry-queue.js";
+
+const OPTIONS: { readonly [Name in keyof TelemetryOptions]?: OptionRule } = {
+  capacity: atLeastOne,
+  flushSize: atLeastOne,
+  flushIntervalMs: milliseconds,
+  concurrency: atLeastOne,
+  graceMs: milliseconds,
+  spoolFile: "string",
+  correlationId: "string",
+  tags: "object",
+  clock: "object",
+  random: "function",
+};
 
 /**
  * Records events, metrics and spans and sends them in the background.
@@ -27,8 +41,13 @@ export class Telemetry {
   readonly #clock: Clock;
   readonly #queue: TelemetryQueue;
 
-  /** @throws ValidationError for `retry` numbers that make no sense; UnsupportedError for `spoolFile` outside Node. */
+  /** @throws ValidationError for an option that is out of its range; UnsupportedError for `spoolFile` outside Node. */
   constructor(options: TelemetryOptions) {
+    checkOptions(options, OPTIONS);
+    if (typeof options.sink !== "object" || options.sink === null)
+      throw new ValidationError(
+        "sink is required: pass an AureusClient, or an object with its report methods",
+      );
     this.#options = { ...options, tags: options.tags && { ...options.tags } };
     this.#clock = options.clock ?? systemClock;
     this.#queue = new TelemetryQueue(options);

@@ -1,5 +1,6 @@
 /** Progress of something that a server only tells when it is asked. */
 import { type Clock, sleep } from "../core/clock.js";
+import { checkOption, milliseconds } from "../core/options.js";
 
 /** Options of a watch. */
 export interface WatchOptions<State> {
@@ -22,6 +23,7 @@ export interface Watched<State> extends WatchOptions<State> {
 /** The first state, and each that differs from the one before, until `isEnd`. */
 export async function* watchState<State>(watched: Watched<State>): AsyncGenerator<State> {
   const { read, intervalMs = 2_000, signal, isEnd, clock } = watched;
+  checkOption("intervalMs", intervalMs, milliseconds);
   let last: string | undefined;
   for (;;) {
     const state = await read(signal);

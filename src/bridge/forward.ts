@@ -1,8 +1,6 @@
 /** A capability whose work is done by CAP workers: leases in, jobs out. */
-import type { JobClient, JobSubmission } from "../cap/index.js";
-import { JobFailedError } from "../cap/index.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { type JobClient, JobFailedError, type JobSubmission } from "../cap/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import type { JsonSchema } from "../core/json-schema.js";
 import type { Schema } from "../core/validate.js";
 import {

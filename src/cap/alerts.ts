@@ -1,10 +1,8 @@
 /** Reports of refused packets on `sys.alert` (CAP spec 16). */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { SystemAlertSchema } from "../../gen/cap/index.js";
-import { AlertSeverity, SUBJECT_ALERT } from "../../gen/cap/index.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { AlertSeverity, SUBJECT_ALERT, type SystemAlertSchema } from "../../gen/cap/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import type { AgentwireError } from "../core/errors.js";
 import type { BusMessage } from "./bus.js";
 import { CAPError, SignatureInvalidError, SignatureMissingError, UnknownPayloadError } from "./errors.js";

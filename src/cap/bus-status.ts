@@ -1,6 +1,5 @@
 /** Waiting for a connection to come back. */
-import type { DeadlineOptions } from "../core/abort.js";
-import { withDeadline } from "../core/abort.js";
+import { type DeadlineOptions, withDeadline } from "../core/abort.js";
 import { ClosedError } from "../core/errors.js";
 import type { Bus, BusStatus } from "./bus.js";
 

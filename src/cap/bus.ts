@@ -2,8 +2,7 @@
  * What CAP needs of a message bus. Shipped: in memory ({@link MemoryBus}) and NATS (`agentwire/cap/nats`);
  * everything above this interface is the same on any other.
  */
-import type { AgentwireError } from "../core/errors.js";
-import { ValidationError } from "../core/errors.js";
+import { type AgentwireError, ValidationError } from "../core/errors.js";
 
 /** A message as it came off the bus. */
 export interface BusMessage {
@@ -11,6 +10,8 @@ export interface BusMessage {
   readonly data: Uint8Array;
   /** Where an answer would go. Never answer one on a job: with JetStream it is the publisher's own inbox. */
   readonly reply?: string | undefined;
+  /** Status of a message that the server itself has sent. 503: nobody listens on the subject of a request. */
+  readonly status?: number | undefined;
 }
 
 /** A living subscription. */
@@ -45,6 +46,8 @@ export interface RequestOptions {
 export interface Bus {
   /** True for a bus that never leaves the process: unsigned packets on it are not a reason for a warning. */
   readonly inProcess?: boolean;
+  /** First tokens of the subjects on which this connection may receive responses. Default: `_INBOX`. */
+  readonly inboxPrefix?: string | undefined;
   /**
    * Hands a message to the bus. "ok" means published: not that anybody received it.
    *

@@ -1,10 +1,8 @@
 /** Submitting jobs (CAP spec 04). */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { JobRequestSchema } from "../../gen/cap/index.js";
-import { SUBJECT_SUBMIT } from "../../gen/cap/index.js";
+import { type JobRequestSchema, SUBJECT_SUBMIT } from "../../gen/cap/index.js";
 import { uuid } from "../core/ids.js";
-import type { PartyOptions } from "./party.js";
-import { Party } from "./party.js";
+import { Party, type PartyOptions } from "./party.js";
 
 /** A job request; `jobId` may be left out. */
 export type JobRequestInit = MessageInitShape<typeof JobRequestSchema>;

@@ -3,14 +3,26 @@ import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import type { HandlerFailure } from "../handler/index.js";
 import type { JobResultInit } from "./agent/options.js";
 
-/** Codes of this runtime, from the range that belongs to applications. */
-export const AGENT_CODES = {
-  HANDLER_FAILED: 1000,
-  CANCELLED: 1001,
-  CONTEXT_UNAVAILABLE: 1002,
-  RESULT_WRITE_FAILED: 1003,
-  TOO_MANY_DELIVERIES: 1004,
-} as const;
+/** How a job ends without success. `mayRetry`: another attempt may succeed. */
+interface Kind {
+  readonly code: number;
+  readonly status?: JobStatus;
+  readonly mayRetry?: boolean;
+}
+
+/** By the legacy text of the result. Codes from 1000 on are this runtime's, from the range of applications. */
+const KINDS = {
+  INVALID_INPUT: { code: ErrorCode.JOB_INVALID_INPUT },
+  CONTEXT_NOT_FOUND: { code: ErrorCode.JOB_INVALID_INPUT },
+  RESOURCE_EXHAUSTED: { code: ErrorCode.JOB_RESOURCE_EXHAUSTED },
+  TIMEOUT: { code: ErrorCode.JOB_TIMEOUT, status: JobStatus.TIMEOUT, mayRetry: true },
+  WORKER_UNAVAILABLE: { code: ErrorCode.JOB_WORKER_UNAVAILABLE, mayRetry: true },
+  HANDLER_FAILED: { code: 1000 },
+  CANCELLED: { code: 1001, status: JobStatus.CANCELLED },
+  CONTEXT_UNAVAILABLE: { code: 1002, mayRetry: true },
+  RESULT_WRITE_FAILED: { code: 1003 },
+  max_retries_exceeded: { code: 1004 },
+} satisfies Readonly<Record<string, Kind>>;
 
 /** Legacy texts of registered codes (CAP spec 13). The others go by their names. */
 const LEGACY: Readonly<Record<number, string>> = {
@@ -19,109 +31,47 @@ const LEGACY: Readonly<Record<number, string>> = {
   [ErrorCode.SAFETY_DENIED]: "DENIED",
 };
 
-/** The legacy text of a registered code; "" for another. */
-export function legacyOf(code: number): string {
-  return LEGACY[code] ?? ErrorCode[code] ?? "";
-}
-
 /** Longest text that goes into a result. */
 const MAX_TEXT = 1024;
 
 /** Why a job ends without success. Thrown inside the runtime, never at its users. */
 export class JobFailure extends Error {
-  readonly status: JobStatus;
-  readonly code: number;
   readonly legacy: string;
-  /** Another attempt may succeed. */
-  readonly mayRetry: boolean;
+  readonly kind: Kind;
   /** A store did not answer: a job of a stream is delivered again instead. */
   readonly isStoreDown: boolean;
 
   constructor(
+    legacy: keyof typeof KINDS,
     message: string,
-    info: { status?: JobStatus; code: number; legacy: string; mayRetry?: boolean; isStoreDown?: boolean },
+    { isStoreDown = false, ...kind }: Partial<Kind> & { readonly isStoreDown?: boolean } = {},
   ) {
     super(message);
-    this.status = info.status ?? JobStatus.FAILED;
-    this.code = info.code;
-    this.legacy = info.legacy;
-    this.mayRetry = info.mayRetry ?? false;
-    this.isStoreDown = info.isStoreDown ?? false;
+    this.kind = { ...KINDS[legacy], ...kind };
+    this.legacy = legacy;
+    this.isStoreDown = isStoreDown;
   }
 }
 
-/** The input, or what says where it is, is wrong. */
-export function badInput(message: string, legacy = "INVALID_INPUT"): JobFailure {
-  return new JobFailure(message, { code: ErrorCode.JOB_INVALID_INPUT, legacy });
-}
-
-/** A limit was reached. */
-export function exhausted(message: string): JobFailure {
-  return new JobFailure(message, { code: ErrorCode.JOB_RESOURCE_EXHAUSTED, legacy: "RESOURCE_EXHAUSTED" });
-}
-
-/** Something of the runtime's own failed; another attempt may succeed. */
-export function unavailable(
-  message: string,
-  name: keyof typeof AGENT_CODES,
-  isStoreDown = false,
-): JobFailure {
-  return new JobFailure(message, { code: AGENT_CODES[name], legacy: name, mayRetry: true, isStoreDown });
-}
-
-/** What no other failure says. */
-export function handlerBroken(): JobFailure {
-  return new JobFailure("handler failed", { code: AGENT_CODES.HANDLER_FAILED, legacy: "HANDLER_FAILED" });
-}
-
-/** A stream has delivered the job as often as it may, and it was never answered. */
-export function tooManyDeliveries(deliveries: number): JobFailure {
-  const message = `job not finished after ${deliveries} deliveries`;
-  return new JobFailure(message, { code: AGENT_CODES.TOO_MANY_DELIVERIES, legacy: "max_retries_exceeded" });
-}
-
-/** The time of the job is over. */
-export function timedOut(message: string): JobFailure {
-  const { TIMEOUT: status } = JobStatus;
-  return new JobFailure(message, { status, code: ErrorCode.JOB_TIMEOUT, legacy: "TIMEOUT", mayRetry: true });
-}
-
-/** The job was cancelled. */
-export function cancelled(reason: string): JobFailure {
-  const { CANCELLED: status } = JobStatus;
-  return new JobFailure(reason || "job cancelled", {
-    status,
-    code: AGENT_CODES.CANCELLED,
-    legacy: "CANCELLED",
-  });
-}
-
-/** The worker is closed before the job has ended. */
-export function workerClosed(ran: boolean): JobFailure {
-  const code = ErrorCode.JOB_WORKER_UNAVAILABLE;
-  const message = `worker closed before the job ${ran ? "ended" : "ran"}`;
-  return new JobFailure(message, { code, legacy: "WORKER_UNAVAILABLE", mayRetry: true });
+/** A failure under a registered code, or a code of the application. `legacy` is the text for a code without a name. */
+export function coded(message: string, code: number, legacy: string, mayRetry = false): JobFailure {
+  const failure = new JobFailure("HANDLER_FAILED", message, { code, mayRetry });
+  return Object.assign(failure, { legacy: LEGACY[code] ?? ErrorCode[code] ?? legacy });
 }
 
 /** The author of a handler ended the job: with a registered code where the code is a CAP name or number. */
-export function givenUp({ reason, failureCode }: HandlerFailure): JobFailure {
-  const code = registered(failureCode);
-  const legacy = legacyOf(code) || failureCode || "HANDLER_FAILED";
-  return new JobFailure(reason || "handler failed", { code, legacy });
-}
-
-function registered(given: string | undefined): number {
-  if (given === undefined) return AGENT_CODES.HANDLER_FAILED;
-  const name = given.replace(/^ERROR_CODE_/, "");
+export function givenUp({ reason, failureCode = "" }: HandlerFailure): JobFailure {
+  const name = String(failureCode).replace(/^ERROR_CODE_/, "");
   const byName = (ErrorCode as unknown as Readonly<Record<string, unknown>>)[name];
-  const code = typeof byName === "number" ? byName : /^\d{1,4}$/.test(name) ? Number(name) : 0;
-  const known = ErrorCode[code] !== undefined || code >= 1000;
-  return code !== 0 && known ? code : AGENT_CODES.HANDLER_FAILED;
+  const number = typeof byName === "number" ? byName : /^\d{1,4}$/.test(name) ? Number(name) : 0;
+  const isKnown = number !== 0 && (ErrorCode[number] !== undefined || number >= 1000);
+  const { code } = isKnown ? { code: number } : KINDS.HANDLER_FAILED;
+  return coded(reason || "handler failed", code, String(failureCode) || "HANDLER_FAILED");
 }
 
 /** The result that says it. With `granular` it also says whether another try may succeed. */
-export function failureResult(failure: JobFailure, granular = false): JobResultInit {
-  const { status, code, legacy, mayRetry, message } = failure;
+export function failureResult({ kind, legacy, message }: JobFailure, granular = false): JobResultInit {
+  const { status = JobStatus.FAILED, code, mayRetry } = kind;
   const finer = mayRetry ? JobStatus.FAILED_RETRYABLE : JobStatus.FAILED_FATAL;
   return {
     status: granular && status === JobStatus.FAILED ? finer : status,

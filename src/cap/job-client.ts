@@ -21,19 +21,14 @@ import type {
   SubmitManyOptions,
   WaitOptions,
 } from "./job-client-options.js";
-import type { BatchItem } from "./jobs/batch.js";
-import { runBatch } from "./jobs/batch.js";
+import { type BatchItem, runBatch } from "./jobs/batch.js";
 import { assertDeadLetter } from "./jobs/dead-letter.js";
 import type { JobHandle } from "./jobs/handle.js";
-import type { ResultSource } from "./jobs/missed.js";
-import { MissedResults } from "./jobs/missed.js";
-import type { JobOutcome } from "./jobs/output.js";
-import { OutputReader } from "./jobs/output.js";
+import { MissedResults, type ResultSource } from "./jobs/missed.js";
+import { type JobOutcome, OutputReader } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
-import type { SentRequest } from "./jobs/sender.js";
-import { sendRequest } from "./jobs/sender.js";
-import type { JobSubmission, PreparedJob } from "./jobs/submission.js";
-import { prepareJob } from "./jobs/submission.js";
+import { type SentRequest, sendRequest } from "./jobs/sender.js";
+import { type JobSubmission, type PreparedJob, prepareJob } from "./jobs/submission.js";
 import { JobWaits } from "./jobs/waits.js";
 import { isUnderWay, jobError } from "./outcome.js";
 import { Party } from "./party.js";

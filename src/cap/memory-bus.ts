@@ -1,8 +1,7 @@
 /** A message bus inside one process, with the subjects, wildcards and queue groups of NATS. */
 
 import { abortError, linkSignals } from "../core/abort.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
 import { ClosedError, ConnectionError } from "../core/errors.js";
 import { randomHex } from "../core/ids.js";
@@ -146,7 +145,7 @@ class MemoryConnection implements Bus {
   publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
     const { reply } = options;
     if (this.#route(subject, data, reply) > 0 || reply === undefined) return;
-    this.#bus.route({ subject: reply, data: new Uint8Array() }); // as a NATS server says that nobody listens
+    this.#bus.route({ subject: reply, data: new Uint8Array(), status: 503 }); // as a NATS server does it
   }
 
   #route(subject: string, data: Uint8Array, reply: string | undefined): number {

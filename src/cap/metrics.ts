@@ -1,8 +1,7 @@
 /** What a worker reports to a metrics system. */
 import { JobStatus } from "../../gen/cap/index.js";
 import { errorText } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
-import { safeLogger } from "../core/logger.js";
+import { type Logger, safeLogger } from "../core/logger.js";
 
 /** Hears of what a worker does. All methods are optional; what one throws is logged and hurts nothing. */
 export interface MetricsHook {

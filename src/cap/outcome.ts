@@ -1,23 +1,10 @@
 /** How a job ended, as reported to a client: a result, or a typed error that carries it. */
-import type { JobResult } from "../../gen/cap/index.js";
-import { errorCodes, JobStatus } from "../../gen/cap/index.js";
+import { errorCodes, type JobResult, JobStatus } from "../../gen/cap/index.js";
 import type { AgentwireErrorOptions } from "../core/errors.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
 
 type CAPErrorClass = new (message: string, info?: AgentwireErrorOptions) => CAPError;
-
-/** Legacy texts: the three of CAP spec 13, and what the Cordum scheduler writes. */
-const classOfText: Readonly<Record<string, CAPErrorClass>> = {
-  TIMEOUT: errors.JobTimeoutError,
-  DENIED: errors.SafetyDeniedError,
-  PERMISSION_DENIED: errors.PermissionDeniedError,
-  safety_denied: errors.SafetyDeniedError,
-  safety_unknown: errors.SafetyDeniedError,
-  no_pool_mapping: errors.NoPoolError,
-  dispatch_failed: errors.WorkerUnavailableError,
-  max_retries_exceeded: errors.MaxRetriesExceededError,
-};
 
 /** Why a job did not succeed, in one word. */
 export type JobEndReason =
@@ -37,35 +24,26 @@ export type JobEndReason =
   | "failed_fatal"
   | "failed";
 
-const reasonOfText: Readonly<Record<string, JobEndReason>> = {
-  TIMEOUT: "timeout",
-  DENIED: "denied",
-  PERMISSION_DENIED: "denied",
-  safety_denied: "denied",
-  safety_unknown: "denied",
-  no_pool_mapping: "no_pool",
-  dispatch_failed: "dispatch_failed",
-  max_retries_exceeded: "max_retries",
+type Ending = readonly [type: CAPErrorClass | undefined, reason: JobEndReason];
+
+/** Legacy texts: the three of CAP spec 13, and what the Cordum scheduler writes. */
+const TEXTS: Readonly<Record<string, Ending>> = {
+  TIMEOUT: [errors.JobTimeoutError, "timeout"],
+  DENIED: [errors.SafetyDeniedError, "denied"],
+  PERMISSION_DENIED: [errors.PermissionDeniedError, "denied"],
+  safety_denied: [errors.SafetyDeniedError, "denied"],
+  safety_unknown: [errors.SafetyDeniedError, "denied"],
+  no_pool_mapping: [errors.NoPoolError, "no_pool"],
+  dispatch_failed: [errors.WorkerUnavailableError, "dispatch_failed"],
+  max_retries_exceeded: [errors.MaxRetriesExceededError, "max_retries"],
 };
 
-const reasonOfStatus: Partial<Record<JobStatus, JobEndReason>> = {
-  [JobStatus.TIMEOUT]: "timeout",
-  [JobStatus.DENIED]: "denied",
-  [JobStatus.CANCELLED]: "cancelled",
-  [JobStatus.FAILED_RETRYABLE]: "failed_retryable",
-  [JobStatus.FAILED_FATAL]: "failed_fatal",
-};
-
-/** Why a job did not succeed: by the scheduler's word for it, else by its status, else by its code. */
-export function endReason({ errorCode, status, errorCodeEnum }: JobResult): JobEndReason {
-  const said = Object.hasOwn(reasonOfText, errorCode) ? reasonOfText[errorCode] : undefined;
-  return said ?? reasonOfStatus[status] ?? errorCodes[errorCodeEnum]?.reason ?? "failed";
-}
-
-const classOfStatus: Partial<Record<JobStatus, CAPErrorClass>> = {
-  [JobStatus.TIMEOUT]: errors.JobTimeoutError,
-  [JobStatus.DENIED]: errors.SafetyDeniedError,
-  [JobStatus.CANCELLED]: errors.JobCancelledError,
+const STATUSES: Partial<Record<JobStatus, Ending>> = {
+  [JobStatus.TIMEOUT]: [errors.JobTimeoutError, "timeout"],
+  [JobStatus.DENIED]: [errors.SafetyDeniedError, "denied"],
+  [JobStatus.CANCELLED]: [errors.JobCancelledError, "cancelled"],
+  [JobStatus.FAILED_RETRYABLE]: [undefined, "failed_retryable"],
+  [JobStatus.FAILED_FATAL]: [undefined, "failed_fatal"],
 };
 
 const UNDER_WAY = new Set([
@@ -84,19 +62,20 @@ export function isUnderWay(result: JobResult): boolean {
 /**
  * The error for a job that did not succeed: by its code, else by its legacy code text, else by its status,
  * else a `JobFailedError`. The error's `reason` is the legacy code text; `details` holds the `result` and the
- * `reason` as a {@link JobEndReason}. FAILED_RETRYABLE makes it `retryable`.
+ * `reason` as a {@link JobEndReason}: by the scheduler's word for it, else by the status, else by the code.
+ * FAILED_RETRYABLE makes it `retryable`.
  */
 export function jobError(result: JobResult): CAPError {
   const { status, errorCodeEnum, errorCode, errorMessage, jobId } = result;
-  const byCode = errorCodes[errorCodeEnum]?.type;
-  const byText = Object.hasOwn(classOfText, errorCode) ? classOfText[errorCode] : undefined;
+  const code = errorCodes[errorCodeEnum];
+  const [byText, textReason] = (Object.hasOwn(TEXTS, errorCode) && TEXTS[errorCode]) || [];
+  const [byStatus, statusReason] = STATUSES[status] ?? [];
   // The enum wins over the text, unless the text says the same more exactly.
-  const known =
-    (byText !== undefined && isKindOf(byText, byCode) ? byText : byCode) ?? byText ?? classOfStatus[status];
-  const type = known ?? errors.JobFailedError;
+  const known = byText !== undefined && isKindOf(byText, code?.type) ? byText : code?.type;
+  const type = known ?? byText ?? byStatus ?? errors.JobFailedError;
   const text = errorMessage || errorCode || "no reason is given";
   return new type(`job ${jobId} ended ${JobStatus[status] ?? status}: ${text}`, {
-    details: { result, reason: endReason(result) },
+    details: { result, reason: textReason ?? statusReason ?? code?.reason ?? "failed" },
     ...(errorCode === "" ? {} : { reason: errorCode }),
     ...(status === JobStatus.FAILED_RETRYABLE ? { retryable: true } : {}),
   });

@@ -5,10 +5,8 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import type { BusPacket, BusPacketSchema } from "../../gen/cap/index.js";
-import { PROTOCOL_VERSION } from "../../gen/cap/index.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { type BusPacket, type BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
 import type { SigningKey } from "./crypto/backend.js";
 import {
@@ -20,8 +18,7 @@ import {
 import { capProtocol, type PacketProtocol } from "./protocol.js";
 import { validatePacket } from "./validate.js";
 import { decodeMessage } from "./wire/decode.js";
-import type { CanonicalBytes } from "./wire/encode.js";
-import { encodeCanonical } from "./wire/encode.js";
+import { type CanonicalBytes, encodeCanonical } from "./wire/encode.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** Number of the signature field of a BusPacket. */

@@ -2,15 +2,12 @@
  * A peer on the bus: it sends packets under its own name and key, and receives those of senders it trusts.
  * Client, worker and scheduler are built on it.
  */
-import type { BusPacket } from "../../gen/cap/index.js";
-import { SUBJECT_ALERT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
+import { type BusPacket, SUBJECT_ALERT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
-import type { Logger } from "../core/logger.js";
-import { safeLogger, warnOnce } from "../core/logger.js";
+import { type Logger, safeLogger, warnOnce } from "../core/logger.js";
 import { type Loop, type LoopOptions, startLoop } from "../core/loop.js";
-import type { AlertOptions } from "./alerts.js";
-import { ProtocolAlerts } from "./alerts.js";
+import { type AlertOptions, ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
@@ -22,8 +19,7 @@ import type { PayloadInit, SealOptions } from "./packet.js";
 import { assertValidPacket, createPacket, seal, withToken } from "./packet.js";
 import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
 import { ReplayWindow } from "./replay.js";
-import type { OpenOptions, VerifyOptions } from "./verify.js";
-import { open } from "./verify.js";
+import { type OpenOptions, open, type VerifyOptions } from "./verify.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** What every peer on the bus can be given. */

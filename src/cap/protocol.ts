@@ -1,6 +1,5 @@
 import type { DescMessage, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { PacketIssue } from "../../gen/cap/index.js";
-import { protocol } from "../../gen/cap/index.js";
+import { type PacketIssue, protocol } from "../../gen/cap/index.js";
 
 /** What packets are built, checked and encoded by. `agentwire gen` writes one for a fork of the protos. */
 export interface PacketProtocol {

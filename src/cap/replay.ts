@@ -1,7 +1,6 @@
 /** Refuses packets that are too old, or that were taken before. */
 import type { BusPacket } from "../../gen/cap/index.js";
-import type { Clock } from "../core/clock.js";
-import { systemClock } from "../core/clock.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import type { BusMessage } from "./bus.js";
 import type { DurableMessage } from "./durable.js";
 import { DuplicateJobError, InvalidInputError } from "./errors.js";

@@ -5,8 +5,7 @@
  * where the two map orders give different bytes, both are tried. Both are encodings of the same message, so nothing is
  * lost by that.
  */
-import type { BusPacket } from "../../gen/cap/index.js";
-import { SUBJECT_SUBMIT } from "../../gen/cap/index.js";
+import { type BusPacket, SUBJECT_SUBMIT } from "../../gen/cap/index.js";
 import type { VerifyingKey } from "./crypto/backend.js";
 import type { KeyRing, Role } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";

@@ -16,7 +16,7 @@ const refused = new Set<string>();
 
 /** The level of `AGENTWIRE_LOG`; `warn` if it is not set. Any other value counts as `warn` and is reported once. */
 function threshold(): Threshold {
-  const given = readEnv("AGENTWIRE_LOG")?.trim().toLowerCase() ?? "warn";
+  const given = readEnv("AGENTWIRE_LOG")?.toLowerCase() ?? "warn";
   const level = LEVELS.find((known) => known === given);
   if (level !== undefined) return level;
   if (!refused.has(given)) {

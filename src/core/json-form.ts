@@ -5,7 +5,7 @@ import { ValidationError } from "./errors.js";
 export interface JsonForm {
   /** What a peer reads; undefined for undefined. */
   readonly value: unknown;
-  /** Places whose content JSON does not carry: numbers that are not finite, maps, sets, typed arrays and the like. */
+  /** Where JSON does not carry the content: numbers that are not finite, maps, sets, typed arrays and the like. */
   readonly losses: readonly { readonly path: string; readonly message: string }[];
   /** True if an object other than a `Date` chose its own JSON with `toJSON`. */
   readonly rewritten: boolean;
@@ -13,13 +13,32 @@ export interface JsonForm {
 
 /**
  * The JSON form of a value, as `JSON.stringify` defines it: `toJSON` is applied, undefined members are dropped.
- * A number that is not finite, or an object whose content is not in its members, is reported as a loss.
+ * A number that is not finite, an invalid date, a function or symbol in a list, or an object whose content is not in its
+ * members, is reported as a loss.
  *
  * @throws ValidationError `NOT_SERIALIZABLE` for a value without a JSON form: a function or symbol, a bigint or a
  * cycle anywhere in it, a `toJSON` that throws.
  */
 export function jsonForm(value: unknown): JsonForm {
   if (value === undefined) return { value, losses: [], rewritten: false };
+  const { text, ...rest } = written(value, "the value");
+  return { value: JSON.parse(text), ...rest };
+}
+
+/**
+ * The JSON text of a value that JSON carries whole; `what` names the value in errors.
+ *
+ * @throws ValidationError `NOT_SERIALIZABLE` for what {@link jsonForm} refuses or reports as a loss
+ */
+export function exactJson(value: unknown, what: string): string {
+  const { text, losses } = written(value, what);
+  const [loss] = losses;
+  if (loss === undefined) return text;
+  const message = `${what} cannot be written as JSON: ${`${loss.path} ${loss.message}`.trim()}`;
+  throw new ValidationError(message, { code: "NOT_SERIALIZABLE", details: { losses } });
+}
+
+function written(value: unknown, what: string): Omit<JsonForm, "value"> & { readonly text: string } {
   const losses: { path: string; message: string }[] = [];
   const parents = new Map<unknown, readonly [parent: unknown, key: string]>();
   let rewritten = false;
@@ -31,23 +50,26 @@ export function jsonForm(value: unknown): JsonForm {
   let text: string | undefined;
   try {
     text = JSON.stringify(value, function (this: Record<string, unknown>, key, member: unknown) {
-      const loss = lossOf(member);
+      const loss = lossOf(member, this, key);
       if (loss !== undefined) losses.push({ path: pointer(this, key), message: loss });
       if (typeof member === "object" && member !== null) parents.set(member, [this, key]);
       rewritten ||= !Object.is(member, this[key]) && !(this[key] instanceof Date);
       return member;
     });
   } catch (cause) {
-    throw new ValidationError("the value cannot be written as JSON", { code: "NOT_SERIALIZABLE", cause });
+    throw new ValidationError(`${what} cannot be written as JSON`, { code: "NOT_SERIALIZABLE", cause });
   }
   if (text === undefined) {
-    const message = `the value cannot be written as JSON: its type is ${typeof value}`;
+    const message = `${what} cannot be written as JSON: its type is ${typeof value}`;
     throw new ValidationError(message, { code: "NOT_SERIALIZABLE" });
   }
-  return { value: JSON.parse(text), losses, rewritten };
+  return { text, losses, rewritten };
 }
 
-function lossOf(member: unknown): string | undefined {
+function lossOf(member: unknown, holder: Record<string, unknown>, key: string): string | undefined {
+  if (member === null && holder[key] instanceof Date) return "must be a valid date, found an invalid one";
+  if ((typeof member === "function" || typeof member === "symbol") && Array.isArray(holder))
+    return `must be JSON data, found a ${typeof member}, which a list holds as null`;
   if (typeof member === "number" || member instanceof Number) {
     return Number.isFinite(Number(member)) ? undefined : `must be a finite number, found ${member}`;
   }

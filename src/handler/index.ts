@@ -2,7 +2,7 @@
  * The one handler shape of both worker protocols: `async (input, ctx) => output`. What is defined here can be served
  * as a CAP job or as a neuron lease, unchanged.
  */
-import { AgentwireError, ValidationError } from "../core/errors.js";
+import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import type { JsonSchema } from "../core/json-schema.js";
 import type { Logger } from "../core/logger.js";
 import type { InputOf, OutputOf, Schema } from "../core/validate.js";
@@ -52,9 +52,21 @@ export class HandlerFailure extends AgentwireError {
   /** The code given, if one was. */
   readonly failureCode: string | undefined;
 
-  constructor(reason: string, options: { readonly code?: string | undefined } = {}) {
-    super(reason, { reason, ...(options.code === undefined ? {} : { code: options.code }) });
-    this.failureCode = options.code;
+  /** Whatever is passed, the failure is one for good: a code that is not a text or a number counts as none. */
+  constructor(reason: string, options?: { readonly code?: string | undefined }) {
+    const code = codeIn(options);
+    const text = errorText(reason);
+    super(text, { reason: text, ...(code === undefined ? {} : { code }) });
+    this.failureCode = code;
+  }
+}
+
+function codeIn(options: { readonly code?: unknown } | null | undefined): string | undefined {
+  try {
+    const code = options?.code;
+    return typeof code === "string" || typeof code === "number" ? String(code) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

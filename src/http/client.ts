@@ -14,6 +14,7 @@ import {
 import { warnIfInsecure } from "../core/insecure.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
+import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
@@ -35,6 +36,19 @@ import { operationUrl, parseBaseUrl } from "./url.js";
 /** What a generated client knows by itself; options of the user win. */
 export type ClientDefaults = Pick<HttpClientOptions, "server" | "keyMap">;
 
+const OPTIONS: { readonly [Name in keyof HttpClientOptions]?: OptionRule } = {
+  timeoutMs: milliseconds,
+  totalTimeoutMs: milliseconds,
+  connections: atLeastOne,
+  maxBodyBytes: atLeastOne,
+  fetch: "function",
+  tls: "object",
+  headers: "object",
+  middleware: "list",
+  clock: "object",
+  random: "function",
+  allowInsecure: "boolean",
+};
 const TIMEOUT_MS = 30_000;
 const GRACE_MS = 10_000;
 const CLOSED = "the client is closed";
@@ -58,6 +72,7 @@ export class HttpClient {
   /** @throws ValidationError `INVALID_BASE_URL`, or for an option that is out of its range */
   constructor(options: HttpClientOptions) {
     const { fetch: send, tls, logger, clock = systemClock, middleware = [], server = "the server" } = options;
+    checkOptions(options, OPTIONS);
     this.#options = options;
     this.baseUrl = parseBaseUrl(options.baseUrl);
     this.#clock = clock;
@@ -66,10 +81,6 @@ export class HttpClient {
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
     const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
-    atLeastOne("maxBodyBytes", maxBodyBytes);
-    atLeastOne("connections", connections);
-    limitOf(options.timeoutMs);
-    limitOf(options.totalTimeoutMs);
     const transportOptions = { maxBodyBytes, connections, tls, clock };
     this.#transport =
       send === undefined ? openTransport(transportOptions) : fetchTransport(send, transportOptions);
@@ -265,8 +276,8 @@ export class HttpClient {
     const shape = operation.shapes?.query;
     const wireQuery =
       query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
-    const ms = limitOf(options.totalTimeoutMs ?? total);
-    const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS);
+    const ms = limitOf(options.totalTimeoutMs ?? total, "totalTimeoutMs");
+    const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, "timeoutMs");
     const policy = retry === undefined ? this.#policy : retryPolicy(retry, this.#policy);
     const stream = operation.result === "events";
     const url = operationUrl(this.baseUrl, operation.path, path, wireQuery);
@@ -356,16 +367,11 @@ function ruleOf(operation: HttpOperation, retry: SendOptions["retry"]): RetryRul
   return { idempotent: true };
 }
 
-function atLeastOne(name: string, value: number): void {
-  if (value === Infinity || (Number.isInteger(value) && value >= 1)) return;
-  throw new ValidationError(`${name} must be a whole number of at least 1, or Infinity, found ${value}`);
-}
-
-/** Milliseconds of a limit: 0 and `Infinity` mean none. */
-export function limitOf(ms: number | undefined): number {
-  if (ms === undefined || ms === 0) return Infinity;
-  if (ms > 0) return ms;
-  throw new ValidationError(`a time limit must be a number of milliseconds of at least 0, found ${ms}`);
+/** Milliseconds of a limit: 0 and `Infinity` mean none. `name`: the option that holds it. */
+export function limitOf(ms: number | undefined, name: string): number {
+  if (ms === undefined) return Infinity;
+  checkOption(name, ms, milliseconds);
+  return ms === 0 ? Infinity : ms;
 }
 
 function totalTimeout({ id }: HttpOperation, ms: number, { attempt, got: { waitsFor } }: Call): TimeoutError {

@@ -5,7 +5,6 @@ import { backoffMs, retryPolicy } from "../core/retry-policy.js";
 import type { NeuronCore } from "./core.js";
 import { postFrame } from "./frames.js";
 import { type Answer, answerFrame, type LeaseEntry, type Outcome } from "./lease.js";
-import { notSerializable } from "./run-lease.js";
 
 /** What became of an answer. */
 export interface Delivery {
@@ -28,16 +27,14 @@ function mayBeAccepted(error: unknown): boolean {
 
 /** The outcome to send in place of one that will never be accepted: once, and then a short one. */
 function substitute(outcome: Outcome, error: unknown): Outcome | undefined {
-  const { code: failure, status = 0 } = error instanceof AgentwireError ? error : { code: "" };
-  const isUnwritable = failure === "NOT_SERIALIZABLE" || failure === "INVALID_FRAME";
-  if (!isUnwritable && status !== 400 && status !== 413 && status !== 422) return undefined;
+  const status = error instanceof AgentwireError ? error.status : undefined;
+  if (status !== 400 && status !== 413 && status !== 422) return undefined;
   if (outcome.kind !== "ack") {
     if (outcome.reason === REFUSED) return undefined;
     const code =
       typeof outcome.code === "string" && /^\w{1,64}$/.test(outcome.code) ? outcome.code : undefined;
     return { kind: outcome.kind, reason: REFUSED, code };
   }
-  if (failure === "NOT_SERIALIZABLE") return notSerializable("the output cannot be written as JSON");
   const reason = `the gateway refused the output: ${errorText(error)}`;
   return { kind: "terminal", reason, code: "OUTPUT_REFUSED" };
 }

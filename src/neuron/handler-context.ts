@@ -3,6 +3,7 @@ import type { ProgressFrame, TaskPayload } from "../../gen/neuron/index.js";
 import { raceSignal } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { errorText, TimeoutError } from "../core/errors.js";
+import { exactJson } from "../core/json-form.js";
 import type { Logger } from "../core/logger.js";
 import { formatTime } from "../core/time.js";
 import {
@@ -60,7 +61,8 @@ export class ProgressReports {
         leaseId: this.#entry.leaseId,
         ...(percent === undefined ? {} : { percent }),
         ...(message === undefined ? {} : { message }),
-        ...(data === undefined ? {} : { data }),
+        // As it is now: the report may wait, and the handler goes on.
+        ...(data === undefined ? {} : { data: JSON.parse(exactJson(data, "data")) }),
         sentAt: formatTime(this.#core.clock.now()),
       };
       checkClientFrame(frame);
@@ -99,6 +101,10 @@ export class ProgressReports {
   }
 }
 
+const fail: HandlerContext["fail"] = (reason, options) => {
+  throw new HandlerFailure(reason, options);
+};
+
 /** The context of one run. A class: the hidden classes of object literals with accessors outlive them. */
 export class LeaseRunContext implements HandlerContext {
   readonly task: TaskPayload;
@@ -131,8 +137,4 @@ export class LeaseRunContext implements HandlerContext {
   get deadline(): number | undefined {
     return this.#entry.deadline(this.#clock);
   }
-}
-
-function fail(reason: string, options?: { readonly code?: string | undefined }): never {
-  throw new HandlerFailure(errorText(reason), options);
 }

@@ -14,6 +14,7 @@ import {
 } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
+import { atLeastOne, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { backoffMs, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { eventChunks } from "../http/events.js";
 import { type ClientOptions, HttpClient } from "../http/index.js";
@@ -56,6 +57,18 @@ export interface HttpTransportOptions
   readonly maxSockets?: number | undefined;
 }
 
+const OPTIONS: { readonly [Name in keyof HttpTransportOptions]?: OptionRule } = {
+  neuronId: "string",
+  initialReconnectDelayMs: milliseconds,
+  maxReconnectDelayMs: milliseconds,
+  reconnectJitter: { min: 0, max: 1 },
+  alwaysReconnect: "boolean",
+  idleTimeoutMs: { above: 0 },
+  requestTimeoutMs: milliseconds,
+  maxEventBytes: atLeastOne,
+  maxSockets: atLeastOne,
+};
+
 /** A stream that stood so long, or brought an event, ends a series of failures. */
 const STOOD_MS = 5_000;
 
@@ -94,6 +107,7 @@ export class HttpTransport implements Transport {
 
   /** @throws ValidationError for a gatewayUrl that is not an http(s) URL, or numbers that make no sense. */
   constructor(options: HttpTransportOptions) {
+    checkOptions(options, OPTIONS);
     this.#options = options;
     if (typeof options.auth !== "function")
       throw new ValidationError("auth must be a function that returns the token, such as () => token");

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.js";
 import type { Middleware } from "../core/middleware.js";
 import type { SchemaValidator } from "../core/validate.js";
 import type { AuthCallback } from "./callback-auth.js";
+import type { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION } from "./frames.js";
 import type { HttpTransportOptions } from "./http-transport.js";
 import type { Answer } from "./lease.js";
 import type { LeaseCall } from "./run-lease.js";
@@ -24,7 +25,7 @@ export interface NeuronCommonOptions {
   /** Judges JSON Schemas. Default: ajv, which needs code generation. */
   readonly validator?: SchemaValidator | undefined;
   /** Version to register with. Given, it is pinned; else 1.1.0, and 1.0.0 for a gateway that refuses that. */
-  readonly protocolVersion?: string | undefined;
+  readonly protocolVersion?: typeof PROTOCOL_VERSION | typeof FALLBACK_PROTOCOL_VERSION | undefined;
   /** Put the text of a handler's exception on the wire. Default: true, as the peers do. */
   readonly exposeErrors?: boolean | undefined;
   /**

@@ -6,6 +6,7 @@ import { ClosedError, ConflictError, ValidationError } from "../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../core/iterable-emitter.js";
 import { safeLogger } from "../core/logger.js";
 import { onAbort } from "../core/on-abort.js";
+import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { onProcessSignal } from "../core/process-signals.js";
 import type { OutputOf, Schema } from "../core/validate.js";
 import type { DefinitionBeside, HandlerDefinition } from "../handler/index.js";
@@ -13,12 +14,30 @@ import { type CapabilityRegistration, type LeaseInput, override, type Served, se
 import { connectionOf } from "./connection.js";
 import type { NeuronCore } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
+import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION } from "./frames.js";
 import type { Handler } from "./handler-context.js";
 import { HttpTransport } from "./http-transport.js";
 import { takeFrame } from "./inbound.js";
-import type { NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
-import { SchemaBook } from "./schemas.js";
+import type { NeuronCommonOptions, NeuronEvents, NeuronOptions, StopOptions } from "./neuron-options.js";
+import { SCHEMA_SOURCES, SchemaBook } from "./schemas.js";
 import { Session } from "./session.js";
+
+const OPTIONS: { readonly [Name in keyof NeuronCommonOptions | "transport"]?: OptionRule } = {
+  neuronId: "string",
+  heartbeatIntervalMs: { above: 0, max: Number.MAX_VALUE },
+  schemaSource: SCHEMA_SOURCES,
+  validator: "object",
+  protocolVersion: [FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION],
+  exposeErrors: "boolean",
+  expired: ["run", "refuse"],
+  cancelGraceMs: milliseconds,
+  dedupeTasks: { min: 0, whole: true },
+  answerRetryMs: milliseconds,
+  middleware: "list",
+  transport: "object",
+  clock: "object",
+  random: "function",
+};
 
 /** How long aborted handlers, and then the last answers, may take at the end of {@link Neuron.stop}. */
 const abortMs = 1_000;
@@ -45,11 +64,13 @@ export class Neuron {
    * What is not given is read from BIGBRAIN_GATEWAY_URL, BIGBRAIN_NEURON_ID, and BIGBRAIN_CREDENTIAL_FILE,
    * BIGBRAIN_TOKEN or BIGBRAIN_TOKEN_FILE.
    *
-   * @throws ValidationError without a neuronId, or what `HttpTransport` throws.
+   * @throws ValidationError without a neuronId, for an option that is not one of the values it may have, or what
+   * `HttpTransport` throws.
    */
   constructor(options: NeuronOptions = {}) {
+    checkOptions(options, OPTIONS);
     const neuronId = optionOrEnv(options.neuronId, "BIGBRAIN_NEURON_ID");
-    if (typeof neuronId !== "string")
+    if (neuronId === undefined)
       throw new ValidationError("neuronId is required: pass neuronId, or set BIGBRAIN_NEURON_ID");
     const { clock = systemClock, random = Math.random, schemaSource = "registered-first" } = options;
     this.neuronId = neuronId;
@@ -196,8 +217,7 @@ export class Neuron {
     const { type, concurrency } = update;
     const known = this.#core.capabilities.get(type);
     if (known === undefined) throw new ConflictError(`${type} has no handler`);
-    if (!Number.isInteger(concurrency) || concurrency < 1)
-      throw new ValidationError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
+    checkOption("concurrency", concurrency, { ...atLeastOne, max: Number.MAX_VALUE });
     const capability = { ...known, concurrency };
     this.#core.capabilities.set(type, capability);
     this.#dispatcher.setConcurrency(type, concurrency);

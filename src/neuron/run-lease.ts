@@ -1,5 +1,6 @@
 /** One run of a handler, from the input of a lease to its outcome. */
 import { errorText } from "../core/errors.js";
+import { exactJson } from "../core/json-form.js";
 import type { Next } from "../core/middleware.js";
 import { HandlerFailure } from "../handler/index.js";
 import type { HandlerCall } from "../worker/middleware.js";
@@ -54,28 +55,31 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
   if (!schemas.isOpen(served, lease, "output")) {
     const verdict = await schemas.judge(served, lease, "output", output);
     if (!verdict.ok) {
-      if (verdict.notSerializable) return notSerializable("the output cannot be written as JSON");
-      return mismatch("output", verdict.errors);
+      return verdict.notSerializable
+        ? notSerializable(verdict.errors.join("; "))
+        : mismatch("output", verdict.errors);
     }
-    output = verdict.value;
+    return { kind: "ack", output: verdict.value };
   }
-  return writable(output) ? { kind: "ack", output } : notSerializable("the output cannot be written as JSON");
+  try {
+    // Acked as it is now, however often: the handler may keep the object and change it.
+    return {
+      kind: "ack",
+      output: output === undefined ? output : JSON.parse(exactJson(output, "the output")),
+    };
+  } catch (error) {
+    return notSerializable(errorText(error));
+  }
 }
 
-/** Only these have no JSON form at the top and would vanish silently; the rest shows when it is written. */
-function writable(output: unknown): boolean {
-  return typeof output !== "function" && typeof output !== "symbol" && typeof output !== "bigint";
-}
-
-/** The outcome for an output that has no JSON form. */
-export function notSerializable(reason: string): Outcome {
+function notSerializable(reason: string): Outcome {
   return { kind: "terminal", reason, code: "OUTPUT_NOT_SERIALIZABLE" };
 }
 
 function failure(error: unknown, { entry, exposeErrors, context }: LeaseRun): Outcome {
   if (entry.cutBy !== undefined) return outcomes.cancelled;
   if (error instanceof HandlerFailure) {
-    return { kind: "terminal", reason: error.reason, code: error.failureCode ?? "HANDLER_TERMINAL" };
+    return { kind: "terminal", reason: error.reason, code: error.failureCode || "HANDLER_TERMINAL" };
   }
   context.log.error("handler failed", { error });
   const reason = exposeErrors ? errorText(error) : "handler failed";

@@ -7,12 +7,15 @@ import type { Logger } from "../core/logger.js";
 import { type Checker, checkerFor, outputCheckerFor, type SchemaValidator } from "../core/validate.js";
 import type { Served } from "./capability.js";
 
+/** See {@link SchemaSource}. */
+export const SCHEMA_SOURCES = ["registered-first", "lease-first", "registered-only"] as const;
+
 /**
  * Which schema is asked where a capability has one and the lease brings another: the registered one
  * (`registered-first`, as the TypeScript reference), the lease's (`lease-first`, as holokai-neuron-sdk 0.2.0),
  * or never the lease's (`registered-only`).
  */
-export type SchemaSource = "registered-first" | "lease-first" | "registered-only";
+export type SchemaSource = (typeof SCHEMA_SOURCES)[number];
 
 /** One side of a handler. */
 export type Side = "input" | "output";

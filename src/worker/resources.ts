@@ -4,6 +4,9 @@ import { errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { withTimeout } from "../core/with-timeout.js";
 
+/** A function that opens something, and what to load before: loading code takes long on a busy machine. */
+export type Opener<T> = (() => T | Promise<T>) & { readonly load?: () => Promise<unknown> };
+
 /** Closed in the order in which they were opened. */
 export class Resources {
   readonly #clock: Clock;
@@ -11,7 +14,7 @@ export class Resources {
   readonly #timeoutMs: number;
   readonly #closers: { readonly name: string; readonly close: () => unknown }[] = [];
 
-  /** `timeoutMs`: how long it may take to open one; 0 or less means no limit. */
+  /** `timeoutMs`: how long it may take to open one, not counting the time for its code; 0 or less means no limit. */
   constructor(clock: Clock, logger: Logger, timeoutMs: number) {
     this.#clock = clock;
     this.#logger = logger;
@@ -26,10 +29,11 @@ export class Resources {
    */
   async open<T extends object>(
     name: string,
-    given: T | (() => T | Promise<T>),
+    given: T | Opener<T>,
     close: (opened: T) => unknown,
   ): Promise<T> {
     if (typeof given !== "function") return given;
+    await given.load?.();
     const opening = (async () => given())();
     try {
       const opened = await withTimeout(`opening ${name}`, this.#timeoutMs, this.#clock, () => opening);

@@ -146,6 +146,17 @@ describe("tokens", () => {
     expect(guard.pendingApproval("a")).toMatchObject({ used: true });
   });
 
+  it("of one task id in two workflows stay apart", () => {
+    const guard = new GoalGuard();
+    const one = guard.evaluate(nobody, critical, null, "w-1").approvalToken!;
+    const two = guard.evaluate(nobody, critical, null, "w-2").approvalToken!;
+    expect(guard.spendToken("a", one, "w-2")).toBe(false);
+    expect(guard.spendToken("a", one, "w-1")).toBe(true);
+    expect(guard.spendToken("a", two, "w-2")).toBe(true);
+    const outside = guard.evaluate(nobody, critical).approvalToken!;
+    expect(guard.spendToken("a", outside, "w-1")).toBe(true);
+  });
+
   it(req("aureus.engine.tokens", "a new one replaces the old"), () => {
     const guard = new GoalGuard();
     const first = guard.evaluate(nobody, critical).approvalToken!;

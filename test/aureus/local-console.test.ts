@@ -136,6 +136,19 @@ describe("through the clients", () => {
     expect(timeline.at(-1)).toMatchObject({ type: "ROLLBACK_POLICY_DECISION", taskId: "wipe" });
   });
 
+  it("an approval of one workflow is not one of another with the same task id", async () => {
+    await using server = await LocalAureus.start();
+    const v1 = new AureusClient({ baseUrl: server.url });
+    const console = new AureusConsoleClient({ baseUrl: server.url, credentials: operator });
+    await v1.executeWorkflow(workflow);
+    await v1.executeWorkflow({ ...workflow, id: "w-2" });
+    const { approvalToken = "" } = (await console.getWorkflow("w")).policyStatus;
+    await expect(console.approve("w-2", { taskId: "wipe", approvalToken })).rejects.toThrow("Invalid");
+    await console.approve("w", { taskId: "wipe", approvalToken });
+    expect((await console.getWorkflow("w")).policyStatus.status).toBe("approved");
+    expect((await console.getWorkflow("w-2")).policyStatus.status).toBe("pending");
+  });
+
   it("logins share a token within a second, and end after an hour", async () => {
     const clock = new FakeClock();
     const server = await LocalAureus.start({ port: false, clock });

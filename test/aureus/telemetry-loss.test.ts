@@ -154,6 +154,30 @@ describe("outages", () => {
     await flushed;
     expect(telemetry.stats).toMatchObject({ sent: 1, retried: 1 });
   });
+
+  it("a Retry-After beyond maxRetryAfterMs loses nothing: the server is asked after that time", async () => {
+    let failures = 1;
+    const { telemetry, clock, calls } = setUp({}, () => {
+      if (failures-- > 0) throw new UpstreamError("503", { retryAfterMs: 3_600_000 });
+    });
+    telemetry.metric("m", 1);
+    const flushed = telemetry.flush();
+    await clock.advance(59_999);
+    expect(calls()).toBe(1);
+    await clock.advance(1);
+    await flushed;
+    expect(telemetry.stats).toMatchObject({ sent: 1, retried: 1, lost: 0 });
+  });
+
+  it("an error of a sink that is not one of this package is no refusal", async () => {
+    let failures = 1;
+    const { telemetry, clock } = setUp({}, () => {
+      if (failures-- > 0) throw new Error("ECONNRESET");
+    });
+    telemetry.metric("m", 1);
+    await clock.until(telemetry.flush());
+    expect(telemetry.stats).toMatchObject({ sent: 1, retried: 1, lost: 0 });
+  });
 });
 
 describe("exit", () => {

@@ -9,7 +9,7 @@ import {
   type TelemetryOptions,
   type TelemetrySink,
 } from "../../src/aureus/index.js";
-import { UpstreamError, ValidationError } from "../../src/core/errors.js";
+import { ClosedError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 
@@ -115,6 +115,17 @@ describe("the spool file", () => {
     exit!(0);
     expect(namesInFile()).toEqual(["a", "b", "c"]);
     expect(warnings).toEqual([[expect.stringContaining("the process ended"), { lost: 0, spooled: 3 }]]);
+  });
+
+  it.each([
+    ["a client that is closed", new ClosedError("the client is closed")],
+    ["an error that is not one of this package", new Error("ECONNRESET")],
+  ])("keeps what could not be sent because of %s", async (_, error) => {
+    const { telemetry } = start(() => Promise.reject(error));
+    telemetry.metric("a", 1);
+    await telemetry.close();
+    expect(namesInFile()).toEqual(["a"]);
+    expect(telemetry.stats).toMatchObject({ spooled: 1, lost: 0 });
   });
 
   it(req("aureus.telemetry.spool", "does not keep what the server refuses for good"), async () => {

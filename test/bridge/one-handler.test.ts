@@ -91,6 +91,62 @@ describe.each([
     }
   });
 
+  it.each<[string, unknown, string]>([
+    [
+      "an infinite number in a member",
+      { a: [1, -Infinity] },
+      "/a/1 must be a finite number, found -Infinity",
+    ],
+    ["NaN", Number.NaN, "must be a finite number, found NaN"],
+    ["a Map", new Map([["n", 1]]), "found Map"],
+    ["a Set in a list", [new Set([1])], "/0 must be JSON data, found Set"],
+    ["an invalid date", { at: new Date(Number.NaN) }, "/at must be a valid date"],
+    ["a function in a list", [() => 1], "/0 must be JSON data, found a function"],
+    ["a symbol", Symbol("s"), "its type is symbol"],
+  ])("fails for good without a schema on %s, which JSON does not carry", async (_, output, place) => {
+    let runs = 0;
+    const run = (): unknown => {
+      runs++;
+      return output;
+    };
+    await using on = await serve(defineHandler({ run }));
+    const ended = await on.submit({});
+    expect(ended).toMatchObject({
+      ended: "failed",
+      code: wire === "neuron" ? "OUTPUT_NOT_SERIALIZABLE" : "RESULT_WRITE_FAILED",
+    });
+    expect(ended.reason).toContain(wire === "neuron" ? place : "output is not JSON serializable");
+    expect(runs).toBe(1);
+  });
+
+  it.each<[string, unknown, string | undefined]>([
+    ["a symbol", { code: Symbol("s") }, undefined],
+    ["an object", { code: {} }, undefined],
+    ["null", { code: null }, undefined],
+    ["a number", { code: 4711 }, "4711"],
+    ["an empty text", { code: "" }, undefined],
+    ["no options but null", null, undefined],
+    [
+      "a getter that throws",
+      {
+        get code() {
+          throw new Error("no");
+        },
+      },
+      undefined,
+    ],
+  ])("ends for good also where the code of ctx.fail is %s", async (_, options, code) => {
+    let runs = 0;
+    const run = (_input: unknown, ctx: HandlerContext): never => {
+      runs++;
+      return ctx.fail("gone", options as { code?: string });
+    };
+    await using on = await serve(defineHandler({ run }));
+    const ownCode = wire === "neuron" ? "HANDLER_TERMINAL" : "HANDLER_FAILED";
+    expect(await on.submit({})).toEqual({ ended: "failed", reason: "gone", code: code ?? ownCode });
+    expect(runs).toBe(1);
+  });
+
   it(req("bridge.handler.fail", "ends for good with the reason and the code of ctx.fail"), async () => {
     const failing = defineHandler({
       run: (_, ctx) => ctx.fail("the page is gone", { code: "PAGE_GONE" }),

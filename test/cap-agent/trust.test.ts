@@ -216,11 +216,9 @@ describe("an agent under worker trust", () => {
           await set.dispatch("lost");
           expect(set.done()).toEqual([]);
           const before = set.packets(SUBJECT_HEARTBEAT).length;
-          await set.clock.advance(20_000);
+          await set.clock.advance(900);
           expect(set.packets(SUBJECT_HEARTBEAT)).toHaveLength(before);
-          set.say("reconnecting");
-          set.say("connected");
-          await set.clock.settle();
+          await set.clock.advance(100); // it asks again by itself
         }
         await set.dispatch("again");
         expect(set.done()).toEqual(["again"]);
@@ -278,6 +276,47 @@ describe("an agent under worker trust", () => {
     await set.clock.until(set.agent.close());
   });
 
+  it(
+    req("cap.trust.session", "subscribes once, and has one heartbeat, whenever the connection comes back"),
+    async () => {
+      const blink = (set: Awaited<ReturnType<typeof make>>) => {
+        set.say("reconnecting");
+        set.say("connected");
+      };
+      for (const when of ["during the start", "twice in a row"]) {
+        const set = await make({ heartbeatIntervalMs: 1_000 });
+        let runs = 0;
+        set.agent.job("job.echo", () => ++runs);
+        const others = set.memory.subscriptionCount;
+        const starting = set.agent.start();
+        const hasToken = () => set.heard.some(({ subject }) => subject === SUBJECT_HANDSHAKE);
+        for (let turn = 0; when === "during the start" && turn < 10_000 && !hasToken(); turn++)
+          await Promise.resolve();
+        if (when === "during the start") {
+          expect(set.agent.state).toBe("starting");
+          blink(set);
+        }
+        await starting;
+        await set.clock.settle();
+        if (when === "twice in a row")
+          for (let i = 0; i < 3; i++) {
+            blink(set);
+            await Promise.resolve();
+          }
+        await set.clock.settle();
+        expect(set.memory.subscriptionCount - others).toBe(3); // the topic, the direct subject, cancels
+        const before = set.packets(SUBJECT_HEARTBEAT).length;
+        for (let i = 0; i < 3; i++) await set.clock.advance(1_000);
+        expect(set.packets(SUBJECT_HEARTBEAT)).toHaveLength(before + 3);
+        await set.dispatch("direct", workerSubject("w-1"));
+        expect([runs, set.done()]).toEqual([1, ["direct"]]);
+        expect(set.errors.filter(({ code }) => code !== "TRUST_NO_SESSION")).toEqual([]);
+        await set.clock.until(set.agent.close());
+        expect(set.memory.subscriptionCount).toBe(others);
+      }
+    },
+  );
+
   it("a start during which the connection is lost fails", async () => {
     const set = await make();
     set.agent.job("job.echo", (data) => data);
@@ -294,6 +333,41 @@ describe("an agent under worker trust", () => {
     await expect(starting).rejects.toMatchObject({ code: "TRUST_UNAVAILABLE" });
     await set.clock.until(set.agent.close());
   });
+});
+
+describe("a worker that takes no part in worker trust", () => {
+  it.each([
+    ["enforce", undefined, "TRUST_CONFIG"],
+    ["warn", undefined, "warned"],
+    ["off", undefined, "silent"],
+    ["", undefined, "INVALID_TRUST_MODE"],
+    ["enforce", "a-token", "silent"],
+    ["warn", "a-token", "silent"],
+  ] as const)(
+    req("cap.trust.config", "holds to CORDUM_SDK_HANDSHAKE=%s with the token %s: %s"),
+    async (mode, sessionToken, outcome) => {
+      const { memory, logged } = await bench();
+      const log = (message: string) => void logged.push(message);
+      const logger = { debug: log, info: log, warn: log, error: log };
+      const found = await runWorker({
+        bus: memory.connect(),
+        subject: "job.echo",
+        handler: () => ({}),
+        logger,
+        sessionToken,
+        env: { CORDUM_SDK_HANDSHAKE: mode },
+      }).then(
+        async (worker) => {
+          await worker.close();
+          return logged.some((line) => line.includes(`CORDUM_SDK_HANDSHAKE is ${mode}`))
+            ? "warned"
+            : "silent";
+        },
+        (error: AgentwireError) => error.code,
+      );
+      expect(found).toBe(outcome);
+    },
+  );
 });
 
 describe("an agent under CAP-PRODUCTION", () => {

@@ -125,6 +125,14 @@ describe.each([defaultCrypto(), nobleCrypto])("CAP-PRODUCTION on $name", (crypto
         expect(configure).toThrow(expect.objectContaining({ code: "INVALID_KEY" }));
         const parsed = crypto.verifyingKey(keyFile("p384.pub.pem"), { allowP384: true });
         expect(() => keysById("keys", { p384: parsed })).toThrow("must be on P-256");
+        const { curve: _, ...nameless } = parsed;
+        for (const key of [parsed, nameless as typeof parsed]) {
+          const open = openProduction(fromBase64(raw_b64!), {
+            ...trustOf(trust, now),
+            keys: new Map([["p384", key]]),
+          });
+          await expect(open).rejects.toThrow("must be on P-256");
+        }
         return;
       }
       let raw = raw_b64 === null ? new Uint8Array(0) : fromBase64(raw_b64);

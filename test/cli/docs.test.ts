@@ -48,6 +48,7 @@ describe("docs/cli.md", () => {
       missing_signature: true,
       unknown_sender: true,
       wrong_key: true,
+      wrong_curve: true,
       sender_changed: true,
       map_order: true,
       not_canonical: true,

@@ -10,7 +10,7 @@ import {
   IdentityBindingSchema,
   JobRequestSchema,
 } from "../../gen/cap/index.js";
-import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { generateKeyPair, toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import { KeyRing } from "../../src/cap/index.js";
 import {
   canonicalBytes,
@@ -235,6 +235,21 @@ describe("verify", () => {
       expect(found.problem).toBe(reasons[name]);
       if (found.ok) expect(found.signedOver).toBe("worker trust");
     });
+  });
+
+  it(req("cli.verify.reason", "both profiles take keys on P-256 only, whatever is allowed"), async () => {
+    const p384 = (sender: string) => ["--key", `${sender}=${keys}/p384.pub.pem`, "--allow-p384"];
+    const sealed = await sealProduction(createPacket({ case: "alert", value: {} }, { senderId: "s" }), {
+      key: toSigningKey(generateKeyPair().privateKeyPem),
+      keyId: "k",
+      audience: "sys.alert",
+    });
+    expect(await verdict(sealed, ...p384("s"))).toMatchObject({ problem: "wrong_curve" });
+    const { packet_b64, now } = trust.negative.find(({ name }) => name === "unsigned")!;
+    const message = decodePacket(fromBase64(packet_b64));
+    const signed = encodePacket({ ...message, signature: new Uint8Array([1]) });
+    const found = await verdict(signed, ...p384(message.senderId), "--at", now);
+    expect(found).toMatchObject({ problem: "wrong_curve" });
   });
 
   it("has a verdict on anything: bytes changed, cut, doubled or made up", async () => {

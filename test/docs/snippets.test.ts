@@ -17,6 +17,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   "examples/aureus-crv/main.ts": "test/aureus/examples.test.ts",
   "examples/neuron-auth/main.ts": "test/neuron/auth-example.test.ts",
   "examples/neuron-http-fetch/main.ts": "test/neuron/examples.test.ts",
+  "examples/testing/greet.test.ts": "test/docs/examples.test.ts",
   "examples/neuron-progress-cancel/capability.ts": "test/neuron/examples.test.ts",
 };
 

@@ -141,7 +141,7 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       const credentials = () => {
         if (failing) throw new Error("the vault is sealed");
         handedOut++;
-        return operator.credentials(2);
+        return operator.credentials(3);
       };
       const log = lines();
       const bus = await open({ servers: server.url, credentials, logger: log.logger });
@@ -158,16 +158,16 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       expect(statuses).not.toContain("closed");
       expect(errors.some((error) => error instanceof AuthError)).toBe(true);
       expect(log.all.join("\n")).not.toMatch(/SEED|eyJ/);
-    }, 20_000);
+    }, 40_000);
 
     it("a JWT that ends and is never replaced: reconnecting, and every refusal is reported", async () => {
       const operator = makeOperator();
       const server = await configured(operator.config);
-      const bus = await open({ servers: server.url, credentials: operator.credentials(1) });
+      const bus = await open({ servers: server.url, credentials: operator.credentials(3) });
       const { statuses, errors } = watch(bus);
       await until(() => errors.filter((error) => error instanceof AuthError).length >= 4);
       expect(statuses).not.toContain("closed");
-    });
+    }, 20_000);
 
     it.each([
       ["CRLF", (text: string) => text.replace(/\n/g, "\r\n")],

@@ -394,3 +394,17 @@ describe("check", () => {
     ]);
   });
 });
+
+describe("a document that keeps no form of OpenAPI", () => {
+  it.each<[what: string, schemas: object, where: RegExp]>([
+    ["null where a list belongs", { A: { anyOf: null } }, /api\.yaml:\d+:\d+: Expected type .*struct/],
+    [
+      "a number for a list of names",
+      { A: { required: 0, properties: { a: text } } },
+      /api\.yaml:\d+:\d+: .*struct/,
+    ],
+  ])("is refused at the place of it: %s", async (_, schemas, where) => {
+    const paths = { "/a": { get: { responses: ok(ref("A")) } } };
+    expect(await refusal(document(paths, schemas), { camelCase: true })).toMatch(where);
+  });
+});

@@ -343,9 +343,11 @@ describe("leases", () => {
     req("neuron.lease.retry", "are answered again while the gateway is in trouble, with the same answer"),
     async () => {
       let refuse = 4;
+      const kept = { n: 1 };
       const { lease, clock, gateway, neuron } = await setUp({
-        handlers: { "a/b": () => "out" },
+        handlers: { "a/b": () => kept },
         onPost: (path) => {
+          if (path === "/neuron/ack") kept.n++;
           if (path === "/neuron/ack" && refuse-- > 0) throw new UpstreamError("busy", { status: 503 });
         },
       });
@@ -356,6 +358,7 @@ describe("leases", () => {
         .map(({ frame }) => JSON.stringify(frame));
       expect(acks).toHaveLength(5);
       expect(new Set(acks).size).toBe(1);
+      expect(acks[0]).toContain('"output":{"n":1}');
       expect(neuron.leasesInHand).toBe(0);
     },
   );

@@ -25,15 +25,22 @@ export interface GoalGuardOptions {
   readonly maxAuditEntries?: number | undefined;
 }
 
+/** The latest token of an action, for one workflow or outside of workflows: task ids are unique in a workflow only. */
+interface Pending {
+  readonly workflowId: string | undefined;
+  token: ApprovalToken;
+}
+
 /**
  * GoalGuard with the semantics of the Aureus engine: idle -> evaluating -> approved, rejected or pending_human.
- * It keeps one pending token for each action id; a new one replaces the old.
+ * It keeps one pending token for each action id of a workflow, and for each action id outside of workflows; a new one
+ * replaces the old.
  */
 export class GoalGuard {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #maxAudit: number;
-  readonly #pending = new Map<string, ApprovalToken>();
+  readonly #pending = new Map<string, readonly Pending[]>();
   readonly #audit: AuditEntry[] = [];
   #state: GoalGuardState = "idle";
 
@@ -56,11 +63,16 @@ export class GoalGuard {
   /**
    * Decides on an action. In this order: the tool must be among `allowedTools` where both are given; the
    * permissions must be held; then the rule for MCP actions, or the risk tier, decides. High and critical actions
-   * get a token that {@link GoalGuard.approve} spends.
+   * get a token that {@link GoalGuard.approve} spends. `workflowId` is that of the workflow whose task the action is.
    */
-  evaluate(principal: Principal, action: Action, toolName?: string | null): GuardDecision {
+  evaluate(
+    principal: Principal,
+    action: Action,
+    toolName?: string | null,
+    workflowId?: string,
+  ): GuardDecision {
     this.#state = "evaluating";
-    const decision = this.#decide(principal, action, toolName);
+    const decision = this.#decide(principal, action, toolName, workflowId);
     this.#state = decision.requiresHumanApproval
       ? "pending_human"
       : decision.allowed
@@ -90,13 +102,14 @@ export class GoalGuard {
 
   /**
    * Spends the token of an action: true once, for the latest token, within the hour. Does not move the state; a
-   * console approves that way.
+   * console approves that way. With `workflowId`, the token of a task of another workflow is refused.
    */
-  spendToken(actionId: string, token: string): boolean {
-    const pending = this.#pending.get(actionId);
-    if (pending === undefined || pending.token !== token || pending.used) return false;
-    if (Date.parse(pending.expiresAt) < this.#clock.now()) return false;
-    this.#pending.set(actionId, { ...pending, used: true });
+  spendToken(actionId: string, token: string, workflowId?: string): boolean {
+    const pending = this.#pendingOf(actionId).find((item) => item.token.token === token);
+    if (pending === undefined || pending.token.used) return false;
+    if (![undefined, workflowId ?? pending.workflowId].includes(pending.workflowId)) return false;
+    if (Date.parse(pending.token.expiresAt) < this.#clock.now()) return false;
+    pending.token = { ...pending.token, used: true };
     return true;
   }
 
@@ -119,10 +132,19 @@ export class GoalGuard {
 
   /** The latest token of an action, spent or not. */
   pendingApproval(actionId: string): ApprovalToken | undefined {
-    return this.#pending.get(actionId);
+    return this.#pendingOf(actionId).at(-1)?.token;
   }
 
-  #decide(principal: Principal, action: Action, toolName?: string | null): GuardDecision {
+  #pendingOf(actionId: string): readonly Pending[] {
+    return this.#pending.get(actionId) ?? [];
+  }
+
+  #decide(
+    principal: Principal,
+    action: Action,
+    toolName?: string | null,
+    workflowId?: string,
+  ): GuardDecision {
     const refuse = (reason: string): GuardDecision => ({
       allowed: false,
       reason,
@@ -136,10 +158,10 @@ export class GoalGuard {
       return refuse("Insufficient permissions, intent mismatch, or data zone violation");
     }
     const { decision, needsToken } = decideMcp(action) ?? decideByRisk(action);
-    return needsToken ? { ...decision, approvalToken: this.#newToken(action).token } : decision;
+    return needsToken ? { ...decision, approvalToken: this.#newToken(action, workflowId).token } : decision;
   }
 
-  #newToken(action: Action): ApprovalToken {
+  #newToken(action: Action, workflowId?: string): ApprovalToken {
     const now = this.#clock.now();
     const pending: ApprovalToken = {
       token: `approval-${action.id}-${now}-${randomHex(16, this.#random)}`,
@@ -148,7 +170,8 @@ export class GoalGuard {
       expiresAt: new Date(now + approvalTokenTtlMs).toISOString(),
       used: false,
     };
-    this.#pending.set(action.id, pending);
+    const others = this.#pendingOf(action.id).filter((item) => item.workflowId !== workflowId);
+    this.#pending.set(action.id, [...others, { workflowId, token: pending }]);
     return pending;
   }
 

@@ -74,7 +74,12 @@ class AttemptTimeout extends Error {}
 function refusedByPolicy(task: TaskSpec, run: TaskRun, scope: RunScope): boolean {
   const { guard, principal } = scope.parts;
   if (guard === undefined || principal === undefined || !task.riskTier) return false;
-  const { metadata: _, ...decision } = guard.evaluate(principal, actionOfTask(task), task.toolName);
+  const { metadata: _, ...decision } = guard.evaluate(
+    principal,
+    actionOfTask(task),
+    task.toolName,
+    scope.workflowId,
+  );
   scope.log({ type: "STATE_UPDATED", taskId: task.id, metadata: { policyDecision: decision } });
   if (decision.allowed) return false;
   run.status = "failed";

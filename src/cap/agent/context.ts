@@ -116,9 +116,9 @@ export class FullContext extends PlainContext implements AgentContext {
   }
 }
 
-function fail(reason: string, options?: { readonly code?: string | undefined }): never {
+const fail: HandlerContext["fail"] = (reason, options) => {
   throw new HandlerFailure(reason, options);
-}
+};
 
 async function keepArtifact(
   job: Job,

@@ -1,24 +1,11 @@
 /** The jobs of a worker: taken, joined, run by the engine, answered once, and settled with their stream. */
-import type { BusPacket, JobCancel, JobRequest } from "../../../gen/cap/index.js";
-import { JobStatus } from "../../../gen/cap/index.js";
+import { type BusPacket, type JobCancel, type JobRequest, JobStatus } from "../../../gen/cap/index.js";
 import { AbortError, ClosedError, errorText, TimeoutError } from "../../core/errors.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { Engine } from "../../worker/engine.js";
 import type { Slots } from "../../worker/slots.js";
 import type { Delivery } from "../durable.js";
-import {
-  cancelled,
-  exhausted,
-  failureResult,
-  handlerBroken,
-  JobFailure,
-  logField,
-  timedOut,
-  tooManyDeliveries,
-  unavailable,
-  wireText,
-  workerClosed,
-} from "../failures.js";
+import { failureResult, JobFailure, logField, wireText } from "../failures.js";
 import { statusName } from "../metrics.js";
 import { freezeAuthority } from "../production/identity.js";
 import { Cancels } from "./cancels.js";
@@ -169,7 +156,7 @@ export class Jobs {
     const { maxQueued = 10_000 } = options;
     if (refusal !== undefined || this.#slots.queued < maxQueued) return refusal;
     job.log.error("too many jobs wait; this one is answered as failed", { maxQueued });
-    return exhausted(`worker queue full: ${maxQueued} jobs wait`);
+    return new JobFailure("RESOURCE_EXHAUSTED", `worker queue full: ${maxQueued} jobs wait`);
   }
 
   /** Why a job must not run by what its scheduler says. Sets its limits, and its deadline. */
@@ -182,14 +169,15 @@ export class Jobs {
       if (error instanceof JobFailure) return error;
       throw error;
     }
-    if (delivery > this.#maxDeliver) return tooManyDeliveries(delivery - 1);
+    if (delivery > this.#maxDeliver)
+      return new JobFailure("max_retries_exceeded", `job not finished after ${delivery - 1} deliveries`);
     const cancel = this.#cancels.find(request.jobId, packet);
-    if (cancel !== undefined) return cancelled(wireText(cancel));
+    if (cancel !== undefined) return cancelled(cancel);
     const { deadlineMs } = job.limits;
     if (deadlineMs !== undefined) {
       const leftMs = deadlineMs - ageOf(packet, clock.now());
       job.deadline = clock.now() + leftMs;
-      if (leftMs <= 0) return timedOut("deadline exceeded");
+      if (leftMs <= 0) return new JobFailure("TIMEOUT", "deadline exceeded");
       this.#engine.after(job, leftMs, () => this.#engine.cut(job, new TimeoutError("deadline exceeded")));
     }
     return undefined;
@@ -216,7 +204,8 @@ export class Jobs {
     for (let twin = this.#twin(job); twin !== undefined; twin = this.#twin(job)) await job.race(twin);
     this.#claimKey(job);
     return this.#results.find(job).catch((error: unknown) => {
-      throw unavailable(`earlier result not read: ${errorText(error)}`, "CONTEXT_UNAVAILABLE", true);
+      const text = `earlier result not read: ${errorText(error)}`;
+      throw new JobFailure("CONTEXT_UNAVAILABLE", text, { isStoreDown: true });
     });
   }
 
@@ -239,7 +228,7 @@ export class Jobs {
     if (error instanceof JobFailure) failure = error;
     else {
       job.log.error("a job ended unexpectedly", { error });
-      failure = handlerBroken();
+      failure = new JobFailure("HANDLER_FAILED", "handler failed");
     }
     const tookMs =
       job.startedMs === undefined ? 0 : Math.max(0, Math.round(clock.monotonic() - job.startedMs));
@@ -335,7 +324,15 @@ function keyOf(job: Job): string {
 }
 
 function failureOf(job: Job, reason: Error): unknown {
-  if (reason instanceof TimeoutError) return timedOut(reason.message);
+  if (reason instanceof TimeoutError) return new JobFailure("TIMEOUT", reason.message);
   if (reason instanceof AbortError) return cancelled(reason.message);
   return job.cutBy === undefined ? reason : workerClosed(job.state !== "queued");
+}
+
+function cancelled(reason: string): JobFailure {
+  return new JobFailure("CANCELLED", wireText(reason) || "job cancelled");
+}
+
+function workerClosed(ran: boolean): JobFailure {
+  return new JobFailure("WORKER_UNAVAILABLE", `worker closed before the job ${ran ? "ended" : "ran"}`);
 }

@@ -1,7 +1,7 @@
 /** What a scheduler allows a job, read from its request (Cordum: budget, and variables in `env`). */
 import type { JobRequest } from "../../../gen/cap/index.js";
 import { isObject } from "../../core/json.js";
-import { badInput } from "../failures.js";
+import { JobFailure } from "../failures.js";
 
 /** Limits of one job. What is undefined is not limited. */
 export interface JobLimits {
@@ -55,7 +55,7 @@ export function jobLimits({ env, budget }: JobRequest): JobLimits {
 }
 
 function unreadable(): Error {
-  return badInput("policy constraints cannot be read");
+  return new JobFailure("INVALID_INPUT", "policy constraints cannot be read");
 }
 
 function budgetsOf(json: string): Readonly<Record<string, unknown>> {

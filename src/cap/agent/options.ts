@@ -22,9 +22,9 @@ import type { MetricsHook } from "../metrics.js";
 import type { Party, PartyOptions, ReceiveCounts } from "../party.js";
 import type { ProductionOptions } from "../production/profile.js";
 import type { WorkerTrustOptions } from "../trust/config.js";
+import type { TrustSession } from "../trust/session.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
-import type { AgentTrust } from "./trust.js";
 
 /** A heartbeat as it is sent. */
 export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
@@ -56,6 +56,8 @@ export interface CommonOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly resendForMs?: number | undefined;
   /** Called for jobs and heartbeats. What it throws is logged and does no harm. */
   readonly metrics?: MetricsHook | undefined;
+  /** Environment variables. Default: the process's. */
+  readonly env?: Env | undefined;
 }
 
 /** What a handler of `runWorker` gets besides the request. */
@@ -152,8 +154,6 @@ export interface AgentOptions extends CommonOptions {
    * the mode `enforce`. Default: ordinary packets.
    */
   readonly production?: ProductionOptions | undefined;
-  /** Environment variables. Default: the process's. */
-  readonly env?: Env | undefined;
   /**
    * Takes jobs from streams that keep them until they are done, and publishes results into one. A function is
    * given the bus. Default: jobs come from the bus, at most once.
@@ -241,5 +241,5 @@ export interface Connections {
   readonly durable: DurableBus | undefined;
   readonly finished: FinishedJobs | undefined;
   /** Undefined when it is off. */
-  readonly trust: AgentTrust | undefined;
+  readonly trust: TrustSession | undefined;
 }

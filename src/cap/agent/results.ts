@@ -12,7 +12,7 @@ import { AgentwireError, errorText } from "../../core/errors.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { untilConnected } from "../bus-status.js";
 import { ConnectionLostError, isUnsendable } from "../errors.js";
-import { AGENT_CODES, failureResult, JobFailure, logField } from "../failures.js";
+import { failureResult, JobFailure, logField } from "../failures.js";
 import type { PublishBytes } from "../party.js";
 import { WorkerTrustError } from "../trust/error.js";
 import type { Job } from "./job.js";
@@ -150,17 +150,11 @@ export class Results {
 
   #substitute({ jobId, workerId, executionMs }: JobResult): JobResult {
     const possibleMs = executionMs >= 0n && executionMs < 2n ** 63n ? executionMs : 0n;
-    const result = failureResult(unsendable());
+    const result = failureResult(new JobFailure("RESULT_WRITE_FAILED", "result cannot be sent"));
     return create(JobResultSchema, { ...result, jobId, workerId, executionMs: possibleMs });
   }
 
   #bounded<T>(what: string, work: () => Promise<T>): Promise<T> {
     return withTimeout(what, this.#core.ioTimeoutMs, this.#core.clock, work);
   }
-}
-
-/** No packet can carry the result, or it cannot be read. */
-export function unsendable(): JobFailure {
-  const code = AGENT_CODES.RESULT_WRITE_FAILED;
-  return new JobFailure("result cannot be sent", { code, legacy: "RESULT_WRITE_FAILED" });
 }

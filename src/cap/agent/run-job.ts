@@ -9,16 +9,7 @@ import { withTimeout } from "../../core/with-timeout.js";
 import { HandlerFailure } from "../../handler/index.js";
 import type { BlobStore } from "../blob-store.js";
 import { CAPError } from "../errors.js";
-import {
-  AGENT_CODES,
-  badInput,
-  exhausted,
-  givenUp,
-  JobFailure,
-  legacyOf,
-  logField,
-  unavailable,
-} from "../failures.js";
+import { coded, givenUp, JobFailure, logField } from "../failures.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
 import { blobResolver, checkBeside, Resources } from "../production/resource.js";
 import { resultKey } from "../stores/keys.js";
@@ -27,7 +18,6 @@ import { FullContext, MAX_BYTES, PlainContext } from "./context.js";
 import type { Job } from "./job.js";
 import type { Connections, JobResultInit, WorkerCore } from "./options.js";
 import type { ProgressReporter } from "./progress.js";
-import { unsendable } from "./results.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -71,7 +61,7 @@ export class JobRunner {
     const given = (await this.#attempts(job, job.request, new PlainContext(job))) as
       | JobResultInit
       | undefined;
-    if (given === undefined || given === null) throw unavailable("handler returned null", "HANDLER_FAILED");
+    if (given === undefined || given === null) throw handlerFailed("handler returned null");
     try {
       // Not by spreading into a literal: that costs a hidden class, and more time than encoding the result.
       const result = create(JobResultSchema, given.$typeName === undefined ? given : { ...given });
@@ -89,7 +79,7 @@ export class JobRunner {
       return result;
     } catch (error) {
       job.log.error("the handler's result cannot be read", { reason: errorText(error) });
-      throw unsendable();
+      throw new JobFailure("RESULT_WRITE_FAILED", "result cannot be sent");
     }
   }
 
@@ -103,7 +93,7 @@ export class JobRunner {
       const position = /position \d+/.exec(errorText(error))?.[0];
       const text =
         error instanceof SyntaxError ? `not JSON${position ? ` at ${position}` : ""}` : "not UTF-8";
-      throw badInput(`context decode failed: ${text}`);
+      throw new JobFailure("INVALID_INPUT", `context decode failed: ${text}`);
     }
     const { inputCheck } = job.served;
     if (inputCheck === undefined) return value;
@@ -116,56 +106,49 @@ export class JobRunner {
       if (job.cutBy === undefined) job.log.warn("the input's schema failed", { reason: errorText(error) });
       message = this.#core.options.exposeErrors ? errorText(error) : "the schema failed";
     }
-    throw badInput(`input validation failed: ${message}`);
+    throw new JobFailure("INVALID_INPUT", `input validation failed: ${message}`);
   }
 
   async #fetchContext(job: Job, store: BlobStore): Promise<Uint8Array> {
-    const { maxContextBytes = MAX_BYTES, production } = this.#core.options;
-    const { contextRef } = job.request;
-    if (production !== undefined && contextRef !== undefined)
-      return this.#fetchResource(job, contextRef, store);
-    let key: string;
-    try {
-      key = keyFromPointer(job.request.contextPtr);
-    } catch (error) {
-      throw badInput(errorText(error));
-    }
+    const { maxContextBytes: maxBytes = MAX_BYTES, production } = this.#core.options;
+    const { contextPtr, contextRef } = job.request;
+    const ref = production && contextRef;
+    let read: () => Promise<unknown>;
     let bytes: unknown;
     try {
-      bytes = await this.#stored(job, "context fetch", () => store.get(key));
+      if (ref !== undefined) checkBeside(contextPtr, ref);
+      const key = ref === undefined ? keyFromPointer(contextPtr) : "";
+      read = () => (ref === undefined ? store.get(key) : this.#resource(ref, store, maxBytes));
     } catch (error) {
+      throw new JobFailure("INVALID_INPUT", `${ref ? "context reference: " : ""}${errorText(error)}`);
+    }
+    try {
+      bytes = await this.#stored(job, "context fetch", read);
+    } catch (error) {
+      if (ref !== undefined && error instanceof ValidationError)
+        throw new JobFailure("INVALID_INPUT", `context reference: ${error.message}`);
+      if (ref !== undefined && error instanceof NotFoundError)
+        throw new JobFailure("CONTEXT_NOT_FOUND", "context not found");
       if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
       const text = this.#storeText("context fetch", "context fetch failed", error);
-      throw unavailable(text, "CONTEXT_UNAVAILABLE", true);
+      throw new JobFailure("CONTEXT_UNAVAILABLE", text, { isStoreDown: true });
     }
-    if (bytes === undefined || bytes === null) throw badInput("context not found", "CONTEXT_NOT_FOUND");
+    if (bytes === undefined || bytes === null) throw new JobFailure("CONTEXT_NOT_FOUND", "context not found");
     if (!(bytes instanceof Uint8Array)) {
       job.log.error("the store returned something other than bytes", { type: typeof bytes });
-      throw unavailable("context fetch failed", "CONTEXT_UNAVAILABLE");
+      throw new JobFailure("CONTEXT_UNAVAILABLE", "context fetch failed");
     }
-    if (maxContextBytes > 0 && bytes.length > maxContextBytes) throw exhausted("context exceeds max size");
+    if (maxBytes > 0 && bytes.length > maxBytes)
+      throw new JobFailure("RESOURCE_EXHAUSTED", "context exceeds max size");
     return bytes;
   }
 
   /** The input behind a structured reference: its size, type, digest and expiry must be as it says. */
-  async #fetchResource(job: Job, ref: ResourceRef, store: BlobStore): Promise<Uint8Array> {
+  #resource(ref: ResourceRef, store: BlobStore, maxBytes: number): Promise<Uint8Array> {
     const { options, clock } = this.#core;
-    const { maxContextBytes = MAX_BYTES, production } = options;
-    const resources = new Resources({ redis: blobResolver(store), ...production?.resolvers }, { clock });
-    const expected = {
-      mediaType: "application/json",
-      ...(maxContextBytes > 0 && { maxBytes: maxContextBytes }),
-    };
-    try {
-      checkBeside(job.request.contextPtr, ref);
-      return await this.#stored(job, "context fetch", () => resources.get(ref, expected));
-    } catch (error) {
-      if (error instanceof ValidationError) throw badInput(`context reference: ${error.message}`);
-      if (error instanceof NotFoundError) throw badInput("context not found", "CONTEXT_NOT_FOUND");
-      if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
-      const text = this.#storeText("context fetch", "context fetch failed", error);
-      throw unavailable(text, "CONTEXT_UNAVAILABLE", true);
-    }
+    const resolvers = { redis: blobResolver(store), ...options.production?.resolvers };
+    const expected = { mediaType: "application/json", ...(maxBytes > 0 && { maxBytes }) };
+    return new Resources(resolvers, { clock }).get(ref, expected);
   }
 
   #stored<T>(job: Job, what: string, work: () => Promise<T>): Promise<T> {
@@ -226,8 +209,7 @@ export class JobRunner {
   #handlerFailed(error: unknown): JobFailure {
     const message = this.#core.options.exposeErrors ? errorText(error) : "handler failed";
     const code = error instanceof CAPError ? error.numericCode : 0;
-    if (code !== 0) return new JobFailure(message, { code, legacy: legacyOf(code), mayRetry: true });
-    return unavailable(message, "HANDLER_FAILED");
+    return code === 0 ? handlerFailed(message) : coded(message, code, "", true);
   }
 
   async #writeOutput(job: Job, output: unknown, store: BlobStore): Promise<string> {
@@ -240,7 +222,7 @@ export class JobRunner {
       throw unwritable(error, job.log);
     }
     if (maxResultBytes > 0 && bytes.length > maxResultBytes) {
-      throw exhausted(`${failed}: result exceeds max size`);
+      throw new JobFailure("RESOURCE_EXHAUSTED", `${failed}: result exceeds max size`);
     }
     const key = resultKey(job.request.jobId);
     try {
@@ -248,7 +230,10 @@ export class JobRunner {
     } catch (error) {
       if (job.cutBy === undefined) job.log.warn("result not written", { reason: errorText(error) });
       const text = this.#storeText("result write", "the store failed", error);
-      throw unavailable(`${failed}: ${text}`, "RESULT_WRITE_FAILED", true);
+      throw new JobFailure("RESULT_WRITE_FAILED", `${failed}: ${text}`, {
+        isStoreDown: true,
+        mayRetry: true,
+      });
     }
     return pointerFor(key);
   }
@@ -261,6 +246,9 @@ function elapsed(clock: Clock, job: Job): bigint {
 function unwritable(error: unknown, log: Logger): JobFailure {
   log.warn("output cannot be written as JSON", { reason: errorText(error) });
   const text = error instanceof ValidationError ? "output is not JSON serializable" : "unknown error";
-  const code = AGENT_CODES.RESULT_WRITE_FAILED;
-  return new JobFailure(`result write failed: ${text}`, { code, legacy: "RESULT_WRITE_FAILED" });
+  return new JobFailure("RESULT_WRITE_FAILED", `result write failed: ${text}`);
+}
+
+function handlerFailed(message: string): JobFailure {
+  return new JobFailure("HANDLER_FAILED", message, { mayRetry: true });
 }

@@ -1,33 +1,26 @@
 /** One life of a worker on a bus: what it opens, subscribes to, and takes down again. */
-import type { BusPacket } from "../../../gen/cap/index.js";
 import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
-import { type AgentwireError, ClosedError, errorText, ValidationError } from "../../core/errors.js";
+import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { Resources } from "../../worker/resources.js";
-import { assertSubject, type BusMessage, type SubscribeOptions, type Subscription } from "../bus.js";
+import { assertSubject } from "../bus.js";
 import type { PrivateKey } from "../crypto/key-ring.js";
-import type { Delivery, DurableMessage } from "../durable.js";
 import { isLostResult } from "../errors.js";
-import { logField } from "../failures.js";
 import { type PacketListener, Party } from "../party.js";
 import { ProductionProfile } from "../production/profile.js";
-import { resolveWorkerTrust } from "../trust/config.js";
-import { WorkerTrustError } from "../trust/error.js";
-import { Jobs, MAX_DELIVER } from "./jobs.js";
+import { refuseWorkerTrust, resolveWorkerTrust } from "../trust/config.js";
+import { TrustSession } from "../trust/session.js";
+import { Jobs } from "./jobs.js";
 import type { Connections, WorkerCore } from "./options.js";
 import { handshakeOf, Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
 import { Results } from "./results.js";
 import { JobRunner } from "./run-job.js";
+import { JobSubscriptions } from "./subscriptions.js";
 import type { ServedTopic } from "./topics.js";
-import { AgentTrust } from "./trust.js";
 
 /** How much earlier a connection may have broken than it was noticed. */
 const NOTICED_LATE_MS = 120_000;
-/** Deliveries in which a worker can still answer for a job that came too often. */
-const SPARE_DELIVERIES = 10;
-/** How long a job of a stream stays away that could not be taken yet. */
-const TURNED_AWAY_MS = 1_000;
 /** How long jobs that were aborted may take to be answered. */
 const ABORT_MS = 1_000;
 
@@ -62,7 +55,7 @@ export class Session {
   readonly #resources: Resources;
   readonly #presence: Presence | undefined;
   readonly #abort = new AbortController();
-  readonly #subscriptions: Subscription[] = [];
+  readonly #subscriptions: JobSubscriptions;
   readonly #ends: (() => void)[] = [];
   readonly #cancels: PacketListener = {
     onPacket: (packet) => {
@@ -83,12 +76,13 @@ export class Session {
     const results = new Results(core, connections, this.#abort.signal);
     const runner = new JobRunner(core, connections, progress);
     this.jobs = new Jobs(core, connections, results, runner, isScheduled, () => this.#presence?.freed());
+    this.#subscriptions = new JobSubscriptions(core, service, connections, this.jobs);
     if (!isScheduled) return;
     this.#presence = new Presence(core, this.party, [...topics.keys()], () => ({
       activeJobs: this.jobs.active,
       ...progress.latest,
       // Jobs sent to a worker that cannot hear them are lost: it offers nothing.
-      ...(this.#isDeaf && { pool: "", activeJobs: core.concurrency }),
+      ...(this.#subscriptions.isDeaf && { pool: "", activeJobs: core.concurrency }),
     }));
   }
 
@@ -100,13 +94,7 @@ export class Session {
   static async start(core: WorkerCore, service: Service, host: SessionHost): Promise<Session> {
     const { options, clock, log, kind, workerId, ioTimeoutMs } = core;
     const { topics, isScheduled } = service;
-    if (!isScheduled && options.workerTrust !== undefined)
-      throw new ValidationError(
-        "only an Agent takes part in worker trust: remove `workerTrust`, or use Agent",
-        {
-          code: "TRUST_CONFIG",
-        },
-      );
+    if (!isScheduled) refuseWorkerTrust(options, log);
     const trusted = isScheduled
       ? resolveWorkerTrust(options.workerTrust, workerId, options.env, options)
       : undefined;
@@ -123,8 +111,12 @@ export class Session {
       const finished =
         dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
       const capability = handshakeOf(core, [...topics.keys()]);
-      const trust = trusted && new AgentTrust(core, trusted, bus, capability);
-      const underTrust = trust && { publicKeys: options.publicKeys ?? trust.pins, sessionToken: trust.token };
+      const { mapOrder } = options;
+      const trust = trusted && new TrustSession({ bus, trust: trusted, capability, clock, log, mapOrder });
+      const underTrust = trust && {
+        publicKeys: options.publicKeys ?? trust.pins,
+        sessionToken: trust.packetToken,
+      };
       const { privateKey } = host;
       const party = new Party({ ...options, privateKey, ...underTrust, bus, senderId: workerId, profile });
       session = new Session(core, service, { party, store, durable, finished, trust }, resources);
@@ -149,7 +141,7 @@ export class Session {
         if (status === "closed") busClosed(error);
         else if (status === "reconnecting") {
           lostAtMs ??= clock.now();
-          trust?.shut();
+          trust?.disconnected();
         } else if (status !== "connected") return;
         else if (error !== undefined) this.#onBusError(error);
         else if (lostAtMs === undefined) this.#presence?.freed();
@@ -157,7 +149,8 @@ export class Session {
           const sinceMs = lostAtMs;
           lostAtMs = undefined;
           void this.#readCancels(sinceMs - NOTICED_LATE_MS);
-          void (trust === undefined ? this.#presence?.again() : this.#trustAgain(trust));
+          if (trust === undefined) void this.#presence?.again();
+          else trust.connected();
         }
       }),
     );
@@ -167,7 +160,7 @@ export class Session {
       this.#ends.push(() => cancels.unsubscribe());
       await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
     }
-    await this.#subscribeAll();
+    await this.#subscriptions.open();
     if (durable !== undefined) {
       this.#ticks = startLoop({
         name: "ticks to the stream",
@@ -179,47 +172,20 @@ export class Session {
       });
     }
     await this.#presence?.start();
-    if (trust?.admits === false)
-      throw new WorkerTrustError("the connection was lost during the start", { code: "TRUST_UNAVAILABLE" });
-    trust?.keepAlive((error) => void this.#loseTrust(error));
-  }
-
-  async #subscribeAll(): Promise<void> {
-    const { topics, isScheduled } = this.#service;
-    for (const [subject, served] of topics) await this.#subscribe(subject, subject, () => served);
-    if (!isScheduled) return;
-    await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => topics.get(topic));
-  }
-
-  /** After a reconnect: jobs are taken again once the session is renewed. Never rejects. */
-  async #trustAgain(trust: AgentTrust): Promise<void> {
-    try {
-      if (trust.isEnforced) await this.#unsubscribeAll();
-      await trust.open();
-      if (this.#closed) return;
-      if (this.#subscriptions.length === 0) await this.#subscribeAll();
-      await this.#presence?.resume();
-      trust.keepAlive((error) => void this.#loseTrust(error));
-    } catch (error) {
-      if (!this.#closed) await this.#loseTrust(error);
-    }
-  }
-
-  /** No more jobs, and no heartbeat that would bring some, until the connection is made again. Never rejects. */
-  async #loseTrust(error: unknown): Promise<void> {
-    const { log, events, workerId } = this.#core;
-    this.#connections.trust?.shut();
-    log.error("worker trust is lost: this worker takes no more jobs", { workerId, reason: errorText(error) });
-    events.emit("error", error);
-    void this.#presence?.stop();
-    await this.#unsubscribeAll();
-  }
-
-  async #unsubscribeAll(): Promise<void> {
-    const drained = await Promise.allSettled(this.#subscriptions.splice(0).map((one) => one.drain()));
-    for (const one of drained)
-      if (one.status === "rejected")
-        this.#core.log.warn("a subscription is not drained", { reason: errorText(one.reason) });
+    if (trust?.admits === false) await trust.open(); // the connection was lost meanwhile
+    trust?.keep({
+      resume: async () => {
+        await this.#subscriptions.open();
+        if (!this.#closed) await this.#presence?.resume();
+      },
+      suspend: async (error) => {
+        if (error !== undefined) {
+          this.#core.events.emit("error", error);
+          void this.#presence?.stop(); // a heartbeat would bring jobs
+        }
+        await this.#subscriptions.drain();
+      },
+    });
   }
 
   /** The bus lost a result, or a subscription that it tries to make again. */
@@ -227,17 +193,12 @@ export class Session {
     const { counts, events } = this.#core;
     if (isLostResult(error)) counts.unpublished++;
     events.emit("error", error);
-    if (this.#isDeaf) this.#presence?.beatNow();
+    if (this.#subscriptions.isDeaf) this.#presence?.beatNow();
   }
 
   /** True while jobs can arrive. */
   get isServing(): boolean {
-    return this.party.bus.status() === "connected" && this.#subscriptions.length > 0 && !this.#isDeaf;
-  }
-
-  /** True while a subscription is lost on a bus that is connected. */
-  get #isDeaf(): boolean {
-    return this.#subscriptions.some(({ lost }) => lost !== undefined);
+    return this.party.bus.status() === "connected" && this.#subscriptions.isServing;
   }
 
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
@@ -257,8 +218,7 @@ export class Session {
     const presence = this.#presence;
     if (presence !== undefined) await stage("saying goodbye", () => presence.goodbye());
     this.jobs.stopIntake();
-    const subscriptions = this.#subscriptions.splice(0);
-    await stage("draining subscriptions", () => Promise.all(subscriptions.map((one) => one.drain())));
+    await stage("draining subscriptions", () => this.#subscriptions.end());
     if (!(await stage("waiting for jobs", () => this.jobs.idle()))) {
       this.#abort.abort(new ClosedError(`the ${this.#core.kind} is closed`));
       this.jobs.abort();
@@ -272,76 +232,10 @@ export class Session {
   abandon(): void {
     this.#closed = true;
     for (const end of this.#ends.splice(0)) end();
-    for (const one of this.#subscriptions.splice(0)) one.unsubscribe();
+    this.#subscriptions.close();
     this.jobs.close();
     void this.#presence?.stop();
     void this.#ticks?.stop();
     this.#connections.trust?.close();
   }
-
-  async #subscribe(
-    subject: string,
-    queue: string | undefined,
-    find: (topic: string) => ServedTopic | undefined,
-  ): Promise<void> {
-    const { counts, events, concurrency: maxInFlight } = this.#core;
-    const { durable, trust } = this.#connections;
-    const { maxDeliver = MAX_DELIVER } = this.#core.options;
-    // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
-    const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
-    const source = durable && {
-      // No more than can run, so that other workers get the rest.
-      subscribe: (name: string, onMessage: (message: DurableMessage) => void, options?: SubscribeOptions) =>
-        durable.subscribe(name, onMessage, { ...options, maxInFlight, maxDeliver: lastResort }),
-    };
-    const subscription = await this.party.receive(
-      subject,
-      {
-        onPacket: (packet, message) => {
-          counts.received++;
-          if (trust?.admits === false) return this.#turnAway(message);
-          this.#take(packet, message, find);
-        },
-        onRefused: (error, message) => {
-          counts.received++;
-          counts.refused++;
-          if (error.retryable) deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
-          else deliveryOf(message)?.drop(errorText(error));
-          events.emit("refused", error);
-        },
-      },
-      { queue, source, keys: trust?.pins },
-    );
-    this.#subscriptions.push(subscription);
-  }
-
-  /** A job that came while there is no session. A stream delivers it again; without one the scheduler finds out. */
-  #turnAway(message: BusMessage): void {
-    const { counts, log } = this.#core;
-    counts.refused++;
-    log.warn("a job came without a live session; not taken", { subject: message.subject });
-    deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
-  }
-
-  #take(packet: BusPacket, message: BusMessage, find: (topic: string) => ServedTopic | undefined): void {
-    const { log, metrics, events } = this.#core;
-    const delivery = deliveryOf(message);
-    const { payload } = packet;
-    if (payload.case !== "jobRequest") return delivery?.drop("not a job request"); // not for a worker
-    const request = payload.value;
-    const { jobId, topic } = request;
-    const served = find(topic);
-    if (served === undefined) {
-      const fields = { topic: logField(topic), jobId: logField(jobId) };
-      log.warn("no handler for the topic of a job on the direct subject", fields);
-      return delivery?.drop("no handler for the topic");
-    }
-    metrics.onJobReceived(jobId, topic);
-    events.emit("job", { jobId, topic });
-    this.jobs.accept(packet, request, served, delivery);
-  }
-}
-
-function deliveryOf(message: BusMessage): Delivery | undefined {
-  return (message as Partial<DurableMessage>).delivery;
 }

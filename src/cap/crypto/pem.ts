@@ -3,6 +3,7 @@
  * that travel in environment variables often come on one line, with `\n` spelled out or lost.
  */
 import { ValidationError } from "../../core/errors.js";
+import type { VerifyingKey } from "./backend.js";
 
 /** The text or bytes are not a key that can be used. The message never shows the key. */
 export function invalidKey(problem: string, cause?: unknown): ValidationError {
@@ -54,4 +55,10 @@ function bytesOf(body: string): Uint8Array {
 export function pemText({ label, der }: PemBlock): string {
   const lines = btoa(String.fromCharCode(...der)).match(/.{1,64}/g)!;
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+}
+
+/** @throws ValidationError `INVALID_KEY` unless the key is on P-256, and says so. */
+export function onP256(keyId: string, key: VerifyingKey): VerifyingKey {
+  if (key.curve === "P-256") return key;
+  throw invalidKey(`public key of "${keyId}" must be on P-256, is on ${key.curve ?? "an unknown curve"}`);
 }

@@ -1,6 +1,5 @@
 /** What is on the dead letter queue, read leniently: the scheduler leaves `worker_id` empty there. */
-import type { BusPacket } from "../../../gen/cap/index.js";
-import { PROTOCOL_VERSION } from "../../../gen/cap/index.js";
+import { type BusPacket, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
 import { InvalidInputError, VersionMismatchError } from "../errors.js";
 
 /** Throws a VersionMismatchError or InvalidInputError unless a packet is the result of a job. */

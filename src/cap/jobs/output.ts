@@ -1,8 +1,7 @@
 /** The output of a job, from the pointer in its result. */
 import type { JobResult } from "../../../gen/cap/index.js";
 import { raceSignal } from "../../core/abort.js";
-import type { Checker, Schema, SchemaValidator } from "../../core/validate.js";
-import { checkerFor, refusal } from "../../core/validate.js";
+import { type Checker, checkerFor, refusal, type Schema, type SchemaValidator } from "../../core/validate.js";
 import type { BlobStore } from "../blob-store.js";
 import { JobNotFoundError } from "../errors.js";
 import { getBytes, getJson } from "../stores/values.js";

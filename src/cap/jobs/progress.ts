@@ -1,6 +1,5 @@
 /** Progress packets, handed to those who follow a job. */
-import type { JobProgress } from "../../../gen/cap/index.js";
-import { SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { type JobProgress, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { EventBuffer } from "../../core/event-buffer.js";
 import type { Subscription } from "../bus.js";
 import type { Party } from "../party.js";

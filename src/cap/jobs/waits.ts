@@ -1,6 +1,5 @@
 /** The jobs a client waits for. */
-import type { JobResult } from "../../../gen/cap/index.js";
-import { JobStatus } from "../../../gen/cap/index.js";
+import { type JobResult, JobStatus } from "../../../gen/cap/index.js";
 import { abortError } from "../../core/abort-error.js";
 import type { Clock } from "../../core/clock.js";
 import { type LoggerOption, warnOnce } from "../../core/logger.js";

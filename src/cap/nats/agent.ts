@@ -42,10 +42,11 @@ export function natsAgent(options: NatsAgentOptions = {}): Agent {
     }
     return store;
   };
+  const load = async () => (await import("../redis/connect.js")).loadRedis();
   const agent: Agent = new Agent({
     ...options,
     bus: () => connectNats({ env, logger, clock, name: agent.workerId, ...nats, servers: natsUrl }),
-    store: options.store ?? openStore,
+    store: options.store ?? Object.assign(openStore, { load }),
   });
   return agent;
 }

@@ -178,6 +178,10 @@ export class NatsBus implements Bus {
     return this.#connection;
   }
 
+  get inboxPrefix(): string | undefined {
+    return this.#connection.options?.inboxPrefix;
+  }
+
   get connected(): boolean {
     return this.#status === "connected" || this.#status === "draining";
   }
@@ -365,6 +369,10 @@ class Received implements BusMessage {
 
   get reply(): string | undefined {
     return this.#message.reply || undefined;
+  }
+
+  get status(): number | undefined {
+    return this.#message.headers?.code || undefined;
   }
 }
 

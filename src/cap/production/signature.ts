@@ -12,6 +12,7 @@ import { systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import { randomBytes } from "../../core/ids.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
+import { onP256 } from "../crypto/pem.js";
 import { canonicalBytes, decodePacket } from "../packet.js";
 import { timestampMs, timestampOf } from "../timestamp.js";
 import { hasUnknownFields } from "../wire/decode.js";
@@ -98,12 +99,13 @@ export function checkLifetime(lifetimeMs = MAX_LIFETIME_MS): void {
     throw new ValidationError(`lifetimeMs must be above 0 and at most ${MAX_LIFETIME_MS}, not ${lifetimeMs}`);
 }
 
-/** @throws ValidationError for an authority that is empty or untrimmed, and for bounds beyond the profile's. */
+/** @throws ValidationError for an authority that is empty or untrimmed, keys on another curve, and bounds beyond the profile's. */
 export function checkProductionTrust(trust: ProductionTrust): void {
   const { audience, tenantId, senderId, maxLifetimeMs = MAX_LIFETIME_MS, clockSkewMs = 0 } = trust;
   for (const [name, text] of Object.entries({ audience, tenantId, senderId }))
     if (text === "" || text.trim() !== text)
       throw new ValidationError(`production trust requires ${name}, without blanks`);
+  for (const [keyId, key] of trust.keys) onP256(keyId, key);
   const isSkewGood = clockSkewMs >= 0 && clockSkewMs <= Math.min(MAX_SKEW_MS, maxLifetimeMs);
   if (isSkewGood && maxLifetimeMs > 0 && maxLifetimeMs <= MAX_LIFETIME_MS) return;
   throw new ValidationError(

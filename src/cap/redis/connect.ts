@@ -60,7 +60,7 @@ export async function connectRedis(options: RedisConnectOptions = {}): Promise<O
   }
   const tls = address.secure ? (options.tls ?? (await redisTlsFromEnv(env))) : undefined;
   if (!options.allowInsecure) warnOfRisk(address, tls, logger);
-  const { Redis, Cluster } = await loadPeer("ioredis", "the Redis store", () => import("ioredis"));
+  const { Redis, Cluster } = await loadRedis();
   const common = {
     connectTimeout: options.connectTimeoutMs ?? 5_000,
     ...(username === "" ? {} : { username }),
@@ -95,6 +95,11 @@ export async function connectRedis(options: RedisConnectOptions = {}): Promise<O
         });
   client.on("error", onError);
   return client;
+}
+
+/** Loads ioredis. @throws UnsupportedError `MISSING_PACKAGE` */
+export function loadRedis() {
+  return loadPeer("ioredis", "the Redis store", () => import("ioredis"));
 }
 
 function warnOfRisk(

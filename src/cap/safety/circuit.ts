@@ -1,6 +1,5 @@
 /** Stops asking a peer that does not answer, and finds out when it is back (Cordum's safety client). */
-import type { Clock } from "../../core/clock.js";
-import { systemClock } from "../../core/clock.js";
+import { type Clock, systemClock } from "../../core/clock.js";
 
 /** Options of {@link Circuit}. The defaults are the numbers of Cordum's scheduler. */
 export interface CircuitOptions {

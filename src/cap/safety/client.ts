@@ -1,7 +1,6 @@
 /** Asks a safety kernel, and a policy evaluator, over Connect or gRPC. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { Client, Transport } from "@connectrpc/connect";
-import { createClient } from "@connectrpc/connect";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import type {
   PolicyCheckRequestSchema,
   PolicyCheckResponse,
@@ -10,18 +9,13 @@ import type {
 } from "../../../gen/cap/index.js";
 import { PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
 import { withDeadline } from "../../core/abort.js";
-import type { Clock } from "../../core/clock.js";
-import { systemClock } from "../../core/clock.js";
+import { type Clock, systemClock } from "../../core/clock.js";
 import { ClosedError, ConnectionError, errorText } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
-import { safeLogger, warnOnce } from "../../core/logger.js";
-import type { CircuitOptions, CircuitState } from "./circuit.js";
-import { Circuit } from "./circuit.js";
+import { type Logger, safeLogger, warnOnce } from "../../core/logger.js";
+import { Circuit, type CircuitOptions, type CircuitState } from "./circuit.js";
 import { rpcError } from "./errors.js";
-import type { KernelTransport, KernelTransportOptions } from "./transport.js";
-import { kernelTransport } from "./transport.js";
-import type { PolicyVerdict } from "./verdict.js";
-import { failedVerdict, verdictOf } from "./verdict.js";
+import { type KernelTransport, type KernelTransportOptions, kernelTransport } from "./transport.js";
+import { failedVerdict, type PolicyVerdict, verdictOf } from "./verdict.js";
 
 /** Options of {@link createSafetyClient}; either `url` or `transport`. */
 export interface SafetyClientOptions extends Omit<KernelTransportOptions, "url"> {

@@ -1,6 +1,5 @@
 /** Results of finished jobs as a store keeps them: the canonical bytes of the JobResult. */
-import type { JobResult } from "../../../gen/cap/index.js";
-import { JobResultSchema } from "../../../gen/cap/index.js";
+import { type JobResult, JobResultSchema } from "../../../gen/cap/index.js";
 import { ProtocolError } from "../../core/errors.js";
 import { isUnderWay } from "../outcome.js";
 import { decodeMessage } from "../wire/decode.js";

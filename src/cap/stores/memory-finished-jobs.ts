@@ -1,7 +1,6 @@
 /** Results of finished jobs inside the process. */
 import type { JobResult } from "../../../gen/cap/index.js";
-import type { Clock } from "../../core/clock.js";
-import { systemClock } from "../../core/clock.js";
+import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import { Lru } from "../../core/lru.js";
 import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";

@@ -1,16 +1,19 @@
 /** Values in a blob store: JSON, or bytes as they are. */
 import { uuid } from "../../core/ids.js";
-import { parseJson, stringifyJson } from "../../core/json.js";
+import { parseJson } from "../../core/json.js";
+import { exactJson } from "../../core/json-form.js";
 import type { BlobStore } from "../blob-store.js";
 import { JobNotFoundError } from "../errors.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
 import { artifactKey } from "./keys.js";
 
-/** The bytes of a value: a Uint8Array as it is, everything else as JSON. ValidationError `NOT_SERIALIZABLE`. */
+/**
+ * The bytes of a value: a Uint8Array as it is, everything else as JSON.
+ *
+ * @throws ValidationError `NOT_SERIALIZABLE` for a value that JSON does not carry whole, such as `NaN` or a `Map`.
+ */
 export function valueBytes(value: unknown): Uint8Array {
-  return value instanceof Uint8Array
-    ? value
-    : new TextEncoder().encode(stringifyJson(value, { what: "the value" }));
+  return value instanceof Uint8Array ? value : new TextEncoder().encode(exactJson(value, "the value"));
 }
 
 /**

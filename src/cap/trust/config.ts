@@ -1,7 +1,8 @@
 /** Options of the trust handshake of a worker, checked and with defaults. */
 import { TRUST_AUDIENCE } from "../../../gen/cap/index.js";
-import { type Env, readEnv } from "../../core/env.js";
+import { type Env, rawEnv } from "../../core/env.js";
 import { ValidationError } from "../../core/errors.js";
+import type { Logger } from "../../core/logger.js";
 import { VERSION } from "../../core/version.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import {
@@ -11,9 +12,10 @@ import {
   toSigningKey,
   toVerifyingKey,
 } from "../crypto/key-ring.js";
-import { invalidKey } from "../crypto/pem.js";
+import { onP256 } from "../crypto/pem.js";
 import { parseWorkerTrustMode, type WorkerTrustMode } from "../trust-mode.js";
 
+const MODE_VARIABLE = "CORDUM_SDK_HANDSHAKE";
 /** Longest `timeoutMs` and `renewMinIntervalMs`. */
 const MAX_MS = 60_000;
 const MAX_ATTEMPTS = 10;
@@ -80,7 +82,7 @@ export function resolveWorkerTrust(
   env?: Env,
   crypto?: CryptoOptions,
 ): WorkerTrust | undefined {
-  const text = options?.mode ?? readEnv("CORDUM_SDK_HANDSHAKE", env);
+  const text = options?.mode ?? rawEnv(MODE_VARIABLE, env);
   if (text === undefined && options === undefined) return undefined;
   // Whatever is set besides the mode is meant as a configuration, also if a member of it is missing.
   const isConfigured = Object.keys(options ?? {}).some((name) => name !== "mode");
@@ -131,6 +133,30 @@ export function resolveWorkerTrust(
 }
 
 /**
+ * For a worker that takes no part in worker trust: holds it to what is asked of it. It may hold a session of its own,
+ * which it then passes as `sessionToken`.
+ *
+ * @throws ValidationError `TRUST_CONFIG` for options, and for the mode `enforce` without a token; `INVALID_TRUST_MODE`.
+ */
+export function refuseWorkerTrust(
+  {
+    workerTrust,
+    sessionToken,
+    env,
+  }: { workerTrust?: unknown; sessionToken?: unknown; env?: Env | undefined },
+  log: Logger,
+): void {
+  if (workerTrust !== undefined)
+    throw invalid("only an Agent takes part in worker trust: remove `workerTrust`, or use Agent");
+  const text = rawEnv(MODE_VARIABLE, env);
+  const mode = text === undefined ? "off" : parseWorkerTrustMode(text);
+  if (mode === "off" || sessionToken !== undefined) return;
+  const problem = `${MODE_VARIABLE} is ${mode}, but only an Agent takes part in worker trust: use Agent, or pass the \`sessionToken\` of a session that you hold`;
+  if (mode === "enforce") throw invalid(problem);
+  log.warn(problem);
+}
+
+/**
  * Parses public keys by key id; P-256 only.
  *
  * @throws ValidationError `INVALID_KEY`, naming the key id; `TRUST_CONFIG` when there is none.
@@ -145,8 +171,7 @@ export function keysById(
   for (const [keyId, key] of entries as Iterable<[string, PublicKey]>) {
     checkId(`${name} key id`, keyId);
     const parsed = toVerifyingKey(keyId, key, { ...crypto, allowP384: false });
-    if (parsed.curve === "P-384") throw invalidKey(`public key of "${keyId}" must be on P-256, is on P-384`);
-    keys.set(keyId, parsed);
+    keys.set(keyId, onP256(keyId, parsed));
   }
   if (keys.size === 0) throw invalid(`${name} requires at least one key`);
   return keys;

@@ -1,14 +1,14 @@
-/** One worker's session: obtained by the handshake, renewed before it expires, gone when trust is lost. */
+/** A worker under trust: the session it holds, kept alive over renewals and reconnects, and whether it takes jobs now. */
 import type { BusPacket, Handshake } from "../../../gen/cap/index.js";
 import { SUBJECT_TRUST_AUTHENTICATE, SUBJECT_TRUST_CHALLENGE } from "../../../gen/cap/index.js";
-import { abortError, type DeadlineOptions, raceSignal, withDeadline } from "../../core/abort.js";
+import { abortError } from "../../core/abort.js";
 import { type Clock, sleep } from "../../core/clock.js";
 import { ClosedError, ConnectionError, errorText, TimeoutError } from "../../core/errors.js";
-import { randomHex } from "../../core/ids.js";
 import type { Logger } from "../../core/logger.js";
-import { type Loop, startLoop } from "../../core/loop.js";
-import type { Bus, BusMessage, BusStatus } from "../bus.js";
+import type { Bus } from "../bus.js";
+import { KeyRing } from "../crypto/key-ring.js";
 import type { MapOrder } from "../wire/map-order.js";
+import { askScheduler } from "./ask.js";
 import type { WorkerTrust } from "./config.js";
 import { WorkerTrustError } from "./error.js";
 import {
@@ -21,11 +21,14 @@ import {
 import { decodeTrustPacket } from "./messages.js";
 import { signTrustPacket } from "./signature.js";
 
+/** Between the attempts at one handshake. */
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+/** Between handshakes, once one has failed. */
+const FIRST_RECOVERY_MS = 1_000;
+const LAST_RECOVERY_MS = 30_000;
 /** Renewed this long before the end, where half the life is longer. */
 const RENEW_BEFORE_MS = 60_000;
-const BRACE = 0x7b;
 
 /** What a {@link TrustSession} works with. */
 export interface TrustSessionOptions {
@@ -38,17 +41,36 @@ export interface TrustSessionOptions {
   readonly mapOrder?: MapOrder | undefined;
 }
 
+/** What follows from the state of the session. Called one at a time. */
+export interface TrustedWorker {
+  /** Takes jobs again, and makes itself known. What it throws counts as trust that is lost. */
+  resume(): Promise<void>;
+  /** Takes no more jobs: the connection was lost or, with an error, trust is. Must not reject. */
+  suspend(error?: unknown): Promise<void>;
+}
+
 /** Holds the token of one worker. It never shows itself. */
 export class TrustSession {
+  /** The pinned scheduler's keys: jobs are taken from nobody else. */
+  readonly pins: KeyRing;
   readonly #options: TrustSessionOptions;
+  readonly #isEnforced: boolean;
   readonly #abort = new AbortController();
   #grant: TrustGrant | undefined;
-  #obtaining: Promise<boolean> | undefined;
-  #failed = false;
-  #loop: Loop | undefined;
+  /** The last handshake got no response, and the mode is `warn`. */
+  #isWarned = false;
+  #isOpen = false;
+  #isConnected: boolean;
+  /** Connections so far: a handshake says nothing about a later one. */
+  #generation = 0;
+  #wake = (): void => {};
 
   constructor(options: TrustSessionOptions) {
+    const { schedulerId, schedulerKeys, mode } = options.trust;
     this.#options = options;
+    this.#isEnforced = mode === "enforce";
+    this.#isConnected = options.bus.status() === "connected";
+    this.pins = new KeyRing({ [schedulerId]: [...schedulerKeys.values()] });
   }
 
   /** The token of the live session; undefined when there is none. */
@@ -58,90 +80,153 @@ export class TrustSession {
     return this.#grant?.token;
   }
 
+  /** Whether jobs are taken: after a handshake, until the connection or the session is lost. */
+  get admits(): boolean {
+    return this.#isOpen && (!this.#isEnforced || this.token !== undefined);
+  }
+
   /**
-   * Obtains a session, or replaces the live one; calls at the same time share one handshake. False if the scheduler did
-   * not respond and the mode is `warn`: what was live before stays so until it expires.
+   * The token for a packet that leaves now.
+   *
+   * @throws WorkerTrustError `TRUST_NO_SESSION` in the mode `enforce` while there is none.
+   */
+  readonly packetToken = (): string => {
+    const { token = "" } = this;
+    if (this.#isEnforced && (token === "" || !this.#isOpen)) {
+      const text = "no packet leaves without a live session, which is being obtained";
+      throw new WorkerTrustError(text, { code: "TRUST_NO_SESSION", retryable: true });
+    }
+    return token;
+  };
+
+  /**
+   * Obtains a session, or replaces the live one, and admits jobs from then on. In the mode `warn` a scheduler that does
+   * not respond is no failure: what was live before stays so until it expires.
    *
    * @throws WorkerTrustError; then there is no session.
    */
-  obtain(): Promise<boolean> {
-    this.#obtaining ??= this.#obtain().finally(() => {
-      this.#obtaining = undefined;
-    });
-    return this.#obtaining;
+  async open(): Promise<void> {
+    let generation: number;
+    do {
+      generation = this.#generation;
+      await this.#obtain();
+    } while (generation !== this.#generation);
+    this.#isOpen = this.#isConnected;
   }
 
-  /** Renews from now on, before each token expires. `onLost` is called once if that fails, and renewing ends. */
-  keepAlive(onLost: (error: unknown) => void): void {
-    if (this.#abort.signal.aborted) return;
-    void this.#loop?.stop();
-    const loop = startLoop({
-      name: "worker trust renewal",
-      intervalMs: () => this.#waitMs(),
-      clock: this.#options.clock,
-      logger: this.#options.log,
-      run: async () => {
-        try {
-          await this.obtain();
-        } catch (error) {
-          if (!loop.active) return;
-          void loop.stop();
-          onLost(error);
-        }
-      },
-    });
-    this.#loop = loop;
+  /** Renews the session from now on, and obtains another one after a reconnect or a failure, until it is closed. */
+  keep(worker: TrustedWorker): void {
+    void this.#keep(worker);
   }
 
-  /** Renews no longer. The session stays until it expires. */
-  pause(): void {
-    void this.#loop?.stop();
+  /** Admits nothing until there is a connection again, and a handshake on it. */
+  disconnected(): void {
+    this.#generation++;
+    this.#isConnected = this.#isOpen = false;
   }
 
-  /** Ends renewing and forgets the session. */
+  /** Obtains a session on the new connection. */
+  connected(): void {
+    this.#isConnected = true;
+    this.#wake();
+  }
+
+  /** Ends it all, and forgets the session. */
   close(): void {
     this.#abort.abort(new ClosedError("worker trust is closed"));
-    void this.#loop?.stop();
+    this.#isOpen = false;
     this.#grant = undefined;
+    this.#wake();
   }
 
-  #waitMs(): number {
+  /** The only one that changes anything once the worker has started, so that no two changes overlap. */
+  async #keep(worker: TrustedWorker): Promise<void> {
+    const { log, trust } = this.#options;
+    const { signal } = this.#abort;
+    let waitMs: number | undefined = this.#isOpen ? this.#renewalMs() : 0;
+    for (let failures = 0; ; ) {
+      await this.#pause(waitMs);
+      if (signal.aborted) return;
+      waitMs = undefined; // until the connection is back
+      if (!this.#isConnected) continue;
+      const generation = this.#generation;
+      const wasOpen = this.#isOpen;
+      try {
+        if (!wasOpen && this.#isEnforced) await worker.suspend();
+        await this.open();
+        if (!wasOpen && this.#isOpen && !signal.aborted) await worker.resume();
+        failures = 0;
+        waitMs = this.#renewalMs();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (generation === this.#generation) {
+          this.#isOpen = false;
+          const isFinal = error instanceof WorkerTrustError && !error.retryable;
+          if (!isFinal) waitMs = Math.min(LAST_RECOVERY_MS, FIRST_RECOVERY_MS * 2 ** failures++);
+          log.error("worker trust is lost: no jobs are taken until there is a session again", {
+            workerId: trust.workerId,
+            reason: errorText(error),
+            nextAttempt: isFinal ? "after a reconnect" : `in ${waitMs} ms`,
+          });
+          await worker.suspend(error);
+        }
+      }
+      if (generation !== this.#generation) waitMs = this.#isConnected ? 0 : undefined;
+    }
+  }
+
+  /** Waits so long, or until it is woken. */
+  #pause(ms: number | undefined): Promise<void> {
+    const { clock } = this.#options;
+    if (ms === 0 || this.#abort.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = ms === undefined ? undefined : clock.setTimeout(resolve, ms);
+      this.#wake = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #renewalMs(): number {
     const { trust, clock } = this.#options;
-    if (this.token === undefined || this.#failed) return trust.renewMinMs;
+    if (this.token === undefined || this.#isWarned) return trust.renewMinMs;
     const lifeMs = this.#grant!.expiresAtMs - clock.now();
     const targetMs = Math.max(trust.renewMinMs, Math.min(lifeMs / 2, lifeMs - RENEW_BEFORE_MS));
     return Math.min(targetMs, Math.max(1, lifeMs * 0.9));
   }
 
-  async #obtain(): Promise<boolean> {
+  async #obtain(): Promise<void> {
     const { trust, clock, log } = this.#options;
     const { signal } = this.#abort;
-    const isEnforced = trust.mode === "enforce";
+    // With nobody there, an attempt fails at once: it must not be over before a scheduler that starts now is there.
+    const untilMs = clock.monotonic() + (this.#isEnforced ? trust.attempts * trust.timeoutMs : 0);
     for (let attempt = 1; ; attempt++) {
       try {
         const grant = await this.#handshake(this.token ?? "", signal);
         signal.throwIfAborted();
         this.#grant = grant;
-        this.#failed = false;
-        return true;
+        this.#isWarned = false;
+        return;
       } catch (error) {
         if (signal.aborted) throw abortError(signal);
         const isSilent = error instanceof WorkerTrustError && error.code === "TRUST_UNAVAILABLE";
-        if (isSilent && attempt < trust.attempts) {
-          await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 3 ** (attempt - 1)), { clock, signal });
+        const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 3 ** (attempt - 1));
+        const mayWait = isAbsent(error) && clock.monotonic() + waitMs < untilMs;
+        if (isSilent && (attempt < trust.attempts || mayWait)) {
+          log.warn("the scheduler does not respond; it is asked again", { attempt, reason: error.message });
+          await sleep(waitMs, { clock, signal });
           continue;
         }
-        if (!isSilent || isEnforced) {
+        if (!isSilent || this.#isEnforced) {
           this.#grant = undefined;
           throw error;
         }
-        this.#failed = true;
+        this.#isWarned = true;
         const hasSession = this.token !== undefined;
-        log.warn("worker trust failed; the worker continues without a new session", {
-          reason: errorText(error),
-          hasSession,
-        });
-        return false;
+        const text = "worker trust failed; the worker continues without a new session";
+        log.warn(text, { reason: error.message, hasSession });
+        return;
       }
     }
   }
@@ -176,53 +261,11 @@ export class TrustSession {
   }
 }
 
-/**
- * Publishes a request and resolves with the first response of a scheduler. A stream that keeps the subject responds with
- * a JSON acknowledgement, usually first; the clients' own request would take that for the response.
- *
- * @throws TimeoutError; ConnectionError; what the bus throws.
- */
-function askScheduler(
-  bus: Bus,
-  subject: string,
-  bytes: Uint8Array,
-  options: Pick<DeadlineOptions, "timeoutMs" | "clock" | "signal">,
-): Promise<Uint8Array> {
-  return withDeadline({ ...options, what: `request on ${subject}` }, async (signal) => {
-    const reply = `_INBOX.${randomHex(16)}`;
-    const response = new FirstResponse(subject);
-    const inbox = await bus.subscribe(reply, response.onMessage);
-    const off = bus.onStatus(response.onStatus);
-    try {
-      await bus.publish(subject, bytes, { reply });
-      return await raceSignal(response.data, signal);
-    } finally {
-      off();
-      inbox.unsubscribe();
-    }
-  });
-}
-
-class FirstResponse {
-  readonly data: Promise<Uint8Array>;
-  #resolve!: (data: Uint8Array) => void;
-  #reject!: (error: Error) => void;
-
-  constructor(readonly subject: string) {
-    this.data = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.data.catch(() => {}); // it may fail before anybody waits
-  }
-
-  readonly onMessage = ({ data }: BusMessage): void => {
-    if (data.length === 0)
-      this.#reject(new ConnectionError(`nobody listens on ${this.subject}`, { code: "NO_RESPONDERS" }));
-    else if (data[0] !== BRACE) this.#resolve(data);
-  };
-
-  readonly onStatus = (status: BusStatus): void => {
-    if (status !== "connected") this.#reject(new ConnectionError("the connection was lost"));
-  };
+/** Whether nobody listens, in place of somebody who does not respond. */
+function isAbsent(error: unknown): boolean {
+  return (
+    error instanceof WorkerTrustError &&
+    error.cause instanceof ConnectionError &&
+    error.cause.code === "NO_RESPONDERS"
+  );
 }

@@ -52,8 +52,9 @@ export async function signTrustPacket(
   return { packet: signed, bytes: encodePacket(signed, mapOrder) };
 }
 
-/** Whether a key signed this packet of the handshake, in either order of map entries. */
+/** Whether a key, which must be on P-256, signed this packet of the handshake, in either order of map entries. */
 export async function verifyTrustPacket(packet: BusPacket, key: VerifyingKey): Promise<boolean> {
+  if (key.curve !== "P-256") return false;
   const verify = (order: MapOrder) => {
     const bytes = trustBytes(packet, order);
     return key.verify(bytes, packet.signature);

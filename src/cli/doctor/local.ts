@@ -15,6 +15,7 @@ import { type Check, fail, ok, warn } from "./check.js";
 import type { DoctorOptions } from "./options.js";
 import { SUPPORTED_NODE } from "./supported-node.js";
 
+const HANDSHAKE = "CORDUM_SDK_HANDSHAKE";
 /** Variables that the clients read. */
 const KNOWN =
   /^(?:NATS_|REDIS_|BIGBRAIN_|AUREUS_|GATEWAY_URL$|AGENT_ID$|AGENT_PRIVATE_KEY$|WORKER_ID$|CORDUM_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|NODE_TLS_REJECT_UNAUTHORIZED$)/;
@@ -34,7 +35,8 @@ export function checkMachine(env: Env): Check[] {
   const protocols = `CAP ${CAP_VERSION}; neuron ${NEURON_VERSION}, else ${FALLBACK_PROTOCOL_VERSION}`;
   checks.push(ok("versions", "protocols", protocols));
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || value === "" || !KNOWN.test(name)) continue;
+    // An empty mode of worker trust is not taken for one that is not set.
+    if (value === undefined || (value === "" && name !== HANDSHAKE) || !KNOWN.test(name)) continue;
     checks.push(variable(name, value));
   }
   return checks;
@@ -42,7 +44,7 @@ export function checkMachine(env: Env): Check[] {
 
 /** What an agent will do in this mode of worker trust. */
 function workerTrust(value: string): Check {
-  const name = "CORDUM_SDK_HANDSHAKE";
+  const name = HANDSHAKE;
   const advice = "set it to off, warn or enforce; with warn and enforce, pass `workerTrust` to the agent";
   try {
     const mode = parseWorkerTrustMode(value);
@@ -63,7 +65,7 @@ function variable(name: string, value: string): Check {
       `unset ${name}, or set it without them`,
     );
   }
-  if (name === "CORDUM_SDK_HANDSHAKE") return workerTrust(value);
+  if (name === HANDSHAKE) return workerTrust(value);
   if (name === "NODE_TLS_REJECT_UNAUTHORIZED" && value === "0") {
     return warn("env", name, "disables certificate checks in the whole process", `unset ${name}`);
   }

@@ -93,9 +93,17 @@ async function judgeSignature(
       `keys are known for: ${known || "nobody"}`,
     );
   }
-  if (trustPhase(message) !== undefined) return judgeTrust(message, own, others, options);
-  if (message.signatureMetadata?.profileVersion === PRODUCTION_PROFILE)
-    return judgeProduction(received, message, own, others, options);
+  const isTrust = trustPhase(message) !== undefined;
+  if (isTrust || message.signatureMetadata?.profileVersion === PRODUCTION_PROFILE) {
+    const allowed = own.filter(({ key }) => key.curve === "P-256");
+    if (allowed.length === 0) {
+      const advice = "worker trust and CAP-PRODUCTION take keys on P-256 only";
+      return no("wrong_curve", `the key of ${senderId} is on P-384`, advice);
+    }
+    return isTrust
+      ? judgeTrust(message, allowed, others, options)
+      : judgeProduction(received, message, allowed, others, options);
+  }
   const genuine = await genuineForm(message, received, own, options);
   return genuine ?? explainWrongSignature(message, received, own, others);
 }

@@ -50,7 +50,13 @@ export async function judgeProduction(
     tenantId: arrival.tenantId ?? message.identity?.tenantId ?? "",
     senderId: message.senderId,
     keys: new Map([
-      [metadata.keyId, { verify: (form: Uint8Array, der: Uint8Array) => anyVerifies(own, form, der) }],
+      [
+        metadata.keyId,
+        {
+          curve: "P-256" as const,
+          verify: (form: Uint8Array, der: Uint8Array) => anyVerifies(own, form, der),
+        },
+      ],
     ]),
     clock: { ...systemClock, now: () => arrival.atMs ?? systemClock.now() },
   };

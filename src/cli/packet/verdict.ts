@@ -8,6 +8,7 @@ export type VerifyProblem =
   | "unknown_payload"
   | "unknown_sender"
   | "wrong_key"
+  | "wrong_curve"
   | "sender_changed"
   | "map_order"
   | "not_canonical"

@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import type { OpenApiSpec } from "../config.js";
 import { pascalCase, type RuntimePath } from "../emit.js";
-import { type Finding, throwFindings } from "../finding.js";
+import { type Finding, SpecError, throwFindings } from "../finding.js";
 import type { Generated } from "../output.js";
 import { RuleBook } from "../rules.js";
 import { emitClient } from "./client.js";
@@ -47,8 +47,18 @@ export function runtimeOf(root: string, out: string): RuntimePath {
  */
 export async function generateOpenApi(root: string, name: string, given: OpenApiSpec): Promise<Generated> {
   const spec = fullSpec(name, given);
-  const rules = new RuleBook(spec.rules);
   const api = readOpenApi(root, spec.openapi, spec);
+  try {
+    return await generateSound(root, api, spec);
+  } catch (error) {
+    // What is no document of OpenAPI fails somewhere in the generator: the linter knows the place.
+    if (!(error instanceof SpecError)) throwFindings(await lintDocument(root, api.original, STRUCTURE));
+    throw error;
+  }
+}
+
+async function generateSound(root: string, api: OpenApi, spec: FullSpec): Promise<Generated> {
+  const rules = new RuleBook(spec.rules);
   const findings = [...api.warnings, ...checkExtensions(api, rules)];
   const isError = ({ severity }: Finding) => severity !== "warning";
   throwFindings(findings.filter(isError));

@@ -3,6 +3,7 @@ import type { ClientFrame, ServerToNeuronFrame } from "../../../gen/neuron/index
 import { AgentwireError, ClosedError, ConnectionError, errorText } from "../../core/errors.js";
 import { stringifyJson } from "../../core/json.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
+import { checkOptions } from "../../core/options.js";
 import type { PostPath } from "../frames.js";
 import type { Transport, TransportCallbacks } from "../transport.js";
 
@@ -38,7 +39,9 @@ export class IpcTransport implements Transport {
   #connected = false;
   #stopped = false;
 
+  /** @throws ValidationError for a bridge that is not an object */
   constructor(options: IpcTransportOptions) {
+    checkOptions(options, { bridge: "object", neuronId: "string" });
     this.#options = options;
     this.#logger = safeLogger(options.logger);
   }

@@ -95,6 +95,28 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
     );
 
     it(
+      req("cap.nats.bus", "hands on the server's word that nobody listens, and who may respond where"),
+      async () => {
+        const bus = await open({ ...client, servers: server.url });
+        const got: BusMessage[] = [];
+        await bus.subscribe("replies", (message) => got.push(message));
+        await bus.publish("nobody", bytes("?"), { reply: "replies" });
+        await bus.publish("replies", bytes(""));
+        await bus.flush();
+        expect(got.map(({ data, status }) => [data.length, status])).toEqual(
+          expect.arrayContaining([
+            [0, 503],
+            [0, undefined],
+          ]),
+        );
+        const connect = client.connect === undefined ? connectVersion2 : connectVersion3;
+        const own = natsBus(await connect({ servers: server.url, inboxPrefix: "_INBOX_w1" }));
+        buses.push(own);
+        expect([bus.inboxPrefix, own.inboxPrefix]).toEqual([undefined, "_INBOX_w1"]);
+      },
+    );
+
+    it(
       req("cap.nats.errors", "refuses what cannot be published: no subject, too large, closed"),
       async () => {
         const bus = await open({ ...client, servers: server.url });

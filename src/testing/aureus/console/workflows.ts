@@ -21,7 +21,7 @@ export const workflowHandlers: ConsoleHandlers = {
   }),
   approve({ id, body, user }, state) {
     const taskId = String(body.taskId);
-    if (!state.guard.spendToken(taskId, String(body.approvalToken))) {
+    if (!state.guard.spendToken(taskId, String(body.approvalToken), id)) {
       throw new Refusal(400, "Invalid approval token", { success: false });
     }
     decide(id, taskId, true, `Approved by ${user.username}`, state);

@@ -1,0 +1,139 @@
+/** The subscriptions that bring a worker its jobs, and what becomes of each message on them. */
+import type { BusPacket } from "../../../gen/cap/index.js";
+import { workerSubject } from "../../../gen/cap/index.js";
+import { errorText } from "../../core/errors.js";
+import type { BusMessage, SubscribeOptions, Subscription } from "../bus.js";
+import type { Delivery, DurableMessage } from "../durable.js";
+import { logField } from "../failures.js";
+import { type Jobs, MAX_DELIVER } from "./jobs.js";
+import type { Connections, WorkerCore } from "./options.js";
+import type { Service } from "./session.js";
+import type { ServedTopic } from "./topics.js";
+
+/** Deliveries in which a worker can still answer for a job that came too often. */
+const SPARE_DELIVERIES = 10;
+/** How long a job of a stream stays away that could not be taken yet. */
+const TURNED_AWAY_MS = 1_000;
+
+/** Subscribes to the topics of a worker, and to its own subject. */
+export class JobSubscriptions {
+  readonly #core: WorkerCore;
+  readonly #service: Service;
+  readonly #connections: Connections;
+  readonly #jobs: Jobs;
+  readonly #open: Subscription[] = [];
+  #closed = false;
+
+  constructor(core: WorkerCore, service: Service, connections: Connections, jobs: Jobs) {
+    this.#core = core;
+    this.#service = service;
+    this.#connections = connections;
+    this.#jobs = jobs;
+  }
+
+  /** True while jobs can arrive, as far as the subscriptions go. */
+  get isServing(): boolean {
+    return this.#open.length > 0 && !this.isDeaf;
+  }
+
+  /** True while a subscription is lost on a bus that is connected. */
+  get isDeaf(): boolean {
+    return this.#open.some(({ lost }) => lost !== undefined);
+  }
+
+  /** Subscribes to everything, unless that is done. */
+  async open(): Promise<void> {
+    if (this.#open.length > 0) return;
+    const { topics, isScheduled } = this.#service;
+    for (const [subject, served] of topics) await this.#subscribe(subject, subject, () => served);
+    if (!isScheduled) return;
+    await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => topics.get(topic));
+  }
+
+  /** Takes no further jobs; resolves when those received so far were handed over. Never rejects. */
+  async drain(): Promise<void> {
+    const drained = await Promise.allSettled(this.#open.splice(0).map((one) => one.drain()));
+    for (const one of drained)
+      if (one.status === "rejected")
+        this.#core.log.warn("a subscription is not drained", { reason: errorText(one.reason) });
+  }
+
+  /** As {@link JobSubscriptions.drain}, for good. */
+  end(): Promise<void> {
+    this.#closed = true;
+    return this.drain();
+  }
+
+  /** Takes no further jobs and drops those not handed over yet. */
+  close(): void {
+    this.#closed = true;
+    for (const one of this.#open.splice(0)) one.unsubscribe();
+  }
+
+  async #subscribe(
+    subject: string,
+    queue: string | undefined,
+    find: (topic: string) => ServedTopic | undefined,
+  ): Promise<void> {
+    const { counts, events, concurrency: maxInFlight } = this.#core;
+    const { durable, trust, party } = this.#connections;
+    const { maxDeliver = MAX_DELIVER } = this.#core.options;
+    // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
+    const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
+    const source = durable && {
+      // No more than can run, so that other workers get the rest.
+      subscribe: (name: string, onMessage: (message: DurableMessage) => void, options?: SubscribeOptions) =>
+        durable.subscribe(name, onMessage, { ...options, maxInFlight, maxDeliver: lastResort }),
+    };
+    const subscription = await party.receive(
+      subject,
+      {
+        onPacket: (packet, message) => {
+          counts.received++;
+          if (trust?.admits === false) return this.#turnAway(message);
+          this.#take(packet, message, find);
+        },
+        onRefused: (error, message) => {
+          counts.received++;
+          counts.refused++;
+          if (error.retryable) deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
+          else deliveryOf(message)?.drop(errorText(error));
+          events.emit("refused", error);
+        },
+      },
+      { queue, source, keys: trust?.pins },
+    );
+    if (this.#closed) subscription.unsubscribe();
+    else this.#open.push(subscription);
+  }
+
+  /** A job that came while there is no session. A stream delivers it again; without one the scheduler finds out. */
+  #turnAway(message: BusMessage): void {
+    const { counts, log } = this.#core;
+    counts.refused++;
+    log.warn("a job came without a live session; not taken", { subject: message.subject });
+    deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
+  }
+
+  #take(packet: BusPacket, message: BusMessage, find: (topic: string) => ServedTopic | undefined): void {
+    const { log, metrics, events } = this.#core;
+    const delivery = deliveryOf(message);
+    const { payload } = packet;
+    if (payload.case !== "jobRequest") return delivery?.drop("not a job request"); // not for a worker
+    const request = payload.value;
+    const { jobId, topic } = request;
+    const served = find(topic);
+    if (served === undefined) {
+      const fields = { topic: logField(topic), jobId: logField(jobId) };
+      log.warn("no handler for the topic of a job on the direct subject", fields);
+      return delivery?.drop("no handler for the topic");
+    }
+    metrics.onJobReceived(jobId, topic);
+    events.emit("job", { jobId, topic });
+    this.#jobs.accept(packet, request, served, delivery);
+  }
+}
+
+function deliveryOf(message: BusMessage): Delivery | undefined {
+  return (message as Partial<DurableMessage>).delivery;
+}

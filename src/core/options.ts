@@ -1,0 +1,76 @@
+/** Checks of options, when they are given: one wording for all, with each name as the caller wrote it. */
+import { ValidationError } from "./errors.js";
+
+/** What an option may be: one of a list, a type, or a number within bounds. */
+export type OptionRule = readonly string[] | keyof typeof types | NumberRule;
+
+interface NumberRule {
+  readonly min?: number;
+  readonly above?: number;
+  readonly max?: number;
+  readonly whole?: boolean;
+}
+
+const types = {
+  boolean: ["true or false", (value: unknown) => typeof value === "boolean"],
+  function: ["a function", (value: unknown) => typeof value === "function"],
+  object: ["an object", (value: unknown) => typeof value === "object" && value !== null],
+  list: ["a list", (value: unknown) => Array.isArray(value)],
+  string: ["a string", (value: unknown) => typeof value === "string"],
+} as const;
+
+/** A wait or a limit in milliseconds, of any length. */
+export const milliseconds: OptionRule = { min: 0 };
+
+/** A number of things of which there must be one at least; `Infinity` is as good as any. */
+export const atLeastOne: NumberRule = { min: 1, whole: true };
+
+/**
+ * Checks the options that are given; undefined is always allowed.
+ *
+ * @throws ValidationError that says which option, what it may be and what was found.
+ */
+export function checkOptions<Options extends object>(
+  options: Options,
+  rules: { readonly [Name in keyof Options]?: OptionRule },
+): void {
+  if (!types.object[1](options)) throw invalid("the options", "an object", options);
+  for (const name of Object.keys(rules) as (keyof Options & string)[]) {
+    const value = options[name];
+    if (value !== undefined) checkOption(name, value, rules[name]!);
+  }
+}
+
+/** The same for a single value. */
+export function checkOption(name: string, value: unknown, rule: OptionRule): void {
+  if (typeof rule === "string") {
+    const [words, fits] = types[rule];
+    if (!fits(value)) throw invalid(name, words, value);
+  } else if ("length" in rule) {
+    if (!rule.includes(value as string))
+      throw invalid(name, rule.map((one) => JSON.stringify(one)).join(" or "), value);
+  } else if (!isWithin(value, rule)) {
+    throw invalid(name, boundsOf(rule), value);
+  }
+}
+
+function isWithin(value: unknown, { min = -Infinity, above = -Infinity, max = Infinity, whole }: NumberRule) {
+  if (typeof value !== "number" || !(value >= min && value <= max)) return false;
+  return value > above && (whole !== true || Number.isInteger(value) || value === Infinity);
+}
+
+function boundsOf({ min, above, max, whole }: NumberRule): string {
+  const number = whole ? "a whole number" : "a number";
+  const upTo = max === undefined ? "" : max === Number.MAX_VALUE ? " and finite" : ` and at most ${max}`;
+  return `${number} ${above === undefined ? `of at least ${min}` : `above ${above}`}${upTo}`;
+}
+
+function invalid(name: string, wanted: string, value: unknown): ValidationError {
+  const found =
+    typeof value === "string"
+      ? JSON.stringify(value.slice(0, 40))
+      : typeof value === "number" || value === null
+        ? String(value)
+        : `a value of type ${typeof value}`;
+  return new ValidationError(`${name} must be ${wanted}, found ${found}`);
+}
