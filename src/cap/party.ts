@@ -14,7 +14,7 @@ import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
 import type { DurableBus, ReplayFrom } from "./durable.js";
 import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
-import { type MetricsHook, safeMetrics } from "./metrics.js";
+import type { MetricsHook } from "./metrics.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
 import { assertValidPacket, createPacket, seal, withToken } from "./packet.js";
 import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
@@ -218,10 +218,9 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   startHeartbeats(next: () => BusPacket | Promise<BusPacket>, options: HeartbeatLoopOptions = {}): Loop {
     const { clock, logger } = this.#options;
     const { intervalMs = 5_000, metrics } = options;
-    const { onHeartbeatSent } = safeMetrics(metrics, logger);
     const run = async (): Promise<void> => {
       await this.publish(await next());
-      onHeartbeatSent(this.senderId);
+      await metrics?.onHeartbeatSent?.(this.senderId);
     };
     return startLoop({ ...options, name: "heartbeat", intervalMs, immediate: true, clock, logger, run });
   }

@@ -8,7 +8,7 @@ import { onProcessSignal } from "../../core/process-signals.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
 import { ConnectionLostError } from "../errors.js";
-import { safeMetrics } from "../metrics.js";
+import { reportMetrics } from "../metrics.js";
 import type { CoreOptions, WorkerCore, WorkerCounts, WorkerEvents, WorkerState } from "./options.js";
 import { type Service, Session } from "./session.js";
 
@@ -49,8 +49,8 @@ export abstract class BusWorker {
       log: safeLogger(options.logger),
       counts: this.counts,
       events: new IterableEmitter({ logger: options.logger }),
-      metrics: safeMetrics(options.metrics, options.logger),
     };
+    if (options.metrics !== undefined) reportMetrics(options.metrics, this.#core.events, workerId);
   }
 
   /** @internal Not a field: it holds keys that `inspect` would show. */

@@ -6,7 +6,6 @@ import { Engine } from "../../worker/engine.js";
 import type { Slots } from "../../worker/slots.js";
 import type { Delivery } from "../durable.js";
 import { failureResult, JobFailure, logField, wireText } from "../failures.js";
-import { statusName } from "../metrics.js";
 import { freezeAuthority } from "../production/identity.js";
 import { Cancels } from "./cancels.js";
 import { Job } from "./job.js";
@@ -22,7 +21,6 @@ type Outcome =
   | { readonly result: JobResultInit; readonly isRepeat?: boolean; readonly isDead?: boolean }
   | { readonly giveBack: unknown };
 
-const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
 /** How long a job that is given back stays away the first time, and at most. */
 const GIVE_BACK_MS = 1_000;
 const MAX_GIVE_BACK_MS = 30_000;
@@ -257,7 +255,7 @@ export class Jobs {
   }
 
   async #answer(job: Job, outcome: Outcome): Promise<void> {
-    const { counts, metrics, events } = this.#core;
+    const { counts, events } = this.#core;
     try {
       if ("giveBack" in outcome) return this.#unsettled(job, outcome.giveBack);
       const isClosed = this.#aborted && job.cutBy instanceof ClosedError;
@@ -265,15 +263,12 @@ export class Jobs {
       if (job.reporting !== undefined) await job.reporting;
       const { isRepeat = false, isDead = false } = outcome;
       const result = await this.#results.publish(job, outcome.result, !isRepeat && !isDead);
-      const { jobId, status, executionMs, errorMessage } = result;
       if (isRepeat) counts.repeated++;
-      else if (status === JobStatus.SUCCEEDED) counts.succeeded++;
+      else if (result.status === JobStatus.SUCCEEDED) counts.succeeded++;
       else counts.failed++;
       if (isDead) await this.#results.deadLetter(job, result);
       this.#engine.release(job); // acknowledging takes a while
       const acknowledged = job.deliveries.length > 0 ? this.#acknowledge(job) : undefined;
-      if (FAILURES.has(status)) metrics.onJobFailed(jobId, errorMessage);
-      else metrics.onJobCompleted(jobId, Number(executionMs), statusName(status));
       events.emit("result", result);
       if (acknowledged !== undefined) await acknowledged;
     } catch (error) {

@@ -4,7 +4,7 @@ import type { JobResult } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import { safeLogger } from "../../core/logger.js";
 import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";
-import { finishedBytes, readFinished } from "../stores/finished-result.js";
+import { finishedBytes, readFinished } from "../finished-jobs.js";
 import type { RedisCommands } from "./clients.js";
 import type { RedisSessionOptions } from "./session.js";
 import { RedisSession } from "./session.js";
