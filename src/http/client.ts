@@ -152,12 +152,7 @@ export class HttpClient {
     options: SendOptions = {},
     body?: unknown,
   ): Promise<Answer> {
-    const call = this.#open(
-      operation,
-      path,
-      options,
-      await encodeBody(operation, this.#wire(operation, body)),
-    );
+    const call = this.#open(operation, path, options, await this.#encode(operation, body));
     try {
       const answer = await this.#track(this.#send(call));
       if (answer.chunks === undefined) call.whole.done();
@@ -224,7 +219,7 @@ export class HttpClient {
   ): Promise<Settled<T>> {
     let call: Call | undefined;
     try {
-      const encoded = encodeBody(operation, this.#wire(operation, body));
+      const encoded = this.#encode(operation, body);
       call = this.#open(operation, path, options, encoded instanceof Promise ? await encoded : encoded);
       const answer = await this.#track(this.#send(call));
       const data = this.#decode<T>(answer, call);
@@ -256,12 +251,16 @@ export class HttpClient {
     }
   }
 
-  /** A JSON body in the form of the protocol; other bodies as they are. */
-  #wire(operation: HttpOperation, body: unknown): unknown {
+  /** JSON bodies are brought into the form of the protocol, other bodies are sent as they are. */
+  #encode(operation: HttpOperation, body: unknown): ReturnType<typeof encodeBody> {
     const { keyMap, finishBody } = this.#options;
-    if (body === undefined || (operation.body ?? "json") !== "json") return body;
+    if (body === undefined || (operation.body ?? "json") !== "json") return encodeBody(operation, body);
     const converted = keyMap === undefined ? body : toWire(body, operation.shapes?.request, keyMap);
-    return finishBody === undefined ? converted : finishBody(converted, operation);
+    if (finishBody === undefined) return encodeBody(operation, converted);
+    const finished = finishBody(converted, operation);
+    return finished instanceof Promise
+      ? finished.then((value) => encodeBody(operation, value))
+      : encodeBody(operation, finished);
   }
 
   #open(
@@ -280,7 +279,7 @@ export class HttpClient {
     const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, "timeoutMs");
     const policy = retry === undefined ? this.#policy : retryPolicy(retry, this.#policy);
     const stream = operation.result === "events";
-    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery);
+    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery, operation.jsonQuery);
     const headers: Record<string, string> = { ...this.#headers };
     if (stream) headers.accept = "text/event-stream";
     if (body?.contentType !== undefined) headers["content-type"] = body.contentType;

@@ -395,6 +395,56 @@ describe("check", () => {
   });
 });
 
+describe("a parameter with `content: application/json`", () => {
+  const filter = { type: "object", properties: { max_age: { type: "integer" } }, required: ["max_age"] };
+  const source = document({
+    "/a/{where}": {
+      get: {
+        operationId: "find",
+        parameters: [
+          { name: "filter_by", in: "query", content: { "application/json": { schema: filter } } },
+          { name: "where", in: "path", required: true, content: { "application/json": { schema: filter } } },
+        ],
+        responses: ok(),
+      },
+    },
+  });
+
+  it("has the type of its schema in a query, and is text in a path", async () => {
+    const { files } = await run(source);
+    expect(files.models).toMatch(/interface FindQuery \{\s+filter_by\?: \{\s+max_age: number;/);
+    expect(files.operations).toContain('jsonQuery: ["filter_by"]');
+    expect(files.client).toContain("find(where: string, options?");
+  });
+
+  it("is converted with camelCase", async () => {
+    const { files } = await run(source, { camelCase: true, proof: true });
+    expect(files.models).toMatch(/filterBy\?: \{\s+maxAge: number;/);
+    expect(files.keys).toContain('"FindQuery.filter_by": { max_age: null }');
+  });
+});
+
+describe("`prefixItems`", () => {
+  const point = { type: "object", properties: { x_pos: { type: "number" } }, required: ["x_pos"] };
+  const number = { type: "number" };
+  const source = document(
+    {},
+    {
+      Pair: { type: "array", prefixItems: [number, text] },
+      Closed: { type: "array", prefixItems: [number, point], items: false },
+      Open: { type: "array", prefixItems: [text], items: point },
+    },
+  );
+
+  it("is a tuple with camelCase, whose objects are converted", async () => {
+    const { files } = await run(source, { camelCase: true, proof: true });
+    expect(files.models).toContain("export type Pair = [number, string];");
+    expect(files.models).toMatch(/type Closed = \[number, \{\s+xPos: number;\s+\}\];/);
+    expect(files.models).toMatch(/type Open = \[string, \.\.\.\{\s+xPos: number;\s+\}\[\]\];/);
+    expect(files.keys).toContain("x_pos");
+  });
+});
+
 describe("a document that keeps no form of OpenAPI", () => {
   it.each<[what: string, schemas: object, where: RegExp]>([
     ["null where a list belongs", { A: { anyOf: null } }, /api\.yaml:\d+:\d+: Expected type .*struct/],

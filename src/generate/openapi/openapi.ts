@@ -20,7 +20,8 @@ export interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: boolean | Schema;
-  readonly items?: Schema;
+  readonly items?: Schema | boolean;
+  readonly prefixItems?: readonly Schema[];
   readonly allOf?: readonly Schema[];
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
@@ -38,6 +39,8 @@ export interface Parameter {
   readonly in: "query" | "path" | "header" | "cookie";
   readonly required: boolean;
   readonly description?: string;
+  /** True if the value is sent as JSON (`content: { application/json: … }`). */
+  readonly isJson: boolean;
   readonly schema: SchemaAt;
 }
 
@@ -175,12 +178,14 @@ function readOperation(source: Source, url: string, method: string): Operation {
     const count = (valueAt(data, list) as unknown[] | undefined)?.length ?? 0;
     return Array.from({ length: count }, (_, index): Parameter => {
       const { value, path: at } = resolve(data, [...list, index]);
+      const [content] = readContent(value.content, at);
       return {
         name: String(value.name),
         in: value.in as Parameter["in"],
         required: value.required === true,
         ...(typeof value.description === "string" && { description: value.description }),
-        schema: { schema: asRecord(value.schema) as Schema, path: [...at, "schema"] },
+        isJson: content?.kind === "json",
+        schema: content?.schema ?? { schema: asRecord(value.schema) as Schema, path: [...at, "schema"] },
       };
     });
   });

@@ -21,6 +21,7 @@ const structural = [
   "properties",
   "additionalProperties",
   "items",
+  "prefixItems",
   "allOf",
   "anyOf",
   "oneOf",
@@ -96,22 +97,30 @@ export class ShapeReader {
         parts.push(this.node({ schema: item, path: [...path, key, index] }, `${name}|${key}${index}`));
       }
     }
-    if (parts.length > 0) {
-      let problem: string | undefined;
-      const merged = parts.reduce((a, b) => {
-        const node = this.#merge(a, b, name);
-        if (typeof node !== "string") return node;
-        problem ??= node;
-        return opaque;
-      });
-      return problem === undefined ? merged : this.#unclear({ schema, path }, problem);
-    }
+    if (parts.length > 0) return this.#mergeAll({ schema, path }, parts, name);
     if (schema.enum !== undefined || schema.const !== undefined || !holdsKeys(schema)) return plain;
-    if (schema.items !== undefined) {
-      const of = this.node({ schema: asRecord(schema.items), path: [...path, "items"] }, name);
+    const items = (schema.prefixItems ?? []).map((item, index) =>
+      this.node({ schema: asRecord(item), path: [...path, "prefixItems", index] }, `${name}|${index}`),
+    );
+    if (typeof schema.items === "object" || schema.items === true)
+      items.push(this.node({ schema: asRecord(schema.items), path: [...path, "items"] }, name));
+    if (items.length > 0) {
+      const of = this.#mergeAll({ schema, path }, items, name);
       return of.kind === "plain" || of.kind === "opaque" ? of : { kind: "list", of };
     }
     return this.#map({ schema, path }, name);
+  }
+
+  /** What a value is that can be each of `nodes`. */
+  #mergeAll(at: SchemaAt, nodes: readonly Node[], name: string): Node {
+    let problem: string | undefined;
+    const merged = nodes.reduce((a, b) => {
+      const node = this.#merge(a, b, name);
+      if (typeof node !== "string") return node;
+      problem ??= node;
+      return opaque;
+    });
+    return problem === undefined ? merged : this.#unclear(at, problem);
   }
 
   #object({ schema, path }: SchemaAt, name: string): Node {

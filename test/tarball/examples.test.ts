@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expectEnd, type Project } from "./project.ts";
+import { it } from "vitest";
+import { expectEnd, newProject } from "./folder.ts";
 
 const billing = `openapi: 3.0.3
 info: { title: Billing, version: 1.0.0 }
@@ -33,8 +34,8 @@ const missing = await billing.getBill("b2").outcome();
 console.log(total, bill.paidAt, !missing.ok && missing.status === 404 && missing.error.title);
 `;
 
-/** An OpenAPI document of one's own: generate, call, change it, see the break and the drift, accept. */
-export async function ownDocument(project: Project): Promise<void> {
+it("an OpenAPI document of one's own: generate, call, change it, see the break and the drift, accept", async () => {
+  const project = newProject("ownDocument");
   project.write("specs/billing.yaml", billing);
   project.write("src/app.ts", billingApp);
   project.write(
@@ -58,9 +59,9 @@ export async function ownDocument(project: Project): Promise<void> {
     project.write("traffic/a.har", JSON.stringify({ log: { version: "1.2", entries } }));
   traffic(entry({ id: "b1", total: 3, paid_at: null }));
 
-  await expectEnd("gen", project.agentwire("gen"), 0);
-  await expectEnd("gen --check", project.agentwire("gen", "--check"), 0);
-  await expectEnd("compile", project.compile(), 0);
+  await expectEnd(project.agentwire("gen"), 0);
+  await expectEnd(project.agentwire("gen", "--check"), 0);
+  await expectEnd(project.compile(), 0);
   const server = createServer(({ url }, response) => {
     const isFound = url === "/bills/b1";
     response.writeHead(isFound ? 200 : 404, { "content-type": "application/json" });
@@ -69,41 +70,31 @@ export async function ownDocument(project: Project): Promise<void> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
     const { port } = server.address() as AddressInfo;
-    await expectEnd("call", project.start("src/app.ts", `http://127.0.0.1:${port}`), 0, "3 null gone");
+    await expectEnd(project.start("src/app.ts", `http://127.0.0.1:${port}`), 0, "3 null gone");
   } finally {
     server.close();
   }
 
-  await expectEnd("check --update-baseline", project.agentwire("check", "--update-baseline"), 0);
-  await expectEnd("check", project.agentwire("check"), 0);
+  await expectEnd(project.agentwire("check", "--update-baseline"), 0);
+  await expectEnd(project.agentwire("check"), 0);
   traffic(entry({ id: "b1", paid_at: 1 }));
-  await expectEnd("check of wrong traffic", project.agentwire("check"), 1, "a.har");
+  await expectEnd(project.agentwire("check"), 1, "a.har");
   traffic(entry({ id: "b1", total: 3, paid_at: null }));
 
   project.replace("specs/billing.yaml", "        total: { type: integer }\n", "");
-  await expectEnd("gen --check after a change", project.agentwire("gen", "--check"), 1, "stale");
-  await expectEnd(
-    "check after a change",
-    project.agentwire("check"),
-    1,
-    /specs\/billing\.yaml:\d+:\d+: .*total/,
-  );
-  await expectEnd("gen after a change", project.agentwire("gen"), 0);
-  await expectEnd("compile after a change", project.compile(), 2, "src/app.ts(5,");
+  await expectEnd(project.agentwire("gen", "--check"), 1, "stale");
+  await expectEnd(project.agentwire("check"), 1, /specs\/billing\.yaml:\d+:\d+: .*total/);
+  await expectEnd(project.agentwire("gen"), 0);
+  await expectEnd(project.compile(), 2, "src/app.ts(5,");
   const path = "components/schemas/Bill/properties/total";
   project.write(
     "specs/billing.breaks.yaml",
     JSON.stringify([{ path, action: "remove", reason: "The total is computed by callers." }]),
   );
-  await expectEnd("check of an accepted break", project.agentwire("check"), 0);
+  await expectEnd(project.agentwire("check"), 0);
   project.replace("specs/billing.yaml", 'schemas/Bill"', 'schemas/Gone"');
-  await expectEnd(
-    "gen of a broken document",
-    project.agentwire("gen"),
-    2,
-    /specs\/billing\.yaml:\d+:\d+: .*Gone/,
-  );
-}
+  await expectEnd(project.agentwire("gen"), 2, /specs\/billing\.yaml:\d+:\d+: .*Gone/);
+});
 
 const tools = `tools:
   jira:
@@ -125,23 +116,22 @@ console.log(text, await refused.then(String, (error: Error) => error.message));
 await gateway.close();
 `;
 
-/** 4Runr tools of one's own in a small file: generate, call them typed, and have mistakes found. */
-export async function ownTools(project: Project): Promise<void> {
+it("4Runr tools of one's own in a small file: generate, call them typed, and have mistakes found", async () => {
+  const project = newProject("ownTools");
   project.write("specs/tools.yaml", tools);
   project.write("src/app.ts", toolsApp);
   project.write(
     "agentwire.config.json",
     JSON.stringify({ specs: { mine: { tools: "specs/tools.yaml", out: "gen/tools" } } }),
   );
-  await expectEnd("gen", project.agentwire("gen"), 0);
-  await expectEnd("gen --check", project.agentwire("gen", "--check"), 0);
-  await expectEnd("compile", project.compile(), 0);
+  await expectEnd(project.agentwire("gen"), 0);
+  await expectEnd(project.agentwire("gen", "--check"), 0);
+  await expectEnd(project.compile(), 0);
   await expectEnd(
-    "call",
     project.start("src/app.ts"),
     0,
     "X-1 Parameter validation failed: project: Expected string",
   );
   project.replace("specs/tools.yaml", "idempotent: false", "idempotent: no");
-  await expectEnd("gen of a broken file", project.agentwire("gen"), 2, "specs/tools.yaml:4:7:");
-}
+  await expectEnd(project.agentwire("gen"), 2, "specs/tools.yaml:4:7:");
+});

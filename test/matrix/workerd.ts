@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
-import { fetchPackage } from "./fetch.ts";
-import type { Project } from "./project.ts";
+import { fetchPackage } from "../../scripts/fetch.ts";
+import { folder } from "./project.ts";
 import type { SmokeResult } from "./smoke/parts.ts";
 import type { PeerAddresses } from "./smoke/peers.ts";
 import { workerd } from "./versions.ts";
@@ -12,14 +12,10 @@ import { workerd } from "./versions.ts";
 const RUN_MS = 120_000;
 
 /** Runs all programs. Rejects when workerd cannot be fetched or does not answer. */
-export async function runOnWorkerd(
-  script: string,
-  project: Project,
-  peers: PeerAddresses,
-): Promise<SmokeResult[]> {
+export async function runOnWorkerd(script: string, peers: PeerAddresses): Promise<SmokeResult[]> {
   const program = join(await fetchPackage(workerd.package, workerd.version), workerd.program);
   const port = await freePort();
-  const config = join(project.folder, "workerd.capnp");
+  const config = join(folder, "workerd.capnp");
   writeFileSync(
     config,
     `using Workerd = import "/workerd/workerd.capnp";
@@ -35,7 +31,7 @@ const config :Workerd.Config = (
 );
 `,
   );
-  const child = spawn(program, ["serve", config], { cwd: project.folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, ["serve", config], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   child.stdout.on("data", (chunk) => (output += String(chunk)));
   child.stderr.on("data", (chunk) => (output += String(chunk)));

@@ -3,49 +3,42 @@ import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { fetchPackage } from "./fetch.ts";
-import type { Project } from "./project.ts";
+import { fetchPackage } from "../../scripts/fetch.ts";
+import { entries, folder } from "./project.ts";
+import type { SmokeResult } from "./smoke/parts.ts";
 
 const run = promisify(execFile);
 const smoke = join(import.meta.dirname, "smoke");
 const CHECK_MS = 180_000;
 
-/** What one compiler says. */
-export interface TypeResult {
-  readonly resolution: Resolution;
-  /** Errors in our declarations, or in the consumer's use of them. */
-  readonly ours: readonly string[];
-  /** Packages whose own declarations it does not take, with how many errors. */
-  readonly foreign: Readonly<Record<string, number>>;
-}
-
-/** How modules are resolved. */
-export type Resolution = "nodenext" | "bundler";
-
 /** Checks with one version of TypeScript. Rejects when it cannot be fetched. */
-export async function checkTypes(version: string, project: Project): Promise<TypeResult[]> {
+export async function checkTypes(version: string): Promise<SmokeResult[]> {
   const compiler = join(await fetchPackage("typescript", version), "bin/tsc");
-  const results: TypeResult[] = [];
+  const results: SmokeResult[] = [];
   for (const resolution of ["nodenext", "bundler"] as const) {
-    const config = writeConsumer(project, resolution);
+    const config = writeConsumer(resolution);
     const { stdout } = await run(process.execPath, [compiler, "-p", config, "--pretty", "false"], {
-      ...{ cwd: project.folder, timeout: CHECK_MS, maxBuffer: 64 << 20 },
+      ...{ cwd: folder, timeout: CHECK_MS, maxBuffer: 64 << 20 },
     }).catch((error: { stdout?: string; killed?: boolean }) => {
       if (error.killed) throw new Error(`took longer than ${CHECK_MS / 1000} s`);
       return { stdout: error.stdout || String(error) };
     });
-    results.push({ resolution, ...sortErrors(stdout) });
+    const { ours, foreign } = sortErrors(stdout);
+    const others = Object.entries(foreign).map(([name, count]) => `${count} in ${name}`);
+    const count = `${ours.length} errors${others.length === 0 ? "" : ` (others': ${others.join(", ")})`}`;
+    const detail = [count, ...ours.slice(0, 10)].join("\n     ");
+    results.push({ part: resolution, ok: ours.length === 0, detail });
   }
   return results;
 }
 
-function writeConsumer(project: Project, resolution: Resolution): string {
-  const folder = join(project.folder, "types");
-  mkdirSync(folder, { recursive: true });
-  for (const name of ["parts.ts", "peers.ts"]) copyFileSync(join(smoke, name), join(folder, name));
-  const exported = project.entries.map((entry, i) => `export * as entry${i} from ${JSON.stringify(entry)};`);
-  writeFileSync(join(folder, "entries.ts"), `${exported.join("\n")}\n`);
-  const file = join(folder, `tsconfig.${resolution}.json`);
+function writeConsumer(resolution: "nodenext" | "bundler"): string {
+  const types = join(folder, "types");
+  mkdirSync(types, { recursive: true });
+  for (const name of ["parts.ts", "peers.ts"]) copyFileSync(join(smoke, name), join(types, name));
+  const exported = entries.map((entry, i) => `export * as entry${i} from ${JSON.stringify(entry)};`);
+  writeFileSync(join(types, "entries.ts"), `${exported.join("\n")}\n`);
+  const file = join(types, `tsconfig.${resolution}.json`);
   const compilerOptions = {
     ...{ target: "ES2022", lib: ["ES2022", "DOM", "DOM.Iterable"], types: ["node"], noEmit: true },
     module: resolution === "nodenext" ? "NodeNext" : "ESNext",
@@ -57,8 +50,8 @@ function writeConsumer(project: Project, resolution: Resolution): string {
   return file;
 }
 
-/** Sorts a compiler's lines: errors in declarations of other packages are not ours to mend. */
-export function sortErrors(output: string): Pick<TypeResult, "ours" | "foreign"> {
+/** Sorts a compiler's lines: ours, and by package how many stand in declarations that are not ours to mend. */
+export function sortErrors(output: string): { ours: string[]; foreign: Record<string, number> } {
   const ours: string[] = [];
   const foreign: Record<string, number> = {};
   for (const line of output.split("\n")) {

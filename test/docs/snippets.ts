@@ -43,7 +43,7 @@ export function wrongExamples(root: string, snippets: readonly Snippet[]): strin
   });
 }
 
-const FRAMEWORKS = "../../scripts/docs/frameworks.d.ts";
+const FRAMEWORKS = "../../test/docs/frameworks.d.ts";
 
 /** Writes the blocks that are not examples into files. Returns the project that checks them. */
 export function writeSnippets(root: string, snippets: readonly Snippet[]): string {

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expectEnd, type Project } from "./project.ts";
+import { it } from "vitest";
+import { expectEnd, newProject } from "./folder.ts";
+import { installed } from "./pack.ts";
 
 const app = `import { Agent, generateKeyPair, InMemoryBlobStore, MemoryBus } from "agentwire/cap";
 import { decodePacket, encodePacket, openPacket, PacketLink, validatePacket } from "agentwire/cap/packet";
@@ -62,12 +64,12 @@ message JobAudit {
 }
 `;
 
-/** A fork of the protos of CAP: a field and a payload more, in three files over those of the package. */
-export async function protoFork(project: Project): Promise<void> {
+it("a fork of the protos of CAP: a field and a payload more, in three files over those of the package", async () => {
+  const project = newProject("protoFork");
   const folder = "cordum/agent/v1";
   const fork = (file: string, before: string, line: string) => {
     const own = `proto/${folder}/${file}`;
-    project.write(own, readFileSync(join(project.installed, "specs/cap", folder, file), "utf8"));
+    project.write(own, readFileSync(join(installed, "specs/cap", folder, file), "utf8"));
     project.replace(own, before, `${line}\n${before}`);
   };
   fork("job.proto", "  ResourceRef context_ref = 20;", "  string tenant_tier = 21;");
@@ -85,18 +87,18 @@ export async function protoFork(project: Project): Promise<void> {
     JSON.stringify({ specs: { cap: { proto: "proto", extends: "agentwire/specs/cap", out: "gen/cap" } } }),
   );
 
-  await expectEnd("gen", project.agentwire("gen"), 0);
-  await expectEnd("gen --check", project.agentwire("gen", "--check"), 0);
-  await expectEnd("compile", project.compile(), 0);
+  await expectEnd(project.agentwire("gen"), 0);
+  await expectEnd(project.agentwire("gen", "--check"), 0);
+  await expectEnd(project.compile(), 0);
   const unknown = "is not known to this version: field 31";
-  await expectEnd("call", project.start("src/app.ts"), 0, `j1 gold true undefined ${unknown}`);
-  await expectEnd("check", project.agentwire("check"), 0, "0 breaks");
+  await expectEnd(project.start("src/app.ts"), 0, `j1 gold true undefined ${unknown}`);
+  await expectEnd(project.agentwire("check"), 0, "0 breaks");
 
   project.replace(`proto/${folder}/job.proto`, "  string tenant_tier = 21;\n", "  bool tenant_tier = 2;\n");
   const place = new RegExp(`proto/${folder}/job\\.proto:\\d+:\\d+`);
-  await expectEnd("gen of a wrong proto", project.agentwire("gen"), 2, place);
+  await expectEnd(project.agentwire("gen"), 2, place);
   project.replace(`proto/${folder}/job.proto`, "  bool tenant_tier = 2;\n", "");
   project.replace(`proto/${folder}/job.proto`, "  string adapter_id = 5;\n", "  int32 adapter_id = 5;\n");
-  await expectEnd("check of a fork that breaks", project.agentwire("check"), 1, place);
-  await expectEnd("gen --check of a changed fork", project.agentwire("gen", "--check"), 1, "stale");
-}
+  await expectEnd(project.agentwire("check"), 1, place);
+  await expectEnd(project.agentwire("gen", "--check"), 1, "stale");
+});

@@ -153,3 +153,12 @@ await scheduler.close();
     prints: [/agentwire warn {2}packet refused .*signature is not one of the sender's/],
   },
 ];
+
+/** A test for Jest. */
+export const jestTest = `import { runHandler } from "agentwire/testing";
+import { defineHandler } from "agentwire/handler";
+test("greets", async () => {
+  const run = await runHandler(defineHandler({ run: ({ name }) => "Hello, " + name }), { name: "Ada" });
+  expect(run.output).toBe("Hello, Ada");
+});
+`;

@@ -2,10 +2,10 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { fetchPackage } from "./fetch.ts";
-import type { Project } from "./project.ts";
+import type { Fetched } from "../../scripts/browser.ts";
+import { fetchPackage } from "../../scripts/fetch.ts";
+import { entries, folder } from "./project.ts";
 import type { SmokeResult } from "./smoke/parts.ts";
-import type { Fetched } from "./versions.ts";
 
 const run = promisify(execFile);
 const RUN_MS = 120_000;
@@ -15,17 +15,17 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Runs all programs on one runtime. Rejects when it cannot be fetched, or prints no results. */
-export async function runOn(runtime: Fetched, script: string, project: Project): Promise<SmokeResult[]> {
+export async function runOn(runtime: Fetched, script: string): Promise<SmokeResult[]> {
   const program = join(await fetchPackage(runtime.package, runtime.version), runtime.program);
-  const args = [...(ARGUMENTS[runtime.name] ?? []), script, JSON.stringify(project.entries)];
+  const args = [...(ARGUMENTS[runtime.name] ?? []), script, JSON.stringify(entries)];
   const env = {
     ...process.env,
-    DENO_DIR: join(project.folder, ".deno"),
+    DENO_DIR: join(folder, ".deno"),
     DENO_NO_UPDATE_CHECK: "1",
     DO_NOT_TRACK: "1",
     NODE_OPTIONS: "",
   };
-  const { stdout, stderr } = await run(program, args, { cwd: project.folder, env, timeout: RUN_MS }).catch(
+  const { stdout, stderr } = await run(program, args, { cwd: folder, env, timeout: RUN_MS }).catch(
     (error: { stdout?: string; stderr?: string }) => ({
       stdout: error.stdout ?? "",
       stderr: error.stderr || String(error),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const cache = join(import.meta.dirname, "../../.cache/fetched");
+const cache = join(import.meta.dirname, "../.cache/fetched");
 const FETCH_MS = 180_000;
 
 /** A package that the registry does not give, now or at all. */

@@ -4,25 +4,25 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { transform } from "esbuild";
+import type { Fetched } from "../../scripts/browser.ts";
+import { fetchPackage } from "../../scripts/fetch.ts";
 import { parseMarkdown } from "../docs/markdown.ts";
-import { fetchPackage } from "./fetch.ts";
-import type { Project } from "./project.ts";
+import { folder } from "./project.ts";
 import type { SmokeResult } from "./smoke/parts.ts";
-import type { Fetched } from "./versions.ts";
 
 const run = promisify(execFile);
 const RUN_MS = 60_000;
 
 /** Runs every `ts` block of the README that shows its output. */
-export async function runReadme(runtime: Fetched, project: Project): Promise<SmokeResult[]> {
+export async function runReadme(runtime: Fetched): Promise<SmokeResult[]> {
   const program = join(await fetchPackage(runtime.package, runtime.version), runtime.program);
   const { blocks } = parseMarkdown(readFileSync(join(import.meta.dirname, "../../README.md"), "utf8"));
   const results: SmokeResult[] = [];
   for (const { language, code, output, comment, line } of blocks) {
     if (!["ts", "js"].includes(language) || output === undefined) continue;
-    const file = join(project.folder, `readme-${line}.mjs`);
+    const file = join(folder, `readme-${line}.mjs`);
     writeFileSync(file, (await transform(code, { loader: "ts", target: "node20" })).code);
-    const options = { cwd: project.folder, timeout: RUN_MS };
+    const options = { cwd: folder, timeout: RUN_MS };
     const { stdout } = await run(program, [file], options).catch((error: Error) => ({
       stdout: String(error),
     }));

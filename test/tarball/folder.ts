@@ -1,7 +1,11 @@
-/** A folder of a newcomer: files, and programs that run in it. */
+/** A folder of somebody else: files, and programs that run in it. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { expect } from "vitest";
+import { installed, work } from "./pack.ts";
+
+const bin = join(import.meta.dirname, "../../node_modules/.bin");
 
 /** What a program printed, and its exit code; -1 if it had to be stopped. */
 export interface Ended {
@@ -21,8 +25,9 @@ export interface Running {
 export class Folder {
   constructor(
     readonly path: string,
-    readonly env: NodeJS.ProcessEnv,
+    readonly env: NodeJS.ProcessEnv = process.env,
   ) {
+    rmSync(path, { recursive: true, force: true });
     mkdirSync(path, { recursive: true });
   }
 
@@ -32,19 +37,42 @@ export class Folder {
     writeFileSync(path, text);
   }
 
+  /** Replaces text that a file has. */
+  replace(file: string, from: string, to: string): void {
+    const text = readFileSync(join(this.path, file), "utf8");
+    expect(text).toContain(from);
+    this.write(file, text.replace(from, to));
+  }
+
   /** Runs a program to its end. */
   run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+    // GitHub's own variable would change what is printed.
+    const own = { ...this.env, GITHUB_ACTIONS: "", NO_COLOR: "1", ...env };
     return new Promise((resolve) => {
-      const options = { cwd: this.path, env: { ...this.env, ...env }, timeout: 180_000 };
-      execFile(command, args, options, (error, stdout, stderr) => {
+      execFile(command, args, { cwd: this.path, env: own, timeout: 180_000 }, (error, stdout, stderr) => {
         const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
         resolve({ code, output: stdout + stderr });
       });
     });
   }
 
+  /** Runs the `agentwire` of the tarball. */
+  agentwire(...args: string[]): Promise<Ended> {
+    return this.run(process.execPath, [join(installed, "dist/src/cli/main.js"), ...args]);
+  }
+
+  /** Compiles all files. */
+  compile(): Promise<Ended> {
+    return this.run(join(bin, "tsc"), []);
+  }
+
+  /** Runs a TypeScript file. */
+  start(file: string, ...args: string[]): Promise<Ended> {
+    return this.run(join(bin, "tsx"), [file, ...args]);
+  }
+
   /** Starts a program. */
-  start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  spawn(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
     const child: ChildProcess = spawn(command, args, {
       cwd: this.path,
       env: { ...this.env, ...env },
@@ -77,4 +105,30 @@ export class Folder {
       },
     };
   }
+}
+
+/** An empty project beside the installed tarball, which compiles under `strict`. */
+export function newProject(name: string): Folder {
+  const project = new Folder(join(work, name));
+  project.write("package.json", '{ "private": true, "type": "module" }');
+  const compilerOptions = {
+    strict: true,
+    module: "nodenext",
+    target: "es2022",
+    noEmit: true,
+    types: ["node"],
+  };
+  project.write("tsconfig.json", JSON.stringify({ compilerOptions, include: ["*.ts", "src", "gen"] }));
+  return project;
+}
+
+/** A step must end with this code and print this text. */
+export async function expectEnd(
+  ended: Promise<Ended>,
+  code: number,
+  text: string | RegExp = "",
+): Promise<void> {
+  const found = await ended;
+  expect(found.code, found.output).toBe(code);
+  expect(found.output).toMatch(text);
 }

@@ -19,5 +19,5 @@ try {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   results.push(...partNames.map((part) => ({ part, ok: false, detail })));
 }
-console.log(`RESULTS ${JSON.stringify(results)}`);
+process.stdout.write(`RESULTS ${JSON.stringify(results)}\n`);
 process.exit(0);
