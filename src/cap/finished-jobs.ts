@@ -4,19 +4,32 @@
  */
 import { type JobResult, JobResultSchema } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
-import { ProtocolError, ValidationError } from "../core/errors.js";
+import { ProtocolError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
+import { checkOptions } from "../core/options.js";
 import { isUnderWay } from "./outcome.js";
 import { decodeMessage } from "./wire/decode.js";
 import { encodeCanonical } from "./wire/encode.js";
 
-/** What makes two requests the same job. */
+/** What makes two requests the same job. Another tenant's or principal's job is another one, whatever its id. */
 export interface JobIdentity {
   readonly jobId: string;
   /** `meta.idempotency_key`; "" for none. */
   readonly idempotencyKey: string;
   /** Keys of idempotency are the tenant's own. */
   readonly tenantId: string;
+  /** "" for none. */
+  readonly principalId: string;
+}
+
+/** The name of a job among those of all tenants and principals. */
+export function jobKey({ tenantId, principalId, jobId }: JobIdentity): string {
+  return JSON.stringify([tenantId, principalId, jobId]);
+}
+
+/** The name of an idempotency key among those of all tenants; undefined for a job without one. */
+export function idempotencyKeyOf({ tenantId, idempotencyKey }: JobIdentity): string | undefined {
+  return idempotencyKey === "" ? undefined : JSON.stringify([tenantId, idempotencyKey]);
 }
 
 /** A bounded store of results. Several workers may share one. */
@@ -77,8 +90,7 @@ export class MemoryFinishedJobs implements FinishedJobs {
 
   constructor(options: MemoryFinishedJobsOptions = {}) {
     const { maxEntries = 10_000, ttlMs = 86_400_000, clock = systemClock } = options;
-    if (!(maxEntries >= 1)) throw new ValidationError(`maxEntries must be at least 1, not ${maxEntries}`);
-    if (!(ttlMs > 0)) throw new ValidationError(`ttlMs must be above 0, not ${ttlMs}`);
+    checkOptions(options, { maxEntries: { min: 1 }, ttlMs: { above: 0 } });
     this.#byJob = new Lru(maxEntries);
     this.#byKey = new Lru(maxEntries);
     this.#ttlMs = ttlMs;
@@ -100,8 +112,8 @@ export class MemoryFinishedJobs implements FinishedJobs {
       bytes: finishedBytes(result),
       until: this.#clock.monotonic() + this.#ttlMs,
     };
-    this.#byJob.set(job.jobId, entry);
-    const key = keyOf(job);
+    this.#byJob.set(jobKey(job), entry);
+    const key = idempotencyKeyOf(job);
     if (key !== undefined && this.#alive(this.#byKey, key) === undefined) this.#byKey.set(key, entry);
     return readFinished(entry.bytes);
   }
@@ -112,9 +124,9 @@ export class MemoryFinishedJobs implements FinishedJobs {
   }
 
   #find(job: JobIdentity): Entry | undefined {
-    const key = keyOf(job);
+    const key = idempotencyKeyOf(job);
     return (
-      this.#alive(this.#byJob, job.jobId) ?? (key === undefined ? undefined : this.#alive(this.#byKey, key))
+      this.#alive(this.#byJob, jobKey(job)) ?? (key === undefined ? undefined : this.#alive(this.#byKey, key))
     );
   }
 
@@ -124,8 +136,4 @@ export class MemoryFinishedJobs implements FinishedJobs {
     entries.delete(name);
     return undefined;
   }
-}
-
-function keyOf({ idempotencyKey, tenantId }: JobIdentity): string | undefined {
-  return idempotencyKey === "" ? undefined : JSON.stringify([tenantId, idempotencyKey]);
 }
