@@ -2,14 +2,8 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import {
-  type EventInit,
-  type Span,
-  Telemetry,
-  type TelemetryLoss,
-  type TelemetryOptions,
-  type TelemetrySink,
-} from "../../src/aureus/index.js";
+import { type Span, Telemetry, type TelemetryOptions } from "../../src/aureus/index.js";
+import type { EventInit, TelemetryLoss, TelemetrySink } from "../../src/aureus/telemetry-options.js";
 import { ClosedError, RateLimitError, UpstreamError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

@@ -1,12 +1,8 @@
 /** The three local servers of `agentwire dev` that speak HTTP. */
 import type { TaskSpec } from "../../../gen/aureus/v1/index.js";
-import {
-  Local4Runr,
-  LocalAureus,
-  LocalBigBrain,
-  type Observation,
-  type TaskOutcome,
-} from "../../testing/index.js";
+import type { TaskOutcome } from "../../testing/big-brain/types.js";
+import type { Observation } from "../../testing/http/observe.js";
+import { Local4Runr, LocalAureus, LocalBigBrain } from "../../testing/index.js";
 import type { DevFunctions } from "./functions.js";
 import type { Identity } from "./identity.js";
 import { type InputSamples, samplesOf } from "./input.js";
