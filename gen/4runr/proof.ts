@@ -29,8 +29,8 @@ interface Names {
 }
 
 /** A type of the protocol with the keys of TypeScript. */
-type Renamed<Wire, Shape> = Wire extends readonly (infer Item)[]
-  ? Renamed<Item, Shape extends { readonly list: infer Of } ? Of : null>[]
+type Renamed<Wire, Shape> = Wire extends readonly unknown[]
+  ? { [Index in keyof Wire]: Renamed<Wire[Index], Shape extends { readonly list: infer Of } ? Of : null> }
   : Shape extends { readonly map: infer Of }
     ? { [Key in keyof Wire]: Renamed<Wire[Key], Of> }
     : Shape extends keyof Keys

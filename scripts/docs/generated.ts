@@ -3,12 +3,16 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readBlock, writeBlock } from "./blocks.ts";
 import { cliReference } from "./cli.ts";
+import { environmentReference } from "./environment.ts";
 import { errorTables } from "./errors.ts";
 import { llmsText } from "./llms.ts";
+import { optionsReference } from "./options.ts";
 
 /** Files that are generated whole. `llms.txt` lists the others, so it comes last. */
 const FILES: readonly (readonly [name: string, text: (root: string) => string | Promise<string>])[] = [
   ["docs/cli-reference.md", cliReference],
+  ["docs/environment.md", environmentReference],
+  ["docs/options.md", optionsReference],
   ["llms.txt", llmsText],
 ];
 

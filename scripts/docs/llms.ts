@@ -1,7 +1,6 @@
-/** `llms.txt`: an index for language models, and the full text behind it. */
-import { readFileSync } from "node:fs";
+/** `llms.txt`: an index for language models. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { allDocuments, type Document } from "./documents.ts";
 import { entryExports } from "./exports.ts";
 
 /** The index: what the package is, its guides, its entries. */
@@ -9,10 +8,13 @@ export function llmsText(root: string): string {
   const { description } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     description: string;
   };
-  const documents = allDocuments(root);
-  const guides = documents
-    .filter(({ path }) => path.startsWith("docs/"))
-    .map((document) => `- [${title(document)}](${document.path}): ${lead(document)}`);
+  const guides = readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .sort()
+    .map((name) => {
+      const text = readFileSync(join(root, "docs", name), "utf8");
+      return `- [${/^# (.+)$/m.exec(text)?.[1] ?? name}](docs/${name}): ${lead(text)}`;
+    });
   const entries = entryExports(root).map(({ entry, summary, exports }) => {
     const values = exports.filter(({ kind }) => kind !== "type").map(({ name }) => name);
     const shown = entry.startsWith("agentwire/gen/") ? "" : ` Exports ${values.join(", ")}.`;
@@ -37,24 +39,8 @@ export function llmsText(root: string): string {
     .replace(/\n+$/, "\n");
 }
 
-/** Everything: the README, all guides, and every export with its doc comment. */
-export function llmsFullText(root: string): string {
-  const documents = allDocuments(root).map(({ path, text }) => `<!-- ${path} -->\n\n${text.trim()}`);
-  const reference = entryExports(root).map(({ entry, summary, exports }) => {
-    const names = exports.map(
-      ({ name, kind, comment }) => `- ${kind} \`${name}\`: ${comment.replace(/\s+/g, " ")}`,
-    );
-    return [`## ${entry}`, summary, names.join("\n")].filter((part) => part !== "").join("\n\n");
-  });
-  return [...documents, "# Exports", ...reference, ""].join("\n\n");
-}
-
-function title({ text, path }: Document): string {
-  return /^# (.+)$/m.exec(text)?.[1] ?? path;
-}
-
 /** The first sentence of prose; for a guide that starts with code, its headings. */
-function lead({ text }: Document): string {
+function lead(text: string): string {
   const [, afterTitle = ""] = text.split(/^# .+\n/m);
   const first = afterTitle.trim().split("\n\n")[0]!.replace(/\s+/g, " ");
   if (first !== "" && !/^(?:<!--|```|\||-)/.test(first))

@@ -15,6 +15,7 @@ import type {
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
 import { optionOrEnv } from "../core/env.js";
+import { checkOptions } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
 import {
   bearer,
@@ -33,10 +34,10 @@ export interface AureusClientOptions extends AureusOptions {
   /** Sent as `Authorization: Bearer`. Default: AUREUS_API_KEY, else no header. */
   readonly apiKey?: string | Secret | undefined;
   /**
-   * The last change of a request body, in the form of the protocol. Default: members that are null are left out.
-   * `explicitNulls` writes the nulls that the Python SDK writes.
+   * What is sent for optional members that are null or not given: nothing (`omit`, the default), or null (`explicit`),
+   * as aureus-sdk 0.1.0 (Python) does.
    */
-  readonly finishBody?: ((body: unknown, operation: HttpOperation) => unknown) | undefined;
+  readonly nulls?: "omit" | "explicit" | undefined;
 }
 
 /** Options of {@link AureusClient.executeWorkflow}. */
@@ -72,6 +73,11 @@ type Errors = { readonly "4XX": ErrorBody; readonly "5XX": ErrorBody; readonly d
 /** The other calls are those of the generated client. */
 const Generated: new (http: HttpClient) => Omit<AureusV1Client, Reshaped> = AureusV1Client;
 
+/** Loaded with the first body: the schemas of all bodies are large, and seldom needed. */
+async function writeNulls(body: unknown, operation: HttpOperation): Promise<unknown> {
+  return (await import("./explicit-nulls.js")).explicitNulls(body, operation);
+}
+
 /** States in which a workflow goes on; any other one is an end, known to this version or not. */
 const ONGOING = new Set(["pending", "queued", "scheduled", "running", "retrying", "paused", "waiting"]);
 
@@ -89,13 +95,14 @@ export class AureusClient extends Generated {
 
   /** @throws ValidationError `INVALID_BASE_URL`; `INVALID_TOKEN` for a key that cannot stand in a header */
   constructor(options: AureusClientOptions = {}) {
+    checkOptions(options, { nulls: ["omit", "explicit"] });
     const apiKey = options.apiKey === undefined ? undefined : reveal(options.apiKey);
     const key = optionOrEnv(apiKey, "AUREUS_API_KEY");
     const http = new HttpClient({
       ...aureusHttp(options, "V1"),
       keyMap,
       auth: key === undefined ? undefined : bearer(key),
-      finishBody: options.finishBody ?? leaveNullsOut,
+      finishBody: options.nulls === "explicit" ? writeNulls : leaveNullsOut,
     });
     super(http);
     this.#api = new AureusV1Client(http);

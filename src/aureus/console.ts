@@ -4,7 +4,7 @@ import type * as api from "../../gen/aureus/console/models.js";
 import { loginOp } from "../../gen/aureus/console/operations.js";
 import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
-import { optionOrEnv } from "../core/env.js";
+import { optionOrEnv, readEnv } from "../core/env.js";
 import { ProtocolError } from "../core/errors.js";
 import { checkOptions, milliseconds } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
@@ -167,7 +167,7 @@ export class AureusConsoleClient extends Generated {
 }
 
 function credentialsFromEnv(): ConsoleCredentials | undefined {
-  const username = optionOrEnv(undefined, "AUREUS_USERNAME");
-  const password = optionOrEnv(undefined, "AUREUS_PASSWORD");
+  const username = readEnv("AUREUS_USERNAME");
+  const password = readEnv("AUREUS_PASSWORD");
   return username !== undefined && password !== undefined ? { username, password } : undefined;
 }

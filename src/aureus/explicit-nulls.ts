@@ -37,7 +37,7 @@ function fill(value: unknown, schema: Schema): unknown {
 
 /**
  * The body of a V1 request with a null for every optional member that is missing, nested ones included: the
- * members that aureus-sdk 0.1.0 (Python) sends. Give it to `AureusClient` as `finishBody`.
+ * members that aureus-sdk 0.1.0 (Python) sends.
  */
 export function explicitNulls(body: unknown, { id }: HttpOperation): unknown {
   const address = (operationSchemas as Readonly<Record<string, { readonly request?: string }>>)[id]?.request;

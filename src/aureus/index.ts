@@ -27,7 +27,6 @@ export {
 export { AureusConsoleClient, type AureusConsoleClientOptions, type ConsoleCredentials } from "./console.js";
 export { toConsoleWorkflow } from "./convert.js";
 export type { AureusErrorDetails } from "./errors.js";
-export { explicitNulls } from "./explicit-nulls.js";
 export type { MetricsWindow, WindowOptions } from "./metrics-windows.js";
 export { otelSpanExporter } from "./otel.js";
 export { ActiveSpan, type SpanOptions } from "./span.js";

@@ -26,8 +26,6 @@ export type { BlobStore } from "./blob-store.js";
 export { InMemoryBlobStore } from "./blob-store.js";
 // For those who build on packets and buses.
 export type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from "./bus.js";
-export type { JobRequestInit, Submitted } from "./client.js";
-export { submitJob } from "./client.js";
 export type { CryptoBackend, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
 // Keys.
 export { defaultCrypto } from "./crypto/backend.js";
@@ -39,32 +37,27 @@ export { nodeCrypto } from "./crypto/node.js";
 export type { Delivery, DurableBus, DurableMessage, ReplayFrom } from "./durable.js";
 
 export { JobCancelledError, JobFailedError, MaxRetriesExceededError, NoPoolError } from "./errors.js";
-export type { FinishedJobs } from "./finished-jobs.js";
+export { type FinishedJobs, MemoryFinishedJobs } from "./finished-jobs.js";
 
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
 export type {
   JobClientOptions,
-  JobSubmitted,
-  StartOptions,
-  SubmitAndWaitOptions,
+  JobHandle,
   SubmitManyOptions,
   WaitOptions,
 } from "./job-client-options.js";
 export type { BatchItem } from "./jobs/batch.js";
-export { compensation, compensationRequest, rollbackRequests } from "./jobs/compensation.js";
-export type { JobHandle } from "./jobs/handle.js";
+export { compensation, rollbackRequests } from "./jobs/compensation.js";
 export type { JobOutcome } from "./jobs/output.js";
-export type { JobSubmission } from "./jobs/submission.js";
+export type { JobRequestInit, JobSubmission, SubmitReceipt } from "./jobs/submission.js";
+export { submitJob } from "./jobs/submission.js";
 export type { WorkflowOptions } from "./jobs/workflow.js";
-export { Workflow, workflow, workflowOf } from "./jobs/workflow.js";
+export { Workflow } from "./jobs/workflow.js";
 export { MemoryBus } from "./memory-bus.js";
 export type { MetricsHook } from "./metrics.js";
-export type { JobEndReason } from "./outcome.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
-export { artifactKey, contextKey, resultKey } from "./stores/keys.js";
 export { limitedStore } from "./stores/limited.js";
-export { MemoryFinishedJobs } from "./stores/memory-finished-jobs.js";
-export { getBytes, getJson, putArtifact, putValue } from "./stores/values.js";
+export { contextKey, getBytes, getJson, putArtifact, putValue, resultKey } from "./stores/values.js";
 export type { WorkerTrustConfig, WorkerTrustOptions } from "./trust/config.js";
 export { WorkerTrustError } from "./trust/error.js";
 export type { WorkerTrustMode } from "./trust-mode.js";

@@ -1,21 +1,29 @@
 /** What a client of jobs is given, and what it answers. */
+import type { JobProgress } from "../../gen/cap/index.js";
 import type { BlobStore } from "./blob-store.js";
-import type { Submitted } from "./client.js";
-import type { DurableBus, Stored } from "./durable.js";
+import type { Bus } from "./bus.js";
+import type { DurableBus } from "./durable.js";
 import type { BatchOptions } from "./jobs/batch.js";
-import type { OutputOptions } from "./jobs/output.js";
-import type { JobSubmission } from "./jobs/submission.js";
+import type { JobOutcome, OutputOptions } from "./jobs/output.js";
+import type { JobSubmission, SubmitReceipt } from "./jobs/submission.js";
 import type { PartyOptions } from "./party.js";
 import type { StoreLimits } from "./stores/limited.js";
 
-/** Options of `openJobClient`. */
-export interface JobClientOptions extends PartyOptions {
+/**
+ * Options of `openJobClient`. What is given as an object stays the caller's; what a function returns is closed with the
+ * client.
+ */
+export interface JobClientOptions extends Omit<PartyOptions, "bus"> {
+  /** The bus, or a function that connects to one. */
+  readonly bus: Bus | (() => Bus | Promise<Bus>);
   /**
-   * Where inputs are kept and outputs are found. It stays the caller's. Default: none, jobs are pointers only.
+   * Where inputs are kept and outputs are found, or a function that opens it. Default: none, jobs are pointers only.
    */
-  readonly store?: BlobStore | undefined;
+  readonly store?: BlobStore | (() => BlobStore | Promise<BlobStore>) | undefined;
   /** Limits on the store. Default: those of `limitedStore`, 2 MiB and 5 s. */
   readonly storeLimits?: StoreLimits | undefined;
+  /** How long connecting and opening the store may take; 0 or less means no limit. Default: 5000. */
+  readonly ioTimeoutMs?: number | undefined;
   /**
    * Stores the requests and confirms each. After a reconnection, the results of stored jobs that were published
    * meanwhile are read from the stream. Default: requests are published on the bus, and nothing confirms them.
@@ -23,13 +31,7 @@ export interface JobClientOptions extends PartyOptions {
   readonly durable?: DurableBus | undefined;
 }
 
-/** What `JobClient.submit` answers. */
-export interface JobSubmitted extends Submitted {
-  /** What the stream said, for a client with a durable bus. */
-  readonly stored: Stored | undefined;
-}
-
-/** Options of `JobClient.submitAndWait`. */
+/** Options of `JobClient.submitAndWait`, and of `JobClient.start`. */
 export interface WaitOptions<T = unknown> extends OutputOptions<T> {
   /** Joins all packets of the work. Default: that of the submission, else random. */
   readonly traceId?: string | undefined;
@@ -41,9 +43,6 @@ export interface WaitOptions<T = unknown> extends OutputOptions<T> {
   readonly cancelOnAbort?: boolean | undefined;
 }
 
-/** Options of `JobClient.start`. */
-export type StartOptions<T = unknown> = WaitOptions<T>;
-
 /** Options of `JobClient.submitMany`. */
 export interface SubmitManyOptions<T = unknown>
   extends Omit<WaitOptions<T>, "traceId" | "signal">,
@@ -53,4 +52,17 @@ export interface SubmitManyOptions<T = unknown>
 export interface SubmitAndWaitOptions<T = unknown> extends WaitOptions<T>, JobClientOptions {
   /** What is to be done. Without a `jobId` it gets a random one. */
   readonly request: JobSubmission;
+}
+
+/** A job that is under way. `JobClient.start` returns one. */
+export interface JobHandle<T = unknown> extends SubmitReceipt {
+  /** Resolves and rejects as `JobClient.submitAndWait` does. It need not be awaited. */
+  readonly result: Promise<JobOutcome<T>>;
+  /**
+   * How far the job is, for one reader, from the submission on; the newest 256 are kept until they are read. Ends with
+   * the job. Progress is best effort: packets may be missing.
+   */
+  progress(): AsyncIterableIterator<JobProgress>;
+  /** Asks for the job to be stopped. "ok" means published. */
+  cancel(reason?: string): Promise<void>;
 }

@@ -10,53 +10,62 @@ import { StagedClose } from "../core/close.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
+import { checkOption, checkOptions, milliseconds } from "../core/options.js";
+import { Resources } from "../worker/resources.js";
 import type { BlobStore } from "./blob-store.js";
-import type { Subscription } from "./bus.js";
+import type { Bus, Subscription } from "./bus.js";
 import { ConnectionLostError, DuplicateJobError } from "./errors.js";
 import type {
   JobClientOptions,
-  JobSubmitted,
-  StartOptions,
+  JobHandle,
   SubmitAndWaitOptions,
   SubmitManyOptions,
   WaitOptions,
 } from "./job-client-options.js";
 import { type BatchItem, runBatch } from "./jobs/batch.js";
 import { assertDeadLetter } from "./jobs/dead-letter.js";
-import type { JobHandle } from "./jobs/handle.js";
-import { MissedResults, type ResultSource } from "./jobs/missed.js";
+import { missedResults, type ResultSource } from "./jobs/missed.js";
 import { type JobOutcome, OutputReader } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
-import { type SentRequest, sendRequest } from "./jobs/sender.js";
-import { type JobSubmission, type PreparedJob, prepareJob } from "./jobs/submission.js";
+import {
+  type JobSubmission,
+  type PreparedJob,
+  prepareJob,
+  type SubmitReceipt,
+  sendRequest,
+} from "./jobs/submission.js";
 import { JobWaits } from "./jobs/waits.js";
 import { isUnderWay, jobError } from "./outcome.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 
-export type { WaitOptions } from "./job-client-options.js";
+/** The options of a client whose bus and store are open. */
+interface OpenedOptions extends JobClientOptions {
+  readonly bus: Bus;
+  readonly store: BlobStore | undefined;
+}
 
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
-  readonly #options: JobClientOptions;
+  readonly #options: OpenedOptions;
   readonly #party: Party;
   readonly #store: BlobStore | undefined;
   readonly #outputs: OutputReader;
   readonly #progress: ProgressBoard;
   readonly #waits: JobWaits;
-  readonly #missed: MissedResults | undefined;
+  readonly #readMissed: (() => void) | undefined;
   readonly #sources: readonly ResultSource[];
   readonly #subscriptions: Subscription[] = [];
   readonly #close: StagedClose;
   #offStatus: (() => void) | undefined;
 
   /** @internal Use {@link openJobClient}. */
-  constructor(options: JobClientOptions) {
-    const { store, storeLimits } = options;
+  constructor(options: OpenedOptions, owned: Resources) {
+    const { store, storeLimits, durable, clock = systemClock, logger } = options;
     this.#options = options;
     this.#party = new Party(options);
-    this.#waits = new JobWaits(options.clock ?? systemClock, options.logger);
-    this.#store = store && limitedStore(store, { clock: options.clock, ...storeLimits });
+    this.#waits = new JobWaits(clock, logger);
+    this.#store = store && limitedStore(store, { clock, ...storeLimits });
     this.#outputs = new OutputReader(this.#store);
     this.#progress = new ProgressBoard(this.#party);
     this.#sources = [
@@ -68,25 +77,29 @@ export class JobClient {
         options: { check: assertDeadLetter },
       },
     ];
-    const { durable, clock = systemClock } = options;
-    this.#missed =
-      durable &&
-      new MissedResults(this.#party, durable, this.#waits, this.#sources, {
-        clock,
-        logger: safeLogger(options.logger),
-      });
+    const closed = new AbortController();
+    const reading = {
+      party: this.#party,
+      sources: this.#sources,
+      oldest: () => this.#waits.oldest,
+      signal: closed.signal,
+      clock,
+      logger: safeLogger(logger),
+    };
+    this.#readMissed = durable && missedResults({ ...reading, durable });
     this.#close = new StagedClose(
       {
         drain: () => this.#waits.empty(),
         abort: (reason) => this.#waits.failAll(reason),
-        force: () => {
+        force: async () => {
           this.#offStatus?.();
-          this.#missed?.close();
+          closed.abort();
           this.#progress.close();
           for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+          await owned.close();
         },
       },
-      { what: "the job client", graceMs: 0, clock: options.clock, logger: options.logger },
+      { what: "the job client", graceMs: 0, clock, logger },
     );
   }
 
@@ -102,7 +115,7 @@ export class JobClient {
     this.#offStatus = bus.onStatus((status, error) => {
       if (status === "closed")
         this.#waits.failAll(new ConnectionLostError("the bus was closed", { cause: error }));
-      if (!connected && status === "connected") this.#missed?.read();
+      if (!connected && status === "connected") this.#readMissed?.();
       connected = status === "connected";
     });
     try {
@@ -124,10 +137,12 @@ export class JobClient {
    * @throws ValidationError, InvalidInputError for a submission that makes no sense, ClosedError; what the store and
    * {@link Bus.publish} or {@link DurableBus.publish} throw.
    */
-  async submit(submission: JobSubmission, options: Pick<WaitOptions, "traceId"> = {}): Promise<JobSubmitted> {
+  async submit(
+    submission: JobSubmission,
+    options: Pick<WaitOptions, "traceId"> = {},
+  ): Promise<SubmitReceipt> {
     this.#close.throwIfClosed();
-    const job = prepareJob(submission, this.#store);
-    return { jobId: job.jobId, ...(await this.#send(job, options.traceId)) };
+    return this.#send(prepareJob(submission, this.#store), options.traceId);
   }
 
   /**
@@ -136,7 +151,7 @@ export class JobClient {
    * "ok" means done: a worker has published the result.
    *
    * @throws The error class of what went wrong, with the `JobResult` in `details.result` and a
-   * {@link JobEndReason} in `details.reason`: SafetyDeniedError, NoPoolError, WorkerUnavailableError (not
+   * word for the reason, such as "denied" or "no_pool", in `details.reason`: SafetyDeniedError, NoPoolError, WorkerUnavailableError (not
    * dispatched), MaxRetriesExceededError, JobTimeoutError, JobCancelledError, …; JobFailedError where no
    * registered code says why.
    * @throws JobTimeoutError when `timeoutMs` is over; AbortError when the signal fires; ClosedError when the
@@ -156,7 +171,7 @@ export class JobClient {
    *
    * @throws What {@link JobClient.submit} throws; DuplicateJobError. How the job ends is reported by `result`.
    */
-  async start<T = unknown>(submission: JobSubmission, options: StartOptions<T> = {}): Promise<JobHandle<T>> {
+  async start<T = unknown>(submission: JobSubmission, options: WaitOptions<T> = {}): Promise<JobHandle<T>> {
     this.#close.throwIfClosed();
     await this.#progress.listen();
     const jobId = submission.jobId || `job-${uuid()}`;
@@ -166,7 +181,7 @@ export class JobClient {
       const end = () => progress.end();
       result.then(end, end); // also when the wait ends before the job; callers that need the reason await `result`
       const cancel = (reason?: string) => this.cancel(jobId, reason);
-      return { jobId, ...sent, result, progress: () => progress, cancel };
+      return { ...sent, result, progress: () => progress, cancel };
     } catch (error) {
       progress.end();
       throw error;
@@ -230,12 +245,13 @@ export class JobClient {
   async #begin<T>(
     submission: JobSubmission,
     options: WaitOptions<T>,
-  ): Promise<{ readonly result: Promise<JobOutcome<T>>; readonly sent: SentRequest }> {
+  ): Promise<{ readonly result: Promise<JobOutcome<T>>; readonly sent: SubmitReceipt }> {
     this.#close.throwIfClosed();
+    checkOptions(options, { timeoutMs: milliseconds, read: ["json", "bytes", "none"] });
     const { signal } = options;
     if (signal?.aborted) throw abortError(signal);
     const job = prepareJob(submission, this.#store);
-    const { jobId } = job;
+    const { jobId } = job.request;
     if (this.#waits.has(jobId)) throw new DuplicateJobError(`job ${jobId} is waited for already`);
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
     const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
@@ -249,7 +265,7 @@ export class JobClient {
       const sent = await (this.#isQuick(job) ? sending : cutShort(sending, ended));
       if (sent.stored !== undefined) this.#waits.stored(jobId, sent.stored.sequence);
       // A request that was stored before may have its result already.
-      if (sent.stored?.duplicate) this.#missed?.read();
+      if (sent.stored?.duplicate) this.#readMissed?.();
       return { result, sent };
     } catch (error) {
       this.#waits.done(jobId, error as Error);
@@ -266,7 +282,7 @@ export class JobClient {
     job: PreparedJob,
     traceId: string | undefined,
     givenUp?: () => Promise<unknown> | undefined,
-  ): Promise<SentRequest> {
+  ): Promise<SubmitReceipt> {
     if (job.keepInput !== undefined) {
       await job.keepInput();
       await givenUp?.();
@@ -311,11 +327,26 @@ function carriesResult(details: unknown): boolean {
   return typeof details === "object" && details !== null && "result" in details;
 }
 
-/** Opens a client. Resolves once the bus knows that it listens. */
+/**
+ * Opens a client. Resolves once the bus knows that it listens.
+ *
+ * @throws What connecting, opening the store and subscribing throw; then what was opened is closed again.
+ */
 export async function openJobClient(options: JobClientOptions): Promise<JobClient> {
-  const client = new JobClient(options);
-  await client.open();
-  return client;
+  checkOptions(options, { ioTimeoutMs: {} });
+  if (typeof options.bus !== "function") checkOption("bus", options.bus, "object");
+  const { clock = systemClock, logger, ioTimeoutMs = 5_000 } = options;
+  const owned = new Resources(clock, safeLogger(logger), ioTimeoutMs);
+  try {
+    const bus = await owned.open("the bus", options.bus, (opened) => opened.drain());
+    const store = options.store && (await owned.open("the store", options.store, (opened) => opened.close()));
+    const client = new JobClient({ ...options, bus, store }, owned);
+    await client.open();
+    return client;
+  } catch (error) {
+    await owned.close();
+    throw error;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What a worker reports to a metrics system. */
 import { JobStatus } from "../../gen/cap/index.js";
-import { errorText } from "../core/errors.js";
-import { type Logger, safeLogger } from "../core/logger.js";
+import type { Emitter } from "../core/emitter.js";
+import type { WorkerEvents } from "./agent/options.js";
 
 /** Hears of what a worker does. All methods are optional; what one throws is logged and hurts nothing. */
 export interface MetricsHook {
@@ -15,39 +15,15 @@ export interface MetricsHook {
   onHeartbeatSent?(workerId: string): void;
 }
 
-/** Hears of nothing. */
-export const noopMetrics: Required<MetricsHook> = {
-  onJobReceived() {},
-  onJobCompleted() {},
-  onJobFailed() {},
-  onHeartbeatSent() {},
-};
+const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
 
-/** A hook made harmless. Without one the result is {@link noopMetrics}. */
-export function safeMetrics(
-  hook: MetricsHook | undefined,
-  logger: Logger | false | undefined,
-): Required<MetricsHook> {
-  if (hook === undefined) return noopMetrics;
-  const blame = (error: unknown) =>
-    safeLogger(logger).warn("metrics hook failed", { reason: errorText(error) });
-  const guard = (call: () => unknown): void => {
-    try {
-      const result = call();
-      if (result instanceof Promise) result.catch(blame);
-    } catch (error) {
-      blame(error);
-    }
-  };
-  return {
-    onJobReceived: (jobId, topic) => guard(() => hook.onJobReceived?.(jobId, topic)),
-    onJobCompleted: (jobId, ms, status) => guard(() => hook.onJobCompleted?.(jobId, ms, status)),
-    onJobFailed: (jobId, message) => guard(() => hook.onJobFailed?.(jobId, message)),
-    onHeartbeatSent: (workerId) => guard(() => hook.onHeartbeatSent?.(workerId)),
-  };
-}
-
-/** The name of a status, or its number when it is from a later version. */
-export function statusName(status: JobStatus): string {
-  return JobStatus[status] ?? `${status}`;
+/** Calls a hook for the events of a worker. */
+export function reportMetrics(hook: MetricsHook, events: Emitter<WorkerEvents>, workerId: string): void {
+  events.on("job", ({ jobId, topic }) => hook.onJobReceived?.(jobId, topic));
+  events.on("heartbeat", () => hook.onHeartbeatSent?.(workerId));
+  events.on("result", ({ jobId, status, executionMs, errorMessage }) =>
+    FAILURES.has(status)
+      ? hook.onJobFailed?.(jobId, errorMessage)
+      : hook.onJobCompleted?.(jobId, Number(executionMs), JobStatus[status] ?? `${status}`),
+  );
 }

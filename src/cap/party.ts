@@ -7,6 +7,7 @@ import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import { type Logger, safeLogger, warnOnce } from "../core/logger.js";
 import { type Loop, type LoopOptions, startLoop } from "../core/loop.js";
+import { checkOption, checkOptions } from "../core/options.js";
 import { type AlertOptions, ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
@@ -14,7 +15,7 @@ import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
 import type { DurableBus, ReplayFrom } from "./durable.js";
 import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
-import { type MetricsHook, safeMetrics } from "./metrics.js";
+import type { MetricsHook } from "./metrics.js";
 import type { PayloadInit, SealOptions } from "./packet.js";
 import { assertValidPacket, createPacket, seal, withToken } from "./packet.js";
 import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
@@ -139,6 +140,9 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
       readonly profile?: PacketProfile | undefined;
     },
   ) {
+    checkOptions(options, { maxAgeMs: { above: 0 }, maxPacketBytes: { min: 0 }, mapOrder: ["spec", "upb"] });
+    checkOption("bus", options.bus, "object");
+    checkOption("senderId", options.senderId, "string");
     this.#profile = options.profile;
     this.bus = options.bus;
     this.senderId = options.senderId;
@@ -218,10 +222,9 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   startHeartbeats(next: () => BusPacket | Promise<BusPacket>, options: HeartbeatLoopOptions = {}): Loop {
     const { clock, logger } = this.#options;
     const { intervalMs = 5_000, metrics } = options;
-    const { onHeartbeatSent } = safeMetrics(metrics, logger);
     const run = async (): Promise<void> => {
       await this.publish(await next());
-      onHeartbeatSent(this.senderId);
+      await metrics?.onHeartbeatSent?.(this.senderId);
     };
     return startLoop({ ...options, name: "heartbeat", intervalMs, immediate: true, clock, logger, run });
   }

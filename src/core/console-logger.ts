@@ -16,7 +16,7 @@ const refused = new Set<string>();
 
 /** The level of `AGENTWIRE_LOG`; `warn` if it is not set. Any other value counts as `warn` and is reported once. */
 function threshold(): Threshold {
-  const given = readEnv("AGENTWIRE_LOG")?.trim().toLowerCase() ?? "warn";
+  const given = readEnv("AGENTWIRE_LOG")?.toLowerCase() ?? "warn";
   const level = LEVELS.find((known) => known === given);
   if (level !== undefined) return level;
   if (!refused.has(given)) {
@@ -59,17 +59,21 @@ function write(level: LogLevel, message: string, fields: LogFields = {}): void {
   const words = [`agentwire ${level.padEnd(5)}`, oneLine(maskLine(message))];
   const entries = entriesOf(fields);
   for (const [name, value] of entries)
-    if (value !== undefined) words.push(`${oneLine(name)}=${shown(name, value)}`);
+    if (value !== undefined) words.push(`${plainOrQuoted(name)}=${shown(name, value)}`);
   if (level === "error") for (const [, value] of entries) words.push(...stacks(value));
   // biome-ignore lint/suspicious/noConsole: this is where lines go that nobody else takes
   console[level === "error" ? "error" : "warn"](printable(words.join(" ")));
+}
+
+function plainOrQuoted(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 function shown(name: string, value: unknown): string {
   try {
     const text =
       value instanceof Error ? maskLine(String(value)) : (mask({ [name]: value }) as LogFields)[name];
-    if (typeof text === "string") return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+    if (typeof text === "string") return plainOrQuoted(text);
     return cutText(JSON.stringify(text) ?? "null");
   } catch {
     return unreadable;

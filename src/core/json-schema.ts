@@ -14,6 +14,48 @@ export function jsonSchema<T>(schema: JsonSchema): TypedJsonSchema<T> {
   return schema as TypedJsonSchema<T>;
 }
 
+/**
+ * The values that a JSON Schema literal lets through, as far as `type`, `const`, `enum`, `properties`, `required` and
+ * `items` say; `unknown` where they say nothing. Other keywords can only refuse more values.
+ */
+export type FromJsonSchema<S> = S extends { readonly const: infer Value }
+  ? Value
+  : S extends { readonly enum: readonly (infer Value)[] }
+    ? Value
+    : S extends { readonly type: infer Type }
+      ? OfType<S, Type extends readonly (infer Each)[] ? Each : Type>
+      : unknown;
+
+type OfType<S, Type> = Type extends "object"
+  ? OfObject<S>
+  : Type extends "array"
+    ? OfItems<S>[]
+    : Type extends keyof Scalars
+      ? Scalars[Type]
+      : unknown;
+
+interface Scalars {
+  readonly string: string;
+  readonly number: number;
+  readonly integer: number;
+  readonly boolean: boolean;
+  readonly null: null;
+}
+
+type OfItems<S> = S extends { readonly prefixItems: unknown }
+  ? unknown
+  : S extends { readonly items: infer Items }
+    ? FromJsonSchema<Items>
+    : unknown;
+
+type OfObject<S> = S extends { readonly properties: infer Properties }
+  ? { -readonly [K in keyof Properties & Required<S>]: FromJsonSchema<Properties[K]> } & {
+      -readonly [K in Exclude<keyof Properties, Required<S>>]?: FromJsonSchema<Properties[K]>;
+    }
+  : Record<string, unknown>;
+
+type Required<S> = S extends { readonly required: readonly (infer Name)[] } ? Name : never;
+
 /** The revisions of JSON Schema that are distinguished. */
 export type Dialect = "draft-04" | "draft-06" | "draft-07" | "2019-09" | "2020-12";
 

@@ -1,7 +1,7 @@
 /** One way to check a value against a schema of any kind. */
 import { ValidationError } from "./errors.js";
 import { type JsonForm, jsonForm, nonFinitePath } from "./json-form.js";
-import { isJsonSchema, type JsonSchema, type TypedJsonSchema } from "./json-schema.js";
+import { type FromJsonSchema, isJsonSchema, type JsonSchema, type TypedJsonSchema } from "./json-schema.js";
 import { isStandardSchema, issuePointer, type StandardSchemaV1 } from "./standard-schema.js";
 
 /** What can describe a handler's input or output: any Standard Schema, or a JSON Schema. */
@@ -10,21 +10,18 @@ export type Schema<T = unknown> =
   | StandardSchemaV1<unknown, T>
   | TypedJsonSchema<T>;
 
+type TypeOf<S> = S extends TypedJsonSchema<infer T> ? T : unknown;
+
 /** The type of the values that a schema lets through, transformed where the schema does that. */
 export type InferOutput<S> =
   S extends StandardSchemaV1<infer _Input, infer Output>
     ? Output
-    : S extends TypedJsonSchema<infer T>
-      ? T
-      : unknown;
+    : unknown extends TypeOf<S>
+      ? FromJsonSchema<S>
+      : TypeOf<S>;
 
-/** The type of the values that a schema takes. */
-export type InferInput<S> =
-  S extends StandardSchemaV1<infer Input, infer _Output>
-    ? Input
-    : S extends TypedJsonSchema<infer T>
-      ? T
-      : unknown;
+/** The type of the values that a schema takes; unknown for a JSON Schema literal, which judges the JSON form of a value. */
+export type InferInput<S> = S extends StandardSchemaV1<infer Input, infer _Output> ? Input : TypeOf<S>;
 
 /** What a handler gets under a schema of its input; without a schema, nothing is known. */
 export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOutput<In> : unknown;

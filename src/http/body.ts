@@ -20,7 +20,7 @@ export interface EncodedBody {
 export function encodeBody(
   operation: HttpOperation,
   value: unknown,
-): EncodedBody | undefined | Promise<EncodedBody> {
+): EncodedBody | undefined | Promise<EncodedBody | undefined> {
   if (value === undefined) return undefined;
   const { body: kind = "json", contentType = "application/json" } = operation;
   if (kind === "json") {

@@ -19,7 +19,7 @@ import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-pol
 import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
 import { type EncodedBody, encodeBody } from "./body.js";
-import type { Call, Send } from "./call.js";
+import { type Call, leaves, type Send } from "./call.js";
 import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
 import { isErrorResponse, requestIdOf } from "./error-table.js";
@@ -77,7 +77,7 @@ export class HttpClient {
     this.baseUrl = parseBaseUrl(options.baseUrl);
     this.#clock = clock;
     this.#policy = retryPolicy(options.retry ?? options.defaultRetry, options.defaultRetry);
-    this.#headers = lowerCase({ accept: "application/json", ...options.headers });
+    this.#headers = { accept: "application/json", ...lowerCase(options.headers ?? {}) };
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
     const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
@@ -152,12 +152,7 @@ export class HttpClient {
     options: SendOptions = {},
     body?: unknown,
   ): Promise<Answer> {
-    const call = this.#open(
-      operation,
-      path,
-      options,
-      await encodeBody(operation, this.#wire(operation, body)),
-    );
+    const call = this.#open(operation, path, options, await this.#encode(operation, body));
     try {
       const answer = await this.#track(this.#send(call));
       if (answer.chunks === undefined) call.whole.done();
@@ -168,7 +163,7 @@ export class HttpClient {
       return answer;
     } catch (error) {
       call.whole.done();
-      throw this.#withFacts(error, call);
+      throw this.#withFacts(error, operation, options, call);
     }
   }
 
@@ -179,11 +174,15 @@ export class HttpClient {
     work: (cut: Cut) => Promise<T> | T,
   ): Promise<T> {
     const call = this.#open(operation, [], options, undefined);
-    const run = limited<T>(this.#context, async ({ cut }) => work(cut));
+    // The shared request may leave, or have left, at any time.
+    const run = limited<T>(this.#context, async (one) => {
+      leaves(one);
+      return work(one.cut);
+    });
     try {
       return await this.#track(run(call));
     } catch (error) {
-      throw this.#withFacts(error, call);
+      throw this.#withFacts(error, operation, options, call);
     } finally {
       call.whole.done();
     }
@@ -224,13 +223,17 @@ export class HttpClient {
   ): Promise<Settled<T>> {
     let call: Call | undefined;
     try {
-      const encoded = encodeBody(operation, this.#wire(operation, body));
+      const encoded = this.#encode(operation, body);
       call = this.#open(operation, path, options, encoded instanceof Promise ? await encoded : encoded);
       const answer = await this.#track(this.#send(call));
       const data = this.#decode<T>(answer, call);
       return { ok: true, data, info: infoOf(answer, call.attempt) };
     } catch (error) {
-      return { ok: false, error: this.#withFacts(error, call), ...this.#described(error, call) };
+      return {
+        ok: false,
+        error: this.#withFacts(error, operation, options, call),
+        ...this.#described(error, call),
+      };
     } finally {
       call?.whole.done();
     }
@@ -256,12 +259,16 @@ export class HttpClient {
     }
   }
 
-  /** A JSON body in the form of the protocol; other bodies as they are. */
-  #wire(operation: HttpOperation, body: unknown): unknown {
+  /** JSON bodies are brought into the form of the protocol, other bodies are sent as they are. */
+  #encode(operation: HttpOperation, body: unknown): ReturnType<typeof encodeBody> {
     const { keyMap, finishBody } = this.#options;
-    if (body === undefined || (operation.body ?? "json") !== "json") return body;
+    if (body === undefined || (operation.body ?? "json") !== "json") return encodeBody(operation, body);
     const converted = keyMap === undefined ? body : toWire(body, operation.shapes?.request, keyMap);
-    return finishBody === undefined ? converted : finishBody(converted, operation);
+    if (finishBody === undefined) return encodeBody(operation, converted);
+    const finished = finishBody(converted, operation);
+    return finished instanceof Promise
+      ? finished.then((value) => encodeBody(operation, value))
+      : encodeBody(operation, finished);
   }
 
   #open(
@@ -270,7 +277,8 @@ export class HttpClient {
     options: SendOptions,
     body: EncodedBody | undefined,
   ): Call {
-    if (this.#closed !== undefined) throw new ClosedError(CLOSED);
+    if (this.#closed !== undefined)
+      throw new ClosedError(CLOSED, { sent: false, correlationId: options.correlationId });
     const { keyMap, correlation, totalTimeoutMs: total } = this.#options;
     const { query, retry, signal } = options;
     const shape = operation.shapes?.query;
@@ -280,7 +288,7 @@ export class HttpClient {
     const timeoutMs = limitOf(options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, "timeoutMs");
     const policy = retry === undefined ? this.#policy : retryPolicy(retry, this.#policy);
     const stream = operation.result === "events";
-    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery);
+    const url = operationUrl(this.baseUrl, operation.path, path, wireQuery, operation.jsonQuery);
     const headers: Record<string, string> = { ...this.#headers };
     if (stream) headers.accept = "text/event-stream";
     if (body?.contentType !== undefined) headers["content-type"] = body.contentType;
@@ -307,6 +315,7 @@ export class HttpClient {
       body: body?.content,
       attempt: 1,
       cut: whole,
+      left: { count: 0 },
       got: {},
     };
     if (whole.reason !== undefined) throw whole.reason;
@@ -314,17 +323,21 @@ export class HttpClient {
   }
 
   /** The error in the protocol's family; it says how many requests were made, and under which id. */
-  #withFacts(error: unknown, call: Call | undefined): unknown {
+  #withFacts(error: unknown, { id }: HttpOperation, options: SendOptions, call: Call | undefined): unknown {
     if (!(error instanceof AgentwireError)) return error;
-    // The reason of a cut that ends several calls would carry the facts of one on all.
-    const { signal, cut } = call?.options ?? {};
-    const isShared = [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
+    // A cut may end several calls with one reason, and an earlier request may have left where the last did not.
+    let { sent } = error;
+    if (call !== undefined && error.status === undefined && call.left.count === 0) sent = false;
+    else if (sent === false && call !== undefined && call.left.count > 0) sent = undefined;
     const ours = this.#options.wrapError?.(error) ?? error;
-    const own = isShared && ours === error ? copyWith(error, {}) : ours;
+    const { signal, cut } = call?.options ?? {};
+    const isShared = ours === error && [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
+    const isFit = !isShared && sent === ours.sent && Object.isExtensible(ours);
+    const own = isFit ? ours : copyWith(ours, { sent });
     for (const [name, value] of [
-      ["details", call && { operation: call.operation.id }],
+      ["details", call && { operation: id }],
       ["attempts", call?.attempt],
-      ["correlationId", call?.correlationId],
+      ["correlationId", call?.correlationId ?? options.correlationId],
     ] as const) {
       if (value !== undefined && !Object.hasOwn(own, name))
         Object.defineProperty(own, name, { value, enumerable: true });

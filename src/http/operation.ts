@@ -45,6 +45,8 @@ export interface HttpOperation extends RetryRule {
   /** Shapes of the parts that are converted between snake_case and camelCase; absent parts are not. */
   readonly shapes?: OperationShapes;
   readonly paging?: Paging;
+  /** Query parameters that are sent as JSON, by their names in the protocol. */
+  readonly jsonQuery?: readonly string[];
 }
 
 /** The shapes of the parts of an operation; a part that is missing needs no conversion. */

@@ -107,7 +107,7 @@ export interface HttpClientOptions extends ClientOptions {
   readonly toError?:
     | ((answer: HttpAnswer, operation: HttpOperation) => AgentwireError | undefined)
     | undefined;
-  /** The last change of a JSON body in the form of the protocol, before it becomes text. */
+  /** The last change of a JSON body in the form of the protocol, before it becomes text; may return a promise. */
   readonly finishBody?: ((body: unknown, operation: HttpOperation) => unknown) | undefined;
   /** The protocol's own class for an error that no response stands for, such as a TimeoutError. */
   readonly wrapError?: ((error: AgentwireError) => AgentwireError) | undefined;
@@ -134,6 +134,8 @@ export interface SendOptions extends CallOptions {
   readonly beforeAttempt?: ((cut: Cut) => Promise<void> | undefined) | undefined;
   /** Called when an attempt leaves for the server. */
   readonly onSend?: (() => void) | undefined;
+  /** Called when an attempt has failed. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Texts that must not stand in the message or the details of an error. */
   readonly secrets?: readonly string[] | undefined;
 }

@@ -42,12 +42,13 @@ export function operationUrl(
   path: string,
   values: readonly (string | number)[],
   query: object | undefined,
+  inJson: readonly string[] = [],
 ): string {
   let next = 0;
   const filled = path.includes("{")
     ? path.replace(/\{([^}]+)\}/g, (_, name: string) => pathSegment(name, values[next++]))
     : path;
-  const search = query === undefined ? "" : queryString(query);
+  const search = query === undefined ? "" : queryString(query, inJson);
   return search === "" ? base + filled : `${base}${filled}?${search}`;
 }
 
@@ -61,8 +62,8 @@ function pathSegment(name: string, value: string | number | undefined): string {
   return encode(text);
 }
 
-/** Lists give one parameter for each item, objects `name[member]`; undefined and null give none. */
-function queryString(query: object): string {
+/** Lists give one parameter for each item, objects `name[member]`; undefined and null give none. Those `inJson` are JSON. */
+function queryString(query: object, inJson: readonly string[]): string {
   const parts: string[] = [];
   const add = (name: string, value: unknown): void => {
     if (value === undefined || value === null) return;
@@ -71,7 +72,8 @@ function queryString(query: object): string {
       parts.push(`${encode(name)}=${encode(scalarText(value, name))}`);
     else for (const [key, item] of Object.entries(value)) add(`${name}[${key}]`, item);
   };
-  for (const [name, value] of Object.entries(query)) add(name, value);
+  for (const [name, value] of Object.entries(query))
+    add(name, inJson.includes(name) ? JSON.stringify(value) : value);
   return parts.join("&");
 }
 
@@ -84,12 +86,17 @@ export function scalarText(value: unknown, name: string): string {
 
 /** Nothing is left as it is but letters, digits and `-_.~`. */
 function encode(text: string): string {
+  return percentEncoded(text, "a parameter of the URL").replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** `encodeURIComponent`. @throws ValidationError `INVALID_TEXT` for a lone surrogate; `what` names the text */
+export function percentEncoded(text: string, what: string): string {
   try {
-    return encodeURIComponent(text).replace(
-      /[!'()*]/g,
-      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
+    return encodeURIComponent(text);
   } catch (cause) {
-    throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT", cause });
+    throw new ValidationError(`${what} has a lone surrogate`, { code: "INVALID_TEXT", cause });
   }
 }

@@ -5,7 +5,7 @@ import type { AgentMiddleware, JobSubmission } from "../cap/index.js";
 import type { Middleware } from "../core/middleware.js";
 import { loadPeer } from "../core/optional-peer.js";
 import { VERSION } from "../core/version.js";
-import type { LeaseCall } from "../neuron/index.js";
+import type { LeaseCall } from "../neuron/run-lease.js";
 import { Instruments, type Observed } from "./instruments.js";
 import { type OtelApi, Spans } from "./spans.js";
 import { type TraceHeaders, traceHeaders } from "./w3c.js";

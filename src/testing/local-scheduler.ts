@@ -55,8 +55,8 @@ export class LocalScheduler {
     this.#logger = safeLogger(options.logger);
     if (key)
       this.#issuer = new TrustIssuer(trust, { bus: options.bus, senderId, key, clock, log: this.#logger });
-    this.#party = new Party(named);
-    this.#engine = new Engine(named, this.#party, this.#issuer);
+    this.#party = new Party({ ...named, profile: this.#issuer });
+    this.#engine = new Engine(named, this.#party);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { keyMap } from "../../gen/aureus/v1/keys.js";
-import { AureusClient, type AureusClientOptions, explicitNulls } from "../../src/aureus/index.js";
+import { AureusClient, type AureusClientOptions } from "../../src/aureus/index.js";
 import { AgentwireError } from "../../src/core/errors.js";
 import { fromWire, type Shape } from "../../src/core/keys.js";
 import { expectedDifference, staleDifferences } from "../expected-differences.ts";
@@ -141,7 +141,7 @@ describe("recordings of the Python SDK", () => {
   it.each(lines)(
     req("aureus.v1.nulls", "$id has the members of Python when asked to"),
     async ({ line, id }) => {
-      const { request } = await replay(line, { finishBody: explicitNulls });
+      const { request } = await replay(line, { nulls: "explicit" });
       expect(request!.body, id).toEqual(line.request.body);
     },
   );

@@ -1,4 +1,5 @@
 /** An agent under worker trust, and under CAP-PRODUCTION, against the issuer of the local scheduler. */
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
 import {
@@ -19,7 +20,14 @@ import type {
   JobRequestInit,
   PrivateKey,
 } from "../../src/cap/index.js";
-import { Agent, generateKeyPair, runWorker, toSigningKey } from "../../src/cap/index.js";
+import {
+  Agent,
+  generateKeyPair,
+  InMemoryBlobStore,
+  KeyRing,
+  runWorker,
+  toSigningKey,
+} from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import {
   blobResolver,
@@ -33,12 +41,14 @@ import {
 import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
 import { createMessage } from "../../src/cap/wire/create.js";
 import type { AgentwireError } from "../../src/core/errors.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
 import { bench, gate, text } from "./agent-bench.ts";
 import { stream } from "./stream.ts";
 
 const scheduler = generateKeyPair();
+const client = generateKeyPair();
 
 /** A scheduler that issues sessions, and an agent on a connection that a test can break. */
 async function make(
@@ -47,10 +57,12 @@ async function make(
   const set = await bench();
   const { clock, memory, store } = set;
   const { trust, tokenTtlMs = 60_000, ...options } = given;
+  const workerKeys = new KeyRing();
   const local = await LocalScheduler.start({
     bus: memory.connect(),
     privateKey: scheduler.privateKeyPem,
-    trust: { tokenTtlMs },
+    trust: { tokenTtlMs, production: options.production !== undefined },
+    publicKeys: workerKeys,
     clock,
     logger: false,
   });
@@ -69,6 +81,8 @@ async function make(
     for (const listener of [...listeners]) listener(status);
   };
   const workerTrust: WorkerTrustConfig = { ...local.enroll("w-1"), timeoutMs: 1_000, retries: 1, ...trust };
+  workerKeys.add("w-1", toSigningKey(workerTrust.proofPrivateKey).publicKeyPem);
+  workerKeys.add("client-1", client.publicKeyPem);
   const agent = new Agent({
     bus,
     store,
@@ -454,6 +468,141 @@ describe("an agent under CAP-PRODUCTION", () => {
   });
 
   it(
+    req("cap.production.result", "answers each dispatch of a job, and each tenant's and principal's own"),
+    async () => {
+      const set = await production({ concurrency: 8 });
+      const end = gate<unknown>();
+      let runs = 0;
+      set.agent.job("job.echo", () => {
+        runs++;
+        return end.opened;
+      });
+      await set.agent.start();
+      const first = createMessage(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 1n });
+      const second = createMessage(DispatchIdentitySchema, { dispatchId: "d-2", attempt: 2n });
+      await set.publish(await set.seal(set.request("j-1", { dispatch: first })));
+      await set.publish(await set.seal(set.request("j-1", { dispatch: second })));
+      await set.publish(await set.seal(set.request("j-1", { dispatch: second }))); // joins
+      const other = createMessage(IdentityBindingSchema, { tenantId: "default", principalId: "p-2" });
+      const sealed = await sealProduction(
+        { ...set.request("j-1", { dispatch: second }), identity: other },
+        { key: set.key(), keyId: "scheduler-key", audience: "job.echo", clock: set.clock },
+      );
+      await set.publish(sealed);
+      end.open(1);
+      await set.clock.settle();
+      expect(runs).toBe(3);
+      const answers = set
+        .results()
+        .map(({ dispatch: of, identity: who }) => [of?.dispatchId, who?.principalId]);
+      expect(answers.sort()).toEqual([
+        ["d-1", "p-1"],
+        ["d-2", "p-1"],
+        ["d-2", "p-2"],
+      ]);
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it(
+    req("cap.production.result", "a scheduler takes the sealed result of its dispatch, and no other"),
+    async () => {
+      const set = await production();
+      const end = gate<unknown>();
+      set.agent.job("job.echo", () => end.opened);
+      await set.agent.start();
+      await set.clock.settle();
+      const submitted = { ...set.request("j-1"), senderId: "client-1" };
+      const sealed = await sealPacket(submitted, { key: set.key(client.privateKeyPem) });
+      await set.publish(sealed, "sys.job.submit");
+      const state = () => set.local.job("j-1")?.state;
+      expect(state()).toBe("RUNNING");
+      const key = set.key(set.workerTrust.proofPrivateKey);
+      const { authToken } = set.packets(SUBJECT_HEARTBEAT).at(-1)!;
+      const [sent] = set.packets("job.echo");
+      const own = (sent!.payload.value as JobRequest).dispatch!;
+      const answer = (more: object) => ({
+        ...createPacket(
+          {
+            case: "jobResult",
+            value: {
+              jobId: "j-1",
+              workerId: "w-1",
+              status: 5,
+              identity: sent!.identity,
+              dispatch: own,
+              ...more,
+            },
+          },
+          { senderId: "w-1", clock: set.clock },
+        ),
+        identity: sent!.identity,
+        authToken,
+      });
+      const options = { key, keyId: "w-1-key", audience: SUBJECT_RESULT, clock: set.clock };
+      await set.publish(await sealPacket(answer({}), { key }), SUBJECT_RESULT); // an ordinary packet
+      const stranger = { ...options, key: set.key(client.privateKeyPem) };
+      await set.publish(await sealProduction(answer({}), stranger), SUBJECT_RESULT);
+      await set.publish(await sealProduction(answer({ dispatch }), options), SUBJECT_RESULT);
+      await set.publish(await sealProduction(answer({ dispatch: undefined }), options), SUBJECT_RESULT);
+      expect(state()).toBe("RUNNING");
+      end.open(1);
+      await set.clock.settle();
+      expect(state()).toBe("SUCCEEDED");
+      await set.clock.until(set.agent.close());
+    },
+  );
+
+  it(req("cap.production.result", "refers to the output by its digest, size, type and expiry"), async () => {
+    const set = await production();
+    set.agent.job("job.echo", (data) => data);
+    await set.agent.start();
+    await set.publish(await set.seal(set.request("j-1", { dispatch })));
+    await set.publish(await set.seal(set.request("a%2Fb", { dispatch }))); // no URI of a reference has that
+    const [result, odd] = set.results();
+    expect(result).toMatchObject({
+      resultPtr: "redis://res:j-1",
+      resultRef: {
+        resolverId: "redis",
+        uri: "redis://res:j-1",
+        mediaType: "application/json",
+        purpose: "job.result",
+        sizeBytes: 7n,
+      },
+    });
+    const resources = new Resources({ redis: blobResolver(set.store) }, { clock: set.clock });
+    expect(await resources.get(result!.resultRef!)).toEqual(text({ n: 1 }));
+    await set.store.set("res:j-1", text({ n: 2 }));
+    await expect(resources.get(result!.resultRef!)).rejects.toThrow("another SHA-256");
+    const later = { clock: new FakeClock({ now: set.clock.now() + 86_400_000 }) };
+    const over = new Resources({ redis: blobResolver(set.store) }, later).get(result!.resultRef!);
+    await expect(over).rejects.toThrow("expiry");
+    expect([odd!.status, odd!.resultPtr, odd!.resultRef]).toEqual([5, "redis://res:a%2Fb", undefined]);
+    await set.clock.until(set.agent.close());
+  });
+
+  it(req("cap.production.admission", "no hook sees what a replay store throws of itself"), async () => {
+    const secret = Object.assign(new Error("connect redis://user:hunter2@redis:6379 failed"), {
+      command: ["AUTH", "hunter2"],
+    });
+    const set = await production({
+      production: {
+        replayStore: {
+          admit: () => {
+            throw secret;
+          },
+        },
+      },
+    });
+    set.agent.job("job.echo", (data) => data);
+    await set.agent.start();
+    await set.publish(await set.seal(set.request("j-1")));
+    expect(inspect(set.refused, { depth: 9, showHidden: true })).not.toContain("hunter2");
+    expect((set.refused[0]!.cause as Error).message).toContain("redis:6379 failed");
+    await set.clock.until(set.agent.close());
+  });
+
+  it(
     req("cap.production.admission", "a job is refused while the replay store does not respond, and not lost"),
     async () => {
       let made: ReturnType<typeof stream> | undefined;
@@ -548,6 +697,11 @@ describe("an agent under CAP-PRODUCTION", () => {
   it.each<[string, Partial<ProductionOptions>, string]>([
     ["no replay store", { replayStore: undefined as unknown as ReplayStore }, "requires a replayStore"],
     ["a life that is too long", { lifetimeMs: 600_000 }, "lifetimeMs must be above 0"],
+    [
+      "a resolver that nothing can name",
+      { resolvers: { "My Store": blobResolver(new InMemoryBlobStore()) } },
+      "resolver configuration",
+    ],
     ["no life", { lifetimeMs: Number.NaN }, "lifetimeMs must be above 0"],
   ])(req("cap.production.admission", "does not start with %s"), async (_name, wrong, message) => {
     const set = await make({ production: { replayStore: new MemoryReplayStore(), ...wrong } });

@@ -2,15 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
 import { JobPriority, JobRequestSchema } from "../../gen/cap/index.js";
-import {
-  compensation,
-  compensationRequest,
-  InvalidInputError,
-  rollbackRequests,
-  workflow,
-  workflowOf,
-} from "../../src/cap/index.js";
-import type { CompensationInit } from "../../src/cap/jobs/compensation.js";
+import { compensation, InvalidInputError, rollbackRequests, Workflow } from "../../src/cap/index.js";
+import { type CompensationInit, compensationRequest } from "../../src/cap/jobs/compensation.js";
 import { createPacket } from "../../src/cap/packet.js";
 import { req } from "../requirements/index.ts";
 import { failure, setUp } from "./stack.ts";
@@ -24,7 +17,7 @@ describe("a workflow", () => {
         packets.push(packet);
         return {};
       });
-      const flow = workflow({ workflowId: "wf", traceId: "trace", tenantId: "t", principalId: "p" });
+      const flow = Workflow.create({ workflowId: "wf", traceId: "trace", tenantId: "t", principalId: "p" });
       await client.submitAndWait(flow.job({ jobId: "a", topic: "job.x", input: 1 }));
       await client.submitAndWait(flow.job({ jobId: "b", topic: "job.x", tenantId: "other" }));
       const children = flow.under("b");
@@ -47,7 +40,7 @@ describe("a workflow", () => {
   it("goes on from a job that a worker runs, and makes its own ids where there are none", () => {
     const value = { jobId: "parent", topic: "job.x", tenantId: "t", principalId: "p" };
     const packet = createPacket({ case: "jobRequest", value }, { senderId: "s", traceId: "trace" });
-    const child = workflowOf(packet).job({ topic: "job.y" });
+    const child = Workflow.continue(packet).job({ topic: "job.y" });
     expect(child).toMatchObject({
       parentJobId: "parent",
       workflowId: "parent",
@@ -59,8 +52,8 @@ describe("a workflow", () => {
       { case: "jobCancel", value: { jobId: "x", requestedBy: "s" } },
       { senderId: "s" },
     );
-    expect(() => workflowOf(cancel)).toThrow(InvalidInputError);
-    const [one, two] = [workflow(), workflow()];
+    expect(() => Workflow.continue(cancel)).toThrow(InvalidInputError);
+    const [one, two] = [Workflow.create(), Workflow.create()];
     expect(one.workflowId).toMatch(/^workflow-/);
     expect(one.traceId).toMatch(/^[0-9a-f]{32}$/);
     expect(one.workflowId).not.toBe(two.workflowId);

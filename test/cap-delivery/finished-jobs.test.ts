@@ -6,20 +6,21 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
 import { ErrorCode, JobResultSchema, JobStatus } from "../../gen/cap/index.js";
 import type { JobIdentity } from "../../src/cap/finished-jobs.js";
+import { finishedBytes, readFinished } from "../../src/cap/finished-jobs.js";
 import type { FinishedJobs } from "../../src/cap/index.js";
 import { MemoryFinishedJobs } from "../../src/cap/index.js";
 import { RedisFinishedJobs } from "../../src/cap/redis/index.js";
-import { finishedBytes, readFinished } from "../../src/cap/stores/finished-result.js";
 import { ProtocolError, UnsupportedError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { describeWithPeers, redisServer } from "../peers/ladder.ts";
 import { startRedis } from "../peers/processes.ts";
 import { req } from "../requirements/index.ts";
 
-const job = (jobId: string, idempotencyKey = "", tenantId = "t"): JobIdentity => ({
+const job = (jobId: string, idempotencyKey = "", tenantId = "t", principalId = "p"): JobIdentity => ({
   jobId,
   idempotencyKey,
   tenantId,
+  principalId,
 });
 const result = (jobId: string, text: string): JobResult =>
   create(JobResultSchema, {
@@ -184,7 +185,7 @@ await describeWithPeers("RedisFinishedJobs", [redisServer], ([path]) => {
         const store = stores[kind]();
         const kept = result("a", "one");
         await store.keep(job("a", "k", "t"), kept);
-        const keys = ["agentwire:finished:job:a", 'agentwire:finished:key:["t","k"]'];
+        const keys = ['agentwire:finished:job:["t","p","a"]', 'agentwire:finished:key:["t","k"]'];
         expect((await ioredis.keys("*")).sort()).toEqual(keys);
         for (const key of keys) {
           expect(new Uint8Array((await ioredis.getBuffer(key))!)).toEqual(toBinary(JobResultSchema, kept));
@@ -200,7 +201,7 @@ await describeWithPeers("RedisFinishedJobs", [redisServer], ([path]) => {
       const lines: string[] = [];
       const logger = { debug() {}, info() {}, warn() {}, error: (message: string) => lines.push(message) };
       const store = stores[kind]({ keyPrefix: "junk:", logger });
-      await ioredis.set("junk:job:a", "\xff\xfe not a result");
+      await ioredis.set('junk:job:["t","p","a"]', "\xff\xfe not a result");
       await ioredis.set('junk:key:["t","k"]', Buffer.from([1, 2, 3]));
       expect(await store.find(job("a", "k"))).toBeUndefined();
       expect(lines).toHaveLength(2);

@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it, vi } from "vitest";
 import { ajvValidator } from "../../src/core/ajv-validator.ts";
 import { ValidationError } from "../../src/core/errors.ts";
-import { jsonSchema, type TypedJsonSchema } from "../../src/core/json-schema.ts";
+import { type JsonSchema, jsonSchema, type TypedJsonSchema } from "../../src/core/json-schema.ts";
 import { isStandardSchema, issuePointer, type StandardSchemaV1 } from "../../src/core/standard-schema.ts";
 import {
   checkerFor,
@@ -149,7 +149,7 @@ describe("types", () => {
     const typed = jsonSchema<{ n: number }>({ type: "object" });
     expectTypeOf<InferOutput<typeof typed>>().toEqualTypeOf<{ n: number }>();
     expectTypeOf<InferInput<typeof typed>>().toEqualTypeOf<{ n: number }>();
-    expectTypeOf<InferOutput<{ type: "string" }>>().toEqualTypeOf<unknown>();
+    expectTypeOf<InferInput<{ type: "string" }>>().toEqualTypeOf<unknown>();
     const inferred = <T>(schema: Schema<T>): ((value: T) => void) => {
       expect(schema).toBeDefined();
       return () => {};
@@ -157,6 +157,44 @@ describe("types", () => {
     expectTypeOf(inferred(decimal)).toEqualTypeOf<(value: number) => void>();
     expectTypeOf(inferred(typed)).toEqualTypeOf<(value: { n: number }) => void>();
     expectTypeOf<TypedJsonSchema<string>>().toExtend<Schema<string>>();
+  });
+});
+
+describe("the type of a JSON Schema literal", () => {
+  const typeOf = <const S>(_schema: S): InferOutput<S> => undefined as InferOutput<S>;
+
+  it("follows type, properties, required, items, enum and const", () => {
+    const value = typeOf({
+      type: "object",
+      properties: {
+        name: { type: "string" },
+        tags: { type: "array", items: { type: "string" } },
+        size: { enum: ["s", "l"] },
+        at: { type: ["integer", "null"] },
+        kind: { const: "x" },
+        rest: { $ref: "#/$defs/rest" },
+      },
+      required: ["name", "kind"],
+    });
+    type Value = NonNullable<typeof value>;
+    expectTypeOf<Value["name"]>().toEqualTypeOf<string>();
+    expectTypeOf<Value["kind"]>().toEqualTypeOf<"x">();
+    expectTypeOf<Value["tags"]>().toEqualTypeOf<string[] | undefined>();
+    expectTypeOf<Value["size"]>().toEqualTypeOf<"s" | "l" | undefined>();
+    expectTypeOf<Value["at"]>().toEqualTypeOf<number | null | undefined>();
+    expectTypeOf<Value["rest"]>().toEqualTypeOf<unknown>();
+    expect(value).toBeUndefined();
+  });
+
+  it("is unknown where the schema does not say, or is no literal", () => {
+    expectTypeOf<InferOutput<{ properties: { a: { type: "string" } } }>>().toEqualTypeOf<unknown>();
+    expectTypeOf<InferOutput<{ type: string }>>().toEqualTypeOf<unknown>();
+    expectTypeOf<InferOutput<JsonSchema>>().toEqualTypeOf<unknown>();
+    expectTypeOf<InferOutput<true>>().toEqualTypeOf<unknown>();
+    expectTypeOf<InferOutput<{ type: "array"; prefixItems: []; items: { type: "string" } }>>().toEqualTypeOf<
+      unknown[]
+    >();
+    expectTypeOf<InferOutput<{ type: "object" }>>().toEqualTypeOf<Record<string, unknown>>();
   });
 });
 

@@ -1,19 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readBlock } from "../../scripts/docs/blocks.ts";
-import { errorClasses, errorCodes, errorTables } from "../../scripts/docs/errors.ts";
+import { errorClasses, errorCodes } from "../../scripts/docs/errors.ts";
 import { AgentwireError } from "../../src/index.js";
 
 const root = join(import.meta.dirname, "../..");
 
 describe("docs/errors.md", () => {
-  it("has every class and every code of the sources; `pnpm docs:write` makes it so", async () => {
-    for (const [name, table] of Object.entries(await errorTables(root)))
-      expect(readBlock(join(root, "docs/errors.md"), name)).toBe(table);
-  });
-
-  it("has codes in UPPER_SNAKE alone, and those of the core and of HTTP in the type `ErrorCode`", async () => {
+  it("has codes in UPPER_SNAKE alone, and those of the core and of HTTP in the type `ErrorCode`", {
+    timeout: 120_000, // it loads every entry
+  }, async () => {
     const classes = await errorClasses(root);
     const codes = errorCodes(root);
     const all = [...classes, ...codes].map(({ code }) => code);

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { readBlock, writeBlock } from "../../scripts/docs/blocks.ts";
-import { allDocuments } from "../../scripts/docs/documents.ts";
-import { checkLinks } from "../../scripts/docs/links.ts";
-import { anchorOf, parseMarkdown } from "../../scripts/docs/markdown.ts";
+import { allDocuments } from "./documents.ts";
+import { checkLinks } from "./links.ts";
+import { anchorOf, parseMarkdown } from "./markdown.ts";
 
 const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "agentwire-docs-"));

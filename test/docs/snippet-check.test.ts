@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { parseMarkdown } from "../../scripts/docs/markdown.ts";
-import { snippetsOf, typeErrors, wrongExamples } from "../../scripts/docs/snippets.ts";
+import { parseMarkdown } from "./markdown.ts";
+import { snippetsOf, typeErrors, wrongExamples } from "./snippets.ts";
 
 const root = join(import.meta.dirname, "../..");
 const folder = join(root, ".cache/snippet-check"); // inside, so that it finds the package

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { allDocuments } from "../../scripts/docs/documents.ts";
-import { snippetsOf, writeSnippets, wrongExamples } from "../../scripts/docs/snippets.ts";
+import { allDocuments } from "./documents.ts";
 import { printed } from "./programs.ts";
+import { snippetsOf, typeErrors, writeSnippets, wrongExamples } from "./snippets.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -17,18 +17,23 @@ const RUN_BY: Readonly<Record<string, string>> = {
   "examples/aureus-crv/main.ts": "test/aureus/examples.test.ts",
   "examples/neuron-auth/main.ts": "test/neuron/auth-example.test.ts",
   "examples/neuron-http-fetch/main.ts": "test/neuron/examples.test.ts",
+  "examples/testing/greet.test.ts": "test/docs/examples.test.ts",
   "examples/neuron-progress-cancel/capability.ts": "test/neuron/examples.test.ts",
 };
 
 const documents = allDocuments(root);
 const snippets = snippetsOf(documents);
-writeSnippets(root, snippets);
+const project = writeSnippets(root, snippets);
 const elsewhere = snippets.filter(({ example }) => example !== undefined && RUN_BY[example] !== undefined);
 const here = snippets.filter((snippet) => !elsewhere.includes(snippet) && snippet.notRun === undefined);
 
 describe("snippets", () => {
   it("are the examples they name, letter for letter", () => {
     expect(wrongExamples(root, snippets)).toEqual([]);
+  });
+
+  it("compile, if they are no examples", { timeout: 600_000 }, () => {
+    expect(typeErrors(root, project)).toEqual([]);
   });
 
   it.each(here)("$where runs and prints what is shown", { timeout: 60_000 }, async ({ file, output }) => {

@@ -15,6 +15,7 @@ import {
   SUBJECT_SUBMIT,
   workerSubject,
 } from "../../gen/cap/index.js";
+import { finishedBytes } from "../../src/cap/finished-jobs.js";
 import type { Bus, DurableBus, DurableMessage } from "../../src/cap/index.js";
 import { getJson, openJobClient } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
@@ -23,7 +24,6 @@ import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
-import { finishedBytes } from "../../src/cap/stores/finished-result.js";
 import { start, startNats, startRedis } from "../peers/processes.ts";
 import { ACK_WAIT_MS, PARALLEL, RUNS_KEY, TOPIC } from "./jetstream-settings.ts";
 

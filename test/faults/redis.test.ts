@@ -95,9 +95,9 @@ it("a silent server: every call ends in time, and no socket is left", async () =
   expect(late?.retryable).toBe(true);
   await store.close();
   const finished = new RedisFinishedJobs({ url, ...quiet, timeoutMs: 100 });
-  expect(await failure(finished.find({ jobId: "j", tenantId: "", idempotencyKey: "" }))).toBeInstanceOf(
-    TimeoutError,
-  );
+  expect(
+    await failure(finished.find({ jobId: "j", tenantId: "", principalId: "", idempotencyKey: "" })),
+  ).toBeInstanceOf(TimeoutError);
   await finished.close();
   await until(() => sockets.size === 0);
 });

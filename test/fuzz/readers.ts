@@ -7,7 +7,7 @@ import { AureusClient, AureusConsoleClient } from "../../src/aureus/index.js";
 import { parseRetryAfter } from "../../src/core/retry-after.js";
 import { SseDecoder } from "../../src/http/sse.js";
 import { ajvValidator, type JsonSchema } from "../../src/index.js";
-import { parseServerFrame } from "../../src/neuron/index.js";
+import { parseServerFrame } from "../../src/neuron/frames.js";
 import { almostJson, almostText, must, refusable, type Target } from "./target.ts";
 
 const vectors = join(import.meta.dirname, "../vectors");

@@ -395,6 +395,56 @@ describe("check", () => {
   });
 });
 
+describe("a parameter with `content: application/json`", () => {
+  const filter = { type: "object", properties: { max_age: { type: "integer" } }, required: ["max_age"] };
+  const source = document({
+    "/a/{where}": {
+      get: {
+        operationId: "find",
+        parameters: [
+          { name: "filter_by", in: "query", content: { "application/json": { schema: filter } } },
+          { name: "where", in: "path", required: true, content: { "application/json": { schema: filter } } },
+        ],
+        responses: ok(),
+      },
+    },
+  });
+
+  it("has the type of its schema in a query, and is text in a path", async () => {
+    const { files } = await run(source);
+    expect(files.models).toMatch(/interface FindQuery \{\s+filter_by\?: \{\s+max_age: number;/);
+    expect(files.operations).toContain('jsonQuery: ["filter_by"]');
+    expect(files.client).toContain("find(where: string, options?");
+  });
+
+  it("is converted with camelCase", async () => {
+    const { files } = await run(source, { camelCase: true, proof: true });
+    expect(files.models).toMatch(/filterBy\?: \{\s+maxAge: number;/);
+    expect(files.keys).toContain('"FindQuery.filter_by": { max_age: null }');
+  });
+});
+
+describe("`prefixItems`", () => {
+  const point = { type: "object", properties: { x_pos: { type: "number" } }, required: ["x_pos"] };
+  const number = { type: "number" };
+  const source = document(
+    {},
+    {
+      Pair: { type: "array", prefixItems: [number, text] },
+      Closed: { type: "array", prefixItems: [number, point], items: false },
+      Open: { type: "array", prefixItems: [text], items: point },
+    },
+  );
+
+  it("is a tuple with camelCase, whose objects are converted", async () => {
+    const { files } = await run(source, { camelCase: true, proof: true });
+    expect(files.models).toContain("export type Pair = [number, string];");
+    expect(files.models).toMatch(/type Closed = \[number, \{\s+xPos: number;\s+\}\];/);
+    expect(files.models).toMatch(/type Open = \[string, \.\.\.\{\s+xPos: number;\s+\}\[\]\];/);
+    expect(files.keys).toContain("x_pos");
+  });
+});
+
 describe("a document that keeps no form of OpenAPI", () => {
   it.each<[what: string, schemas: object, where: RegExp]>([
     ["null where a list belongs", { A: { anyOf: null } }, /api\.yaml:\d+:\d+: Expected type .*struct/],
@@ -407,4 +457,57 @@ describe("a document that keeps no form of OpenAPI", () => {
     const paths = { "/a": { get: { responses: ok(ref("A")) } } };
     expect(await refusal(document(paths, schemas), { camelCase: true })).toMatch(where);
   });
+});
+
+describe("a union of objects that refer back to it", () => {
+  const source = document(
+    { "/pet": { get: { operationId: "getPet", responses: ok(ref("Pet")) } } },
+    {
+      Cat: { type: "object", properties: { best_friend: ref("Pet"), lives_left: text } },
+      Dog: {
+        allOf: [
+          ref("Base"),
+          { type: "object", properties: { parents_of: { type: "array", items: ref("Pet") } } },
+        ],
+      },
+      Base: { type: "object", properties: { pet_id: text, any_cat: ref("Cat") } },
+      Pet: { oneOf: [ref("Cat"), ref("Dog")] },
+    },
+  );
+
+  it("has the members of all of them in the key map", async () => {
+    const { files } = await run(source, { camelCase: true, proof: true });
+    const row = /Pet: \{([^}]*\}?[^}]*)\}/.exec(files.keys!)![1];
+    for (const key of ["best_friend", "lives_left", "pet_id", "any_cat", "parents_of"])
+      expect(row).toContain(key);
+    expect(files.models).toContain("export type Pet = Cat | Dog;");
+  });
+});
+
+it("a title cannot end a comment of the generated code", async () => {
+  const { files } = await run(
+    document(
+      { "/a": { get: { operationId: "a", responses: ok() } } },
+      {},
+      { info: { title: "A */ x\ny", version: "1" } },
+    ),
+  );
+  expect(files.client).toContain("/** Every operation of A * / x y, as a method. */");
+});
+
+it("the schema of a stream of events is that of each event, unless it is text", async () => {
+  const stream = (schema: object) => ({
+    200: { description: "s", content: { "text/event-stream": { schema } } },
+  });
+  const { files } = await run(
+    document(
+      {
+        "/a": { get: { operationId: "a", responses: stream(ref("Tick")) } },
+        "/b": { get: { operationId: "b", responses: stream(text) } },
+      },
+      { Tick: { type: "object", properties: { n: { type: "integer" } } } },
+    ),
+  );
+  expect(files.client).toContain("a(options?: CallOptions): AsyncIterable<Tick>");
+  expect(files.client).toContain("b(options?: CallOptions): AsyncIterable<unknown>");
 });

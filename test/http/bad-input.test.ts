@@ -76,6 +76,15 @@ describe("ids in paths", () => {
 describe("a query", () => {
   const text = fc.string({ unit: "grapheme" });
 
+  it("is JSON where the operation says so", () => {
+    const query = { filter: { a: [1] }, plain: { b: 2 }, none: undefined };
+    const url = new URL(operationUrl("http://h", "/x", [], query, ["filter", "none"]));
+    expect([...url.searchParams]).toEqual([
+      ["filter", '{"a":[1]}'],
+      ["plain[b]", "2"],
+    ]);
+  });
+
   it("arrives as it was given", () => {
     const value = fc.oneof(text, fc.integer(), fc.boolean(), fc.array(text, { minLength: 1 }));
     fc.assert(

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../src/core/errors.js";
 import { SseDecoder } from "../../src/http/sse.js";
-import { leaseIdInStart } from "../../src/neuron/frames.js";
-import { memoryTransport, Neuron, parseServerFrame } from "../../src/neuron/index.js";
+import { leaseIdInStart, parseServerFrame } from "../../src/neuron/frames.js";
+import { memoryTransport, Neuron } from "../../src/neuron/index.js";
 import { req } from "../requirements/index.ts";
 
 function seeded(seed: number): () => number {

@@ -1,7 +1,8 @@
 /** How long a lease lives: renewals, deadlines, leases that are lost, and answers that are not taken at once. */
 import { afterEach, describe, expect, it } from "vitest";
 import { RateLimitError, UpstreamError, ValidationError } from "../../src/core/errors.js";
-import { type Handler, type HandlerContext, TerminalFailure } from "../../src/neuron/index.js";
+import { HandlerFailure } from "../../src/handler/index.js";
+import type { Handler, HandlerContext } from "../../src/neuron/index.js";
 import { req } from "../requirements/index.ts";
 import { gate, setUp, stopAll } from "./set-up.ts";
 
@@ -255,7 +256,7 @@ describe("whatever a handler throws", () => {
     ["a number as code", (_, ctx) => ctx.fail("why", { code: 404 as unknown as string }), "why"],
     [
       "a failure of its own making",
-      () => Promise.reject(new TerminalFailure({ a: 1 } as unknown as string)),
+      () => Promise.reject(new HandlerFailure({ a: 1 } as unknown as string)),
       '{"a":1}',
     ],
   ];

@@ -1,12 +1,9 @@
 /** A neuron on a memory transport and a clock that stands still. */
 import type { Logger } from "../../src/core/logger.js";
-import type {
-  CapabilityRegistration,
-  Handler,
-  MemoryPostHandler,
-  NeuronCommonOptions,
-} from "../../src/neuron/index.js";
+import type { CapabilityRegistration, Handler } from "../../src/neuron/index.js";
 import { memoryTransport, Neuron } from "../../src/neuron/index.js";
+import type { MemoryPostHandler } from "../../src/neuron/memory-transport.js";
+import type { NeuronCommonOptions } from "../../src/neuron/neuron-options.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 
 export interface SetUp extends Partial<NeuronCommonOptions> {

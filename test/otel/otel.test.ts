@@ -12,7 +12,8 @@ import { AureusClient, type PolicyContext } from "../../src/aureus/index.js";
 import { forwardToCap } from "../../src/bridge/index.js";
 import { defineHandler } from "../../src/handler/index.js";
 import { Neuron } from "../../src/neuron/index.js";
-import { openTelemetry, remoteSpan, traceHeaders } from "../../src/otel/index.js";
+import { openTelemetry } from "../../src/otel/index.js";
+import { remoteSpan, traceHeaders } from "../../src/otel/w3c.js";
 import { Local4Runr, LocalAureus, LocalBigBrain, memoryAgentPair } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 

@@ -17,7 +17,7 @@ import {
   pointerFor,
   SafetyDeniedError,
 } from "../../src/cap/index.js";
-import { connectNats, natsAgent } from "../../src/cap/nats/index.js";
+import { connectNats, natsAgent, natsClient } from "../../src/cap/nats/index.js";
 import { Party } from "../../src/cap/party.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
 import { jsonSchema } from "../../src/core/json-schema.js";
@@ -340,18 +340,19 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
       agent.job("job.env.echo", (input) => input);
       const running = agent.run();
       const bus = await connect();
-      const client = await openJobClient({ bus, senderId: "c" });
-      ends.push(() => client.close());
+      const client = await natsClient({ clientId: "c", env: { NATS_URL: nats.url, REDIS_URL: redis.url } });
       const scheduler = await LocalScheduler.start({ bus });
       ends.push(() => scheduler.close());
       await new Promise<void>((resolve) => {
         if (agent.state === "running") resolve();
         else agent.on("state", (state) => state === "running" && resolve());
       });
-      await store.set("ctx:env", new TextEncoder().encode("7"));
-      const request = { jobId: "env", topic: "job.env.echo", contextPtr: "redis://ctx:env" };
-      const result = await client.submitAndWait(request);
-      expect([result.workerId, await outputOf(result)]).toEqual(["cap-runtime", 7]);
+      const { workerId, output } = await client.submitAndWait({ topic: "job.env.echo", input: 7 });
+      expect([workerId, output]).toEqual(["cap-runtime", 7]);
+      await client.close();
+      await expect(client.submit({ topic: "job.env.echo", input: 7 })).rejects.toMatchObject({
+        name: "ClosedError",
+      });
       await agent.close();
       await running;
     },
@@ -395,6 +396,8 @@ await describeWithPeers("agents over NATS and Redis", [natsServer, redisServer, 
     withoutRedis.job("job.x", () => 1);
     await expect(withoutRedis.start()).rejects.toMatchObject({ name: "ConnectionError" });
     expect(withoutRedis.state).toBe("idle");
+    const env = { NATS_URL: nats.url, REDIS_URL: `redis://${nobody}` };
+    await expect(natsClient({ clientId: "c", env })).rejects.toMatchObject({ name: "ConnectionError" });
   });
 
   it(

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { allDocuments } from "../../scripts/docs/documents.ts";
-import { snippetsOf } from "../../scripts/docs/snippets.ts";
+import { allDocuments } from "../docs/documents.ts";
 import { printed } from "../docs/programs.ts";
+import { snippetsOf } from "../docs/snippets.ts";
 import { describeWithPeers, natsServer } from "./ladder.ts";
 import { startNats } from "./processes.ts";
 

@@ -86,8 +86,9 @@ export const specs = {
     source: "CAP spec 05; cap-sdk-python 2.17.0; Cordum scheduler",
   },
   "specs.breaking.own": {
-    statement: "Breaks that the comparison library calls harmless are found by rules of our own.",
-    source: "api-smart-diff 1.0.6, observed; CONTRIBUTING, changing a spec",
+    statement:
+      "Breaks that a comparison of keys alone calls harmless, such as a new required field, are found.",
+    source: "CONTRIBUTING, changing a spec",
   },
   "specs.breaking.named": {
     statement: "A removed response field fails specs:check, which names the spec, the place and the field.",

@@ -1,8 +1,7 @@
 /** Cases of a job's way through its states, each done by a real agent. */
 import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import type { AgentContext } from "../../src/cap/agent/context.js";
-import { finishedBytes } from "../../src/cap/stores/finished-result.js";
-import { MemoryFinishedJobs } from "../../src/cap/stores/memory-finished-jobs.js";
+import { finishedBytes, MemoryFinishedJobs } from "../../src/cap/finished-jobs.js";
 import type { Case } from "./cases.ts";
 import { verdict } from "./verdict.ts";
 import { inWorld, statesOf, type World } from "./world.ts";

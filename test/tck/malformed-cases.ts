@@ -4,8 +4,8 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { BusPacketSchema } from "../../gen/cap/index.js";
-import type { JobRequestInit } from "../../src/cap/client.js";
 import { generateKeyPair, toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import type { JobRequestInit } from "../../src/cap/jobs/submission.js";
 import { createPacket, encodePacket, SIGNATURE_FIELD, signPacket } from "../../src/cap/packet.js";
 import { ProtocolError } from "../../src/core/errors.js";
 import type { Case } from "./cases.ts";

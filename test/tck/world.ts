@@ -5,7 +5,7 @@ import { Agent } from "../../src/cap/agent/agent.js";
 import type { AgentContext } from "../../src/cap/agent/context.js";
 import type { AgentOptions } from "../../src/cap/agent/options.js";
 import { InMemoryBlobStore } from "../../src/cap/blob-store.js";
-import type { JobRequestInit } from "../../src/cap/client.js";
+import type { JobRequestInit } from "../../src/cap/jobs/submission.js";
 import { MemoryBus } from "../../src/cap/memory-bus.js";
 import { Party } from "../../src/cap/party.js";
 import { putValue } from "../../src/cap/stores/values.js";

@@ -14,6 +14,8 @@ export class Job extends Work {
   readonly packet: BusPacket;
   readonly request: JobRequest;
   readonly served: ServedTopic;
+  /** What makes it the same job as another. Read before a handler can change the request. */
+  readonly identity: JobIdentity;
   /** What everything that answers the job says of it, under CAP-PRODUCTION. Frozen before the handler runs. */
   authority: ProductionAuthority | undefined;
   limits: JobLimits = NO_LIMITS;
@@ -38,6 +40,7 @@ export class Job extends Work {
 
   constructor(
     key: unknown,
+    identity: JobIdentity,
     packet: BusPacket,
     request: JobRequest,
     served: ServedTopic,
@@ -45,6 +48,7 @@ export class Job extends Work {
     logger: Logger,
   ) {
     super(key);
+    this.identity = identity;
     this.packet = packet;
     this.request = request;
     this.served = served;
@@ -65,14 +69,15 @@ export class Job extends Work {
     });
     return this.#log;
   }
+}
 
-  /** What makes it the same job as another. */
-  get identity(): JobIdentity {
-    const { jobId, meta, env, tenantId } = this.request;
-    return {
-      jobId,
-      idempotencyKey: meta?.idempotencyKey ?? "",
-      tenantId: tenantId || env.tenant_id || "default",
-    };
-  }
+/** Who asks for a job, as its envelope says under CAP-PRODUCTION, and else the request. */
+export function identityOf(packet: BusPacket, request: JobRequest): JobIdentity {
+  const { jobId, meta, env } = request;
+  return {
+    jobId,
+    idempotencyKey: meta?.idempotencyKey ?? "",
+    tenantId: packet.identity?.tenantId || request.tenantId || env.tenant_id || "default",
+    principalId: packet.identity?.principalId || request.principalId || env.principal_id || "",
+  };
 }

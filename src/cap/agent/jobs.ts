@@ -6,10 +6,10 @@ import { Engine } from "../../worker/engine.js";
 import type { Slots } from "../../worker/slots.js";
 import type { Delivery } from "../durable.js";
 import { failureResult, JobFailure, logField, wireText } from "../failures.js";
-import { statusName } from "../metrics.js";
+import { idempotencyKeyOf, jobKey } from "../finished-jobs.js";
 import { freezeAuthority } from "../production/identity.js";
-import { Cancels } from "./cancels.js";
-import { Job } from "./job.js";
+import { Cancels, isMeant } from "./cancels.js";
+import { identityOf, Job } from "./job.js";
 import { jobLimits } from "./limits.js";
 import type { Connections, JobResultInit, WorkerCore } from "./options.js";
 import { ageOf } from "./packet-age.js";
@@ -22,7 +22,6 @@ type Outcome =
   | { readonly result: JobResultInit; readonly isRepeat?: boolean; readonly isDead?: boolean }
   | { readonly giveBack: unknown };
 
-const FAILURES = new Set([JobStatus.FAILED, JobStatus.FAILED_RETRYABLE, JobStatus.FAILED_FATAL]);
 /** How long a job that is given back stays away the first time, and at most. */
 const GIVE_BACK_MS = 1_000;
 const MAX_GIVE_BACK_MS = 30_000;
@@ -40,7 +39,7 @@ export class Jobs {
   readonly #isScheduled: boolean;
   readonly #engine: Engine<Job, Outcome>;
   readonly #slots: Slots<Job>;
-  readonly #byKey = new Map<string, Promise<void>>();
+  readonly #byKey = new Map<string | undefined, Promise<void>>();
   readonly #cancels = new Cancels();
   readonly #maxDeliver: number;
   #closing = false;
@@ -89,7 +88,10 @@ export class Jobs {
   accept(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined): void {
     const { counts, log } = this.#core;
     if (delivery !== undefined && this.#closing) return delivery.giveBack();
-    const key = this.#isScheduled ? request.jobId : undefined;
+    const identity = identityOf(packet, request);
+    // A new dispatch is answered with a result of its own, which names it.
+    const { dispatchId = "", attempt = 0n } = request.dispatch ?? {};
+    const key = this.#isScheduled ? `${jobKey(identity)} ${dispatchId} ${attempt}` : undefined;
     const known = this.#engine.get(key);
     if (known !== undefined) {
       counts.repeated++;
@@ -98,7 +100,7 @@ export class Jobs {
       if (delivery !== undefined) known.deliveries.push(delivery);
       return;
     }
-    const job = new Job(key, packet, request, served, delivery, log);
+    const job = new Job(key, identity, packet, request, served, delivery, log);
     if (this.#core.options.production !== undefined) job.authority = freezeAuthority(packet, request);
     const refusal = this.#refusal(job);
     if (refusal === undefined) return this.#engine.add(job, this.#slots);
@@ -107,11 +109,13 @@ export class Jobs {
   }
 
   /** Cancels a job in any state. One that is not here may still come from a stream. */
-  cancel(packet: BusPacket, { jobId, reason, requestedBy }: JobCancel): void {
-    if (this.#connections.durable !== undefined) this.#cancels.remember(jobId, reason, packet);
-    const job = this.#engine.get(jobId);
-    if (job === undefined || !this.#engine.cut(job, new AbortError(wireText(reason)))) return;
-    this.#core.log.info("job cancelled", { jobId: logField(jobId), requestedBy: logField(requestedBy) });
+  cancel(packet: BusPacket, cancel: JobCancel): void {
+    if (this.#connections.durable !== undefined) this.#cancels.remember(cancel, packet);
+    const { jobId, reason, requestedBy } = cancel;
+    for (const job of this.#engine.all()) {
+      if (!isMeant(cancel, job) || !this.#engine.cut(job, new AbortError(wireText(reason)))) continue;
+      this.#core.log.info("job cancelled", { jobId: logField(jobId), requestedBy: logField(requestedBy) });
+    }
   }
 
   /** Tells streams that their jobs are being worked on. */
@@ -171,7 +175,7 @@ export class Jobs {
     }
     if (delivery > this.#maxDeliver)
       return new JobFailure("max_retries_exceeded", `job not finished after ${delivery - 1} deliveries`);
-    const cancel = this.#cancels.find(request.jobId, packet);
+    const cancel = this.#cancels.find(job);
     if (cancel !== undefined) return cancelled(cancel);
     const { deadlineMs } = job.limits;
     if (deadlineMs !== undefined) {
@@ -240,13 +244,13 @@ export class Jobs {
   }
 
   #twin(job: Job): Promise<void> | undefined {
-    return this.#byKey.get(keyOf(job));
+    return this.#byKey.get(idempotencyKeyOf(job.identity));
   }
 
   /** Makes equal idempotency keys wait for this job, where its result is kept for them. */
   #claimKey(job: Job): void {
-    const key = keyOf(job);
-    if (key === "") return;
+    const key = idempotencyKeyOf(job.identity);
+    if (key === undefined) return;
     const claim = new Promise<void>((resolve) => {
       job.releaseKey = () => {
         if (this.#byKey.get(key) === claim) this.#byKey.delete(key);
@@ -257,7 +261,7 @@ export class Jobs {
   }
 
   async #answer(job: Job, outcome: Outcome): Promise<void> {
-    const { counts, metrics, events } = this.#core;
+    const { counts, events } = this.#core;
     try {
       if ("giveBack" in outcome) return this.#unsettled(job, outcome.giveBack);
       const isClosed = this.#aborted && job.cutBy instanceof ClosedError;
@@ -265,15 +269,12 @@ export class Jobs {
       if (job.reporting !== undefined) await job.reporting;
       const { isRepeat = false, isDead = false } = outcome;
       const result = await this.#results.publish(job, outcome.result, !isRepeat && !isDead);
-      const { jobId, status, executionMs, errorMessage } = result;
       if (isRepeat) counts.repeated++;
-      else if (status === JobStatus.SUCCEEDED) counts.succeeded++;
+      else if (result.status === JobStatus.SUCCEEDED) counts.succeeded++;
       else counts.failed++;
       if (isDead) await this.#results.deadLetter(job, result);
       this.#engine.release(job); // acknowledging takes a while
       const acknowledged = job.deliveries.length > 0 ? this.#acknowledge(job) : undefined;
-      if (FAILURES.has(status)) metrics.onJobFailed(jobId, errorMessage);
-      else metrics.onJobCompleted(jobId, Number(executionMs), statusName(status));
       events.emit("result", result);
       if (acknowledged !== undefined) await acknowledged;
     } catch (error) {
@@ -315,12 +316,6 @@ export class Jobs {
     log.error(isDurable ? "a job is given back" : "a result is not published", { jobId, reason });
     events.emit("error", error);
   }
-}
-
-/** "" for a job without a key. */
-function keyOf(job: Job): string {
-  const { idempotencyKey, tenantId } = job.identity;
-  return idempotencyKey === "" ? "" : `${tenantId}\0${idempotencyKey}`;
 }
 
 function failureOf(job: Job, reason: Error): unknown {

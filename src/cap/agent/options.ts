@@ -226,7 +226,6 @@ export interface WorkerCore {
   readonly log: Logger;
   readonly counts: WorkerCounts;
   readonly events: IterableEmitter<WorkerEvents>;
-  readonly metrics: Required<MetricsHook>;
 }
 
 /** The options of an agent, as far as they hold for every worker. */

@@ -144,7 +144,7 @@ export class Presence {
 
   /** `last` overrides what the heartbeat would say. */
   async #beat(last: HeartbeatInit = {}): Promise<void> {
-    const { options, concurrency, workerId, metrics, events } = this.#core;
+    const { options, concurrency, workerId, events } = this.#core;
     const { cpuLoad = 0, memoryLoad = 0, gpuUtilization = 0 } = this.#load();
     const planned: HeartbeatInit = {
       workerId,
@@ -165,7 +165,6 @@ export class Presence {
     const value = { ...shown, authToken: given.authToken || options.heartbeatToken?.trim() || "" };
     await this.#party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, workerId);
     this.#toldBusy = this.#isBusy(value.activeJobs ?? 0);
-    metrics.onHeartbeatSent(workerId);
     events.emit("heartbeat", shown);
   }
 }

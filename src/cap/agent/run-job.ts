@@ -10,9 +10,8 @@ import type { BlobStore } from "../blob-store.js";
 import { CAPError } from "../errors.js";
 import { coded, givenUp, JobFailure, logField } from "../failures.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
-import { blobResolver, checkBeside, Resources } from "../production/resource.js";
-import { resultKey } from "../stores/keys.js";
-import { valueBytes } from "../stores/values.js";
+import { blobResolver, checkBeside, type ResourceResolver, Resources } from "../production/resource.js";
+import { resultKey, valueBytes } from "../stores/values.js";
 import { createMessage } from "../wire/create.js";
 import { FullContext, MAX_BYTES, PlainContext } from "./context.js";
 import type { Job } from "./job.js";
@@ -20,6 +19,9 @@ import type { Connections, JobResultInit, WorkerCore } from "./options.js";
 import type { ProgressReporter } from "./progress.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Where an output is; under CAP-PRODUCTION also what it is. */
+type Written = Pick<JobResultInit, "resultPtr" | "resultRef">;
 
 /** Runs the jobs of one worker. */
 export class JobRunner {
@@ -46,8 +48,8 @@ export class JobRunner {
     const context = new FullContext(job, this.#core, store, this.#progress);
     const output = await this.#attempts(job, input, context);
     const executionMs = elapsed(clock, job);
-    const resultPtr = await this.#writeOutput(job, output, store);
-    return { status: JobStatus.SUCCEEDED, resultPtr, executionMs, artifactPtrs: job.artifacts };
+    const written = await this.#writeOutput(job, output, store);
+    return { status: JobStatus.SUCCEEDED, ...written, executionMs, artifactPtrs: job.artifacts };
   }
 
   /**
@@ -151,6 +153,10 @@ export class JobRunner {
     return new Resources(resolvers, { clock }).get(ref, expected);
   }
 
+  #resources(resolvers: Readonly<Record<string, ResourceResolver>>): Resources {
+    return new Resources(resolvers, { clock: this.#core.clock });
+  }
+
   #stored<T>(job: Job, what: string, work: () => Promise<T>): Promise<T> {
     const { ioTimeoutMs, clock } = this.#core;
     return job.race(withTimeout(what, ioTimeoutMs, clock, work));
@@ -212,8 +218,8 @@ export class JobRunner {
     return code === 0 ? handlerFailed(message) : coded(message, code, "", true);
   }
 
-  async #writeOutput(job: Job, output: unknown, store: BlobStore): Promise<string> {
-    const { maxResultBytes = MAX_BYTES } = this.#core.options;
+  async #writeOutput(job: Job, output: unknown, store: BlobStore): Promise<Written> {
+    const { maxResultBytes = MAX_BYTES, production } = this.#core.options;
     const failed = "result write failed";
     let bytes: Uint8Array;
     try {
@@ -224,10 +230,22 @@ export class JobRunner {
     if (maxResultBytes > 0 && bytes.length > maxResultBytes) {
       throw new JobFailure("RESOURCE_EXHAUSTED", `${failed}: result exceeds max size`);
     }
-    const key = resultKey(job.request.jobId);
+    const key = resultKey(job.identity.jobId);
+    const resultPtr = pointerFor(key);
+    const put = { resolverId: "redis", name: key, mediaType: "application/json", purpose: "job.result" };
     try {
-      await this.#stored(job, "result write", () => store.set(key, bytes));
+      if (production === undefined) await this.#stored(job, "result write", () => store.set(key, bytes));
+      else {
+        const resources = this.#resources({ redis: blobResolver(store) });
+        const resultRef = await this.#stored(job, "result write", () => resources.put(bytes, put));
+        return { resultPtr, resultRef };
+      }
     } catch (error) {
+      // It is written, but a job id with such characters has no place in a reference.
+      if (error instanceof ValidationError && error.code === "INVALID_RESOURCE") {
+        job.log.warn("a result has no structured reference", { reason: error.message });
+        return { resultPtr };
+      }
       if (job.cutBy === undefined) job.log.warn("result not written", { reason: errorText(error) });
       const text = this.#storeText("result write", "the store failed", error);
       throw new JobFailure("RESULT_WRITE_FAILED", `${failed}: ${text}`, {
@@ -235,7 +253,7 @@ export class JobRunner {
         mayRetry: true,
       });
     }
-    return pointerFor(key);
+    return { resultPtr };
   }
 }
 

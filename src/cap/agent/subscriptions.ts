@@ -116,7 +116,7 @@ export class JobSubscriptions {
   }
 
   #take(packet: BusPacket, message: BusMessage, find: (topic: string) => ServedTopic | undefined): void {
-    const { log, metrics, events } = this.#core;
+    const { log, events } = this.#core;
     const delivery = deliveryOf(message);
     const { payload } = packet;
     if (payload.case !== "jobRequest") return delivery?.drop("not a job request"); // not for a worker
@@ -128,7 +128,6 @@ export class JobSubscriptions {
       log.warn("no handler for the topic of a job on the direct subject", fields);
       return delivery?.drop("no handler for the topic");
     }
-    metrics.onJobReceived(jobId, topic);
     events.emit("job", { jobId, topic });
     this.#jobs.accept(packet, request, served, delivery);
   }

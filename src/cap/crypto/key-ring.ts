@@ -40,7 +40,7 @@ export type PrivateKey = string | SigningKey;
 
 /** Options of {@link KeyRing} and {@link toSigningKey}. */
 export interface CryptoOptions extends KeyOptions {
-  /** Default: node:crypto where there is one, else @noble/curves. */
+  /** Default: node:crypto where there is one, else `@noble/curves`. */
   readonly crypto?: CryptoBackend;
 }
 

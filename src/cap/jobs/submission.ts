@@ -1,11 +1,23 @@
-/** What a client hands in, and the job request that is made of it. */
+/** Submitting jobs (CAP spec 04): what is handed in, the request that is made of it, and how it gets out. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type JobRequestSchema,
+  labelledMessageId,
+  MESSAGE_ID_LABEL,
+  requestMessageId,
+  SUBJECT_SUBMIT,
+} from "../../../gen/cap/index.js";
 import { ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
+import { checkOption } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
-import type { JobRequestInit } from "../client.js";
-import { contextKey } from "../stores/keys.js";
-import { putValue } from "../stores/values.js";
-import { assertCompensation } from "./compensation.js";
+import type { DurableBus, Stored } from "../durable.js";
+import { Party, type PartyOptions } from "../party.js";
+import { contextKey, putValue } from "../stores/values.js";
+import { compensation } from "./compensation.js";
+
+/** A job request; `jobId` may be left out. */
+export type JobRequestInit = MessageInitShape<typeof JobRequestSchema>;
 
 /** A job request with what a client fills in for it. */
 export type JobSubmission = JobRequestInit & {
@@ -20,10 +32,17 @@ export type JobSubmission = JobRequestInit & {
   readonly traceId?: string | undefined;
 };
 
+/** What became of a request. */
+export interface SubmitReceipt {
+  readonly jobId: string;
+  readonly traceId: string;
+  /** What the stream said, for a client with a durable bus. */
+  readonly stored: Stored | undefined;
+}
+
 /** A request that can be sent. */
 export interface PreparedJob {
-  readonly jobId: string;
-  readonly request: JobRequestInit & { readonly jobId: string };
+  readonly request: JobRequestInit & { jobId: string };
   readonly traceId: string | undefined;
   readonly deadlineMs: number | undefined;
   /** Keeps the input, where there is one. */
@@ -38,16 +57,13 @@ export interface PreparedJob {
  */
 export function prepareJob(submission: JobSubmission, store: BlobStore | undefined): PreparedJob {
   const { input, deadlineMs, traceId, ...given } = submission;
-  const jobId = given.jobId || `job-${uuid()}`;
-  const request = { ...given, jobId } as PreparedJob["request"];
-  if (given.compensation !== undefined) assertCompensation(given.compensation);
+  const request = { ...given, jobId: given.jobId || `job-${uuid()}` } as PreparedJob["request"];
+  if (given.compensation !== undefined) compensation(given.compensation);
   if (deadlineMs !== undefined) {
-    if (!(deadlineMs > 0 && Number.isFinite(deadlineMs))) {
-      throw new ValidationError(`deadlineMs must be a number above 0, not ${deadlineMs}`);
-    }
+    checkOption("deadlineMs", deadlineMs, { above: 0, max: Number.MAX_VALUE });
     request.budget = { ...given.budget, deadlineMs: BigInt(Math.ceil(deadlineMs)) };
   }
-  if (input === undefined) return { jobId, request, traceId, deadlineMs, keepInput: undefined };
+  if (input === undefined) return { request, traceId, deadlineMs, keepInput: undefined };
   if (store === undefined) {
     throw new ValidationError(
       "`input` requires a store: pass `store`, or store the data yourself and pass `contextPtr`",
@@ -56,7 +72,51 @@ export function prepareJob(submission: JobSubmission, store: BlobStore | undefin
   }
   if (given.contextPtr) throw new ValidationError("a job has either an input or a contextPtr");
   const keepInput = async () => {
-    request.contextPtr = await putValue(store, contextKey(jobId), input);
+    request.contextPtr = await putValue(store, contextKey(request.jobId), input);
   };
-  return { jobId, request, traceId, deadlineMs, keepInput };
+  return { request, traceId, deadlineMs, keepInput };
+}
+
+/** Sends a job request. @throws What `Party.send` and `DurableBus.publish` throw. */
+export async function sendRequest(
+  party: Party,
+  durable: DurableBus | undefined,
+  value: PreparedJob["request"],
+  traceId: string | undefined,
+): Promise<SubmitReceipt> {
+  const { jobId, labels } = value;
+  const label = labels?.[MESSAGE_ID_LABEL];
+  const messageId = label ? labelledMessageId(SUBJECT_SUBMIT, label) : requestMessageId(jobId);
+  let stored: Stored | undefined;
+  const store =
+    durable &&
+    (async (subject: string, bytes: Uint8Array) => {
+      stored = await durable.publish(subject, bytes, { messageId });
+    });
+  const sent = await party.send(SUBJECT_SUBMIT, { case: "jobRequest", value }, traceId, store);
+  return { jobId, traceId: sent.traceId, stored };
+}
+
+/** Options of {@link submitJob}. */
+export interface SubmitJobOptions
+  extends Omit<PartyOptions, "publicKeys" | "maxAgeMs" | "acceptRawOrder" | "maxPacketBytes"> {
+  /** What is to be done. Without a `jobId` it gets a random one. */
+  readonly request: JobRequestInit;
+  /** Joins all packets of the work. Default: random. */
+  readonly traceId?: string | undefined;
+}
+
+/**
+ * Publishes a job request on `sys.job.submit`, signed when a private key is given.
+ *
+ * "ok" means published. Nothing says that a scheduler took the job: its result comes on `sys.job.result`, or
+ * on `sys.job.dlq` when it was refused.
+ *
+ * @throws InvalidInputError for a request that breaks a rule, ValidationError `INVALID_KEY` for a key that is
+ * none; what {@link Bus.publish} throws.
+ */
+export async function submitJob(options: SubmitJobOptions): Promise<SubmitReceipt> {
+  const { request, traceId } = options;
+  const jobId = request.jobId || `job-${uuid()}`;
+  return sendRequest(new Party(options), undefined, { ...request, jobId }, traceId);
 }

@@ -4,7 +4,7 @@ import { randomHex, uuid } from "../../core/ids.js";
 import { InvalidInputError } from "../errors.js";
 import type { JobSubmission } from "./submission.js";
 
-/** Options of {@link workflow}. */
+/** Options of {@link Workflow.create}. */
 export interface WorkflowOptions {
   /** Default: random. */
   readonly workflowId?: string | undefined;
@@ -20,7 +20,7 @@ export interface WorkflowOptions {
   readonly principalId?: string | undefined;
 }
 
-/** Makes the jobs of a workflow. Make one with {@link workflow} or {@link workflowOf}. */
+/** Makes the jobs of a workflow. Make one with {@link Workflow.create} or {@link Workflow.continue}. */
 export class Workflow {
   readonly workflowId: string;
   readonly parentJobId: string;
@@ -28,13 +28,30 @@ export class Workflow {
   readonly #options: WorkflowOptions;
   #nextStep: number;
 
-  /** @internal Use {@link workflow}. */
-  constructor(options: WorkflowOptions) {
+  private constructor(options: WorkflowOptions) {
     this.#options = options;
     this.workflowId = options.workflowId || `workflow-${uuid()}`;
     this.parentJobId = options.parentJobId ?? "";
     this.traceId = options.traceId || randomHex(16);
     this.#nextStep = options.firstStep ?? 0;
+  }
+
+  /** A new workflow. */
+  static create(options: WorkflowOptions = {}): Workflow {
+    return new Workflow(options);
+  }
+
+  /**
+   * The workflow that a worker continues with children of the job it runs: the job is their parent, and they share its
+   * trace, tenant and principal. A job without a workflow id lends its own.
+   *
+   * @throws InvalidInputError for a packet that is not a job request.
+   */
+  static continue({ payload, traceId }: BusPacket): Workflow {
+    if (payload.case !== "jobRequest") throw new InvalidInputError("the packet is not a job request");
+    const { jobId, workflowId, tenantId, principalId } = payload.value;
+    const ids = { workflowId: workflowId || jobId, parentJobId: jobId };
+    return new Workflow({ ...ids, traceId, tenantId, principalId });
   }
 
   /** A job of this workflow, as the next step unless it has a `stepIndex`. What it says itself stays. */
@@ -56,27 +73,4 @@ export class Workflow {
     const { workflowId, traceId } = this;
     return new Workflow({ ...this.#options, workflowId, traceId, parentJobId, firstStep: 0 });
   }
-}
-
-/** A new workflow. */
-export function workflow(options: WorkflowOptions = {}): Workflow {
-  return new Workflow(options);
-}
-
-/**
- * The workflow that a worker continues with children of the job it runs: the job is their parent, and they share its
- * trace, tenant and principal. A job without a workflow id lends its own.
- *
- * @throws InvalidInputError for a packet that is not a job request.
- */
-export function workflowOf({ payload, traceId }: BusPacket): Workflow {
-  if (payload.case !== "jobRequest") throw new InvalidInputError("the packet is not a job request");
-  const { jobId, workflowId, tenantId, principalId } = payload.value;
-  return new Workflow({
-    workflowId: workflowId || jobId,
-    parentJobId: jobId,
-    traceId,
-    tenantId,
-    principalId,
-  });
 }

@@ -1,12 +1,13 @@
-/** An agent over NATS and Redis that needs nothing but the environment. */
+/** An agent and a job client over NATS and Redis that need nothing but the environment. */
 import { Agent } from "../agent/agent.js";
 import type { AgentOptions } from "../agent/options.js";
 import type { BlobStore } from "../blob-store.js";
-import type { NatsOptions } from "./connect.js";
-import { connectNats } from "./connect.js";
+import { type JobClient, openJobClient } from "../job-client.js";
+import type { JobClientOptions } from "../job-client-options.js";
+import { connectNats, type NatsOptions } from "./connect.js";
 
-/** Options of {@link natsAgent}. */
-export interface NatsAgentOptions extends Omit<AgentOptions, "bus" | "store"> {
+/** Where NATS and Redis are. */
+interface Servers {
   /** `nats://` or `tls://` URLs. Default: NATS_URL, else nats://127.0.0.1:4222. */
   readonly natsUrl?: NatsOptions["servers"];
   /**
@@ -18,8 +19,19 @@ export interface NatsAgentOptions extends Omit<AgentOptions, "bus" | "store"> {
   readonly store?: AgentOptions["store"] | undefined;
   /** Further options of the connection: credentials, TLS, reconnecting. */
   readonly nats?: Omit<NatsOptions, "servers"> | undefined;
-  /** How long outputs are kept in Redis. Default: for ever, as the official SDKs do. */
+  /** How long what is stored is kept in Redis. Default: for ever, as the official SDKs do. */
   readonly ttlMs?: number | undefined;
+  /** Environment variables. Default: the process's. */
+  readonly env?: AgentOptions["env"];
+}
+
+/** Options of {@link natsAgent}. */
+export interface NatsAgentOptions extends Omit<AgentOptions, "bus" | "store" | "env">, Servers {}
+
+/** Options of {@link natsClient}. */
+export interface NatsJobClientOptions extends Omit<JobClientOptions, "bus" | "store" | "senderId">, Servers {
+  /** Name of the client: sender of its packets, and of the key it signs with at the receivers. */
+  readonly clientId: string;
 }
 
 /**
@@ -29,6 +41,25 @@ export interface NatsAgentOptions extends Omit<AgentOptions, "bus" | "store"> {
  * @throws What the constructor of `Agent` throws; its start throws what `connectNats` and `RedisBlobStore` throw.
  */
 export function natsAgent(options: NatsAgentOptions = {}): Agent {
+  const agent: Agent = new Agent({ ...options, ...connections(options, () => agent.workerId) });
+  return agent;
+}
+
+/**
+ * Opens a {@link JobClient} with connections to NATS and Redis of its own, which it closes at its end, or when opening
+ * fails. NATS shows it under its client id.
+ *
+ * @throws What `openJobClient`, `connectNats` and `RedisBlobStore` throw.
+ */
+export function natsClient(options: NatsJobClientOptions): Promise<JobClient> {
+  const { clientId: senderId } = options;
+  return openJobClient({ ...options, ...connections(options, () => senderId), senderId });
+}
+
+function connections(
+  options: Servers & Pick<AgentOptions, "logger" | "clock" | "ioTimeoutMs">,
+  name: () => string,
+): Pick<AgentOptions, "bus" | "store"> {
   const { natsUrl, redisUrl, nats, ttlMs, env, logger, clock, ioTimeoutMs = 5_000 } = options;
   const timeoutMs = ioTimeoutMs > 0 ? ioTimeoutMs : undefined;
   const openStore = async (): Promise<BlobStore> => {
@@ -42,11 +73,8 @@ export function natsAgent(options: NatsAgentOptions = {}): Agent {
     }
     return store;
   };
-  const load = async () => (await import("../redis/connect.js")).loadRedis();
-  const agent: Agent = new Agent({
-    ...options,
-    bus: () => connectNats({ env, logger, clock, name: agent.workerId, ...nats, servers: natsUrl }),
-    store: options.store ?? Object.assign(openStore, { load }),
-  });
-  return agent;
+  return {
+    bus: () => connectNats({ env, logger, clock, name: name(), ...nats, servers: natsUrl }),
+    store: options.store ?? openStore,
+  };
 }

@@ -1,6 +1,6 @@
 /** CAP over NATS: connections of `nats` 2.x, or of `@nats-io/transport-node` 3.x, as a `Bus`. */
-export type { NatsAgentOptions } from "./agent.js";
-export { natsAgent } from "./agent.js";
+export type { NatsAgentOptions, NatsJobClientOptions } from "./agent.js";
+export { natsAgent, natsClient } from "./agent.js";
 export type { NatsBusOptions } from "./bus.js";
 export { natsBus } from "./bus.js";
 export type { NatsClientOptions, NatsOptions } from "./connect.js";

@@ -1,8 +1,9 @@
 /** CAP-PRODUCTION for one worker: the steps that admit a job, and the seal of everything that answers it. */
 import { type BusPacket, SUBJECT_CANCEL } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
-import { ValidationError } from "../../core/errors.js";
+import { AgentwireError, errorText, ValidationError } from "../../core/errors.js";
 import { hex } from "../../core/ids.js";
+import { maskText } from "../../core/mask-text.js";
 import type { BusMessage } from "../bus.js";
 import { sha256 } from "../crypto/sha256.js";
 import { assertValidPacket } from "../packet.js";
@@ -12,7 +13,7 @@ import type { WorkerTrust } from "../trust/config.js";
 import { refusal } from "./error.js";
 import { checkIdentity } from "./identity.js";
 import type { ReplayStore } from "./replay-store.js";
-import type { ResourceResolver } from "./resource.js";
+import { checkResolverIds, type ResourceResolver } from "./resource.js";
 import {
   checkLifetime,
   checkProductionTrust,
@@ -49,6 +50,7 @@ export class ProductionProfile implements PacketProfile {
     this.#clock = clock;
     checkProductionTrust(this.#trustOn("any"));
     checkLifetime(options.lifetimeMs);
+    checkResolverIds(Object.keys(options.resolvers ?? {}));
     if (typeof options.replayStore?.admit !== "function")
       throw new ValidationError("production requires a replayStore, such as MemoryReplayStore", {
         code: "TRUST_CONFIG",
@@ -110,8 +112,9 @@ export class ProductionProfile implements PacketProfile {
     let verdict: unknown;
     try {
       verdict = await this.#options.replayStore.admit(entry);
-    } catch (cause) {
-      // The store's own words may hold its password.
+    } catch (error) {
+      // What a store throws may show its URL, its commands and its password: only its masked text gets out.
+      const cause = new AgentwireError(maskText(errorText(error)));
       throw refusal("replay_store_unavailable", "the replay store did not respond", cause);
     }
     // A stream delivers a message again whose job was admitted and not answered.

@@ -25,8 +25,8 @@ const LEGACY_KEY = /^[A-Za-z0-9][A-Za-z0-9:._@\-[\]]*$/;
  * @throws ValidationError `INVALID_RESOURCE`.
  */
 export function checkResourceRef(ref: ResourceRef, installed: readonly string[], nowMs: number): void {
-  if (installed.length === 0 || !installed.every((id) => RESOLVER.test(id)))
-    throw invalid("resolver configuration is empty or noncanonical");
+  if (installed.length === 0) throw invalid("resolver configuration is empty or noncanonical");
+  checkResolverIds(installed);
   if (!RESOLVER.test(ref.resolverId)) throw invalid("resolver ID is not canonical");
   if (!installed.includes(ref.resolverId)) throw invalid("resolver is not installed");
   if (!MEDIA_TYPE.test(ref.mediaType)) throw invalid("media type is not canonical");
@@ -39,6 +39,11 @@ export function checkResourceRef(ref: ResourceRef, installed: readonly string[],
   const expiresMs = timestampMs(ref.expiresAt);
   if (expiresMs === undefined) throw invalid("resource expiry timestamp is invalid");
   if (expiresMs <= nowMs) throw invalid("resource expiry is not in the future");
+}
+
+/** @throws ValidationError `INVALID_RESOURCE` for an id that no reference could name. */
+export function checkResolverIds(ids: readonly string[]): void {
+  if (!ids.every((id) => RESOLVER.test(id))) throw invalid("resolver configuration is empty or noncanonical");
 }
 
 function checkUri(uri: string): void {

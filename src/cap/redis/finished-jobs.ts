@@ -3,8 +3,14 @@ import { Buffer } from "node:buffer";
 import type { JobResult } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import { safeLogger } from "../../core/logger.js";
-import type { FinishedJobs, JobIdentity } from "../finished-jobs.js";
-import { finishedBytes, readFinished } from "../stores/finished-result.js";
+import {
+  type FinishedJobs,
+  finishedBytes,
+  idempotencyKeyOf,
+  type JobIdentity,
+  jobKey,
+  readFinished,
+} from "../finished-jobs.js";
 import type { RedisCommands } from "./clients.js";
 import type { RedisSessionOptions } from "./session.js";
 import { RedisSession } from "./session.js";
@@ -21,7 +27,7 @@ export interface RedisFinishedJobsOptions extends RedisSessionOptions {
 /**
  * A {@link FinishedJobs} in Redis, for all workers of a topic.
  *
- * Keys are `agentwire:finished:job:<job_id>` and, where there is an idempotency key,
+ * Keys are `agentwire:finished:job:["<tenant>","<principal>","<job_id>"]` and, where there is an idempotency key,
  * `agentwire:finished:key:["<tenant>","<key>"]`; none of them is one of Cordum's. Values are the bytes of the
  * JobResult. Who sets a key first wins; an idempotency key is set before the job id, so that a worker that
  * dies in between leaves nothing that another would answer differently.
@@ -68,10 +74,11 @@ export class RedisFinishedJobs implements FinishedJobs {
     return this.close();
   }
 
-  #keys({ jobId, tenantId, idempotencyKey }: JobIdentity): string[] {
+  #keys(job: JobIdentity): string[] {
     const { keyPrefix = "agentwire:finished:" } = this.#options;
-    const keys = [`${keyPrefix}job:${jobId}`];
-    if (idempotencyKey !== "") keys.push(`${keyPrefix}key:${JSON.stringify([tenantId, idempotencyKey])}`);
+    const keys = [`${keyPrefix}job:${jobKey(job)}`];
+    const idempotencyKey = idempotencyKeyOf(job);
+    if (idempotencyKey !== undefined) keys.push(`${keyPrefix}key:${idempotencyKey}`);
     return keys;
   }
 

@@ -1,7 +1,7 @@
 /** TLS to Redis, as the official SDKs take it from the environment. */
 import { readFile } from "node:fs/promises";
 import type { Env } from "../../core/env.js";
-import { optionOrEnv, readEnv } from "../../core/env.js";
+import { readEnv } from "../../core/env.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 
 /** What goes into a client's `tls` (ioredis) or `socket` (node-redis) option. */
@@ -27,11 +27,11 @@ export async function redisTlsFromEnv(env?: Env): Promise<RedisTls> {
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new ValidationError("REDIS_TLS_CERT and REDIS_TLS_KEY go together", { code: "INVALID_REDIS_TLS" });
   }
-  const ca = await pem("REDIS_TLS_CA", optionOrEnv(undefined, ["REDIS_TLS_CA", "SSL_CERT_FILE"], env));
+  const ca = await pem("REDIS_TLS_CA", readEnv("REDIS_TLS_CA", env) ?? readEnv("SSL_CERT_FILE", env));
   const cert = await pem("REDIS_TLS_CERT", certFile);
   const key = await pem("REDIS_TLS_KEY", keyFile);
   const servername = readEnv("REDIS_TLS_SERVER_NAME", env);
-  const insecure = /^(1|true)$/i.test(readEnv("REDIS_TLS_INSECURE", env)?.trim() ?? "");
+  const insecure = /^(1|true)$/i.test(readEnv("REDIS_TLS_INSECURE", env) ?? "");
   return {
     minVersion: "TLSv1.2",
     ...(ca === undefined ? {} : { ca }),

@@ -1,11 +1,25 @@
-/** Values in a blob store: JSON, or bytes as they are. */
+/**
+ * Values in a blob store, JSON or bytes as they are, and the keys under which Cordum and the official SDKs keep what
+ * belongs to a job.
+ */
 import { uuid } from "../../core/ids.js";
 import { parseJson } from "../../core/json.js";
 import { exactJson } from "../../core/json-form.js";
 import type { BlobStore } from "../blob-store.js";
 import { JobNotFoundError } from "../errors.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
-import { artifactKey } from "./keys.js";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Where the input of a job is. */
+export function contextKey(jobId: string): string {
+  return `ctx:${jobId}`;
+}
+
+/** Where the output of a job is. */
+export function resultKey(jobId: string): string {
+  return `res:${jobId}`;
+}
 
 /**
  * The bytes of a value: a Uint8Array as it is, everything else as JSON.
@@ -46,17 +60,11 @@ export async function getBytes(store: BlobStore, pointer: string): Promise<Uint8
  */
 export async function getJson(store: BlobStore, pointer: string): Promise<unknown> {
   const bytes = await getBytes(store, pointer);
-  // Bytes that are not UTF-8 become U+FFFD, which is fine inside a string only: so they are refused here.
-  const text = decode(bytes);
-  return parseJson(text ?? "\0", { what: "the value" });
-}
-
-function decode(bytes: Uint8Array): string | undefined {
+  let text = "\0"; // bytes that are not UTF-8 are not JSON either
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+    text = utf8.decode(bytes);
+  } catch {}
+  return parseJson(text, { what: "the value" });
 }
 
 /** Options of {@link putArtifact}. */
@@ -75,5 +83,5 @@ export function putArtifact(
   value: unknown,
   options: ArtifactOptions = {},
 ): Promise<string> {
-  return putValue(store, artifactKey(options.id ?? uuid()), value);
+  return putValue(store, `art:${options.id ?? uuid()}`, value);
 }

@@ -9,7 +9,7 @@ import type { Env } from "../../core/env.js";
 import { errorText } from "../../core/errors.js";
 import { isSecretName } from "../../core/secret-names.js";
 import { VERSION } from "../../index.js";
-import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../../neuron/index.js";
+import { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION as NEURON_VERSION } from "../../neuron/frames.js";
 import { readPrivateKey, readPublicKey } from "../key-files.js";
 import { type Check, fail, ok, warn } from "./check.js";
 import type { DoctorOptions } from "./options.js";

@@ -51,7 +51,8 @@ export class MethodWriter {
   }
 
   /** One parameter as a type: a text, a number or some of either. */
-  #parameterType({ schema }: Parameter): string {
+  #parameterType({ schema, isJson }: Parameter): string {
+    if (isJson) return "string";
     const text = typeText(this.#api, schema.schema, this.#models.style);
     return /^(?:string|number|"[^"]*"|[-\d.]+)(?: \| (?:string|number|"[^"]*"|[-\d.]+))*$/.test(text) ||
       this.#models.names.has(text)

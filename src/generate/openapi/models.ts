@@ -151,6 +151,8 @@ class ModelWriter {
     const wire = wireOf.query(operation);
     const name = this.#free(queryName(operation));
     if (!convertsQuery(query)) return this.own(name, { schema, path }, wireStyle(this.ref));
+    // `types.ts` has the text that JSON is sent as.
+    if (query.some(({ isJson }) => isJson)) return this.own(name, { schema, path }, this.style(false));
     return this.model({ name, schema, path, wire }, false);
   }
 

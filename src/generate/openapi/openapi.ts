@@ -20,7 +20,8 @@ export interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: boolean | Schema;
-  readonly items?: Schema;
+  readonly items?: Schema | boolean;
+  readonly prefixItems?: readonly Schema[];
   readonly allOf?: readonly Schema[];
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
@@ -38,6 +39,8 @@ export interface Parameter {
   readonly in: "query" | "path" | "header" | "cookie";
   readonly required: boolean;
   readonly description?: string;
+  /** True if the value is sent as JSON (`content: { application/json: … }`). */
+  readonly isJson: boolean;
   readonly schema: SchemaAt;
 }
 
@@ -135,11 +138,12 @@ function resolve(data: unknown, path: YamlPath): { value: Json; path: YamlPath }
   return typeof value.$ref === "string" ? resolve(data, refPath(value.$ref)) : { value, path };
 }
 
-function readActions(raw: Json, path: YamlPath): ToolAction[] {
-  return Object.entries(asRecord(raw["x-tool-actions"])).flatMap(([tool, actions]) =>
+/** The actions of a map `{ tool: { action: … } }` at `path`. */
+export function readActions(tools: unknown, path: YamlPath): ToolAction[] {
+  return Object.entries(asRecord(tools)).flatMap(([tool, actions]) =>
     Object.entries(asRecord(actions)).map(([action, value]) => {
       const { idempotent, retry, description, params, result } = asRecord(value);
-      const at = [...path, "x-tool-actions", tool, action];
+      const at = [...path, tool, action];
       return {
         tool,
         action,
@@ -175,12 +179,14 @@ function readOperation(source: Source, url: string, method: string): Operation {
     const count = (valueAt(data, list) as unknown[] | undefined)?.length ?? 0;
     return Array.from({ length: count }, (_, index): Parameter => {
       const { value, path: at } = resolve(data, [...list, index]);
+      const [content] = readContent(value.content, at);
       return {
         name: String(value.name),
         in: value.in as Parameter["in"],
         required: value.required === true,
         ...(typeof value.description === "string" && { description: value.description }),
-        schema: { schema: asRecord(value.schema) as Schema, path: [...at, "schema"] },
+        isJson: content?.kind === "json",
+        schema: content?.schema ?? { schema: asRecord(value.schema) as Schema, path: [...at, "schema"] },
       };
     });
   });
@@ -218,7 +224,7 @@ function readOperation(source: Source, url: string, method: string): Operation {
     ...(events && { events }),
     ...(paging && { paging }),
     isPublic: Array.isArray(security) && security.length === 0,
-    actions: readActions(raw, path),
+    actions: readActions(raw["x-tool-actions"], [...path, "x-tool-actions"]),
     raw,
   };
 }
@@ -266,7 +272,10 @@ export function readOpenApi(root: string, file: string, options: DocumentOptions
     source,
     original,
     warnings: findings,
-    title: String(asRecord(asRecord(data).info).title),
+    // It stands in comments of generated code.
+    title: String(asRecord(asRecord(data).info).title)
+      .replace(/\s+/g, " ")
+      .replaceAll("*/", "* /"),
     schemas: asRecord(asRecord(asRecord(data).components).schemas) as Record<string, Schema>,
     operations,
   };

@@ -55,7 +55,8 @@ function entryOf(
   operation: Operation,
   keys: Keys | undefined,
 ): Record<keyof HttpOperation, unknown> {
-  const { id, method, url, raw, body, paging, isPublic } = operation;
+  const { id, method, url, raw, body, paging, isPublic, parameters } = operation;
+  const inJson = parameters.filter((item) => item.in === "query" && item.isJson).map(({ name }) => name);
   const result = resultKind(operation);
   const errors = errorStatuses(operation);
   return {
@@ -73,6 +74,7 @@ function entryOf(
     errors: errors.length > 0 ? errors : undefined,
     shapes: keys?.shapes.get(id),
     paging: keys && paging ? inCamelCase(paging) : paging,
+    jsonQuery: inJson.length > 0 ? inJson : undefined,
   };
 }
 

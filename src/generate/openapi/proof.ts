@@ -29,7 +29,9 @@ function claimsOf(api: OpenApi, keys: Keys, models: Models): Map<string, Claim> 
     const { id, body, contents } = operation;
     const types = models.operations.get(id)!;
     const shapes = keys.shapes.get(id);
-    add(`${id} query`, types.query, wireOf.query(operation), shapes?.query);
+    // `types.ts` has the text that JSON is sent as.
+    const isSame = !operation.parameters.some((item) => item.in === "query" && item.isJson);
+    if (isSame) add(`${id} query`, types.query, wireOf.query(operation), shapes?.query);
     if (body?.kind === "json" || body?.kind === "form") {
       add(`${id} request`, types.body, wireOf.body(id, body), shapes?.request);
     }
@@ -73,8 +75,8 @@ interface Names {
 ${names.map((name) => `  ${printKey(name)}: ${JSON.stringify(camelCase(name))};\n`).join("")}}
 
 /** A type of the protocol with the keys of TypeScript. */
-type Renamed<Wire, Shape> = Wire extends readonly (infer Item)[]
-  ? Renamed<Item, Shape extends { readonly list: infer Of } ? Of : null>[]
+type Renamed<Wire, Shape> = Wire extends readonly unknown[]
+  ? { [Index in keyof Wire]: Renamed<Wire[Index], Shape extends { readonly list: infer Of } ? Of : null> }
   : Shape extends { readonly map: infer Of }
     ? { [Key in keyof Wire]: Renamed<Wire[Key], Of> }
     : Shape extends keyof Keys

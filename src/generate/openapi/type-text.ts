@@ -111,9 +111,13 @@ function single(api: OpenApi, type: string, schema: Schema, style: TypeStyle, in
     case "number":
       return "number";
     case "array": {
-      const item =
-        schema.items === undefined ? "unknown" : typeText(api, asRecord(schema.items), style, indent);
-      return isCompound(item) ? `(${item})[]` : `${item}[]`;
+      const { items, prefixItems } = schema;
+      const textOf = (item: unknown) => typeText(api, asRecord(item), style, indent);
+      const item = items === undefined ? "unknown" : textOf(items);
+      const list = isCompound(item) ? `(${item})[]` : `${item}[]`;
+      if (prefixItems === undefined) return list;
+      const rest = typeof items === "object" ? [`...${list}`] : [];
+      return `[${[...prefixItems.map(textOf), ...rest].join(", ")}]`;
     }
     default: {
       const flat = flatten(api, schema);

@@ -1,7 +1,7 @@
 /** What happens to a job between its submission and its end (the engine of Cordum's scheduler). */
-import { clone } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
 import type { JobRequest, JobResult } from "../../../gen/cap/index.js";
-import { JobRequestSchema, JobStatus } from "../../../gen/cap/index.js";
+import { DispatchIdentitySchema, JobRequestSchema, JobStatus } from "../../../gen/cap/index.js";
 import { assertSubject } from "../../cap/bus.js";
 import { PublishFailedError } from "../../cap/errors.js";
 import type { Party } from "../../cap/party.js";
@@ -10,6 +10,7 @@ import type { Clock } from "../../core/clock.js";
 import { systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import { errorText, ValidationError } from "../../core/errors.js";
+import { randomHex } from "../../core/ids.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
 import { allowedAttempts, applyConstraints } from "./constraints.js";
@@ -22,7 +23,6 @@ import { JobTable } from "./job-table.js";
 import type { LocalSchedulerOptions } from "./options.js";
 import { placeJob } from "./pools.js";
 import { askSafety } from "./safety.js";
-import type { TrustIssuer } from "./trust.js";
 import { WorkerRegistry } from "./workers.js";
 
 /** What the scheduler reports. */
@@ -52,16 +52,10 @@ export class Engine {
   open = false;
   readonly #options: LocalSchedulerOptions & { readonly senderId: string };
   readonly #party: Party;
-  readonly #issuer: TrustIssuer | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor(
-    options: LocalSchedulerOptions & { readonly senderId: string },
-    party: Party,
-    issuer: TrustIssuer | undefined,
-  ) {
-    this.#issuer = issuer;
+  constructor(options: LocalSchedulerOptions & { readonly senderId: string }, party: Party) {
     this.#options = options;
     this.#party = party;
     this.#logger = safeLogger(options.logger);
@@ -123,11 +117,15 @@ export class Engine {
     job.attempts++;
     job.subject = subject;
     if (workerId !== undefined) job.workerId = workerId;
+    if (this.#options.trust?.production) {
+      job.dispatchId = randomHex(16);
+      const attempt = BigInt(job.attempts);
+      const dispatch = { dispatchId: job.dispatchId, attempt, assignedWorkerId: workerId ?? "" };
+      value.dispatch = create(DispatchIdentitySchema, dispatch);
+    }
     try {
       assertSubject(subject);
-      if (this.#issuer?.production)
-        await this.#issuer.dispatch(subject, value, job.traceId, job.attempts, workerId);
-      else await this.#party.send(subject, { case: "jobRequest", value }, job.traceId);
+      await this.#party.send(subject, { case: "jobRequest", value }, job.traceId);
     } catch (error) {
       this.#logger.error("job not dispatched", { jobId: job.jobId, reason: errorText(error) });
       if (isFinal(error)) await this.bury(job, "FAILED", errorText(error), "dispatch_failed");
@@ -147,6 +145,15 @@ export class Engine {
     const job = this.jobs.get(jobId);
     if (job === undefined || isTerminal(job.state)) {
       this.#logger.info("a result nobody waits for; ignored", { jobId });
+      return;
+    }
+    const { dispatchId, workerId = result.workerId } = job;
+    // Under CAP-PRODUCTION a result answers the dispatch it names, and comes from the worker that was chosen.
+    if (
+      dispatchId !== undefined &&
+      (result.dispatch?.dispatchId !== dispatchId || result.workerId !== workerId)
+    ) {
+      this.#logger.warn("a result for another dispatch; ignored", { jobId, workerId: result.workerId });
       return;
     }
     const state = stateOfResult(status);

@@ -34,6 +34,8 @@ export interface JobRecord extends ScheduledJob {
   workerId?: string;
   reason?: string;
   result?: JobResult;
+  /** Of the last dispatch, under CAP-PRODUCTION. */
+  dispatchId?: string;
   /** When it came into its state, on the monotonic clock. */
   sinceMs: number;
   /** When its time is over; `Infinity` without a limit. */

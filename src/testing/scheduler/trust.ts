@@ -4,15 +4,14 @@
  */
 import type {
   BusPacket,
-  JobRequest,
   WorkerHandshakeChallenge,
   WorkerHandshakeChallengeRequest,
 } from "../../../gen/cap/index.js";
 import {
-  DispatchIdentitySchema,
   IdentityBindingSchema,
   QUEUE_SCHEDULER,
   WorkerHandshakeRejectionReason as Reason,
+  SUBJECT_RESULT,
   SUBJECT_TRUST_AUTHENTICATE,
   SUBJECT_TRUST_CHALLENGE,
   TRUST_AUDIENCE,
@@ -23,8 +22,10 @@ import {
 import type { Bus, BusMessage, Subscription } from "../../cap/bus.js";
 import type { SigningKey, VerifyingKey } from "../../cap/crypto/backend.js";
 import { generateKeyPair, type PublicKey, toSigningKey, toVerifyingKey } from "../../cap/crypto/key-ring.js";
-import { createPacket, type PayloadInit } from "../../cap/packet.js";
-import { sealProduction } from "../../cap/production/signature.js";
+import { SignatureInvalidError } from "../../cap/errors.js";
+import { createPacket, decodePacket, type PayloadInit } from "../../cap/packet.js";
+import type { PacketProfile } from "../../cap/party.js";
+import { openProduction, sealProduction } from "../../cap/production/signature.js";
 import { timestampMs, timestampOf } from "../../cap/timestamp.js";
 import type { WorkerTrustConfig } from "../../cap/trust/config.js";
 import { sameChallenge } from "../../cap/trust/handshake.js";
@@ -88,7 +89,7 @@ const CHALLENGE_MS = 30_000;
 const DEFAULT_TENANT = "default";
 
 /** The part of a local scheduler that issues sessions. */
-export class TrustIssuer {
+export class TrustIssuer implements PacketProfile {
   readonly keyId: string;
   readonly faults: TrustFault[];
   /** Whether jobs are dispatched under CAP-PRODUCTION. */
@@ -133,28 +134,35 @@ export class TrustIssuer {
     return session?.workerId === senderId && session.untilMs > this.#self.clock.now();
   }
 
-  /** Publishes a job under CAP-PRODUCTION, on behalf of its tenant and principal. */
-  async dispatch(
-    subject: string,
-    request: JobRequest,
-    traceId: string,
-    attempt: number,
-    workerId = "",
-  ): Promise<void> {
-    const { bus, senderId, key, clock } = this.#self;
-    const dispatch = { dispatchId: randomHex(16), attempt: BigInt(attempt), assignedWorkerId: workerId };
-    const value = { ...request, dispatch: createMessage(DispatchIdentitySchema, dispatch) };
-    const packet = createPacket({ case: "jobRequest", value }, { senderId, traceId, clock });
-    const { tenantId, principalId, meta } = request;
-    packet.identity = createMessage(IdentityBindingSchema, {
+  /** Under CAP-PRODUCTION: opens a result that its worker has sealed for this subject. */
+  open({ subject, data }: BusMessage, check: (packet: BusPacket) => void): Promise<BusPacket> | undefined {
+    return this.production && subject === SUBJECT_RESULT ? this.#open(data, subject, check) : undefined;
+  }
+
+  /** Under CAP-PRODUCTION: seals a job on behalf of its tenant and principal. */
+  seal(packet: BusPacket, audience: string): Promise<Uint8Array> | undefined {
+    const { case: kind, value } = packet.payload;
+    if (!this.production || kind !== "jobRequest") return undefined;
+    const { tenantId, principalId, meta } = value;
+    const identity = createMessage(IdentityBindingSchema, {
       tenantId: tenantId || DEFAULT_TENANT,
       principalId,
       actorId: meta?.actorId ?? "",
     });
-    await bus.publish(
-      subject,
-      await sealProduction(packet, { key, keyId: this.keyId, audience: subject, clock }),
-    );
+    const { key, clock } = this.#self;
+    return sealProduction({ ...packet, identity }, { key, keyId: this.keyId, audience, clock });
+  }
+
+  async #open(data: Uint8Array, audience: string, check: (packet: BusPacket) => void): Promise<BusPacket> {
+    const { senderId } = decodePacket(data).message;
+    const worker = this.#workers.get(senderId);
+    if (worker === undefined) throw new SignatureInvalidError("the worker is not enrolled");
+    const { tenantId, proofKeyId, key } = worker;
+    const keys = new Map([[proofKeyId, key]]);
+    const { clock } = this.#self;
+    const { packet } = await openProduction(data, { audience, tenantId, senderId, keys, clock });
+    check(packet);
+    return packet;
   }
 
   /** Serves both phases. */

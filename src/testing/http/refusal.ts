@@ -1,0 +1,16 @@
+/** A response other than a success, thrown by what carries out a request. */
+export class Refusal extends Error {
+  /** `body` is sent as JSON. */
+  constructor(
+    readonly status: number,
+    readonly body: object,
+  ) {
+    super(`refused with ${status}`);
+  }
+}
+
+/** What was looked for. @throws Refusal if it is not there */
+export function found<T>(item: T | undefined, refusal: Refusal): T {
+  if (item === undefined) throw refusal;
+  return item;
+}
