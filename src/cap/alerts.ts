@@ -78,7 +78,7 @@ function severityOf(error: CAPError): AlertSeverity {
 
 function readable(bytes: Uint8Array): { readonly sender: string; readonly traceId: string } {
   try {
-    const { senderId, traceId } = decodePacket(bytes).message;
+    const { senderId, traceId } = decodePacket(bytes);
     return { sender: senderId.slice(0, MAX_TEXT), traceId: traceId.slice(0, MAX_TEXT) };
   } catch {
     return { sender: "", traceId: "" };

@@ -8,8 +8,8 @@ import { ProtocolError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
 import { checkOptions } from "../core/options.js";
 import { isUnderWay } from "./outcome.js";
-import { decodeCanonical } from "./wire/canonical-decode.js";
-import { encodeCanonical } from "./wire/canonical-encode.js";
+import { decodeMessage } from "./wire/decode.js";
+import { encodeCanonical } from "./wire/encode.js";
 
 /** What makes two requests the same job. Another tenant's or principal's job is another one, whatever its id. */
 export interface JobIdentity {
@@ -56,7 +56,7 @@ export function finishedBytes(result: JobResult): Uint8Array {
  * @throws ProtocolError for bytes that are not the result of a finished job.
  */
 export function readFinished(bytes: Uint8Array): JobResult {
-  const { message } = decodeCanonical(JobResultSchema, bytes);
+  const message = decodeMessage(JobResultSchema, bytes);
   if (message.jobId !== "" && !isUnderWay(message)) return message;
   throw new ProtocolError("what is kept is not the result of a finished job");
 }

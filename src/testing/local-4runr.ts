@@ -6,7 +6,7 @@ import type { wire } from "../../gen/4runr/index.js";
 import { errorText } from "../core/errors.js";
 import { addAgent } from "./four-runr/agents.js";
 import { Gateway } from "./four-runr/context.js";
-import { frameworkError, parseBody, preflight, refusal } from "./four-runr/http.js";
+import { frameworkError, parseBody, preflight } from "./four-runr/http.js";
 import type {
   FourRunrFault,
   Local4RunrEvents,
@@ -17,7 +17,7 @@ import type {
 import { carryOut, dispatch, type ServedOperation, servedOperations } from "./four-runr/router.js";
 import { type HttpAnswer, json } from "./http/answer.js";
 import { type LocalRequest, LocalServer } from "./http/local-server.js";
-import { Refusal } from "./http/refusal.js";
+import { Refusal, refusal } from "./http/refusal.js";
 
 /** The largest body that the gateway reads. */
 const maxBodyBytes = 1_048_576;

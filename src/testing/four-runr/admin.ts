@@ -1,9 +1,8 @@
 /** Credentials of tools, whose secrets are not kept, and faults asked for by route, which have no effect. */
 import type { wire } from "../../../gen/4runr/index.js";
-import { found } from "../http/refusal.js";
+import { found, refusal } from "../http/refusal.js";
 import { checkOuter } from "./body-checks.js";
 import type { Gateway, Handlers, StoredCredential } from "./context.js";
-import { refusal } from "./http.js";
 
 /** Operations for administrators. */
 export const adminHandlers = {

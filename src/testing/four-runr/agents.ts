@@ -1,8 +1,8 @@
 /** Agents and their tokens. */
-import { found } from "../http/refusal.js";
+import { found, refusal } from "../http/refusal.js";
 import { checkWhole } from "./body-checks.js";
 import type { Gateway, Handlers } from "./context.js";
-import { members, refusal } from "./http.js";
+import { members } from "./http.js";
 
 /** Operations on agents and tokens. */
 export const agentHandlers = {

@@ -19,7 +19,7 @@ type RegistryEntry = Schemas["RegisteredToken"] & { readonly payloadHash: string
 export type StoredCredential = Schemas["Credential"] & { readonly deactivatedAt?: string };
 
 /** One call of a tool, as the gateway's monitor sees it. */
-interface Span {
+export interface Span {
   readonly id: string;
   readonly correlationId: string;
   readonly [member: string]: unknown;

@@ -3,11 +3,6 @@ import type { HttpAnswer } from "../http/answer.js";
 import type { LocalRequest } from "../http/local-server.js";
 import { Refusal } from "../http/refusal.js";
 
-/** A refusal in the words of the gateway itself: the text is in `error`. */
-export function refusal(status: number, error: string, more: object = {}): Refusal {
-  return new Refusal(status, { error, ...more });
-}
-
 const phrases: Readonly<Record<number, string>> = {
   400: "Bad Request",
   404: "Not Found",

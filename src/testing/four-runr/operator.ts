@@ -1,7 +1,6 @@
 /** What an operator asks: status, logs, health, metrics. */
-import { Refusal } from "../http/refusal.js";
+import { Refusal, refusal } from "../http/refusal.js";
 import { type Gateway, type Handlers, newest } from "./context.js";
-import { refusal } from "./http.js";
 
 const actions = {
   serpapi: ["search"],

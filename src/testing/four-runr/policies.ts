@@ -10,11 +10,10 @@ import {
   type QuotaCount,
   quotaResetAt,
 } from "../../4runr/policy.js";
-import { found } from "../http/refusal.js";
+import { found, refusal } from "../http/refusal.js";
 import { zodParse } from "../http/zod.js";
 import { checkOuter, queryBoolean, queryNumber, requestSchema, schemas } from "./body-checks.js";
 import { type Gateway, type Handlers, newest } from "./context.js";
-import { refusal } from "./http.js";
 
 type Schemas = wire.components["schemas"];
 

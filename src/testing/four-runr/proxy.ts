@@ -1,11 +1,11 @@
 /** The proxied call: every check in the gateway's order, then the tool. */
 import { toolActions, type wire } from "../../../gen/4runr/index.js";
-import { found } from "../http/refusal.js";
+import { found, refusal } from "../http/refusal.js";
 import { issueTexts, zodParse } from "../http/zod.js";
 import { strictly } from "./agents.js";
 import { schemas } from "./body-checks.js";
 import type { Gateway, GatewayCall } from "./context.js";
-import { GatewayFault, members, refusal } from "./http.js";
+import { GatewayFault, members } from "./http.js";
 import { judge } from "./policies.js";
 import { ToolFailure, type ToolParams } from "./tools.js";
 

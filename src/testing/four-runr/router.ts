@@ -1,11 +1,11 @@
 /** The handlers of all operations. */
 import { type OperationId, operationSchemas, operationTable } from "../../../gen/4runr/index.js";
 import { type HttpAnswer, json } from "../http/answer.js";
-import { Refusal } from "../http/refusal.js";
+import { Refusal, refusal } from "../http/refusal.js";
 import { adminHandlers } from "./admin.js";
 import { agentHandlers } from "./agents.js";
 import type { Gateway, GatewayCall } from "./context.js";
-import { GatewayFault, refusal } from "./http.js";
+import { GatewayFault } from "./http.js";
 import { operatorHandlers } from "./operator.js";
 import { policyHandlers } from "./policies.js";
 import { proxyRequest } from "./proxy.js";

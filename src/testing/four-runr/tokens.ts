@@ -4,7 +4,7 @@
  */
 import type * as NodeCrypto from "node:crypto";
 import { requireBuiltin } from "../../core/builtin.js";
-import { refusal } from "./http.js";
+import { refusal } from "../http/refusal.js";
 
 /** What a token says, in the order in which it says it. */
 export interface TokenPayload {

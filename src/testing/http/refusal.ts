@@ -9,6 +9,11 @@ export class Refusal extends Error {
   }
 }
 
+/** A refusal whose text is in `error`. */
+export function refusal(status: number, error: string, more: object = {}): Refusal {
+  return new Refusal(status, { error, ...more });
+}
+
 /** What was looked for. @throws Refusal if it is not there */
 export function found<T>(item: T | undefined, refusal: Refusal): T {
   if (item === undefined) throw refusal;
