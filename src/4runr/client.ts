@@ -5,7 +5,9 @@ import { StagedClose } from "../core/close.js";
 import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
 import { AgentwireError, copyWith, TimeoutError } from "../core/errors.js";
+import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
+import { Lru } from "../core/lru.js";
 import { compose, type Next } from "../core/middleware.js";
 import { atLeastOne, checkOptions, milliseconds } from "../core/options.js";
 import { limitOf } from "../http/client.js";
@@ -22,7 +24,6 @@ import { asGatewayError, checked } from "./error-table.js";
 import { GatewayConflictError, GatewayProtocolError, GatewayValidationError } from "./errors.js";
 import { gatewayHttp } from "./gateway.js";
 import { generateCorrelationId, sortedJson } from "./ids.js";
-import { Jobs } from "./jobs.js";
 import type { GatewayClientOptions, TokenOptions } from "./options.js";
 import { RateWindow } from "./rate.js";
 import { type Sending, type ToolAnswer, ToolSender } from "./sender.js";
@@ -67,7 +68,8 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   readonly #sender: ToolSender;
   readonly #run: Next<View, unknown>;
   readonly #events: Emitter<GatewayEvents>;
-  readonly #jobs = new Jobs();
+  /** Results of calls in the background that were done at once, because no gateway has jobs. */
+  readonly #jobs = new Lru<string, JobResponse>(1_000);
   readonly #dedupe: Dedupe<ToolAnswer>;
   readonly #close: StagedClose;
   readonly #closing = new Cut([]);
@@ -203,7 +205,10 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     return this.#tool(options, async (cut, current) => {
       const { result, answer } = await this.#call(tool, action, params, options, true, cut, current);
       const isQueued = answer !== undefined && "jobId" in answer.data;
-      return { jobId: isQueued ? answer.data.jobId : this.#jobs.keep(result) };
+      if (isQueued) return { jobId: answer.data.jobId };
+      const jobId = `local-${uuid()}`;
+      this.#jobs.set(jobId, { jobId, status: "done", result });
+      return { jobId };
     });
   }
 
@@ -230,7 +235,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   }
 
   async #job(jobId: string, options: SendOptions): Promise<JobResponse> {
-    const kept = this.#jobs.find(jobId);
+    const kept = this.#jobs.get(jobId);
     if (kept !== undefined) return kept;
     const { status, result, error } = await this.#api.getJob(jobId, options);
     return { jobId, status, ...(result != null && { result }), ...(error != null && { error }) };
