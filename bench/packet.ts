@@ -1,6 +1,6 @@
 /** `pnpm bench packet`: the packet layer against protobuf-es and the bare crypto libraries. */
 import * as nodeCryptoModule from "node:crypto";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { p256 } from "@noble/curves/nist.js";
 import { BusPacketSchema, IdentityBindingSchema } from "../gen/cap/index.js";
 import { defaultCrypto } from "../src/cap/crypto/backend.js";
@@ -19,7 +19,6 @@ import { MemoryReplayStore, type ReplayEntry, sealProduction } from "../src/cap/
 import { ProductionProfile } from "../src/cap/production/profile.js";
 import { resolveWorkerTrust } from "../src/cap/trust/config.js";
 import { openPacket } from "../src/cap/verify.js";
-import { createMessage } from "../src/cap/wire/create.js";
 import type { Measured } from "./measure.ts";
 import { formatMeasured, measure } from "./measure.ts";
 
@@ -78,7 +77,7 @@ export default async function benchPacket(): Promise<Measured[]> {
     },
     {
       name: "decodePacket + canonicalBytes, bytes not canonical",
-      run: loop(() => canonicalBytes(decodePacket(shuffled).message)),
+      run: loop(() => canonicalBytes(decodePacket(shuffled))),
       against: "fromBinary (protobuf-es)",
     },
   ]);
@@ -170,7 +169,7 @@ async function measureProduction(sealed: Uint8Array, keys: KeyRing): Promise<Mea
     },
   };
   const profile = new ProductionProfile({ replayStore }, resolveWorkerTrust(workerTrust, "worker-1", {}));
-  const identity = createMessage(IdentityBindingSchema, { tenantId: "tenant-1", principalId: "principal-1" });
+  const identity = create(IdentityBindingSchema, { tenantId: "tenant-1", principalId: "principal-1" });
   const options = {
     key: toSigningKey(scheduler.privateKeyPem),
     keyId: "scheduler-key",

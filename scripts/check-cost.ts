@@ -1,15 +1,18 @@
 /**
  * `pnpm types:cost`: what the generated clients cost whoever compiles against them. For each document, a file that
  * calls every method once is compiled alone; the number of instantiations does not depend on the machine. Fails
- * above the ceiling of a document.
+ * above the ceiling of a document. The largest one is also generated with `style: "functions"`, and both styles are
+ * bundled for a browser with one call.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import config from "../agentwire.config.ts";
+import { generate } from "../src/generate/run.ts";
+import { bundleForBrowser } from "./imports/bundle.ts";
 
 const root = join(import.meta.dirname, "..");
-const folder = join(root, ".cache", "types-cost");
+const folder = join(root, "node_modules/.cache/types-cost");
 
 /** Instantiations. Generic calls inside the methods would cost some 2,000 per operation. */
 const CEILINGS: Readonly<Record<string, number>> = {
@@ -32,18 +35,23 @@ function caller(client: string, from: string): string {
     return statement.getText().replace(`"${text}"`, `"${place(text)}"`);
   });
   const [owner] = file.statements.filter(ts.isClassDeclaration);
-  const name = owner!.name!.text;
-  const calls = owner!.members.filter(ts.isMethodDeclaration).flatMap((method) => {
-    if (!ts.isIdentifier(method.name)) return [];
-    const given = method.parameters.map((parameter) => parameter.type!.getText());
+  const [made, ...functions] = file.statements.filter(ts.isFunctionDeclaration);
+  const called = owner?.members.filter(ts.isMethodDeclaration) ?? functions;
+  const calls = called.flatMap((method) => {
+    if (method.name === undefined || !ts.isIdentifier(method.name)) return [];
+    const { text } = method.name;
+    const given = method.parameters.slice(owner ? 0 : 1).map(({ type }) => type!.getText());
     const parameters = given.map((type, index) => `, _${index}: ${type}`).join("");
-    const call = `client.${method.name.text}(${given.map((_, index) => `_${index}`).join(", ")})`;
+    const values = given.map((_, index) => `_${index}`);
+    const call = owner ? `client.${text}(${values})` : `api.${text}(${["client", ...values]})`;
     const use = method.type!.getText().startsWith("AsyncIterable")
       ? `for await (const event of ${call}) return event;\n  return undefined;`
       : `return await ${call};`;
-    return [`export async function ${method.name.text}(client: ${name}${parameters}) {\n  ${use}\n}\n`];
+    return [`export async function ${text}(client: Client${parameters}) {\n  ${use}\n}\n`];
   });
-  return `${imports.join("\n")}\nimport type { ${name} } from "${place("./client.js")}";\n\n${calls.join("")}`;
+  const type = owner ? `api.${owner.name!.text}` : `ReturnType<typeof api.${made!.name!.text}>`;
+  const head = `import ${owner ? "type " : ""}* as api from "${place("./client.js")}";\n\ntype Client = ${type};`;
+  return `${imports.join("\n")}\n${head}\n\n${calls.join("")}`;
 }
 
 /** Instantiations, types and errors of compiling one file with all that it imports. */
@@ -57,13 +65,12 @@ function compile(file: string): { instantiations: number; types: number; errors:
 
 mkdirSync(folder, { recursive: true });
 let failed = false;
-for (const [name, spec] of Object.entries(config.specs)) {
-  if (!("openapi" in spec)) continue;
-  const output = spec.out;
+
+/** Compiles the caller of the client in `output`, and prints what that costs. */
+function measure(name: string, output: string, ceiling = 0): void {
   const file = join(folder, `${name.replaceAll("/", "-")}.ts`);
   writeFileSync(file, caller(join(root, output, "client.ts"), folder));
   const { instantiations, types, errors } = compile(file);
-  const ceiling = CEILINGS[name] ?? 0;
   const numbers = `${instantiations.toLocaleString("en")} instantiations, ${types.toLocaleString("en")} types`;
   console.log(`${name.padEnd(16)} ${numbers}, ceiling ${ceiling.toLocaleString("en")}`);
   for (const { messageText } of errors) console.error(ts.flattenDiagnosticMessageText(messageText, "\n"));
@@ -72,5 +79,34 @@ for (const [name, spec] of Object.entries(config.specs)) {
     console.error(`${name}: more instantiations than the ceiling of scripts/check-cost.ts allows`);
     failed = true;
   }
+}
+
+for (const [name, spec] of Object.entries(config.specs))
+  if ("openapi" in spec) measure(name, spec.out, CEILINGS[name]);
+
+const out = "node_modules/.cache/types-cost/functions";
+const functions = {
+  ...config.specs["aureus/console"],
+  out,
+  style: "functions",
+  client: "ConsoleApi",
+} as const;
+await generate({ root, config: { specs: { functions } } });
+measure("functions", out, CEILINGS["aureus/console"]);
+const oneCall = {
+  class: `import { AureusConsoleApi } from "${root}/gen/aureus/console/client.ts";
+export default () => new AureusConsoleApi({ baseUrl: "https://a.example" }).listWorkflows();`,
+  functions: `import { consoleApi, listWorkflows } from "${root}/${out}/client.ts";
+export default () => listWorkflows(consoleApi({ baseUrl: "https://a.example" }));`,
+  runtime: `import { HttpClient } from "${root}/src/http/index.ts";
+export default () => HttpClient.of({ baseUrl: "https://a.example" }, { server: "a" });`,
+};
+for (const [name, text] of Object.entries(oneCall)) {
+  const entry = join(folder, `one-${name}.ts`);
+  writeFileSync(entry, text);
+  const { minified, gzipped } = await bundleForBrowser(entry);
+  console.log(
+    `one call, ${name.padEnd(10)} ${minified.toLocaleString("en")} bytes min, ${gzipped.toLocaleString("en")} min+gzip`,
+  );
 }
 process.exitCode = failed ? 1 : 0;

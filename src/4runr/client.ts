@@ -5,20 +5,29 @@ import { StagedClose } from "../core/close.js";
 import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
 import { AgentwireError, copyWith, TimeoutError } from "../core/errors.js";
+import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
+import { Lru } from "../core/lru.js";
 import { compose, type Next } from "../core/middleware.js";
+import { atLeastOne, checkOptions, milliseconds } from "../core/options.js";
 import { limitOf } from "../http/client.js";
-import { Cut } from "../http/cut.js";
-import { type CallOptions, type HttpClient, type ResponseInfo, ResponsePromise } from "../http/index.js";
+import { Cut, within } from "../http/cut.js";
+import {
+  type CallOptions,
+  type HttpClient,
+  type ResponseInfo,
+  ResponsePromise,
+  type SendOptions,
+} from "../http/index.js";
 import { Dedupe } from "./dedupe.js";
-import { asGatewayError } from "./error-table.js";
+import { asGatewayError, checked } from "./error-table.js";
 import { GatewayConflictError, GatewayProtocolError, GatewayValidationError } from "./errors.js";
 import { gatewayHttp } from "./gateway.js";
 import { generateCorrelationId, sortedJson } from "./ids.js";
-import { Jobs } from "./jobs.js";
 import type { GatewayClientOptions, TokenOptions } from "./options.js";
 import { RateWindow } from "./rate.js";
 import { type Sending, type ToolAnswer, ToolSender } from "./sender.js";
+import { Sends } from "./sends.js";
 import type {
   AnyParams,
   GatewayEvents,
@@ -33,9 +42,15 @@ import type {
 /** What goes with a call through the middleware, unseen. */
 const inner = Symbol("sending");
 
-interface Inner extends Omit<Sending, "idempotencyKey"> {
+interface Inner extends Omit<Sending, "idempotencyKey" | "sends"> {
+  readonly current: Current;
   /** Set when the gateway has answered. */
   answer?: ToolAnswer;
+}
+
+/** The call whose result is waited for: one's own, or the first with the same idempotency key. */
+interface Current {
+  sends: Sends;
 }
 
 /** The options of a call, with its id. */
@@ -53,8 +68,9 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   readonly #sender: ToolSender;
   readonly #run: Next<View, unknown>;
   readonly #events: Emitter<GatewayEvents>;
-  readonly #jobs = new Jobs();
-  readonly #dedupe: Dedupe;
+  /** Results of calls in the background that were done at once, because no gateway has jobs. */
+  readonly #jobs = new Lru<string, JobResponse>(1_000);
+  readonly #dedupe: Dedupe<ToolAnswer>;
   readonly #close: StagedClose;
   readonly #closing = new Cut([]);
   readonly #inHand = new Set<Promise<unknown>>();
@@ -64,6 +80,10 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   constructor(options: GatewayClientOptions<Own> = {}) {
     // The key is not kept, so that it can never be printed or sent.
     const { agentPrivateKeyPem: _, agentId: given, middleware = [], rateLimit = false, ...rest } = options;
+    const { clock = systemClock, idempotencyKeys = 1_000 } = rest;
+    checked(() =>
+      checkOptions(rest, { idempotencyKeys: atLeastOne, tokenTtlMs: { above: 0 }, graceMs: milliseconds }),
+    );
     this.#http = gatewayHttp(rest, (notice, { operation, correlationId }) => {
       const { error: thrown } = notice;
       const error = thrown instanceof AgentwireError ? asGatewayError(thrown) : thrown;
@@ -72,7 +92,6 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     const agentId = optionOrEnv(given, "AGENT_ID");
     if (agentId === undefined)
       throw new GatewayValidationError("agentId is required: pass agentId, or set AGENT_ID");
-    const { clock = systemClock, idempotencyKeys = 1_000 } = rest;
     const logger = safeLogger(rest.logger);
     this.agentId = agentId;
     this.#options = rest;
@@ -84,8 +103,11 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     const rate =
       rateLimit === false
         ? undefined
-        : new RateWindow(rateLimit === true ? {} : rateLimit, clock, (waitMs) =>
-            this.#events.emit("limit", { source: "local", waitMs }),
+        : checked(
+            () =>
+              new RateWindow(rateLimit === true ? {} : rateLimit, clock, (waitMs) =>
+                this.#events.emit("limit", { source: "local", waitMs }),
+              ),
           );
     this.#sender = new ToolSender({
       agentId,
@@ -97,7 +119,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
       logger,
       rate,
     });
-    this.#run = compose<View, unknown>(middleware, (call) => this.#send(call));
+    this.#run = checked(() => compose<View, unknown>(middleware, (call) => this.#send(call)));
     this.#close = new StagedClose(
       {
         stopIntake: () => rate?.close(),
@@ -160,11 +182,11 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   ): ResponsePromise<ProxyResult<Tool, Action, Own>> {
     const options = this.#asOptions(agentToken, proofPayload);
     return ResponsePromise.of(
-      this.#work(options, async (cut) => {
-        const { result, answer } = await this.#call(tool, action, params, options, false, cut);
+      this.#tool(options, async (cut, current) => {
+        const { result, answer } = await this.#call(tool, action, params, options, false, cut, current);
         if (answer === undefined) return { ...UNANSWERED, data: result };
         const { data } = answer;
-        return { ...answer, data: "jobId" in data ? await this.#resultOf(data.jobId) : result };
+        return { ...answer, data: "jobId" in data ? await this.#resultOf(data.jobId, cut) : result };
       }),
     ) as ResponsePromise<ProxyResult<Tool, Action, Own>>;
   }
@@ -180,10 +202,13 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     agentToken?: string | ProxyOptions,
   ): Promise<{ readonly jobId: string }> {
     const options = this.#asOptions(agentToken);
-    return this.#work(options, async (cut) => {
-      const { result, answer } = await this.#call(tool, action, params, options, true, cut);
+    return this.#tool(options, async (cut, current) => {
+      const { result, answer } = await this.#call(tool, action, params, options, true, cut, current);
       const isQueued = answer !== undefined && "jobId" in answer.data;
-      return { jobId: isQueued ? answer.data.jobId : this.#jobs.keep(result) };
+      if (isQueued) return { jobId: answer.data.jobId };
+      const jobId = `local-${uuid()}`;
+      this.#jobs.set(jobId, { jobId, status: "done", result });
+      return { jobId };
     });
   }
 
@@ -193,12 +218,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
    * @throws GatewayUnsupportedError when the gateway has no jobs and the job is not one of this client
    */
   getJob(jobId: string, options: CallOptions = {}): Promise<JobResponse> {
-    return this.#work(options, async () => {
-      const kept = this.#jobs.find(jobId);
-      if (kept !== undefined) return kept;
-      const { status, result, error } = await this.#api.getJob(jobId, options);
-      return { jobId, status, ...(result != null && { result }), ...(error != null && { error }) };
-    });
+    return this.#work(options, (cut) => this.#job(jobId, { ...options, cut }));
   }
 
   /**
@@ -214,6 +234,13 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     return this.close();
   }
 
+  async #job(jobId: string, options: SendOptions): Promise<JobResponse> {
+    const kept = this.#jobs.get(jobId);
+    if (kept !== undefined) return kept;
+    const { status, result, error } = await this.#api.getJob(jobId, options);
+    return { jobId, status, ...(result != null && { result }), ...(error != null && { error }) };
+  }
+
   #asOptions(given: string | ProxyOptions | undefined, proofPayload?: unknown): Call {
     const options = typeof given === "string" ? { agentToken: given } : given;
     const correlationId = options?.correlationId ?? generateCorrelationId(this.#clock.now());
@@ -222,32 +249,41 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
 
   /** Keeps account of a call, for `close`, bounds it, and puts its errors into the gateway's family. */
   async #work<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
-    this.#close.throwIfClosed();
-    const work = this.#bounded(options, run);
-    this.#inHand.add(work);
+    let work: Promise<T> | undefined;
     try {
+      this.#close.throwIfClosed();
+      work = this.#bounded(options, run);
+      this.#inHand.add(work);
       return await work;
     } catch (error) {
       if (!(error instanceof AgentwireError)) throw error;
       const ours = asGatewayError(error);
-      const { correlationId = ours.correlationId } = options;
-      throw ours.correlationId === correlationId ? ours : copyWith(ours, { correlationId });
+      throw copyWith(ours, { correlationId: options.correlationId ?? ours.correlationId });
     } finally {
-      this.#inHand.delete(work);
+      if (work !== undefined) this.#inHand.delete(work);
     }
   }
 
-  async #bounded<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
+  /** The same for the call of a tool, whose errors count its requests. */
+  async #tool<T>(options: Call, run: (cut: Cut, current: Current) => Promise<T>): Promise<T> {
+    const current: Current = { sends: new Sends() };
+    try {
+      return await this.#work(options, (cut) => run(cut, current));
+    } catch (error) {
+      if (!(error instanceof AgentwireError) || error instanceof GatewayConflictError) throw error;
+      const { attempts, tokenRequests } = current.sends;
+      throw copyWith(error, {
+        attempts: attempts || error.attempts || tokenRequests || undefined,
+        sent: attempts === 0 ? false : error.sent,
+      });
+    }
+  }
+
+  #bounded<T>(options: CallOptions, run: (cut: Cut) => Promise<T>): Promise<T> {
     const ms = limitOf(options.totalTimeoutMs ?? this.#options.totalTimeoutMs, "totalTimeoutMs");
     const late = (): Error =>
       new TimeoutError(`the call took longer than ${ms} ms in total (totalTimeoutMs)`);
-    const cut = new Cut([options.signal, this.#closing], { ms, clock: this.#clock, late });
-    try {
-      if (cut.reason !== undefined) throw cut.reason;
-      return await run(cut);
-    } finally {
-      cut.done();
-    }
+    return within([options.signal, this.#closing], { ms, clock: this.#clock, late }, run);
   }
 
   async #call(
@@ -257,18 +293,23 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     options: Call,
     isAsync: boolean,
     cut: Cut,
+    current: Current,
   ): Promise<{ readonly result: unknown; readonly answer: ToolAnswer | undefined }> {
     if (typeof params !== "object" || params === null) {
       throw new GatewayValidationError(
         `params must be an object, found ${params === null ? "null" : typeof params}`,
       );
     }
-    const sending: Inner = { options, intent: options.intent ?? this.#intent, isAsync, cut };
+    const sending: Inner = { options, intent: options.intent ?? this.#intent, isAsync, cut, current };
     const result = await this.#run({
       tool,
       action,
       params: params as AnyParams,
       correlationId: options.correlationId,
+      // A signal costs more than the rest, and few look at it.
+      get signal() {
+        return cut.signal;
+      },
       [inner]: sending,
     });
     return { result, answer: sending.answer };
@@ -278,39 +319,42 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   async #send(call: View): Promise<unknown> {
     const sending = call[inner];
     if (sending === undefined)
-      throw new TypeError("middleware must pass on the call it was given, or a spread copy of it");
-    const { tool, action, params } = call;
+      throw new GatewayValidationError(
+        "middleware must pass on the call it was given, or a spread copy of it",
+      );
+    const { params } = call;
     const key = sending.options.idempotencyKey ?? params.idempotency_key ?? params.idempotencyKey;
-    const idempotencyKey = typeof key === "string" && key !== "" ? key : undefined;
-    const send = (cut: Cut, onSend?: () => void): Promise<ToolAnswer> =>
-      this.#sender.send(call, { ...sending, idempotencyKey, cut, onSend });
-    if (idempotencyKey === undefined) sending.answer = await send(sending.cut);
-    else sending.answer = await this.#once(`${tool}:${action}:${key}`, call, sending.cut, send);
+    if (typeof key === "string" && key !== "") sending.answer = await this.#once(key, call, sending);
+    else {
+      const { sends } = sending.current;
+      sending.answer = await this.#sender.send(call, { ...sending, sends, idempotencyKey: undefined });
+    }
     return dataOf(sending.answer, call.correlationId);
   }
 
-  async #once(
-    key: string,
-    { params, correlationId }: ToolCall,
-    cut: Cut,
-    send: (cut: Cut, onSend: () => void) => Promise<ToolAnswer>,
-  ): Promise<ToolAnswer> {
-    let attempts = 0;
-    try {
-      return await this.#dedupe.once(key, sortedJson(params), { cut, correlationId }, (end, left) =>
-        send(end, () => {
-          attempts++;
-          left();
-        }),
-      );
-    } catch (error) {
-      throw error === cut.reason && error instanceof AgentwireError ? copyWith(error, { attempts }) : error;
-    }
+  /** The answer to the first call with a key, for each caller a copy of its own. */
+  async #once(key: string, call: ToolCall, sending: Inner): Promise<ToolAnswer> {
+    const { tool, action, params, correlationId } = call;
+    const { cut, current, options } = sending;
+    let isFirst = false;
+    const keyed = this.#dedupe.once(`${tool}:${action}:${key}`, sortedJson(params), (end, sends) => {
+      isFirst = true;
+      return this.#sender.send(call, { ...sending, sends, cut: end, idempotencyKey: key });
+    });
+    current.sends = keyed.sends;
+    // Of the requests of another call, only the wait for them can be bounded.
+    const ms = isFirst ? Infinity : limitOf(options.timeoutMs, "timeoutMs");
+    const late = (): Error =>
+      new TimeoutError(`the call with this idempotency key took longer than ${ms} ms (timeoutMs)`);
+    const { data, headers, ...answer } = await within([cut], { ms, clock: this.#clock, late }, (end) =>
+      keyed.flight.join(end, { correlationId }),
+    );
+    return { ...answer, data: structuredClone(data), headers: new Headers(headers) };
   }
 
   /** The result of a call that was queued under the same idempotency key. */
-  async #resultOf(jobId: string): Promise<unknown> {
-    const { status, result } = await this.getJob(jobId);
+  async #resultOf(jobId: string, cut: Cut): Promise<unknown> {
+    const { status, result } = await this.#job(jobId, { cut });
     if (status === "done") return result;
     throw new GatewayConflictError(
       `this idempotency key was used for a call in the background, job ${jobId}, which is ${status}: see getJob`,

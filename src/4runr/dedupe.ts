@@ -1,82 +1,55 @@
 /** Calls with an idempotency key: the gateway ignores the key, so it is kept here that each is carried out once. */
-import { AgentwireError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
 import type { Cut } from "../http/cut.js";
 import { Flight } from "../http/flight.js";
-import {
-  GatewayCircuitOpenError,
-  GatewayConflictError,
-  GatewayError,
-  GatewayRateLimitError,
-} from "./errors.js";
+import { GatewayConflictError } from "./errors.js";
+import { Sends } from "./sends.js";
 
 /** A call that has a key. */
-interface Keyed {
+export interface Keyed<T> {
   readonly call: string;
-  readonly flight: Flight<unknown>;
-  /** True once the request may have left. */
-  readonly state: { hasLeft: boolean };
+  readonly flight: Flight<T>;
+  readonly sends: Sends;
 }
 
-/**
- * True when the call was certainly not carried out: refused before the tool was called, or never sent. A timeout,
- * a broken connection and a failure of the tool leave it open.
- */
-function notCarriedOut(error: unknown): boolean {
-  if (!(error instanceof GatewayError)) return error instanceof AgentwireError && error.sent === false;
-  if (error.sent === false) return true;
-  if (error instanceof GatewayRateLimitError || error instanceof GatewayCircuitOpenError) return true;
-  if (error.status === undefined) return false;
-  const upstream = (error as { upstreamStatus?: number }).upstreamStatus;
-  return upstream === undefined && error.status >= 400 && error.status < 500;
-}
-
-/** Remembers the last keys. */
-export class Dedupe {
-  readonly #keyed: Lru<string, Keyed>;
+/** Remembers the last keys, and all whose calls are on their way. */
+export class Dedupe<T> {
+  readonly #done: Lru<string, Keyed<T>>;
+  readonly #flying = new Map<string, Keyed<T>>();
 
   constructor(capacity: number) {
-    this.#keyed = new Lru(capacity);
+    this.#done = new Lru(capacity);
   }
 
   /**
-   * Carries out `run` once for `key`: a second call gets the result of the first, also while that is on its way, and
-   * its error when it is not known whether the first was carried out. Every caller leaves when its own `cut` ends; the
-   * call itself ends when the last one has left. The key is taken for good when the request leaves (`left`): a failure
-   * before frees it.
+   * The call of `key`: `run` is begun for the first one; a second one gets the result of the first, also while that is
+   * on its way, and its error when it is not known whether the first was carried out. The call ends when the last who
+   * waits for it has left. A failure frees the key if nothing can have been carried out.
    *
    * @throws GatewayConflictError when the key stands for another call, or for one that was given up on its way
    */
-  once<T>(
-    key: string,
-    call: string,
-    { cut, correlationId }: { readonly cut: Cut; readonly correlationId: string },
-    run: (cut: Cut, left: () => void) => Promise<T>,
-  ): Promise<T> {
-    let keyed = this.#keyed.get(key);
+  once(key: string, call: string, run: (cut: Cut, sends: Sends) => Promise<T>): Keyed<T> {
+    const keyed = this.#flying.get(key) ?? this.#done.get(key);
     if (keyed !== undefined && keyed.call !== call) {
       throw new GatewayConflictError("this idempotency key was used for another call", { sent: false });
     }
-    if (keyed?.flight.isAbandoned && keyed.state.hasLeft) {
-      const message =
-        "outcome in doubt: an earlier call with this idempotency key was given up after its request was sent; find out whether it was carried out, then use another key to make the call again";
-      throw new GatewayConflictError(message, { code: "OUTCOME_IN_DOUBT" });
-    }
-    if (keyed === undefined || keyed.flight.isAbandoned) keyed = this.#start(key, call, run);
-    return keyed.flight.join(cut, { correlationId }) as Promise<T>;
+    if (keyed === undefined || (keyed.flight.isAbandoned && !keyed.sends.mayBeCarriedOut))
+      return this.#start(key, call, run);
+    if (!keyed.flight.isAbandoned) return keyed;
+    const message =
+      "outcome in doubt: an earlier call with this idempotency key was given up after its request was sent; find out whether it was carried out, then use another key to make the call again";
+    throw new GatewayConflictError(message, { code: "OUTCOME_IN_DOUBT" });
   }
 
-  #start(key: string, call: string, run: (cut: Cut, left: () => void) => Promise<unknown>): Keyed {
-    // The request may leave before the constructor returns.
-    const state = { hasLeft: false };
-    const left = (): void => {
-      state.hasLeft = true;
-    };
-    const keyed: Keyed = { call, state, flight: new Flight((cut) => run(cut, left)) };
-    this.#keyed.set(key, keyed);
-    keyed.flight.onFailure((error) => {
-      const isFree = !state.hasLeft || notCarriedOut(error);
-      if (isFree && this.#keyed.get(key) === keyed) this.#keyed.delete(key);
+  #start(key: string, call: string, run: (cut: Cut, sends: Sends) => Promise<T>): Keyed<T> {
+    const sends = new Sends();
+    const keyed: Keyed<T> = { call, sends, flight: new Flight((cut) => run(cut, sends)) };
+    this.#done.delete(key);
+    this.#flying.set(key, keyed);
+    keyed.flight.onEnd((isFailure) => {
+      if (this.#flying.get(key) !== keyed) return;
+      this.#flying.delete(key);
+      if (!isFailure || sends.mayBeCarriedOut) this.#done.set(key, keyed);
     });
     return keyed;
   }

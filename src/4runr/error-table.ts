@@ -1,11 +1,17 @@
 /** Which error an answer of the gateway stands for: by its text first, because a status may be an upstream's. */
 import type { Clock } from "../core/clock.js";
 import {
-  type AgentwireError,
+  AgentwireError,
+  AuthError,
+  ConflictError,
   ConnectionError,
+  NotFoundError,
+  PolicyDeniedError,
   ProtocolError,
+  RateLimitError,
   TimeoutError,
   UnsupportedError,
+  UpstreamError,
   ValidationError,
 } from "../core/errors.js";
 import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
@@ -75,7 +81,7 @@ export function errorFromGateway(answer: HttpAnswer, facts: CallFacts = {}): err
   if (aboutToken || (status === 400 && text?.startsWith("Invalid token format"))) {
     return new errors.GatewayTokenError(message, info);
   }
-  if (status === 401 || status === 403) return new errors.GatewayAuthError(message, info);
+  if (status === 401 || status === 403 || status === 407) return new errors.GatewayAuthError(message, info);
   if (status === 429) return new errors.GatewayRateLimitError(message, info);
   if (status === 404 && fromFramework && facts.aboutJob) {
     return new errors.GatewayUnsupportedError("this gateway has no jobs", info);
@@ -147,19 +153,40 @@ export function denialOf(reason: string): { kind?: PolicyDenialKind; resetAt?: D
 
 /** The error in the gateway's family; an AbortError and a ClosedError, which are nobody's failure, stay what they are. */
 export function asGatewayError(error: AgentwireError): AgentwireError {
-  if (error instanceof errors.GatewayError) return error;
-  const { message, code, reason, details, status, headers, body, requestId, correlationId, attempts, sent } =
-    error;
-  const info: GatewayErrorInfo = {
+  const found = FAMILIES.find(([type]) => error instanceof type);
+  if (found === undefined || error instanceof errors.GatewayError) return error;
+  const [type, ours] = found;
+  const { message, code, retryable, reason, details, status, headers, body } = error;
+  const { requestId, correlationId, attempts, sent, retryAfterMs } = error;
+  return new ours(message, {
     cause: error,
-    ...{ reason, details, headers, body, requestId, correlationId, attempts, sent },
-    ...(status !== undefined && { status }),
-  };
-  if (error instanceof TimeoutError) return new errors.GatewayTimeoutError(message, info);
-  if (error instanceof ConnectionError) return new errors.GatewayNetworkError(message, info);
-  if (error instanceof ProtocolError) return new errors.GatewayProtocolError(message, { ...info, code });
-  if (error instanceof ValidationError) return new errors.GatewayValidationError(message, { ...info, code });
-  if (error instanceof UnsupportedError)
-    return new errors.GatewayUnsupportedError(message, { ...info, code });
-  return error;
+    ...{ retryable, reason, details, status, headers, body, requestId, correlationId, attempts, sent },
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    // The code of our class takes the place of that of its own.
+    ...(code !== type.defaultCode && { code }),
+  });
 }
+
+/** What `work` returns. What it throws is in the gateway's family. */
+export function checked<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof AgentwireError ? asGatewayError(error) : error;
+  }
+}
+
+/** The gateway's class for each class of this package. */
+const FAMILIES = [
+  [TimeoutError, errors.GatewayTimeoutError],
+  [ConnectionError, errors.GatewayNetworkError],
+  [ProtocolError, errors.GatewayProtocolError],
+  [ValidationError, errors.GatewayValidationError],
+  [UnsupportedError, errors.GatewayUnsupportedError],
+  [AuthError, errors.GatewayAuthError],
+  [PolicyDeniedError, errors.GatewayPolicyError],
+  [RateLimitError, errors.GatewayRateLimitError],
+  [NotFoundError, errors.GatewayNotFoundError],
+  [ConflictError, errors.GatewayConflictError],
+  [UpstreamError, errors.GatewayUpstreamError],
+] as const;

@@ -2,12 +2,11 @@
 import { keyMap } from "../../gen/4runr/keys.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
-import { AgentwireError } from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
 import { mayRetry, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { type ClientOptions, HttpClient, type HttpClientOptions } from "../http/index.js";
-import { asGatewayError, errorFromGateway } from "./error-table.js";
+import { asGatewayError, checked, errorFromGateway } from "./error-table.js";
 import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
 import { generateCorrelationId } from "./ids.js";
 import type { ToolTable } from "./tool-table.js";
@@ -56,7 +55,7 @@ export function gatewayHttp(
   if (baseUrl === undefined)
     throw new GatewayValidationError("baseUrl is missing, and GATEWAY_URL is not set");
   const isMock = baseUrl.startsWith("mock://");
-  const http = opened({
+  const all: HttpClientOptions = {
     ...rest,
     timeoutMs,
     baseUrl: isMock ? "http://mock.invalid" : baseUrl,
@@ -72,18 +71,11 @@ export function gatewayHttp(
         ? waitForLimits && rule.retry !== "never"
         : mayRetry(rule, error),
     onRetry,
-  });
+  };
+  const http = checked(() => new HttpClient(all));
   const safe = safeLogger(logger);
   if (isMock) warnOnce(safe, "mock", "mock:// is in use: tool calls stay in this process and have no effect");
   // Tokens travel in bodies, which the pipeline does not look at.
   else warnIfInsecure(http.baseUrl, { logger: safe, allowInsecure });
   return http;
-}
-
-function opened(options: HttpClientOptions): HttpClient {
-  try {
-    return new HttpClient(options);
-  } catch (error) {
-    throw error instanceof AgentwireError ? asGatewayError(error) : error;
-  }
 }

@@ -2,6 +2,8 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { uuid } from "../core/ids.js";
+import { isObject, stringifyJson } from "../core/json.js";
+import { checked } from "./error-table.js";
 
 /** A fresh id for one call: `req_<milliseconds>_<random>`. It stays the same over the tries of the call. */
 export function generateCorrelationId(now: number = Date.now()): string {
@@ -32,28 +34,32 @@ export function generateIdempotencyKeyFromData(
   mode: IdempotencyKeyMode = "canonical",
 ): string {
   const data = { tool, action, params };
-  const text = mode === "javascript" ? JSON.stringify(data) : sortedJson(data, mode === "python");
+  const text = mode === "javascript" ? jsonText(data) : sortedJson(data, mode === "python");
   return `idemp_${bytesToHex(sha256(utf8ToBytes(text))).slice(0, 16)}`;
 }
 
-/** JSON text with the keys of every object in the order of their code points; `python` writes it as Python does. */
+/**
+ * JSON text with the keys of every object in the order of their code points; `python` writes it as Python does.
+ *
+ * @throws GatewayValidationError `NOT_SERIALIZABLE` for a value without a JSON form
+ */
 export function sortedJson(value: unknown, python = false): string {
   const [comma, colon] = python ? [", ", ": "] : [",", ":"];
   const write = (item: unknown): string => {
     if (Array.isArray(item)) return `[${item.map(write).join(comma)}]`;
-    if (typeof item !== "object" || item === null) return scalar(item, python);
-    const toJson = (item as { toJSON?: unknown }).toJSON;
-    if (typeof toJson === "function") return write(toJson.call(item));
-    const members = Object.entries(item)
-      .filter(([, member]) => member !== undefined && typeof member !== "function")
-      .sort(([a], [b]) => byCodePoint(a, b));
+    if (!isObject(item)) return scalar(item, python);
+    const members = Object.entries(item).sort(([a], [b]) => byCodePoint(a, b));
     return `{${members.map(([key, member]) => scalar(key, python) + colon + write(member)).join(comma)}}`;
   };
-  return write(value);
+  return write(JSON.parse(jsonText(value)));
+}
+
+function jsonText(value: unknown): string {
+  return checked(() => stringifyJson(value, { what: "the data of an idempotency key" }));
 }
 
 function scalar(value: unknown, python: boolean): string {
-  const text = JSON.stringify(value) ?? "null";
+  const text = JSON.stringify(value);
   if (!python) return text;
   return text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

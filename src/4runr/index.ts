@@ -3,7 +3,7 @@
  *
  * The raw types, tables and schemas are generated: import them from `agentwire/gen/4runr`.
  */
-export type { ToolActions } from "../../gen/4runr/index.js";
+export type { PolicyQuota, ToolActions } from "../../gen/4runr/index.js";
 export type { GatewayAdminOptions, WouldAllowCall } from "./admin.js";
 export { GatewayAdmin } from "./admin.js";
 export { GatewayClient } from "./client.js";
@@ -35,11 +35,8 @@ export type { GatewayClientOptions, TokenOptions } from "./options.js";
 export type {
   PolicyCall,
   PolicyDenialKind,
-  PolicyGuards,
   PolicyOptions,
-  PolicyQuota,
   PolicyRules,
-  PolicySchedule,
   PolicyVerdict,
   QuotaCount,
 } from "./policy.js";

@@ -5,67 +5,21 @@
  * judged: `permissions` and `tools` of a token, response filters, PII filters, `maxResponseSize`, time zones
  * and a quota's `resetStrategy` decide nothing there.
  */
+import type { PolicyQuota, PolicySpec } from "../../gen/4runr/index.js";
 
-/** The members of a policy's spec that decide. Others may be there; they change nothing. */
-export interface PolicyRules {
-  /** `tool:action`, exactly as called; there are no wildcards. */
+/** A part of a spec as it may have been stored: members may be absent, and none is changed. */
+type Stored<T> = T extends readonly (infer Item)[]
+  ? readonly Item[]
+  : T extends object
+    ? { readonly [Name in keyof T]?: Stored<T[Name]> | undefined }
+    : T;
+
+/** A policy's spec. Members that it does not decide by change nothing. */
+export type PolicyRules = Stored<Omit<PolicySpec, "scopes">> & {
   readonly scopes: readonly string[];
-  /** Held against `params.intent`, where a call has one; a call without one passes. */
-  readonly intent?: string | undefined;
-  readonly guards?: PolicyGuards | undefined;
-  readonly quotas?: readonly PolicyQuota[] | undefined;
-  readonly schedule?: PolicySchedule | undefined;
-  readonly responseFilters?: PolicyFilters | undefined;
-}
+};
 
-/** Limits of single requests. */
-export interface PolicyGuards {
-  /** Characters of the params as JSON text. */
-  readonly maxRequestSize?: number | undefined;
-  readonly maxResponseSize?: number | undefined;
-  /** Exact host names, for `http_fetch:get` only. */
-  readonly allowedDomains?: readonly string[] | undefined;
-  /** Exact host names, for `http_fetch:get` only. */
-  readonly blockedDomains?: readonly string[] | undefined;
-  readonly piiFilters?: readonly string[] | undefined;
-  /** "HH:MM" each, in the gateway's local time. */
-  readonly timeWindow?:
-    | {
-        readonly start?: string | undefined;
-        readonly end?: string | undefined;
-        readonly timezone?: string | undefined;
-      }
-    | undefined;
-}
-
-/** How many calls of one action a window takes. */
-export interface PolicyQuota {
-  readonly action: string;
-  readonly limit: number;
-  /** `1h`, `24h` or `7d`; any other word ends at once but is kept per day. */
-  readonly window: string;
-  readonly resetStrategy?: string | undefined;
-}
-
-/** Days and hours at which calls pass. */
-export interface PolicySchedule {
-  /** Default: true. */
-  readonly enabled?: boolean | undefined;
-  readonly timezone?: string | undefined;
-  /** 0 is Sunday. An empty list lets nothing pass. */
-  readonly allowedDays?: readonly number[] | undefined;
-  /** 0 to 23, the end included; 0 counts as not set. */
-  readonly allowedHours?:
-    | { readonly start?: number | undefined; readonly end?: number | undefined }
-    | undefined;
-}
-
-/** Never applied by the gateway; merged all the same. */
-export interface PolicyFilters {
-  readonly redactFields?: readonly string[] | undefined;
-  readonly truncateFields?: readonly { readonly field: string; readonly maxLength: number }[] | undefined;
-  readonly blockPatterns?: readonly string[] | undefined;
-}
+type Guards = PolicyRules["guards"];
 
 /** The call that is judged. */
 export interface PolicyCall {
@@ -197,14 +151,14 @@ function deny(kind: PolicyDenialKind, reason: string, resetAt?: Date): PolicyVer
   return { allowed: false, kind, reason, ...(resetAt && { resetAt }) };
 }
 
-function sizeDenial(guards: PolicyGuards | undefined, params: unknown): PolicyVerdict | undefined {
+function sizeDenial(guards: Guards, params: unknown): PolicyVerdict | undefined {
   if (!guards?.maxRequestSize) return undefined;
   const size = (JSON.stringify(params) ?? "").length;
   if (size <= guards.maxRequestSize) return undefined;
   return deny("size", `Request size ${size} exceeds limit ${guards.maxRequestSize}`);
 }
 
-function domainDenial(guards: PolicyGuards | undefined, url: string): PolicyVerdict | undefined {
+function domainDenial(guards: Guards, url: string): PolicyVerdict | undefined {
   if (guards === undefined) return undefined;
   const domain = new URL(url).hostname;
   if (guards.blockedDomains?.includes(domain)) return deny("domain", `Domain ${domain} is blocked`);
@@ -212,7 +166,7 @@ function domainDenial(guards: PolicyGuards | undefined, url: string): PolicyVerd
   return deny("domain", `Domain ${domain} not in allowed list: ${guards.allowedDomains.join(", ")}`);
 }
 
-function timeDenial(guards: PolicyGuards | undefined, local: Date): PolicyVerdict | undefined {
+function timeDenial(guards: Guards, local: Date): PolicyVerdict | undefined {
   const { start, end } = guards?.timeWindow ?? {};
   const time = local.toISOString().slice(11, 16);
   if (start && time < start) return deny("time", `Request time ${time} before allowed start time ${start}`);
@@ -220,7 +174,7 @@ function timeDenial(guards: PolicyGuards | undefined, local: Date): PolicyVerdic
   return undefined;
 }
 
-function scheduleDenial(schedule: PolicySchedule | undefined, local: Date): PolicyVerdict | undefined {
+function scheduleDenial(schedule: PolicyRules["schedule"], local: Date): PolicyVerdict | undefined {
   if (schedule === undefined || schedule.enabled === false) return undefined;
   const [day, hour] = [local.getUTCDay(), local.getUTCHours()];
   if (schedule.allowedDays && !schedule.allowedDays.includes(day)) {

@@ -1,4 +1,5 @@
 /** What is put into a call before it is sent: bridged parameters with the intent, and the proof of the token. */
+import { stringifyJson } from "../core/json.js";
 import { GatewayValidationError } from "./errors.js";
 import type { GatewayClientOptions } from "./options.js";
 import { bridgeParams, checkParams } from "./params.js";
@@ -63,6 +64,7 @@ export function proofOf(held: HeldToken, agentId: string, tokenId = held.tokenId
 /** The proof that a caller gave in place of the token's own; undefined without one. */
 export function givenProof({ proofPayload, tokenId }: ProxyOptions): Proof | undefined {
   if (proofPayload === undefined) return undefined;
-  const text = typeof proofPayload === "string" ? proofPayload : JSON.stringify(proofPayload);
+  const text =
+    typeof proofPayload === "string" ? proofPayload : stringifyJson(proofPayload, { what: "proofPayload" });
   return { proofPayload: text, ...(tokenId !== undefined && { tokenId }) };
 }

@@ -1,6 +1,6 @@
 /** Where the quotas of an agent stand, worked out from the gateway's log of decisions: it has no question for it. */
-import type { PolicyLog } from "../../gen/4runr/index.js";
-import type { PolicyQuota, QuotaCount } from "./policy.js";
+import type { PolicyLog, PolicyQuota } from "../../gen/4runr/index.js";
+import type { QuotaCount } from "./policy.js";
 import { quotaResetAt } from "./policy.js";
 
 /** One quota of an agent and what is left of it. */

@@ -1,6 +1,7 @@
 /** The gateway's limit, kept on this side, so that a burst waits in place of being refused. */
 import { type Clock, sleep } from "../core/clock.js";
 import { ClosedError } from "../core/errors.js";
+import { atLeastOne, checkOption, milliseconds } from "../core/options.js";
 import { Cut } from "../http/cut.js";
 
 /** How many calls a window takes. */
@@ -22,8 +23,11 @@ export class RateWindow {
   #times: number[] = [];
 
   constructor(limit: RateLimit, clock: Clock, onWait: (waitMs: number) => void) {
-    this.#calls = Math.max(1, Math.floor(limit.calls ?? 5));
-    this.#windowMs = limit.windowMs ?? 60_000;
+    const { calls = 5, windowMs = 60_000 } = limit;
+    checkOption("rateLimit.calls", calls, atLeastOne);
+    checkOption("rateLimit.windowMs", windowMs, milliseconds);
+    this.#calls = calls;
+    this.#windowMs = windowMs;
     this.#clock = clock;
     this.#onWait = onWait;
   }

@@ -7,15 +7,24 @@ import { AgentwireError } from "../core/errors.js";
 import { type Logger, logsAt, warnOnce } from "../core/logger.js";
 import type { RetryRule } from "../core/retry-policy.js";
 import { formatTime } from "../core/time.js";
+import { isToken } from "../http/auth.js";
 import type { Cut } from "../http/cut.js";
+import { lowerCase } from "../http/headers.js";
 import type { HttpClient, SendOptions, WithResponse } from "../http/index.js";
+import { percentEncoded } from "../http/url.js";
 import { isRenewable } from "./error-table.js";
-import { GatewayCircuitOpenError, GatewayRateLimitError, GatewayValidationError } from "./errors.js";
+import {
+  GatewayCircuitOpenError,
+  GatewayProtocolError,
+  GatewayRateLimitError,
+  GatewayValidationError,
+} from "./errors.js";
 import { maskParams } from "./mask-params.js";
 import type { GatewayClientOptions } from "./options.js";
 import { lacksMockInput } from "./params.js";
 import { givenProof, type Proof, preparedParams, proofOf } from "./prepare.js";
 import type { RateWindow } from "./rate.js";
+import type { Sends } from "./sends.js";
 import { type HeldToken, type TokenRequest, Tokens } from "./token.js";
 import { findAction } from "./tool-table.js";
 import type { GatewayEvents, ProxyOptions, ToolCall } from "./types.js";
@@ -43,9 +52,11 @@ export interface Sending {
   readonly idempotencyKey: string | undefined;
   /** Ends the call. */
   readonly cut: Cut;
-  /** Called when the request leaves. */
-  readonly onSend?: (() => void) | undefined;
+  readonly sends: Sends;
 }
+
+/** A call as it is sent. */
+type Prepared = Omit<ToolCall, "signal">;
 
 /** An action that is not known here is not repeated. */
 const UNKNOWN_ACTION: RetryRule = { idempotent: false };
@@ -102,15 +113,16 @@ export class ToolSender {
       const shown = { tool, action, correlationId, params: maskParams(params) };
       this.#context.logger.debug("calling a tool", shown);
     }
-    const prepared: ToolCall = { tool, action, params, correlationId };
+    const prepared = { tool, action, params, correlationId };
     if (options.agentToken !== undefined)
       return this.#sendWith(this.#tokens.find(options.agentToken), prepared, sending);
     const request = this.#tokenRequest({ tools: [tool] });
     const { retry, timeoutMs } = options;
     const ownToken = () =>
-      this.#context.http.attempt(generateTokenOp, { correlationId, retry, timeoutMs, cut }, (end) =>
-        this.#tokens.get(request, end),
-      );
+      this.#context.http.attempt(generateTokenOp, { correlationId, retry, timeoutMs, cut }, (end) => {
+        sending.sends.tokenRequests++;
+        return this.#tokens.get(request, end);
+      });
     const held = await ownToken();
     try {
       return await this.#sendWith(held, prepared, sending);
@@ -122,7 +134,7 @@ export class ToolSender {
     }
   }
 
-  async #sendWith(held: HeldToken, call: ToolCall, sending: Sending): Promise<ToolAnswer> {
+  async #sendWith(held: HeldToken, call: Prepared, sending: Sending): Promise<ToolAnswer> {
     const { api, events, rate } = this.#context;
     const { options, intent, idempotencyKey, isAsync } = sending;
     const { tool, action, params, correlationId } = call;
@@ -131,16 +143,19 @@ export class ToolSender {
     const how: SendOptions = {
       correlationId,
       headers: {
-        ...(intent && { "x-agent-intent": encodeURIComponent(intent) }),
-        ...(idempotencyKey !== undefined && { "idempotency-key": encodeURIComponent(idempotencyKey) }),
-        ...options.headers,
+        ...(intent && { "x-agent-intent": percentEncoded(intent, "intent") }),
+        ...(idempotencyKey !== undefined && {
+          "idempotency-key": percentEncoded(idempotencyKey, "idempotencyKey"),
+        }),
+        ...lowerCase(options.headers ?? {}),
       },
       retry: options.retry,
       timeoutMs: options.timeoutMs,
       rule: findAction(this.#context.options.tools, tool, action)?.rule ?? UNKNOWN_ACTION,
       cut: sending.cut,
       beforeAttempt: rate && ((cut) => rate.enter(cut)),
-      onSend: sending.onSend,
+      onSend: sending.sends.left,
+      onFailure: sending.sends.failed,
       secrets: proofPayload === undefined ? [held.token] : [held.token, proofPayload],
     };
     const body = {
@@ -155,7 +170,7 @@ export class ToolSender {
     try {
       const answer = await api.proxyRequest(body, how).withResponse();
       this.#heard(answer.headers, answer.data, held, call);
-      return answer;
+      return { ...answer, attempts: sending.sends.attempts };
     } catch (error) {
       if (error instanceof AgentwireError && error.headers !== undefined)
         this.#heard(error.headers, error.body, held, call);
@@ -180,7 +195,11 @@ export class ToolSender {
     const expiresAt = formatTime(clock.now() + this.#aheadMs + ttlMs);
     try {
       const body = { agentId, tools: [...tools], permissions: [...permissions], expiresAt };
-      return await api.generateToken(body, options);
+      const { data, ...came } = await api.generateToken(body, options).withResponse();
+      // The token itself is not shown, however wrong it is.
+      if (isToken(data.agentToken)) return data;
+      const message = "unexpected response to generateToken: expected a token of visible ASCII characters";
+      throw new GatewayProtocolError(message, { code: "UNEXPECTED_RESPONSE", ...came });
     } catch (error) {
       const aheadMs = clockDifference(error, clock);
       if (aheadMs === undefined || isSecond) throw error;
@@ -197,7 +216,7 @@ export class ToolSender {
     }
   }
 
-  #heard(headers: Headers, body: unknown, held: HeldToken, call: ToolCall): void {
+  #heard(headers: Headers, body: unknown, held: HeldToken, call: Prepared): void {
     const { events } = this.#context;
     const { tool, action, correlationId } = call;
     const { metadata } = (body ?? {}) as Partial<ProxyAnswer>;

@@ -1,10 +1,11 @@
 /** Tokens of one agent: asked for once, kept, renewed in time, and never older than 24 hours. */
 import type { Clock } from "../core/clock.js";
 import { Lru } from "../core/lru.js";
+import { isToken } from "../http/auth.js";
 import type { Cut } from "../http/cut.js";
 import type { SendOptions } from "../http/index.js";
 import { Renewable } from "../http/renewable.js";
-import { GatewayTokenError } from "./errors.js";
+import { GatewayTokenError, GatewayValidationError } from "./errors.js";
 import { readToken, type TokenFacts } from "./proof.js";
 
 /** What a token is asked for. The gateway enforces neither tools nor permissions; policies decide. */
@@ -73,6 +74,8 @@ export class Tokens {
    * @throws GatewayTokenError for a token older than 24 hours, which the gateway would refuse
    */
   find(token: string): HeldToken {
+    if (!isToken(token))
+      throw new GatewayValidationError("agentToken must be one line of visible ASCII text", { sent: false });
     const held = this.#known.get(token) ?? this.#heldOf(token);
     this.#known.set(token, held);
     if (!this.#isTooOld(held)) return held;

@@ -65,6 +65,8 @@ export interface ToolCall {
   readonly action: string;
   readonly params: AnyParams;
   readonly correlationId: string;
+  /** Ends with the call. */
+  readonly signal: AbortSignal;
 }
 
 /** State of a call that was made with `proxyAsync`. */

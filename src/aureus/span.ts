@@ -1,7 +1,7 @@
 /** A timed part of a trace while it runs. */
-import type { LogEntry, LogLevel, Span } from "../../gen/aureus/v1/models.js";
+import type { LogEntry, LogLevel } from "../../gen/aureus/v1/models.js";
 import type { Clock } from "../core/clock.js";
-import { jsonCopy } from "./json-copy.js";
+import type { Telemetry } from "./telemetry.js";
 
 /** Options of a new span. */
 export interface SpanOptions {
@@ -16,19 +16,13 @@ export interface SpanOptions {
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Where spans go and who starts their children; `Telemetry` is one. */
-export interface SpanRecorder {
-  span(span: Span): boolean;
-  startSpan(name: string, options?: SpanOptions): ActiveSpan;
-}
-
 /** A span that was started. It is recorded by {@link ActiveSpan.end}, once. */
 export class ActiveSpan {
   readonly id: string;
   readonly traceId: string;
   readonly name: string;
   readonly parentId: string | undefined;
-  readonly #recorder: SpanRecorder;
+  readonly #telemetry: Pick<Telemetry, "span" | "startSpan">;
   readonly #clock: Clock;
   readonly #started: number;
   readonly #startTime: string;
@@ -37,11 +31,11 @@ export class ActiveSpan {
   #ended = false;
 
   constructor(
-    recorder: SpanRecorder,
+    telemetry: Pick<Telemetry, "span" | "startSpan">,
     init: SpanOptions & { readonly id: string; readonly traceId: string; readonly name: string },
     clock: Clock,
   ) {
-    this.#recorder = recorder;
+    this.#telemetry = telemetry;
     this.#clock = clock;
     this.id = init.id;
     this.traceId = init.traceId;
@@ -54,7 +48,7 @@ export class ActiveSpan {
 
   /** Starts a span inside this one. */
   child(name: string, options: Omit<SpanOptions, "parent" | "parentId" | "traceId"> = {}): ActiveSpan {
-    return this.#recorder.startSpan(name, { ...options, parent: this });
+    return this.#telemetry.startSpan(name, { ...options, parent: this });
   }
 
   /** Sets a tag; a later value replaces an earlier one. */
@@ -74,7 +68,7 @@ export class ActiveSpan {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#recorder.span({
+    this.#telemetry.span({
       id: this.id,
       traceId: this.traceId,
       ...(this.parentId !== undefined && { parentId: this.parentId }),
@@ -90,6 +84,11 @@ export class ActiveSpan {
   [Symbol.dispose](): void {
     this.end();
   }
+}
+
+/** A copy of `value` as its JSON, which later changes to `value` do not reach. @throws TypeError where it has none. */
+export function jsonCopy<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
 
 function copied(context: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -64,8 +64,9 @@ export interface TelemetryOptions {
   readonly concurrency?: number | undefined;
   /**
    * How often an item is sent. An attempt whose response was lost is retried too, so an item may arrive twice;
-   * `false` makes one attempt only. A `Retry-After` lengthens a delay and never shortens it. Default: 11 attempts,
-   * 500 ms before the second, doubling up to 15 s: outages of a minute lose nothing.
+   * `false` makes one attempt only. A `Retry-After` lengthens a delay and never shortens it; one
+   * beyond `maxRetryAfterMs` counts as that. Default: 11 attempts, 500 ms before the second, doubling up to 15 s:
+   * outages of a minute lose nothing.
    */
   readonly retry?: RetryOptions | false | undefined;
   /** How long `close()` keeps sending, in milliseconds. Default: 10,000. */

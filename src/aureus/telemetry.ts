@@ -4,8 +4,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { randomHex, uuid } from "../core/ids.js";
 import { atLeastOne, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
-import { jsonCopy } from "./json-copy.js";
-import { ActiveSpan, type SpanOptions } from "./span.js";
+import { ActiveSpan, jsonCopy, type SpanOptions } from "./span.js";
 import type {
   EventInit,
   TelemetryEvents,

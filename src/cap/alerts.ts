@@ -4,6 +4,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AlertSeverity, SUBJECT_ALERT, type SystemAlertSchema } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import type { AgentwireError } from "../core/errors.js";
+import { checkOptions } from "../core/options.js";
 import type { BusMessage } from "./bus.js";
 import { CAPError, SignatureInvalidError, SignatureMissingError, UnknownPayloadError } from "./errors.js";
 import { decodePacket } from "./packet.js";
@@ -32,6 +33,7 @@ export class ProtocolAlerts {
   #unreported = 0;
 
   constructor(options: AlertOptions & { readonly clock?: Clock | undefined } = {}) {
+    checkOptions(options, { perMinute: { min: 0 } });
     this.#perMinute = options.perMinute ?? 30;
     this.#clock = options.clock ?? systemClock;
   }
@@ -76,7 +78,7 @@ function severityOf(error: CAPError): AlertSeverity {
 
 function readable(bytes: Uint8Array): { readonly sender: string; readonly traceId: string } {
   try {
-    const { senderId, traceId } = decodePacket(bytes).message;
+    const { senderId, traceId } = decodePacket(bytes);
     return { sender: senderId.slice(0, MAX_TEXT), traceId: traceId.slice(0, MAX_TEXT) };
   } catch {
     return { sender: "", traceId: "" };

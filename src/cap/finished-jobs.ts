@@ -4,11 +4,12 @@
  */
 import { type JobResult, JobResultSchema } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
-import { ProtocolError, ValidationError } from "../core/errors.js";
+import { ProtocolError } from "../core/errors.js";
 import { Lru } from "../core/lru.js";
+import { checkOptions } from "../core/options.js";
 import { isUnderWay } from "./outcome.js";
-import { decodeCanonical } from "./wire/canonical-decode.js";
-import { encodeCanonical } from "./wire/canonical-encode.js";
+import { decodeMessage } from "./wire/decode.js";
+import { encodeCanonical } from "./wire/encode.js";
 
 /** What makes two requests the same job. Another tenant's or principal's job is another one, whatever its id. */
 export interface JobIdentity {
@@ -55,7 +56,7 @@ export function finishedBytes(result: JobResult): Uint8Array {
  * @throws ProtocolError for bytes that are not the result of a finished job.
  */
 export function readFinished(bytes: Uint8Array): JobResult {
-  const { message } = decodeCanonical(JobResultSchema, bytes);
+  const message = decodeMessage(JobResultSchema, bytes);
   if (message.jobId !== "" && !isUnderWay(message)) return message;
   throw new ProtocolError("what is kept is not the result of a finished job");
 }
@@ -89,8 +90,7 @@ export class MemoryFinishedJobs implements FinishedJobs {
 
   constructor(options: MemoryFinishedJobsOptions = {}) {
     const { maxEntries = 10_000, ttlMs = 86_400_000, clock = systemClock } = options;
-    if (!(maxEntries >= 1)) throw new ValidationError(`maxEntries must be at least 1, not ${maxEntries}`);
-    if (!(ttlMs > 0)) throw new ValidationError(`ttlMs must be above 0, not ${ttlMs}`);
+    checkOptions(options, { maxEntries: { min: 1 }, ttlMs: { above: 0 } });
     this.#byJob = new Lru(maxEntries);
     this.#byKey = new Lru(maxEntries);
     this.#ttlMs = ttlMs;

@@ -10,6 +10,7 @@ import { StagedClose } from "../core/close.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
+import { checkOption, checkOptions, milliseconds } from "../core/options.js";
 import { Resources } from "../worker/resources.js";
 import type { BlobStore } from "./blob-store.js";
 import type { Bus, Subscription } from "./bus.js";
@@ -246,6 +247,7 @@ export class JobClient {
     options: WaitOptions<T>,
   ): Promise<{ readonly result: Promise<JobOutcome<T>>; readonly sent: SubmitReceipt }> {
     this.#close.throwIfClosed();
+    checkOptions(options, { timeoutMs: milliseconds, read: ["json", "bytes", "none"] });
     const { signal } = options;
     if (signal?.aborted) throw abortError(signal);
     const job = prepareJob(submission, this.#store);
@@ -331,6 +333,8 @@ function carriesResult(details: unknown): boolean {
  * @throws What connecting, opening the store and subscribing throw; then what was opened is closed again.
  */
 export async function openJobClient(options: JobClientOptions): Promise<JobClient> {
+  checkOptions(options, { ioTimeoutMs: {} });
+  if (typeof options.bus !== "function") checkOption("bus", options.bus, "object");
   const { clock = systemClock, logger, ioTimeoutMs = 5_000 } = options;
   const owned = new Resources(clock, safeLogger(logger), ioTimeoutMs);
   try {

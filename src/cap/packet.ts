@@ -2,7 +2,9 @@
  * Packets: built, decoded, signed and sealed for the bus, opened and verified when they arrive (CAP spec 02
  * and 05).
  */
+
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { type BusPacket, type BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
@@ -15,10 +17,8 @@ import {
 } from "./errors.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
 import { validatePacket } from "./validate.js";
-import { cutBytes } from "./wire/block.js";
-import { type Decoded, decodeCanonical } from "./wire/canonical-decode.js";
-import { type CanonicalBytes, encodeCanonical } from "./wire/canonical-encode.js";
-import { createMessage } from "./wire/create.js";
+import { decodeMessage } from "./wire/decode.js";
+import { type CanonicalBytes, encodeCanonical } from "./wire/encode.js";
 import type { MapOrder } from "./wire/map-order.js";
 
 /** Number of the signature field of a BusPacket. */
@@ -47,7 +47,7 @@ export function createPacket(payload: PayloadInit, options: CreatePacketOptions)
   const now = (options.clock ?? systemClock).now();
   const seconds = Math.floor(now / 1000);
   const { packet: schema } = (options.protocol ?? capProtocol) as typeof capProtocol;
-  return createMessage(schema, {
+  return create(schema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
     createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
@@ -83,11 +83,11 @@ export function decodePacket(
   bytes: Uint8Array,
   maxBytes = DEFAULT_MAX_PACKET_BYTES,
   protocol: PacketProtocol = capProtocol,
-): Decoded<BusPacket> {
+): BusPacket {
   if (bytes.length > maxBytes) {
     throw new MalformedPacketError(`packet of ${bytes.length} bytes is larger than ${maxBytes}`);
   }
-  return decodeCanonical((protocol as typeof capProtocol).packet, bytes, SIGNATURE_FIELD);
+  return decodeMessage((protocol as typeof capProtocol).packet, bytes);
 }
 
 /**
@@ -126,7 +126,7 @@ export async function signPacket(
   const unsigned = canonicalBytes(packet, mapOrder, protocol);
   const signature = await key.sign(unsigned.bytes);
   return {
-    bytes: insertSignature(unsigned, signature).slice(),
+    bytes: insertSignature(unsigned, signature),
     signature,
     ordersDiffer: unsigned.ordersDiffer,
   };
@@ -138,7 +138,7 @@ function insertSignature(
   signature: Uint8Array,
 ): Uint8Array {
   const header = signature.length < 0x80 ? 2 : 3;
-  const bytes = cutBytes(unsigned.length + header + signature.length);
+  const bytes = new Uint8Array(unsigned.length + header + signature.length);
   bytes.set(unsigned.subarray(0, at));
   bytes[at] = (SIGNATURE_FIELD << 3) | 2;
   bytes[at + 1] = header === 2 ? signature.length : (signature.length & 0x7f) | 0x80;
@@ -173,19 +173,16 @@ export interface SealOptions {
  * @throws ValidationError for a field whose value does not match its type.
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
-  return (await seal(packet, options)).slice();
+  return seal(packet, options);
 }
 
-/**
- * What {@link sealPacket} does, at once unless the key signs elsewhere. The bytes are to be published and forgotten: see
- * {@link cutBytes}.
- */
+/** What {@link sealPacket} does, at once unless the key signs elsewhere. */
 export function seal(packet: BusPacket, options: SealOptions): Uint8Array | Promise<Uint8Array> {
   const { key, mapOrder, onOrdersDiffer, protocol = capProtocol } = options;
   const outgoing = withToken(packet, options);
   assertValidPacket(outgoing, protocol);
   const skip = key === undefined ? 0 : SIGNATURE_FIELD;
-  const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip, momentary: true });
+  const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip });
   if (key === undefined) return encoded.bytes;
   if (encoded.ordersDiffer) onOrdersDiffer?.();
   const signature = key.sign(encoded.bytes);

@@ -7,6 +7,7 @@ import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import { type Logger, safeLogger, warnOnce } from "../core/logger.js";
 import { type Loop, type LoopOptions, startLoop } from "../core/loop.js";
+import { checkOption, checkOptions } from "../core/options.js";
 import { type AlertOptions, ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
@@ -139,6 +140,9 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
       readonly profile?: PacketProfile | undefined;
     },
   ) {
+    checkOptions(options, { maxAgeMs: { above: 0 }, maxPacketBytes: { min: 0 }, mapOrder: ["spec", "upb"] });
+    checkOption("bus", options.bus, "object");
+    checkOption("senderId", options.senderId, "string");
     this.#profile = options.profile;
     this.bus = options.bus;
     this.senderId = options.senderId;

@@ -2,9 +2,9 @@
  * The rules every packet must keep, checked before it is sent and after it was received (CAP spec 02; the
  * verdicts and texts are those of cap-sdk-python 2.17.0). The checks of fields are generated.
  */
+import { WireType } from "@bufbuild/protobuf/wire";
 import type { BusPacket, PacketIssue } from "../../gen/cap/index.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
-import { WIRE_LEN } from "./wire/value-types.js";
 
 export type { PacketIssue } from "../../gen/cap/index.js";
 
@@ -26,7 +26,9 @@ export function validatePacket(packet: BusPacket, protocol: PacketProtocol = cap
 /** A oneof case of a newer version arrives as an unknown field that holds a message. */
 function withoutPayload({ payload, $unknown = [] }: BusPacket): string {
   if (payload.case !== undefined) return `is not known to this version: ${payload.case}`;
-  const numbers = $unknown.filter(({ wireType }) => wireType === WIRE_LEN).map(({ no }) => no);
+  const numbers = $unknown
+    .filter(({ wireType }) => wireType === WireType.LengthDelimited)
+    .map(({ no }) => no);
   if (numbers.length === 0) return "must not be nil";
   return `is not known to this version: field ${[...new Set(numbers)].join(", ")}`;
 }

@@ -1,18 +1,17 @@
 /**
  * Verifies the signature of a received packet (CAP spec 05).
  *
- * The signature is over canonical bytes, which the received ones need not be. So: if decoding showed them to
- * be canonical they are used as they are, else the packet is encoded again; and where the two map orders give
- * different bytes, both are tried. Both are encodings of the same message, so nothing is lost by that.
+ * The signature is over canonical bytes, which the received ones need not be, so the packet is encoded again; and
+ * where the two map orders give different bytes, both are tried. Both are encodings of the same message, so nothing is
+ * lost by that.
  */
 import { type BusPacket, SUBJECT_SUBMIT } from "../../gen/cap/index.js";
 import type { VerifyingKey } from "./crypto/backend.js";
 import type { KeyRing, Role } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
-import { assertValidPacket, canonicalBytes, decodePacket } from "./packet.js";
+import { assertValidPacket, canonicalBytes, decodePacket, SIGNATURE_FIELD } from "./packet.js";
 import type { PacketProtocol } from "./protocol.js";
-import { cutBytes } from "./wire/block.js";
-import type { Decoded } from "./wire/canonical-decode.js";
+import { withoutField } from "./wire/decode.js";
 
 /** Why a packet was refused. */
 export type SignatureProblem = "missing_signature" | "unknown_sender" | "wrong_role" | "wrong_signature";
@@ -44,23 +43,23 @@ export interface VerifyOptions {
  * reason.
  */
 export async function verifyPacket(
-  decoded: Decoded<BusPacket>,
+  packet: BusPacket,
   received: Uint8Array,
   keys: KeyRing,
   options: VerifyOptions = {},
 ): Promise<SignedForm> {
-  return verify(decoded, received, keys, options);
+  return verify(packet, received, keys, options);
 }
 
 /** What {@link verifyPacket} does, at once unless a key verifies elsewhere. */
 function verify(
-  decoded: Decoded<BusPacket>,
+  packet: BusPacket,
   received: Uint8Array,
   keys: KeyRing,
   options: VerifyOptions,
 ): SignedForm | Promise<SignedForm> {
-  const candidates = candidatesOf(decoded.message, keys, options);
-  return firstValid(attempts(decoded, received, candidates, options), decoded.message);
+  const candidates = candidatesOf(packet, keys, options);
+  return firstValid(attempts(packet, received, candidates, options), packet);
 }
 
 type Attempt = readonly [form: SignedForm, bytes: Uint8Array, key: VerifyingKey];
@@ -77,12 +76,12 @@ function firstValid(rest: Iterator<Attempt>, packet: BusPacket): SignedForm | Pr
 }
 
 function* attempts(
-  decoded: Decoded<BusPacket>,
+  packet: BusPacket,
   received: Uint8Array,
   keys: readonly VerifyingKey[],
   options: VerifyOptions,
 ): Generator<Attempt> {
-  for (const [form, bytes] of signedForms(decoded, received, options))
+  for (const [form, bytes] of signedForms(packet, received, options))
     for (const key of keys) yield [form, bytes, key];
 }
 
@@ -128,37 +127,15 @@ function details(problem: SignatureProblem, { senderId }: BusPacket) {
 
 /** The byte forms the signature may be over, most likely first; made only when the one before failed. */
 function* signedForms(
-  decoded: Decoded<BusPacket>,
+  packet: BusPacket,
   received: Uint8Array,
   options: VerifyOptions,
 ): Generator<readonly [SignedForm, Uint8Array]> {
-  const { message, specOrder, upbOrder, found } = decoded;
-  const raw = without(received, found);
-  if (specOrder && upbOrder) {
-    yield ["spec", raw];
-    return; // there is no other form
-  }
-  if (specOrder) yield ["spec", raw];
-  if (upbOrder) yield ["upb", raw];
-  const { protocol } = options;
-  const spec = canonicalBytes(message, "spec", protocol);
-  if (!specOrder) yield ["spec", spec.bytes];
-  if (!upbOrder && spec.ordersDiffer) yield ["upb", canonicalBytes(message, "upb", protocol).bytes];
-  if (options.acceptRawOrder && !specOrder && !upbOrder) yield ["raw", raw];
-}
-
-/** The bytes without the given ranges. */
-function without(bytes: Uint8Array, ranges: readonly (readonly [number, number])[]): Uint8Array {
-  const removed = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
-  const rest = cutBytes(bytes.length - removed);
-  let from = 0;
-  let to = 0;
-  for (const [start, end] of [...ranges, [bytes.length, bytes.length] as const]) {
-    rest.set(bytes.subarray(from, start), to);
-    to += start - from;
-    from = end;
-  }
-  return rest;
+  const { protocol, acceptRawOrder } = options;
+  const spec = canonicalBytes(packet, "spec", protocol);
+  yield ["spec", spec.bytes];
+  if (spec.ordersDiffer) yield ["upb", canonicalBytes(packet, "upb", protocol).bytes];
+  if (acceptRawOrder) yield ["raw", withoutField(received, SIGNATURE_FIELD)];
 }
 
 /** Options of {@link openPacket}. */
@@ -184,10 +161,10 @@ export async function openPacket(bytes: Uint8Array, options: OpenOptions = {}): 
 /** What {@link openPacket} does, at once unless a key verifies elsewhere. */
 export function open(bytes: Uint8Array, options: OpenOptions): BusPacket | Promise<BusPacket> {
   const { check, keys, maxBytes, protocol } = options;
-  const decoded = decodePacket(bytes, maxBytes, protocol);
-  if (check === undefined) assertValidPacket(decoded.message, protocol);
-  else check(decoded.message);
-  if (keys === undefined) return decoded.message;
-  const form = verify(decoded, bytes, keys, options);
-  return form instanceof Promise ? form.then(() => decoded.message) : decoded.message;
+  const packet = decodePacket(bytes, maxBytes, protocol);
+  if (check === undefined) assertValidPacket(packet, protocol);
+  else check(packet);
+  if (keys === undefined) return packet;
+  const form = verify(packet, bytes, keys, options);
+  return form instanceof Promise ? form.then(() => packet) : packet;
 }

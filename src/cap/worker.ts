@@ -4,6 +4,7 @@
  */
 import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
+import { checkOption } from "../core/options.js";
 import { BusWorker } from "./agent/bus-worker.js";
 import type { WorkerOptions } from "./agent/options.js";
 import type { Service } from "./agent/session.js";
@@ -15,7 +16,8 @@ export class Worker extends BusWorker {
 
   /** @internal Use {@link runWorker}. */
   constructor(options: WorkerOptions) {
-    super("worker", options.senderId ?? "cap-worker", options);
+    super("worker", "cap-worker", options);
+    checkOption("handler", options.handler, "function");
     this.#options = options;
   }
 

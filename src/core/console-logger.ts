@@ -59,17 +59,21 @@ function write(level: LogLevel, message: string, fields: LogFields = {}): void {
   const words = [`agentwire ${level.padEnd(5)}`, oneLine(maskLine(message))];
   const entries = entriesOf(fields);
   for (const [name, value] of entries)
-    if (value !== undefined) words.push(`${oneLine(name)}=${shown(name, value)}`);
+    if (value !== undefined) words.push(`${plainOrQuoted(name)}=${shown(name, value)}`);
   if (level === "error") for (const [, value] of entries) words.push(...stacks(value));
   // biome-ignore lint/suspicious/noConsole: this is where lines go that nobody else takes
   console[level === "error" ? "error" : "warn"](printable(words.join(" ")));
+}
+
+function plainOrQuoted(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 function shown(name: string, value: unknown): string {
   try {
     const text =
       value instanceof Error ? maskLine(String(value)) : (mask({ [name]: value }) as LogFields)[name];
-    if (typeof text === "string") return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+    if (typeof text === "string") return plainOrQuoted(text);
     return cutText(JSON.stringify(text) ?? "null");
   } catch {
     return unreadable;

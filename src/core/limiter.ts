@@ -1,7 +1,7 @@
 /** How many may work at the same time, in the order in which they asked. */
 import { abortError } from "./abort-error.js";
-import { ValidationError } from "./errors.js";
 import { onAbort } from "./on-abort.js";
+import { atLeastOne, checkOption } from "./options.js";
 
 /** Gives a slot back. A second call does nothing. */
 export type Release = () => void;
@@ -14,8 +14,7 @@ export class Limiter {
 
   /** `concurrency`: slots, a whole number of at least 1 or `Infinity`; else a `ValidationError`. */
   constructor(concurrency: number) {
-    if (concurrency !== Infinity && !(Number.isInteger(concurrency) && concurrency >= 1))
-      throw new ValidationError(`concurrency must be a whole number of at least 1, found ${concurrency}`);
+    checkOption("concurrency", concurrency, atLeastOne);
     this.#free = concurrency;
   }
 

@@ -1,8 +1,8 @@
 /** What the package tells its user while it runs, and where it goes. */
 import { consoleLogger, ignore, isConsoleLogger } from "./console-logger.js";
-import { errorText } from "./errors.js";
+import { errorText, ValidationError } from "./errors.js";
 import type { LogFields, Logger, LogLevel } from "./log-types.js";
-import { entriesOf, mask, maskLine } from "./mask.js";
+import { entriesOf, mask, maskLine, read } from "./mask.js";
 
 export { type LogFields, type Logger, type LogLevel, logLevels } from "./log-types.js";
 
@@ -41,7 +41,7 @@ class SafeLogger implements Logger {
   }
 
   #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
-    if (this.target[level] === ignore) return;
+    if (!logsAt(this, level)) return;
     const own = this.fields;
     const all = own === undefined ? fields : fields && Object.fromEntries([own, fields].flatMap(entriesOf));
     try {
@@ -75,7 +75,7 @@ interface FieldsFirst {
 
 /** True for pino: its children have `bindings()`, its levels are listed both ways. Winston has neither. */
 function isPino(logger: Logger | FieldsFirst): logger is FieldsFirst {
-  const { child, bindings, levels } = logger as Partial<Record<"child" | "bindings" | "levels", unknown>>;
+  const [child, bindings, levels] = ["child", "bindings", "levels"].map((name) => read(logger, name));
   if (typeof child !== "function") return false;
   const { labels, values } = (levels ?? {}) as Partial<Record<"labels" | "values", unknown>>;
   return typeof bindings === "function" || (typeof labels === "object" && typeof values === "object");
@@ -85,16 +85,20 @@ function isPino(logger: Logger | FieldsFirst): logger is FieldsFirst {
  * The `logger` option made harmless: message and fields are masked before the user's logger sees them, and what it
  * throws is dropped. `undefined` is the console at the level of `AGENTWIRE_LOG`, which is read now; `false` is
  * {@link silentLogger}. A logger that is safe already is returned as it is.
+ *
+ * @throws ValidationError for what cannot be a logger, such as a number
  */
 export function safeLogger(logger: LoggerOption): Logger {
   const given = logger ?? consoleLogger();
   if (given === undefined || given === false || given === silentLogger) return silentLogger;
+  if (typeof given !== "object" && typeof given !== "function")
+    throw new ValidationError(`logger must be a logger, false or undefined, found ${String(given)}`);
   return given instanceof SafeLogger ? given : new SafeLogger(given, writeTo(given));
 }
 
 /** False if lines of that level are written nowhere, so that their fields need not be made. */
 export function logsAt(logger: Logger, level: LogLevel): boolean {
-  return logger !== silentLogger && !(logger instanceof SafeLogger && logger.target[level] === ignore);
+  return logger !== silentLogger && !(logger instanceof SafeLogger && read(logger.target, level) === ignore);
 }
 
 /** A safe logger that adds `fields` to every line; fields of the line win over them. */

@@ -28,7 +28,12 @@ const longestChain = 10;
  * Of several attempts to connect (`AggregateError`) all must have failed in such a way.
  */
 export function neverSent(error: unknown): boolean {
-  return provesUnsent(error, longestChain);
+  try {
+    return provesUnsent(error, longestChain);
+  } catch {
+    // An error that cannot be read proves nothing.
+    return false;
+  }
 }
 
 function provesUnsent(error: unknown, depth: number): boolean {

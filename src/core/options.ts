@@ -62,7 +62,8 @@ function isWithin(value: unknown, { min = -Infinity, above = -Infinity, max = In
 function boundsOf({ min, above, max, whole }: NumberRule): string {
   const number = whole ? "a whole number" : "a number";
   const upTo = max === undefined ? "" : max === Number.MAX_VALUE ? " and finite" : ` and at most ${max}`;
-  return `${number} ${above === undefined ? `of at least ${min}` : `above ${above}`}${upTo}`;
+  const from = above !== undefined ? ` above ${above}` : min !== undefined ? ` of at least ${min}` : "";
+  return `${number}${from}${upTo}`;
 }
 
 function invalid(name: string, wanted: string, value: unknown): ValidationError {

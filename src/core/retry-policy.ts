@@ -1,5 +1,6 @@
 /** How often, how long and on what to try again. */
-import { AbortError, AgentwireError, ClosedError, ValidationError } from "./errors.js";
+import { AbortError, AgentwireError, ClosedError } from "./errors.js";
+import { atLeastOne, checkOption, milliseconds } from "./options.js";
 
 /** When and how often a failed call is made again. */
 export interface RetryPolicy {
@@ -45,22 +46,16 @@ export function retryPolicy(
   defaults: RetryPolicy = defaultRetryPolicy,
 ): RetryPolicy {
   if (given === false) return noRetry;
+  checkOption("retry", given, "object");
   if (whole.has(given)) return given as RetryPolicy;
   const policy: RetryPolicy = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined) Object.assign(policy, { [name]: value });
   }
   const { attempts, jitter, ...others } = policy;
-  const fail = (name: string, rule: string, value: unknown): never => {
-    throw new ValidationError(`retry: ${name} must be ${rule}, not ${String(value)}`);
-  };
-  if (attempts !== Infinity && (!Number.isInteger(attempts) || attempts < 1)) {
-    fail("attempts", "a whole number of at least 1", attempts);
-  }
-  if (!(jitter >= 0 && jitter <= 1)) fail("jitter", "between 0 and 1", jitter);
-  for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined && !(value >= 0)) fail(name, "a number of at least 0", value);
-  }
+  checkOption("retry.attempts", attempts, atLeastOne);
+  checkOption("retry.jitter", jitter, { min: 0, max: 1 });
+  for (const [name, value] of Object.entries(others)) checkOption(`retry.${name}`, value, milliseconds);
   whole.add(policy);
   return Object.freeze(policy);
 }

@@ -2,7 +2,7 @@
 
 import { throwIfAborted, withDeadline } from "./abort.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
-import { AgentwireError, ValidationError } from "./errors.js";
+import { AgentwireError } from "./errors.js";
 import { type Logger, safeLogger } from "./logger.js";
 import { backoffMs, type RetryOptions, retryPolicy } from "./retry-policy.js";
 
@@ -28,14 +28,10 @@ export interface RetryNotice {
 export interface RetryRun {
   /** Numbers that differ from the defaults; `false` for a single attempt. */
   readonly policy?: RetryOptions | false | undefined;
-  /** Limit of one attempt, in milliseconds. Default: no limit. */
-  readonly timeoutMs?: number | undefined;
   /** Limit of all attempts and delays together, in milliseconds. Default: no limit. */
   readonly totalTimeoutMs?: number | undefined;
   /** Ends the try in flight or the wait at once. */
   readonly signal?: AbortSignal | undefined;
-  /** No try and no wait goes beyond this time, in milliseconds since the epoch. Default: none. */
-  readonly deadline?: number | undefined;
   /** Whether to try again after an error. Default: when it is an `AgentwireError` that says `retryable`. */
   readonly shouldRetry?: ((error: unknown, attempt: number) => boolean) | undefined;
   /** Told before every wait. */
@@ -69,42 +65,28 @@ function tell(options: RetryRun, notice: RetryNotice): void {
   }
 }
 
-/** When all is over, on the clock that never jumps. */
-function endOf(deadline: number | undefined, totalMs: number | undefined, clock: Clock): number {
-  if (Number.isNaN(deadline)) throw new ValidationError("retry: deadline must be a number");
-  if (deadline === undefined && totalMs === undefined) return Infinity;
-  const untilDeadline = (deadline ?? Infinity) - clock.now();
-  return clock.monotonic() + Math.min(totalMs ?? Infinity, untilDeadline);
-}
-
 /**
  * Calls `call` until it succeeds and returns its result, or throws the error of the last attempt unchanged.
  *
  * Between two attempts it waits for as long as the peer asked (`error.retryAfterMs`), else as {@link backoffMs}
  * says. It gives up, without waiting, when `shouldRetry` says no, when no attempt is left, or when the wait would
- * end after the total time or the deadline, or is longer than `maxRetryAfterMs`. The caller's signal ends
- * everything at once, also when `call` ignores the signal it is given. An attempt that takes too long fails with
- * a `TimeoutError`.
+ * end after the total time, or is longer than `maxRetryAfterMs`. The caller's signal ends everything at once, also
+ * when `call` ignores the signal it is given. The attempt that the total time cuts short fails with a `TimeoutError`.
  */
 export async function retry<T>(
   call: (attempt: Attempt) => PromiseLike<T>,
   options: RetryRun = {},
 ): Promise<T> {
   const { signal, clock = systemClock, random = Math.random, shouldRetry = isRetryable } = options;
-  const { totalTimeoutMs, timeoutMs: attemptMs = Infinity } = options;
+  const { totalTimeoutMs = Infinity } = options;
   const policy = retryPolicy(options.policy);
-  const start = clock.monotonic();
-  const end = endOf(options.deadline, totalTimeoutMs, clock);
+  const end = clock.monotonic() + totalTimeoutMs;
+  const late = `all attempts took longer than ${Math.max(0, Math.round(totalTimeoutMs))} ms`;
   throwIfAborted(signal);
 
   for (let attempt = 1; ; attempt++) {
-    const left = end === Infinity ? Infinity : end - clock.monotonic();
-    const late =
-      left < attemptMs
-        ? `all attempts took longer than ${Math.max(0, Math.round(end - start))} ms`
-        : `attempt ${attempt} took longer than ${attemptMs} ms`;
     try {
-      return await withDeadline({ signal, timeoutMs: Math.min(attemptMs, left), clock, late }, (linked) =>
+      return await withDeadline({ signal, timeoutMs: end - clock.monotonic(), clock, late }, (linked) =>
         call({ attempt, signal: linked }),
       );
     } catch (error) {

@@ -3,19 +3,10 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "./config.js";
 import { SpecError } from "./finding.js";
+import { compileForm } from "./forms.js";
 import { loadTypeScript } from "./peers.js";
 
 const NAMES = ["ts", "mts", "js", "mjs", "json"].map((ending) => `agentwire.config.${ending}`);
-
-const COMMON = ["out", "baseline", "acceptedBreaks", "rules"];
-const MEMBERS = {
-  openapi: (
-    "openapi client style camelCase overlay include rename recordings schemas schemaId proof allShapes openEnums " +
-    "operationGroups"
-  ).split(" "),
-  proto: ["proto", "extends", "cap"],
-  tools: ["tools"],
-};
 
 /** A config and the folder that its paths start from. */
 export interface LoadedConfig {
@@ -48,29 +39,6 @@ async function importConfig(file: string): Promise<unknown> {
   }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** What is wrong with the form of a config. */
-function problemsOf(value: unknown): string[] {
-  if (!isObject(value) || !isObject(value.specs))
-    return ["expected a default export { specs: { name: {...} } }"];
-  return Object.entries(value.specs).flatMap(([name, spec]) => {
-    if (!isObject(spec)) return [`specs.${name} must be an object`];
-    const kinds = (["openapi", "proto", "tools"] as const).filter((kind) => typeof spec[kind] === "string");
-    const [kind] = kinds;
-    if (kind === undefined || kinds.length > 1)
-      return [`specs.${name} must name one of openapi, proto and tools`];
-    const known = [...MEMBERS[kind], ...COMMON];
-    const unknown = Object.keys(spec).filter((member) => !known.includes(member));
-    return [
-      ...unknown.map((member) => `specs.${name}.${member} is not known; known: ${known.join(", ")}`),
-      ...(typeof spec.out === "string" ? [] : [`specs.${name}.out must be a folder`]),
-    ];
-  });
-}
-
 /**
  * Loads the config of the project in `folder`: `file`, or `agentwire.config.ts` (also .mts, .js, .mjs, .json).
  * @throws SpecError when there is none, it cannot be loaded, or has another form
@@ -92,9 +60,10 @@ export async function loadConfig(folder: string, file?: string): Promise<LoadedC
       `${found} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  const value = isObject(loaded) ? loaded.default : undefined;
-  const problems = problemsOf(value);
-  if (problems.length > 0) throw new SpecError(problems.map((problem) => `${found}: ${problem}`).join("\n"));
+  const { default: value } = loaded as { readonly default?: unknown };
+  const problems = compileForm("config")(value);
+  if (problems.length > 0)
+    throw new SpecError(problems.map(({ message }) => `${found}: ${message}`).join("\n"));
   return { root: dirname(path), config: value as Config };
 }
 

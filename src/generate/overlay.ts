@@ -1,25 +1,14 @@
 import { JSONPathEnvironment, type JSONPathNode, type JSONValue } from "json-p3";
 import { type Problem, setMember, type YamlPath } from "./editable.js";
+import { compileForm } from "./forms.js";
 
 type Members = Record<string, unknown>;
 
 // The library stops at 50 levels by default; schemas of real documents are written deeper.
 const jsonPath = new JSONPathEnvironment({ maxRecursionDepth: 1000 });
 
-const members: Readonly<Record<string, readonly string[]>> = {
-  overlay: ["overlay", "info", "extends", "actions"],
-  action: ["target", "description", "update", "remove"],
-};
-
 function isMembers(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function unknownMembers(value: Members, kind: "overlay" | "action", path: YamlPath): Problem[] {
-  const known = members[kind]!;
-  return Object.keys(value)
-    .filter((key) => !known.includes(key) && !key.startsWith("x-"))
-    .map((key) => ({ path: [...path, key], message: `unknown member ${key}; known: ${known.join(", ")}` }));
 }
 
 /** Merges `update` into an object of the document: objects member by member, lists by appending. */
@@ -65,15 +54,20 @@ function remove(document: unknown, nodes: readonly JSONPathNode[]): string | und
   return undefined;
 }
 
-function applyAction(document: unknown, action: unknown, path: YamlPath): Problem[] {
-  if (!isMembers(action)) return [{ path, message: "an action must be an object" }];
+/** An action of an overlay. */
+interface Action {
+  readonly target: string;
+  readonly update?: unknown;
+  readonly remove?: boolean;
+}
+
+function applyAction(
+  document: unknown,
+  { target, update: value, remove: removes }: Action,
+  path: YamlPath,
+): Problem[] {
   const fail = (key: string, message: string): Problem[] => [{ path: [...path, key], message }];
-  const unknown = unknownMembers(action, "action", path);
-  if (unknown.length > 0) return unknown;
-  const { target, remove: removes = false } = action;
-  if (typeof target !== "string") return fail("target", "target must be a JSONPath expression");
-  if (typeof removes !== "boolean") return fail("remove", "remove must be true or false");
-  if (!removes && action.update === undefined) return [{ path, message: "expected update or remove: true" }];
+  if (!removes && value === undefined) return [{ path, message: "expected update or remove: true" }];
   let nodes: JSONPathNode[];
   try {
     nodes = jsonPath.query(target, document as JSONValue).nodes;
@@ -84,7 +78,7 @@ function applyAction(document: unknown, action: unknown, path: YamlPath): Proble
   if (nodes.length === 0) return fail("target", `${target} matches nothing in the document`);
   // A query may find one place in several ways.
   const found = [...new Map(nodes.map((node) => [JSON.stringify(node.location), node])).values()];
-  const problem = removes ? remove(document, found) : update(found, action.update, target);
+  const problem = removes ? remove(document, found) : update(found, value, target);
   return problem === undefined ? [] : fail(removes ? "target" : "update", problem);
 }
 
@@ -92,19 +86,13 @@ function applyAction(document: unknown, action: unknown, path: YamlPath): Proble
  * Applies an OpenAPI Overlay 1.0 to a document, in place and in the order of its actions.
  *
  * @returns what is wrong with the overlay, by places in it: an invalid form, a target that is not JSONPath (RFC
- * 9535), matches nothing or cannot be updated. The other actions are applied.
+ * 9535), matches nothing or cannot be updated. Nothing is applied of an overlay of the wrong form.
  */
-export function applyOverlay(document: unknown, overlay: unknown): Problem[] {
-  if (!isMembers(overlay) || !/^1\.0\.\d+$/.test(String(overlay.overlay))) {
-    return [{ path: ["overlay"], message: "expected an OpenAPI Overlay (overlay: 1.0.0)" }];
-  }
-  const problems = unknownMembers(overlay, "overlay", []);
-  const { actions } = overlay;
-  if (!Array.isArray(actions) || actions.length === 0) {
-    return [...problems, { path: ["actions"], message: "expected a list of at least one action" }];
-  }
-  return [
-    ...problems,
-    ...actions.flatMap((action, index) => applyAction(document, action, ["actions", index])),
-  ];
+export function applyOverlay(document: unknown, overlay: unknown): readonly Problem[] {
+  const problems = compileForm("overlay")(overlay);
+  // What is not an overlay is said once.
+  const [other] = problems.filter(({ path }) => path[0] === undefined || path[0] === "overlay");
+  if (problems.length > 0) return other === undefined ? problems : [other];
+  const { actions } = overlay as { readonly actions: readonly Action[] };
+  return actions.flatMap((action, index) => applyAction(document, action, ["actions", index]));
 }

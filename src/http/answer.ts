@@ -64,8 +64,8 @@ export class Answer implements HttpAnswer {
 }
 
 /** Told by its method, since a page may have been given the fetch of another realm. */
-export function isHeaders(raw: RawHeaders): raw is Headers {
-  return typeof raw.get === "function";
+export function isHeaders(raw: RawHeaders | undefined): raw is Headers {
+  return typeof raw?.get === "function" && Symbol.iterator in raw;
 }
 
 function headersOf(raw: Exclude<RawHeaders, Headers>): Headers {

@@ -31,6 +31,8 @@ export interface Call {
   attempt: number;
   /** Ends the request that is being made now. */
   readonly cut: Cut;
+  /** Requests that left and were not refused before anything was done. */
+  readonly left: { count: number };
   /** Of the request that is being made now. */
   got: Progress;
 }
@@ -39,8 +41,23 @@ export interface Call {
 export interface Progress {
   /** What it waits for before it can be sent, such as "login". */
   waitsFor?: string | undefined;
+  /** True once it has left. */
+  sent?: boolean;
   /** Status and headers of its response, once they have arrived. */
   head?: Answer;
+}
+
+/** Notes that the request of a call leaves. */
+export function leaves({ got, left, options }: Call): void {
+  got.sent = true;
+  left.count++;
+  options.onSend?.();
+}
+
+/** Notes that the request of a call provably did nothing. */
+export function didNothing({ got, left }: Call): void {
+  if (got.sent === true) left.count--;
+  got.sent = false;
 }
 
 /** Carries out a call, or hands it to the next layer. */

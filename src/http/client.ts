@@ -19,7 +19,7 @@ import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-pol
 import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
 import { type EncodedBody, encodeBody } from "./body.js";
-import type { Call, Send } from "./call.js";
+import { type Call, leaves, type Send } from "./call.js";
 import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
 import { isErrorResponse, requestIdOf } from "./error-table.js";
@@ -77,7 +77,7 @@ export class HttpClient {
     this.baseUrl = parseBaseUrl(options.baseUrl);
     this.#clock = clock;
     this.#policy = retryPolicy(options.retry ?? options.defaultRetry, options.defaultRetry);
-    this.#headers = lowerCase({ accept: "application/json", ...options.headers });
+    this.#headers = { accept: "application/json", ...lowerCase(options.headers ?? {}) };
     if (send !== undefined && tls !== undefined)
       throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
     const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
@@ -163,7 +163,7 @@ export class HttpClient {
       return answer;
     } catch (error) {
       call.whole.done();
-      throw this.#withFacts(error, call);
+      throw this.#withFacts(error, operation, options, call);
     }
   }
 
@@ -174,11 +174,15 @@ export class HttpClient {
     work: (cut: Cut) => Promise<T> | T,
   ): Promise<T> {
     const call = this.#open(operation, [], options, undefined);
-    const run = limited<T>(this.#context, async ({ cut }) => work(cut));
+    // The shared request may leave, or have left, at any time.
+    const run = limited<T>(this.#context, async (one) => {
+      leaves(one);
+      return work(one.cut);
+    });
     try {
       return await this.#track(run(call));
     } catch (error) {
-      throw this.#withFacts(error, call);
+      throw this.#withFacts(error, operation, options, call);
     } finally {
       call.whole.done();
     }
@@ -225,7 +229,11 @@ export class HttpClient {
       const data = this.#decode<T>(answer, call);
       return { ok: true, data, info: infoOf(answer, call.attempt) };
     } catch (error) {
-      return { ok: false, error: this.#withFacts(error, call), ...this.#described(error, call) };
+      return {
+        ok: false,
+        error: this.#withFacts(error, operation, options, call),
+        ...this.#described(error, call),
+      };
     } finally {
       call?.whole.done();
     }
@@ -269,7 +277,8 @@ export class HttpClient {
     options: SendOptions,
     body: EncodedBody | undefined,
   ): Call {
-    if (this.#closed !== undefined) throw new ClosedError(CLOSED);
+    if (this.#closed !== undefined)
+      throw new ClosedError(CLOSED, { sent: false, correlationId: options.correlationId });
     const { keyMap, correlation, totalTimeoutMs: total } = this.#options;
     const { query, retry, signal } = options;
     const shape = operation.shapes?.query;
@@ -306,6 +315,7 @@ export class HttpClient {
       body: body?.content,
       attempt: 1,
       cut: whole,
+      left: { count: 0 },
       got: {},
     };
     if (whole.reason !== undefined) throw whole.reason;
@@ -313,17 +323,21 @@ export class HttpClient {
   }
 
   /** The error in the protocol's family; it says how many requests were made, and under which id. */
-  #withFacts(error: unknown, call: Call | undefined): unknown {
+  #withFacts(error: unknown, { id }: HttpOperation, options: SendOptions, call: Call | undefined): unknown {
     if (!(error instanceof AgentwireError)) return error;
-    // The reason of a cut that ends several calls would carry the facts of one on all.
-    const { signal, cut } = call?.options ?? {};
-    const isShared = [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
+    // A cut may end several calls with one reason, and an earlier request may have left where the last did not.
+    let { sent } = error;
+    if (call !== undefined && error.status === undefined && call.left.count === 0) sent = false;
+    else if (sent === false && call !== undefined && call.left.count > 0) sent = undefined;
     const ours = this.#options.wrapError?.(error) ?? error;
-    const own = isShared && ours === error ? copyWith(error, {}) : ours;
+    const { signal, cut } = call?.options ?? {};
+    const isShared = ours === error && [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
+    const isFit = !isShared && sent === ours.sent && Object.isExtensible(ours);
+    const own = isFit ? ours : copyWith(ours, { sent });
     for (const [name, value] of [
-      ["details", call && { operation: call.operation.id }],
+      ["details", call && { operation: id }],
       ["attempts", call?.attempt],
-      ["correlationId", call?.correlationId],
+      ["correlationId", call?.correlationId ?? options.correlationId],
     ] as const) {
       if (value !== undefined && !Object.hasOwn(own, name))
         Object.defineProperty(own, name, { value, enumerable: true });

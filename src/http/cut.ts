@@ -1,6 +1,7 @@
 /** What can end a call or one of its requests early: the caller, a time limit, the client's end. */
 import { abortError } from "../core/abort-error.js";
 import type { Clock, TimerHandle } from "../core/clock.js";
+import { ValidationError } from "../core/errors.js";
 import { onAbort } from "../core/on-abort.js";
 
 /** A time limit of a {@link Cut}. */
@@ -32,6 +33,9 @@ export class Cut {
       if (parent instanceof Cut) {
         if (parent.reason !== undefined) this.cut(parent.reason);
         else this.#offs.push(parent.on((reason) => this.cut(reason)));
+      } else if (typeof parent.addEventListener !== "function") {
+        this.done();
+        throw new ValidationError("signal must be an AbortSignal");
       } else if (parent.aborted) this.cut(abortError(parent));
       else this.#offs.push(onAbort(parent, () => this.cut(abortError(parent))));
     }

@@ -21,9 +21,12 @@ export class Flight<T> {
     return this.#cut.reason !== undefined;
   }
 
-  /** Calls `listener` if the work fails, also when nobody waits for it. */
-  onFailure(listener: (error: unknown) => void): void {
-    this.#result.catch(listener);
+  /** Calls `listener` when the work has ended, also when nobody waits for it. */
+  onEnd(listener: (isFailure: boolean) => void): void {
+    this.#result.then(
+      () => listener(false),
+      () => listener(true),
+    );
   }
 
   /** The result, or a rejection as soon as `cut` ends. An error of the work is copied for each caller, with `facts`. */

@@ -1,5 +1,6 @@
 /** Headers as the pipeline holds them: names in lower case, values that can be sent. */
 import { ValidationError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
 
 /** Those that frame the message or belong to the connection: the transport alone knows them. */
 const TRANSPORT_OWN = new Set(
@@ -15,6 +16,9 @@ const TRANSPORT_OWN = new Set(
  */
 export function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
   const result: Record<string, string> = {};
+  if (!isObject(headers)) {
+    throw new ValidationError("headers must be an object of names and values", { code: "INVALID_HEADER" });
+  }
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue;
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {

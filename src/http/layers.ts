@@ -15,9 +15,9 @@ import { neverSent } from "../core/never-sent.js";
 import { retry } from "../core/retry.js";
 import { mayRetry as byRule } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
-import { Answer, type HttpAnswer } from "./answer.js";
+import { Answer, type HttpAnswer, isHeaders } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
-import type { Call, Layer, Progress, Send } from "./call.js";
+import { type Call, didNothing, type Layer, type Progress, type Send } from "./call.js";
 import { type Cut, within } from "./cut.js";
 import { answerInfo, errorFromAnswer } from "./error-table.js";
 import { lowerCase } from "./headers.js";
@@ -108,7 +108,13 @@ function requestLimit<T>({ clock, server }: LayerContext): Layer<T> {
         attempts: attempt,
       });
     };
-    return within([call.whole], { ms, clock, late }, (cut) => next({ ...call, cut, got }));
+    try {
+      return await within([call.whole], { ms, clock, late }, (cut) => next({ ...call, cut, got }));
+    } catch (error) {
+      if (error instanceof AgentwireError && error.sent === false) didNothing(call);
+      call.options.onFailure?.(error);
+      throw error;
+    }
   };
 }
 
@@ -120,7 +126,7 @@ function userLayers(context: LayerContext): Layer {
     const run = compose<HttpCall & { [inner]?: Call }, HttpAnswer>(context.middleware, (view) => {
       const call = view[inner];
       if (call === undefined) {
-        throw new TypeError("middleware must pass on the call it was given, or a spread copy of it");
+        throw new ValidationError("middleware must pass on the call it was given, or a spread copy of it");
       }
       const url = view.url === call.url ? call.url : absoluteUrl(view.url);
       const headers = view.headers === call.headers ? call.headers : lowerCase(view.headers);
@@ -139,7 +145,7 @@ function userLayers(context: LayerContext): Layer {
 /** An answer that a middleware made itself. */
 function ownAnswer(answer: HttpAnswer): Answer {
   const { status, headers, text } = answer ?? {};
-  if (typeof status !== "number" || typeof text !== "string" || typeof headers?.get !== "function") {
+  if (typeof status !== "number" || typeof text !== "string" || !isHeaders(headers)) {
     throw new ValidationError(
       "middleware must return the response that next() returned, or one with status, headers (Headers) and text",
     );
@@ -162,6 +168,7 @@ function authorized(auth: HttpAuth): Layer {
         const is401 = error instanceof AgentwireError && error.status === 401;
         if (!is401 || authorization === undefined || !auth.refused(authorization)) throw error;
         // A refused request did nothing, so it may be made again whatever it is.
+        didNothing(call);
         return await send(call, await waited(auth.authorization(call.cut, authorization), auth, call));
       }
     };
@@ -209,13 +216,11 @@ function logged({ logger, clock }: LayerContext): Layer {
 /** Turns answers outside 200 to 299, and whatever the platform throws, into the errors of this package. */
 function errors(context: LayerContext): Layer {
   return (next) => async (call) => {
-    let answer: Answer;
     try {
-      answer = await next(call);
+      return accepted(await next(call), call, context);
     } catch (thrown) {
       throw call.cut.reason ?? call.whole.reason ?? thrownError(thrown, call, context.server);
     }
-    return accepted(answer, call, context);
   };
 }
 
@@ -232,12 +237,12 @@ function accepted(answer: Answer, call: Call, { server, toError, clock }: LayerC
 
 function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: string): AgentwireError {
   if (thrown instanceof AgentwireError) return thrown;
-  const { code, cause } = thrown as { readonly code?: unknown; readonly cause?: unknown };
+  const cause = withoutData(thrown);
+  const { code, cause: inner } = (cause ?? {}) as { readonly code?: unknown; readonly cause?: unknown };
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED")
-    return new ClosedError("the client is closed", { cause: thrown });
-  const reason = errorText(cause ?? thrown);
-  withoutData(thrown);
-  const options = { cause: thrown, attempts: attempt, ...(neverSent(thrown) && { sent: false }) };
+    return new ClosedError("the client is closed", { cause });
+  const reason = errorText(inner ?? thrown);
+  const options = { cause, attempts: attempt, ...(neverSent(cause) && { sent: false }) };
   if (head !== undefined)
     return new ConnectionError(`the response of ${server} was cut off: ${reason}`, {
       ...answerInfo(head),
@@ -246,10 +251,19 @@ function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: 
   return new ConnectionError(`${server} could not be reached: ${reason}`, options);
 }
 
-/** An error about bytes that are not HTTP holds them; they may repeat the request, credential included. */
-function withoutData(thrown: unknown): void {
-  for (let at = thrown, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-    if ("data" in at) delete at.data;
+/**
+ * An error about bytes that are not HTTP holds them; they may repeat the request, credential included. What cannot be
+ * read or changed, such as a revoked proxy, is replaced by its text.
+ */
+function withoutData(thrown: unknown): unknown {
+  try {
+    for (let at = thrown, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
+      if (!Reflect.deleteProperty(at, "data")) return new Error(errorText(thrown));
+      void (at as { readonly code?: unknown }).code;
+    }
+    return thrown;
+  } catch {
+    return new Error(errorText(thrown));
   }
 }
 

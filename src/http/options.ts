@@ -134,6 +134,8 @@ export interface SendOptions extends CallOptions {
   readonly beforeAttempt?: ((cut: Cut) => Promise<void> | undefined) | undefined;
   /** Called when an attempt leaves for the server. */
   readonly onSend?: (() => void) | undefined;
+  /** Called when an attempt has failed. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Texts that must not stand in the message or the details of an error. */
   readonly secrets?: readonly string[] | undefined;
 }

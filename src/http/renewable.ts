@@ -1,5 +1,6 @@
 /** A value that ends, such as a token: asked for once at a time, kept, and renewed before its end. */
 import { type Clock, systemClock } from "../core/clock.js";
+import { checkOption, milliseconds } from "../core/options.js";
 import type { Cut } from "./cut.js";
 import { Flight } from "./flight.js";
 
@@ -32,7 +33,8 @@ export class Renewable<T> {
   #asking: Flight<T> | undefined;
 
   constructor(options: RenewableOptions<T>) {
-    const { value, clock = systemClock } = options;
+    const { value, clock = systemClock, refreshBeforeMs = 0 } = options;
+    checkOption("refreshBeforeMs", refreshBeforeMs, milliseconds);
     this.#options = options;
     this.#clock = clock;
     if (value !== undefined) this.#held = { value, renewAt: Infinity, endsAt: Infinity };

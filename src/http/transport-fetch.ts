@@ -1,7 +1,7 @@
 /** Requests with `fetch`: in browsers, on Bun and at the edge, and wherever the user gives one. */
-import { UnsupportedError } from "../core/errors.js";
-import { Answer } from "./answer.js";
-import type { Call } from "./call.js";
+import { ProtocolError, UnsupportedError } from "../core/errors.js";
+import { Answer, isHeaders } from "./answer.js";
+import { type Call, leaves } from "./call.js";
 import { joined, NOTHING, type Transport, type TransportOptions, tooLarge } from "./transport.js";
 
 /** The transport of platforms without undici. */
@@ -21,18 +21,22 @@ export function fetchTransport(send: typeof fetch, options: TransportOptions): T
       const signal = call.stream ? call.whole.signal : call.cut.signal;
       const init: RequestInit = { method, headers: { ...call.headers }, redirect: "manual", signal };
       if (call.body !== undefined) init.body = bodyOf(call.body);
-      call.options.onSend?.();
+      leaves(call);
       const response = await send(call.url, init);
-      const { status, headers, body } = response;
-      const head = new Answer(status, headers, NOTHING);
+      const { status, headers, body } = response ?? {};
+      if (typeof status !== "number" || !isHeaders(headers))
+        throw new ProtocolError("fetch must resolve with a Response", { code: "UNEXPECTED_RESPONSE" });
+      // A copy: those of a fetch of the user's own may fail when they are read.
+      const copy = new Headers([...headers]);
+      const head = new Answer(status, copy, NOTHING);
       call.got.head = head;
-      if (body === null) return head;
+      if (body === null || body === undefined) return head;
       if (response.ok && call.operation.result === "none") {
         void drain(body, call, options);
         return head;
       }
       const content = call.stream && response.ok ? chunksOf(body, call) : await readAll(body, call, options);
-      return new Answer(status, headers, content);
+      return new Answer(status, copy, content);
     },
     async close() {},
   };

@@ -8,12 +8,12 @@ import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import type { buildConnector, Dispatcher, Pool } from "undici";
 import { readEnv } from "../core/env.js";
-import { errorText, ProtocolError, ValidationError } from "../core/errors.js";
+import { type AgentwireError, errorText, ProtocolError, ValidationError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { Answer } from "./answer.js";
-import type { Call } from "./call.js";
+import { type Call, leaves } from "./call.js";
 import { ChunkQueue } from "./chunk-queue.js";
-import { answerInfo } from "./error-table.js";
+import { answerInfo, errorForStatus } from "./error-table.js";
 import type { TlsOptions } from "./options.js";
 import { joined, NOTHING, type Transport, type TransportOptions, tooLarge } from "./transport.js";
 
@@ -157,6 +157,15 @@ function tunnelConnector(connect: buildConnector.connector): buildConnector.conn
     });
 }
 
+/** The error for a response of a proxy that refuses to pass a request on; undici gives its status in the text alone. */
+function proxyRefusal(error: Error): AgentwireError | undefined {
+  const said = [error.message, errorText(error.cause)].join(" ");
+  const status = Number(/\bProxy (?:response|Authentication Required) \((\d{3})\)/.exec(said)?.[1]);
+  if (!(status >= 300)) return undefined;
+  const info = { status, sent: false, cause: error };
+  return errorForStatus(status, `the proxy refused the request with HTTP ${status}`, info);
+}
+
 /** One request and its response. */
 function exchange(
   dispatcher: Dispatcher,
@@ -185,7 +194,7 @@ function exchange(
         const watched = call.stream ? [cut, whole] : [cut];
         const reason = watched.find((one) => one.reason !== undefined)?.reason;
         if (reason !== undefined) return controller.abort(reason);
-        call.options.onSend?.();
+        leaves(call);
         const offs = watched.map((one) => one.on((why) => controller.abort(why)));
         off = () => {
           for (const one of offs) one();
@@ -233,7 +242,7 @@ function exchange(
       },
       onResponseError(_, error) {
         settle();
-        if (queue === undefined) reject(error);
+        if (queue === undefined) reject(proxyRefusal(error) ?? error);
         else queue.fail(error);
       },
     };

@@ -86,12 +86,17 @@ export function scalarText(value: unknown, name: string): string {
 
 /** Nothing is left as it is but letters, digits and `-_.~`. */
 function encode(text: string): string {
+  return percentEncoded(text, "a parameter of the URL").replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** `encodeURIComponent`. @throws ValidationError `INVALID_TEXT` for a lone surrogate; `what` names the text */
+export function percentEncoded(text: string, what: string): string {
   try {
-    return encodeURIComponent(text).replace(
-      /[!'()*]/g,
-      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
+    return encodeURIComponent(text);
   } catch (cause) {
-    throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT", cause });
+    throw new ValidationError(`${what} has a lone surrogate`, { code: "INVALID_TEXT", cause });
   }
 }

@@ -1,5 +1,5 @@
 /** Takes leases and makes sure that each one is answered exactly once. */
-import type { LeaseFrame } from "../../gen/neuron/index.js";
+import type { LeaseFrame, TaskPayload } from "../../gen/neuron/index.js";
 import { AbortError, ClosedError, ConnectionError, errorText } from "../core/errors.js";
 import { scoped } from "../core/logger.js";
 import { Lru } from "../core/lru.js";
@@ -9,7 +9,6 @@ import type { Slots } from "../worker/slots.js";
 import { deliver } from "./answer.js";
 import type { Served } from "./capability.js";
 import type { NeuronCore } from "./core.js";
-import { FinishedTasks } from "./finished-tasks.js";
 import { LeaseRunContext, ProgressReports } from "./handler-context.js";
 import { LeaseEntry, type Outcome, outcomes } from "./lease.js";
 import { type LeaseCall, runLease } from "./run-lease.js";
@@ -35,7 +34,8 @@ export class Dispatcher {
   readonly #onStart: (entry: LeaseEntry) => void;
   readonly #lanes = new Map<string, Lane>();
   readonly #answered = new Lru<string, true>(rememberedAnswers);
-  readonly #finished: FinishedTasks | undefined;
+  /** Outputs of tasks that were done, for a task that comes again. */
+  readonly #finished: Lru<string, { readonly output: unknown }> | undefined;
   #stopping = false;
 
   /** `onStart` is called with a lease whose handler starts. */
@@ -44,7 +44,7 @@ export class Dispatcher {
     this.#schemas = schemas;
     this.#onStart = onStart;
     const { dedupeTasks = 0, cancelGraceMs = 30_000 } = core.options;
-    if (dedupeTasks > 0) this.#finished = new FinishedTasks(dedupeTasks);
+    if (dedupeTasks > 0) this.#finished = new Lru(dedupeTasks);
     this.leases = new Engine(
       {
         run: (entry) => this.#run(entry),
@@ -161,7 +161,7 @@ export class Dispatcher {
     const { task } = entry.lease;
     if (expired === "refuse" && entry.lifeLeftMs(clock.monotonic()) <= 0) return outcomes.expired;
     entry.start(clock);
-    const known = this.#finished?.find(task);
+    const known = this.#finished?.get(identity(task));
     if (known !== undefined) return { kind: "ack", output: known.output };
     this.#watch(entry);
     this.#onStart(entry);
@@ -170,7 +170,7 @@ export class Dispatcher {
     entry.reports = new ProgressReports(this.#core, entry, log);
     const context = new LeaseRunContext(clock, entry, log, entry.reports);
     const outcome = await runLease({ entry, served, schemas: this.#schemas, context, handle, exposeErrors });
-    if (outcome.kind === "ack") this.#finished?.remember(task, outcome.output);
+    if (outcome.kind === "ack") this.#finished?.set(identity(task), { output: outcome.output });
     return outcome;
   }
 
@@ -190,4 +190,9 @@ export class Dispatcher {
     }
     events.emit("lease:answered", { task: entry.lease.task, answer, delivered });
   }
+}
+
+/** What stays the same when a task is delivered again. */
+function identity({ capability, workflowId, taskId }: TaskPayload): string {
+  return JSON.stringify([capability, workflowId, taskId]);
 }

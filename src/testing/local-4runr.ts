@@ -3,13 +3,10 @@
  * breaker and mock tools respond as the real gateway in mock mode does. It keeps everything in memory. Requires Node.
  */
 import type { wire } from "../../gen/4runr/index.js";
-import { mockTools } from "../4runr/mock-tools.js";
 import { errorText } from "../core/errors.js";
-import { type GatewayAnswer, refused } from "./four-runr/answer.js";
-import type { GatewayContext } from "./four-runr/context.js";
-import { parseBody, preflight, toHttp } from "./four-runr/gateway-http.js";
-import { gatewayIds } from "./four-runr/ids.js";
-import { Metrics } from "./four-runr/metrics.js";
+import { addAgent } from "./four-runr/agents.js";
+import { Gateway } from "./four-runr/context.js";
+import { frameworkError, parseBody, preflight } from "./four-runr/http.js";
 import type {
   FourRunrFault,
   Local4RunrEvents,
@@ -17,14 +14,10 @@ import type {
   LocalAgent,
   RegisterOptions,
 } from "./four-runr/options.js";
-import { RateLimit } from "./four-runr/rate-limit.js";
-import { dispatch, type ServedOperation, servedOperations } from "./four-runr/router.js";
-import { GatewayStore } from "./four-runr/store.js";
-import { TokenMint } from "./four-runr/tokens.js";
-import { ToolRunner } from "./four-runr/tool-runner.js";
-import { brokenLiveTools, withActions } from "./four-runr/tools.js";
-import type { HttpAnswer } from "./http/answer.js";
+import { carryOut, dispatch, type ServedOperation, servedOperations } from "./four-runr/router.js";
+import { type HttpAnswer, json } from "./http/answer.js";
 import { type LocalRequest, LocalServer } from "./http/local-server.js";
+import { Refusal, refusal } from "./http/refusal.js";
 
 /** The largest body that the gateway reads. */
 const maxBodyBytes = 1_048_576;
@@ -44,7 +37,7 @@ const everything: wire.components["schemas"]["PolicySpec"] = {
 /** A gateway in this process. */
 export class Local4Runr extends LocalServer<FourRunrFault, Local4RunrEvents> {
   readonly #options: Local4RunrOptions;
-  #gateway: GatewayContext;
+  #gateway: Gateway;
 
   private constructor(options: Local4RunrOptions) {
     super(options, { what: "the local gateway", operations: servedOperations, maxBodyBytes });
@@ -64,20 +57,29 @@ export class Local4Runr extends LocalServer<FourRunrFault, Local4RunrEvents> {
 
   /** Whether one call of a tool in five fails. */
   get chaos(): boolean {
-    return this.#gateway.settings.chaos;
+    return this.#gateway.chaos;
   }
 
   set chaos(on: boolean) {
-    this.#gateway.settings.chaos = on;
+    this.#gateway.chaos = on;
   }
 
   /** Creates an agent with a policy of its own, as two requests would. */
   async register(options: RegisterOptions = {}): Promise<LocalAgent> {
     const { name = "agent", role = "tester", spec = everything } = options;
-    const created = await this.#ask("createAgent", { name, created_by: "agentwire", role });
-    const { agent_id: agentId, private_key: privateKeyPem } =
-      created as wire.components["schemas"]["CreatedAgent"];
-    await this.#ask("createPolicy", { name: `policy of ${name}`, agentId, spec });
+    const gateway = this.#gateway;
+    const ask = (operation: ServedOperation, body: unknown) =>
+      carryOut(operation, { query: {}, params: {}, headers: {}, body }, gateway);
+    let { agentId, privateKeyPem } = options;
+    if (agentId === undefined || privateKeyPem === undefined) {
+      const created = await ask("createAgent", { name, created_by: "agentwire", role });
+      ({ agent_id: agentId, private_key: privateKeyPem } =
+        created as wire.components["schemas"]["CreatedAgent"]);
+    } else {
+      const publicKey = gateway.mint.publicKey(privateKeyPem);
+      addAgent(gateway, { id: agentId, name, role, createdBy: "agentwire", publicKey });
+    }
+    await ask("createPolicy", { name: `policy of ${name}`, agentId, spec });
     return {
       agentId,
       privateKeyPem,
@@ -97,7 +99,7 @@ export class Local4Runr extends LocalServer<FourRunrFault, Local4RunrEvents> {
   }
 
   protected override stopIntake(): void {
-    this.#gateway.settings.shuttingDown = true;
+    this.#gateway.shuttingDown = true;
   }
 
   protected override isStruck({ tool }: FourRunrFault, { text = "" }: LocalRequest): boolean {
@@ -105,74 +107,37 @@ export class Local4Runr extends LocalServer<FourRunrFault, Local4RunrEvents> {
   }
 
   protected override async answer(request: LocalRequest): Promise<HttpAnswer> {
-    const { headers, method, pathname: path, operation } = request;
-    const answer = toHttp(preflight(request) ?? (await this.#serve(request)), headers.origin);
-    this.emitter.emit("request", {
-      ...{ method, path, operation, status: answer.status },
-      correlationId: answer.headers["x-correlation-id"],
-    });
-    return answer;
+    const { method, pathname: path, operation } = request;
+    const { origin } = request.headers;
+    const cors = origin === undefined ? {} : { "access-control-allow-origin": origin };
+    const given = preflight(request) ?? (await this.#serve(request));
+    const headers: Record<string, string> = { vary: "Origin", ...cors, ...given.headers };
+    const correlationId = headers["x-correlation-id"];
+    this.emitter.emit("request", { method, path, operation, status: given.status, correlationId });
+    return { ...given, headers };
   }
 
-  async #serve(request: LocalRequest): Promise<GatewayAnswer> {
+  async #serve(request: LocalRequest): Promise<HttpAnswer> {
     const { method, pathname: path, params, operation } = request;
-    const parsed = parseBody(request);
-    if ("refusal" in parsed) return parsed.refusal;
-    const query = Object.fromEntries(request.query);
+    const headers: Record<string, string> = {};
     try {
-      const given = { method: method === "HEAD" ? "GET" : method, path, query, params, body: parsed.value };
-      return await dispatch(operation as ServedOperation | undefined, given, this.#gateway);
+      const body = parseBody(request);
+      if (operation === undefined) {
+        throw frameworkError(404, `Route ${method === "HEAD" ? "GET" : method}:${path} not found`);
+      }
+      const call = { query: Object.fromEntries(request.query), params, body, headers };
+      const answer = await dispatch(operation as ServedOperation, call, this.#gateway);
+      return { ...answer, headers: { ...answer.headers, ...headers } };
     } catch (error) {
+      if (error instanceof Refusal) return json(error.status, error.body);
       this.logger.error("the local gateway failed", { path, reason: errorText(error) });
       this.emitter.emit("error", error);
-      return refused(500, "Internal server error");
+      const { status, body } = refusal(500, "Internal server error");
+      return json(status, body);
     }
   }
 
-  #make(): GatewayContext {
-    const { clock } = this;
-    const options = this.#options;
-    const ids = options.ids ?? gatewayIds(() => clock.now());
-    const { upstream = "mock", random = Math.random } = options;
-    const own =
-      upstream === "mock"
-        ? mockTools(
-            () => clock.now(),
-            () => ids("mail"),
-          )
-        : brokenLiveTools();
-    const settings = {
-      upstream,
-      strict: options.strict ?? true,
-      testBypass: options.testBypass ?? false,
-      utcOffsetMinutes: options.utcOffsetMinutes ?? 0,
-      chaos: options.chaos ?? false,
-      shuttingDown: false,
-    };
-    return {
-      settings,
-      clock,
-      ids,
-      store: new GatewayStore(),
-      mint: new TokenMint(options.signingSecret ?? "local-4runr-signing-secret"),
-      rateLimit: new RateLimit(clock, options.rateLimit),
-      tools: new ToolRunner({
-        clock,
-        random,
-        tools: withActions(own, options.tools),
-        breaker: options.breaker,
-        chaos: () => settings.chaos,
-        onCall: (call) => this.emitter.emit("call", call),
-      }),
-      metrics: new Metrics(clock.now()),
-      startedAt: clock.monotonic(),
-    };
-  }
-
-  async #ask(operation: ServedOperation, body: unknown): Promise<unknown> {
-    const request = { method: "POST", path: "", query: {}, params: {}, body };
-    const { status, body: given } = await dispatch(operation, request, this.#gateway);
-    if (status < 300) return given;
-    throw new TypeError(`the local gateway refused ${operation}: ${JSON.stringify(given)}`);
+  #make(): Gateway {
+    return new Gateway(this.#options, this.clock, (call) => this.emitter.emit("call", call));
   }
 }

@@ -26,13 +26,14 @@ import { ConsoleState } from "./aureus/console/handlers.js";
 import { Registries } from "./aureus/console/registries.js";
 import { answerConsole, consoleOperations } from "./aureus/console/routes.js";
 import { ConsoleUsers, defaultUser, type LocalUser } from "./aureus/console/users.js";
-import { bearer, htmlNotFound, refusedBody } from "./aureus/exchange.js";
+import { bearer, checkBody, htmlNotFound } from "./aureus/exchange.js";
 import { TelemetryStore } from "./aureus/telemetry-store.js";
 import { answerV1, type V1State } from "./aureus/v1-routes.js";
 import { type LocalValidator, ValidatorRegistry } from "./aureus/validator-registry.js";
-import { type HttpAnswer, json } from "./http/answer.js";
+import type { HttpAnswer } from "./http/answer.js";
 import type { Fault } from "./http/faults.js";
 import { type LocalRequest, LocalServer, type LocalServerOptions } from "./http/local-server.js";
+import { Refusal, refusal } from "./http/refusal.js";
 
 /** A fault of {@link LocalAureus}, at an operation of V1 or of the console. */
 export type AureusFault = Fault<OperationId | ConsoleOperationId>;
@@ -187,28 +188,25 @@ export class LocalAureus extends LocalServer<AureusFault, Record<never, never>> 
     const { v1 = true, console = true } = this.#options;
     const { operation, params, pathname } = request;
     try {
-      const refusal = refusedBody(request);
-      if (refusal !== undefined) return refusal;
+      checkBody(request);
       if (request.method === "OPTIONS" && console) return { status: 200, headers: {}, text: "OK" };
       if (operation === undefined) {
-        return v1 && pathname.startsWith("/api/v1/")
-          ? json(404, { error: "Not found" })
-          : htmlNotFound(request);
+        if (v1 && pathname.startsWith("/api/v1/")) throw refusal(404, "Not found");
+        return htmlNotFound(request);
       }
       if (Object.hasOwn(operationTable, operation)) {
-        if (!this.#hasKey(request)) return json(401, { error: "Unauthorized: Missing or invalid token" });
+        const { apiKey } = this.#options;
+        if (apiKey !== undefined && bearer(request) !== apiKey) {
+          throw refusal(401, "Unauthorized: Missing or invalid token");
+        }
         return await answerV1({ operation: operation as OperationId, params }, request, this.#state);
       }
       return await answerConsole(operation as ConsoleOperationId, request, this.#users, this.#console);
     } catch (error) {
+      if (error instanceof Refusal) throw error;
       this.logger.error("the local Aureus failed", { path: pathname, reason: errorText(error) });
-      return json(500, { error: "Internal server error", details: errorText(error) });
+      throw refusal(500, "Internal server error", { details: errorText(error) });
     }
-  }
-
-  #hasKey(request: LocalRequest): boolean {
-    const { apiKey } = this.#options;
-    return apiKey === undefined || bearer(request) === apiKey;
   }
 
   #execute(task: TaskSpec, context: TaskContext): unknown {

@@ -1,11 +1,15 @@
 /**
- * The 14 code blocks of the Python SDK's usage guide, in their order, against a local Aureus that has the guide's tools
- * and validators. The client finds the server by the variables of its `env` alone.
+ * The 14 code blocks of the Python SDK's usage guide, in their order, against a local Aureus in this process and against
+ * `agentwire dev`.
  */
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Action, AureusClient, type Principal, type WorkflowSpec } from "../../src/aureus/index.js";
 import { ValidationError } from "../../src/core/errors.js";
 import { LocalAureus } from "../../src/testing/index.js";
+import { pathWith, startDev } from "../cli/dev-process.ts";
+import * as tools from "./guide/tools.ts";
+import * as validators from "./guide/validators.ts";
 
 const now = "2026-01-01T00:00:00.123456";
 const agent: Principal = { id: "agent-001", type: "agent", permissions: [] };
@@ -30,42 +34,40 @@ const workflow: WorkflowSpec = {
   },
 };
 
-/** What the guide's names stand for: the exports of files for `agentwire dev --tools` and `--validators`. */
-const tools = {
-  read_file: () => ({ rows: [1, 2, 3] }),
-  validate_schema: (_: unknown, { results }: { results: Readonly<Record<string, unknown>> }) =>
-    results["read-data"],
-  transform_data: () => ({ sum: 6 }),
-  write_file: (_: unknown, { context }: { context: Readonly<Record<string, unknown>> }) => ({
-    for: context.user_id,
-  }),
-};
-const verdict = (valid: boolean) => (valid ? { valid, confidence: 1 } : { valid, reason: "out of bounds" });
-const validators = {
-  schema_check: ({ data }: { data?: unknown }) => verdict(typeof data === "object"),
-  balance_positive: ({ data }: { data?: unknown }) => verdict((data as { balance: number }).balance > 0),
-  check_business_rules: (
-    { data }: { data?: unknown },
-    { min_amount, max_amount }: Record<string, unknown>,
-  ) => {
-    const { amount } = data as { amount: number };
-    return verdict(amount >= Number(min_amount) && amount <= Number(max_amount));
+interface Served {
+  readonly env: Readonly<Record<string, string>>;
+  /** Where what was reported can be looked at. */
+  readonly server?: LocalAureus;
+  close(): Promise<unknown>;
+}
+
+/** Both have the tools and validators that the guide names, and are found by their variables alone. */
+const starts: Readonly<Record<string, () => Promise<Served>>> = {
+  LocalAureus: async () => {
+    const server = await LocalAureus.start({ tools, validators });
+    return { env: server.env, server, close: () => server.close() };
+  },
+  "agentwire dev": async () => {
+    const guide = (name: string) => join(import.meta.dirname, "guide", name);
+    const functions = ["--tools", guide("tools.ts"), "--validators", guide("validators.ts")];
+    const { info, exit } = await startDev(functions, pathWith([]));
+    return { env: info.env, close: () => exit("SIGTERM") };
   },
 };
 
-let server: LocalAureus;
-let client: AureusClient;
-beforeAll(async () => {
-  server = await LocalAureus.start({ tools, validators });
-  for (const [name, value] of Object.entries(server.env)) vi.stubEnv(name, value);
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await client.close();
-  await server.close();
-});
+describe.each(Object.entries(starts))("the usage guide against %s", (_, start) => {
+  let served: Served;
+  let client: AureusClient;
+  beforeAll(async () => {
+    served = await start();
+    for (const [name, value] of Object.entries(served.env)) vi.stubEnv(name, value);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await client.close();
+    await served.close();
+  });
 
-describe("the usage guide against a local server", () => {
   it("initializes the client", () => {
     client = new AureusClient();
   });
@@ -114,7 +116,8 @@ describe("the usage guide against a local server", () => {
       workflowId: "w",
       data: { step_name: "x" },
     });
-    expect(server.telemetry.events).toMatchObject([{ workflow_id: "w", data: { step_name: "x" } }]);
+    if (served.server === undefined) return;
+    expect(served.server.telemetry.events).toMatchObject([{ workflow_id: "w", data: { step_name: "x" } }]);
   });
 
   it("reports a metric", async () => {

@@ -10,7 +10,7 @@ import {
   type TelemetryOptions,
   type TelemetrySink,
 } from "../../src/aureus/index.js";
-import { RateLimitError, UpstreamError } from "../../src/core/errors.js";
+import { ClosedError, RateLimitError, UpstreamError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 
@@ -224,4 +224,27 @@ describe("exit", () => {
     expect(stdout).toBe("");
     expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(/process ended.*\{ lost: 2 \}/)]);
   }, 60_000);
+});
+
+it.each<[string, unknown]>([
+  ["a Retry-After of two minutes", new UpstreamError("down", { status: 503, retryAfterMs: 120_000 })],
+  ["a Retry-After of a day", new UpstreamError("down", { status: 503, retryAfterMs: 86_400_000 })],
+  ["an error of a sink that is not of this package", new TypeError("fetch failed")],
+])("nothing is lost for %s", async (_, failure) => {
+  let calls = 0;
+  const { clock, telemetry, items, losses } = setUp({}, () => {
+    if (calls++ === 0) throw failure;
+  });
+  telemetry.metric("m", 1);
+  await clock.until(telemetry.flush());
+  expect([items.length, losses]).toEqual([1, []]);
+});
+
+it("a report is not sent again to a client that is closed", async () => {
+  const { clock, telemetry, losses, calls } = setUp({}, () => {
+    throw new ClosedError("the client is closed");
+  });
+  telemetry.metric("m", 1);
+  await clock.until(telemetry.flush());
+  expect([calls(), losses.length]).toEqual([1, 1]);
 });

@@ -260,3 +260,18 @@ describe("the spool file", () => {
     expect(JSON.stringify(warnings)).not.toContain("abcdefghijklmnop");
   });
 });
+
+it.each([new ClosedError("the client is closed"), new TypeError("fetch failed")])(
+  "the spool file keeps what failed with a %s",
+  async (error) => {
+    const first = start(() => {
+      throw error;
+    });
+    first.telemetry.metric("kept", 1);
+    await first.telemetry.close();
+    expect(first.losses).toEqual([]);
+    const second = start();
+    await second.telemetry.close();
+    expect(second.names).toEqual(["kept"]);
+  },
+);

@@ -218,7 +218,7 @@ describe("goodbye", () => {
     await clock.settle();
     const results: JobResult[] = [];
     await memory.connect().subscribe(SUBJECT_RESULT, ({ data }) => {
-      results.push(decodePacket(data).message.payload.value as JobResult);
+      results.push(decodePacket(data).payload.value as JobResult);
     });
     const client = await openJobClient({ bus: memory.connect(), senderId: "c", store, clock });
     const submit = (n: number) =>

@@ -28,7 +28,7 @@ export async function bench(options: Partial<AgentOptions> = {}) {
   const store = new InMemoryBlobStore();
   const heard: Heard[] = [];
   await memory.connect().subscribe(">", ({ subject, data }) => {
-    heard.push({ subject, packet: decodePacket(data).message });
+    heard.push({ subject, packet: decodePacket(data) });
   });
   const logged: string[] = [];
   const log = (message: string, fields?: object) =>

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
@@ -59,6 +60,41 @@ describe("with streams", () => {
       expect(results()).toMatchObject([{ jobId: "j", status: JobStatus.SUCCEEDED }]);
       expect(told).toEqual(["stored sys.job.result:j", "ack 1"]);
       expect(agent.jobsInHand).toBe(0);
+    },
+  );
+
+  it(
+    req("cap.agent.durable", "nobody takes over the jobs of a worker that is gone, until one has its id"),
+    async () => {
+      const { asked, agent, bus, memory, store, clock, send, results } = await durably();
+      const start = async (workerId: string) => {
+        const made = stream(memory.connect());
+        const parts = { store, clock, workerId, goodbyeMs: 0, logger: false as const, durable: made.durable };
+        const other = new Agent({ ...parts, bus: memory.connect() });
+        other.job("job.echo", (input) => input);
+        await other.start();
+        return { other, asked: made.asked };
+      };
+      const two = await start("w-2");
+      // They share a consumer for the topic, and each has one of its own.
+      expect(two.asked[0]).toEqual(asked[0]);
+      expect([asked[1], two.asked[1]]).toEqual([
+        ["worker.w-1.jobs", undefined],
+        ["worker.w-2.jobs", undefined],
+      ]);
+      await agent.close();
+      await bus.close();
+      await send({ jobId: "direct" }, { subject: "worker.w-1.jobs" });
+      await send({ jobId: "topic" });
+      expect(results()).toMatchObject([{ jobId: "topic", workerId: "w-2" }]);
+      const again = await start("w-1");
+      await send({ jobId: "direct" }, { subject: "worker.w-1.jobs" });
+      expect(results()).toMatchObject([{ jobId: "topic" }, { jobId: "direct", workerId: "w-1" }]);
+      await Promise.all([two.other.close(), again.other.close()]);
+      const guide = readFileSync(new URL("../../docs/cap-delivery.md", import.meta.url), "utf8");
+      expect(guide.replace(/\s+/g, " ")).toContain(
+        "a worker that never comes back leaves such jobs in the stream",
+      );
     },
   );
 
@@ -301,7 +337,7 @@ describe("results that cannot be published", () => {
   });
 
   it("are told of when they are lost, and replaced when they could never be sent", async () => {
-    const set = await bench({ bus: undefined as never });
+    const set = await bench();
     let problem: unknown = new PublishFailedError("too large", { retryable: false });
     const agent = new Agent({
       bus: failing(set.bus, () => {

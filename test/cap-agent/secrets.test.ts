@@ -1,5 +1,7 @@
 /** Planted keys and tokens: a whole life of an agent under trust, and none of them in anything that it shows. */
+
 import { inspect } from "node:util";
+import { create } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   HandshakeSchema,
@@ -14,7 +16,6 @@ import { MemoryReplayStore, sealProduction } from "../../src/cap/production/inde
 import { ProductionProfile } from "../../src/cap/production/profile.js";
 import { resolveWorkerTrust, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
 import { TrustSession } from "../../src/cap/trust/session.js";
-import { createMessage } from "../../src/cap/wire/create.js";
 import { AgentwireError } from "../../src/core/errors.js";
 import { IterableEmitter } from "../../src/core/iterable-emitter.js";
 import { type Logger, safeLogger, silentLogger } from "../../src/core/logger.js";
@@ -121,7 +122,7 @@ async function life(
   const replies: Uint8Array[] = [];
   await memory.connect().subscribe("_INBOX.>", ({ data }) => {
     replies.push(data);
-    const { authToken } = data.length > 0 ? decodePacket(data).message : { authToken: "" };
+    const { authToken } = data.length > 0 ? decodePacket(data) : { authToken: "" };
     if (authToken !== "") secrets.set(`token ${secrets.size}`, authToken);
   });
   const store = new InMemoryBlobStore();
@@ -172,7 +173,7 @@ async function life(
   const send = async (jobId: string, audience = "job.echo") => {
     const value = { jobId, topic: "job.echo", contextPtr: "redis://ctx:1" };
     const request = createPacket({ case: "jobRequest", value }, { senderId: "cordum-scheduler", clock });
-    request.identity = createMessage(IdentityBindingSchema, { tenantId: "default" });
+    request.identity = create(IdentityBindingSchema, { tenantId: "default" });
     const key = toSigningKey(scheduler.privateKeyPem);
     const sealed =
       mode === "enforce"
@@ -194,7 +195,7 @@ async function life(
   shown.add("inspect", agent, local);
   await clock.until(agent.close());
   const trust = resolveWorkerTrust(workerTrust, "w-1", {})!;
-  const capability = createMessage(HandshakeSchema, {});
+  const capability = create(HandshakeSchema, {});
   const session = new TrustSession({ bus, trust, capability, clock, log: silentLogger });
   shown.add("inspect", trust, session);
   if (mode === "enforce")

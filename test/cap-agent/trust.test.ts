@@ -1,5 +1,6 @@
 /** An agent under worker trust, and under CAP-PRODUCTION, against the issuer of the local scheduler. */
 import { inspect } from "node:util";
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest, JobResult } from "../../gen/cap/index.js";
 import {
@@ -39,7 +40,6 @@ import {
   sealProduction,
 } from "../../src/cap/production/index.js";
 import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
-import { createMessage } from "../../src/cap/wire/create.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
@@ -385,8 +385,8 @@ describe("a worker that takes no part in worker trust", () => {
 });
 
 describe("an agent under CAP-PRODUCTION", () => {
-  const identity = createMessage(IdentityBindingSchema, { tenantId: "default", principalId: "p-1" });
-  const dispatch = createMessage(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 3n });
+  const identity = create(IdentityBindingSchema, { tenantId: "default", principalId: "p-1" });
+  const dispatch = create(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 3n });
 
   async function production(given: Parameters<typeof make>[0] = {}) {
     let memory: MemoryReplayStore | undefined;
@@ -478,12 +478,12 @@ describe("an agent under CAP-PRODUCTION", () => {
         return end.opened;
       });
       await set.agent.start();
-      const first = createMessage(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 1n });
-      const second = createMessage(DispatchIdentitySchema, { dispatchId: "d-2", attempt: 2n });
+      const first = create(DispatchIdentitySchema, { dispatchId: "d-1", attempt: 1n });
+      const second = create(DispatchIdentitySchema, { dispatchId: "d-2", attempt: 2n });
       await set.publish(await set.seal(set.request("j-1", { dispatch: first })));
       await set.publish(await set.seal(set.request("j-1", { dispatch: second })));
       await set.publish(await set.seal(set.request("j-1", { dispatch: second }))); // joins
-      const other = createMessage(IdentityBindingSchema, { tenantId: "default", principalId: "p-2" });
+      const other = create(IdentityBindingSchema, { tenantId: "default", principalId: "p-2" });
       const sealed = await sealProduction(
         { ...set.request("j-1", { dispatch: second }), identity: other },
         { key: set.key(), keyId: "scheduler-key", audience: "job.echo", clock: set.clock },

@@ -25,7 +25,7 @@ export async function setUp(options: Partial<LocalSchedulerOptions> = {}) {
   const memory = new MemoryBus({ clock });
   const heard: Heard[] = [];
   await memory.connect().subscribe(">", ({ subject, data }) => {
-    heard.push({ subject, packet: decodePacket(data).message });
+    heard.push({ subject, packet: decodePacket(data) });
   });
   const scheduler = await LocalScheduler.start({ bus: memory.connect(), clock, ...options });
   const errors: unknown[] = [];

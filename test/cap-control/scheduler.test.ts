@@ -191,8 +191,8 @@ describe("results", () => {
       });
       await expect(strict).rejects.toThrow("worker_id");
       const decoded = decodePacket(letters[0]!);
-      expect(decoded.message).toMatchObject({ traceId: "j", senderId: "cordum-scheduler" });
-      expect(validatePacket(decoded.message).map(({ field }) => field)).toEqual([
+      expect(decoded).toMatchObject({ traceId: "j", senderId: "cordum-scheduler" });
+      expect(validatePacket(decoded).map(({ field }) => field)).toEqual([
         "worker_id",
         "job_result.worker_id",
       ]);

@@ -10,9 +10,9 @@ import {
   JobRequestSchema,
   RuleSchema,
 } from "../../gen/cap/index.js";
-import { decodeCanonical } from "../../src/cap/wire/canonical-decode.js";
-import { encodeCanonical } from "../../src/cap/wire/canonical-encode.js";
-import { compareKeys, sortKeys } from "../../src/cap/wire/map-order.js";
+import { decodeMessage } from "../../src/cap/wire/decode.js";
+import { encodeCanonical } from "../../src/cap/wire/encode.js";
+import { sortKeys } from "../../src/cap/wire/map-order.js";
 import { req } from "../requirements/index.ts";
 import { messageOf } from "./arbitrary.ts";
 import { toBase64 } from "./vectors.ts";
@@ -36,18 +36,15 @@ describe("random messages", () => {
     );
   });
 
-  it("are decoded as protobuf-es decodes them, and seen to be canonical", () => {
+  it("are decoded as protobuf-es decodes them, and say whether the map orders differ", () => {
     fc.assert(
       fc.property(anyPacket, fc.constantFrom("spec" as const, "upb" as const), (packet, mapOrder) => {
         const { bytes, ordersDiffer } = encodeCanonical(BusPacketSchema, packet, { mapOrder });
-        const decoded = decodeCanonical(BusPacketSchema, bytes);
-        expect(decoded.message).toEqual(fromBinary(BusPacketSchema, bytes));
-        const hasUnknown = JSON.stringify(packet, (_, v) => (typeof v === "bigint" ? `${v}` : v)).includes(
-          '"$unknown"',
-        );
-        if (hasUnknown) return; // then the decoder does not commit itself
-        expect(mapOrder === "spec" ? decoded.specOrder : decoded.upbOrder).toBe(true);
-        expect(decoded.specOrder && decoded.upbOrder).toBe(!ordersDiffer);
+        const decoded = decodeMessage(BusPacketSchema, bytes);
+        expect(decoded).toEqual(fromBinary(BusPacketSchema, bytes));
+        const other = mapOrder === "spec" ? "upb" : "spec";
+        const { bytes: otherBytes } = encodeCanonical(BusPacketSchema, decoded, { mapOrder: other });
+        expect(toBase64(bytes) === toBase64(otherBytes)).toBe(!ordersDiffer);
       }),
       { numRuns: 3000 },
     );
@@ -57,17 +54,15 @@ describe("random messages", () => {
     fc.assert(
       fc.property(anyPacket, (packet) => {
         const canonical = encodeCanonical(BusPacketSchema, packet).bytes;
-        const loose = decodeCanonical(BusPacketSchema, toBinary(BusPacketSchema, packet));
-        const again = encodeCanonical(BusPacketSchema, loose.message).bytes;
+        const loose = decodeMessage(BusPacketSchema, toBinary(BusPacketSchema, packet));
+        const again = encodeCanonical(BusPacketSchema, loose).bytes;
         expect(toBase64(again)).toBe(toBase64(canonical));
-        // What claims to be canonical must be so to the byte.
-        if (loose.specOrder) expect(toBase64(toBinary(BusPacketSchema, packet))).toBe(toBase64(canonical));
       }),
       { numRuns: 3000 },
     );
   });
 
-  it("never pass as canonical after a change that leaves the message the same", () => {
+  it("have the same canonical form after a change that leaves the message the same", () => {
     const withLabels = fc.dictionary(fc.string({ minLength: 1, maxLength: 6 }), fc.string({ maxLength: 6 }), {
       minKeys: 2,
     });
@@ -76,9 +71,8 @@ describe("random messages", () => {
         const request = create(JobRequestSchema, { jobId: "j", labels });
         const { bytes } = encodeCanonical(JobRequestSchema, request);
         const doubled = Uint8Array.of(...bytes, ...bytes);
-        const decoded = decodeCanonical(JobRequestSchema, doubled);
-        expect([decoded.specOrder, decoded.upbOrder]).toEqual([false, false]);
-        expect(toBase64(encodeCanonical(JobRequestSchema, decoded.message).bytes)).toBe(toBase64(bytes));
+        const decoded = decodeMessage(JobRequestSchema, doubled);
+        expect(toBase64(encodeCanonical(JobRequestSchema, decoded).bytes)).toBe(toBase64(bytes));
       }),
     );
   });
@@ -114,7 +108,7 @@ describe("what is easy to get wrong", () => {
   it("a key called __proto__ survives both ways", () => {
     const labels = JSON.parse('{"__proto__":"1","a":"2"}') as Record<string, string>;
     const { bytes } = encodeCanonical(JobRequestSchema, create(JobRequestSchema, { labels }));
-    const { message } = decodeCanonical(JobRequestSchema, bytes);
+    const message = decodeMessage(JobRequestSchema, bytes);
     expect(Object.entries(message.labels)).toEqual([
       ["__proto__", "1"],
       ["a", "2"],
@@ -129,21 +123,24 @@ describe("what is easy to get wrong", () => {
       const unknown = Uint8Array.of(0xa2, 0x1f, 1, 7); // field 500
       const nested = Uint8Array.of(...unknown, ...request);
       const packet = Uint8Array.of(...unknown, 0x52, nested.length, ...nested, 0x0a, 1, 0x74);
-      const decoded = decodeCanonical(BusPacketSchema, packet);
-      expect(decoded.specOrder).toBe(false);
+      const decoded = decodeMessage(BusPacketSchema, packet);
       const expected = Uint8Array.of(0x0a, 1, 0x74, 0x52, nested.length, ...request, ...unknown, ...unknown);
-      expect(toBase64(encodeCanonical(BusPacketSchema, decoded.message).bytes)).toBe(toBase64(expected));
+      expect(toBase64(encodeCanonical(BusPacketSchema, decoded).bytes)).toBe(toBase64(expected));
     },
   );
 
   it.each([
-    ["an int32 that is not whole", { activeJobs: 1.5 }, "active_jobs: must be a 32 bit integer, is 1.5"],
+    ["an int32 that is not whole", { activeJobs: 1.5 }, "active_jobs: must be a value of type int32, is 1.5"],
     ["an int32 out of range", { activeJobs: 2 ** 31 }, "active_jobs"],
     ["a float out of range", { cpuLoad: 1e300 }, "cpu_load"],
     ["text with half a character", { pool: "a\ud83d" }, "pool: text has a lone surrogate"],
     ["a map key with half a character", { labels: { "\udc00": "" } }, "labels: text has a lone surrogate"],
-    ["a map value of another type", { labels: { a: 1 } }, "labels: must be a string, is 1"],
-    ["a list item of another type", { capabilities: [null] }, "capabilities: must be a string, is null"],
+    ["a map value of another type", { labels: { a: 1 } }, "labels: must be a value of type string, is 1"],
+    [
+      "a list item of another type",
+      { capabilities: [null] },
+      "capabilities: must be a value of type string, is null",
+    ],
   ])(req("cap.canonical.values", "%s is refused by name"), (_, init, text) => {
     expect(() => heartbeat(init)).toThrow(text);
   });
@@ -153,7 +150,7 @@ describe("what is easy to get wrong", () => {
       payload: { case: "jobRequest", value: { budget: { deadlineMs: 2n ** 63n } } },
     });
     expect(() => encodeCanonical(BusPacketSchema, packet)).toThrow(
-      "job_request.budget.deadline_ms: must be a 64 bit integer",
+      "job_request.budget.deadline_ms: must be a value of type int64",
     );
   });
 });
@@ -166,19 +163,11 @@ describe("map order", () => {
 
   it("is the order of the UTF-8 bytes", () => {
     fc.assert(
-      fc.property(key, key, (a, b) => {
-        expect(Math.sign(compareKeys(a, b))).toBe(Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b))));
-      }),
-      { numRuns: 5000 },
-    );
-  });
-
-  it("sorts few keys as it sorts many", () => {
-    fc.assert(
       fc.property(fc.uniqueArray(key, { maxLength: 40 }), (keys) => {
         const byBytes = [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
         expect(sortKeys([...keys], "spec")).toEqual(byBytes);
       }),
+      { numRuns: 2000 },
     );
     expect(sortKeys(["1", "abc", "", "10", "a", "b", "ab"], "upb")).toEqual([
       "10",
@@ -205,7 +194,7 @@ describe("google.protobuf.Struct", () => {
           const rule = create(RuleSchema, { id: "r", match });
           const { bytes } = encodeCanonical(RuleSchema, rule);
           expect(equals(RuleSchema, fromBinary(RuleSchema, bytes), rule)).toBe(true);
-          expect(decodeCanonical(RuleSchema, bytes).message).toEqual(fromBinary(RuleSchema, bytes));
+          expect(decodeMessage(RuleSchema, bytes)).toEqual(fromBinary(RuleSchema, bytes));
         }),
         { numRuns: 1000 },
       );

@@ -166,7 +166,7 @@ describe("bytes that are no packet", () => {
     for (let size = 0; size < good.length; size++) {
       let error: unknown;
       try {
-        assertValidPacket(decodePacket(good.slice(0, size)).message);
+        assertValidPacket(decodePacket(good.slice(0, size)));
       } catch (e) {
         error = e;
       }
@@ -195,12 +195,10 @@ describe("bytes that are no packet", () => {
     fc.assert(
       fc.property(fc.oneof(garbage, mutated), (bytes) => {
         try {
-          const { message, specOrder } = decodePacket(bytes);
-          const again = encodePacket(message);
-          if (specOrder) expect(toBase64(again)).toBe(toBase64(bytes));
+          encodePacket(decodePacket(bytes));
         } catch (error) {
           refused++;
-          expect(error).toBeInstanceOf(MalformedPacketError);
+          if (!(error instanceof MalformedPacketError)) throw error;
         }
       }),
       { numRuns: 100_000 },
@@ -227,7 +225,7 @@ describe("a field that reaches beyond its message", () => {
     // job_request of 3 bytes, in it field 500 with one byte of content, which stands behind the 3.
     const bytes = Uint8Array.of(0x52, 3, 0xa2, 0x1f, 1, 0x41);
     expect(() => decodePacket(bytes)).toThrow("a field reaches beyond its message");
-    expect(decodePacket(Uint8Array.of(0x52, 4, 0xa2, 0x1f, 1, 0x41)).message.payload.case).toBe("jobRequest");
+    expect(decodePacket(Uint8Array.of(0x52, 4, 0xa2, 0x1f, 1, 0x41)).payload.case).toBe("jobRequest");
   });
 });
 
@@ -235,7 +233,7 @@ describe("a packet in a Buffer", () => {
   it("is decoded into bytes of its own", () => {
     const packet = createPacket({ case: "heartbeat", value: { workerId: "w" } }, { senderId: "w" });
     const buffer = Buffer.from(encodePacket({ ...packet, signature: Uint8Array.of(1, 2, 3) }));
-    const { signature } = decodePacket(buffer).message;
+    const { signature } = decodePacket(buffer);
     buffer.fill(0);
     expect(signature).toEqual(Uint8Array.of(1, 2, 3));
     expect(signature.constructor).toBe(Uint8Array);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { IdentityBindingSchema, JobRequestSchema, ResourceRefSchema } from "../../gen/cap/index.js";
 import { defaultCrypto, nobleCrypto, toSigningKey, type VerifyingKey } from "../../src/cap/index.js";
@@ -17,7 +17,6 @@ import {
 } from "../../src/cap/production/index.js";
 import { legacyKey } from "../../src/cap/production/resource.js";
 import { keysById } from "../../src/cap/trust/config.js";
-import { createMessage } from "../../src/cap/wire/create.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -114,7 +113,7 @@ describe.each([defaultCrypto(), nobleCrypto])("CAP-PRODUCTION on $name", (crypto
       expect(sha256(signed)).toBe(vector.preimage_digest_hex);
       expect(sha256(unsigned)).toBe(vector.body_digest_hex);
       const { packet } = await openProduction(raw, trustOf(vector.trust, vector.now));
-      expect(packet).toEqual(decodePacket(raw).message);
+      expect(packet).toEqual(decodePacket(raw));
     },
   );
 
@@ -235,7 +234,7 @@ describe("beside the signature", () => {
     req("cap.production.vectors", "an identity: $name, $outcome"),
     async ({ request, authoritative, outcome }) => {
       const { tenant_id: tenantId = "", principal_id: principalId = "" } = authoritative;
-      const identity = createMessage(IdentityBindingSchema, { tenantId, principalId });
+      const identity = create(IdentityBindingSchema, { tenantId, principalId });
       const verdict = await verdictOf(() => checkIdentity(fromJson(JobRequestSchema, request), identity));
       expect(verdict).toBe(outcome === "ok" ? "accepted" : outcome);
     },

@@ -1,4 +1,5 @@
 /** Damaged packets of both profiles: none is taken for a genuine one. */
+import { create } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
 import {
   ComponentRole,
@@ -20,7 +21,6 @@ import {
 } from "../../src/cap/trust/handshake.js";
 import { decodeTrustPacket } from "../../src/cap/trust/messages.js";
 import { signTrustPacket } from "../../src/cap/trust/signature.js";
-import { createMessage } from "../../src/cap/wire/create.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
@@ -80,7 +80,7 @@ it(req("cap.production.vectors", `takes none of ${COUNT} damaged production pack
   const { privateKeyPem, publicKeyPem } = generateKeyPair();
   const value = { jobId: "j-1", topic: "job.echo", contextPtr: "redis://ctx:1", labels: { a: "1", b: "2" } };
   const packet = createPacket({ case: "jobRequest", value }, { senderId: "s-1", clock });
-  packet.identity = createMessage(IdentityBindingSchema, { tenantId: "t-1" });
+  packet.identity = create(IdentityBindingSchema, { tenantId: "t-1" });
   const options = { key: toSigningKey(privateKeyPem), keyId: "k", audience: "job.echo", clock };
   const genuine = await sealProduction(packet, options);
   const trust = {
@@ -110,7 +110,7 @@ it(req("cap.trust.vectors", `takes none of ${COUNT} damaged trust packets that a
   const bus = new MemoryBus({ clock });
   const scheduler = await LocalScheduler.start({ bus: bus.connect(), trust: {}, clock, logger: false });
   const trust = resolveWorkerTrust(scheduler.enroll("w-1"), "w-1", {})!;
-  const capability = createMessage(HandshakeSchema, {
+  const capability = create(HandshakeSchema, {
     componentId: "w-1",
     role: ComponentRole.WORKER,
     supportedVersions: [1],

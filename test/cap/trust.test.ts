@@ -266,7 +266,7 @@ describe("with maxAgeMs", () => {
     async () => {
       const { clock, send, taken, reasons } = await make();
       const bytes = await sealed(request("job.x", "once"), first.privateKeyPem, "client-1", clock);
-      const packet = decodePacket(bytes).message;
+      const packet = decodePacket(bytes);
       await send(bytes);
       const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
       const rSize = packet.signature[3]!;

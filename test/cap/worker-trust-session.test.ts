@@ -1,4 +1,5 @@
 /** A worker's session against the issuer of the local scheduler: obtained, renewed, refused, lost. */
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ComponentRole, HandshakeSchema } from "../../gen/cap/index.js";
 import { generateKeyPair, MemoryBus, nobleCrypto, toSigningKey } from "../../src/cap/index.js";
@@ -8,7 +9,6 @@ import {
   type WorkerTrustOptions,
 } from "../../src/cap/trust/config.js";
 import { TrustSession } from "../../src/cap/trust/session.js";
-import { createMessage } from "../../src/cap/wire/create.js";
 import type { MapOrder } from "../../src/cap/wire/map-order.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/logger.js";
@@ -41,7 +41,7 @@ async function make(
   const config = { ...scheduler.enroll("w-1"), ...given };
   workers["w-1"] = { publicKey: toSigningKey(config.proofPrivateKey).publicKeyPem };
   const trust = resolveWorkerTrust(config, "w-1", {})!;
-  const capability = createMessage(HandshakeSchema, {
+  const capability = create(HandshakeSchema, {
     componentId: "w-1",
     role: ComponentRole.WORKER,
     supportedVersions: [1],
@@ -351,7 +351,7 @@ describe("a session", () => {
       timeoutMs: 50,
     };
     const trust = resolveWorkerTrust(config, "stranger", {})!;
-    const capability = createMessage(HandshakeSchema, {});
+    const capability = create(HandshakeSchema, {});
     const session = new TrustSession({ bus: bus.connect(), trust, capability, clock, log });
     await expect(clock.until(session.open())).rejects.toMatchObject({ code: "TRUST_UNAVAILABLE" });
   });

@@ -19,10 +19,13 @@ export function pathWith(programs: readonly string[]): string {
 export async function startDev(
   argv: readonly string[],
   path: string,
+  more: NodeJS.ProcessEnv = {},
 ): Promise<Running & { readonly info: DevInfo; exit(signal: NodeJS.Signals): Promise<number | null> }> {
   const { NATS_URL: _n, REDIS_URL: _r, ...env } = process.env;
   const running = start(command[0], [...command.slice(1), "dev", "--json", ...argv], {
+    XDG_STATE_HOME: folder(),
     ...env,
+    ...more,
     PATH: path,
   });
   const ended = new Promise<number | null>((resolve) => running.process.once("exit", resolve));

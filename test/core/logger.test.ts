@@ -160,6 +160,27 @@ describe("loggers of others", () => {
   });
 });
 
+it("a logger whose members cannot be read breaks nothing", () => {
+  const get = (): never => {
+    throw new Error("no member can be read");
+  };
+  const unreadable = Object.defineProperties(
+    {},
+    Object.fromEntries(["child", "bindings", ...logLevels].map((name) => [name, { get }])),
+  ) as Logger;
+  const safe = safeLogger(unreadable);
+  for (const level of logLevels) {
+    safe[level]("hello", { n: 1 });
+    scoped(safe, { job: "j" })[level]("hello");
+    expect(logsAt(safe, level)).toBe(true);
+  }
+  expect(warnOnce(safe, "key", "hello")).toBe(true);
+});
+
+it.each([5, "console", true])("%j is not a logger", (logger) => {
+  expect(() => Reflect.apply(safeLogger, undefined, [logger])).toThrow("logger must be");
+});
+
 describe("the default logger", () => {
   const lines: [stream: string, text: string][] = [];
   beforeEach(() => {

@@ -161,7 +161,7 @@ async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus
   let n = 0;
   const dispatch = async ({ data, delivery }: DurableMessage): Promise<void> => {
     try {
-      const { payload, traceId } = decodePacket(data).message;
+      const { payload, traceId } = decodePacket(data);
       if (payload.case !== "jobRequest") return delivery.drop("no job request");
       const { jobId, topic } = payload.value;
       const subject = n++ % 5 === 0 ? workerSubject("w-1") : topic;
@@ -181,7 +181,7 @@ async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, pati
   let count = 0;
   let tell = () => {};
   const take = (data: Uint8Array): void => {
-    const { payload } = decodePacket(data).message;
+    const { payload } = decodePacket(data);
     if (payload.case !== "jobResult") return;
     const { value } = payload;
     const known = results.get(value.jobId) ?? { first: value, distinct: new Set<string>() };

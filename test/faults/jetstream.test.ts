@@ -4,9 +4,9 @@ import { clients } from "../cap/nats/clients.ts";
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";
 import { req } from "../requirements/index.ts";
 import { runFaults } from "./jetstream-run.ts";
+import { full, sizes } from "./sizes.ts";
 
-const full = process.env.AGENTWIRE_FAULTS === "full";
-const [jobs, restarts, kills] = full ? [5_000, 5, 5] : [600, 2, 2];
+const { jobs, restarts, kills } = sizes.jetStream;
 
 await describeWithPeers("faults of JetStream", [natsServer, redisServer], ([natsPath, redisPath]) => {
   describe.each(clients)("with %s", (...client) => {

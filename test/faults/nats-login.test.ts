@@ -276,7 +276,7 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       // The worker may still wait for its next attempt; in a queue group the agent takes its jobs meanwhile.
       const done = new Set<string>();
       await outside.subscribe("sys.job.result", ({ data }) => {
-        const { payload } = decodePacket(data).message;
+        const { payload } = decodePacket(data);
         if (payload.case === "jobResult") done.add(payload.value.jobId);
       });
       const contextPtr = await putValue(store, "ctx:1", {});

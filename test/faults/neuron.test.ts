@@ -5,14 +5,13 @@ import type { BigBrainFault } from "../../src/testing/big-brain/faults.js";
 import type { TaskOutcome } from "../../src/testing/index.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
+import { sizes } from "./sizes.ts";
 
-const full = process.env.AGENTWIRE_FAULTS === "full";
-const TASKS = full ? 5_000 : 2_000;
+const { tasks: TASKS, restarts: RESTARTS } = sizes.neuron;
 const DROPS = TASKS / 100;
-const RESTARTS = full ? 12 : 5;
 /** What is drawn follows from the seed; another one is tried with AGENTWIRE_SEED. */
 const given = Number(process.env.AGENTWIRE_SEED);
-const seeds = given ? [given] : full ? [6, 28] : [6];
+const seeds = given ? [given] : sizes.neuron.seeds;
 
 /** A source of random numbers that is the same in every run (mulberry32). */
 function randomFrom(start: number): () => number {

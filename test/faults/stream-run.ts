@@ -123,7 +123,7 @@ async function perform(
   let resultAt: number | undefined;
   let fitAt: number | undefined;
   const take = (data: Uint8Array) => {
-    const { payload } = decodePacket(data).message;
+    const { payload } = decodePacket(data);
     if (payload.case !== "jobResult") return;
     done.add(payload.value.jobId);
     if (fitAt !== undefined) resultAt ??= performance.now();

@@ -167,8 +167,8 @@ describe("a field, a payload, an enum value and an error code that were added to
       const bytes = Uint8Array.from(Buffer.from(sent[subject], "base64"));
       const decoded = decodePacket(bytes);
       await expect(verifyPacket(decoded, bytes, keys)).resolves.toBe("spec");
-      expect(Buffer.from(encodePacket(decoded.message)).toString("base64")).toBe(sent[subject]);
-      const [issue] = validatePacket(decoded.message);
+      expect(Buffer.from(encodePacket(decoded)).toString("base64")).toBe(sent[subject]);
+      const [issue] = validatePacket(decoded);
       expect(`${issue?.field}: ${issue?.message}`).toMatch(verdict);
     }
   }, 300_000);

@@ -42,13 +42,13 @@ describe("rules.yaml", () => {
       "checks.3.check filled is for a text field, step_index is not one",
     ],
     ["max: maxMapEntries", "max: maxEntries", "checks.4.max must be a number or a constant of the subjects"],
-    ["min: 0, max: 100", "min: 0", "checks.1 range needs max"],
+    ["min: 0, max: 100", "min: 0", "checks.1.max is missing"],
     ["  range: must be {limit}\n", "", "checks.1 has no text, and texts has none for range"],
     ["heartbeat:\n    prefix", "heartbeats:\n    prefix", "payloads.heartbeats must be one of jobRequest,"],
     ["  - workerHandshakeResult", "  - workerHandshakeResults", "workerTrust.3 must be one of jobRequest,"],
     ["check: present", "check: present, maybe: 1", "packet.3.maybe is not known"],
     ["ifAny: [severity", "ifAny: [severities", "severities is not a field of SystemAlert"],
-    ["workerTrust:", "workersTrust:", "workersTrust is not a known section"],
+    ["workerTrust:", "workersTrust:", "workersTrust is not known"],
   ])("with %j turned into %j is refused", (from, to, message) => {
     const file = changed("rules.yaml", from, to);
     const check = () => readRules(folder, file, bus.types, bus.subjects);
@@ -62,7 +62,7 @@ describe("errors.yaml", () => {
     readErrors(folder, changed("errors.yaml", from, to), bus.types.registry);
 
   it.each([
-    ["JOB_NOT_FOUND:", "JOB_NOWHERE:", "codes.JOB_NOWHERE is not a value of cordum.agent.v1.ErrorCode"],
+    ["JOB_NOT_FOUND:", "JOB_NOWHERE:", "codes.JOB_NOWHERE must be one of "],
     ["extends: NotFoundError", "extends: LostError", "codes.JOB_NOT_FOUND.extends must be one of "],
     ["class: DuplicateJobError", "class: JobTimeoutError", "as JOB_TIMEOUT has: give it another `class`"],
     ["class: DuplicateJobError", "class: TimeoutError", "as the package has: give it another `class`"],

@@ -196,8 +196,8 @@ describe("a name that is none in TypeScript", () => {
     ["parameter: page_token", "parameter: page", "x-paging: page is not a query parameter of listBooks"],
     ["items: book_list", "items: books", "x-paging: books is not a list in the response of listBooks"],
     ["next: next_token", "next: token", "x-paging: the response of listBooks has no member token"],
-    ["counts: page", "counts: pages", "x-paging: counts must be offset or page"],
-    ["counts: page", "each: page", "x-paging: unknown member each"],
+    ["counts: page", "counts: pages", "x-paging.counts must be one of offset, page"],
+    ["counts: page", "each: page", "x-paging.each is not known"],
   ])("is a finding if %j becomes %j", async (from, to, message) => {
     const other = makeProject();
     try {

@@ -131,8 +131,8 @@ describe("gen with a broken spec", () => {
     ["      x-retry: never", "      x-retry: maybe", "x-retry must be `never`"],
     ["      x-retry: never", "      x-retires: never", "unknown extension x-retires"],
     ["x-data-keys: true", "x-data-keys: yes-please", "x-data-keys must be `true`"],
-    ["            idempotent: true\n", "", "stock-lookup.count: idempotent must be true or false"],
-    ["            retry: never", "            retries: 3", "mail.send: unknown member retries"],
+    ["            idempotent: true\n", "", "stock-lookup.count.idempotent must be true or false"],
+    ["            retry: never", "            retries: 3", "mail.send.retries is not known"],
     ["#/components/schemas/Item", "#/components/schemas/Thing", "#/components/schemas/Thing does not exist"],
     [
       "#/components/schemas/StockCount",

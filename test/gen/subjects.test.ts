@@ -47,10 +47,10 @@ describe("the table of subjects", () => {
       10,
       "subjects.ping.delivery must be one of durable, best-effort, direct",
     ],
-    ["    doc: Are you there?\n", "", 4, "subjects.ping.doc must be text"],
+    ["    doc: Are you there?\n", "", 4, "subjects.ping.doc is missing"],
     ["queue: none", "queue: nobody", 18, "templates.room.queue must be one of subject, none"],
-    ["queues:", "queus:", 1, "queus is not a known section"],
-    ["value: 3, doc", "value: [3], doc", 26, "constants.protocolVersion.value must be text"],
+    ["queues:", "queus:", 1, "queus is not known"],
+    ["value: 3, doc", "value: [3], doc", 26, "constants.protocolVersion.value must be text or a number"],
     ["delivery: direct", "deliver: direct", 10, "subjects.ping.deliver is not known"],
   ])("with %j turned into %j is refused at line %i", (from, to, line, message) => {
     project.edit(file, from, to);

@@ -190,6 +190,10 @@ describe("what cannot be generated", () => {
     await expectRefusal("gen", /getBills/);
     configure({ outs: "x" });
     await expectRefusal("gen", /agentwire\.config\.json: specs\.billing\.outs is not known/);
+    configure({ style: "function" });
+    await expectRefusal("gen", /specs\.billing\.style must be one of class, functions/);
+    configure({ openapi: undefined });
+    await expectRefusal("gen", /specs\.billing must be a spec with one of openapi, proto and tools/);
     configure({});
     await expectRefusal("gen shop", "no spec is called shop; known: billing");
     write("gen/own.ts", "export {};\n");

@@ -458,3 +458,56 @@ describe("a document that keeps no form of OpenAPI", () => {
     expect(await refusal(document(paths, schemas), { camelCase: true })).toMatch(where);
   });
 });
+
+describe("a union of objects that refer back to it", () => {
+  const source = document(
+    { "/pet": { get: { operationId: "getPet", responses: ok(ref("Pet")) } } },
+    {
+      Cat: { type: "object", properties: { best_friend: ref("Pet"), lives_left: text } },
+      Dog: {
+        allOf: [
+          ref("Base"),
+          { type: "object", properties: { parents_of: { type: "array", items: ref("Pet") } } },
+        ],
+      },
+      Base: { type: "object", properties: { pet_id: text, any_cat: ref("Cat") } },
+      Pet: { oneOf: [ref("Cat"), ref("Dog")] },
+    },
+  );
+
+  it("has the members of all of them in the key map", async () => {
+    const { files } = await run(source, { camelCase: true, proof: true });
+    const row = /Pet: \{([^}]*\}?[^}]*)\}/.exec(files.keys!)![1];
+    for (const key of ["best_friend", "lives_left", "pet_id", "any_cat", "parents_of"])
+      expect(row).toContain(key);
+    expect(files.models).toContain("export type Pet = Cat | Dog;");
+  });
+});
+
+it("a title cannot end a comment of the generated code", async () => {
+  const { files } = await run(
+    document(
+      { "/a": { get: { operationId: "a", responses: ok() } } },
+      {},
+      { info: { title: "A */ x\ny", version: "1" } },
+    ),
+  );
+  expect(files.client).toContain("/** Every operation of A * / x y, as a method. */");
+});
+
+it("the schema of a stream of events is that of each event, unless it is text", async () => {
+  const stream = (schema: object) => ({
+    200: { description: "s", content: { "text/event-stream": { schema } } },
+  });
+  const { files } = await run(
+    document(
+      {
+        "/a": { get: { operationId: "a", responses: stream(ref("Tick")) } },
+        "/b": { get: { operationId: "b", responses: stream(text) } },
+      },
+      { Tick: { type: "object", properties: { n: { type: "integer" } } } },
+    ),
+  );
+  expect(files.client).toContain("a(options?: CallOptions): AsyncIterable<Tick>");
+  expect(files.client).toContain("b(options?: CallOptions): AsyncIterable<unknown>");
+});

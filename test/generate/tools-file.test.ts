@@ -47,16 +47,19 @@ it("writes the types and the table of the tools", () => {
 describe("a file of the wrong form is refused, at the line", () => {
   const good = "idempotent: true, params: { type: object }, result: {}";
   it.each([
-    ["", "1:1: expected `tools:"],
-    ["tools: []", "1:1: expected `tools:"],
-    [`tools: { a: { b: { ${good} } } }\ntool: {}`, "2:1: unknown member tool"],
-    ["tools:\n  a: {}", "2:3: a has no actions"],
+    ["", "1:1: must be a map with `tools:"],
+    ["tools: []", "1:1: tools must be `{ tool:"],
+    [`tools: { a: { b: { ${good} } } }\ntool: {}`, "2:1: tool is not known; known: tools"],
+    ["tools:\n  a: {}", "2:3: tools.a must be a map of at least one action"],
     [
       "tools:\n  a:\n    b: { params: { type: object }, result: {} }",
-      "3:5: a.b: idempotent must be true or false",
+      "3:5: tools.a.b.idempotent must be true or false",
     ],
     [`tools:\n  a:\n    b: { ${good}, retries: 1 }`, "retries"],
-    ["tools: { a: { b: { idempotent: true, params: { type: string }, result: {} } } }", "type: object"],
+    [
+      "tools: { a: { b: { idempotent: true, params: { type: string }, result: {} } } }",
+      "params.type must be object",
+    ],
     [
       "tools: { a: { b: { idempotent: true, params: { type: object }, result: text } } }",
       "result must be a schema",

@@ -103,13 +103,11 @@ describe("plain http", () => {
     expect(proxy.asked).toHaveLength(1);
   });
 
-  it("with a refusal of the proxy is a ConnectionError", async () => {
+  it("that the proxy wants credentials for is an AuthError, and is not repeated", async () => {
     const proxy = await startProxy({ refuse: 407 });
-    const error = await failure(
-      proxied({ HTTP_PROXY: proxy.url }, "http://gateway.internal").send(write, []),
-    );
-    expect(error).toBeInstanceOf(ConnectionError);
-    expect(error.message).toContain("407");
+    const http = proxied({ HTTP_PROXY: proxy.url }, "http://gateway.internal");
+    const error = await failure(http.send(read, ["1"]));
+    expect(error).toMatchObject({ name: "AuthError", status: 407, sent: false, attempts: 1 });
     expect(proxy.asked).toHaveLength(1);
   });
 });
@@ -147,14 +145,16 @@ describe("https", () => {
     },
   );
 
-  it("with a CONNECT that is refused is a ConnectionError, not an abort", async () => {
-    const proxy = await startProxy({ refuse: 407 });
+  it.each([
+    [407, "AuthError"],
+    [403, "PolicyDeniedError"],
+  ])("with a CONNECT that is refused with %d is an %s, not an abort", async (refuse, name) => {
+    const proxy = await startProxy({ refuse });
     const http = proxied({ HTTPS_PROXY: proxy.url }, "https://gateway.internal", {
       auth: bearer("s3cret-token"),
     });
     const error = await failure(http.send(write, [], { retry: false }, {}));
-    expect(error).toMatchObject({ name: "ConnectionError", code: "CONNECTION" });
-    expect(error.message).toContain("407");
+    expect(error).toMatchObject({ name, status: refuse, sent: false });
     expect(inspect(error, { depth: 9 })).not.toContain("s3cret");
     expect(proxy.asked).toHaveLength(1);
   });

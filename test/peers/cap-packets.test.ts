@@ -115,7 +115,7 @@ await describeWithPeers("packets and cap-sdk-python 2.17.0", [capPython], ([pyth
       }
       if (!verdicts[i]) found.onlyOurs++;
       const said = canonicalBytes(taken).bytes;
-      if (Buffer.compare(said, canonicalBytes(decodePacket(of).message).bytes) === 0) found.equivalent++;
+      if (Buffer.compare(said, canonicalBytes(decodePacket(of)).bytes) === 0) found.equivalent++;
       else found.different++;
     }
     expect(found).toMatchObject({ different: 0, onlyOurs: 0 });

@@ -46,7 +46,7 @@ await client.send("job.greet", { case: "jobRequest", value: request });
 const text = await seen;
 
 // A peer without the fork: it verifies, keeps and forwards what it does not know, and says so.
-const { message } = decodePacket(raw[0]!);
+const message = decodePacket(raw[0]!);
 const again = Buffer.from(encodePacket(message)).equals(Buffer.from(raw[0]!));
 const opened = await openPacket(raw[0]!, { keys: undefined, check: () => {} });
 console.log(text, again, opened.payload.case, validatePacket(message).map(({ message }) => message).join());

@@ -1,5 +1,6 @@
 /** The high-level worker (`cap.runtime.Agent` of cap-sdk-python 2.17.0), as it works behind Cordum's scheduler. */
-import { ConflictError, ValidationError } from "../../core/errors.js";
+import { ConflictError } from "../../core/errors.js";
+import { checkOption, checkOptions } from "../../core/options.js";
 import type { InputOf, OutputOf, Schema } from "../../core/validate.js";
 import { type DefinitionBeside, type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import type { PacketProtocol } from "../protocol.js";
@@ -7,7 +8,7 @@ import { BusWorker } from "./bus-worker.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
 import type { AgentOptions } from "./options.js";
 import type { Service } from "./session.js";
-import { checkRetries, makeTopic, serveTopics, type Topic, type TopicOptions } from "./topics.js";
+import { makeTopic, RETRIES, serveTopics, type Topic, type TopicOptions } from "./topics.js";
 
 /**
  * Serves topics: takes jobs, reads their inputs, runs handlers, writes outputs, publishes results.
@@ -20,13 +21,9 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
 
   /** @throws ValidationError for numbers that make no sense. */
   constructor(options: AgentOptions & { readonly protocol?: P | undefined }) {
-    const { concurrency = 1, graceMs = 30_000 } = options;
-    if (!Number.isSafeInteger(concurrency)) {
-      throw new ValidationError(`concurrency must be a whole number, not ${concurrency}`);
-    }
-    if (!(graceMs > 0)) throw new ValidationError(`graceMs must be above 0, not ${graceMs}`);
-    checkRetries(options.retries ?? 0);
-    super("agent", options.workerId || options.senderId || "cap-runtime", options);
+    super("agent", "cap-runtime", options);
+    checkOptions(options, { graceMs: { above: 0 }, retries: RETRIES });
+    if (typeof options.store !== "function") checkOption("store", options.store, "object");
     this.#middleware = [...(options.middleware ?? [])];
   }
 

@@ -4,13 +4,39 @@ import { ClosedError, ConflictError, errorText } from "../../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
+import { checkOption, checkOptions, milliseconds, type OptionRule } from "../../core/options.js";
 import { onProcessSignal } from "../../core/process-signals.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
 import { ConnectionLostError } from "../errors.js";
 import { reportMetrics } from "../metrics.js";
-import type { CoreOptions, WorkerCore, WorkerCounts, WorkerEvents, WorkerState } from "./options.js";
+import type {
+  AgentOptions,
+  CoreOptions,
+  WorkerCore,
+  WorkerCounts,
+  WorkerEvents,
+  WorkerState,
+} from "./options.js";
 import { type Service, Session } from "./session.js";
+
+/** Numbers, of which 0 or less may mean something. `NaN` and texts never do. */
+const RULES: { readonly [Name in keyof AgentOptions]?: OptionRule } = {
+  senderId: "string",
+  workerId: "string",
+  pool: "string",
+  concurrency: { whole: true, max: Number.MAX_SAFE_INTEGER },
+  maxQueued: milliseconds,
+  graceMs: {},
+  resendForMs: {},
+  ioTimeoutMs: {},
+  goodbyeMs: {},
+  maxContextBytes: {},
+  maxResultBytes: {},
+  heartbeatIntervalMs: {},
+  abandonMs: {},
+  maxDeliver: {},
+};
 
 /** Starts, serves and closes. */
 export abstract class BusWorker {
@@ -34,7 +60,10 @@ export abstract class BusWorker {
   #broken: ConnectionLostError | undefined;
 
   /** @internal */
-  protected constructor(kind: string, workerId: string, options: CoreOptions) {
+  protected constructor(kind: string, defaultId: string, options: CoreOptions) {
+    checkOptions(options, RULES);
+    if (typeof options.bus !== "function") checkOption("bus", options.bus, "object");
+    const workerId = options.workerId || options.senderId || defaultId;
     const { clock = systemClock, concurrency = 1, ioTimeoutMs = 5_000, graceMs = 30_000 } = options;
     this.workerId = workerId;
     this.#key = options.privateKey;

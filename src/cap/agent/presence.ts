@@ -1,4 +1,5 @@
 /** How an agent makes itself known: the handshake, and heartbeats. */
+import { create } from "@bufbuild/protobuf";
 import {
   ComponentRole,
   type Handshake,
@@ -14,7 +15,6 @@ import { VERSION } from "../../core/version.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { sanitizeAgentName } from "../agent-name.js";
 import type { Party } from "../party.js";
-import { createMessage } from "../wire/create.js";
 import { processLoad } from "./load.js";
 import type { CoreOptions, HeartbeatInit, WorkerCore } from "./options.js";
 
@@ -25,7 +25,7 @@ const BUSY_SHARE = 0.9;
 export function handshakeOf({ options, workerId }: WorkerCore, topics: readonly string[]): Handshake {
   const { workerTrust, capabilities, agentName = "" } = options;
   const sdkVersion = workerTrust && "sdkVersion" in workerTrust ? workerTrust.sdkVersion : undefined;
-  return createMessage(HandshakeSchema, {
+  return create(HandshakeSchema, {
     componentId: workerId,
     role: ComponentRole.WORKER,
     supportedVersions: [PROTOCOL_VERSION],

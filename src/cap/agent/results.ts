@@ -1,4 +1,5 @@
 /** Results: found and kept where repeats are answered, and published, again if the connection breaks. */
+import { create } from "@bufbuild/protobuf";
 import {
   type JobResult,
   JobResultSchema,
@@ -14,7 +15,6 @@ import { ConnectionLostError, isUnsendable } from "../errors.js";
 import { failureResult, JobFailure, logField } from "../failures.js";
 import type { PublishBytes } from "../party.js";
 import { WorkerTrustError } from "../trust/error.js";
-import { createMessage } from "../wire/create.js";
 import type { Job } from "./job.js";
 import type { Connections, JobResultInit, WorkerCore } from "./options.js";
 
@@ -80,7 +80,7 @@ export class Results {
 
   /** The sender is the worker, or peers drop the result. `given` is nobody else's. */
   #own(job: Job, given: JobResultInit): JobResult {
-    const result = createMessage(JobResultSchema, given);
+    const result = create(JobResultSchema, given);
     result.jobId ||= job.request.jobId;
     result.workerId = this.#core.workerId;
     if (job.authority !== undefined) Object.assign(result, job.authority);
@@ -151,7 +151,7 @@ export class Results {
   #substitute({ jobId, workerId, executionMs }: JobResult): JobResult {
     const possibleMs = executionMs >= 0n && executionMs < 2n ** 63n ? executionMs : 0n;
     const result = failureResult(new JobFailure("RESULT_WRITE_FAILED", "result cannot be sent"));
-    return createMessage(JobResultSchema, { ...result, jobId, workerId, executionMs: possibleMs });
+    return create(JobResultSchema, { ...result, jobId, workerId, executionMs: possibleMs });
   }
 
   #bounded<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 /** One job from its input to its output: the steps of the `Agent` of cap-sdk-python 2.17.0, and their texts. */
+import { create } from "@bufbuild/protobuf";
 import { JobResultSchema, JobStatus, type ResourceRef } from "../../../gen/cap/index.js";
 import { type Clock, sleep } from "../../core/clock.js";
 import { errorText, NotFoundError, TimeoutError, ValidationError } from "../../core/errors.js";
@@ -12,7 +13,6 @@ import { coded, givenUp, JobFailure, logField } from "../failures.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
 import { blobResolver, checkBeside, type ResourceResolver, Resources } from "../production/resource.js";
 import { resultKey, valueBytes } from "../stores/values.js";
-import { createMessage } from "../wire/create.js";
 import { FullContext, MAX_BYTES, PlainContext } from "./context.js";
 import type { Job } from "./job.js";
 import type { Connections, JobResultInit, WorkerCore } from "./options.js";
@@ -66,7 +66,7 @@ export class JobRunner {
     if (given === undefined || given === null) throw handlerFailed("handler returned null");
     try {
       // Not by spreading into a literal: that costs a hidden class, and more time than encoding the result.
-      const result = createMessage(JobResultSchema, given.$typeName === undefined ? given : { ...given });
+      const result = create(JobResultSchema, given.$typeName === undefined ? given : { ...given });
       if (given.status === undefined) result.status = JobStatus.SUCCEEDED;
       if (given.executionMs === undefined) result.executionMs = elapsed(clock, job);
       if (result.workerId && result.workerId !== workerId) {

@@ -1,6 +1,7 @@
 /** The topics an agent serves. */
 import { AgentwireError, ValidationError } from "../../core/errors.js";
 import { compose } from "../../core/middleware.js";
+import { checkOption } from "../../core/options.js";
 import { isStandardSchema } from "../../core/standard-schema.js";
 import {
   type Checker,
@@ -13,6 +14,9 @@ import type { HandlerCall } from "../../worker/middleware.js";
 import { assertSubject } from "../bus.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
 import type { AgentOptions, JobContext } from "./options.js";
+
+/** What `retries` may be. */
+export const RETRIES = { min: 0, whole: true, max: Number.MAX_SAFE_INTEGER };
 
 /** How one topic differs from the agent's options. */
 export type TopicOverrides = Pick<AgentOptions, "retries" | "backoffMs">;
@@ -58,16 +62,11 @@ export function makeTopic(
 ): Topic {
   assertSubject(topic);
   if (typeof run !== "function") throw new ValidationError(`${topic}: the handler must be a function`);
-  const retries = checkRetries(given.retries ?? defaults.retries ?? 0);
+  const { retries = defaults.retries ?? 0 } = given;
+  checkOption("retries", retries, RETRIES);
   const backoff = given.backoffMs ?? defaults.backoffMs ?? 0;
   const backoffMs = typeof backoff === "function" ? backoff : () => backoff;
   return { topic, input: given.input, output: given.output, run: run as AgentHandler, retries, backoffMs };
-}
-
-/** @throws ValidationError for a number that is not a whole number of at least 0. */
-export function checkRetries(retries: number): number {
-  if (Number.isSafeInteger(retries) && retries >= 0) return retries;
-  throw new ValidationError(`retries must be a whole number of at least 0, not ${retries}`);
 }
 
 /** A result always has an output: null for undefined, and bytes are stored as they are. */

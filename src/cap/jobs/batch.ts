@@ -1,6 +1,6 @@
 /** Many jobs, a bounded number of them at a time. */
-import { ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
+import { checkOption } from "../../core/options.js";
 import type { JobOutcome } from "./output.js";
 import type { JobSubmission } from "./submission.js";
 
@@ -36,7 +36,7 @@ export async function runBatch<T>(
   { concurrency = 16, signal, onItem }: BatchOptions<T>,
   run: (submission: JobSubmission) => Promise<JobOutcome<T>>,
 ): Promise<BatchItem<T>[]> {
-  if (!(concurrency >= 1)) throw new ValidationError(`concurrency must be at least 1, not ${concurrency}`);
+  checkOption("concurrency", concurrency, { min: 1 });
   const items: BatchItem<T>[] = [];
   const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;

@@ -9,6 +9,7 @@ import {
 } from "../../../gen/cap/index.js";
 import { ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
+import { checkOption } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
 import type { DurableBus, Stored } from "../durable.js";
 import { Party, type PartyOptions } from "../party.js";
@@ -59,8 +60,7 @@ export function prepareJob(submission: JobSubmission, store: BlobStore | undefin
   const request = { ...given, jobId: given.jobId || `job-${uuid()}` } as PreparedJob["request"];
   if (given.compensation !== undefined) compensation(given.compensation);
   if (deadlineMs !== undefined) {
-    if (!(deadlineMs > 0 && Number.isFinite(deadlineMs)))
-      throw new ValidationError(`deadlineMs must be a number above 0, not ${deadlineMs}`);
+    checkOption("deadlineMs", deadlineMs, { above: 0, max: Number.MAX_VALUE });
     request.budget = { ...given.budget, deadlineMs: BigInt(Math.ceil(deadlineMs)) };
   }
   if (input === undefined) return { request, traceId, deadlineMs, keepInput: undefined };

@@ -1,9 +1,9 @@
 /** The exact bytes of a production packet: what is signed is what travels, minus the signature, never re-encoded. */
+import { WireType } from "@bufbuild/protobuf/wire";
 import { BusPacketSchema, PRODUCTION_MAX_PACKET_BYTES, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
 import { SignatureMissingError } from "../errors.js";
 import { SIGNATURE_FIELD } from "../packet.js";
-import { ByteReader } from "../wire/byte-reader.js";
-import { WIRE_LEN, WIRE_VARINT } from "../wire/value-types.js";
+import { type PacketReader, reading } from "../wire/decode.js";
 import { refusal } from "./error.js";
 
 const DOMAIN = new TextEncoder().encode("CAP-PRODUCTION-SIGNATURE-V1\0");
@@ -28,18 +28,22 @@ export interface ExactBytes {
 export function takeApart(raw: Uint8Array): ExactBytes {
   if (raw.length > PRODUCTION_MAX_PACKET_BYTES)
     throw refusal("malformed", "production packet exceeds size limit");
-  const reader = new ByteReader(raw);
+  return reading(raw, (reader) => takeFrom(reader, raw));
+}
+
+function takeFrom(reader: PacketReader, raw: Uint8Array): ExactBytes {
   const seen = new Set<number>();
   let hasPayload = false;
   let signature: Uint8Array | undefined;
   let [start, end] = [raw.length, raw.length];
   while (reader.pos < raw.length) {
     const at = reader.pos;
-    const tag = reader.tag();
-    const field = FIELDS.get(tag >>> 3);
+    const [number, wireType] = reader.tag();
+    const isShortTag = isShortest(raw, at, reader.pos);
+    const field = FIELDS.get(number);
     if (field === undefined) throw refusal("malformed", "unknown BusPacket field");
     const isVersion = field.number === VERSION_FIELD;
-    if ((tag & 7) !== (isVersion ? WIRE_VARINT : WIRE_LEN))
+    if (wireType !== (isVersion ? WireType.Varint : WireType.LengthDelimited))
       throw refusal("malformed", "wrong BusPacket field wire type");
     if (seen.has(field.number)) throw refusal("malformed", "duplicate singular BusPacket field");
     seen.add(field.number);
@@ -47,14 +51,16 @@ export function takeApart(raw: Uint8Array): ExactBytes {
       if (hasPayload) throw refusal("malformed", "multiple BusPacket payload fields");
       hasPayload = true;
     }
+    const valueAt = reader.pos;
     const isOne = isVersion && reader.uint64() === BigInt(PROTOCOL_VERSION);
-    const size = isVersion ? 0 : reader.uint32();
-    const from = reader.advance(size);
-    if (!reader.minimal) throw refusal("malformed", "non-minimal varint");
+    const fieldEnd = isVersion ? reader.pos : reader.end();
+    const from = reader.pos;
+    if (!isShortTag || !isShortest(raw, valueAt, from)) throw refusal("malformed", "non-minimal varint");
     if (isVersion && !isOne) throw refusal("malformed", "invalid protocol version wire");
+    reader.pos = fieldEnd;
     if (field.number !== SIGNATURE_FIELD) continue;
-    if (size === 0) throw refusal("malformed", "malformed signature");
-    signature = raw.subarray(from, from + size);
+    if (fieldEnd === from) throw refusal("malformed", "malformed signature");
+    signature = raw.subarray(from, fieldEnd);
     [start, end] = [at, reader.pos];
   }
   if (!seen.has(VERSION_FIELD)) throw refusal("malformed", "invalid protocol version wire");
@@ -64,6 +70,11 @@ export function takeApart(raw: Uint8Array): ExactBytes {
   signed.set(raw.subarray(0, start), DOMAIN.length);
   signed.set(raw.subarray(end), DOMAIN.length + start);
   return { signed, unsigned: signed.subarray(DOMAIN.length), signature };
+}
+
+/** Whether a varint ends with a byte that says something. */
+function isShortest(raw: Uint8Array, start: number, end: number): boolean {
+  return end - start === 1 || raw[end - 1] !== 0;
 }
 
 /** The domain, and room for so many bytes behind it. */
@@ -78,7 +89,7 @@ export function putTogether(signed: Uint8Array, signature: Uint8Array): Uint8Arr
   const unsigned = signed.subarray(DOMAIN.length);
   const raw = new Uint8Array(unsigned.length + 2 + signature.length);
   raw.set(unsigned);
-  raw.set([(SIGNATURE_FIELD << 3) | WIRE_LEN, signature.length], unsigned.length);
+  raw.set([(SIGNATURE_FIELD << 3) | WireType.LengthDelimited, signature.length], unsigned.length);
   raw.set(signature, unsigned.length + 2);
   return raw;
 }

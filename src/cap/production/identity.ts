@@ -1,8 +1,8 @@
 /** On whose behalf a job runs: held to the envelope when it arrives, and echoed by everything that answers it. */
+import { create } from "@bufbuild/protobuf";
 import type { BusPacket, DispatchIdentity, IdentityBinding, JobRequest } from "../../../gen/cap/index.js";
 import { DispatchIdentitySchema, IdentityBindingSchema } from "../../../gen/cap/index.js";
 import { ConflictError } from "../../core/errors.js";
-import { createMessage } from "../wire/create.js";
 import { refusal } from "./error.js";
 
 /**
@@ -38,8 +38,8 @@ export interface ProductionAuthority {
 export function freezeAuthority(packet: BusPacket, { jobId, dispatch }: JobRequest): ProductionAuthority {
   return {
     jobId,
-    identity: createMessage(IdentityBindingSchema, pick(IDENTITY, packet.identity)),
-    dispatch: createMessage(DispatchIdentitySchema, pick(DISPATCH, dispatch)),
+    identity: create(IdentityBindingSchema, pick(IDENTITY, packet.identity)),
+    dispatch: create(DispatchIdentitySchema, pick(DISPATCH, dispatch)),
   };
 }
 

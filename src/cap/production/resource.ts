@@ -1,4 +1,5 @@
 /** Structured references to inputs and outputs: their form, and the bytes behind them. */
+import { create } from "@bufbuild/protobuf";
 import type { ResourceRef } from "../../../gen/cap/index.js";
 import { ResourceRefSchema } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
@@ -7,7 +8,6 @@ import type { BlobStore } from "../blob-store.js";
 import { equalBytes, sha256 } from "../crypto/sha256.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
 import { timestampMs, timestampOf } from "../timestamp.js";
-import { createMessage } from "../wire/create.js";
 
 const MAX_BYTES = 2 ** 30;
 const MAX_URI = 2048;
@@ -171,7 +171,7 @@ export class Resources {
     const resolver = this.#resolvers.get(resolverId);
     if (resolver === undefined) throw invalid(`resolver "${resolverId}" is not installed`);
     const now = this.#clock.now();
-    const ref = createMessage(ResourceRefSchema, {
+    const ref = create(ResourceRefSchema, {
       resolverId,
       uri: await resolver.put(name, bytes),
       sha256: sha256(bytes),

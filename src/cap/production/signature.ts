@@ -1,4 +1,5 @@
 /** Packets under CAP-PRODUCTION: sealed for one subject, opened on the bytes that arrived. */
+import { create } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../../gen/cap/index.js";
 import {
   PRODUCTION_ALGORITHM,
@@ -14,8 +15,7 @@ import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import { onP256 } from "../crypto/pem.js";
 import { canonicalBytes, decodePacket } from "../packet.js";
 import { timestampMs, timestampOf } from "../timestamp.js";
-import { createMessage } from "../wire/create.js";
-import { hasUnknownFields } from "../wire/unknown-fields.js";
+import { hasUnknownFields } from "../wire/decode.js";
 import { refusal } from "./error.js";
 import { putTogether, takeApart, toSign } from "./exact-bytes.js";
 
@@ -50,7 +50,7 @@ export async function sealProduction(packet: BusPacket, options: ProductionSealO
     throw new ValidationError("sealing under CAP-PRODUCTION requires the subject as audience");
   checkLifetime(lifetimeMs);
   if (hasUnknownFields(packet)) throw new ValidationError("a production packet must not have unknown fields");
-  const signatureMetadata = createMessage(SignatureMetadataSchema, {
+  const signatureMetadata = create(SignatureMetadataSchema, {
     profileVersion: PRODUCTION_PROFILE,
     algorithm: PRODUCTION_ALGORITHM,
     messageId: randomBytes(MESSAGE_ID_BYTES),
@@ -122,7 +122,7 @@ export function checkProductionTrust(trust: ProductionTrust): void {
 export async function openProduction(raw: Uint8Array, trust: ProductionTrust): Promise<ProductionPacket> {
   checkProductionTrust(trust);
   const { signed, unsigned, signature } = takeApart(raw);
-  const packet = decodePacket(unsigned).message;
+  const packet = decodePacket(unsigned);
   if (hasUnknownFields(packet)) throw refusal("malformed", "unknown nested protobuf field");
   const { messageId, expiresAtMs, keyId } = checkMetadata(packet, trust);
   if (packet.identity?.tenantId !== trust.tenantId) throw refusal("wrong_tenant", "tenant mismatch");

@@ -1,6 +1,7 @@
 /** A blob store with limits on size and time. */
 import { withDeadline } from "../../core/abort.js";
 import type { Clock } from "../../core/clock.js";
+import { checkOptions } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
 import { ResourceExhaustedError } from "../errors.js";
 
@@ -26,6 +27,7 @@ const TWO_MIB = 2 * 1024 * 1024;
  * @returns A store whose calls reject with ResourceExhaustedError, TimeoutError or AbortError.
  */
 export function limitedStore(store: BlobStore, limits: StoreLimits = {}): BlobStore {
+  checkOptions(limits, { maxReadBytes: {}, maxWriteBytes: {}, timeoutMs: {} });
   const { maxReadBytes = TWO_MIB, maxWriteBytes = TWO_MIB, timeoutMs = 5_000, signal, clock } = limits;
   const inTime = <T>(what: string, call: () => Promise<T>): Promise<T> =>
     withDeadline(

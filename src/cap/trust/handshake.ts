@@ -13,7 +13,7 @@ import type { Clock } from "../../core/clock.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
 import { equalBytes } from "../crypto/sha256.js";
 import { createPacket } from "../packet.js";
-import { encodeCanonical } from "../wire/canonical-encode.js";
+import { encodeCanonical } from "../wire/encode.js";
 import type { WorkerTrust } from "./config.js";
 import { WorkerTrustError } from "./error.js";
 import { checkCapability, NONCE_BYTES, timeOf } from "./messages.js";

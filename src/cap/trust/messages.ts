@@ -12,7 +12,7 @@ import {
 import { errorText } from "../../core/errors.js";
 import { decodePacket } from "../packet.js";
 import { timestampMs } from "../timestamp.js";
-import { hasUnknownFields } from "../wire/unknown-fields.js";
+import { hasUnknownFields } from "../wire/decode.js";
 import { WorkerTrustError } from "./error.js";
 import { trustPhase } from "./signature.js";
 
@@ -32,7 +32,7 @@ export function decodeTrustPacket(bytes: Uint8Array): BusPacket {
     throw broken(`packet size must be 1..${TRUST_MAX_PACKET_BYTES} bytes`);
   let packet: BusPacket;
   try {
-    packet = decodePacket(bytes).message;
+    packet = decodePacket(bytes);
   } catch (cause) {
     throw broken(`cannot decode worker trust packet: ${errorText(cause)}`, cause);
   }

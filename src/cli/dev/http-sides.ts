@@ -1,10 +1,5 @@
 /** The three local servers of `agentwire dev` that speak HTTP. */
-import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { TaskSpec } from "../../../gen/aureus/v1/index.js";
-import { sampleOf } from "../../4runr/sample.js";
 import {
   Local4Runr,
   LocalAureus,
@@ -12,8 +7,9 @@ import {
   type Observation,
   type TaskOutcome,
 } from "../../testing/index.js";
-import { writeNew } from "../files.js";
 import type { DevFunctions } from "./functions.js";
+import type { Identity } from "./identity.js";
+import { type InputSamples, samplesOf } from "./input.js";
 import type { DevPart } from "./part.js";
 
 type Log = (part: string, text: string) => void;
@@ -36,23 +32,23 @@ export interface NeuronPart extends DevPart {
   submit(capability: string, input: unknown, taskId?: string): Promise<TaskOutcome>;
   /** Cancels a task; false when it has ended. */
   cancel(taskId: string): boolean;
-  /** A sample of the input of every capability that was registered. */
-  samples(): ReadonlyMap<string, unknown>;
+  /** Samples of the input of every capability that was registered. */
+  samples(): ReadonlyMap<string, InputSamples>;
 }
 
 /** Starts the gateway for neurons. With `demo` every capability gets one task when it is registered first. */
 export async function startNeuron({
   port,
   demo,
+  token,
   log,
   observe,
-}: SideOptions & { readonly demo: boolean }): Promise<NeuronPart> {
-  const token = `dev-${randomBytes(12).toString("hex")}`;
+}: SideOptions & { readonly demo: boolean; readonly token: string }): Promise<NeuronPart> {
   const brain = await LocalBigBrain.start({ port, tokens: [token], observe });
   const neurons = new Map<string, { protocolVersion: string; capabilities: readonly string[] }>();
   const ends: Record<string, number> = {};
   const greeted = new Set<string>();
-  const samples = new Map<string, unknown>();
+  const samples = new Map<string, InputSamples>();
   const submit = (capability: string, input: unknown, taskId?: string) => {
     const served = [...neurons].filter(([id]) => brain.isConnected(id)).flatMap(([, of]) => of.capabilities);
     if (!served.includes(capability)) {
@@ -69,10 +65,10 @@ export async function startNeuron({
     log("neuron", `${neuronId} registered (${protocolVersion}): ${types.join(", ") || "nothing"}`);
     for (const { type, inputSchema } of capabilities) {
       const isObject = typeof inputSchema === "object" && inputSchema !== null;
-      samples.set(type, isObject ? sampleOf(inputSchema) : { hello: "from agentwire dev" });
+      samples.set(type, isObject ? samplesOf(inputSchema) : { sample: { hello: "from agentwire dev" } });
       if (!demo || greeted.has(type)) continue;
       greeted.add(type);
-      void submit(type, samples.get(type));
+      void submit(type, samples.get(type)?.sample);
     }
   });
   brain.on("outcome", (outcome) => {
@@ -136,32 +132,21 @@ export async function startAureus(
 /** Starts a 4Runr gateway with one agent that may call every tool. */
 export async function start4Runr(
   { actions }: DevFunctions,
+  { agentId, privateKeyPem, keyFile }: Identity,
   { port, log, observe }: SideOptions,
 ): Promise<DevPart> {
   const gateway = await Local4Runr.start({ port, tools: actions, observe });
-  const folder = await mkdtemp(join(tmpdir(), "agentwire-dev-"));
-  const close = async (): Promise<void> => {
-    await gateway.close();
-    await rm(folder, { recursive: true, force: true });
+  await gateway.register({ name: "agentwire-dev", agentId, privateKeyPem });
+  let requests = 0;
+  gateway.on("request", ({ method, path, status }) => {
+    requests++;
+    log("4runr", `${method} ${path} ${status}`);
+  });
+  return {
+    name: "4runr",
+    state: "running",
+    env: { GATEWAY_URL: gateway.url, AGENT_ID: agentId, AGENT_PRIVATE_KEY: keyFile },
+    status: () => ({ url: gateway.url, agentId, requests }),
+    close: () => gateway.close(),
   };
-  try {
-    const { agentId, privateKeyPem } = await gateway.register({ name: "agentwire-dev" });
-    const keyFile = join(folder, "agent.key.pem");
-    await writeNew(keyFile, privateKeyPem, { mode: 0o600 });
-    let requests = 0;
-    gateway.on("request", ({ method, path, status }) => {
-      requests++;
-      log("4runr", `${method} ${path} ${status}`);
-    });
-    return {
-      name: "4runr",
-      state: "running",
-      env: { GATEWAY_URL: gateway.url, AGENT_ID: agentId, AGENT_PRIVATE_KEY: keyFile },
-      status: () => ({ url: gateway.url, agentId, requests }),
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }

@@ -42,8 +42,7 @@ export async function resend(
   if (hidden && data === undefined)
     throw new UnsupportedError("parts of its body are masked or were left out");
   if (protocol === "cap" && kind === "jobRequest" && op === SUBJECT_SUBMIT) {
-    const packet =
-      data === undefined ? fromJson(BusPacketSchema, body as JsonValue) : decodePacket(data).message;
+    const packet = data === undefined ? fromJson(BusPacketSchema, body as JsonValue) : decodePacket(data);
     const jobId = renewJob(packet, seq);
     await publish(op, toBinary(BusPacketSchema, packet));
     return { job: jobId };

@@ -13,6 +13,7 @@ import { Approvals } from "./approvals.js";
 import { type CapOptions, startCap, startRedis } from "./cap-side.js";
 import type { DevFunctions } from "./functions.js";
 import { start4Runr, startAureus, startNeuron } from "./http-sides.js";
+import { type Identity, readIdentity } from "./identity.js";
 import type { DevPart } from "./part.js";
 import { replayCapture } from "./resend.js";
 import { addDevRoutes } from "./routes.js";
@@ -54,10 +55,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const parts: DevPart[] = [];
   let page: Inspector | undefined;
   let observed: Observed | undefined;
+  let identity: Identity | undefined;
   const close = async (): Promise<void> => {
     await page?.close();
     await Promise.allSettled(parts.map((part) => part.close()));
     await observed?.close();
+    await identity?.close();
   };
   const add = async <Part extends DevPart>(starting: Promise<Part>): Promise<Part> => {
     const part = await starting;
@@ -68,15 +71,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     observed = await observe(options);
     const { recorder, tracker, onMessage } = observed;
     const { log, functions, demo } = options;
+    identity = await readIdentity(options.env, (text) => log("dev", text));
+    const { neuronToken: token } = identity;
     const side = (protocol: HttpProtocol, port: number | undefined) => {
       return { port, log, observe: httpRecorder(protocol, recorder) };
     };
     const capOptions = { ...options, onMessage };
     await add(startRedis(capOptions));
     const cap = await add(startCap(capOptions));
-    const neuron = await add(startNeuron({ ...side("neuron", options.neuronPort), demo }));
+    const neuron = await add(startNeuron({ ...side("neuron", options.neuronPort), demo, token }));
     const aureus = await add(startAureus(functions, side("aureus", options.aureusPort)));
-    await add(start4Runr(functions, side("4runr", options.fourRunrPort)));
+    await add(start4Runr(functions, identity, side("4runr", options.fourRunrPort)));
     const env = Object.assign({}, ...parts.map((part) => part.env)) as Record<string, string>;
     const { startedAt } = recorder;
     const health = () => ({ version: VERSION, startedAt, env: withoutSecrets(env), parts: statusOf(parts) });

@@ -1,18 +1,17 @@
 /** What the page of `agentwire dev` shows besides records: health, approvals, and what can be sent. */
 import { schemaDocument, toolActions } from "../../../gen/4runr/index.js";
-import { sampleOf } from "../../4runr/sample.js";
 import type { Recorder } from "../inspector/recorder.js";
 import type { Tracker } from "../inspector/tracker.js";
 import type { Approvals } from "./approvals.js";
 import type { DevFunctions } from "./functions.js";
 import type { NeuronPart } from "./http-sides.js";
+import { type InputSamples, samplesOf } from "./input.js";
 import type { Health } from "./routes.js";
 
-/** Something that can be sent, with a sample of its input. */
-export interface Target {
+/** Something that can be sent, with samples of its input. */
+export interface Target extends InputSamples {
   readonly protocol: "cap" | "neuron" | "aureus" | "4runr";
   readonly name: string;
-  readonly sample: unknown;
 }
 
 /** What {@link stateOf} reads. */
@@ -44,7 +43,7 @@ export function stateOf({
     ]);
     const targets: Target[] = [
       ...[...topics].map((name) => ({ protocol: "cap" as const, name, sample: { text: "hello" } })),
-      ...[...neuron.samples()].map(([name, sample]) => ({ protocol: "neuron" as const, name, sample })),
+      ...[...neuron.samples()].map(([name, input]) => ({ protocol: "neuron" as const, name, ...input })),
       ...["read_file", ...Object.keys(functions.tools)].map((name) => ({
         ...{ protocol: "aureus" as const, name, sample: { path: "input.csv" } },
       })),
@@ -74,11 +73,7 @@ function fourRunrTargets(): Target[] {
       for (const step of params.slice(params.indexOf("#/") + 2).split("/")) {
         at = (at as Readonly<Record<string, unknown>>)[step];
       }
-      return {
-        protocol: "4runr",
-        name: `${tool}:${action}`,
-        sample: sampleOf(at as Parameters<typeof sampleOf>[0]),
-      };
+      return { protocol: "4runr" as const, name: `${tool}:${action}`, ...samplesOf(at as object) };
     }),
   );
 }

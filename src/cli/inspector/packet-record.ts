@@ -45,7 +45,7 @@ export async function packetRecord(
   const about = { type: "message", protocol: "cap", via: "tap", op: subject, bytes: data.length } as const;
   let message: BusPacket;
   try {
-    ({ message } = decodePacket(data, Infinity));
+    message = decodePacket(data, Infinity);
   } catch (error) {
     const reason = errorText(error);
     return [

@@ -3,7 +3,6 @@ import type { BusPacket } from "../../../gen/cap/index.js";
 import { defaultCrypto } from "../../cap/crypto/backend.js";
 import type { VerifyingKey } from "../../cap/index.js";
 import { canonicalBytes } from "../../cap/packet.js";
-import type { Decoded } from "../../cap/wire/canonical-decode.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 
@@ -38,11 +37,6 @@ export function parseKeys(files: KeyFiles, options: { readonly allowP384?: boole
 export function formsOf(message: BusPacket): readonly Uint8Array[] {
   const spec = canonicalBytes(message, "spec");
   return spec.ordersDiffer ? [spec.bytes, canonicalBytes(message, "upb").bytes] : [spec.bytes];
-}
-
-/** The received bytes without their signature. */
-export function withoutSignature({ found }: Decoded<BusPacket>, received: Uint8Array): Uint8Array {
-  return received.filter((_, at) => !found.some(([start, end]) => at >= start && at < end));
 }
 
 /** Whether one of the keys made a signature. */

@@ -5,14 +5,14 @@
 
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema, PRODUCTION_PROFILE, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
-import { decodePacket } from "../../cap/packet.js";
+import { decodePacket, SIGNATURE_FIELD } from "../../cap/packet.js";
 import { trustPhase } from "../../cap/trust/signature.js";
 import { validatePacket } from "../../cap/validate.js";
-import type { Decoded } from "../../cap/wire/canonical-decode.js";
+import { withoutField } from "../../cap/wire/decode.js";
 import type { MapOrder } from "../../cap/wire/map-order.js";
 import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
-import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf, withoutSignature } from "./candidates.js";
+import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
 import { type Arrival, judgeArrival, judgeProduction, judgeTrust } from "./profiles.js";
 import { no, type Verdict, yes } from "./verdict.js";
@@ -36,13 +36,12 @@ export async function diagnose(
 ): Promise<Verdict> {
   const candidates = parseKeys(files, options);
   if (bytes.length === 0) return no("malformed", "there are no bytes");
-  let decoded: Decoded<BusPacket>;
+  let message: BusPacket;
   try {
-    decoded = decodePacket(bytes, Infinity);
+    message = decodePacket(bytes, Infinity);
   } catch (error) {
     return no("malformed", `the bytes are not a packet: ${errorText(error)}`);
   }
-  const { message } = decoded;
   const about = { sender: message.senderId, payload: message.payload.case };
   const isTrustPhase = trustPhase(message) !== undefined;
   const issues = isTrustPhase ? [] : validatePacket(message);
@@ -51,7 +50,7 @@ export async function diagnose(
     (broken("protocol_version") &&
       no("wrong_version", `protocol_version is ${message.protocolVersion}, not ${PROTOCOL_VERSION}`)) ||
     (broken("payload") && unknownPayload(message)) ||
-    (await judgeSignature(decoded, bytes, candidates, options));
+    (await judgeSignature(message, bytes, candidates, options));
   if (finding.ok && issues.length > 0) {
     const rules = issues.map(({ field, message }) => `${field}: ${message}`).join("; ");
     return {
@@ -71,12 +70,11 @@ function unknownPayload(message: BusPacket): Verdict {
 }
 
 async function judgeSignature(
-  decoded: Decoded<BusPacket>,
+  message: BusPacket,
   received: Uint8Array,
   all: readonly Candidate[],
   options: DiagnoseOptions,
 ): Promise<Verdict> {
-  const { message } = decoded;
   const { senderId, signature } = message;
   if (senderId === "") return no("missing_signature", "sender_id is empty, so nobody can have signed it");
   if (signature.length === 0) {
@@ -106,17 +104,16 @@ async function judgeSignature(
       ? judgeTrust(message, allowed, others, options)
       : judgeProduction(received, message, allowed, others, options);
   }
-  const genuine = await genuineForm(decoded, received, own, options);
-  return genuine ?? explainWrongSignature(message, received, decoded, own, others);
+  const genuine = await genuineForm(message, received, own, options);
+  return genuine ?? explainWrongSignature(message, received, own, others);
 }
 
 async function genuineForm(
-  decoded: Decoded<BusPacket>,
+  message: BusPacket,
   received: Uint8Array,
   own: readonly Candidate[],
   { mapOrder, acceptRawOrder }: DiagnoseOptions,
 ): Promise<Verdict | undefined> {
-  const { message } = decoded;
   const { signature } = message;
   const [spec, upb] = formsOf(message);
   if (await anyVerifies(own, spec!, signature)) {
@@ -130,7 +127,7 @@ async function genuineForm(
     const advice = "peers that sort maps in spec order only (Go, the specification) refuse this packet";
     return { ...yes("upb order", "the signature is the sender's, over maps in upb order"), advice };
   }
-  const raw = withoutSignature(decoded, received);
+  const raw = withoutField(received, SIGNATURE_FIELD);
   if (!(await anyVerifies(own, raw, signature))) return undefined;
   if (acceptRawOrder)
     return yes("received bytes", "the signature is the sender's, over the bytes as received");

@@ -51,7 +51,7 @@ export interface PacketView {
 
 /** Looks at a packet. @throws MalformedPacketError */
 export function viewPacket(bytes: Uint8Array, options: { readonly showSecrets?: boolean } = {}): PacketView {
-  const { message } = decodePacket(bytes, Infinity);
+  const message = decodePacket(bytes, Infinity);
   const { fields, unknown } = messageToJson(BusPacketSchema, message);
   const shown = options.showSecrets ? fields : masked(fields);
   const hidesSecrets = JSON.stringify(shown) !== JSON.stringify(fields);
@@ -105,7 +105,7 @@ function signedBytes(bytes: Uint8Array, hide: boolean): SignedBytes {
 /** Whether bytes are a packet that carries something. */
 export function isPacket(bytes: Uint8Array): boolean {
   try {
-    return decodePacket(bytes, Infinity).message.payload.case !== undefined;
+    return decodePacket(bytes, Infinity).payload.case !== undefined;
   } catch {
     return false;
   }

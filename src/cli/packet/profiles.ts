@@ -186,7 +186,7 @@ export function judgeArrival(
 /** A packet that was taken before. Ordinary ones are known by the r of their signature, others by their message id. */
 function replayed(message: BusPacket, earlier: readonly Uint8Array[]): Verdict | undefined {
   for (const bytes of earlier) {
-    const before = decodePacket(bytes, Infinity).message;
+    const before = decodePacket(bytes, Infinity);
     if (before.senderId !== message.senderId || idOf(before) !== idOf(message)) continue;
     const advice = "receivers with `maxAgeMs`, and those under CAP-PRODUCTION, take a packet once";
     return no("replayed", "the packet was taken before: it is a replay", advice);

@@ -102,7 +102,7 @@ function packetOf(input: Input, { sender, exact }: SignOptions): BusPacket {
 }
 
 function readPacket(input: Input): BusPacket {
-  if (input.kind === "bytes") return decodePacket(input.bytes, Infinity).message;
+  if (input.kind === "bytes") return decodePacket(input.bytes, Infinity);
   const value = input.kind === "json" ? input.values[0] : undefined;
   if (!isObject(value)) {
     throw new ValidationError(`expected a CAP packet, found ${input.format}`, { code: "BAD_INPUT" });

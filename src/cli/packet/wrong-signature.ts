@@ -5,8 +5,9 @@ import { createHash, createPublicKey, verify as nodeVerify } from "node:crypto";
 import { clone } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
-import type { Decoded } from "../../cap/wire/canonical-decode.js";
-import { anyVerifies, type Candidate, formsOf, signerOf, withoutSignature } from "./candidates.js";
+import { SIGNATURE_FIELD } from "../../cap/packet.js";
+import { withoutField } from "../../cap/wire/decode.js";
+import { anyVerifies, type Candidate, formsOf, signerOf } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
 import { toDer, trimDer } from "./signature-form.js";
 import { no, type Verdict } from "./verdict.js";
@@ -15,12 +16,11 @@ import { no, type Verdict } from "./verdict.js";
 export async function explainWrongSignature(
   message: BusPacket,
   received: Uint8Array,
-  decoded: Decoded<BusPacket>,
   own: readonly Candidate[],
   others: readonly Candidate[],
 ): Promise<Verdict> {
   const { signature, senderId } = message;
-  const forms = [...formsOf(message), withoutSignature(decoded, received)];
+  const forms = [...formsOf(message), withoutField(received, SIGNATURE_FIELD)];
   const signer = await signerOf(others, forms, signature);
   if (signer !== undefined) {
     return no("wrong_key", `signed with the key of ${signer}, but it says it is from ${senderId}`);

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Finding } from "../finding.js";
+import { readForm } from "../forms.js";
 import { asRecord } from "../openapi/openapi.js";
-import { readSource } from "../source.js";
 
 /** A break as an acceptance names it, and as a finding. */
 export interface KeyedBreak {
@@ -25,7 +25,7 @@ export function withoutAccepted(
   const findings: Finding[] = [];
   const accepted = new Set<string>();
   if (existsSync(join(root, file))) {
-    const source = readSource(root, file);
+    const source = readForm(root, file, "accepted-breaks");
     const keys = new Set(breaks.map(({ key }) => key));
     for (const [index, item] of ((source.data as unknown[] | null) ?? []).entries()) {
       const { path, action, reason } = asRecord(item);

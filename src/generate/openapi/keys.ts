@@ -32,6 +32,7 @@ export function readKeys(api: OpenApi, rules: RuleBook, all = false): Keys {
   const reader = new ShapeReader(api, rules);
   for (const name of Object.keys(api.schemas)) reader.component(name);
   const roots = api.operations.map((operation) => readRoots(reader, operation));
+  reader.settle();
   throwFindings(reader.findings);
 
   const rows = new KeyRows(reader, all);

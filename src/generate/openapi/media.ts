@@ -45,7 +45,9 @@ export function readContent(content: unknown, path: YamlPath): Content[] {
       media[key] === undefined
         ? undefined
         : { schema: asRecord(media[key]) as Schema, path: [...path, "content", type, key] };
-    const [kind, schema, event] = [kindOf(type), at("schema"), at("x-event-data")];
+    const [kind, schema] = [kindOf(type), at("schema")];
+    // The schema of a stream is that of its text, or, as most documents mean it, of the JSON in each event.
+    const event = at("x-event-data") ?? (schema?.schema.type === "string" ? undefined : schema);
     return { kind, type, ...(schema && { schema }), ...(kind === "events" && event && { event }) };
   });
 }

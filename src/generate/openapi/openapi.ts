@@ -138,11 +138,12 @@ function resolve(data: unknown, path: YamlPath): { value: Json; path: YamlPath }
   return typeof value.$ref === "string" ? resolve(data, refPath(value.$ref)) : { value, path };
 }
 
-function readActions(raw: Json, path: YamlPath): ToolAction[] {
-  return Object.entries(asRecord(raw["x-tool-actions"])).flatMap(([tool, actions]) =>
+/** The actions of a map `{ tool: { action: … } }` at `path`. */
+export function readActions(tools: unknown, path: YamlPath): ToolAction[] {
+  return Object.entries(asRecord(tools)).flatMap(([tool, actions]) =>
     Object.entries(asRecord(actions)).map(([action, value]) => {
       const { idempotent, retry, description, params, result } = asRecord(value);
-      const at = [...path, "x-tool-actions", tool, action];
+      const at = [...path, tool, action];
       return {
         tool,
         action,
@@ -223,7 +224,7 @@ function readOperation(source: Source, url: string, method: string): Operation {
     ...(events && { events }),
     ...(paging && { paging }),
     isPublic: Array.isArray(security) && security.length === 0,
-    actions: readActions(raw, path),
+    actions: readActions(raw["x-tool-actions"], [...path, "x-tool-actions"]),
     raw,
   };
 }
@@ -271,7 +272,10 @@ export function readOpenApi(root: string, file: string, options: DocumentOptions
     source,
     original,
     warnings: findings,
-    title: String(asRecord(asRecord(data).info).title),
+    // It stands in comments of generated code.
+    title: String(asRecord(asRecord(data).info).title)
+      .replace(/\s+/g, " ")
+      .replaceAll("*/", "* /"),
     schemas: asRecord(asRecord(asRecord(data).components).schemas) as Record<string, Schema>,
     operations,
   };

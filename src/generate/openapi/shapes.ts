@@ -28,6 +28,14 @@ const structural = [
   "x-opaque",
 ];
 
+/** Two objects that become one once all members of both are known, and the schema that asks for it. */
+interface LaterMerge {
+  readonly name: string;
+  readonly a: string;
+  readonly b: string;
+  readonly at: SchemaAt;
+}
+
 /** True when a value of this schema can be a JSON object or array. */
 function holdsKeys({ type, contentMediaType }: Schema): boolean {
   // Binary data need not say a type.
@@ -47,6 +55,8 @@ export class ShapeReader {
   readonly #open = new Set<string>();
   readonly #assumed = new Set<string>();
   readonly #merged = new Map<string, Node>();
+  readonly #reading = new Set<string>();
+  readonly #later: LaterMerge[] = [];
 
   constructor(
     readonly api: OpenApi,
@@ -76,6 +86,8 @@ export class ShapeReader {
     this.#open.delete(name);
     if (node.kind === "object") {
       this.objects.set(name, this.objects.get(node.name) ?? new Map());
+      if (node.name !== name && this.#isOpen(node.name))
+        this.#later.push({ name, a: node.name, b: node.name, at });
       node = { kind: "object", name };
     } else if (this.#assumed.has(name)) {
       node = this.#unclear(at, `${name} is recursive and not an object: say x-opaque: true`);
@@ -115,7 +127,7 @@ export class ShapeReader {
   #mergeAll(at: SchemaAt, nodes: readonly Node[], name: string): Node {
     let problem: string | undefined;
     const merged = nodes.reduce((a, b) => {
-      const node = this.#merge(a, b, name);
+      const node = this.#merge(a, b, name, at);
       if (typeof node !== "string") return node;
       problem ??= node;
       return opaque;
@@ -126,6 +138,7 @@ export class ShapeReader {
   #object({ schema, path }: SchemaAt, name: string): Node {
     const members = new Map<string, Node>();
     this.objects.set(name, members);
+    this.#reading.add(name);
     const taken = new Map<string, string>();
     let clash: string | undefined;
     for (const [key, member] of Object.entries(schema.properties ?? {})) {
@@ -135,6 +148,7 @@ export class ShapeReader {
       if (other !== undefined) clash ??= `${key} and ${other} are both ${camelCase(key)} in camelCase`;
       taken.set(camelCase(key), key);
     }
+    this.#reading.delete(name);
     if (clash !== undefined) return this.#unclear({ schema, path }, clash);
     if (typeof schema.additionalProperties === "object") {
       const at = [...path, "additionalProperties"];
@@ -163,35 +177,67 @@ export class ShapeReader {
   }
 
   /** What both can be, or why that cannot be determined. */
-  #merge(a: Node, b: Node, name: string): Node | string {
+  #merge(a: Node, b: Node, name: string, at: SchemaAt): Node | string {
     if (a.kind === "plain") return b;
     if (b.kind === "plain" || (a.kind === "opaque" && b.kind === "opaque")) return a;
-    if (a.kind === "object" && b.kind === "object") return this.#mergeObjects(a.name, b.name, name);
+    if (a.kind === "object" && b.kind === "object")
+      return this.#mergeObjects({ name, a: a.name, b: b.name, at });
     if ((a.kind === "list" || a.kind === "map") && b.kind === a.kind) {
-      const of = this.#merge(a.of, b.of, name);
+      const of = this.#merge(a.of, b.of, name, at);
       return typeof of === "string" ? of : { kind: a.kind, of };
     }
     return `the variants of ${name} conflict: ${a.kind} and ${b.kind}`;
   }
 
-  #mergeObjects(a: string, b: string, name: string): Node | string {
+  #mergeObjects(merge: LaterMerge): Node | string {
+    const { name, a, b } = merge;
     if (a === b) return { kind: "object", name: a };
     const pair = [a, b].sort().join("&");
     const known = this.#merged.get(pair);
     if (known !== undefined) return known;
     const node: Node = { kind: "object", name };
     this.#merged.set(pair, node);
+    if (!this.#isOpen(a) && !this.#isOpen(b)) return this.#mergeMembers(merge) ?? node;
+    this.#later.push(merge);
+    return node;
+  }
+
+  /** True while members of an object may still be added. */
+  #isOpen(name: string): boolean {
+    return (
+      this.#open.has(name) || this.#reading.has(name) || this.#later.some((merge) => merge.name === name)
+    );
+  }
+
+  /** Gives an object the members of two. @returns why that cannot be done */
+  #mergeMembers({ name, a, b, at }: LaterMerge): string | undefined {
     const [left, right] = [this.objects.get(a), this.objects.get(b)];
     if (left === undefined || right === undefined)
       return `the variants of ${name} refer back to it in a way that cannot be merged`;
     const members = new Map(left);
     for (const [key, member] of right) {
       const other = members.get(key);
-      const merged = other === undefined ? member : this.#merge(other, member, `${name}.${key}`);
+      const merged = other === undefined ? member : this.#merge(other, member, `${name}.${key}`, at);
       if (typeof merged === "string") return merged;
       members.set(key, merged);
     }
     this.objects.set(name, members);
-    return node;
+    return undefined;
+  }
+
+  /** Merges what had to wait for members of other objects. To be called when everything is read. */
+  settle(): void {
+    const later = this.#later;
+    while (later.length > 0) {
+      // A chain of merges into one object goes in its order.
+      const isReady = ({ name, a, b }: LaterMerge, index: number) =>
+        !later.some((other, at) => [a, b].includes(other.name) && (other.name !== name || at < index));
+      const found = later.findIndex(isReady);
+      const [merge] = later.splice(Math.max(found, 0), 1);
+      const problem = this.#mergeMembers(merge!);
+      if (problem === undefined) continue;
+      this.objects.delete(merge!.name);
+      this.#unclear(merge!.at, problem);
+    }
   }
 }

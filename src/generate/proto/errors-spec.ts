@@ -1,10 +1,11 @@
 import type { DescEnum, FileRegistry } from "@bufbuild/protobuf";
 import * as core from "../../core/errors.js";
 import { pascalCase } from "../emit.js";
+import { type Finding, SpecError, throwFindings } from "../finding.js";
+import { readForm } from "../forms.js";
 import { asRecord } from "../openapi/openapi.js";
 import { readSource } from "../source.js";
 import { enumComments } from "./bus-types.js";
-import { flag, matching, number, oneOf, optional, TableFindings, text } from "./entry-checks.js";
 
 /** One registered error code with all that is generated for it. */
 export interface ErrorCodeSpec {
@@ -40,41 +41,34 @@ const parents = Object.entries(core)
  * @throws SpecError naming file and line of every wrong entry
  */
 export function readErrors(root: string, file: string, registry: FileRegistry): ErrorsSpec {
-  const source = readSource(root, file);
+  const written = readSource(root, file);
+  const enumName = String(asRecord(written.data).enum);
+  const type = registry.getEnum(enumName);
+  if (type === undefined)
+    throw new SpecError([written.finding(["enum"], `${enumName} is not an enum of the protos`)]);
+  const values = type.values.filter(({ number: code }) => code !== 0);
+  const source = readForm(root, file, "errors", {
+    parent: parents,
+    code: values.map(({ localName }) => localName),
+  });
   const data = asRecord(source.data);
-  const findings = new TableFindings(source);
-  const decision = {
-    extends: oneOf(parents),
-    retryable: optional(flag),
-    reason: optional(oneOf(["denied", "timeout"])),
-  };
-  findings.known([], data, ["enum", "ranges", "codes"], "is not a known section");
-
-  const ranges = (Array.isArray(data.ranges) ? (data.ranges as unknown[]) : []).map(asRecord);
-  for (const [index, range] of ranges.entries())
-    findings.entry(["ranges", index], range, { from: number, to: number, ...decision });
-
-  const type = registry.getEnum(String(data.enum));
-  if (type === undefined) findings.add(["enum"], `${String(data.enum)} is not an enum of the protos`);
-  const values = (type?.values ?? []).filter(({ number: code }) => code !== 0);
+  const ranges = ((data.ranges ?? []) as unknown[]).map(asRecord);
   const entries = asRecord(data.codes);
-  const known = values.map(({ localName }) => localName);
-  findings.known(["codes"], entries, known, `is not a value of ${String(data.enum)}`);
-  const comments = type === undefined ? new Map<number, string>() : enumComments(type);
-  const className = matching(/^[A-Z][A-Za-z0-9]*Error$/, "the name of an error class");
-
+  const findings: Finding[] = [];
+  const comments = enumComments(type);
   const owners = new Map<string, string>();
   const codes = values.map(({ localName: name, number: code }): ErrorCodeSpec => {
     const given = Object.hasOwn(entries, name);
-    if (given) findings.entry(["codes", name], entries[name], { class: className, ...decision, doc: text });
     const range = ranges.find(({ from, to }) => Number(from) <= code && code <= Number(to)) ?? {};
     const entry = given ? asRecord(entries[name]) : range;
     const type = given ? String(entry.class) : `${pascalCase(name.toLowerCase())}Error`;
     const owner = owners.get(type) ?? (parents.includes(type) ? "the package" : undefined);
     if (owner !== undefined)
-      findings.add(
-        ["codes", name],
-        `would have the class ${type}, as ${owner} has: give it another \`class\``,
+      findings.push(
+        source.finding(
+          ["codes", name],
+          `codes.${name} would have the class ${type}, as ${owner} has: give it another \`class\``,
+        ),
       );
     owners.set(type, name);
     return {
@@ -87,6 +81,6 @@ export function readErrors(root: string, file: string, registry: FileRegistry): 
       doc: `${code}: ${given ? String(entry.doc) : (comments.get(code) ?? `${name}.`)}`,
     };
   });
-  findings.throw();
-  return { file, type: type!, codes };
+  throwFindings(findings);
+  return { file, type, codes };
 }

@@ -1,13 +1,14 @@
 /** Requests and responses as a console server treats them. */
-import { type HttpAnswer, json } from "../http/answer.js";
+import type { HttpAnswer } from "../http/answer.js";
 import { escapeHtml } from "../http/html.js";
 import type { LocalRequest } from "../http/local-server.js";
+import { refusal } from "../http/refusal.js";
 
-/** Why the body of a request is not read: a page of another site may send other media types without asking. */
-export function refusedBody({ text, headers, cut }: LocalRequest): HttpAnswer | undefined {
-  if (text === undefined) return json(413, { error: "Payload too large" });
-  if (cut === undefined || text === "" || isJson(headers)) return undefined;
-  return json(415, { error: "Unsupported media type: send application/json" });
+/** Refuses a body that is not read: a page of another site may send other media types without asking. */
+export function checkBody({ text, headers, cut }: LocalRequest): void {
+  if (text === undefined) throw refusal(413, "Payload too large");
+  if (cut === undefined || text === "" || isJson(headers)) return;
+  throw refusal(415, "Unsupported media type: send application/json");
 }
 
 function isJson(headers: LocalRequest["headers"]): boolean {

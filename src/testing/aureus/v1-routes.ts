@@ -20,6 +20,7 @@ import { ConflictError, errorText } from "../../core/errors.js";
 import { fromWire, toWire } from "../../core/keys.js";
 import { type HttpAnswer, json } from "../http/answer.js";
 import type { LocalRequest } from "../http/local-server.js";
+import { found, Refusal, refusal } from "../http/refusal.js";
 import { SpecSchemas } from "../http/schemas.js";
 import type { TelemetryStore } from "./telemetry-store.js";
 import type { ValidatorRegistry } from "./validator-registry.js";
@@ -51,12 +52,15 @@ export async function answerV1(
     try {
       wire = JSON.parse(request.text!);
     } catch (error) {
-      return json(400, { error: "Invalid JSON", details: errorText(error) });
+      throw new Refusal(400, { error: "Invalid JSON", details: errorText(error) });
     }
     const issues = await schemas.issues(schema, wire);
     const errors = issues.map(({ path, message }) => `${path.slice(1).replaceAll("/", ".")}: ${message}`);
     if (errors.length > 0) {
-      return json(400, { error: "Invalid request", errors: errors.map((text) => text.replace(/^: /, "")) });
+      throw new Refusal(400, {
+        error: "Invalid request",
+        errors: errors.map((text) => text.replace(/^: /, "")),
+      });
     }
   }
   const shape = operationTable[operation].shapes?.request;
@@ -101,7 +105,8 @@ export async function answerV1(
       return metrics(request, state);
     case "getTrace": {
       const spans = state.telemetry.trace(id);
-      return spans.length > 0 ? json(200, spans) : json(404, { error: "Trace not found" });
+      if (spans.length === 0) throw refusal(404, "Trace not found");
+      return json(200, spans);
     }
   }
 }
@@ -115,15 +120,14 @@ async function execute(request: WorkflowExecutionRequest, state: V1State): Promi
     return json(200, toWire(await run, "WorkflowExecutionResult", keyMap));
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
-    return json(409, { error: "Workflow is running", details: error.message });
+    throw new Refusal(409, { error: "Workflow is running", details: error.message });
   } finally {
     if (state.running.get(workflow.id) === cancel) state.running.delete(workflow.id);
   }
 }
 
 function status(workflowId: string, state: V1State): HttpAnswer {
-  const run = state.engine.workflow(workflowId);
-  if (run === undefined) return json(404, { error: "Workflow not found" });
+  const run = found(state.engine.workflow(workflowId), refusal(404, "Workflow not found"));
   return json(200, {
     workflow_id: workflowId,
     status: state.cancelled.has(workflowId) ? "cancelled" : run.status,
@@ -139,7 +143,8 @@ function status(workflowId: string, state: V1State): HttpAnswer {
 }
 
 function cancel(workflowId: string, state: V1State): HttpAnswer {
-  if (state.engine.workflow(workflowId) === undefined) return json(404, { error: "Workflow not found" });
+  if (state.engine.workflow(workflowId) === undefined)
+    throw new Refusal(404, { error: "Workflow not found" });
   state.cancelled.add(workflowId);
   state.running.get(workflowId)?.abort();
   return json(200, { workflow_id: workflowId, status: "cancelled", success: true });
@@ -149,13 +154,13 @@ async function validateCommit(request: ValidateCommitRequest, state: V1State): P
   const { commit, gateConfig } = request;
   const { validators, unknown } = state.validators.find(gateConfig.validators);
   if (unknown.length > 0) {
-    return json(400, { error: "Unknown validator", errors: unknown.map((id) => `validators: ${id}`) });
+    throw new Refusal(400, { error: "Unknown validator", errors: unknown.map((id) => `validators: ${id}`) });
   }
   try {
     const result = await new CrvGate({ ...gateConfig, validators, clock: state.clock }).validate(commit);
     return json(200, toWire(result, "GateResult", keyMap));
   } catch (error) {
-    return json(500, { error: "Validation failed", details: errorText(error) });
+    throw new Refusal(500, { error: "Validation failed", details: errorText(error) });
   }
 }
 
@@ -168,6 +173,6 @@ function metrics({ query }: LocalRequest, state: V1State): HttpAnswer {
   try {
     return json(200, state.telemetry.metricsOf(query));
   } catch (error) {
-    return json(400, { error: "Invalid request", errors: [`tags: ${errorText(error)}`] });
+    throw new Refusal(400, { error: "Invalid request", errors: [`tags: ${errorText(error)}`] });
   }
 }

@@ -11,17 +11,14 @@ import { operationTable } from "../../../gen/neuron/index.js";
 import { uuid } from "../../core/ids.js";
 import { type HttpAnswer, json } from "../http/answer.js";
 import type { LocalRequest } from "../http/local-server.js";
+import { found, Refusal } from "../http/refusal.js";
 import { EventStream } from "./event-stream.js";
-import { type PostOperation, readFrame } from "./frame-check.js";
+import { readFrame } from "./frame-check.js";
 import type { Gateway } from "./gateway.js";
 import type { LeaseAnswer, RefusedRequest, Registration } from "./types.js";
 
-/** An answer that is not 200. */
-interface Refusal {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
-}
+/** A response that is not 200. */
+const refusal = (status: number, code: string, message: string) => new Refusal(status, { code, message });
 
 const PATHS = new Set<string>(Object.values(operationTable).map(({ path }) => path));
 
@@ -35,23 +32,39 @@ export class Endpoints {
   }
 
   /** Answers one request. */
-  answer(request: LocalRequest): HttpAnswer | Promise<HttpAnswer> {
-    const { path, pathname, method, query, text } = request;
+  async answer(request: LocalRequest): Promise<HttpAnswer> {
+    const { path, text } = request;
+    try {
+      return await this.#carryOut(request);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { refused, emitter, options } = this.#gateway;
+      const { status, body } = error;
+      const said = body as { readonly code: string; readonly message: string };
+      const entry: RefusedRequest = { path, status, ...said, body: text };
+      refused.push(entry);
+      if (refused.length > (options.remember ?? 100_000)) refused.shift();
+      emitter.emit("refused", entry);
+      return json(status, body);
+    }
+  }
+
+  async #carryOut(request: LocalRequest): Promise<HttpAnswer> {
+    const { pathname, method, query, text } = request;
     const operation = request.operation as keyof typeof operationTable | undefined;
-    const refuse = (refusal: Refusal): HttpAnswer => this.#refuse(path, refusal, text);
     if (operation === undefined) {
-      return PATHS.has(pathname)
-        ? refuse({ status: 405, code: "METHOD_NOT_ALLOWED", message: `${method} is not for this path` })
-        : refuse({ status: 404, code: "NOT_FOUND", message: "no such path" });
+      throw PATHS.has(pathname)
+        ? refusal(405, "METHOD_NOT_ALLOWED", `${method} is not for this path`)
+        : refusal(404, "NOT_FOUND", "no such path");
     }
-    if (text === undefined) {
-      return refuse({ status: 413, code: "TOO_LARGE", message: "the body is too large" });
-    }
-    const unfit = this.#headersUnfit(operation, request);
-    if (unfit) return refuse(unfit);
+    if (text === undefined) throw refusal(413, "TOO_LARGE", "the body is too large");
+    this.#checkHeaders(operation, request);
     if (operation === "openEvents") return this.#open(request);
-    if (query.size > 0) return refuse({ status: 400, code: "INVALID_FRAME", message: "a POST has no query" });
-    return this.#post(operation, text, path);
+    if (query.size > 0) throw refusal(400, "INVALID_FRAME", "a POST has no query");
+    const frame = await readFrame(operation, text, this.#gateway.options.protocol ?? "1.1.0");
+    if (typeof frame === "string") throw refusal(400, "INVALID_FRAME", frame);
+    this.#take(frame, text);
+    return json(200, { ok: true });
   }
 
   /** Whose request it is, for faults that strike one neuron only. */
@@ -66,29 +79,24 @@ export class Endpoints {
     }
   }
 
-  #headersUnfit(operation: keyof typeof operationTable, { headers }: LocalRequest): Refusal | undefined {
+  #checkHeaders(operation: keyof typeof operationTable, { headers }: LocalRequest): void {
     const token = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
     const { tokens } = this.#gateway.options;
     const known =
       token !== undefined &&
       (tokens === undefined || (typeof tokens === "function" ? tokens(token) : tokens.includes(token)));
-    if (!known) return { status: 401, code: "UNAUTHORIZED", message: "the token is missing or not accepted" };
+    if (!known) throw refusal(401, "UNAUTHORIZED", "the token is missing or not accepted");
     if (operation === "openEvents") {
-      return headers.accept?.includes("text/event-stream")
-        ? undefined
-        : { status: 406, code: "NOT_ACCEPTABLE", message: "the stream is text/event-stream" };
+      if (headers.accept?.includes("text/event-stream")) return;
+      throw refusal(406, "NOT_ACCEPTABLE", "the stream is text/event-stream");
     }
-    return headers["content-type"]?.startsWith("application/json")
-      ? undefined
-      : { status: 415, code: "UNSUPPORTED_MEDIA_TYPE", message: "a frame is application/json" };
+    if (headers["content-type"]?.startsWith("application/json")) return;
+    throw refusal(415, "UNSUPPORTED_MEDIA_TYPE", "a frame is application/json");
   }
 
   #open(request: LocalRequest): HttpAnswer {
     const neuronId = request.query.get("neuronId");
-    if (!neuronId) {
-      const message = "neuronId is missing";
-      return this.#refuse(request.path, { status: 400, code: "INVALID_REQUEST", message });
-    }
+    if (!neuronId) throw refusal(400, "INVALID_REQUEST", "neuronId is missing");
     const { streams, emitter, clock, board, options } = this.#gateway;
     streams.get(neuronId)?.end("end");
     const stream = new EventStream(neuronId, ++this.#streams, request);
@@ -104,16 +112,7 @@ export class Endpoints {
     return stream.answer;
   }
 
-  async #post(operation: PostOperation, text: string, path: string): Promise<HttpAnswer> {
-    const frame = await readFrame(operation, text, this.#gateway.options.protocol ?? "1.1.0");
-    const refusal: Refusal | undefined =
-      typeof frame === "string"
-        ? { status: 400, code: "INVALID_FRAME", message: frame }
-        : this.#take(frame, text);
-    return refusal === undefined ? json(200, { ok: true }) : this.#refuse(path, refusal, text);
-  }
-
-  #take(frame: ClientFrame, text: string): Refusal | undefined {
+  #take(frame: ClientFrame, text: string): void {
     switch (frame.type) {
       case "register":
         return this.#register(frame);
@@ -129,16 +128,13 @@ export class Endpoints {
     }
   }
 
-  #register(frame: RegisterFrame): Refusal | undefined {
-    const { streams, registrations, emitter, leases, board } = this.#gateway;
+  #register(frame: RegisterFrame): void {
+    const { streams, registrations, emitter, leases, board, options } = this.#gateway;
     const { neuronId, protocolVersion } = frame;
-    const stream = streams.get(neuronId);
-    if (stream === undefined) {
-      return { status: 409, code: "NO_STREAM", message: "open the event stream first" };
-    }
-    const barred = this.#barred(frame.capabilities);
-    if (barred) return barred;
-    const capabilities = frame.capabilities.filter((item) => this.#gateway.admits(item, neuronId));
+    const noStream = refusal(409, "NO_STREAM", "open the event stream first");
+    const stream = found(streams.get(neuronId), noStream);
+    this.#checkAdmitted(frame.capabilities);
+    const capabilities = frame.capabilities.filter((item) => options.admit?.(item, neuronId) ?? true);
     const sessionId = uuid();
     const registration: Registration = { neuronId, protocolVersion, sessionId, capabilities };
     registrations.set(neuronId, registration);
@@ -158,82 +154,61 @@ export class Endpoints {
       if (reason !== undefined) this.#gateway.sendCancel(lease, reason);
     }
     for (const { type } of capabilities) board.pump(type);
-    return undefined;
   }
 
-  #update({ neuronId, capability }: UpdateCapabilityFrame): Refusal | undefined {
+  #update({ neuronId, capability }: UpdateCapabilityFrame): void {
     const { streams, registrations, emitter, board } = this.#gateway;
-    const stream = streams.get(neuronId);
-    const registration = registrations.get(neuronId);
-    if (stream === undefined || registration === undefined) return notRegistered(neuronId);
-    const barred = this.#barred([capability]);
-    if (barred) return barred;
+    const stream = found(streams.get(neuronId), notRegistered(neuronId));
+    const registration = found(registrations.get(neuronId), notRegistered(neuronId));
+    this.#checkAdmitted([capability]);
     const unanswered = stream.served.get(capability.type)?.unanswered ?? 0;
     stream.served.set(capability.type, { capability, unanswered });
     const others = registration.capabilities.filter(({ type }) => type !== capability.type);
     registrations.set(neuronId, { ...registration, capabilities: [...others, capability] });
     emitter.emit("updated", { neuronId, capability });
     board.pump(capability.type);
-    return undefined;
   }
 
-  #heartbeat(frame: HeartbeatFrame): Refusal | undefined {
+  #heartbeat(frame: HeartbeatFrame): void {
     const { registrations, leases, clock, emitter } = this.#gateway;
-    if (!registrations.has(frame.neuronId)) return notRegistered(frame.neuronId);
+    if (!registrations.has(frame.neuronId)) throw notRegistered(frame.neuronId);
     const wrong = leases.renew(frame.neuronId, frame.inFlight, clock.now());
-    if (wrong !== undefined) return { status: 400, code: "INVALID_FRAME", message: wrong };
+    if (wrong !== undefined) throw refusal(400, "INVALID_FRAME", wrong);
     emitter.emit("heartbeat", frame);
-    return undefined;
   }
 
-  #progress(frame: ProgressFrame): Refusal | undefined {
-    const lease = this.#gateway.leases.get(frame.leaseId);
-    if (lease === undefined) return unknownLease(frame.leaseId);
+  #progress(frame: ProgressFrame): void {
+    const lease = found(this.#gateway.leases.get(frame.leaseId), unknownLease(frame.leaseId));
     if (lease.answers.length > 0) {
-      return { status: 409, code: "LEASE_ANSWERED", message: "progress must come before the answer" };
+      throw refusal(409, "LEASE_ANSWERED", "progress must come before the answer");
     }
     this.#gateway.board.reported(lease, frame);
     this.#gateway.emitter.emit("progress", { lease, frame });
-    return undefined;
   }
 
-  #settle(frame: LeaseAnswer, text: string): Refusal | undefined {
+  #settle(frame: LeaseAnswer, text: string): void {
     const { leases, board, emitter } = this.#gateway;
-    const wasOpen = leases.get(frame.leaseId)?.state === "open";
-    const verdict = leases.answer(frame, text);
-    if (verdict.kind === "unknown") return unknownLease(frame.leaseId);
-    if (verdict.kind === "repeat") return undefined;
-    emitter.emit("answer", { lease: verdict.lease, answer: frame });
-    if (verdict.kind === "second") {
-      return { status: 409, code: "LEASE_ANSWERED", message: "the lease has another answer" };
-    }
-    board.answered(verdict.lease, frame, wasOpen);
-    return undefined;
+    const lease = found(leases.get(frame.leaseId), unknownLease(frame.leaseId));
+    const wasOpen = lease.state === "open";
+    const verdict = leases.answer(lease, frame, text);
+    if (verdict === "repeat") return;
+    emitter.emit("answer", { lease, answer: frame });
+    if (verdict === "second") throw refusal(409, "LEASE_ANSWERED", "the lease has another answer");
+    board.answered(lease, frame, wasOpen);
   }
 
-  #barred(capabilities: readonly Capability[]): Refusal | undefined {
+  #checkAdmitted(capabilities: readonly Capability[]): void {
     for (const { type } of capabilities) {
       const code = this.#gateway.admission.get(type);
-      if (code !== undefined) return { status: 403, code, message: `${type} is not admitted` };
+      if (code !== undefined) throw refusal(403, code, `${type} is not admitted`);
     }
-    return undefined;
-  }
-
-  #refuse(path: string, refusal: Refusal, body: unknown = ""): HttpAnswer {
-    const { status, code, message } = refusal;
-    const { refused, emitter, options } = this.#gateway;
-    const entry: RefusedRequest = { path, status, code, message, body };
-    refused.push(entry);
-    if (refused.length > (options.remember ?? 100_000)) refused.shift();
-    emitter.emit("refused", entry);
-    return json(status, { code, message });
   }
 }
 
 function notRegistered(neuronId: string): Refusal {
-  return { status: 409, code: "NOT_REGISTERED", message: `${neuronId} has not registered` };
+  return refusal(409, "NOT_REGISTERED", `${neuronId} has not registered`);
 }
 
 function unknownLease(leaseId: string): Refusal {
-  return { status: 404, code: "LEASE_NOT_FOUND", message: `there is no lease ${leaseId}` };
+  return refusal(404, "LEASE_NOT_FOUND", `there is no lease ${leaseId}`);
 }

@@ -1,12 +1,11 @@
 /** What a gateway holds: streams, registrations, tasks, leases. It outlives a restart. */
-import type { Capability, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
+import type { ServerToNeuronFrame } from "../../../gen/neuron/index.js";
 import type { Clock } from "../../core/clock.js";
 import type { Emitter } from "../../core/emitter.js";
 import { formatTime } from "../../core/time.js";
 import type { FaultScript } from "../http/faults.js";
 import type { EventStream } from "./event-stream.js";
 import type { BigBrainFault } from "./faults.js";
-import { deliverLease } from "./lease-delivery.js";
 import { LeaseStore } from "./lease-store.js";
 import { TaskBoard } from "./task-board.js";
 import type {
@@ -37,18 +36,8 @@ export class Gateway {
     /** Takes the port down and up again. */
     readonly restart: (options: { downMs?: number | undefined }) => Promise<void>,
   ) {
-    const remember = options.remember ?? 100_000;
-    this.leases = new LeaseStore(remember);
-    this.board = new TaskBoard({
-      clock: this.clock,
-      leases: this.leases,
-      leaseTtlMs: options.leaseTtlMs ?? 30_000,
-      remember,
-      deliver: (stream, lease, task) => deliverLease(this, stream, lease, task),
-      cancelLease: (lease, reason) => this.sendCancel(lease, reason),
-      onOutcome: (outcome) => this.emitter.emit("outcome", outcome),
-      onLost: (lease) => this.emitter.emit("lost", lease),
-    });
+    this.leases = new LeaseStore(options.remember ?? 100_000);
+    this.board = new TaskBoard(this);
   }
 
   /** The time now, as frames carry it. */
@@ -70,10 +59,5 @@ export class Gateway {
     const { leaseId, neuronId } = lease;
     if (!this.send(neuronId, { type: "cancel", leaseId, reason, cancelledAt: this.time() })) return;
     lease.cancelledAtMs = this.clock.now();
-  }
-
-  /** Whether a capability gets into what is registered. */
-  admits(capability: Capability, neuronId: string): boolean {
-    return this.options.admit?.(capability, neuronId) ?? true;
   }
 }

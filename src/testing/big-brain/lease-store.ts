@@ -2,20 +2,13 @@
 import type { InFlightLease } from "../../../gen/neuron/index.js";
 import type { LeaseAnswer, LeaseRecord } from "./types.js";
 
-/** What an answer did. */
-export type AnswerVerdict =
-  | { readonly kind: "new"; readonly lease: LeaseRecord }
-  | { readonly kind: "repeat"; readonly lease: LeaseRecord }
-  | { readonly kind: "second"; readonly lease: LeaseRecord }
-  | { readonly kind: "unknown" };
-
 /** Leases by id. */
 export class LeaseStore {
   readonly #leases = new Map<string, LeaseRecord>();
   readonly #open = new Map<string, LeaseRecord>();
   readonly #unanswered = new Map<string, LeaseRecord>();
-  readonly #texts = new WeakMap<LeaseAnswer, string>();
-  readonly #ttls = new WeakMap<LeaseRecord, number>();
+  /** What is not told of a lease: its life, and the bodies of its answers as they came. */
+  readonly #own = new WeakMap<LeaseRecord, { readonly ttlMs: number; readonly texts: Set<string> }>();
   readonly #limit: number;
   #next = 1;
 
@@ -48,7 +41,7 @@ export class LeaseStore {
       repeats: 0,
       progress: [],
     };
-    this.#ttls.set(lease, ttlMs);
+    this.#own.set(lease, { ttlMs, texts: new Set() });
     this.#leases.set(lease.leaseId, lease);
     this.#open.set(lease.leaseId, lease);
     this.#unanswered.set(lease.leaseId, lease);
@@ -56,22 +49,20 @@ export class LeaseStore {
     return lease;
   }
 
-  /** Takes an answer; `text` is the body as it came. */
-  answer(answer: LeaseAnswer, text: string): AnswerVerdict {
-    const lease = this.#leases.get(answer.leaseId);
-    if (lease === undefined) return { kind: "unknown" };
-    if (lease.answers.some((earlier) => this.#texts.get(earlier) === text)) {
+  /** Takes an answer, and says whether it is the first, the same again, or another; `text` is the body as it came. */
+  answer(lease: LeaseRecord, answer: LeaseAnswer, text: string): "first" | "repeat" | "second" {
+    const { texts } = this.#own.get(lease)!;
+    if (texts.has(text)) {
       lease.repeats++;
-      return { kind: "repeat", lease };
+      return "repeat";
     }
-    const first = lease.answers.length === 0;
+    texts.add(text);
     lease.answers.push(answer);
-    this.#texts.set(answer, text);
-    if (!first) return { kind: "second", lease };
+    if (lease.answers.length > 1) return "second";
     lease.state = "answered";
     this.#open.delete(lease.leaseId);
     this.#unanswered.delete(lease.leaseId);
-    return { kind: "new", lease };
+    return "first";
   }
 
   /** Renews what a heartbeat lists. Returns what is wrong with it, if anything is. */
@@ -83,7 +74,7 @@ export class LeaseStore {
       if (lease.taskId !== taskId) return `${leaseId} is for another task`;
       lease.startedAt ??= startedAt;
       if (lease.startedAt !== startedAt) return `${leaseId} has started at two times`;
-      if (lease.state === "open") lease.expiresAtMs = nowMs + this.#ttls.get(lease)!;
+      if (lease.state === "open") lease.expiresAtMs = nowMs + this.#own.get(lease)!.ttlMs;
     }
     return undefined;
   }

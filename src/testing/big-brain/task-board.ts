@@ -1,9 +1,9 @@
 /** Tasks on their way: waiting for a neuron, leased, tried again, done. */
 import type { AckFrame, NackFrame, ProgressFrame } from "../../../gen/neuron/index.js";
-import type { Clock } from "../../core/clock.js";
 import { ConflictError } from "../../core/errors.js";
 import type { EventStream } from "./event-stream.js";
-import type { LeaseStore } from "./lease-store.js";
+import type { Gateway } from "./gateway.js";
+import { deliverLease } from "./lease-delivery.js";
 import type { LeaseAnswer, LeaseRecord, TaskOutcome, TaskSubmission } from "./types.js";
 
 /** A task in flight. */
@@ -18,31 +18,17 @@ export interface Task {
   settle(outcome: TaskOutcome): void;
 }
 
-/** What the board needs from the gateway. */
-export interface TaskBoardOptions {
-  readonly clock: Clock;
-  readonly leases: LeaseStore;
-  readonly leaseTtlMs: number;
-  readonly remember: number;
-  /** Writes a lease to its stream. */
-  readonly deliver: (stream: EventStream, lease: LeaseRecord, task: Task) => void;
-  /** Tells the neuron that holds a lease to stop. */
-  readonly cancelLease: (lease: LeaseRecord, reason: string) => void;
-  readonly onOutcome: (outcome: TaskOutcome) => void;
-  readonly onLost: (lease: LeaseRecord) => void;
-}
-
 /** The queues of all capabilities, and who is given what. */
 export class TaskBoard {
-  readonly #options: TaskBoardOptions;
+  readonly #gateway: Gateway;
   readonly #tasks = new Map<string, Task>();
   readonly #queues = new Map<string, Set<Task>>();
   readonly #streams = new Map<number, EventStream>();
   #next = 1;
   #closed = false;
 
-  constructor(options: TaskBoardOptions) {
-    this.#options = options;
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
   }
 
   /** Tasks without an outcome. */
@@ -71,7 +57,7 @@ export class TaskBoard {
     if (task === undefined || task.outcome !== undefined || task.cancelReason !== undefined) return false;
     task.cancelReason = reason;
     for (const lease of task.leases) {
-      if (lease.answers.length === 0) this.#options.cancelLease(lease, reason);
+      if (lease.answers.length === 0) this.#gateway.sendCancel(lease, reason);
     }
     if (!task.leases.some(({ state }) => state === "open")) this.#end(task, { status: "cancelled", reason });
     return true;
@@ -90,12 +76,12 @@ export class TaskBoard {
   /** A stream is gone. With `giveOut`, its open leases go back to the queue. */
   detach(stream: EventStream, giveOut: boolean): void {
     this.#streams.delete(stream.number);
-    if (giveOut) for (const lease of this.#options.leases.openOf(stream.number)) this.#lose(lease);
+    if (giveOut) for (const lease of this.#gateway.leases.openOf(stream.number)) this.#lose(lease);
   }
 
   /** Returns what nobody renewed. */
   reap(): void {
-    const { leases, clock } = this.#options;
+    const { leases, clock } = this.#gateway;
     for (const lease of leases.expired(clock.now())) this.#lose(lease);
   }
 
@@ -143,7 +129,7 @@ export class TaskBoard {
   }
 
   #grant(task: Task, stream: EventStream): void {
-    const { clock, leases, leaseTtlMs, deliver } = this.#options;
+    const { clock, leases, options } = this.#gateway;
     const { capability } = task.spec;
     const served = stream.served.get(capability)!;
     served.unanswered++;
@@ -156,10 +142,10 @@ export class TaskBoard {
         attempt: task.leases.length,
       },
       clock.now(),
-      task.spec.leaseTtlMs ?? served.capability.leaseTtlMs ?? leaseTtlMs,
+      task.spec.leaseTtlMs ?? served.capability.leaseTtlMs ?? options.leaseTtlMs ?? 30_000,
     );
     task.leases.push(lease);
-    deliver(stream, lease, task);
+    deliverLease(this.#gateway, stream, lease, task);
   }
 
   #enqueue(task: Task): void {
@@ -171,8 +157,8 @@ export class TaskBoard {
 
   #lose(lease: LeaseRecord): void {
     this.#free(lease);
-    this.#options.leases.lose(lease);
-    this.#options.onLost(lease);
+    this.#gateway.leases.lose(lease);
+    this.#gateway.emitter.emit("lost", lease);
     const task = this.#tasks.get(lease.taskId);
     if (task === undefined || task.outcome !== undefined) return this.pump(lease.capability);
     if (task.cancelReason === undefined) this.#enqueue(task);
@@ -196,7 +182,7 @@ export class TaskBoard {
       const again = (): void => {
         if (task.outcome === undefined) this.#enqueue(task);
       };
-      if (waitMs > 0) this.#options.clock.setTimeout(again, waitMs, { unref: true });
+      if (waitMs > 0) this.#gateway.clock.setTimeout(again, waitMs, { unref: true });
       else again();
       return;
     }
@@ -220,11 +206,11 @@ export class TaskBoard {
       ...result,
     };
     task.settle(task.outcome);
-    this.#options.onOutcome(task.outcome);
+    this.#gateway.emitter.emit("outcome", task.outcome);
   }
 
   #forget(): void {
-    if (this.#tasks.size <= this.#options.remember) return;
+    if (this.#tasks.size <= (this.#gateway.options.remember ?? 100_000)) return;
     for (const [id, { outcome }] of this.#tasks) {
       if (outcome === undefined) continue;
       this.#tasks.delete(id);

@@ -69,7 +69,9 @@ export async function runHandler<
   input: unknown,
   options: RunHandlerOptions<In, Out> = {},
 ): Promise<HandlerRun> {
-  const { clock, signal, jobId = "test-job-1", topic = "job.test", traceId = "test-trace" } = options;
+  const { jobId = "test-job-1", topic = "job.test", traceId = "test-trace", ...rest } = options;
+  const { request, signal, ...agentOptions } = rest;
+  const { clock, retries, backoffMs } = agentOptions;
   const memory = new MemoryBus(clock === undefined ? {} : { clock });
   const store = new InMemoryBlobStore();
   const progress: JobProgress[] = [];
@@ -77,9 +79,8 @@ export async function runHandler<
   await party.receive(SUBJECT_PROGRESS, {
     onPacket: ({ payload }) => void (payload.case === "jobProgress" && progress.push(payload.value)),
   });
-  const { retries, backoffMs } = options;
   const agent = new Agent({
-    ...agentOptions(options),
+    ...agentOptions,
     bus: memory.connect(),
     store,
     workerId: "test-worker",
@@ -101,7 +102,7 @@ export async function runHandler<
   try {
     await agent.start();
     const contextPtr = await putValue(store, contextKey(jobId), input);
-    const value = { contextPtr, ...options.request, jobId, topic };
+    const value = { contextPtr, ...request, jobId, topic };
     await party.send(topic, { case: "jobRequest", value }, traceId);
     if (signal?.aborted) cancel();
     else signal?.addEventListener("abort", cancel, { once: true });
@@ -117,19 +118,4 @@ export async function runHandler<
     signal?.removeEventListener("abort", cancel);
     await agent.close();
   }
-}
-
-function agentOptions(options: RunHandlerOptions<Schema | undefined, Schema | undefined>) {
-  const { clock, exposeErrors, granularStatus, logger, maxContextBytes, maxResultBytes } = options;
-  const { middleware, validator } = options;
-  return {
-    clock,
-    exposeErrors,
-    granularStatus,
-    logger,
-    maxContextBytes,
-    maxResultBytes,
-    middleware,
-    validator,
-  };
 }

@@ -1,8 +1,9 @@
 /** Checks of bodies and queries against the spec, in the words of the gateway's web framework. */
 import { type OperationId, operationSchemas, schemaDocument } from "../../../gen/4runr/index.js";
 import type { JsonSchema } from "../../core/json-schema.js";
+import type { Refusal } from "../http/refusal.js";
 import { type SchemaObject, SpecSchemas } from "../http/schemas.js";
-import { frameworkError, type GatewayAnswer } from "./answer.js";
+import { frameworkError } from "./http.js";
 
 /** The schemas of the gateway's spec. */
 export const schemas = new SpecSchemas(schemaDocument);
@@ -13,49 +14,47 @@ export function requestSchema(operation: OperationId): string {
 }
 
 /**
- * The refusal of a body whose outermost level breaks the spec, which is all that the framework looks at: what is inside
- * is left to the operation.
+ * Refuses a body whose outermost level breaks the spec, which is all that the framework looks at: what is inside is left
+ * to the operation.
  */
-export function checkOuter(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
-  return judge(shallow(schemas.at(requestSchema(operation))), body ?? null);
+export function checkOuter(operation: OperationId, body: unknown): Promise<void> {
+  return check(shallow(schemas.at(requestSchema(operation))), body ?? null);
 }
 
-/** The refusal of a body that breaks the spec anywhere. */
-export function checkWhole(operation: OperationId, body: unknown): Promise<GatewayAnswer | undefined> {
-  return judge(requestSchema(operation), body);
+/** Refuses a body that breaks the spec anywhere. */
+export function checkWhole(operation: OperationId, body: unknown): Promise<void> {
+  return check(requestSchema(operation), body);
 }
 
-async function judge(schema: string | JsonSchema, body: unknown): Promise<GatewayAnswer | undefined> {
+async function check(schema: string | JsonSchema, body: unknown): Promise<void> {
   const [issue] = await schemas.issues(schema, body);
-  return issue && invalid(`body${issue.path} ${issue.message}`);
+  if (issue) throw invalid(`body${issue.path} ${issue.message}`);
 }
 
-/** A numeric member of a query that must lie in a range. */
+/** A numeric member of a query that must lie in a range, if it is there. */
 export function queryNumber(
   query: Readonly<Record<string, string>>,
   name: string,
   [least, most]: readonly [number, number],
-): number | GatewayAnswer | undefined {
+): number | undefined {
   const text = query[name];
   if (text === undefined) return undefined;
   const value = text === "" ? Number.NaN : Number(text);
-  if (Number.isNaN(value)) return invalid(`querystring/${name} must be number`);
-  if (value < least) return invalid(`querystring/${name} must be >= ${least}`);
-  return value > most ? invalid(`querystring/${name} must be <= ${most}`) : value;
+  if (Number.isNaN(value)) throw invalid(`querystring/${name} must be number`);
+  if (value < least) throw invalid(`querystring/${name} must be >= ${least}`);
+  if (value > most) throw invalid(`querystring/${name} must be <= ${most}`);
+  return value;
 }
 
-/** A boolean member of a query. */
-export function queryBoolean(
-  query: Readonly<Record<string, string>>,
-  name: string,
-): boolean | GatewayAnswer | undefined {
+/** A boolean member of a query, if it is there. */
+export function queryBoolean(query: Readonly<Record<string, string>>, name: string): boolean | undefined {
   const text = query[name];
   if (text === undefined) return undefined;
-  if (text !== "true" && text !== "false") return invalid(`querystring/${name} must be boolean`);
+  if (text !== "true" && text !== "false") throw invalid(`querystring/${name} must be boolean`);
   return text === "true";
 }
 
-function invalid(message: string): GatewayAnswer {
+function invalid(message: string): Refusal {
   return frameworkError(400, message, "FST_ERR_VALIDATION");
 }
 
@@ -66,9 +65,6 @@ function shallow({ required, properties = {} }: SchemaObject): JsonSchema {
     const nested = member.$ref !== undefined || member.type === "object";
     return [name, nested ? { type: "object" } : member];
   });
-  return {
-    type: "object",
-    ...(required !== undefined && { required }),
-    properties: Object.fromEntries(outer),
-  };
+  const object = { type: "object", properties: Object.fromEntries(outer) } as const;
+  return required === undefined ? object : { ...object, required: required as string[] };
 }

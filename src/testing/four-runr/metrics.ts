@@ -11,7 +11,7 @@ export type Counter =
 
 /** Counts events by name and labels. */
 export class Metrics {
-  readonly #counts = new Map<string, { readonly name: string; readonly labels: string; count: number }>();
+  readonly #counts = new Map<string, number>();
   readonly #startedMs: number;
 
   /** `startedMs`: wall clock time of the start. */
@@ -21,30 +21,20 @@ export class Metrics {
 
   /** Adds one. */
   count(counter: Counter, labels: Readonly<Record<string, string>>): void {
-    const name = `${counter}_total`;
     const names = Object.keys(labels).sort();
-    const text = names.map((label) => `${label}="${labels[label]}"`).join(",");
-    const known = this.#counts.get(`${name}{${text}`);
-    if (known) known.count++;
-    else this.#counts.set(`${name}{${text}`, { name, labels: text, count: 1 });
+    const series = `${counter}_total_total{${names.map((name) => `${name}="${labels[name]}"`).join(",")}}`;
+    this.#counts.set(series, (this.#counts.get(series) ?? 0) + 1);
   }
 
   /** All counters, in the order in which they were first counted. */
   text(): string {
     const start = "gateway_process_start_time_seconds";
-    const lines = [
-      `# HELP ${start} Start time of the process since unix epoch in seconds.`,
-      `# TYPE ${start} gauge`,
-      `${start} ${this.#startedMs / 1000}`,
-      "",
-    ];
-    for (const { name, labels, count } of this.#counts.values()) {
-      lines.push(
-        `# HELP gateway_${name}_total Total number of ${name}`,
-        `# TYPE gateway_${name}_total counter`,
-        `gateway_${name}_total{${labels}} ${count}`,
-      );
-    }
-    return `${lines.join("\n")}\n`;
+    const head = `# HELP ${start} Start time of the process since unix epoch in seconds.\n# TYPE ${start} gauge\n`;
+    const series = [...this.#counts].map(([name, count]) => {
+      const counter = name.slice(0, name.indexOf("_total{"));
+      const help = `# HELP gateway_${counter}_total Total number of ${counter}\n`;
+      return `${help}# TYPE gateway_${counter}_total counter\ngateway_${name} ${count}\n`;
+    });
+    return `${head}${start} ${this.#startedMs / 1000}\n\n${series.join("")}`;
   }
 }

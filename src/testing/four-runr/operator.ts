@@ -1,7 +1,6 @@
-/** What an operator asks: status, logs, health, metrics, credentials, faults. */
-import { answer, type GatewayAnswer, refused } from "./answer.js";
-import { type GatewayContext, type Handlers, timestamp } from "./context.js";
-import { newest } from "./store.js";
+/** What an operator asks: status, logs, health, metrics. */
+import { Refusal, refusal } from "../http/refusal.js";
+import { type Gateway, type Handlers, newest } from "./context.js";
 
 const actions = {
   serpapi: ["search"],
@@ -22,103 +21,96 @@ const bypassOn = "FF_TEST_BYPASS=on";
 
 /** Operations about the gateway itself. */
 export const operatorHandlers = {
-  getProxyStatus(_, gateway) {
-    const works = gateway.settings.upstream === "mock";
-    return answer(200, {
-      status: "operational",
-      timestamp: timestamp(gateway),
-      configured_tools: { serpapi: works, openai: works, http_fetch: true, gmail_send: works },
-      available_actions: actions,
-      signing_secret: true,
-      gateway_key: false,
-      kek_configured: true,
-    });
-  },
+  getProxyStatus: (_, gateway) => ({
+    status: "operational",
+    timestamp: gateway.now(),
+    configured_tools: {
+      ...{ serpapi: gateway.isMock, openai: gateway.isMock },
+      ...{ http_fetch: true, gmail_send: gateway.isMock },
+    },
+    available_actions: actions,
+    ...{ signing_secret: true, gateway_key: false, kek_configured: true },
+  }),
 
   listRequestLogs({ query }, gateway) {
-    const logs = newest(gateway.store.requestLogs, Number.parseInt(query.limit ?? "20", 10));
-    return answer(200, { logs, total: logs.length, timestamp: timestamp(gateway) });
+    const logs = newest(gateway.requestLogs, Number.parseInt(query.limit ?? "20", 10));
+    return { logs, total: logs.length, timestamp: gateway.now() };
   },
 
-  async runMockTool({ query }, { settings, tools }) {
-    if (!settings.testBypass) {
+  async runMockTool({ query }, { options, isMock, chaos, tools }) {
+    if (!options.testBypass) {
       const message = `Set ${bypassOn} to enable direct mock testing`;
-      return answer(403, { error: "Test bypass disabled", message });
+      throw refusal(403, "Test bypass disabled", { message });
     }
     const { tool, action } = query;
-    if (!tool || !action) return refused(400, "tool and action query parameters required");
-    if (settings.upstream === "live" && Object.hasOwn(actions, tool)) {
-      return refused(500, "Mock test failed", { details: "this.isConfigured is not a function" });
+    if (!tool || !action) throw refusal(400, "tool and action query parameters required");
+    if (!isMock && Object.hasOwn(actions, tool)) {
+      throw refusal(500, "Mock test failed", { details: "this.isConfigured is not a function" });
     }
-    if (!tools.has(tool, action)) return refused(400, `Unsupported tool/action: ${tool}/${action}`);
+    if (!tools.has(tool, action)) throw refusal(400, `Unsupported tool/action: ${tool}/${action}`);
     const params = samples[tool] ?? {};
-    const result = await tools.once(tool, action, { ...params });
-    return answer(200, {
-      success: true,
-      tool,
-      action,
-      params,
-      result,
-      mode: settings.upstream,
-      chaos_enabled: settings.chaos,
+    return {
+      ...{ success: true, tool, action, params },
+      result: await tools.once(tool, action, { ...params }),
+      mode: isMock ? "mock" : "live",
+      chaos_enabled: chaos,
       bypass_warning: `${bypassOn} - this bypasses all security checks!`,
-    });
+    };
   },
 
-  getTelemetry({ params }, { store, clock }) {
+  getTelemetry({ params }, { spans: all, clock }) {
     const correlationId = params.correlation_id!;
-    const spans = store.spans.filter((span) => span.correlationId === correlationId);
+    const spans = all.filter((span) => span.correlationId === correlationId);
     const data = { spans, events: [], verdicts: [] };
-    return answer(200, { success: true, data, correlationId, timestamp: clock.now() });
+    return { success: true, data, correlationId, timestamp: clock.now() };
   },
 
-  getSentinelHealth(_, { store, clock, startedAt }) {
-    const metrics = { activeSpans: store.spans.filter((span) => span.endTime === undefined).length };
+  getSentinelHealth(_, { spans, clock, startedAt }) {
+    const metrics = { activeSpans: spans.filter((span) => span.endTime === undefined).length };
     const system = { uptime: (clock.monotonic() - startedAt) / 1000 };
     const data = { status: "healthy", features: { telemetry: true }, metrics, system };
-    return answer(200, { success: true, data, timestamp: clock.now() });
+    return { success: true, data, timestamp: clock.now() };
   },
 
-  getHealth: (_, gateway) => answer(200, health(gateway)),
+  getHealth: (_, gateway) => health(gateway),
 
-  getEnhancedHealth: (_, gateway) =>
-    answer(200, {
-      ...health(gateway),
-      enhanced: false,
-      message: "Enhanced health monitoring not started",
-    }),
+  getEnhancedHealth: (_, gateway) => ({
+    ...health(gateway),
+    enhanced: false,
+    message: "Enhanced health monitoring not started",
+  }),
 
   getReadiness(_, gateway) {
-    const { tools, settings } = gateway;
-    const breakers = [...tools.breakers];
+    const breakers = [...gateway.tools.breakers];
     const ready = breakers.every(([, breaker]) => breaker.state !== "OPEN");
     const said = breakers.map(([tool, { state, failures }]) => [
       tool,
       state === "OPEN" ? `OPEN (${failures} failures)` : "OK",
     ]);
     const closed = breakers.map(([tool, { state }]) => [tool, state !== "OPEN"]);
-    return answer(ready ? 200 : 503, {
+    const body = {
       ready,
-      timestamp: timestamp(gateway),
+      timestamp: gateway.now(),
       checks: { database: true, circuitBreakers: Object.fromEntries(closed), cache: true },
       details: { database: "OK", circuitBreakers: Object.fromEntries(said), cache: "OK" },
-      ...(settings.testBypass && { warnings: [`${bypassOn} - security bypass enabled!`] }),
-    });
+      ...(gateway.options.testBypass && { warnings: [`${bypassOn} - security bypass enabled!`] }),
+    };
+    if (!ready) throw new Refusal(503, body);
+    return body;
   },
 
-  getMetrics: (_, { metrics }): GatewayAnswer => ({
-    status: 200,
-    body: metrics.text(),
-    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-  }),
+  getMetrics({ headers }, { metrics }) {
+    headers["content-type"] = "text/plain; version=0.0.4; charset=utf-8";
+    return metrics.text();
+  },
 } satisfies Handlers;
 
-function health(gateway: GatewayContext): object {
+function health(gateway: Gateway): object {
   const { clock, startedAt } = gateway;
   const { heapUsed, heapTotal, external } = process.memoryUsage();
   return {
     ok: true,
-    timestamp: timestamp(gateway),
+    timestamp: gateway.now(),
     uptime: Math.round(clock.monotonic() - startedAt),
     memory: { used: heapUsed, total: heapTotal, external },
     process: { pid: process.pid, version: process.version, platform: process.platform },

@@ -77,6 +77,10 @@ export interface RegisterOptions {
   readonly name?: string | undefined;
   /** Default: "tester". */
   readonly role?: string | undefined;
+  /** An agent that is known already, such as one that was kept. Default: a new id. */
+  readonly agentId?: string | undefined;
+  /** The private key of that agent, as PEM. Default: a new key. */
+  readonly privateKeyPem?: string | undefined;
   /** What the agent may do. Default: every action of every tool, without other limits. */
   readonly spec?: wire.components["schemas"]["PolicySpec"] | undefined;
 }

@@ -10,151 +10,123 @@ import {
   type QuotaCount,
   quotaResetAt,
 } from "../../4runr/policy.js";
+import { found, refusal } from "../http/refusal.js";
 import { zodParse } from "../http/zod.js";
-import { answer, type GatewayAnswer, refused } from "./answer.js";
 import { checkOuter, queryBoolean, queryNumber, requestSchema, schemas } from "./body-checks.js";
-import { type GatewayContext, type Handlers, timestamp } from "./context.js";
-import { newest, type StoredPolicy } from "./store.js";
+import { type Gateway, type Handlers, newest } from "./context.js";
+
+type Schemas = wire.components["schemas"];
+
+const notFound = refusal(404, "Policy not found");
 
 /** Operations on policies. */
 export const policyHandlers = {
   async createPolicy({ body }, gateway) {
-    const read = await readPolicy<wire.components["schemas"]["NewPolicy"]>("createPolicy", body);
-    if ("status" in read) return read;
-    const { name, description, agentId, role, spec } = read.policy;
-    if (!agentId && !role) return refused(400, "Either agentId or role must be provided");
-    if (agentId && role) return refused(400, "Cannot specify both agentId and role");
-    if (agentId && !gateway.store.agents.has(agentId)) return refused(404, "Agent not found");
-    const now = timestamp(gateway);
-    const policy: StoredPolicy = {
+    const { name, description, agentId, role, spec } = await readPolicy<Schemas["NewPolicy"]>(
+      "createPolicy",
+      body,
+    );
+    if (!agentId && !role) throw refusal(400, "Either agentId or role must be provided");
+    if (agentId && role) throw refusal(400, "Cannot specify both agentId and role");
+    if (agentId && !gateway.agents.has(agentId)) throw refusal(404, "Agent not found");
+    const now = gateway.now();
+    const policy: Schemas["Policy"] = {
       id: gateway.ids("policy"),
       name,
       ...(description !== undefined && { description }),
       ...(agentId ? { agentId } : { role: role! }),
       spec,
       specHash: specHash(gateway, spec),
-      active: true,
-      createdAt: now,
-      updatedAt: now,
+      ...{ active: true, createdAt: now, updatedAt: now },
     };
-    gateway.store.policies.set(policy.id, policy);
-    return answer(201, { ...policy, spec: JSON.stringify(spec) });
+    gateway.policies.set(policy.id, policy);
+    return { ...policy, spec: JSON.stringify(spec) };
   },
 
-  listPolicies({ query }, { store }) {
+  listPolicies({ query }, { policies }) {
     const active = queryBoolean(query, "active");
-    if (typeof active === "object") return active;
     const { agentId, role } = query;
-    return answer(
-      200,
-      [...store.policies.values()].filter(
-        (policy) =>
-          (!agentId || policy.agentId === agentId) &&
-          (!role || policy.role === role) &&
-          (active === undefined || policy.active === active),
-      ),
+    return [...policies.values()].filter(
+      (policy) =>
+        (!agentId || policy.agentId === agentId) &&
+        (!role || policy.role === role) &&
+        (active === undefined || policy.active === active),
     );
   },
 
-  getPolicy({ params }, { store }) {
-    const policy = store.policies.get(params.policy_id!);
-    return policy ? answer(200, policy) : refused(404, "Policy not found");
-  },
+  getPolicy: ({ params }, { policies }) => found(policies.get(params.policy_id!), notFound),
 
   async updatePolicy({ params, body }, gateway) {
-    const read = await readPolicy<wire.components["schemas"]["PolicyChange"]>("updatePolicy", body);
-    if ("status" in read) return read;
-    const known = gateway.store.policies.get(params.policy_id!);
-    if (known === undefined) return refused(404, "Policy not found");
-    const { spec } = read.policy;
-    const changed = {
-      ...known,
-      ...read.policy,
-      ...(spec && { specHash: specHash(gateway, spec) }),
-      updatedAt: timestamp(gateway),
-    };
-    gateway.store.policies.set(known.id, changed);
-    return answer(200, changed);
+    const change = await readPolicy<Schemas["PolicyChange"]>("updatePolicy", body);
+    const known = found(gateway.policies.get(params.policy_id!), notFound);
+    const hashed = change.spec && { specHash: specHash(gateway, change.spec) };
+    const changed = { ...known, ...change, ...hashed, updatedAt: gateway.now() };
+    gateway.policies.set(known.id, changed);
+    return changed;
   },
 
-  deletePolicy({ params }, { store }) {
-    return store.policies.delete(params.policy_id!) ? { status: 204 } : refused(404, "Policy not found");
+  deletePolicy({ params }, { policies }) {
+    if (!policies.delete(params.policy_id!)) throw notFound;
   },
 
   getMergedPolicy({ params }, gateway) {
-    const agent = gateway.store.agents.get(params.agent_id!);
-    if (agent === undefined) return refused(404, "Agent not found");
-    const { mergedSpec, sourcePolicies } = merged(gateway, agent);
-    return answer(200, { agentId: agent.id, agentRole: agent.role, mergedSpec, sourcePolicies });
+    const agent = found(gateway.agents.get(params.agent_id!), refusal(404, "Agent not found"));
+    return { agentId: agent.id, agentRole: agent.role, ...merged(gateway, agent) };
   },
 
-  listPolicyLogs({ query }, { store }) {
-    const limit = queryNumber(query, "limit", [1, 100]);
-    if (typeof limit === "object") return limit;
+  listPolicyLogs({ query }, { policyLogs }) {
+    const limit = queryNumber(query, "limit", [1, 100]) ?? 50;
     const { policyId, agentId } = query;
-    const logs = store.policyLogs.filter((log) =>
+    const logs = policyLogs.filter((log) =>
       policyId ? log.policyId === policyId : !agentId || log.agentId === agentId,
     );
-    return answer(200, newest(logs, limit ?? 50));
+    return newest(logs, limit);
   },
 } satisfies Handlers;
 
-async function readPolicy<Policy>(
-  operation: "createPolicy" | "updatePolicy",
-  body: unknown,
-): Promise<GatewayAnswer | { readonly policy: Policy }> {
-  const broken = await checkOuter(operation, body);
-  if (broken) return broken;
+async function readPolicy<Policy>(operation: "createPolicy" | "updatePolicy", body: unknown) {
+  await checkOuter(operation, body);
   const { value, issues } = zodParse(schemas, schemas.at(requestSchema(operation)), body);
-  if (issues.length > 0) return refused(400, "Validation error", { details: issues });
-  return { policy: value as Policy };
+  if (issues.length > 0) throw refusal(400, "Validation error", { details: issues });
+  return value as Policy;
 }
 
 /** The gateway's hash of a spec: members whose name is not also one of the outermost members are not in it. */
-function specHash({ mint }: GatewayContext, spec: object): string {
+function specHash({ mint }: Gateway, spec: object): string {
   return mint.hash(JSON.stringify(spec, Object.keys(spec).sort()));
 }
 
-interface Merged {
-  readonly mergedSpec: PolicyRules;
-  readonly sourcePolicies: readonly string[];
-}
-
-function merged({ store }: GatewayContext, agent: wire.components["schemas"]["Agent"]): Merged {
-  const active = [...store.policies.values()].filter((policy) => policy.active);
+function merged(
+  { policies }: Gateway,
+  agent: Schemas["Agent"],
+): { readonly mergedSpec: PolicyRules; readonly sourcePolicies: readonly string[] } {
+  const active = [...policies.values()].filter((policy) => policy.active);
   const own = active.filter(({ agentId }) => agentId === agent.id);
   const sources = [...own, ...active.filter(({ role }) => role === agent.role)];
   const mergedSpec = sources.length === 0 ? denyAll : mergePolicies(sources.map(({ spec }) => spec));
   return { mergedSpec, sourcePolicies: sources.map(({ id }) => id) };
 }
 
+/** Two kinds of denials are written down by a name of their own. */
+const named: Readonly<Record<string, string>> = { scope: "scope_not_allowed", intent: "intent_mismatch" };
+
 /** Judges a call by the agent's policies, counts it against its quotas, and writes the decision down. */
-export function judge(
-  gateway: GatewayContext,
-  agent: wire.components["schemas"]["Agent"],
-  call: PolicyCall,
-): PolicyVerdict {
+export function judge(gateway: Gateway, agent: Schemas["Agent"], call: PolicyCall): PolicyVerdict {
   const { mergedSpec, sourcePolicies } = merged(gateway, agent);
-  const { settings, store, ids } = gateway;
+  const { ids, policyLogs, utcOffsetMinutes } = gateway;
   const policyId = sourcePolicies[0] ?? "default";
   const now = new Date(gateway.clock.now());
   const verdict = judgePolicy(mergedSpec, call, {
     now,
-    utcOffsetMinutes: settings.utcOffsetMinutes,
+    utcOffsetMinutes,
     quota: ({ action, limit, window }) => take(gateway, `${policyId} ${action}`, window, limit, now),
   });
-  // Two kinds are written down by a name of their own.
-  const named = { scope: "scope_not_allowed", intent: "intent_mismatch" } as const;
-  store.policyLogs.push({
-    id: ids("policyLog"),
-    policyId,
-    agentId: agent.id,
-    tool: call.tool,
-    action: call.action,
-    decision: verdict.allowed ? "allow" : "deny",
-    ...(!verdict.allowed && {
-      reason: verdict.kind in named ? named[verdict.kind as keyof typeof named] : verdict.reason,
-    }),
+  const { tool, action } = call;
+  policyLogs.push({
+    ...{ id: ids("policyLog"), policyId, agentId: agent.id, tool, action },
+    ...(verdict.allowed
+      ? { decision: "allow" }
+      : { decision: "deny", reason: named[verdict.kind] ?? verdict.reason }),
     createdAt: now.toISOString(),
   });
   return verdict;
@@ -162,19 +134,16 @@ export function judge(
 
 /** Where a quota stood before this call, which counts if it is still within the quota. Windows are fixed ones. */
 function take(
-  { store, settings }: GatewayContext,
+  { quotas, utcOffsetMinutes }: Gateway,
   owner: string,
   window: string,
   limit: number,
   now: Date,
 ): QuotaCount {
-  const key = `${owner} ${window} ${windowStart(window, now, settings.utcOffsetMinutes)}`;
-  const count = store.quotas.get(key) ?? {
-    current: 0,
-    resetAt: quotaResetAt(window, now, settings.utcOffsetMinutes),
-  };
-  store.quotas.set(key, count);
-  const before = { current: count.current, resetAt: count.resetAt };
+  const key = `${owner} ${window} ${windowStart(window, now, utcOffsetMinutes)}`;
+  const count = quotas.get(key) ?? { current: 0, resetAt: quotaResetAt(window, now, utcOffsetMinutes) };
+  quotas.set(key, count);
+  const before = { ...count };
   if (count.current < limit) count.current++;
   return before;
 }

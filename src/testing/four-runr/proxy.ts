@@ -1,224 +1,158 @@
 /** The proxied call: every check in the gateway's order, then the tool. */
 import { toolActions, type wire } from "../../../gen/4runr/index.js";
+import { found, refusal } from "../http/refusal.js";
 import { issueTexts, zodParse } from "../http/zod.js";
 import { strictly } from "./agents.js";
-import { answer, type GatewayAnswer, GatewayFault, members, refused } from "./answer.js";
 import { schemas } from "./body-checks.js";
-import { type GatewayContext, type Handler, timestamp } from "./context.js";
+import type { Gateway, GatewayCall } from "./context.js";
+import { GatewayFault, members } from "./http.js";
 import { judge } from "./policies.js";
-import type { TokenPayload } from "./tokens.js";
 import { ToolFailure, type ToolParams } from "./tools.js";
+
+type Agent = wire.components["schemas"]["Agent"];
 
 /** Tokens with less time left than this are to be replaced. */
 const rotationMs = 300_000;
 
-/** `POST /api/proxy-request`. */
-export const proxyRequest: Handler = async ({ body }, gateway) => {
-  if (gateway.settings.shuttingDown) return refused(503, "Service is shutting down");
-  const call = new ProxiedCall(gateway);
-  const given = await call.answer(body).catch((error: unknown) => {
-    if (error instanceof GatewayFault) return refused(500, "Internal server error during proxy request");
-    throw error;
-  });
-  return { ...given, headers: { ...given.headers, ...call.headers } };
-};
-
-class ProxiedCall {
-  readonly #gateway: GatewayContext;
-  readonly #correlationId: string;
-  readonly #headers: Record<string, string>;
-
-  constructor(gateway: GatewayContext) {
-    this.#gateway = gateway;
-    this.#correlationId = gateway.ids("correlation");
-    this.#headers = { "x-correlation-id": this.#correlationId };
-  }
-
-  /** On every answer, also when a later check fails. */
-  get headers(): Readonly<Record<string, string>> {
-    return this.#headers;
-  }
-
-  async answer(body: unknown): Promise<GatewayAnswer> {
-    const { agent_token, token_id, proof_payload, tool, action, params } = members(body);
-    if (!agent_token || !tool || !action || !params) {
-      return refused(400, "Missing required fields: agent_token, tool, action, and params are required.");
-    }
-    const unproven = token_id ? this.#proof(String(token_id), proof_payload) : undefined;
-    if (unproven) return unproven;
-    if (typeof agent_token !== "string") throw new GatewayFault("the token is not a text");
-    const verdict = this.#gateway.mint.read(agent_token);
-    if (!verdict.ok) {
-      if (verdict.error === "Token decoding failed") this.#countToken("unknown", false);
-      return refused(verdict.status, verdict.error);
-    }
-    const { payload } = verdict;
-    this.#countToken(payload.agent_id, true);
-    const target = { tool: String(tool), action: String(action), params };
-    if (this.#expired(payload, target)) return refused(403, "Token expired");
-    const agent = this.#gateway.store.agents.get(payload.agent_id);
-    if (agent === undefined) return refused(403, "Agent not found");
-    if (agent.status !== "active") return refused(403, "Agent is not active");
-    return (
-      this.#deny(agent, target) ??
-      this.#checkParams(target) ??
-      this.#checkTool(target.tool) ??
-      (await strictly(this.#gateway, "proxyRequest", body)) ??
-      this.#limit(agent, target) ??
-      this.#run(agent, target)
-    );
-  }
-
-  #countToken(agentId: string, success: boolean): void {
-    this.#gateway.metrics.count("token_validations", { agent_id: agentId, success: String(success) });
-  }
-
-  #proof(tokenId: string, proof: unknown): GatewayAnswer | undefined {
-    if (!proof) {
-      return refused(400, "Token provenance validation requires proof_payload when token_id is provided.");
-    }
-    const entry = this.#gateway.store.registry.get(tokenId);
-    if (entry === undefined) return refused(403, "Token not found in registry");
-    if (entry.isRevoked) return refused(403, "Token has been revoked");
-    if (typeof proof !== "string") throw new GatewayFault("the proof is not a text");
-    if (this.#gateway.mint.hash(proof) === entry.payloadHash) return undefined;
-    return refused(403, "Token proof verification failed");
-  }
-
-  #expired(payload: TokenPayload, target: Target): boolean {
-    if (payload.expires_at === undefined) return false;
-    const leftMs = new Date(payload.expires_at).getTime() - this.#gateway.clock.now();
-    if (leftMs < 0) {
-      this.#gateway.metrics.count("token_expirations", { agent_id: payload.agent_id });
-      this.#log(payload.agent_id, target, 403, 0, "Token expired");
-      return true;
-    }
-    if (leftMs < rotationMs) {
-      this.#headers["x-token-rotation-recommended"] = "true";
-      this.#headers["x-token-expires-at"] = String(payload.expires_at);
-    }
-    return false;
-  }
-
-  #deny(agent: wire.components["schemas"]["Agent"], target: Target): GatewayAnswer | undefined {
-    const verdict = judged(this.#gateway, agent, target);
-    if (verdict.allowed) return undefined;
-    const { tool, action } = target;
-    this.#gateway.metrics.count("policy_denials", { agent_id: agent.id, tool, action });
-    this.#log(agent.id, target, 403, 0, `Policy denied: ${verdict.reason}`);
-    return refused(403, "Policy denied", { reason: verdict.reason });
-  }
-
-  #checkParams({ tool, action, params }: Target): GatewayAnswer | undefined {
-    const own = Object.hasOwn(toolActions, tool) ? toolActions[tool as keyof typeof toolActions] : {};
-    const entry = Object.hasOwn(own, action)
-      ? (own as Readonly<Record<string, { readonly params: string }>>)[action]
-      : undefined;
-    const details = entry
-      ? issueTexts(zodParse(schemas, schemas.at(entry.params), params).issues)
-      : [`No validator found for ${tool}:${action}`];
-    return details.length > 0 ? refused(400, "Parameter validation failed", { details }) : undefined;
-  }
-
-  /** In live mode no stored credential can be read, so only the tool that needs none is left. */
-  #checkTool(tool: string): GatewayAnswer | undefined {
-    if (this.#gateway.settings.upstream === "mock" || tool === "http_fetch") return undefined;
-    return refused(503, `${tool} not configured - no active credential found`);
-  }
-
-  #limit(agent: wire.components["schemas"]["Agent"], target: Target): GatewayAnswer | undefined {
-    const retryAfter = this.#gateway.rateLimit.take(agent.id);
-    if (retryAfter === undefined) return undefined;
-    this.#log(agent.id, target, 429, 0, "Rate limit exceeded");
-    return refused(429, "Rate limit exceeded", { retry_after: retryAfter });
-  }
-
-  async #run(agent: wire.components["schemas"]["Agent"], target: Target): Promise<GatewayAnswer> {
-    const { clock, tools, metrics } = this.#gateway;
-    const { tool, action, params } = target;
-    const startedAt = clock.monotonic();
-    const span = this.#openSpan(agent, target);
-    const tookMs = (): number => Math.round(clock.monotonic() - startedAt);
-    try {
-      const data = (await tools.run(tool, action, params as ToolParams)) ?? null;
-      const response_time_ms = tookMs();
-      // Counted when the tool is done and again when the answer is out.
-      for (let times = 0; times < 2; times++) metrics.count("requests", { tool, action, code: "200" });
-      this.#log(agent.id, target, 200, response_time_ms);
-      span({ result: data, success: true });
-      const { id: agent_id, name: agent_name } = agent;
-      const metadata = { agent_id, agent_name, tool, action, response_time_ms };
-      return answer(200, { success: true, data, metadata });
-    } catch (error) {
-      const status = error instanceof ToolFailure ? error.status : 502;
-      const message = error instanceof Error ? error.message : String(error);
-      metrics.count("requests", { tool, action, code: String(status) });
-      this.#log(agent.id, target, status, tookMs(), message);
-      const details = (error instanceof ToolFailure ? error.body : undefined) ?? message;
-      return refused(status, "External API request failed", { details });
-    }
-  }
-
-  /** Notes the call for the monitor; the returned function adds how it ended. */
-  #openSpan(
-    agent: wire.components["schemas"]["Agent"],
-    { tool, action, params }: Target,
-  ): (output: object) => void {
-    const { store, clock, ids } = this.#gateway;
-    const startTime = clock.now();
-    const at = store.spans.push({
-      id: ids("span"),
-      correlationId: this.#correlationId,
-      agentId: agent.id,
-      tool,
-      action,
-      type: "tool_call",
-      startTime,
-      input: params,
-      metadata: {},
-      children: [],
-    });
-    return (output) => {
-      const endTime = clock.now();
-      store.spans[at - 1] = { ...store.spans[at - 1]!, endTime, duration: endTime - startTime, output };
-    };
-  }
-
-  #log(
-    agentId: string,
-    { tool, action }: Target,
-    statusCode: number,
-    responseTime: number,
-    errorMessage?: string,
-  ): void {
-    const { store, ids } = this.#gateway;
-    store.requestLogs.push({
-      id: ids("requestLog"),
-      corrId: this.#correlationId,
-      agentId,
-      tool,
-      action,
-      responseTime,
-      statusCode,
-      success: statusCode === 200,
-      ...(errorMessage !== undefined && { errorMessage }),
-      createdAt: timestamp(this.#gateway),
-    });
-  }
-}
-
+/** What is called. */
 interface Target {
+  readonly correlationId: string;
   readonly tool: string;
   readonly action: string;
   readonly params: unknown;
 }
 
-/** A URL that cannot be read under a policy with guards makes the real gateway stumble. */
-function judged(...[gateway, agent, target]: Parameters<typeof judge>): ReturnType<typeof judge> {
-  try {
-    return judge(gateway, agent, target);
-  } catch (error) {
-    if (error instanceof TypeError) throw new GatewayFault("a URL cannot be read", { cause: error });
-    throw error;
+/** `POST /api/proxy-request`. */
+export async function proxyRequest({ body, headers }: GatewayCall, gateway: Gateway): Promise<unknown> {
+  if (gateway.shuttingDown) throw refusal(503, "Service is shutting down");
+  const correlationId = gateway.ids("correlation");
+  headers["x-correlation-id"] = correlationId;
+  const { agent_token, token_id, proof_payload, tool, action, params } = members(body);
+  if (!agent_token || !tool || !action || !params) {
+    const names = "agent_token, tool, action, and params";
+    throw refusal(400, `Missing required fields: ${names} are required.`);
   }
+  if (token_id) checkProof(gateway, String(token_id), proof_payload);
+  const target = { correlationId, tool: String(tool), action: String(action), params };
+  const agent = checkToken(gateway, agent_token, target, headers);
+  checkPolicy(gateway, agent, target);
+  checkParams(target);
+  // In live mode no stored credential can be read, so only the tool that needs none is left.
+  if (!gateway.isMock && target.tool !== "http_fetch") {
+    throw refusal(503, `${target.tool} not configured - no active credential found`);
+  }
+  await strictly(gateway, "proxyRequest", body);
+  const retry_after = gateway.rateLimit.take(agent.id);
+  if (retry_after !== undefined) {
+    log(gateway, agent.id, target, 429, 0, "Rate limit exceeded");
+    throw refusal(429, "Rate limit exceeded", { retry_after });
+  }
+  return run(gateway, agent, target);
+}
+
+function checkProof({ registry, mint }: Gateway, tokenId: string, proof: unknown): void {
+  if (!proof) {
+    throw refusal(400, "Token provenance validation requires proof_payload when token_id is provided.");
+  }
+  const entry = found(registry.get(tokenId), refusal(403, "Token not found in registry"));
+  if (entry.isRevoked) throw refusal(403, "Token has been revoked");
+  if (typeof proof !== "string") throw new GatewayFault("the proof is not a text");
+  if (mint.hash(proof) !== entry.payloadHash) throw refusal(403, "Token proof verification failed");
+}
+
+/** Whose token it is. */
+function checkToken(
+  gateway: Gateway,
+  token: unknown,
+  target: Target,
+  headers: GatewayCall["headers"],
+): Agent {
+  if (typeof token !== "string") throw new GatewayFault("the token is not a text");
+  const { metrics, agents, clock, mint } = gateway;
+  const countToken = (agent_id: string, success: string) =>
+    metrics.count("token_validations", { agent_id, success });
+  const { agent_id: id, expires_at } = mint.read(token, () => countToken("unknown", "false"));
+  countToken(id, "true");
+  if (expires_at !== undefined) {
+    const leftMs = new Date(expires_at).getTime() - clock.now();
+    if (leftMs < 0) {
+      metrics.count("token_expirations", { agent_id: id });
+      log(gateway, id, target, 403, 0, "Token expired");
+      throw refusal(403, "Token expired");
+    }
+    if (leftMs < rotationMs) {
+      headers["x-token-rotation-recommended"] = "true";
+      headers["x-token-expires-at"] = String(expires_at);
+    }
+  }
+  const agent = found(agents.get(id), refusal(403, "Agent not found"));
+  if (agent.status !== "active") throw refusal(403, "Agent is not active");
+  return agent;
+}
+
+function checkPolicy(gateway: Gateway, agent: Agent, target: Target): void {
+  const { tool, action } = target;
+  let verdict: ReturnType<typeof judge>;
+  try {
+    verdict = judge(gateway, agent, target);
+  } catch (cause) {
+    // A URL that cannot be read under a policy with guards makes the real gateway stumble.
+    throw cause instanceof TypeError ? new GatewayFault("a URL cannot be read", { cause }) : cause;
+  }
+  if (verdict.allowed) return;
+  gateway.metrics.count("policy_denials", { agent_id: agent.id, tool, action });
+  log(gateway, agent.id, target, 403, 0, `Policy denied: ${verdict.reason}`);
+  throw refusal(403, "Policy denied", { reason: verdict.reason });
+}
+
+function checkParams({ tool, action, params }: Target): void {
+  const tools: Readonly<Record<string, Readonly<Record<string, { readonly params: string }>>>> = toolActions;
+  const own = Object.hasOwn(tools, tool) ? tools[tool]! : {};
+  const details = Object.hasOwn(own, action)
+    ? issueTexts(zodParse(schemas, schemas.at(own[action]!.params), params).issues)
+    : [`No validator found for ${tool}:${action}`];
+  if (details.length > 0) throw refusal(400, "Parameter validation failed", { details });
+}
+
+async function run(gateway: Gateway, agent: Agent, target: Target): Promise<unknown> {
+  const { clock, tools, metrics, spans } = gateway;
+  const { tool, action, params, correlationId } = target;
+  const { id: agent_id, name: agent_name } = agent;
+  const [startedAt, startTime] = [clock.monotonic(), clock.now()];
+  const span = { id: gateway.ids("span"), correlationId, agentId: agent_id, tool, action, type: "tool_call" };
+  const at = spans.push({ ...span, startTime, input: params, metadata: {}, children: [] }) - 1;
+  const tookMs = (): number => Math.round(clock.monotonic() - startedAt);
+  try {
+    const data = (await tools.run(tool, action, params as ToolParams)) ?? null;
+    const response_time_ms = tookMs();
+    // Counted when the tool is done and again when the answer is out.
+    for (let times = 0; times < 2; times++) metrics.count("requests", { tool, action, code: "200" });
+    log(gateway, agent_id, target, 200, response_time_ms);
+    const [endTime, output] = [clock.now(), { result: data, success: true }];
+    spans[at] = { ...spans[at]!, endTime, duration: endTime - startTime, output };
+    return { success: true, data, metadata: { agent_id, agent_name, tool, action, response_time_ms } };
+  } catch (error) {
+    const failure = error instanceof ToolFailure ? error : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    const { status = 502, body = message } = failure ?? {};
+    metrics.count("requests", { tool, action, code: String(status) });
+    log(gateway, agent_id, target, status, tookMs(), message);
+    throw refusal(status, "External API request failed", { details: body ?? message });
+  }
+}
+
+function log(
+  gateway: Gateway,
+  agentId: string,
+  { tool, action, correlationId: corrId }: Target,
+  statusCode: number,
+  responseTime: number,
+  errorMessage?: string,
+): void {
+  gateway.requestLogs.push({
+    ...{ id: gateway.ids("requestLog"), corrId, agentId, tool, action, responseTime, statusCode },
+    success: statusCode === 200,
+    ...(errorMessage !== undefined && { errorMessage }),
+    createdAt: gateway.now(),
+  });
 }

@@ -4,6 +4,7 @@
  */
 import type * as NodeCrypto from "node:crypto";
 import { requireBuiltin } from "../../core/builtin.js";
+import { refusal } from "../http/refusal.js";
 
 /** What a token says, in the order in which it says it. */
 export interface TokenPayload {
@@ -16,11 +17,6 @@ export interface TokenPayload {
   readonly nonce: string;
   readonly issued_at: string;
 }
-
-/** A token that was looked at. */
-export type TokenVerdict =
-  | { readonly ok: true; readonly payload: TokenPayload }
-  | { readonly ok: false; readonly status: 400 | 403; readonly error: string };
 
 /** Makes and checks tokens with one secret. */
 export class TokenMint {
@@ -39,18 +35,22 @@ export class TokenMint {
     return { token: `${part}.${this.#sign(part)}`, payloadHash: this.hash(text) };
   }
 
-  /** Format, signature and payload; not the expiry. Parts after the second dot are ignored. */
-  read(token: string): TokenVerdict {
+  /**
+   * The payload, once format and signature are checked; not the expiry. Parts after the second dot are ignored.
+   *
+   * @throws Refusal; `onUndecodable` is called before for a payload that cannot be read
+   */
+  read(token: string, onUndecodable: () => void): TokenPayload {
     const [part, signature] = token.split(".");
     if (!part || !signature) {
-      return { ok: false, status: 400, error: "Invalid token format. Expected: BASE64(encrypted).SIGNATURE" };
+      throw refusal(400, "Invalid token format. Expected: BASE64(encrypted).SIGNATURE");
     }
-    if (signature !== this.#sign(part)) return { ok: false, status: 403, error: "Invalid token signature" };
+    if (signature !== this.#sign(part)) throw refusal(403, "Invalid token signature");
     try {
-      const payload = JSON.parse(Buffer.from(part, "base64").toString("utf8")) as TokenPayload;
-      return { ok: true, payload };
+      return JSON.parse(Buffer.from(part, "base64").toString("utf8")) as TokenPayload;
     } catch {
-      return { ok: false, status: 403, error: "Token decoding failed" };
+      onUndecodable();
+      throw refusal(403, "Token decoding failed");
     }
   }
 
@@ -71,6 +71,11 @@ export class TokenMint {
         error ? reject(error) : resolve({ publicKey, privateKey }),
       );
     });
+  }
+
+  /** The public half of a private key. @throws an error of the platform for a text that is not one */
+  publicKey(privateKeyPem: string): string {
+    return this.#crypto.createPublicKey(privateKeyPem).export({ type: "spki", format: "pem" }).toString();
   }
 
   #sign(part: string): string {

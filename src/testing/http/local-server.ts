@@ -6,10 +6,11 @@ import { StagedClose } from "../../core/close.js";
 import { Emitter, type Listener } from "../../core/emitter.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
 import type { HttpOperation } from "../../http/index.js";
-import { type HttpAnswer, toResponse } from "./answer.js";
+import { type HttpAnswer, json, toResponse } from "./answer.js";
 import { DroppedConnection, type Fault, FaultScript, type FaultTiming, withFault } from "./faults.js";
 import { LoopbackServer, readBody } from "./loopback-server.js";
 import { type Exchange, type Exchanges, exchanges, type Observation } from "./observe.js";
+import { Refusal } from "./refusal.js";
 
 /** Options of every local server over HTTP. */
 export interface LocalServerOptions<OwnFault = Fault> {
@@ -166,7 +167,7 @@ export abstract class LocalServer<OwnFault extends FaultTiming, Events extends o
     return this;
   }
 
-  /** Answers a request. If it rejects, the connection is cut. */
+  /** Answers a request. A refusal that it throws is a response; for anything else the connection is cut. */
   protected abstract answer(request: LocalRequest): HttpAnswer | Promise<HttpAnswer>;
 
   /** What closing begins with. */
@@ -180,7 +181,15 @@ export abstract class LocalServer<OwnFault extends FaultTiming, Events extends o
   /** Answers as far as the fault lets it. */
   protected answerUnder(fault: OwnFault | undefined, request: LocalRequest): Promise<HttpAnswer> {
     const restart = (how: { readonly downMs?: number | undefined }) => this.restart(how);
-    return withFault(fault as Fault | undefined, () => this.answer(request), this.clock, restart);
+    const work = async () => {
+      try {
+        return await this.answer(request);
+      } catch (error) {
+        if (error instanceof Refusal) return json(error.status, error.body);
+        throw error;
+      }
+    };
+    return withFault(fault as Fault | undefined, work, this.clock, restart);
   }
 
   #routes(): Hono<{ Bindings: Bindings }> {

@@ -2,6 +2,7 @@
  * Issues worker sessions, as the scheduler's side of the worker trust handshake (CAP 2.17), with faults on demand. For
  * tests and local development: sessions live in this process.
  */
+import { create } from "@bufbuild/protobuf";
 import type {
   BusPacket,
   WorkerHandshakeChallenge,
@@ -31,7 +32,6 @@ import type { WorkerTrustConfig } from "../../cap/trust/config.js";
 import { sameChallenge } from "../../cap/trust/handshake.js";
 import { decodeTrustPacket, NONCE_BYTES } from "../../cap/trust/messages.js";
 import { signTrustPacket, trustPhase, verifyTrustPacket } from "../../cap/trust/signature.js";
-import { createMessage } from "../../cap/wire/create.js";
 import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
@@ -156,7 +156,7 @@ export class TrustIssuer implements PacketProfile {
     const { case: kind, value } = packet.payload;
     if (!this.production || kind !== "jobRequest") return undefined;
     const { tenantId, principalId, meta } = value;
-    const identity = createMessage(IdentityBindingSchema, {
+    const identity = create(IdentityBindingSchema, {
       tenantId: tenantId || DEFAULT_TENANT,
       principalId,
       actorId: meta?.actorId ?? "",
@@ -168,7 +168,7 @@ export class TrustIssuer implements PacketProfile {
   }
 
   async #open(data: Uint8Array, audience: string, check: (packet: BusPacket) => void): Promise<BusPacket> {
-    const { senderId } = decodePacket(data).message;
+    const { senderId } = decodePacket(data);
     const worker = this.#workers.get(senderId);
     if (worker === undefined) throw new SignatureInvalidError("the worker is not enrolled");
     const { tenantId, proofKeyId, key } = worker;
@@ -247,7 +247,7 @@ export class TrustIssuer implements PacketProfile {
     fault: TrustFault,
   ): WorkerHandshakeChallenge {
     const issuedMs = this.#self.clock.now() - (fault === "expired" ? CHALLENGE_MS : 0);
-    return createMessage(WorkerHandshakeChallengeSchema, {
+    return create(WorkerHandshakeChallengeSchema, {
       requestId: request.requestId,
       traceId: request.traceId,
       workerId: request.workerId,

@@ -1,9 +1,11 @@
 /** The inspector page in a real browser. */
+
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type Browser, launchBrowser, type Page } from "../../../scripts/browser.ts";
+import { samplesOf } from "../../../src/cli/dev/input.js";
 import { parseCapture } from "../../../src/cli/inspector/record.js";
 import { Recorder } from "../../../src/cli/inspector/recorder.js";
 import { type Inspector, type InspectorActions, serveInspector } from "../../../src/cli/inspector/server.js";
@@ -301,6 +303,26 @@ describe.runIf(browser !== undefined)("the inspector page", () => {
       ["cancel", { protocol: "cap", id: "job-sent-1" }],
       ["resend", 1],
     ]);
+  });
+
+  it("fills the form with the sample of the chosen form of an anyOf or oneOf", async () => {
+    const { sample, variants } = samplesOf({
+      oneOf: [
+        { title: "By name", type: "object", properties: { name: { const: "Ada" } }, required: ["name"] },
+        { type: "object", properties: { id: { const: 7 } }, required: ["id"] },
+      ],
+    });
+    const target = { protocol: "neuron", name: "acme/find", sample, variants };
+    const { page, done } = await open({ state: { targets: [target] } });
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    const text = () => page.evaluate(() => document.querySelector("textarea")!.value);
+    expect(JSON.parse(await text())).toEqual({ name: "Ada" });
+    await page.getByRole("combobox", { name: "Form" }).selectOption("Form 2");
+    expect(JSON.parse(await text())).toEqual({ id: 7 });
+    await page.locator("#input-id").waitFor();
+    await page.locator(".primary").click();
+    await page.getByRole("button", { name: "Cancel" }).waitFor();
+    expect(done).toEqual([["send", { protocol: "neuron", name: "acme/find", input: { id: 7 } }]]);
   });
 
   it(req("cli.inspector.capture", "saves what the filter shows, and opens it again as a file"), async () => {

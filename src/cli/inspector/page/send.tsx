@@ -65,6 +65,21 @@ export function Send() {
             ))}
           </select>
         </label>
+        {target.variants !== undefined && (
+          <label>
+            Form
+            <select
+              key={keyOf(target)}
+              onChange={({ currentTarget }) =>
+                setText(shown(target.variants?.[currentTarget.selectedIndex]?.sample))
+              }
+            >
+              {target.variants.map(({ label }, at) => (
+                <option key={at}>{visible(label)}</option>
+              ))}
+            </select>
+          </label>
+        )}
         {"input" in value && isFlat(value.input) && (
           <fieldset>
             <legend>Input</legend>

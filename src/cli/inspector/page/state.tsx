@@ -12,6 +12,8 @@ export interface Target {
   readonly protocol: Protocol;
   readonly name: string;
   readonly sample: unknown;
+  /** Samples of the forms that its schema allows. */
+  readonly variants?: readonly { readonly label: string; readonly sample: unknown }[];
 }
 
 /** What waits for a person. */

@@ -1,6 +1,7 @@
 /** Compliance and DevOps on the console: views of events and deployments. */
 import type { Deployment, DevopsAuditEntry } from "../../../../gen/aureus/console/models.js";
-import { type ConsoleCall, type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
+import { refusal } from "../../http/refusal.js";
+import type { ConsoleCall, ConsoleHandlers, ConsoleState } from "./handlers.js";
 import type { CrvGateResult } from "./views.js";
 
 const DAY_MS = 86_400_000;
@@ -93,7 +94,7 @@ export const auditHandlers: ConsoleHandlers = {
 
 /** A local server has one tenant: that of whoever asks. */
 function tenantOf({ tenantId }: ConsoleCall["user"], what: string): string {
-  if (tenantId === undefined) throw new Refusal(400, `Tenant ID is required for ${what}`);
+  if (tenantId === undefined) throw refusal(400, `Tenant ID is required for ${what}`);
   return tenantId;
 }
 

@@ -5,7 +5,8 @@ import type {
   GateThresholds,
   WorkflowVersion,
 } from "../../../../gen/aureus/console/models.js";
-import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
+import { found, refusal } from "../../http/refusal.js";
+import type { ConsoleHandlers, ConsoleState } from "./handlers.js";
 
 /** Everything that was deployed. */
 export class Deployments {
@@ -60,16 +61,13 @@ export const deploymentHandlers: ConsoleHandlers = {
     }),
   createDeployment({ body: { versionId, environment, metadata } }, state) {
     if (!state.deployments.versions.has(versionId)) {
-      throw new Refusal(500, "Failed to create deployment", { details: `Version ${versionId} not found` });
+      throw refusal(500, "Failed to create deployment", { details: `Version ${versionId} not found` });
     }
     const made = state.deployments.create(versionId, environment, metadata);
     return logged(state, "DEPLOYMENT_INITIATED", made, {});
   },
-  getDeployment({ id }, { deployments }) {
-    const found = deployments.all.get(id);
-    if (found === undefined) throw new Refusal(404, "Deployment not found");
-    return found;
-  },
+  getDeployment: ({ id }, { deployments }) =>
+    found(deployments.all.get(id), refusal(404, "Deployment not found")),
   // The real server runs none of these tests either: all of them pass.
   runDeploymentTests({ id, body: { tests } }, state) {
     const deployment = known(id, state, "Failed to run tests");
@@ -106,7 +104,7 @@ export const deploymentHandlers: ConsoleHandlers = {
     const deployment = known(id, state, "Failed to complete deployment");
     if (deployment.status !== "approved") {
       const details = `Cannot deploy: deployment status is ${deployment.status}`;
-      throw new Refusal(500, "Failed to complete deployment", { details });
+      throw refusal(500, "Failed to complete deployment", { details });
     }
     deployment.status = "deployed";
     deployment.deployedAt = state.now();
@@ -156,12 +154,12 @@ export const deploymentHandlers: ConsoleHandlers = {
     rejected.status = "rejected";
     const reason = "Insufficient permissions, intent mismatch, or data zone violation";
     logged(state, "DEPLOYMENT_PROMOTION_BLOCKED", rejected, { reason });
-    throw new Refusal(500, error, { details: `Production deployment rejected: ${reason}` });
+    throw refusal(500, error, { details: `Production deployment rejected: ${reason}` });
   },
   triggerRollback({ id }, state) {
     known(id, state, "Failed to trigger rollback");
     const details = `No rollback snapshot available for deployment ${id}`;
-    throw new Refusal(500, "Failed to trigger rollback", { details });
+    throw refusal(500, "Failed to trigger rollback", { details });
   },
   listRollbackTriggers({ id }, state) {
     known(id, state, "Failed to get rollback triggers");
@@ -175,24 +173,10 @@ export const deploymentHandlers: ConsoleHandlers = {
     const workflow = { id: `workflow-${deployment.id}`, deploymentId: deployment.id, type, ...at, stages };
     return { message: "Deployment workflow triggered", success: true, workflow };
   },
-  // The real server fails over its own code in these three.
-  stageDeployment() {
-    const details = "this.logEvent is not a function";
-    throw new Refusal(500, "Failed to transition deployment stage", { details });
-  },
-  runSmokeTests() {
-    throw new Refusal(500, "Failed to run smoke tests", { details: "this.logEvent is not a function" });
-  },
-  rollbackDeployment() {
-    const details = "Cannot read properties of undefined (reading 'filter')";
-    throw new Refusal(500, "Failed to rollback deployment", { details });
-  },
 };
 
 function known(id: string, { deployments }: ConsoleState, error: string): Deployment {
-  const found = deployments.all.get(id);
-  if (found === undefined) throw new Refusal(500, error, { details: `Deployment ${id} not found` });
-  return found;
+  return found(deployments.all.get(id), refusal(500, error, { details: `Deployment ${id} not found` }));
 }
 
 function logged(

@@ -27,24 +27,13 @@ export interface ConsoleCall<Given = unknown> {
   readonly user: LocalUser;
 }
 
-/** Handlers by operation. What a handler throws is a response too: a {@link Refusal}. */
+/** Handlers by operation. A response other than 200 is thrown as a refusal. */
 export type ConsoleHandlers = {
   readonly [Id in OperationId]?: (
     call: ConsoleCall<Body<Id>>,
     state: ConsoleState,
   ) => Result<Id> | Promise<Result<Id>>;
 };
-
-/** A response other than 200, with the text in `error`. */
-export class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    error: string,
-    readonly more: object = {},
-  ) {
-    super(error);
-  }
-}
 
 /** What a console server holds. */
 export class ConsoleState {

@@ -1,6 +1,7 @@
 /** Agents and world models on the console: registries that keep every version. */
 import type { AgentRevision, WorldModelVersion } from "../../../../gen/aureus/console/models.js";
-import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
+import { found, refusal } from "../../http/refusal.js";
+import type { ConsoleHandlers, ConsoleState } from "./handlers.js";
 
 /** Everything that is registered, oldest version first. */
 export class Registries {
@@ -64,7 +65,7 @@ export const registryHandlers: ConsoleHandlers = {
   deleteWorldModel({ id, body: { version } }, state) {
     const versions = modelVersions(state, id);
     const kept = versions.filter((item) => item.version !== version);
-    if (kept.length === versions.length) throw new Refusal(404, "World model not found");
+    if (kept.length === versions.length) throw refusal(404, "World model not found");
     if (kept.length > 0) state.registries.worldModels.set(id, kept);
     else state.registries.worldModels.delete(id);
     return { message: "World model deleted", success: true };
@@ -95,15 +96,12 @@ function revise(state: ConsoleState, blueprint: Blueprint, change: Partial<Agent
 
 function revision({ registries }: ConsoleState, id: string, version: string): AgentRevision {
   const known = registries.agents.get(id) ?? [];
-  const found = version === "latest" ? known.at(-1) : known.find((item) => item.version === version);
-  if (found === undefined) throw new Refusal(404, "Agent version not found");
-  return found;
+  const wanted = version === "latest" ? known.at(-1) : known.find((item) => item.version === version);
+  return found(wanted, refusal(404, "Agent version not found"));
 }
 
 function modelVersions({ registries }: ConsoleState, id: string): WorldModelVersion[] {
-  const found = registries.worldModels.get(id);
-  if (found === undefined) throw new Refusal(404, "World model not found");
-  return found;
+  return found(registries.worldModels.get(id), refusal(404, "World model not found"));
 }
 
 /** What differs, by path. */

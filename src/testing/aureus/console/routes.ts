@@ -4,17 +4,19 @@ import { operationSchemas, schemaDocument } from "../../../../gen/aureus/console
 import { errorText } from "../../../core/errors.js";
 import { type HttpAnswer, json } from "../../http/answer.js";
 import type { LocalRequest } from "../../http/local-server.js";
+import { refusal } from "../../http/refusal.js";
 import { SpecSchemas } from "../../http/schemas.js";
 import { auditHandlers } from "./audit.js";
 import { deploymentHandlers } from "./deployments.js";
-import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
+import type { ConsoleHandlers, ConsoleState } from "./handlers.js";
 import { monitoringHandlers } from "./monitoring.js";
 import { registryHandlers } from "./registries.js";
 import { testHandlers } from "./tests.js";
 import type { ConsoleUsers } from "./users.js";
 import { workflowHandlers } from "./workflows.js";
 
-const handlers: ConsoleHandlers = {
+/** What carries out the operations; those that are neither here nor in `FAILING` are of services not configured. */
+export const handlers: ConsoleHandlers = {
   ...workflowHandlers,
   ...testHandlers,
   ...deploymentHandlers,
@@ -67,10 +69,21 @@ const SERVICES: Readonly<Record<string, string>> = {
 
 const schemas = new SpecSchemas(schemaDocument);
 
-/** Whether this server does the work of an operation, instead of answering that its service is not configured. */
-export function isBuilt(operation: OperationId): boolean {
-  return Object.hasOwn(handlers, operation) || ["health", "login", "logout"].includes(operation);
-}
+/** Operations in which the real server always fails over its own code, with its error and the details. */
+export const FAILING: { readonly [Id in OperationId]?: readonly [error: string, details: string] } = {
+  stageDeployment: ["Failed to transition deployment stage", "this.logEvent is not a function"],
+  runSmokeTests: ["Failed to run smoke tests", "this.logEvent is not a function"],
+  rollbackDeployment: [
+    "Failed to rollback deployment",
+    "Cannot read properties of undefined (reading 'filter')",
+  ],
+  // It takes the dependencies for a Map, which JSON does not have.
+  validateWorkflowDag: ["Failed to validate DAG topology", "spec.dependencies.get is not a function"],
+  validateWorkflowPolicy: [
+    "Failed to validate policy",
+    "spec.dependencies.entries is not a function or its return value is not iterable",
+  ],
+};
 
 /** Carries out an operation. */
 export async function answerConsole(
@@ -85,31 +98,27 @@ export async function answerConsole(
     try {
       body = JSON.parse(request.text) as Record<string, unknown>;
     } catch (error) {
-      return json(500, { error: "Internal server error", details: errorText(error) });
+      throw refusal(500, "Internal server error", { details: errorText(error) });
     }
   }
   if (operation === "health") return json(200, { status: "ok", timestamp: state.now() });
   if (operation === "login") return users.login(body);
   const permission = Object.keys(PERMISSIONS).find((name) => PERMISSIONS[name]!.includes(operation));
   const user = users.authorize(request, operation === "logout" ? undefined : (permission ?? "read"));
-  if ("status" in user) return user;
   if (operation === "logout") return users.logout(request);
   const handler = handlers[operation] as ((call: object, state: ConsoleState) => unknown) | undefined;
-  if (handler === undefined) {
+  const failing = FAILING[operation];
+  if (handler === undefined && failing === undefined) {
     const { path } = operationTable[operation];
     const service = Object.keys(SERVICES).find((start) => path.startsWith(start));
-    return json(503, { error: `${SERVICES[service!]} not configured` });
+    throw refusal(503, `${SERVICES[service!]} not configured`);
   }
   const missing = missingMembers(operation, body);
-  if (missing !== undefined) return json(400, { error: `Missing required fields: ${missing}` });
+  if (missing !== undefined) throw refusal(400, `Missing required fields: ${missing}`);
+  if (failing !== undefined) throw refusal(500, failing[0], { details: failing[1] });
   const { params, query } = request;
-  try {
-    const call = { id: Object.values(params)[0] ?? "", params, query, body, user };
-    return json(200, await handler(call, state));
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return json(error.status, { error: error.message, ...error.more });
-  }
+  const call = { id: Object.values(params)[0] ?? "", params, query, body, user };
+  return json(200, await handler!(call, state));
 }
 
 /** Operations that judge a body of any form. */

@@ -1,7 +1,8 @@
 /** Policy simulation and test runs on the console, judged by the local GoalGuard. */
 import type { Action, TestRun } from "../../../../gen/aureus/console/models.js";
 import type { Action as GuardAction, Principal } from "../../../../gen/aureus/v1/index.js";
-import { type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
+import { found, refusal } from "../../http/refusal.js";
+import type { ConsoleHandlers, ConsoleState } from "./handlers.js";
 
 const runs = new WeakMap<ConsoleState, Map<string, TestRun>>();
 
@@ -47,11 +48,11 @@ export const testHandlers: ConsoleHandlers = {
     });
   },
   listTestResults: (_, state) => [...runsOf(state).values()],
-  getTestResult: ({ id }, state) => found(runsOf(state).get(id), "Test result not found"),
+  getTestResult: ({ id }, state) => found(runsOf(state).get(id), refusal(404, "Test result not found")),
   getTestArtifact({ id, params }, state) {
     const artifacts = runsOf(state).get(id)?.artifacts ?? [];
     const artifact = artifacts.find((candidate) => candidate.id === params.artifactId);
-    return JSON.parse(String(found(artifact, "Artifact not found").content));
+    return JSON.parse(String(found(artifact, refusal(404, "Artifact not found")).content));
   },
 };
 
@@ -59,11 +60,6 @@ function runsOf(state: ConsoleState): Map<string, TestRun> {
   const known = runs.get(state) ?? new Map<string, TestRun>();
   runs.set(state, known);
   return known;
-}
-
-function found<T>(item: T | undefined, error: string): T {
-  if (item === undefined) throw new Refusal(404, error);
-  return item;
 }
 
 const PATHS: Readonly<Record<string, readonly [string[], string]>> = {
@@ -74,7 +70,7 @@ const PATHS: Readonly<Record<string, readonly [string[], string]>> = {
 function judge(action: Action, principal: Principal, { guard }: ConsoleState) {
   if (!Array.isArray(action.requiredPermissions)) {
     const details = "action.requiredPermissions is not iterable";
-    throw new Refusal(500, "Failed to simulate policy", { details });
+    throw refusal(500, "Failed to simulate policy", { details });
   }
   const { approvalToken, metadata, ...verdict } = guard.evaluate(principal, action as GuardAction);
   const decision = { ...verdict, ...(approvalToken && { approvalToken }), ...(metadata && { metadata }) };

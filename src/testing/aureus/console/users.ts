@@ -3,6 +3,7 @@ import type { Clock } from "../../../core/clock.js";
 import { randomHex } from "../../../core/ids.js";
 import { type HttpAnswer, json } from "../../http/answer.js";
 import type { LocalRequest } from "../../http/local-server.js";
+import { refusal } from "../../http/refusal.js";
 import { bearer } from "../exchange.js";
 
 /** A user of the local console. */
@@ -53,11 +54,11 @@ export class ConsoleUsers {
   login(body: Readonly<Record<string, unknown>>): HttpAnswer {
     const { username, password } = body;
     const user = this.#users.find((candidate) => candidate.username === username);
-    if (user === undefined) return json(401, { error: "Invalid credentials" });
+    if (user === undefined) throw refusal(401, "Invalid credentials");
     if (password === undefined) {
-      return json(500, { error: "Authentication failed", details: "data and hash arguments required" });
+      throw refusal(500, "Authentication failed", { details: "data and hash arguments required" });
     }
-    if (user.password !== password) return json(401, { error: "Invalid credentials" });
+    if (user.password !== password) throw refusal(401, "Invalid credentials");
     const second = Math.floor(this.#clock.now() / 1000);
     const expiresAt = second * 1000 + LIFE_MS;
     let token = [...this.#sessions].find(
@@ -68,17 +69,17 @@ export class ConsoleUsers {
     return json(200, { token, expiresAt: new Date(expiresAt).toISOString() });
   }
 
-  /** The user of a request, or the answer that refuses it. */
-  authorize(request: LocalRequest, permission: string | undefined): LocalUser | HttpAnswer {
+  /** The user of a request. @throws Refusal */
+  authorize(request: LocalRequest, permission: string | undefined): LocalUser {
     const token = bearer(request);
-    if (token === undefined) return json(401, { error: "Unauthorized: Missing or invalid token" });
+    if (token === undefined) throw refusal(401, "Unauthorized: Missing or invalid token");
     const session = this.#sessions.get(token);
     if (session === undefined || session.expiresAt <= this.#clock.now()) {
-      return json(401, { error: "Unauthorized: Invalid token" });
+      throw refusal(401, "Unauthorized: Invalid token");
     }
     const { permissions = ALL_PERMISSIONS } = session.user;
     if (permission !== undefined && !permissions.includes(permission)) {
-      return json(403, { error: `Forbidden: Requires '${permission}' permission` });
+      throw refusal(403, `Forbidden: Requires '${permission}' permission`);
     }
     return session.user;
   }

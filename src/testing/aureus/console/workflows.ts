@@ -1,9 +1,10 @@
 /** Workflows on the console: what is known of them, decisions about them, and checks of their specs. */
 import type { Snapshot, WorkflowSpec } from "../../../../gen/aureus/console/models.js";
 import { schemaDocument } from "../../../../gen/aureus/console/schemas.js";
+import { found, refusal } from "../../http/refusal.js";
 import { SpecSchemas } from "../../http/schemas.js";
 import { issueTexts, zodParse } from "../../http/zod.js";
-import { type ConsoleCall, type ConsoleHandlers, type ConsoleState, Refusal } from "./handlers.js";
+import type { ConsoleCall, ConsoleHandlers, ConsoleState } from "./handlers.js";
 import { timeline, workflowStatus } from "./views.js";
 
 const schemas = new SpecSchemas(schemaDocument);
@@ -22,7 +23,7 @@ export const workflowHandlers: ConsoleHandlers = {
   approve({ id, body, user }, state) {
     const taskId = String(body.taskId);
     if (!state.guard.spendToken(taskId, String(body.approvalToken), id)) {
-      throw new Refusal(400, "Invalid approval token", { success: false });
+      throw refusal(400, "Invalid approval token", { success: false });
     }
     decide(id, taskId, true, `Approved by ${user.username}`, state);
     return { message: "Action approved", success: true };
@@ -32,8 +33,8 @@ export const workflowHandlers: ConsoleHandlers = {
     return { message: "Action denied", success: true };
   },
   rollbackWorkflow({ id, body: { snapshotId } }, state) {
-    const found = snapshotsOf(id, state).some((snapshot) => snapshot.id === snapshotId);
-    if (!found) throw new Refusal(500, "Rollback failed", { success: false });
+    const isKnown = snapshotsOf(id, state).some((snapshot) => snapshot.id === snapshotId);
+    if (!isKnown) throw refusal(500, "Rollback failed", { success: false });
     for (const type of ["ROLLBACK_INITIATED", "ROLLBACK_COMPLETED"] as const) {
       state.log({ type, workflowId: id, metadata: { snapshotId } });
     }
@@ -44,7 +45,7 @@ export const workflowHandlers: ConsoleHandlers = {
     return errors.length > 0 ? { valid: false, errors } : { valid: true, spec: value };
   },
   validateWorkflowCrv({ body: { tasks } }) {
-    if (!Array.isArray(tasks)) throw new Refusal(500, "Failed to validate CRV");
+    if (!Array.isArray(tasks)) throw refusal(500, "Failed to validate CRV");
     const warnings = tasks
       .filter(({ riskTier }) => riskTier === "HIGH" || riskTier === "CRITICAL")
       .map(
@@ -53,28 +54,15 @@ export const workflowHandlers: ConsoleHandlers = {
       );
     return { valid: true, errors: [], warnings };
   },
-  // The real server takes the dependencies for a Map, which JSON does not have, so these three never work.
-  validateWorkflowDag() {
-    throw new Refusal(500, "Failed to validate DAG topology", {
-      details: "spec.dependencies.get is not a function",
-    });
-  },
-  validateWorkflowPolicy() {
-    throw new Refusal(500, "Failed to validate policy", {
-      details: "spec.dependencies.entries is not a function or its return value is not iterable",
-    });
-  },
   saveWorkflowSpec({ body }) {
     const { errors } = readSpec(body);
-    if (errors.length > 0) throw new Refusal(400, "Invalid workflow specification", { errors });
-    throw new Refusal(500, "Failed to save workflow", { details: "spec.dependencies.get is not a function" });
+    if (errors.length > 0) throw refusal(400, "Invalid workflow specification", { errors });
+    throw refusal(500, "Failed to save workflow", { details: "spec.dependencies.get is not a function" });
   },
 };
 
 function runOf(id: string, { engine }: ConsoleState) {
-  const run = engine.workflow(id);
-  if (run === undefined) throw new Refusal(404, "Workflow not found");
-  return run;
+  return found(engine.workflow(id), refusal(404, "Workflow not found"));
 }
 
 /** The spec as the real server's schema reads it: unknown members dropped, in the words of zod. */

@@ -1,0 +1,183 @@
+/**
+ * Canonical bytes of a CAP message (CAP spec 05): known fields ascending by number at every level, defaults
+ * left out, sub-messages written when present even if empty, numbers packed, map entries sorted by the UTF-8
+ * bytes of their keys with key and value always written, unknown fields last in the order they came.
+ *
+ * `toBinary` of protobuf-es cannot do this: it writes map entries in the order of the object's keys, and no
+ * JavaScript object can hold "10" before "9".
+ */
+import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
+import { BinaryWriter, getTextEncoding, WireType } from "@bufbuild/protobuf/wire";
+import { AgentwireError, errorText, ValidationError } from "../../core/errors.js";
+import type { MapOrder } from "./map-order.js";
+import { isPrefix, sortKeys } from "./map-order.js";
+import { type FieldPlan, type Fields, type MessagePlan, planOf, type Scalar } from "./plan.js";
+import { structFromJson } from "./struct.js";
+
+/** Canonical bytes, and what the signer has to know about them. */
+export interface CanonicalBytes {
+  readonly bytes: Uint8Array;
+  /** Where the field {@link EncodeOptions.skip} would stand. */
+  readonly skippedAt: number;
+  /** A map has keys that are prefixes of each other: the two map orders give different bytes. */
+  readonly ordersDiffer: boolean;
+}
+
+/** How {@link encodeCanonical} writes. */
+export interface EncodeOptions {
+  /** Default: "spec". */
+  readonly mapOrder?: MapOrder | undefined;
+  /** Number of a top-level field to leave out. Default: none. */
+  readonly skip?: number;
+}
+
+/** One large packet is not kept for ever. */
+const KEPT_BYTES = 1 << 20;
+let writer = newWriter();
+let order: MapOrder = "spec";
+let ordersDiffer = false;
+
+/**
+ * The canonical bytes of a message.
+ *
+ * @throws ValidationError (`INVALID_FIELD`, `INVALID_TEXT`) naming the field, for a value that does not match
+ * its type: a number out of range, text that has no UTF-8 form, something that is not a message.
+ */
+export function encodeCanonical<Desc extends DescMessage>(
+  desc: Desc,
+  message: MessageShape<Desc>,
+  { mapOrder = "spec", skip = 0 }: EncodeOptions = {},
+): CanonicalBytes {
+  order = mapOrder;
+  ordersDiffer = false;
+  let skippedAt = 0;
+  let bytes: Uint8Array;
+  try {
+    if (skip > 0) {
+      writeFields(planOf(desc), message as Fields, 0, skip);
+      const head = writer.finish();
+      skippedAt = head.length;
+      writer.raw(head);
+    }
+    writeMessage(planOf(desc), message as Fields, skip);
+  } finally {
+    bytes = writer.finish();
+    if (bytes.length > KEPT_BYTES) writer = newWriter();
+  }
+  return { bytes, skippedAt, ordersDiffer };
+}
+
+/** A writer that refuses text without a UTF-8 form in place of changing it. */
+function newWriter(): BinaryWriter {
+  const { checkUtf8, encodeUtf8 } = getTextEncoding();
+  return new BinaryWriter((text) => {
+    if (!checkUtf8(text)) throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT" });
+    return encodeUtf8(text);
+  });
+}
+
+/** Writes the fields with numbers above `after`, and the unknown ones. */
+function writeMessage(plan: MessagePlan, message: Fields, after = 0): void {
+  writeFields(plan, message, after, Infinity);
+  for (const { no, wireType, data } of (message.$unknown as Message["$unknown"]) ?? []) {
+    writer.tag(no, wireType).raw(data);
+  }
+}
+
+function writeFields({ fields }: MessagePlan, message: Fields, after: number, before: number): void {
+  let i = 0;
+  try {
+    for (; i < fields.length; i++) {
+      const field = fields[i]!;
+      if (field.number > after && field.number < before) writeField(field, message);
+    }
+  } catch (error) {
+    throw named(fields[i]!, error);
+  }
+}
+
+function writeField(field: FieldPlan, message: Fields): void {
+  if (field.oneof !== undefined) {
+    const chosen = message[field.oneof] as { case?: string; value?: unknown } | undefined;
+    if (chosen?.case === field.key) writeValue(field, field.tag, chosen.value);
+    return;
+  }
+  const value = message[field.key];
+  if (value === undefined) return;
+  if (field.shape === "map") return writeMap(field, value as Fields);
+  if (field.shape === "single") {
+    if (field.explicit || !isZero(field.scalar!, value)) writeValue(field, field.tag, value);
+    return;
+  }
+  const items = value as readonly unknown[];
+  if (!field.packed) {
+    for (const item of items) writeValue(field, field.tag, item);
+  } else if (items.length > 0) {
+    writer.tag(field.number, WireType.LengthDelimited).fork();
+    for (const item of items) writeScalar(field.scalar!, item);
+    writer.join();
+  }
+}
+
+/** -0 is not the default of a floating point number, and is written. */
+function isZero({ zero, method }: Scalar, value: unknown): boolean {
+  if (value === 0 && (method === "float" || method === "double")) return Object.is(value, 0);
+  if (typeof zero === "object") return value instanceof Uint8Array && value.length === 0;
+  return value === zero || (value === 0 && zero === 0n);
+}
+
+const KEY_TAG = (1 << 3) | WireType.LengthDelimited;
+
+function writeMap(field: FieldPlan, map: Fields): void {
+  const tag = (field.number << 3) | WireType.LengthDelimited;
+  const valueTag = (2 << 3) | field.wireType;
+  const keys = sortKeys(Object.keys(map), order);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    // Keys that share a prefix stand next to each other in either order.
+    if (i > 0 && !ordersDiffer) ordersDiffer = isPrefix(keys[i - 1]!, key);
+    writer.uint32(tag).fork().uint32(KEY_TAG).string(key);
+    writeValue(field, valueTag, map[key]);
+    writer.join();
+  }
+}
+
+function writeValue(field: FieldPlan, tag: number, value: unknown): void {
+  writer.uint32(tag);
+  if (field.scalar !== undefined) return writeScalar(field.scalar, value);
+  if (typeof value !== "object" || value === null) throw invalid("a message", value);
+  const plan = field.message!;
+  const nested: { readonly $typeName?: unknown } = field.isStruct
+    ? structFromJson(value as JsonObject)
+    : value;
+  if (nested.$typeName !== plan.typeName) throw invalid(`a ${plan.typeName} message`, nested);
+  writer.fork();
+  writeMessage(plan, nested as Fields);
+  writer.join();
+}
+
+function writeScalar({ method, zero }: Scalar, value: unknown): void {
+  if (method === "string" && typeof value === "string") return void writer.string(value); // most values
+  const isType =
+    typeof value === typeof zero || (typeof zero === "bigint" && Number.isSafeInteger(value as number));
+  const isBytes = typeof zero !== "object" || value instanceof Uint8Array;
+  try {
+    if (isType && isBytes) return void writer[method](value as never);
+  } catch {} // out of range
+  throw invalid(`a value of type ${method}`, value);
+}
+
+/** The error for a value of the wrong type. It never shows a text. */
+function invalid(expected: string, value: unknown): ValidationError {
+  const got = value === null ? "null" : typeof value === "number" ? `${value}` : typeof value;
+  return new ValidationError(`must be ${expected}, is ${got}`, { code: "INVALID_FIELD" });
+}
+
+/** Puts the name of the field in front of what is wrong with its value. */
+function named(field: FieldPlan, error: unknown): unknown {
+  if (!(error instanceof AgentwireError)) return error;
+  const inner = (error.details as { field?: string; problem?: string } | undefined) ?? {};
+  const path = inner.field === undefined ? field.name : `${field.name}.${inner.field}`;
+  const problem = inner.problem ?? errorText(error).replace(/^\[[^\]]*\] /, "");
+  return new ValidationError(`${path}: ${problem}`, { code: error.code, details: { field: path, problem } });
+}

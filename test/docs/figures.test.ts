@@ -1,0 +1,32 @@
+/** Figures of fault runs in the documents are what the command beside them runs. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { WHOLE } from "../faults/sizes.ts";
+
+const root = join(import.meta.dirname, "../..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const count = (number: number) => number.toLocaleString("en-US");
+
+describe("figures of the fault runs", () => {
+  it("the command makes the whole runs", () => {
+    expect(JSON.parse(read("package.json")).scripts["test:faults"]).toMatch(
+      /^AGENTWIRE_FAULTS=full vitest run/,
+    );
+  });
+
+  it("JetStream: as many jobs, restarts and kills as the guide says", () => {
+    const { jobs, restarts, kills } = WHOLE.jetStream;
+    const run = `${count(jobs)} jobs, the server restarted ${restarts} times and a worker killed ${kills} times`;
+    expect(read("docs/cap-delivery.md").replace(/\s+/g, " ")).toContain(`${run} (\`pnpm test:faults\`)`);
+  });
+
+  it("neuron: as many tasks as the README says", () => {
+    const { tasks, seeds } = WHOLE.neuron;
+    const row = read("README.md")
+      .split("\n")
+      .find((line) => line.startsWith("| neuron gateway under faults |"));
+    expect(row).toContain(`| ${seeds.length} x ${count(tasks)} tasks:`);
+    expect(row).toContain("`pnpm test:faults`");
+  });
+});

@@ -1,0 +1,16 @@
+/** How much the fault runs do. `AGENTWIRE_FAULTS=full` (`pnpm test:faults`) makes them the whole runs. */
+export const full = process.env.AGENTWIRE_FAULTS === "full";
+
+/** What the documents speak of. */
+export const WHOLE = {
+  jetStream: { jobs: 5_000, restarts: 5, kills: 5 },
+  neuron: { tasks: 5_000, restarts: 12, seeds: [6, 28] },
+};
+
+/** What every run of the tests does. */
+const SHORT: typeof WHOLE = {
+  jetStream: { jobs: 600, restarts: 2, kills: 2 },
+  neuron: { tasks: 2_000, restarts: 5, seeds: [6] },
+};
+
+export const sizes = full ? WHOLE : SHORT;

@@ -1,0 +1,128 @@
+/** A fetch of one's own may reject, and answer, with anything. */
+import { describe, expect, it } from "vitest";
+import { AgentwireError, ConnectionError } from "../../src/core/errors.js";
+import { bearer, TokenSource } from "../../src/http/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
+import { client, failure, read, thrown, write } from "./server.ts";
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});
+  revoke();
+  return proxy;
+}
+
+const traps = {
+  get(): never {
+    throw new Error("no member can be read");
+  },
+};
+
+const base = "http://server.test";
+
+const withData = (data: string) => Object.freeze(Object.assign(new Error("odd bytes"), { data }));
+
+describe("a fetch that rejects with", () => {
+  it.each<[string, () => unknown]>([
+    ["null", () => null],
+    ["undefined", () => undefined],
+    ["a text", () => "down"],
+    ["a symbol", () => Symbol("down")],
+    ["a revoked proxy", revoked],
+    ["a proxy whose members cannot be read", () => new Proxy(new Error("x"), traps)],
+    ["an error whose code cannot be read", () => Object.defineProperty(new Error("x"), "code", traps)],
+    ["an error whose cause cannot be read", () => Object.defineProperty(new Error("x"), "cause", traps)],
+    ["a frozen error", () => Object.freeze(new Error("x"))],
+    ["a cause that is a revoked proxy", () => new Error("x", { cause: revoked() })],
+  ])("%s ends in a ConnectionError", async (_, make) => {
+    const http = client(base, { fetch: () => Promise.reject(make()), retry: false });
+    const error = await failure(http.send(read, ["1"]));
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error).toMatchObject({ attempts: 1, details: { operation: read.id } });
+  });
+
+  it("a frozen error that holds bytes does not show them", async () => {
+    const http = client(base, { fetch: () => Promise.reject(withData("Bearer s3cret")), retry: false });
+    const error = await failure(http.send(read, ["1"]));
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect((error.cause as { data?: unknown }).data).toBeUndefined();
+  });
+});
+
+describe("a fetch that answers with", () => {
+  const headersWithout = { get: () => null };
+  it.each<[string, unknown]>([
+    ["null", null],
+    ["undefined", undefined],
+    ["a text", "200"],
+    ["an object", {}],
+    ["headers that cannot be listed", { status: 500, headers: headersWithout, body: null }],
+    ["a body that is none", { status: 200, ok: true, headers: new Headers(), body: 5 }],
+    ["chunks that are none", { status: 200, ok: true, headers: new Headers(), body: chunks([5, null]) }],
+    ["headers that throw", { status: 500, headers: throwingHeaders(), body: null }],
+  ])("%s ends in an error of this package", async (_, response) => {
+    const http = client(base, { fetch: async () => response as Response, retry: false });
+    expect(await failure(http.send(read, ["1"]))).toBeInstanceOf(AgentwireError);
+    expect(await failure(http.send(read, ["1"]).withResponse())).toBeInstanceOf(AgentwireError);
+  });
+});
+
+function chunks(items: readonly unknown[]): unknown {
+  return new ReadableStream({
+    start(controller) {
+      for (const item of items) controller.enqueue(item);
+      controller.close();
+    },
+  });
+}
+
+function throwingHeaders(): unknown {
+  const fail = (): never => {
+    throw new Error("no header can be read");
+  };
+  return { get: fail, [Symbol.iterator]: fail };
+}
+
+it("refuses options that are not what they must be", () => {
+  for (const options of [
+    { fetch: 5 },
+    { logger: 5 },
+    { retry: "often" },
+    { headers: 5 },
+    { maxBodyBytes: 0.5 },
+  ])
+    expect(thrown(() => client(base, options as object)).name).toBe("ValidationError");
+  expect(() => new TokenSource({ refreshBeforeMs: Number.NaN })).toThrow("refreshBeforeMs");
+});
+
+describe("sent", () => {
+  const never = (): Promise<never> => new Promise(() => {});
+
+  it.each([
+    ["timeoutMs", { timeoutMs: 50, retry: false }],
+    ["totalTimeoutMs", { totalTimeoutMs: 50 }],
+  ] as const)("is false for a call that waits for its credential until %s is over", async (_, limits) => {
+    for (const auth of [bearer(never), new TokenSource({ issue: never })]) {
+      const clock = new FakeClock();
+      const http = client(base, { fetch: never, clock, auth });
+      const error = await clock.until(failure(http.send(write, [], limits, {})));
+      expect(error).toMatchObject({ name: "TimeoutError", sent: false });
+    }
+  });
+
+  it("is not false if an earlier attempt left", async () => {
+    const clock = new FakeClock();
+    let calls = 0;
+    const refused = Object.assign(new Error("no"), { code: "ECONNREFUSED" });
+    const send = async (): Promise<never> => {
+      throw calls++ === 0 ? new Error("reset") : refused;
+    };
+    const http = client(base, { fetch: send, clock, retry: { attempts: 2 } });
+    const error = await clock.until(failure(http.send(read, ["1"])));
+    expect(error).toMatchObject({ name: "ConnectionError", attempts: 2 });
+    expect(error.sent).toBeUndefined();
+    const once = await failure(
+      client(base, { fetch: () => Promise.reject(refused), retry: false }).send(read, ["1"]),
+    );
+    expect(once.sent).toBe(false);
+  });
+});
