@@ -71,6 +71,11 @@ export const cli = {
     statement: "dev takes tools and validators from modules; a tool it was not given gives back its inputs.",
     source: "agentwire",
   },
+  "cli.dev.trust": {
+    statement:
+      "`agentwire dev --trust WORKER` issues worker trust sessions to the workers it names, with the faults it is told.",
+    source: "CAP 2.17.0, worker trust",
+  },
   "cli.dev.health": {
     statement: "The health page tells of every part, shows no secret, and answers this machine only.",
     source: GUIDE,

@@ -11,6 +11,7 @@ import { LocalScheduler, type LocalSchedulerOptions } from "../../testing/index.
 import { CAP_SUBJECTS } from "../inspector/packet-record.js";
 import { type ChildServer, findProgram, freePort, startServer } from "./child.js";
 import type { DevPart } from "./part.js";
+import { type DevTrust, enrollWorkers, schedulerTrust } from "./trust.js";
 
 /** CAP, and what acts on it while it runs. */
 export interface CapPart extends DevPart {
@@ -31,6 +32,8 @@ export interface CapOptions {
   readonly privateKey?: string | undefined;
   /** Whose packets it takes. Default: everybody's, signed or not. */
   readonly publicKeys?: PublicKeys | undefined;
+  /** Workers that are issued sessions; others may then not work. Default: no worker trust. */
+  readonly trust?: DevTrust | undefined;
   /** Decides about every job. Default: all may run. */
   readonly policy?: LocalSchedulerOptions["safety"];
   readonly demo: boolean;
@@ -88,13 +91,17 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
       await bus.subscribe(subject, ({ subject, data }) => options.onMessage(subject, data));
     }
     await bus.flush();
+    const { trust } = options;
+    const trusted = schedulerTrust(trust, options.publicKeys);
     const scheduler = await LocalScheduler.start({
       bus: await connect("agentwire-dev-scheduler"),
       safety: options.policy,
       privateKey: options.privateKey,
-      publicKeys: options.publicKeys,
+      ...trusted,
     });
     stops.push(() => scheduler.close());
+    const enrolled = trust && (await enrollWorkers(scheduler, trust, trusted.publicKeys));
+    if (enrolled) stops.push(enrolled.remove);
     const ends: Record<string, number> = {};
     scheduler.on("finished", ({ jobId, state, topic, reason }) => {
       ends[state] = (ends[state] ?? 0) + 1;
@@ -107,6 +114,7 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
     if (options.demo) {
       const worker = await runWorker({
         bus: await connect("agentwire-dev-echo"),
+        env: {}, // it is no agent, whatever CORDUM_SDK_HANDSHAKE says
         subject: "job.echo",
         senderId: "agentwire-dev-echo",
         // The input is the output, so its pointer will do.
@@ -118,14 +126,15 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
       ...(child?.ended ? ENDED : {}),
       nats: maskText(url),
       ...(child === undefined ? {} : { pid: child.pid }),
-      signed: options.privateKey !== undefined,
+      signed: options.privateKey !== undefined || trust !== undefined,
+      ...(trust && { enrolled: trust.workers }),
       workers: [...scheduler.workers().keys()],
       jobs: ends,
       packets: scheduler.counts,
       ...(options.demo ? { demoTopic: "job.echo" } : {}),
     });
     const live = { bus, scheduler };
-    return { name: "cap", state: "running", env: { NATS_URL: url }, status, close, live };
+    return { name: "cap", state: "running", env: { NATS_URL: url, ...enrolled?.env }, status, close, live };
   } catch (error) {
     await close();
     throw error;

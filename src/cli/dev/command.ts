@@ -8,6 +8,7 @@ import { envLines, writeEnvFile } from "./env.js";
 import { loadFunctions, loadPolicy } from "./functions.js";
 import { type Stack, startStack, statusOf } from "./stack.js";
 import { readToken } from "./token.js";
+import { devTrustOf } from "./trust.js";
 
 /** What the command line of `agentwire dev` says. */
 interface DevOptions extends JsonOption {
@@ -16,6 +17,8 @@ interface DevOptions extends JsonOption {
   readonly jetstream?: boolean;
   readonly key?: string;
   readonly trust?: readonly string[];
+  readonly fault?: readonly string[];
+  readonly production?: boolean;
   readonly demo?: boolean;
   readonly tools?: string;
   readonly validators?: string;
@@ -43,7 +46,19 @@ export const devCommand: CliCommand = {
       .option("--redis <url>", "Redis to use (default: starts redis-server from the PATH)")
       .option("--jetstream", "start nats-server with JetStream")
       .option("--key <pem>", "file with the scheduler's private key (default: its packets are unsigned)")
-      .option("--trust <sender=pem>", "accept packets of this sender only (default: all)", repeated)
+      .option(
+        "--trust <sender[=pem]>",
+        "accept packets of this sender only (default: all). Without a key: enroll it as a worker, with a new key, " +
+          "and issue worker trust sessions to it",
+        repeated,
+      )
+      .option(
+        "--fault <fault>",
+        "with --trust: what goes wrong with the next handshake, in order: none, silent, reject, wrong-key, bad-nonce, " +
+          "expired or replayed",
+        repeated,
+      )
+      .option("--production", "with --trust: dispatch jobs under CAP-PRODUCTION")
       .option("--demo", "serve a CAP job, job.echo, and send a first task to every neuron capability")
       .option("--tools <file>", "ES module: its functions are Aureus tools, its objects 4Runr tools")
       .option("--validators <file>", "ES module: its functions are Aureus validators")
@@ -69,13 +84,21 @@ export const devCommand: CliCommand = {
   examples: [
     ["dev", "everything that can run on this machine"],
     ["dev --write-env .env.dev --demo", "then, elsewhere: set -a; . ./.env.dev; python my_agent.py"],
+    [
+      "dev --trust worker-1 --fault silent",
+      "issue worker trust sessions; the first request gets no response",
+    ],
     ["dev --nats nats://127.0.0.1:4222 --json", "with a NATS server that is running, for a program"],
   ],
   async run(options: DevOptions, io) {
-    const keys = await readKeyFiles(options.trust);
+    const [senders, workers] = [true, false].map((hasKey) =>
+      (options.trust ?? []).filter((text) => text.includes("=") === hasKey),
+    );
+    const keys = await readKeyFiles(senders);
     const trusted = publicKeysOf(keys);
+    const trust = devTrustOf(workers!, options.fault, options.production);
     if (options.raw && options.record === undefined) throw new UsageError("--raw requires --record <file>");
-    if (trusted !== undefined && options.demo) {
+    if ((trusted ?? trust) !== undefined && options.demo) {
       throw new UsageError("--demo has a worker without a key, which --trust would refuse");
     }
     const stack = await startStack({
@@ -84,6 +107,7 @@ export const devCommand: CliCommand = {
       demo: options.demo ?? false,
       privateKey: options.key === undefined ? undefined : await readPrivateKey(options.key),
       publicKeys: trusted,
+      trust,
       keys,
       policy: await loadPolicy(options.policy),
       token: await readToken(options.tokenFile),

@@ -37,12 +37,23 @@ import { errorText } from "../../core/errors.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
 import type { Logger } from "../../core/logger.js";
 
+/** What can be asked of a handshake. */
+export const TRUST_FAULTS = [
+  "none",
+  "silent",
+  "reject",
+  "wrong key",
+  "bad nonce",
+  "expired",
+  "replayed",
+] as const;
+
 /**
  * What goes wrong with a handshake: `silent` does not respond, `reject` refuses the session, `wrong key` signs with a key
  * nobody pinned, `bad nonce` echoes another nonce, `expired` sends a challenge that is over, `replayed` sends an earlier
  * challenge again. `none` is a handshake that succeeds.
  */
-export type TrustFault = "none" | "silent" | "reject" | "wrong key" | "bad nonce" | "expired" | "replayed";
+export type TrustFault = (typeof TRUST_FAULTS)[number];
 
 /** A worker that may obtain sessions. */
 export interface EnrolledWorker {
@@ -86,6 +97,7 @@ export interface IssuerIdentity {
 }
 
 const CHALLENGE_MS = 30_000;
+const SKEW_MS = 5_000;
 const DEFAULT_TENANT = "default";
 
 /** The part of a local scheduler that issues sessions. */
@@ -150,7 +162,9 @@ export class TrustIssuer implements PacketProfile {
       actorId: meta?.actorId ?? "",
     });
     const { key, clock } = this.#self;
-    return sealProduction({ ...packet, identity }, { key, keyId: this.keyId, audience, clock });
+    // The official Agent answers with the identity of the request, ours with that of the envelope.
+    const payload = { case: kind, value: { ...value, identity } };
+    return sealProduction({ ...packet, payload, identity }, { key, keyId: this.keyId, audience, clock });
   }
 
   async #open(data: Uint8Array, audience: string, check: (packet: BusPacket) => void): Promise<BusPacket> {
@@ -160,7 +174,10 @@ export class TrustIssuer implements PacketProfile {
     const { tenantId, proofKeyId, key } = worker;
     const keys = new Map([[proofKeyId, key]]);
     const { clock } = this.#self;
-    const { packet } = await openProduction(data, { audience, tenantId, senderId, keys, clock });
+    const { packet } = await openProduction(data, {
+      ...{ audience, tenantId, senderId, keys, clock },
+      clockSkewMs: SKEW_MS, // a packet of the official Agent lives for as long as the profile allows
+    });
     check(packet);
     return packet;
   }

@@ -1,9 +1,13 @@
 /** What `dev` records, acts on and replays, and what `inspect` reads. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { GatewayClient } from "../../../src/4runr/index.js";
 import { AureusClient } from "../../../src/aureus/index.js";
+import { Agent, generateKeyPair, InMemoryBlobStore } from "../../../src/cap/index.js";
+import { connectNats } from "../../../src/cap/nats/index.js";
+import { Party } from "../../../src/cap/party.js";
+import { MemoryReplayStore } from "../../../src/cap/production/index.js";
 import { loadPolicy } from "../../../src/cli/dev/functions.js";
 import { type StackOptions, startStack } from "../../../src/cli/dev/stack.js";
 import { type CaptureRecord, parseCapture } from "../../../src/cli/inspector/record.js";
@@ -164,6 +168,58 @@ describe("dev without servers of others", () => {
 
 await describeWithPeers("dev with NATS, and inspect", [natsServer], ([nats]) => {
   const env = { PATH: pathWith([nats!]) };
+
+  it(
+    req("cli.dev.trust", "issues sessions to the workers it enrolls only, with the faults it is told"),
+    async () => {
+      const other = generateKeyPair();
+      for (const publicKeys of [undefined, { "client-1": other.publicKeyPem }]) {
+        const trust = { workers: ["w-1"], faults: ["reject"] as const, production: publicKeys === undefined };
+        const dev = await start({ env, demo: false, trust, publicKeys });
+        const { NATS_URL, CORDUM_SDK_HANDSHAKE, AGENTWIRE_TRUST } = dev.env;
+        expect(CORDUM_SDK_HANDSHAKE).toBe("enforce");
+        const path = join(AGENTWIRE_TRUST!, "w-1.json");
+        expect(statSync(path).mode & 0o777).toBe(0o600);
+        const { workerId, ...workerTrust } = JSON.parse(readFileSync(path, "utf8"));
+        const bus = await connectNats({ servers: NATS_URL, env: {} });
+        closing.push(() => bus.close());
+        const open = async (id: string) => {
+          const agent = new Agent({
+            bus,
+            store: new InMemoryBlobStore(),
+            workerId: id,
+            pool: "p",
+            privateKey: workerTrust.proofPrivateKey,
+            workerTrust: { ...workerTrust, timeoutMs: 300, retries: 1 },
+            ...(trust.production && {
+              production: { replayStore: new MemoryReplayStore(), clockSkewMs: 5_000 },
+            }),
+            logger: false,
+          });
+          agent.job("job.trusted", () => ({}));
+          closing.push(() => agent.close());
+          await agent.start();
+        };
+        await expect(open(workerId)).rejects.toMatchObject({ code: "TRUST_REJECTED" });
+        await open(workerId);
+        await expect(open("w-2")).rejects.toMatchObject({ code: "TRUST_UNAVAILABLE" });
+        const client = new Party({
+          bus,
+          senderId: "client-1",
+          privateKey: other.privateKeyPem,
+          logger: false,
+        });
+        const value = { jobId: "j-1", topic: "job.trusted" };
+        await client.send("sys.job.submit", { case: "jobRequest", value });
+        await expect
+          .poll(() => dev.said, { timeout: 15_000 })
+          .toContainEqual(expect.stringMatching(/job j-1 on job.trusted: (?:FAILED|SUCCEEDED)/));
+        expect(JSON.stringify(await dev.records())).not.toMatch(/PRIVATE KEY|"authToken":"(?!\[secret\])/);
+        await dev.close();
+        expect(existsSync(path)).toBe(false);
+      }
+    },
+  );
 
   it(
     req("cli.inspector.act", "holds, approves, denies and cancels jobs; a policy that fails denies"),
