@@ -30,7 +30,7 @@ export interface ConsoleCredentials {
 
 /** Options of {@link AureusConsoleClient}. */
 export interface AureusConsoleClientOptions extends AureusOptions {
-  /** Who logs in, or a function that says so at each login. Default: AUREUS_USERNAME and AUREUS_PASSWORD. */
+  /** Login name and password, or a function that returns them at each login. Default: AUREUS_USERNAME and AUREUS_PASSWORD. */
   readonly credentials?:
     | ConsoleCredentials
     | (() => ConsoleCredentials | Promise<ConsoleCredentials>)

@@ -101,7 +101,7 @@ export function assertSubject(subject: string, options: { readonly wildcards?: b
     return true;
   });
   if (!good)
-    throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "INVALID_SUBJECT" });
+    throw new ValidationError(`not a valid subject: ${JSON.stringify(subject)}`, { code: "INVALID_SUBJECT" });
 }
 
 /** Whether a subject falls under a subscription's subject. */

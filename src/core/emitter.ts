@@ -45,7 +45,7 @@ export class Emitter<Events extends object> {
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
     const listeners = this.#listeners.get(event);
     if (event === "error" && !listeners?.size && !this.isRead()) {
-      this.#logger.error("an error that nobody listens to", { error: payload });
+      this.#logger.error("unhandled error event", { error: payload });
     }
     if (!listeners) return;
     for (const { call } of [...listeners]) {

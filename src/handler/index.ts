@@ -43,7 +43,7 @@ export type Handler<Input = unknown, Output = unknown, Context = HandlerContext>
   ctx: Context,
 ) => Output | Promise<Output>;
 
-/** What {@link HandlerContext.fail} throws: the work failed and trying again would not help. */
+/** Thrown by {@link HandlerContext.fail}: the work failed, and a retry would not help. */
 export class HandlerFailure extends AgentwireError {
   static override readonly brands: readonly string[] = ["HandlerFailure"];
   static override readonly defaultCode: string = "HANDLER_FAILED";

@@ -79,7 +79,7 @@ export class HttpClient {
     this.#policy = retryPolicy(options.retry ?? options.defaultRetry, options.defaultRetry);
     this.#headers = { accept: "application/json", ...lowerCase(options.headers ?? {}) };
     if (send !== undefined && tls !== undefined)
-      throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
+      throw new ValidationError("pass either fetch or tls, not both: tls does not apply to your fetch");
     const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
     const transportOptions = { maxBodyBytes, connections, tls, clock };
     this.#transport =

@@ -60,6 +60,6 @@ async function token(auth: AuthCallback, why: AuthReason): Promise<string> {
     throw new AuthCallbackError(error);
   }
   if (typeof given !== "string" || !/^[\x20-\x7e]+$/.test(given))
-    throw new AuthCallbackError(new TypeError("it must give a token: one line of ASCII text"));
+    throw new AuthCallbackError(new TypeError("it must return a token: one line of ASCII text"));
   return given;
 }

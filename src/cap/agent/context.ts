@@ -131,7 +131,7 @@ async function keepArtifact(
   const { attempt, limits } = job;
   const allowed = limits.maxArtifactBytes ?? Infinity;
   if ((max > 0 && bytes.length > max) || job.artifactBytes + bytes.length > allowed) {
-    throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes is more than this job may keep`, {
+    throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes exceeds what this job may store`, {
       details: { bytes: bytes.length, max, allowed, kept: job.artifactBytes },
     });
   }

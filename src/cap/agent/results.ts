@@ -45,7 +45,9 @@ export class Results {
       return await this.#bounded("finding an earlier result", async () => finished?.find(job.identity));
     } catch (error) {
       if (durable !== undefined) throw error;
-      this.#core.log.warn("no word of an earlier result; the job is done", { reason: errorText(error) });
+      this.#core.log.warn("the store of finished jobs failed; running the job, possibly again", {
+        reason: errorText(error),
+      });
       return undefined;
     }
   }
@@ -97,7 +99,7 @@ export class Results {
     } catch (error) {
       if (durable !== undefined) throw error;
       const fields = { reason: errorText(error) };
-      this.#core.log.warn("a result is not kept; a repeat of the job is done again", fields);
+      this.#core.log.warn("a result was not stored; if the job is delivered again, it runs again", fields);
       return result;
     }
   }
@@ -134,7 +136,7 @@ export class Results {
           (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
           (durable !== undefined && error instanceof AgentwireError && error.retryable);
         if (!mayPass || timeoutMs <= 0 || signal.aborted) throw error;
-        log.warn("a result waits to be published", { jobId, reason });
+        log.warn("a result could not be published yet; retrying", { jobId, reason });
         await untilConnected(party.bus, { timeoutMs, clock, signal });
         if (durable !== undefined || attempt > 1)
           await sleep(Math.min(PAUSE_MS, timeoutMs), { clock, signal });

@@ -75,7 +75,9 @@ export class JobRunner {
         job.log.warn("handler set another worker id; it is replaced by the sender's", fields);
       }
       if (result.status === JobStatus.DENIED) {
-        job.log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
+        job.log.warn(
+          "a worker cannot deny a job, because the scheduler would keep waiting; sent FAILED instead",
+        );
         result.status = JobStatus.FAILED;
       }
       return result;
@@ -207,7 +209,7 @@ export class JobRunner {
     );
     if (verdict.ok) return verdict.value;
     const error = refusal("the output", verdict.issues);
-    job.log.warn("output refused", { reason: errorText(error) });
+    job.log.warn("the output does not match its schema", { reason: errorText(error) });
     throw error;
   }
 

@@ -55,7 +55,7 @@ export class JobSubscriptions {
     const drained = await Promise.allSettled(this.#open.splice(0).map((one) => one.drain()));
     for (const one of drained)
       if (one.status === "rejected")
-        this.#core.log.warn("a subscription is not drained", { reason: errorText(one.reason) });
+        this.#core.log.warn("a subscription could not be drained", { reason: errorText(one.reason) });
   }
 
   /** As {@link JobSubscriptions.drain}, for good. */
@@ -111,7 +111,9 @@ export class JobSubscriptions {
   #turnAway(message: BusMessage): void {
     const { counts, log } = this.#core;
     counts.refused++;
-    log.warn("a job came without a live session; not taken", { subject: message.subject });
+    log.warn("a job arrived while there is no worker trust session; not accepted", {
+      subject: message.subject,
+    });
     deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
   }
 

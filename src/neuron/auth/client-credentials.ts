@@ -18,7 +18,7 @@ export function clientSecretPost(clientId: string, clientSecret: string | Secret
 
 /** Options of {@link createClientCredentialsAuth}. */
 export interface ClientCredentialsOptions extends Omit<OAuthOptions, "signal"> {
-  /** How the client proves itself. Default: {@link clientSecretPost}. */
+  /** How the client authenticates itself. Default: {@link clientSecretPost}. */
   readonly authenticator?: ((credential: StoredCredential) => ClientAuthenticator) | undefined;
 }
 
@@ -73,7 +73,7 @@ export async function mintWithReload(
   options: ClientCredentialsOptions & Pick<OAuthOptions, "signal">,
 ): Promise<Mint> {
   if (first === undefined)
-    throw new CredentialRevokedError(`there is no credential file ${path}: enrol first`);
+    throw new CredentialRevokedError(`there is no credential file ${path}: run agentwire enroll first`);
   try {
     return await mint(first, options);
   } catch (error) {

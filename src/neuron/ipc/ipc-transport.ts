@@ -102,7 +102,7 @@ export class IpcTransport implements Transport {
   }
 
   #report(call: string, error: unknown): void {
-    this.#logger.error("the bridge failed", { call, error });
+    this.#logger.error("the IPC bridge failed", { call, error });
     this.#callbacks.onError?.(broken(call, error));
   }
 }

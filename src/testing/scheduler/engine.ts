@@ -160,7 +160,7 @@ export class Engine {
     job.result = result;
     if (!this.end(job, state, errorMessage || undefined)) {
       delete job.result;
-      this.#logger.warn("a result that the state of the job does not allow", { jobId, status: state });
+      this.#logger.warn("ignored a result: the state of its job does not allow it", { jobId, status: state });
       return;
     }
     if (state !== "SUCCEEDED") await this.#letter({ jobId, status, errorCode, errorMessage, errorCodeEnum });
