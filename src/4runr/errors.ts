@@ -6,7 +6,7 @@ import type { AgentwireErrorOptions } from "../core/errors.js";
 import { AgentwireError } from "../core/errors.js";
 import type { PolicyDenialKind } from "./policy.js";
 
-/** What a {@link GatewayError} can carry besides what every error can. */
+/** Members that a {@link GatewayError} has in addition to those of every error. */
 export interface GatewayErrorInfo extends AgentwireErrorOptions {
   /** Status of the service behind the tool. */
   readonly upstreamStatus?: number | undefined;

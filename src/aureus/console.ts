@@ -22,7 +22,7 @@ import { simulationRequest } from "./convert.js";
 import { type AureusOptions, aureusHttp } from "./options.js";
 import { type WatchOptions, watchState } from "./watch.js";
 
-/** Who logs in. */
+/** Login name and password. */
 export interface ConsoleCredentials {
   readonly username: string;
   readonly password: string | Secret;

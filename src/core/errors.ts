@@ -50,7 +50,7 @@ export type ErrorCode =
   | "UNRESOLVABLE_REF"
   | (string & {});
 
-/** What an {@link AgentwireError} can carry besides its message. */
+/** Members of an {@link AgentwireError} besides its message. */
 export interface AgentwireErrorOptions {
   /** Stable code, shown when the error is printed. Default: the code of the class. */
   readonly code?: ErrorCode;

@@ -33,7 +33,7 @@ import type { Transport } from "./transport.js";
 import { fetchTransport } from "./transport-fetch.js";
 import { operationUrl, parseBaseUrl } from "./url.js";
 
-/** What a generated client knows by itself; options of the user win. */
+/** Defaults of a generated client; the user's options take precedence. */
 export type ClientDefaults = Pick<HttpClientOptions, "server" | "keyMap">;
 
 const OPTIONS: { readonly [Name in keyof HttpClientOptions]?: OptionRule } = {
@@ -53,7 +53,7 @@ const TIMEOUT_MS = 30_000;
 const GRACE_MS = 10_000;
 const CLOSED = "the client is closed";
 
-/** Makes the calls of generated clients. Several clients may share one. */
+/** Sends the requests of generated clients. Several clients may share one instance. */
 export class HttpClient {
   /** Without a trailing slash. */
   readonly baseUrl: string;

@@ -63,7 +63,7 @@ export interface TlsOptions {
   readonly servername?: string | undefined;
 }
 
-/** What users of every client over HTTP can set. */
+/** Options that all HTTP clients share. */
 export interface ClientOptions {
   /** Limit of each request, in milliseconds. 0 or `Infinity`: none. Default: 30,000. */
   readonly timeoutMs?: number | undefined;

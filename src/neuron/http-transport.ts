@@ -287,7 +287,7 @@ export class HttpTransport implements Transport {
     if (error instanceof TimeoutError) return { reason: error.message, hasStood };
     const reason = `read error: ${errorText(error)}`;
     if (!(error instanceof AgentwireError && error.code === "EVENT_TOO_LARGE")) return { reason, hasStood };
-    this.#logger.error("the stream is ended because of an event that is too large", { reason });
+    this.#logger.error("ended the stream because an event exceeds maxEventBytes", { reason });
     this.#callbacks.onError?.(error);
     return { reason, hasStood: false };
   }
@@ -297,7 +297,7 @@ export class HttpTransport implements Transport {
     const leaseId = leaseIdInStart(start);
     if (leaseId === undefined) return false;
     const problem = "the lease is larger than maxEventBytes, the largest event this neuron takes";
-    this.#logger.error("a lease is refused because it is too large", { leaseId });
+    this.#logger.error("refused a lease that exceeds maxEventBytes", { leaseId });
     this.#callbacks.onUnreadableLease?.(leaseId, problem);
     this.#callbacks.onError?.(new ProtocolError(`lease ${leaseId}: ${problem}`, { code: "EVENT_TOO_LARGE" }));
     return true;

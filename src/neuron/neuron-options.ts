@@ -12,7 +12,7 @@ import type { LeaseCall } from "./run-lease.js";
 import type { SchemaSource } from "./schemas.js";
 import type { ReconnectInfo, Transport } from "./transport.js";
 
-/** What every neuron can be given. */
+/** Options that every neuron accepts. */
 export interface NeuronCommonOptions {
   /** Stable over restarts, different for each replica. Default: BIGBRAIN_NEURON_ID. */
   readonly neuronId?: string | undefined;
@@ -64,7 +64,7 @@ export type NeuronOptions = NeuronCommonOptions &
     | { readonly transport: Transport }
   );
 
-/** What a neuron reports. */
+/** Events of a neuron. */
 export interface NeuronEvents {
   /** The stream stands. */
   "connection:open": undefined;

@@ -352,7 +352,7 @@ describe("a kernel that gives no answer", () => {
       expect(safety.circuit).toBe("open");
       const asked = local.requests.length;
       const refused = await safety.checkPolicy(job);
-      expect(refused.reason).toContain("the circuit is open");
+      expect(refused.reason).toContain("circuit breaker open");
       await clock.advance(29_999);
       expect(await ask(true)).toBe(false);
       expect(local.requests).toHaveLength(asked);

@@ -35,7 +35,7 @@ export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
  */
 export type JobResultInit = MessageInitShape<typeof JobResultSchema>;
 
-/** Where a worker stands. */
+/** The state of a worker. */
 export type WorkerState = "idle" | "starting" | "running" | "closing" | "closed";
 
 /** Options that `Agent` and `runWorker` share. */
@@ -60,7 +60,7 @@ export interface CommonOptions extends Omit<PartyOptions, "bus" | "senderId"> {
   readonly env?: Env | undefined;
 }
 
-/** What a handler of `runWorker` gets besides the request. */
+/** The context that `runWorker` passes to a handler with the request. */
 export interface JobContext extends CallContext {
   readonly jobId: string;
   readonly traceId: string;
@@ -69,7 +69,7 @@ export interface JobContext extends CallContext {
   readonly packet: BusPacket;
 }
 
-/** Does a job. A thrown error becomes a FAILED result, `null` or `undefined` too. */
+/** Processes one job. An exception, `null` or `undefined` becomes a FAILED result. */
 export type JobHandler = (
   request: JobRequest,
   context: JobContext,
@@ -168,7 +168,7 @@ export interface AgentOptions extends CommonOptions {
   readonly validator?: SchemaValidator | undefined;
 }
 
-/** What became of the jobs of a worker. */
+/** How many jobs of a worker ended in which way. */
 export interface WorkerCounts extends ReceiveCounts {
   /** Results with SUCCEEDED. */
   succeeded: number;
@@ -182,7 +182,7 @@ export interface WorkerCounts extends ReceiveCounts {
   unpublished: number;
 }
 
-/** A handler that threw. The result says no more than "handler failed". */
+/** An exception of a handler. The result says only "handler failed". */
 export interface HandlerError {
   readonly jobId: string;
   readonly topic: string;

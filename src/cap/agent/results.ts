@@ -76,7 +76,7 @@ export class Results {
       await this.#send(SUBJECT_DLQ, result, job);
     } catch (error) {
       const fields = { jobId: result.jobId, reason: errorText(error) };
-      this.#core.log.error("a dead letter is not published", fields);
+      this.#core.log.error("could not publish a dead letter", fields);
     }
   }
 
@@ -127,7 +127,7 @@ export class Results {
       const reason = errorText(error);
       // A TypeError comes from a value that cannot be read, such as a revoked proxy.
       if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
-        log.error("a result cannot be sent; the job is reported as failed", { jobId, reason });
+        log.error("a result cannot be sent; reporting the job as FAILED", { jobId, reason });
         result = this.#substitute(given);
       } else {
         const timeoutMs = untilMs - clock.monotonic();

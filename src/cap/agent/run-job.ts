@@ -72,7 +72,7 @@ export class JobRunner {
       if (result.workerId && result.workerId !== workerId) {
         // Peers silently drop such a result: the sender is the worker.
         const fields = { workerId: result.workerId };
-        job.log.warn("handler set another worker id; it is replaced by the sender's", fields);
+        job.log.warn("the handler set another worker id; sent the worker's own instead", fields);
       }
       if (result.status === JobStatus.DENIED) {
         job.log.warn(
@@ -133,7 +133,8 @@ export class JobRunner {
         throw new JobFailure("INVALID_INPUT", `context reference: ${error.message}`);
       if (ref !== undefined && error instanceof NotFoundError)
         throw new JobFailure("CONTEXT_NOT_FOUND", "context not found");
-      if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
+      if (job.cutBy === undefined)
+        job.log.warn("could not read the input of a job", { reason: errorText(error) });
       const text = this.#storeText("context fetch", "context fetch failed", error);
       throw new JobFailure("CONTEXT_UNAVAILABLE", text, { isStoreDown: true });
     }
@@ -245,10 +246,11 @@ export class JobRunner {
     } catch (error) {
       // It is written, but a job id with such characters has no place in a reference.
       if (error instanceof ValidationError && error.code === "INVALID_RESOURCE") {
-        job.log.warn("a result has no structured reference", { reason: error.message });
+        job.log.warn("sent a result without a structured reference to its output", { reason: error.message });
         return { resultPtr };
       }
-      if (job.cutBy === undefined) job.log.warn("result not written", { reason: errorText(error) });
+      if (job.cutBy === undefined)
+        job.log.warn("could not write the output of a job", { reason: errorText(error) });
       const text = this.#storeText("result write", "the store failed", error);
       throw new JobFailure("RESULT_WRITE_FAILED", `${failed}: ${text}`, {
         isStoreDown: true,

@@ -127,7 +127,10 @@ export class JobSubscriptions {
     const served = find(topic);
     if (served === undefined) {
       const fields = { topic: logField(topic), jobId: logField(jobId) };
-      log.warn("no handler for the topic of a job on the direct subject", fields);
+      log.warn(
+        "received a job on the worker's direct subject, but there is no handler for its topic",
+        fields,
+      );
       return delivery?.drop("no handler for the topic");
     }
     events.emit("job", { jobId, topic });

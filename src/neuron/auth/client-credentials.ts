@@ -7,10 +7,10 @@ import { defaultCredentialPath, readCredentialFile, type StoredCredential } from
 import { CredentialRevokedError, OAuthTokenError } from "./errors.js";
 import { type OAuthOptions, requestToken, type TokenResponse } from "./oauth-http.js";
 
-/** Adds what proves who the client is to the form of a token request. */
+/** Adds the client's authentication to the form of a token request. */
 export type ClientAuthenticator = (form: Readonly<Record<string, string>>) => Record<string, string>;
 
-/** The client proves itself by its secret in the body (RFC 6749, 2.3.1). */
+/** Authenticates the client with its secret in the body (RFC 6749, 2.3.1). */
 export function clientSecretPost(clientId: string, clientSecret: string | Secret): ClientAuthenticator {
   const secret = new Secret(reveal(clientSecret));
   return (form) => ({ ...form, client_id: clientId, client_secret: secret.reveal() });
@@ -107,6 +107,6 @@ function isSame(a: StoredCredential, b: StoredCredential): boolean {
 }
 
 function revoked({ clientId }: StoredCredential, cause: unknown): CredentialRevokedError {
-  const message = `the identity server refuses client ${clientId}, whose credential was revoked or rotated: enrol again`;
+  const message = `the identity server refuses client ${clientId}, whose credential was revoked or rotated: enroll again`;
   return new CredentialRevokedError(message, { cause });
 }

@@ -25,7 +25,7 @@ export interface EnrollOptions extends OAuthOptions {
   readonly out?: ((line: string) => void) | undefined;
 }
 
-/** How an enrolment ended. */
+/** The result of an enrollment. */
 export interface EnrollResult {
   /** `already-enrolled`: the file was there, and its credential is good. */
   readonly status: "enrolled" | "already-enrolled";
@@ -48,7 +48,7 @@ interface DeviceAnswer {
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 
 /**
- * Enrols this machine, unless its credential file is good already, and writes the file. A revoked credential
+ * Enrolls this machine, unless its credential file is valid already, and writes the file. A revoked credential
  * is replaced. Rejects with an {@link EnrollmentError}, an {@link OAuthTokenError}, a `ValidationError` for a
  * malformed file, or an `AbortError`.
  */

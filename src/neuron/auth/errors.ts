@@ -1,7 +1,7 @@
-/** What goes wrong with enrolment and tokens. */
+/** Errors of enrollment and token requests. */
 import { AgentwireError, type AgentwireErrorOptions, AuthError } from "../../core/errors.js";
 
-/** Why an enrolment ended. */
+/** Why an enrollment failed. */
 export type EnrollmentErrorCode =
   | "EXPIRED_TOKEN"
   | "ACCESS_DENIED"
