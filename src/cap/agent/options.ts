@@ -139,9 +139,10 @@ export interface AgentOptions extends CommonOptions {
   /** How long a cancelled handler that does not end keeps its slot. Default: 5000. */
   readonly abandonMs?: number | undefined;
   /**
-   * How often a stream may deliver a job. A job that is delivered once more, because it ended its process every time, is
-   * answered FAILED without a run and goes to the dead letter queue. A job whose store does not respond is delivered again
-   * with growing delays, and fails after the last delivery. 0 means no limit. Default: 10.
+   * How often a stream may deliver a job. If the stream delivers it again after that, for example because the job ended
+   * its process every time, the job is answered FAILED without a run and goes to the dead letter queue. A job whose store
+   * does not respond is delivered again with growing delays, and fails after the last delivery. 0 means no limit.
+   * Default: 10.
    */
   readonly maxDeliver?: number | undefined;
   /**
