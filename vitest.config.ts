@@ -21,6 +21,7 @@ export default defineConfig({
     testTimeout: 120_000, // a busy machine is no failure
     hookTimeout: 120_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start
+    expect: { poll: { timeout: 60_000 } },
     env: { AGENTWIRE_LOG: "silent" },
   },
 });
