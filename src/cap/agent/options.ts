@@ -119,7 +119,7 @@ export interface AgentOptions extends CommonOptions {
   readonly heartbeat?: ((planned: HeartbeatInit) => HeartbeatInit | Promise<HeartbeatInit>) | undefined;
   /** Load of the machine in percent, for heartbeats. Default: measured where there is a `process`, else 0. */
   readonly load?: (() => LoadSample) | undefined;
-  /** Sent in heartbeats. A job's labels must equal these. Default: none. */
+  /** Sent in heartbeats. A job that requires labels is dispatched only to workers that have them. Default: none. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Sent in heartbeats. Default: "". */
   readonly region?: string | undefined;
