@@ -105,7 +105,7 @@ function formatPacket(view: PacketView, io: Io): string {
 function signedRows(name: string, { length, sha256, hex }: SignedBytes): string[][] {
   return [
     [name, `${length} bytes, sha256 ${sha256}`],
-    ["", hex ?? "withheld, for it holds a secret: --show-secrets"],
+    ["", hex ?? "not shown, because it contains a secret; --show-secrets shows it"],
   ];
 }
 
