@@ -328,7 +328,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
 
   /** The innermost layer: a call with an idempotency key is sent once. */
   async #send(call: View): Promise<unknown> {
-    const sending = call[inner];
+    const sending = call?.[inner];
     if (sending === undefined)
       throw new GatewayValidationError(
         "middleware must pass on the call it was given, or a spread copy of it",

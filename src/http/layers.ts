@@ -124,7 +124,7 @@ const inner = Symbol("call");
 function userLayers(context: LayerContext): Layer {
   return (next) => {
     const run = compose<HttpCall & { [inner]?: Call }, HttpAnswer>(context.middleware, (view) => {
-      const call = view[inner];
+      const call = view?.[inner];
       if (call === undefined) {
         throw new ValidationError("middleware must pass on the call it was given, or a spread copy of it");
       }

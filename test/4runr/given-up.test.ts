@@ -222,6 +222,12 @@ describe("what is wrong", () => {
     expect(asked).toEqual([]);
   });
 
+  it("with what a middleware passes on is a GatewayValidationError", async () => {
+    const { gw, asked } = setUp([{}], { middleware: [(next) => () => next(undefined as never)] });
+    expect(await failure(gw.proxy("tool", "action", {}))).toBeInstanceOf(GatewayValidationError);
+    expect(asked).toEqual([]);
+  });
+
   it("with the data of a key is a GatewayValidationError", () => {
     for (const mode of ["canonical", "python", "javascript"] as const)
       expect(() => generateIdempotencyKeyFromData("t", "a", loop, mode)).toThrow(GatewayValidationError);
