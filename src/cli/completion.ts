@@ -1,23 +1,31 @@
 /** `agentwire completion`: a completion script, generated from the definitions of the commands. */
-import { Argument } from "commander";
+import { Argument, type Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { COMMANDS } from "./commands.js";
 import { createProgram } from "./program.js";
 
-/** What can be completed after the name of a command. */
-interface Completion {
-  readonly name: string;
-  readonly summary: string;
-  readonly options: readonly {
-    readonly flag: string;
-    readonly about: string;
-    readonly takesValue: boolean;
-    /** Undefined: a file name. */
-    readonly values?: readonly string[] | undefined;
-  }[];
+/** An option in a script. */
+interface Flag {
+  readonly flag: string;
+  readonly about: string;
+  readonly takesValue: boolean;
+  /** Undefined: a file name. */
+  readonly values?: readonly string[] | undefined;
 }
 
-const SHELLS = { bash, zsh, fish } as const;
+/** What can be completed after the name of a command. */
+export interface Completion {
+  readonly name: string;
+  readonly summary: string;
+  /** Values of its argument; undefined: a file name. */
+  readonly values?: readonly string[] | undefined;
+  readonly flags: readonly Flag[];
+}
+
+/** The scripts. `flags` are those of `agentwire` without a command. */
+export const SHELLS: Readonly<
+  Record<string, (commands: readonly Completion[], flags: readonly Flag[]) => string>
+> = { bash, zsh, fish };
 
 /** `agentwire completion`. */
 export const completionCommand: CliCommand = {
@@ -27,86 +35,106 @@ export const completionCommand: CliCommand = {
     ["completion zsh > ~/.zfunc/_agentwire", "zsh, with fpath+=~/.zfunc before compinit"],
     ["completion fish > ~/.config/fish/completions/agentwire.fish", "fish"],
   ],
-  async run(_options, io, [shell]) {
+  async run(_options, io, [shell = ""]) {
     const names = COMMANDS.map(({ name }) => name);
     const program = await createProgram(names, io, async () => {});
-    const completions = program.commands.map((command) => ({
+    const commands = program.commands.map((command) => ({
       name: command.name(),
       summary: command.summary(),
-      options: command.options.map(({ long, description, required, argChoices }) => ({
-        flag: long ?? "",
-        about: description,
-        takesValue: required,
-        values: argChoices,
-      })),
+      values: command.registeredArguments[0]?.argChoices,
+      flags: flagsOf(command),
     }));
-    const script = SHELLS[shell as keyof typeof SHELLS](completions);
+    const help = { name: "help", summary: "print help for a command", values: names, flags: [] };
+    const script = SHELLS[shell]!([...commands, help], flagsOf(program));
     return { text: script, result: { shell, script } };
   },
 };
 
-function bash(commands: readonly Completion[]): string {
-  const cases = commands.flatMap(({ name, options }) => [
-    ...options
+function flagsOf(command: Command): Flag[] {
+  const options = command.createHelp().visibleOptions(command);
+  return options.map(({ long, description, required, argChoices }) => ({
+    flag: long ?? "",
+    about: description,
+    takesValue: required,
+    values: argChoices,
+  }));
+}
+
+/** Without words of our own, readline completes file names and quotes them. */
+function bash(commands: readonly Completion[], flags: readonly Flag[]): string {
+  const words = (all: readonly { name?: string; flag?: string }[]): string =>
+    all.map(({ name, flag }) => name ?? flag).join(" ");
+  const cases = commands.flatMap(({ name, values, flags }) => [
+    ...flags
       .filter(({ takesValue }) => takesValue)
-      .map(({ flag, values }) => {
-        const words = values === undefined ? `-f -- "$cur"` : `-W "${values.join(" ")}" -- "$cur"`;
-        return `    ${name}:${flag}) COMPREPLY=($(compgen ${words})); return ;;`;
-      }),
-    `    ${name}:*) words="${options.map(({ flag }) => flag).join(" ")} --help" ;;`,
+      .map(({ flag, values = [] }) => `    ${name}:${flag}:*) words="${values.join(" ")}" ;;`),
+    `    ${name}:*:-*) words="${words(flags)}" ;;`,
+    ...(values === undefined ? [] : [`    ${name}:${name}:*) words="${values.join(" ")}" ;;`]),
   ]);
   return `# bash completion for agentwire
 _agentwire() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" words
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} help --help --version" -- "$cur"))
-    return
-  fi
-  case "\${COMP_WORDS[1]}:$prev" in
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" words=""
+  if [ "$COMP_CWORD" -eq 1 ]; then words="${words([...commands, ...flags])}"; fi
+  case "\${COMP_WORDS[1]}:$prev:$cur" in
 ${cases.join("\n")}
   esac
-  if [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); else COMPREPLY=($(compgen -f -- "$cur")); fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
-complete -o filenames -F _agentwire agentwire
+complete -o default -F _agentwire agentwire
 `;
 }
 
-function zsh(commands: readonly Completion[]): string {
+/** Specs of `_arguments` and `_describe`: a colon, a bracket and a backslash are escaped in them. */
+function zsh(commands: readonly Completion[], flags: readonly Flag[]): string {
   const text = (value: string): string =>
     value.replace(/['[\]:\\]/g, (char) => (char === "'" ? "'\\''" : `\\${char}`));
+  const list = (values: readonly string[] | undefined): string =>
+    values === undefined ? "_files" : `(${values.join(" ")})`;
+  const specs = (all: readonly Flag[]): string =>
+    all
+      .map(({ flag, about, takesValue, values }) => {
+        const value = takesValue ? `:value:${list(values)}` : "";
+        return `'*${flag}[${text(about)}]${value}'`;
+      })
+      .join(" ");
   const names = commands.map(({ name, summary }) => `    '${name}:${text(summary)}'`);
-  const cases = commands.map(({ name, options }) => {
-    const specs = options.map(({ flag, about, takesValue, values }) => {
-      const value = values === undefined ? "_files" : `(${values.join(" ")})`;
-      return `'*${flag}[${text(about)}]${takesValue ? `:value:${value}` : ""}'`;
-    });
-    return `    ${name}) _arguments ${specs.join(" ")} '*:file:_files' ;;`;
-  });
+  const cases = commands.map(
+    ({ name, values, flags }) => `    ${name}) _arguments ${specs(flags)} '*:argument:${list(values)}' ;;`,
+  );
   return `#compdef agentwire
 _agentwire() {
   local -a commands=(
 ${names.join("\n")}
   )
-  if (( CURRENT == 2 )); then _describe command commands; return; fi
-  local name=\${words[2]}
+  if (( CURRENT == 2 )); then
+    if [[ $words[2] == -* ]]; then _arguments ${specs(flags)}; else _describe command commands; fi
+    return
+  fi
+  local name=$words[2]
   shift words; (( CURRENT-- ))
   case $name in
 ${cases.join("\n")}
   esac
 }
-compdef _agentwire agentwire
+# Autoloaded from fpath, this file is the first call of the function itself.
+if [[ $funcstack[1] == _agentwire ]]; then _agentwire "$@"; else compdef _agentwire agentwire; fi
 `;
 }
 
-function fish(commands: readonly Completion[]): string {
+function fish(commands: readonly Completion[], flags: readonly Flag[]): string {
   const text = (value: string): string => `'${value.replace(/['\\]/g, "\\$&")}'`;
-  const lines = commands.flatMap(({ name, summary, options }) => [
-    `complete -c agentwire -f -n __fish_use_subcommand -a ${name} -d ${text(summary)}`,
-    ...options.map(({ flag, about, takesValue, values }) => {
-      const value = !takesValue ? "" : values === undefined ? " -r -F" : ` -x -a ${text(values.join(" "))}`;
-      const when = `'__fish_seen_subcommand_from ${name}'`;
-      return `complete -c agentwire -n ${when} -l ${flag.slice(2)}${value} -d ${text(about)}`;
-    }),
-  ]);
-  return `# fish completion for agentwire\n${lines.join("\n")}\n`;
+  const option = (when: string, { flag, about, takesValue, values }: Flag): string => {
+    const value = !takesValue ? "" : values === undefined ? " -r -F" : ` -x -a ${text(values.join(" "))}`;
+    return `complete -c agentwire -n ${when} -l ${flag.slice(2)}${value} -d ${text(about)}`;
+  };
+  const lines = commands.flatMap(({ name, summary, values, flags }) => {
+    const when = `'contains -- ${name} (commandline -opc)[2]'`;
+    return [
+      `complete -c agentwire -f -n __fish_use_subcommand -a ${name} -d ${text(summary)}`,
+      ...(values === undefined ? [] : [`complete -c agentwire -f -n ${when} -a ${text(values.join(" "))}`]),
+      ...flags.map((flag) => option(when, flag)),
+    ];
+  });
+  const top = flags.map((flag) => option("__fish_use_subcommand", flag));
+  return `# fish completion for agentwire\n${[...top, ...lines].join("\n")}\n`;
 }

@@ -29,12 +29,16 @@ export async function readPublicKey(path: string): Promise<string> {
 export async function readKeyFiles(values: readonly string[] = []): Promise<KeyFiles> {
   const keys = new Map<string | undefined, string[]>();
   for (const text of values) {
-    const at = text.indexOf("=");
-    const sender = at < 1 ? undefined : text.slice(0, at);
-    const pem = await readPublicKey(at < 1 ? text : text.slice(at + 1));
-    keys.set(sender, [...(keys.get(sender) ?? []), pem]);
+    const [sender, path] = senderAndPath(text);
+    keys.set(sender, [...(keys.get(sender) ?? []), await readPublicKey(path)]);
   }
   return keys;
+}
+
+/** The parts of `sender=path`, or of a plain `path`. */
+export function senderAndPath(text: string): readonly [sender: string | undefined, path: string] {
+  const at = text.indexOf("=");
+  return at < 1 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** The keys in the form of the `publicKeys` option. Undefined if there are none. */

@@ -16,7 +16,13 @@ const servers = (await Promise.all([natsServer, redisServer].map(findPeer))).map
   dirname(path ?? ""),
 );
 const { NATS_URL: _n, REDIS_URL: _r, ...outer } = process.env;
-const env = { ...outer, PATH: [...servers, outer.PATH].join(delimiter), AGENTWIRE_LOG: "" };
+const env = {
+  ...outer,
+  PATH: [...servers, outer.PATH].join(delimiter),
+  AGENTWIRE_LOG: "",
+  // `dev` keeps its identity there; HOME stays, for npm has its cache in it.
+  XDG_STATE_HOME: join(base, "state"),
+};
 const node = process.execPath;
 const home = new Folder(join(base, "home"), env);
 const tsc = join(home.path, "node_modules/typescript/bin/tsc");

@@ -1,6 +1,8 @@
 /** One thing that `agentwire doctor` looked at. */
+import { type Env, optionOrEnv } from "../../core/env.js";
 import { AuthError, ConnectionError, errorText, TimeoutError } from "../../core/errors.js";
 import { maskText } from "../../core/mask-text.js";
+import type { DoctorOptions } from "./options.js";
 
 /** What was found. `skip`: there was nothing to look at. */
 export interface Check {
@@ -9,7 +11,7 @@ export interface Check {
   readonly status: "ok" | "warn" | "fail" | "skip";
   readonly text: string;
   /** What to do about it. */
-  readonly advice?: string;
+  readonly advice?: string | undefined;
   /** A server that does not answer, or does not let us in. */
   readonly unreachable?: true;
 }
@@ -21,38 +23,76 @@ export interface ServerTime {
   readonly aheadMs: number;
 }
 
-/** What one group of checks found. */
-export interface Findings {
-  readonly checks: readonly Check[];
-  readonly times?: readonly ServerTime[];
+/** What every group of checks is given. */
+export interface Situation {
+  readonly options: DoctorOptions;
+  readonly env: Env;
+  readonly signal: AbortSignal;
+  /** Clocks of servers that told their time. */
+  readonly times: ServerTime[];
 }
 
-type Area = Check["area"];
-
-/** A check that found all in order. */
-export function ok(area: Area, what: string, text: string): Check {
-  return { area, what, status: "ok", text: maskText(text) };
+/** The checks of one thing. */
+export function about(area: Check["area"], what: string) {
+  const of = (status: Check["status"]) => {
+    return (text: string, advice?: string): Check => ({ area, what, status, text: maskText(text), advice });
+  };
+  const fail = of("fail");
+  return {
+    ok: of("ok"),
+    /** Something to look at; it is not a failure. */
+    warn: of("warn"),
+    fail,
+    /** Not looked at, and why. */
+    skip: of("skip"),
+    /** The check for an error. It says that the server cannot be reached if the error does. */
+    failed(error: unknown, advice?: string): Check {
+      const away = [ConnectionError, AuthError, TimeoutError].some((kind) => error instanceof kind);
+      return { ...fail(errorText(error), advice), ...(away && { unreachable: true }) };
+    },
+  };
 }
 
-/** A check that found something to look at; it is not a failure. */
-export function warn(area: Area, what: string, text: string, advice?: string): Check {
-  return { area, what, status: "warn", text: maskText(text), ...(advice === undefined ? {} : { advice }) };
-}
+/** Servers that options or environment may name, and what to do when one cannot be looked at. */
+const SERVERS = {
+  nats: {
+    what: "server",
+    variable: "NATS_URL",
+    advice: "is the server up, the port right, and are user, password or credentials those of this server?",
+  },
+  redis: {
+    what: "server",
+    variable: "REDIS_URL",
+    advice: "is the server up, and are the port and the password right?",
+  },
+  neuron: {
+    what: "gateway",
+    variable: "BIGBRAIN_GATEWAY_URL",
+    advice: "is the URL right, and the gateway up?",
+  },
+  aureus: { what: "server", variable: "AUREUS_URL", advice: "is the URL right, and the server up?" },
+  "4runr": { what: "gateway", variable: "GATEWAY_URL", advice: "is the URL right, and the gateway up?" },
+} as const;
 
-/** A check that failed. */
-export function fail(area: Area, what: string, text: string, advice?: string): Check {
-  return { area, what, status: "fail", text: maskText(text), ...(advice === undefined ? {} : { advice }) };
-}
-
-/** Something that was not looked at, and why. */
-export function skip(area: Area, what: string, text: string): Check {
-  return { area, what, status: "skip", text };
-}
-
-/** The check for an error. It says which server cannot be reached if the error does. */
-export function failed(area: Area, what: string, error: unknown, advice?: string): Check {
-  const check = fail(area, what, errorText(error), advice);
-  const away =
-    error instanceof ConnectionError || error instanceof AuthError || error instanceof TimeoutError;
-  return away ? { ...check, unreachable: true } : check;
+/** Looks at a server. What was found before an error stays. */
+export async function lookAt(
+  area: keyof typeof SERVERS,
+  { options, env }: Situation,
+  look: (url: string, checks: Check[]) => Promise<void>,
+): Promise<readonly Check[]> {
+  const { what, variable, advice } = SERVERS[area];
+  const { skip, fail, failed } = about(area, what);
+  const url = optionOrEnv(options[area], variable, env);
+  if (url === undefined) {
+    const text = `not configured: ${variable} or --${area} URL`;
+    const required = area === "nats" && options.role !== undefined;
+    return [required ? fail(`${text}, for --role ${options.role}`) : skip(text)];
+  }
+  const checks: Check[] = [];
+  try {
+    await look(url, checks);
+  } catch (error) {
+    checks.push(failed(error, advice));
+  }
+  return checks;
 }

@@ -2,11 +2,11 @@
 import { type CliCommand, choice, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { type Color, columns, type Io, oneLine, paint } from "../io.js";
-import type { Check, Findings } from "./check.js";
+import type { Check, Situation } from "./check.js";
 import { check4Runr, checkAureus, checkClocks, checkNeuron } from "./http.js";
 import { checkKeys, checkMachine } from "./local.js";
-import { checkNats, checkRedis, ROLES } from "./nats.js";
-import type { DoctorOptions } from "./options.js";
+import { checkNats, checkRedis } from "./nats.js";
+import { type DoctorOptions, ROLES } from "./options.js";
 
 const COLORS: Readonly<Record<Check["status"], Color>> = {
   ok: "green",
@@ -51,19 +51,14 @@ export const doctorCommand: CliCommand = {
     ],
   ],
   async run(options: DoctorOptions, { env, signal, ...io }) {
-    const bounds = { timeoutMs: options.timeoutMs, signal };
-    const servers: readonly Findings[] = await Promise.all([
-      checkNats(options, env, signal),
-      checkRedis(options, env),
-      checkNeuron(options.neuron, env, bounds),
-      checkAureus(options.aureus, env, bounds),
-      check4Runr(options["4runr"], env, bounds),
-    ]);
+    const situation: Situation = { options, env, signal, times: [] };
+    const servers = [checkNats, checkRedis, checkNeuron, checkAureus, check4Runr];
+    const found = await Promise.all(servers.map((check) => check(situation)));
     const checks = [
       ...checkMachine(env),
       ...(await checkKeys(options, env)),
-      ...servers.flatMap((found) => found.checks),
-      ...checkClocks(servers.flatMap(({ times }) => times ?? [])),
+      ...found.flat(),
+      ...checkClocks(situation.times),
     ];
     const bad = checks.filter(({ status }) => status === "fail");
     const away = bad.some(({ unreachable }) => unreachable);

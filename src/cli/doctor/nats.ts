@@ -3,65 +3,43 @@ import { SUBJECTS, type SubjectEntry } from "../../../gen/cap/index.js";
 import { type Bus, PublishFailedError } from "../../cap/index.js";
 import type { NatsConnection } from "../../cap/nats/index.js";
 import { withDeadline } from "../../core/abort.js";
-import { type Env, optionOrEnv } from "../../core/env.js";
 import { type AgentwireError, errorText, UnsupportedError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
-import { type Check, type Findings, fail, failed, ok, skip, warn } from "./check.js";
-import type { DoctorOptions } from "./options.js";
-
-/** Roles of the protocol whose subjects can be tried. */
-export const ROLES = ["client", "worker", "scheduler"] as const;
+import { about, type Check, lookAt, type Situation } from "./check.js";
+import type { ROLES } from "./options.js";
 
 /** Connection, round trip, and what this user may listen to and publish. */
-export async function checkNats(options: DoctorOptions, env: Env, signal: AbortSignal): Promise<Findings> {
-  const { role = "client", timeoutMs } = options;
-  const servers = optionOrEnv(options.nats, "NATS_URL", env);
-  if (servers === undefined) {
-    const text = "not configured: NATS_URL or --nats URL";
-    const check = options.role === undefined ? skip : fail;
-    return {
-      checks: [check("nats", "server", options.role === undefined ? text : `${text}, for --role ${role}`)],
-    };
-  }
-  const { connectNats } = await import("../../cap/nats/index.js");
-  let bus: Bus;
-  let server: ServerFacts | undefined;
-  const started = performance.now();
-  try {
+export function checkNats(situation: Situation): Promise<readonly Check[]> {
+  const { options, env, signal } = situation;
+  const { timeoutMs } = options;
+  return lookAt("nats", situation, async (servers, checks) => {
+    const { connectNats } = await import("../../cap/nats/index.js");
     const { connect } = await import("nats");
-    bus = await connectNats({
+    let server: ServerFacts | undefined;
+    const started = performance.now();
+    const bus = await connectNats({
       ...{ servers, env, timeoutMs, signal, name: "agentwire doctor", maxReconnects: 0 },
       connect: async (options) => {
         const connection = await connect(options as Parameters<typeof connect>[0]);
-        if (connection.info !== undefined) server = connection.info;
+        server = connection.info;
         return connection as NatsConnection;
       },
     });
-  } catch (error) {
-    const advice =
-      "is the server up, the port right, and are user, password or credentials those of this server?";
-    return { checks: [failed("nats", "server", error, advice)] };
-  }
-  const connectedMs = performance.now() - started;
-  const refusals: AgentwireError[] = [];
-  bus.onStatus((_, error) => void (error && refusals.push(error)));
-  try {
-    const before = performance.now();
-    await bus.flush();
-    const roundTripMs = performance.now() - before;
-    return {
-      checks: [
-        ok("nats", "server", `${servers}: connected in ${ms(connectedMs)}, round trip ${ms(roundTripMs)}`),
-        ...(server === undefined ? [] : [versionOf(server)]),
-        await roundTrip(bus, refusals, timeoutMs),
-        ...(await permissions(bus, options, role, refusals)),
-      ],
-    };
-  } catch (error) {
-    return { checks: [failed("nats", "server", error)] };
-  } finally {
-    await bus.close();
-  }
+    const connectedMs = performance.now() - started;
+    const refusals: AgentwireError[] = [];
+    bus.onStatus((_, error) => void (error && refusals.push(error)));
+    try {
+      const before = performance.now();
+      await bus.flush();
+      const times = `connected in ${ms(connectedMs)}, round trip ${ms(performance.now() - before)}`;
+      checks.push(about("nats", "server").ok(`${servers}: ${times}`));
+      if (server !== undefined) checks.push(versionOf(server));
+      checks.push(await roundTrip(bus, refusals, timeoutMs));
+      checks.push(...(await permissions(bus, situation, refusals)));
+    } finally {
+      await bus.close();
+    }
+  });
 }
 
 /** What a server says of itself. */
@@ -73,11 +51,12 @@ interface ServerFacts {
 
 function versionOf({ version, max_payload, jetstream }: ServerFacts): Check {
   const text = `nats-server ${version}, JetStream ${jetstream ? "on" : "off"}, packets up to ${max_payload} bytes`;
-  return ok("nats", "version", text);
+  return about("nats", "version").ok(text);
 }
 
 /** Sends a message to itself, on a subject of its own. */
 async function roundTrip(bus: Bus, refusals: readonly AgentwireError[], timeoutMs: number): Promise<Check> {
+  const { ok, warn } = about("nats", "round trip");
   const subject = `agentwire.doctor.${randomHex(8)}`;
   try {
     let heard: () => void = () => {};
@@ -87,77 +66,65 @@ async function roundTrip(bus: Bus, refusals: readonly AgentwireError[], timeoutM
     await bus.subscribe(subject, () => heard());
     await bus.publish(subject, new Uint8Array());
     await settle(bus);
-    if (refusals.length > 0) {
-      return warn("nats", "round trip", `may not publish on agentwire.doctor.*: ${errorText(refusals[0])}`);
-    }
+    if (refusals.length > 0) return warn(`may not publish on agentwire.doctor.*: ${errorText(refusals[0])}`);
     await withDeadline({ timeoutMs, what: "the round trip" }, () => arrived);
-    return ok("nats", "round trip", "a message came back");
+    return ok("a message came back");
   } catch (error) {
-    return warn("nats", "round trip", `a message to ourselves did not come back: ${errorText(error)}`);
+    return warn(`a message to ourselves did not come back: ${errorText(error)}`);
   }
 }
 
 async function permissions(
   bus: Bus,
-  { topic: topics = [], publish }: DoctorOptions,
-  role: (typeof ROLES)[number],
+  { options: { topic: topics = [], publish, role = "client" } }: Situation,
   refusals: AgentwireError[],
 ): Promise<Check[]> {
   const entries: readonly SubjectEntry[] = Object.values(SUBJECTS);
   const listens = entries.filter(({ consumers }) => consumers.some((consumer) => consumer.role === role));
   const speaks = entries.filter(({ publishers }) => publishers.includes(role));
+  const topicsOf = (one: (typeof ROLES)[number]): readonly string[] => (role === one ? topics : []);
+  const advice = `a ${role} needs it: allow it for this user`;
   const checks: Check[] = [];
-  for (const subject of [...listens.map(({ subject }) => subject), ...(role === "worker" ? topics : [])]) {
-    checks.push(await maySubscribe(bus, subject, role));
+  for (const subject of [...listens.map(({ subject }) => subject), ...topicsOf("worker")]) {
+    checks.push(await maySubscribe(bus, subject, advice));
   }
-  const published = [...speaks.map(({ subject }) => subject), ...(role === "scheduler" ? topics : [])];
-  if (publish) {
-    for (const subject of published) checks.push(await mayPublish(bus, subject, role, refusals));
-  } else {
+  const published = [...speaks.map(({ subject }) => subject), ...topicsOf("scheduler")];
+  if (!publish) {
     const text = `${published.join(", ")}: not tried; --publish sends an empty message, which receivers refuse and log`;
-    checks.push(skip("nats", "publish", text));
+    return [...checks, about("nats", "publish").skip(text)];
   }
+  for (const subject of published) checks.push(await mayPublish(bus, subject, advice, refusals));
   return checks;
 }
 
 /** Subscribes briefly, without a queue group, so that it takes no message from a worker. */
-async function maySubscribe(bus: Bus, subject: string, role: string): Promise<Check> {
+async function maySubscribe(bus: Bus, subject: string, advice: string): Promise<Check> {
+  const { ok, fail } = about("nats", "subscribe");
   try {
     const subscription = await bus.subscribe(subject, () => {});
     subscription.unsubscribe();
-    return ok("nats", "subscribe", subject);
+    return ok(subject);
   } catch (error) {
-    return fail(
-      "nats",
-      "subscribe",
-      `${subject}: ${errorText(error)}`,
-      `a ${role} needs it: allow it for this user`,
-    );
+    return fail(`${subject}: ${errorText(error)}`, advice);
   }
 }
 
 async function mayPublish(
   bus: Bus,
   subject: string,
-  role: string,
+  advice: string,
   refusals: AgentwireError[],
 ): Promise<Check> {
+  const { ok, fail, failed } = about("nats", "publish");
   refusals.length = 0;
   try {
     await bus.publish(subject, new Uint8Array());
     await settle(bus);
   } catch (error) {
-    return failed("nats", "publish", error);
+    return failed(error);
   }
   const refusal = refusals.find((error) => error instanceof PublishFailedError);
-  return refusal === undefined
-    ? ok("nats", "publish", subject)
-    : fail(
-        "nats",
-        "publish",
-        `${subject}: ${errorText(refusal)}`,
-        `a ${role} needs it: allow it for this user`,
-      );
+  return refusal === undefined ? ok(subject) : fail(`${subject}: ${errorText(refusal)}`, advice);
 }
 
 /** The server answers a refused publish before it answers a flush; the client reports it a little later. */
@@ -168,23 +135,22 @@ async function settle(bus: Bus): Promise<void> {
 }
 
 /** Whether Redis answers. */
-export async function checkRedis({ redis, timeoutMs }: DoctorOptions, env: Env): Promise<Findings> {
-  const url = optionOrEnv(redis, "REDIS_URL", env);
-  if (url === undefined)
-    return { checks: [skip("redis", "server", "not configured: REDIS_URL or --redis URL")] };
-  try {
+export function checkRedis(situation: Situation): Promise<readonly Check[]> {
+  const { ok, warn } = about("redis", "server");
+  return lookAt("redis", situation, async (url, checks) => {
     const { pingRedis } = await import("../../cap/redis/index.js");
-    const tookMs = await pingRedis({ url, env, connectTimeoutMs: timeoutMs });
-    return { checks: [ok("redis", "server", `${url}: PING in ${ms(tookMs)}`)] };
-  } catch (error) {
-    if (error instanceof UnsupportedError)
-      return { checks: [warn("redis", "server", errorText(error), "npm install ioredis")] };
-    return {
-      checks: [
-        failed("redis", "server", error, "is the server up, and are the port and the password right?"),
-      ],
-    };
-  }
+    try {
+      const tookMs = await pingRedis({
+        url,
+        env: situation.env,
+        connectTimeoutMs: situation.options.timeoutMs,
+      });
+      checks.push(ok(`${url}: PING in ${ms(tookMs)}`));
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      checks.push(warn(errorText(error), "npm install ioredis"));
+    }
+  });
 }
 
 function ms(value: number): string {

@@ -1,5 +1,7 @@
 /** What the command line of `agentwire doctor` says. */
-import type { ROLES } from "./nats.js";
+
+/** Roles of the protocol whose subjects can be tried. */
+export const ROLES = ["client", "worker", "scheduler"] as const;
 
 /** Options of the command. */
 export interface DoctorOptions {

@@ -220,6 +220,107 @@ describe.runIf(browser !== undefined)("the inspector page", () => {
     },
   );
 
+  it("hides columns, by keyboard too, and keeps the choice", async () => {
+    const { page, recorder, inspector } = await open();
+    recorder.add(job(1));
+    await until(page, "document.querySelectorAll('.line').length === 1");
+    const heads = () => page.getByRole("columnheader").allInnerTexts();
+    const all = await heads();
+    expect(all).toHaveLength(9);
+    await page.keyboard.press("c");
+    // From the button to "protocol", and on to "bytes".
+    for (let n = 0; n < 6; n++) await page.keyboard.press("Tab");
+    await page.keyboard.press("Space");
+    await until(page, "document.querySelectorAll('.line > span').length === 8");
+    await page.getByRole("checkbox", { name: "from → to" }).click();
+    await until(page, "document.querySelectorAll('.line > span').length === 7");
+    const left = all.filter((title) => title !== "bytes" && title !== "from → to");
+    expect(await heads()).toEqual(left);
+    // A screen reader still hears the place of a column among all of them.
+    expect(await page.getByRole("treegrid").getAttribute("aria-colcount")).toBe("9");
+    expect(await page.locator(".line .c-text").getAttribute("aria-colindex")).toBe("9");
+    const starts = (selector: string) =>
+      page.evaluate<number[]>(
+        `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => one.getBoundingClientRect().left)`,
+      );
+    expect(await starts(".line > span")).toEqual(await starts(".head > span"));
+    await page.keyboard.press("Escape");
+    expect(await page.evaluate("document.activeElement.id")).toBe("columns");
+    await page.getByRole("group", { name: "Columns shown" }).waitFor({ state: "hidden" });
+    await page.goto("about:blank");
+    await page.goto(inspector.pageUrl);
+    await until(page, "document.querySelectorAll('.line').length === 1");
+    expect(await heads()).toEqual(left);
+    // What another version kept, or somebody wrote, hides neither everything nor anything else.
+    await page.evaluate(`localStorage.setItem("agentwire-hidden-columns", "time name nothing <b>")`);
+    await page.goto("about:blank");
+    await page.goto(inspector.pageUrl);
+    await until(page, "document.querySelectorAll('.line').length === 1");
+    expect(await heads()).toEqual(all);
+  });
+
+  it("folds the progress of a job or lease into one row", async () => {
+    const { page, recorder } = await open();
+    const progress = (n: number, percent: number, extra: object = {}) =>
+      recorder.add(
+        {
+          ...job(n),
+          kind: "jobProgress",
+          op: "sys.job.progress",
+          status: "ok",
+          ...extra,
+          body: { jobProgress: { jobId: `j-${n}`, percent } },
+        },
+        { answers: `job:j-${n}` },
+      );
+    const shown = (n: number) => until(page, `document.querySelectorAll('.line').length === ${n}`);
+    recorder.add(job(1), { opens: "job:j-1" });
+    progress(1, 10);
+    await shown(2);
+    expect(await page.locator(".line .fold").count()).toBe(0);
+    for (let n = 2; n <= 8; n++) progress(1, n * 10);
+    progress(2, 5);
+    progress(2, 6, { status: "refused", reason: "percent is out of range" });
+    const beat = (leaseId: string) =>
+      recorder.add({
+        type: "request",
+        protocol: "neuron",
+        kind: "progress",
+        op: "progress",
+        from: "n-1",
+        status: "pending",
+        ids: { lease: leaseId },
+        body: { type: "progress", leaseId },
+      });
+    beat("l-1");
+    beat("l-1");
+    // The job, its progress, the progress of job 2 with the failure beside it, and that of the lease.
+    await shown(5);
+    const fold = page.locator(".line .fold >> nth=0");
+    expect(await fold.innerText()).toBe("▸ ×8");
+    expect(await page.locator(".line .c-text >> nth=1").innerText()).toContain('"percent":80');
+    await fold.click();
+    await shown(12);
+    expect(await page.locator(".line.below").count()).toBe(7);
+    expect(await page.locator(".detail").count()).toBe(0);
+    await page.keyboard.press("j");
+    await page.keyboard.press("ArrowLeft");
+    await shown(5);
+    expect(await page.locator(".line.chosen").getAttribute("aria-expanded")).toBe("false");
+    await page.keyboard.press("ArrowRight");
+    await shown(12);
+    expect(await page.locator(".line.chosen").getAttribute("aria-expanded")).toBe("true");
+    await page.keyboard.press("ArrowLeft");
+    await shown(5);
+    // What is folded is searched and saved all the same.
+    await page.locator("#filter").fill(":40}");
+    await shown(1);
+    await page.locator("#filter").fill("job:j-1");
+    await shown(2);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator("text=save…").click()]);
+    expect(parseCapture(readFileSync(await download.path(), "utf8"))).toHaveLength(9);
+  });
+
   it(req("cli.inspector.detail", "shows a record from all sides, without its secrets"), async () => {
     const { page, recorder } = await open();
     const { seq } = recorder.add(call);
@@ -272,7 +373,7 @@ describe.runIf(browser !== undefined)("the inspector page", () => {
       expect(await page.locator(".waterfall .bar.open").count()).toBe(2);
       recorder.add(result(1));
       await until(page, "document.querySelectorAll('.waterfall .bar.open').length === 1");
-      expect(await page.locator(".waterfall li").count()).toBe(3);
+      await until(page, "document.querySelectorAll('.waterfall li').length === 3");
     },
   );
 
@@ -316,6 +417,7 @@ describe.runIf(browser !== undefined)("the inspector page", () => {
     const { page, done } = await open({ state: { targets: [target] } });
     await page.getByRole("button", { name: "Send", exact: true }).click();
     const text = () => page.evaluate(() => document.querySelector("textarea")!.value);
+    await page.locator("textarea").waitFor();
     expect(JSON.parse(await text())).toEqual({ name: "Ada" });
     await page.getByRole("combobox", { name: "Form" }).selectOption("Form 2");
     expect(JSON.parse(await text())).toEqual({ id: 7 });

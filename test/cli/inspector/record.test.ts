@@ -4,7 +4,7 @@ import { httpRecorder } from "../../../src/cli/inspector/http-record.js";
 import { packetRecord } from "../../../src/cli/inspector/packet-record.js";
 import { commandOf, curlOf } from "../../../src/cli/inspector/page/copy.js";
 import { parseFilter } from "../../../src/cli/inspector/page/filter.js";
-import { type Row, Rows, statusOf } from "../../../src/cli/inspector/page/rows.js";
+import { isHead, type Row, Rows, statusOf } from "../../../src/cli/inspector/page/rows.js";
 import { scaleOf, tracesOf } from "../../../src/cli/inspector/page/trace.js";
 import { type CaptureRecord, parseCapture, type Summary } from "../../../src/cli/inspector/record.js";
 import { Recorder } from "../../../src/cli/inspector/recorder.js";
@@ -164,6 +164,41 @@ function rowsOf(records: readonly Summary[]): Row[] {
 }
 
 describe("rows of the page", () => {
+  it("keep the progress of a job together, also when the oldest are dropped", () => {
+    const rows = new Rows();
+    const take = (from: number, to: number) => {
+      const records = Array.from({ length: to - from }, (_, at): Summary => {
+        const job = at % 2 === 0 ? "a" : "b";
+        const seq = from + at;
+        return {
+          seq,
+          mono: seq,
+          at: "",
+          type: "message",
+          protocol: "cap",
+          kind: "jobProgress",
+          ids: { job },
+        };
+      });
+      rows.take(
+        records,
+        () => {},
+        () => {},
+      );
+      return rows.trim();
+    };
+    expect(take(0, 100)).toBe(false);
+    expect(rows.get(2)?.group).toBe(rows.get(0)?.group);
+    expect(rows.get(1)?.group?.rows).toHaveLength(50);
+    expect(rows.all.filter(isHead).map(({ s }) => s.seq)).toEqual([0, 1]);
+    expect(take(100, 30_000)).toBe(true);
+    expect(rows.all.filter(isHead).map(({ s }) => s.seq)).toEqual([10_000, 10_001]);
+    expect(rows.get(10_000)?.group?.rows).toHaveLength(10_000);
+    rows.clear();
+    take(30_000, 30_001);
+    expect(rows.all.filter(isHead)).toEqual([]);
+  });
+
   it("are filled in by responses and by the end of a job, and keep what was dropped", () => {
     const rows = rowsOf([
       summary(1, { protocol: "cap", status: "pending", kind: "jobRequest", ids: { job: "j" } }),

@@ -1,6 +1,7 @@
 /** The frame of the page: tabs, tools, keys. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Protocol } from "../record.ts";
+import { ColumnChoice } from "./columns.tsx";
 import { Detail } from "./detail.tsx";
 import { KEYS } from "./filter.ts";
 import { HELP, onKey } from "./keys.ts";
@@ -205,6 +206,7 @@ function FilterBar() {
       {check(`fold heartbeats (${count(heartbeats)})`, foldHeartbeats, () =>
         store.filter({ foldHeartbeats: !foldHeartbeats }),
       )}
+      <ColumnChoice />
       <span class="counts num">
         {count(view.length)} shown · {count(rows.dropped)} dropped
       </span>

@@ -11,9 +11,11 @@ export const HELP: readonly (readonly [string, string])[] = [
   ["Enter", "open the record"],
   ["Esc", "close it, or leave the filter"],
   ["[ ]", "previous, next record of the trace"],
+  ["→ ←", "unfold, fold the progress of a job or lease"],
   ["t", "traces"],
   ["f", "failures only"],
   ["1 2 3 4", "protocols"],
+  ["c", "columns"],
   ["p", "pause"],
   ["G", "follow the newest"],
   ["y Y", "copy as JSON, as curl"],
@@ -56,8 +58,15 @@ const ACTIONS: Readonly<Record<string, () => unknown>> = {
   Escape: () => store.select(store.selected, false),
   "[": () => moveInTrace(-1),
   "]": () => moveInTrace(1),
+  ArrowRight: () => store.unfold(true),
+  ArrowLeft: () => store.unfold(false),
   t: () => store.set({ tab: store.tab === "traces" ? "timeline" : "traces" }),
   f: () => store.filter({ failuresOnly: !store.failuresOnly }),
+  c: () => {
+    const columns = document.getElementById("columns");
+    columns?.focus();
+    columns?.click();
+  },
   p: () => store.pause(!store.paused),
   G: () => store.set({ follow: true }),
   y: () => copySelected("JSON"),
@@ -75,7 +84,8 @@ export function onKey(event: KeyboardEvent): void {
     return;
   }
   // A focused control keeps its own keys.
-  if (target.matches("button, input") && ["Enter", " "].includes(event.key)) return;
+  if (target.matches("button, input, summary") && ["Enter", " "].includes(event.key)) return;
+  if (/^Arrow(Left|Right)$/.test(event.key) && target.closest(".detail") !== null) return;
   const protocol = PROTOCOLS[Number(event.key) - 1];
   const action = Object.hasOwn(ACTIONS, event.key) ? ACTIONS[event.key] : undefined;
   if (protocol !== undefined) {

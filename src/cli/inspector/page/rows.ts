@@ -8,6 +8,14 @@ export interface Row {
   answer?: number;
   /** How the job or lease that began here ended, which its own record cannot know. */
   end?: { status: Status; mono: number };
+  /** Of a progress record: all of its job or lease, oldest first, and whether they are shown below the first. */
+  group?: Group;
+}
+
+/** The progress records of one job or lease. */
+export interface Group {
+  readonly rows: Row[];
+  open: boolean;
 }
 
 export const RING = 20_000;
@@ -20,6 +28,10 @@ export const msOf = ({ s, end }: Row): number | undefined =>
   end === undefined ? (s.status === "pending" ? undefined : s.ms) : end.mono - s.mono;
 export const isFailure = (row: Row): boolean => !["ok", "pending", undefined].includes(statusOf(row));
 export const isHeartbeat = ({ s }: Row): boolean => s.kind === "heartbeat" || s.op === "heartbeat";
+/** Whether the row stands for the progress records that follow it. */
+export const isHead = (row: Row): boolean => row.group?.rows[0] === row && row.group.rows.length > 1;
+
+const PROGRESS = new Set(["jobProgress", "progress"]);
 
 /** Ends are notified by these kinds; everything else about a job or lease is on the way. */
 const ENDS = new Set(["jobResult", "ack", "nack"]);
@@ -32,6 +44,7 @@ export class Rows {
   received = 0;
   readonly #bySeq = new Map<number, Row>();
   readonly #open = new Map<string, Row[]>();
+  readonly #groups = new Map<string, Group>();
 
   /** Takes records in order; calls `added` for each new row and `changed` for each that was filled in. */
   take(records: readonly Summary[], added: (row: Row) => void, changed: (row: Row) => void): void {
@@ -56,9 +69,10 @@ export class Rows {
       const row: Row = { s: record };
       this.all.push(row);
       this.#bySeq.set(record.seq, row);
+      const key = keyOf(record);
+      if (key && PROGRESS.has(record.kind ?? "")) this.#group(key, row);
       added(row);
-      const key = record.status === "pending" ? keyOf(record) : undefined;
-      if (key !== undefined) this.#open.set(key, [...(this.#open.get(key) ?? []), row]);
+      if (key && record.status === "pending") this.#open.set(key, [...(this.#open.get(key) ?? []), row]);
     }
   }
 
@@ -66,7 +80,11 @@ export class Rows {
   trim(): boolean {
     const extra = this.all.length - RING;
     if (extra < SLACK) return false;
-    for (const { s } of this.all.splice(0, extra)) this.#bySeq.delete(s.seq);
+    for (const { s, group } of this.all.splice(0, extra)) {
+      this.#bySeq.delete(s.seq);
+      group?.rows.shift();
+      if (group?.rows.length === 0) this.#groups.delete(keyOf(s)!);
+    }
     this.dropped += extra;
     return true;
   }
@@ -75,10 +93,18 @@ export class Rows {
     this.all = [];
     this.#bySeq.clear();
     this.#open.clear();
+    this.#groups.clear();
   }
 
   get(seq: number): Row | undefined {
     return this.#bySeq.get(seq);
+  }
+
+  #group(key: string, row: Row): void {
+    const group = this.#groups.get(key) ?? { rows: [], open: false };
+    this.#groups.set(key, group);
+    group.rows.push(row);
+    row.group = group;
   }
 
   #end(record: Summary, changed: (row: Row) => void): void {

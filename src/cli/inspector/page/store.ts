@@ -4,12 +4,13 @@ import { type CaptureRecord, type Protocol, parseCapture, summaryOf } from "../r
 import { Tracker } from "../tracker.ts";
 import { get, getText, type Link, readEvents } from "./api.ts";
 import { parseFilter, type Test } from "./filter.ts";
-import { isFailure, isHeartbeat, RING, type Row, Rows } from "./rows.ts";
+import { isFailure, isHead, isHeartbeat, RING, type Row, Rows } from "./rows.ts";
 import type { PageState } from "./state.tsx";
 
 export type Tab = "timeline" | "traces" | "state" | "send";
 
 const RESCAN_MS = 250;
+const HIDDEN_COLUMNS = "agentwire-hidden-columns";
 
 export class Store {
   readonly rows = new Rows();
@@ -28,6 +29,8 @@ export class Store {
   why = "";
   file: string | undefined;
   state: PageState | undefined;
+  /** Columns of the timeline that are hidden; this browser keeps them. */
+  hidden: ReadonlySet<string> = new Set(localStorage.getItem(HIDDEN_COLUMNS)?.split(" "));
   /** What was said last, for a person who does not see the page. */
   notice = "";
   #test: Test = () => true;
@@ -103,6 +106,22 @@ export class Store {
     this.set({ selected: seq, detailOpen: open && seq !== undefined, follow: false });
   }
 
+  toggleColumn(id: string): void {
+    const hidden = new Set(this.hidden);
+    if (!hidden.delete(id)) hidden.add(id);
+    localStorage.setItem(HIDDEN_COLUMNS, [...hidden].join(" "));
+    this.set({ hidden });
+  }
+
+  /** Shows or hides the progress records that the selected row stands for. */
+  unfold(open: boolean, { group } = this.rows.get(this.selected ?? -1) ?? {}): void {
+    const head = group?.rows[0];
+    if (head === undefined) return;
+    group!.open = open;
+    this.#scan();
+    this.set({ selected: head.s.seq, follow: false });
+  }
+
   /** The whole record: from the server, or from the file that is open. */
   async record(seq: number): Promise<CaptureRecord> {
     return this.#records.get(seq) ?? get<CaptureRecord>(`/api/records/${seq}`);
@@ -145,8 +164,11 @@ export class Store {
 
   /** What the filter shows, as a capture. */
   async capture(): Promise<string> {
+    const rows = this.view.flatMap((row) =>
+      isHead(row) ? row.group!.rows.filter((one) => this.#matches(one)) : [row],
+    );
     const shown = new Set(
-      this.view.flatMap(({ s, answer }) => (answer === undefined ? [s.seq] : [s.seq, answer])),
+      rows.flatMap(({ s, answer }) => (answer === undefined ? [s.seq] : [s.seq, answer])),
     );
     if (this.file !== undefined) {
       const records = [...this.#records.values()].filter(({ seq }) => shown.has(seq));
@@ -181,18 +203,25 @@ export class Store {
     this.rows.take(
       batch,
       (row) => this.#passes(row) && this.view.push(row),
-      () => {
-        this.#stale = true;
+      (row) => {
+        // It may pass now, or no longer.
+        const isFiltered = this.failuresOnly || this.query !== "";
+        this.#stale ||= isFiltered || (row.group !== undefined && isFailure(row));
       },
     );
     if (this.rows.trim()) this.#scan();
     this.#render();
   }
 
-  #passes(row: Row): boolean {
+  #matches(row: Row): boolean {
     if (row.s.protocol !== undefined && !this.protocols.has(row.s.protocol)) return false;
-    if (this.failuresOnly && !isFailure(row)) return false;
-    if (!this.#test(row)) return false;
+    return (!this.failuresOnly || isFailure(row)) && this.#test(row);
+  }
+
+  #passes(row: Row): boolean {
+    if (!this.#matches(row)) return false;
+    const head = row.group?.open === false && !isFailure(row) ? row.group.rows[0]! : row;
+    if (head !== row && this.#matches(head)) return false;
     if (!isHeartbeat(row) || this.failuresOnly) return true;
     this.heartbeats++;
     return !this.foldHeartbeats;
@@ -209,8 +238,7 @@ export class Store {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      // A row that was filled in may pass now, or no longer.
-      if (this.#stale && (this.failuresOnly || this.query !== "")) {
+      if (this.#stale) {
         if (performance.now() - this.#scannedAt > RESCAN_MS) this.#scan();
         else setTimeout(() => this.#render(), RESCAN_MS);
       }

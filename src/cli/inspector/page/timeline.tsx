@@ -1,26 +1,14 @@
 /** The timeline: a list of which only the visible rows exist, each 24 pixels high. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { msOf, type Row, statusOf } from "./rows.ts";
-import { store, useStore, useTick } from "./store.ts";
-import { clock, duration, operationOf, ProtocolMark, StatusMark, short, size, visible } from "./text.tsx";
+import { COLUMNS, shownColumns } from "./columns.tsx";
+import { isHead, type Row, statusOf } from "./rows.ts";
+import { store, useStore } from "./store.ts";
 import { Welcome } from "./welcome.tsx";
 
 const HEIGHT = 24;
 const HEAD = 28;
 /** Elements are reused for other rows; more than are ever visible. */
 const SLOTS = 400;
-const COLUMNS = [
-  "time",
-  "protocol",
-  "from → to",
-  "operation",
-  "name",
-  "status",
-  "ms",
-  "bytes",
-  "begins with",
-];
-
 export function Timeline() {
   const { view, selected, follow, rows } = useStore();
   const list = useRef<HTMLDivElement>(null);
@@ -45,6 +33,7 @@ export function Timeline() {
   const from = follow ? Math.max(0, view.length * HEIGHT + HEAD - height) : top;
   const first = Math.max(0, Math.floor(from / HEIGHT) - 5);
   const shown = view.slice(first, first + Math.ceil(height / HEIGHT) + 10);
+  const columns = shownColumns();
   const onScroll = (event: Event): void => {
     const box = event.currentTarget as HTMLDivElement;
     const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - HEIGHT;
@@ -55,7 +44,7 @@ export function Timeline() {
     <div class="timeline">
       <div
         class="grid"
-        role="grid"
+        role="treegrid"
         aria-label="Timeline"
         aria-rowcount={view.length + 1}
         aria-colcount={COLUMNS.length}
@@ -66,16 +55,22 @@ export function Timeline() {
         onScroll={onScroll}
       >
         <div class="row head" role="row" aria-rowindex={1}>
-          {COLUMNS.map((name) => (
-            <span role="columnheader" key={name}>
-              {name}
+          {columns.map(({ id, title, index }) => (
+            <span role="columnheader" class={`c-${id}`} aria-colindex={index} key={id}>
+              {title}
             </span>
           ))}
         </div>
         {shown.length > 0 && (
           <div class="rows" role="rowgroup" style={{ height: view.length * HEIGHT }}>
             {shown.map((row, at) => (
-              <Line key={(first + at) % SLOTS} row={row} index={first + at} chosen={row.s.seq === selected} />
+              <Line
+                key={(first + at) % SLOTS}
+                row={row}
+                index={first + at}
+                chosen={row.s.seq === selected}
+                columns={columns}
+              />
             ))}
           </div>
         )}
@@ -86,56 +81,34 @@ export function Timeline() {
   );
 }
 
-function Line({
-  row,
-  index,
-  chosen,
-}: {
+interface LineProps {
   readonly row: Row;
   readonly index: number;
   readonly chosen: boolean;
-}) {
-  const { s } = row;
-  const status = statusOf(row);
+  readonly columns: typeof COLUMNS;
+}
+
+function Line({ row, index, chosen, columns }: LineProps) {
+  const { s, group } = row;
+  const head = isHead(row);
+  const isBelow = group?.open === true && !head;
   return (
     <div
-      class={`row line${chosen ? " chosen" : ""} is-${status ?? "none"}`}
+      class={`row line${chosen ? " chosen" : ""}${isBelow ? " below" : ""} is-${statusOf(row) ?? "none"}`}
       role="row"
       id={`row-${s.seq}`}
       aria-rowindex={index + 2}
       aria-selected={chosen}
+      aria-level={isBelow ? 2 : 1}
+      aria-expanded={head ? group!.open : undefined}
       style={{ transform: `translateY(${index * HEIGHT}px)` }}
       onClick={() => store.select(s.seq, true)}
     >
-      <span role="gridcell" class="num" title={s.at}>
-        {clock(s.at)}
-      </span>
-      <span role="gridcell">
-        <ProtocolMark protocol={s.protocol} />
-      </span>
-      <span role="gridcell">
-        {short(s.from ?? "·")} <i>→</i> {short(s.to ?? "·")}
-      </span>
-      <span role="gridcell">{operationOf(s)}</span>
-      <span role="gridcell">{visible(s.name ?? s.kind ?? "")}</span>
-      <span role="gridcell">
-        <StatusMark status={status} http={s.http} />
-      </span>
-      <span role="gridcell" class="num">
-        {status === "pending" ? <Since mono={s.mono} /> : duration(msOf(row))}
-      </span>
-      <span role="gridcell" class="num">
-        {size(s.bytes)}
-      </span>
-      <span role="gridcell" class="dim">
-        {visible(s.reason ?? s.text ?? "")}
-      </span>
+      {columns.map(({ id, index, cell }) => (
+        <span role="gridcell" class={`c-${id}`} aria-colindex={index} key={id}>
+          {cell(row)}
+        </span>
+      ))}
     </div>
   );
-}
-
-/** A clock that runs until the answer comes. */
-export function Since({ mono }: { readonly mono: number }) {
-  useTick(250);
-  return <span class="running">{duration(Math.max(0, store.now() - mono))}</span>;
 }
