@@ -18,9 +18,10 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // They need the built package: `pnpm package:check`, `pnpm first-hour` and `pnpm matrix`.
     exclude: ["test/tarball/**", "test/matrix/matrix.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000, // a busy machine is no failure
+    hookTimeout: 120_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start
+    expect: { poll: { timeout: 60_000 } },
     env: { AGENTWIRE_LOG: "silent" },
   },
 });

@@ -134,7 +134,7 @@ export class JobClient {
    * "ok" means published: nothing says that a scheduler took the job. For a client with a durable bus "ok" means
    * that the stream has the request, or had it before (`stored.duplicate`), so that the job will end.
    *
-   * @throws ValidationError, InvalidInputError for a submission that makes no sense, ClosedError; what the store and
+   * @throws ValidationError, InvalidInputError for a submission that is incomplete or contradicts itself, ClosedError; what the store and
    * {@link Bus.publish} or {@link DurableBus.publish} throw.
    */
   async submit(

@@ -38,7 +38,7 @@ export const noRetry: RetryPolicy = Object.freeze({ ...defaultRetryPolicy, attem
 const whole = new WeakSet<object>([defaultRetryPolicy, noRetry]);
 
 /**
- * A whole policy from some of its numbers. Throws a `ValidationError` for a number that makes no sense.
+ * A whole policy from some of its numbers. Throws a `ValidationError` for a number outside its range.
  * `false` means {@link noRetry}; a policy that was made here is returned as it is.
  */
 export function retryPolicy(

@@ -39,7 +39,7 @@ export interface HttpTransportOptions
   readonly maxReconnectDelayMs?: number | undefined;
   /** Up to this share of a wait is taken off at random, 0 to 1. Default: 0, as the peers. */
   readonly reconnectJitter?: number | undefined;
-  /** Come back also when the gateway said that it makes no sense. Default: false. */
+  /** Reconnect even after the gateway has said that reconnecting is pointless. Default: false. */
   readonly alwaysReconnect?: boolean | undefined;
   /** A stream on which nothing came for so long, comments included, is reopened. Default: 300,000. */
   readonly idleTimeoutMs?: number | undefined;

@@ -13,7 +13,7 @@ async function output(example: string): Promise<string[]> {
   return stdout.trimEnd().split("\n");
 }
 
-describe("examples", { timeout: 60_000 }, () => {
+describe("examples", { timeout: 180_000 }, () => {
   it("data processing reads, validates, transforms and writes a file", async () => {
     expect(await output("aureus-data-processing")).toEqual([
       "lint findings: 0",

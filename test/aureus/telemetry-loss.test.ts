@@ -201,23 +201,23 @@ describe("exit", () => {
     expect(listeners()).toEqual(before);
   });
 
-  it(req(
-    "aureus.telemetry.exit",
-    "a program without close() ends at once and says what it lost",
-  ), async () => {
-    const source = join(import.meta.dirname, "..", "..", "src", "aureus", "index.ts");
-    const program = `
+  it(
+    req("aureus.telemetry.exit", "a program without close() ends at once and says what it lost"),
+    async () => {
+      const source = join(import.meta.dirname, "..", "..", "src", "aureus", "index.ts");
+      const program = `
       import { Telemetry } from ${JSON.stringify(source)};
       const never = () => new Promise(() => {});
       const telemetry = new Telemetry({ sink: { reportEvent: never, reportMetric: never, reportSpan: never } });
       telemetry.metric("m", 1);
       telemetry.event({ type: "custom", data: { apiKey: "sk-secret" } });
     `;
-    const args = ["--import", "tsx", "--input-type=module", "-e", program];
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args);
-    expect(stdout).toBe("");
-    expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(/process ended.*\{ lost: 2 \}/)]);
-  }, 60_000);
+      const args = ["--import", "tsx", "--input-type=module", "-e", program];
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, args);
+      expect(stdout).toBe("");
+      expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(/process ended.*\{ lost: 2 \}/)]);
+    },
+  );
 });
 
 it.each<[string, unknown]>([

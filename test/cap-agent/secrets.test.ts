@@ -234,7 +234,7 @@ describe("secrets", () => {
     ["replayed", "enforce"],
   ])(
     req("cap.secrets", "show nowhere in the life of an agent: %s, %s"),
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (fault, mode) => {
       const { shown, secrets } = await life(fault, mode);
       expect(secrets.size).toBeGreaterThanOrEqual(6); // keys, the credential, and at least one token

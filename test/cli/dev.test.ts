@@ -269,7 +269,7 @@ await describeWithPeers(
       const { info, exit } = await dev([], pathWith([nats!, redis!]));
       const ports = ["NATS_URL", "REDIS_URL"].map((name) => Number(new URL(info.env[name]!).port));
       expect(await exit("SIGKILL")).toBe(null);
-      for (const port of ports) await expect.poll(() => isFree(port), { timeout: 10_000 }).toBe(true);
+      for (const port of ports) await expect.poll(() => isFree(port), { timeout: 60_000 }).toBe(true);
     });
 
     it(req("cli.dev.stop", "ends the servers it started, and not the one it was given"), async () => {

@@ -333,12 +333,15 @@ describe("sign", () => {
     },
   );
 
-  it("takes ProtoJSON as text, and refuses an empty input", async () => {
+  it("takes ProtoJSON as text and a record of tap, and refuses an empty input", async () => {
     const key = ["--key", `${keys}/client.pkcs8.pem`, "--sender", "client-1"];
     const text = '{"jobRequest":{"jobId":"j","topic":"job.x"}}';
     const { out } = await run(["sign", text, ...key]);
     expect((await verdict(fromBase64(out), ...all)).ok).toBe(true);
     expect((await run(["decode", text])).out).toContain("CAP packet: jobRequest");
+    const record = JSON.stringify({ protocol: "cap", raw: out.trim() });
+    const again = await run(["sign", record, ...key]);
+    expect((await verdict(fromBase64(again.out), ...all)).ok).toBe(true);
     for (const argv of [["decode"], ["sign", ...key], ["verify", ...all]]) {
       const { code, err } = await run(argv, { input: "" });
       expect([code, err]).toEqual([1, expect.stringContaining("the input is empty")]);

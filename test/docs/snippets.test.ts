@@ -36,7 +36,7 @@ describe("snippets", () => {
     expect(typeErrors(root, project)).toEqual([]);
   });
 
-  it.each(here)("$where runs and prints what is shown", { timeout: 60_000 }, async ({ file, output }) => {
+  it.each(here)("$where runs and prints what is shown", { timeout: 180_000 }, async ({ file, output }) => {
     const text = await printed(file);
     if (output !== undefined) expect(text).toBe(output);
   });

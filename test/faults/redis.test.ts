@@ -185,7 +185,7 @@ await describeWithPeers("more than one Redis", [redisServer], ([path]) => {
     expect(failed).toEqual([]);
     const kept = await Promise.all(written.slice(before).map((key) => store.get(key)));
     expect(kept.filter((value) => value === undefined)).toHaveLength(0);
-  }, 60_000);
+  });
 
   it("a Cluster: by URL and by option, and a single node says what to do", async () => {
     const nodes: Awaited<ReturnType<typeof serve>>[] = [];
@@ -224,7 +224,7 @@ await describeWithPeers("more than one Redis", [redisServer], ([path]) => {
     expect(moved).toBeInstanceOf(UpstreamError);
     expect(moved).toMatchObject({ code: "REDIS_REPLY", details: { reply: "MOVED" } });
     expect(moved?.message).toContain("redis+cluster://");
-  }, 60_000);
+  });
 
   it("a replica says that it is one, and that a retry may help", async () => {
     const master = await serve([]);

@@ -234,7 +234,7 @@ describe("a document without operations and schemas", () => {
     } finally {
       other.remove();
     }
-  }, 60_000);
+  });
 });
 
 /** What the compiler says about files of a project, at its strictest. */
@@ -268,7 +268,7 @@ describe("generated clients", () => {
     const files = ["reader.ts", `${folders[0]}/proof.ts`, ...folders.map((folder) => `${folder}/index.ts`)];
     expect(diagnose(project, files.map(project.path))).toEqual([]);
     expect(reader.match(/@ts-expect-error/g)!.length).toBeGreaterThan(25);
-  }, 60_000);
+  });
 
   it(req("specs.gen.proof", "are refused if a model differs from the document"), () => {
     const changes: [string, string, string][] = [
@@ -293,5 +293,5 @@ describe("generated clients", () => {
       ).toBe(true);
     expect(lines.some((line) => line.includes("RateEstimate"))).toBe(false);
     project.write(models, whole);
-  }, 60_000);
+  });
 });

@@ -26,7 +26,7 @@ describe("stops at random moments", () => {
   afterAll(() => gateway.stop());
 
   it(req("neuron.stop.any-moment", "all 1,000 settle, answer every lease once, and leave nothing behind"), {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     const before = handles();
     const random = seeded(42);

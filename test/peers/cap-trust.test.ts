@@ -236,7 +236,7 @@ await describeWithPeers("worker trust with the official SDK", [natsServer, capPy
   }
 
   for (const scenario of scenarios) {
-    it(req("cap.trust.session", `${scenario.mode}: ${scenario.name}`), { timeout: 60_000 }, async () => {
+    it(req("cap.trust.session", `${scenario.mode}: ${scenario.name}`), { timeout: 180_000 }, async () => {
       const theirs = await play(scenario, official);
       for (const end of ends.splice(0).reverse()) await end();
       const mine = await play(scenario, ours);
@@ -248,7 +248,7 @@ await describeWithPeers("worker trust with the official SDK", [natsServer, capPy
   }
 
   it(req("cli.dev.trust", "the official Agent starts with what `agentwire dev --trust` hands out"), {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const { startStack } = await import("../../src/cli/dev/stack.js");
     for (const [production, fault, outcome] of [
@@ -284,7 +284,7 @@ await describeWithPeers("worker trust with the official SDK", [natsServer, capPy
         const value = { jobId: "j-1", topic, contextPtr: "redis://ctx:1" };
         await client.send("sys.job.submit", { case: "jobRequest", value });
         await expect
-          .poll(() => said, { timeout: 10_000 })
+          .poll(() => said, { timeout: 60_000 })
           .toContainEqual(expect.stringMatching(/job j-1 on job.dev\w+: SUCCEEDED/));
       }
       for (const end of ends.splice(0).reverse()) await end();

@@ -115,28 +115,28 @@ export interface AgentOptions extends CommonOptions {
   readonly maxResultBytes?: number | undefined;
   /** 0 or less means the default: 5000. */
   readonly heartbeatIntervalMs?: number | undefined;
-  /** Changes a heartbeat before it is sent: gets what would be, gives what is. */
+  /** Changes a heartbeat before it is sent: it is called with the heartbeat and returns the one to send. */
   readonly heartbeat?: ((planned: HeartbeatInit) => HeartbeatInit | Promise<HeartbeatInit>) | undefined;
   /** What the machine is doing, in percent. Default: measured where there is a `process`, else 0. */
   readonly load?: (() => LoadSample) | undefined;
-  /** Told in heartbeats. A job's labels must equal these. Default: none. */
+  /** Sent with every heartbeat. A job that asks for labels is dispatched to workers whose labels equal them. Default: none. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Told in heartbeats. Default: "". */
+  /** Sent with every heartbeat. Default: "". */
   readonly region?: string | undefined;
-  /** Kind of worker, told in heartbeats. Default: "". */
+  /** Kind of worker, sent in heartbeats. Default: "". */
   readonly type?: string | undefined;
   /** Display name in heartbeats and the handshake. Default: "". */
   readonly agentName?: string | undefined;
   /** Bearer credential of heartbeats, which no hook or event shows. Not the session token. Default: none. */
   readonly heartbeatToken?: string | undefined;
-  /** Told in the handshake besides the topics. Default: none. */
+  /** Sent in the handshake, in addition to the topics. Default: none. */
   readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
   /**
-   * Say whether a failed job may be tried again: FAILED_FATAL (11) for what another try cannot mend,
+   * Say whether a failed job may be tried again: FAILED_FATAL (11) where another attempt would fail too,
    * FAILED_RETRYABLE (10) for the rest. Cordum's scheduler takes both for FAILED. Default: false, FAILED (6).
    */
   readonly granularStatus?: boolean | undefined;
-  /** How long a handler that was cut short keeps its place, if it does not end. Default: 5000. */
+  /** How long a handler that was cut short and does not end still counts towards `concurrency`. Default: 5000. */
   readonly abandonMs?: number | undefined;
   /**
    * How often a stream may deliver a job. One that is delivered again is answered FAILED, without a run, and goes to

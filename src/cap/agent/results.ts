@@ -126,7 +126,7 @@ export class Results {
       // A TypeError comes from a value that cannot be read, such as a revoked proxy.
       if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
         log.error("a result cannot be sent; the job is reported as failed", { jobId, reason });
-        result = this.#substitute(given);
+        result = this.#substitute(given, job);
       } else {
         const timeoutMs = untilMs - clock.monotonic();
         const mayPass =
@@ -148,10 +148,10 @@ export class Results {
     }
   }
 
-  #substitute({ jobId, workerId, executionMs }: JobResult): JobResult {
+  #substitute({ executionMs }: JobResult, job: Job): JobResult {
     const possibleMs = executionMs >= 0n && executionMs < 2n ** 63n ? executionMs : 0n;
     const result = failureResult(new JobFailure("RESULT_WRITE_FAILED", "result cannot be sent"));
-    return create(JobResultSchema, { ...result, jobId, workerId, executionMs: possibleMs });
+    return this.#own(job, { ...result, executionMs: possibleMs });
   }
 
   #bounded<T>(what: string, work: () => Promise<T>): Promise<T> {

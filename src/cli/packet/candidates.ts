@@ -15,22 +15,16 @@ export interface Candidate {
 }
 
 /** Parses keys. @throws ValidationError `INVALID_KEY` */
-export function parseKeys(files: KeyFiles, options: { readonly allowP384?: boolean }): Candidate[] {
-  return [...files].flatMap(([sender, pems]) =>
-    pems.map((pem) => {
-      try {
-        const key = defaultCrypto().verifyingKey(pem, { allowP384: options.allowP384 ?? false });
-        return { sender, pem, key };
-      } catch (error) {
-        throw new ValidationError(
-          `the key of ${sender ?? "every sender"} cannot be used: ${errorText(error)}`,
-          {
-            code: "INVALID_KEY",
-          },
-        );
-      }
-    }),
-  );
+export function parseKeys(files: KeyFiles, allowP384: boolean): Candidate[] {
+  const parse = (sender: string | undefined, pem: string): Candidate => {
+    try {
+      return { sender, pem, key: defaultCrypto().verifyingKey(pem, { allowP384 }) };
+    } catch (error) {
+      const text = `the key of ${sender ?? "every sender"} cannot be used: ${errorText(error)}`;
+      throw new ValidationError(text, { code: "INVALID_KEY" });
+    }
+  };
+  return [...files].flatMap(([sender, pems]) => pems.map((pem) => parse(sender, pem)));
 }
 
 /** The canonical bytes in spec order, and those in upb order where they differ. */
@@ -39,25 +33,13 @@ export function formsOf(message: BusPacket): readonly Uint8Array[] {
   return spec.ordersDiffer ? [spec.bytes, canonicalBytes(message, "upb").bytes] : [spec.bytes];
 }
 
-/** Whether one of the keys made a signature. */
-export async function anyVerifies(
-  keys: readonly Candidate[],
-  form: Uint8Array,
-  signature: Uint8Array,
-): Promise<boolean> {
-  for (const { key } of keys) if (await key.verify(form, signature)) return true;
-  return false;
-}
-
-/** The sender whose key made a signature over one of the forms. */
+/** The key that made a signature over one of the forms. */
 export async function signerOf(
   keys: readonly Candidate[],
   forms: readonly Uint8Array[],
   signature: Uint8Array,
-): Promise<string | undefined> {
-  for (const form of forms) {
-    for (const candidate of keys)
-      if (await anyVerifies([candidate], form, signature)) return candidate.sender;
-  }
+): Promise<Candidate | undefined> {
+  for (const form of forms)
+    for (const candidate of keys) if (await candidate.key.verify(form, signature)) return candidate;
   return undefined;
 }

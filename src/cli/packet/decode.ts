@@ -1,15 +1,12 @@
 /** `agentwire decode`: what is in a captured packet or frame. */
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { BusPacketSchema } from "../../../gen/cap/index.js";
-import { encodePacket } from "../../cap/packet.js";
 import { errorText, ValidationError } from "../../core/errors.js";
-import { isObject } from "../../core/json.js";
 import type { CliCommand } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { type Input, type InputOptions, readInput, takesInput } from "../input.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { type FrameView, viewEvents, viewFrame } from "./frame-view.js";
 import { isPacket, type PacketView, type SignedBytes, viewPacket } from "./packet-view.js";
+import { packetBytes } from "./read.js";
 
 interface DecodeOptions extends InputOptions {
   readonly showSecrets?: boolean;
@@ -82,21 +79,6 @@ function viewBytes(
   }
 }
 
-/** The bytes of a packet in ProtoJSON, or in a line of `tap`. Undefined for anything else. */
-export function packetBytes(value: unknown): Uint8Array | undefined {
-  if (!isObject(value)) return undefined;
-  if (typeof value.raw === "string" && value.protocol === "cap") {
-    return new Uint8Array(Buffer.from(value.raw, "base64"));
-  }
-  const known = BusPacketSchema.fields.some(({ name, jsonName }) => jsonName in value || name in value);
-  if (!known || typeof value.type === "string") return undefined;
-  try {
-    return encodePacket(fromJson(BusPacketSchema, value as JsonValue));
-  } catch (error) {
-    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "BAD_INPUT" });
-  }
-}
-
 function format(view: PacketView | FrameView, io: Io): string {
   return view.kind === "cap-packet" ? formatPacket(view, io) : formatFrame(view, io);
 }
@@ -123,7 +105,7 @@ function formatPacket(view: PacketView, io: Io): string {
 function signedRows(name: string, { length, sha256, hex }: SignedBytes): string[][] {
   return [
     [name, `${length} bytes, sha256 ${sha256}`],
-    ["", hex ?? "withheld, for it holds a secret: --show-secrets"],
+    ["", hex ?? "not shown, because it contains a secret; --show-secrets shows it"],
   ];
 }
 

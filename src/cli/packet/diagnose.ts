@@ -12,7 +12,7 @@ import { withoutField } from "../../cap/wire/decode.js";
 import type { MapOrder } from "../../cap/wire/map-order.js";
 import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
-import { anyVerifies, type Candidate, formsOf, parseKeys, signerOf } from "./candidates.js";
+import { type Candidate, formsOf, parseKeys, signerOf } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
 import { type Arrival, judgeArrival, judgeProduction, judgeTrust } from "./profiles.js";
 import { no, type Verdict, yes } from "./verdict.js";
@@ -34,7 +34,7 @@ export async function diagnose(
   files: KeyFiles,
   options: DiagnoseOptions = {},
 ): Promise<Verdict> {
-  const candidates = parseKeys(files, options);
+  const candidates = parseKeys(files, options.allowP384 ?? false);
   if (bytes.length === 0) return no("malformed", "there are no bytes");
   let message: BusPacket;
   try {
@@ -53,10 +53,8 @@ export async function diagnose(
     (await judgeSignature(message, bytes, candidates, options));
   if (finding.ok && issues.length > 0) {
     const rules = issues.map(({ field, message }) => `${field}: ${message}`).join("; ");
-    return {
-      ...no("broken_rule", `the signature is right, and receivers refuse it all the same: ${rules}`),
-      ...about,
-    };
+    const text = `the signature is right, and receivers refuse it all the same: ${rules}`;
+    return { ...no("broken_rule", text), ...about };
   }
   const refused = finding.ok && !isTrustPhase ? judgeArrival(message, options) : undefined;
   return { ...(refused ?? finding), ...about };
@@ -85,13 +83,10 @@ async function judgeSignature(
   const others = all.filter((candidate) => !own.includes(candidate));
   if (own.length === 0) {
     const signer = await signerOf(others, formsOf(message), signature);
-    const hint = signer === undefined ? "" : `; the signature was made with the key of ${signer}`;
+    const hint = signer === undefined ? "" : `; the signature was made with the key of ${signer.sender}`;
     const known = [...new Set(all.map(({ sender }) => sender))].join(", ");
-    return no(
-      "unknown_sender",
-      `no key is known for ${senderId}${hint}`,
-      `keys are known for: ${known || "nobody"}`,
-    );
+    const advice = `keys are known for: ${known || "nobody"}`;
+    return no("unknown_sender", `no key is known for ${senderId}${hint}`, advice);
   }
   const isTrust = trustPhase(message) !== undefined;
   if (isTrust || message.signatureMetadata?.profileVersion === PRODUCTION_PROFILE) {
@@ -114,21 +109,18 @@ async function genuineForm(
   own: readonly Candidate[],
   { mapOrder, acceptRawOrder }: DiagnoseOptions,
 ): Promise<Verdict | undefined> {
-  const { signature } = message;
   const [spec, upb] = formsOf(message);
-  if (await anyVerifies(own, spec!, signature)) {
-    if (upb === undefined) return yes("either order", "the signature is the sender's");
-    return mapOrder === "upb"
-      ? otherOrder("spec", "upb")
-      : yes("spec order", "the signature is the sender's");
+  const over = (form: Uint8Array) => signerOf(own, [form], message.signature);
+  if (await over(spec!)) {
+    if (upb !== undefined && mapOrder === "upb") return otherOrder("spec", "upb");
+    return yes(upb === undefined ? "either order" : "spec order", "the signature is the sender's");
   }
-  if (upb !== undefined && (await anyVerifies(own, upb, signature))) {
+  if (upb !== undefined && (await over(upb))) {
     if (mapOrder === "spec") return otherOrder("upb", "spec");
     const advice = "peers that sort maps in spec order only (Go, the specification) refuse this packet";
     return { ...yes("upb order", "the signature is the sender's, over maps in upb order"), advice };
   }
-  const raw = withoutField(received, SIGNATURE_FIELD);
-  if (!(await anyVerifies(own, raw, signature))) return undefined;
+  if (!(await over(withoutField(received, SIGNATURE_FIELD)))) return undefined;
   if (acceptRawOrder)
     return yes("received bytes", "the signature is the sender's, over the bytes as received");
   return no(

@@ -8,12 +8,12 @@ import { takeApart } from "../../cap/production/exact-bytes.js";
 import { checkIdentity, openProduction } from "../../cap/production/index.js";
 import { timestampMs } from "../../cap/timestamp.js";
 import { checkTrustPacket } from "../../cap/trust/messages.js";
-import { trustBytes, trustPhase, verifyTrustPacket } from "../../cap/trust/signature.js";
+import { trustBytes, trustPhase } from "../../cap/trust/signature.js";
 import { rolesFor } from "../../cap/verify.js";
 import { systemClock } from "../../core/clock.js";
 import { AgentwireError, errorText } from "../../core/errors.js";
 import { formatTime } from "../../core/time.js";
-import { anyVerifies, type Candidate, formsOf, signerOf } from "./candidates.js";
+import { type Candidate, formsOf, signerOf } from "./candidates.js";
 import { no, type Verdict, type VerifyProblem, yes } from "./verdict.js";
 
 /** Where and when a packet arrived, as far as it is known. */
@@ -46,19 +46,13 @@ export async function judgeProduction(
   arrival: Arrival,
 ): Promise<Verdict> {
   const metadata = message.signatureMetadata!;
+  const verify = async (form: Uint8Array, der: Uint8Array): Promise<boolean> =>
+    (await signerOf(own, [form], der)) !== undefined;
   const trust = {
     audience: arrival.subject ?? metadata.audience,
     tenantId: arrival.tenantId ?? message.identity?.tenantId ?? "",
     senderId: message.senderId,
-    keys: new Map([
-      [
-        metadata.keyId,
-        {
-          curve: "P-256" as const,
-          verify: (form: Uint8Array, der: Uint8Array) => anyVerifies(own, form, der),
-        },
-      ],
-    ]),
+    keys: new Map([[metadata.keyId, { curve: "P-256" as const, verify }]]),
     clock: { ...systemClock, now: () => arrival.atMs ?? systemClock.now() },
   };
   if (trust.tenantId === "") return no("wrong_tenant", "the envelope has no identity", ADVICE.wrong_tenant);
@@ -67,7 +61,8 @@ export async function judgeProduction(
     if (packet.payload.case === "jobRequest") checkIdentity(packet.payload.value, packet.identity);
   } catch (error) {
     const problem = problemOf(error);
-    if (problem === "wrong_signature") return explainSignature(raw, message, own, others);
+    if (problem === "wrong_signature")
+      return explainSignature(message, [takeApart(raw).signed], own, others, PRODUCTION);
     const text =
       problem === "expired" ? `the signature expired at ${timeOf(metadata.expiresAt)}` : errorText(error);
     return no(problem, text, ADVICE[problem as ProductionProblem]);
@@ -94,28 +89,41 @@ function problemOf(error: unknown): VerifyProblem {
   return problem ?? "malformed";
 }
 
+/** How the verdicts of a profile say what happened. */
+interface Words {
+  readonly made: string;
+  readonly ordinary: string;
+  readonly over: string;
+  readonly remedy?: string;
+  readonly cause?: string;
+}
+
+const PRODUCTION: Words = {
+  made: "sealed",
+  ordinary: "not under CAP-PRODUCTION",
+  remedy: "seal it with sealProduction",
+  over: "these exact bytes",
+  cause: "the profile signs what travels: a relay that encodes the packet again breaks the signature",
+};
+
+const TRUST: Words = { made: "signed", ordinary: "without the domain of its phase", over: "this phase" };
+
+/** None of the sender's keys made the signature over what the profile signs. */
 async function explainSignature(
-  raw: Uint8Array,
   message: BusPacket,
+  forms: readonly Uint8Array[],
   own: readonly Candidate[],
   others: readonly Candidate[],
+  { made, ordinary, over, remedy, cause }: Words,
 ): Promise<Verdict> {
-  const { signed } = takeApart(raw);
-  const signer = await signerOf(others, [signed], message.signature);
+  const { senderId, signature } = message;
+  const signer = await signerOf(others, forms, signature);
   if (signer !== undefined)
-    return no("wrong_key", `sealed with the key of ${signer}, but it says it is from ${message.senderId}`);
-  for (const form of formsOf(message))
-    if (await anyVerifies(own, form, message.signature))
-      return no(
-        "other_domain",
-        "signed as an ordinary packet, not under CAP-PRODUCTION",
-        "seal it with sealProduction",
-      );
-  return no(
-    "wrong_signature",
-    `the signature was not made with a key of ${message.senderId} over these exact bytes`,
-    "the profile signs what travels: a relay that encodes the packet again breaks the signature",
-  );
+    return no("wrong_key", `${made} with the key of ${signer.sender}, but it says it is from ${senderId}`);
+  if (await signerOf(own, formsOf(message), signature))
+    return no("other_domain", `signed as an ordinary packet, ${ordinary}`, remedy);
+  const text = `the signature was not made with a key of ${senderId} over ${over}`;
+  return no("wrong_signature", text, cause);
 }
 
 /** Judges a packet of the worker trust handshake. */
@@ -132,22 +140,9 @@ export async function judgeTrust(
       return no("missing_signature", "a phase of the handshake must be signed");
     return no("broken_rule", errorText(error));
   }
-  const byAny = async (keys: readonly Candidate[]): Promise<Candidate | undefined> => {
-    for (const one of keys) if (await verifyTrustPacket(message, one.key)) return one;
-    return undefined;
-  };
-  if ((await byAny(own)) === undefined) {
-    const signer = (await byAny(others))?.sender;
-    if (signer !== undefined)
-      return no("wrong_key", `signed with the key of ${signer}, but it says it is from ${message.senderId}`);
-    for (const form of formsOf(message))
-      if (await anyVerifies(own, form, message.signature))
-        return no("other_domain", "signed as an ordinary packet, without the domain of its phase");
-    return no(
-      "wrong_signature",
-      `the signature was not made with a key of ${message.senderId} over this phase`,
-    );
-  }
+  const forms = [trustBytes(message, "spec"), trustBytes(message, "upb")];
+  if ((await signerOf(own, forms, message.signature)) === undefined)
+    return explainSignature(message, forms, own, others, TRUST);
   const createdMs = timestampMs(message.createdAt)!;
   const phase = trustPhase(message)!;
   const endsMs =

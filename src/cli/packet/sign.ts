@@ -1,8 +1,6 @@
 /** `agentwire sign`: a signed packet from ProtoJSON or from bytes. */
 import { createHash } from "node:crypto";
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import type { BusPacket } from "../../../gen/cap/index.js";
-import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { toSigningKey } from "../../cap/crypto/key-ring.js";
 import {
   assertValidPacket,
@@ -11,13 +9,12 @@ import {
   decodePacket,
   signPacket,
 } from "../../cap/packet.js";
-import { errorText, ValidationError } from "../../core/errors.js";
-import { isObject } from "../../core/json.js";
-import { type CliCommand, choice, UsageError } from "../command.js";
+import { type CliCommand, choice, mapOrder, UsageError } from "../command.js";
 import { writeNew } from "../files.js";
 import { type Input, type InputOptions, readInput, takesInput } from "../input.js";
 import { readPrivateKey } from "../key-files.js";
 import { isPacket } from "./packet-view.js";
+import { onePacket } from "./read.js";
 
 interface SignOptions extends InputOptions {
   readonly key: string;
@@ -34,14 +31,7 @@ export const signCommand: CliCommand = {
     takesInput(command)
       .requiredOption("--key <pem>", "file with the private key: PKCS8 or SEC1, P-256")
       .option("--sender <id>", "who signs (default: the packet's sender_id)")
-      .addOption(
-        choice(
-          "--map-order <order>",
-          "order of map entries; upb for Python-only fleets",
-          ["spec", "upb"],
-          "spec",
-        ),
-      )
+      .addOption(mapOrder("order of map entries; upb for Python-only fleets"))
       .option("--out <file>", "write the bytes to this file; never overwrites one")
       .addOption(
         choice("--as <form>", "form of the output (default: base64; with --out: raw)", [
@@ -91,7 +81,7 @@ export const signCommand: CliCommand = {
 };
 
 function packetOf(input: Input, { sender, exact }: SignOptions): BusPacket {
-  const packet = readPacket(input);
+  const packet = decodePacket(onePacket(input), Infinity);
   if (sender !== undefined) packet.senderId = sender;
   if (exact) return packet;
   const fresh = createPacket({ case: undefined }, { senderId: packet.senderId });
@@ -99,17 +89,4 @@ function packetOf(input: Input, { sender, exact }: SignOptions): BusPacket {
   packet.protocolVersion ||= fresh.protocolVersion;
   if (fresh.createdAt !== undefined) packet.createdAt ??= fresh.createdAt;
   return packet;
-}
-
-function readPacket(input: Input): BusPacket {
-  if (input.kind === "bytes") return decodePacket(input.bytes, Infinity);
-  const value = input.kind === "json" ? input.values[0] : undefined;
-  if (!isObject(value)) {
-    throw new ValidationError(`expected a CAP packet, found ${input.format}`, { code: "BAD_INPUT" });
-  }
-  try {
-    return fromJson(BusPacketSchema, value as JsonValue);
-  } catch (error) {
-    throw new ValidationError(`not a packet in ProtoJSON: ${errorText(error)}`, { code: "BAD_INPUT" });
-  }
 }

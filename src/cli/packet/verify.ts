@@ -2,16 +2,15 @@
 
 import { InvalidArgumentError } from "commander";
 import type { Role } from "../../cap/crypto/key-ring.js";
-import { ValidationError } from "../../core/errors.js";
 import { parseTime } from "../../core/time.js";
-import { type CliCommand, choice, repeated, UsageError } from "../command.js";
+import { type CliCommand, mapOrder, repeated, UsageError } from "../command.js";
 import { EXIT } from "../exit-codes.js";
-import { type Input, type InputOptions, interpret, readBytes, readInput, takesInput } from "../input.js";
+import { type InputOptions, interpret, readBytes, readInput, takesInput } from "../input.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { readKeyFiles } from "../key-files.js";
-import { packetBytes } from "./decode.js";
 import { diagnose } from "./diagnose.js";
 import { isPacket } from "./packet-view.js";
+import { onePacket } from "./read.js";
 import type { Verdict } from "./verdict.js";
 
 interface VerifyOptions extends InputOptions {
@@ -35,14 +34,7 @@ export const verifyCommand: CliCommand = {
         "file with the public key of a sender; without SENDER= it is tried for every sender",
         repeated,
       )
-      .addOption(
-        choice(
-          "--map-order <order>",
-          "accept signatures over maps in this order only",
-          ["any", "spec", "upb"],
-          "any",
-        ),
-      )
+      .addOption(mapOrder("accept signatures over maps in this order only", ["any", "spec", "upb"]))
       .option(
         "--accept-raw-order",
         "accept signatures over the bytes as received, as older Go SDKs make them",
@@ -102,16 +94,6 @@ function rfc3339(text: string): number {
   const ms = parseTime(text, { assumeUtc: true });
   if (ms === undefined) throw new InvalidArgumentError("Expected a time such as 2026-01-31T12:00:00Z.");
   return ms;
-}
-
-/** The bytes of a packet in any form of input. @throws ValidationError for what holds none */
-export function onePacket(input: Input): Uint8Array {
-  if (input.kind === "bytes") return input.bytes;
-  const bytes = input.kind === "json" ? packetBytes(input.values[0]) : undefined;
-  if (bytes === undefined) {
-    throw new ValidationError(`expected a CAP packet, found ${input.format}`, { code: "BAD_INPUT" });
-  }
-  return bytes;
 }
 
 function format(verdict: Verdict, io: Io): string {

@@ -7,9 +7,8 @@ import type { BusPacket } from "../../../gen/cap/index.js";
 import { BusPacketSchema } from "../../../gen/cap/index.js";
 import { SIGNATURE_FIELD } from "../../cap/packet.js";
 import { withoutField } from "../../cap/wire/decode.js";
-import { anyVerifies, type Candidate, formsOf, signerOf } from "./candidates.js";
+import { type Candidate, formsOf, signerOf } from "./candidates.js";
 import { messageToJson } from "./packet-json.js";
-import { toDer, trimDer } from "./signature-form.js";
 import { no, type Verdict } from "./verdict.js";
 
 /** None of the sender's keys made the signature over the packet as it is: what else may have happened? */
@@ -22,30 +21,16 @@ export async function explainWrongSignature(
   const { signature, senderId } = message;
   const forms = [...formsOf(message), withoutField(received, SIGNATURE_FIELD)];
   const signer = await signerOf(others, forms, signature);
-  if (signer !== undefined) {
-    return no("wrong_key", `signed with the key of ${signer}, but it says it is from ${senderId}`);
-  }
-  const changed = await changedSince(message, own, others);
-  if (changed !== undefined) return changed;
-  const reshaped = await reshapedSignature(signature, forms, own);
-  if (reshaped !== undefined) return reshaped;
-  for (const form of forms) {
-    const hash = createHash("sha256").update(form).digest();
-    if (await anyVerifies(own, hash, signature)) {
-      return no("hashed_twice", "the signer hashed the bytes before a function that hashes them again");
-    }
-    for (const name of ["sha512", "sha384", "sha1"]) {
-      if (own.some(({ pem }) => verifies(name, form, pem, signature))) {
-        return no("other_hash", `the signature is over ${name}, CAP requires SHA-256`);
-      }
-    }
-  }
+  if (signer !== undefined)
+    return no("wrong_key", `signed with the key of ${signer.sender}, but it says it is from ${senderId}`);
   const count = own.length === 1 ? "the key of" : `one of ${own.length} keys of`;
-  return no(
-    "wrong_signature",
-    `the signature was not made with ${count} ${senderId} over this packet`,
+  const advice =
     "another key signed it (was it rotated?), or the packet was changed after it was signed: a relay that drops " +
-      "fields it does not know changes it too",
+    "fields it does not know changes it too";
+  return (
+    (await changedSince(message, own, others)) ??
+    (await madeOtherwise(signature, forms, own)) ??
+    no("wrong_signature", `the signature was not made with ${count} ${senderId} over this packet`, advice)
   );
 }
 
@@ -54,74 +39,68 @@ async function changedSince(
   own: readonly Candidate[],
   others: readonly Candidate[],
 ): Promise<Verdict | undefined> {
-  const { signature } = message;
-  const changed = (change: { authToken?: string; senderId?: string }): readonly Uint8Array[] =>
-    formsOf(Object.assign(clone(BusPacketSchema, message), change));
-  const anyForm = async (keys: readonly Candidate[], forms: readonly Uint8Array[]): Promise<boolean> => {
-    for (const form of forms) if (await anyVerifies(keys, form, signature)) return true;
-    return false;
+  const signed = (keys: readonly Candidate[], change: Partial<BusPacket>, known = false) => {
+    const copy = Object.assign(clone(BusPacketSchema, message), change);
+    if (known) dropUnknown(copy);
+    return signerOf(keys, formsOf(copy), message.signature);
   };
-  if (messageToJson(BusPacketSchema, message).unknown.length > 0) {
-    if (await anyForm(own, formsOf(withoutUnknown(message)))) {
-      return no(
-        "unknown_fields_dropped",
-        "the signer left out fields that it does not know; they belong to the signed bytes",
-        "whoever signs a packet again must keep its unknown fields",
-      );
-    }
-  }
-  if (message.authToken !== "" && (await anyForm(own, changed({ authToken: "" })))) {
+  if (messageToJson(BusPacketSchema, message).unknown.length > 0 && (await signed(own, {}, true))) {
     return no(
-      "token_changed",
-      "auth_token was set after the packet was signed",
-      "set the token first, then sign",
+      "unknown_fields_dropped",
+      "the signer left out fields that it does not know; they belong to the signed bytes",
+      "whoever signs a packet again must keep its unknown fields",
     );
   }
-  for (const sender of new Set(others.map(({ sender }) => sender!))) {
-    const theirs = others.filter((candidate) => candidate.sender === sender);
-    if (await anyForm(theirs, changed({ senderId: sender }))) {
-      return no("sender_changed", `this is a packet of ${sender}; sender_id was changed after it was signed`);
+  if (message.authToken !== "" && (await signed(own, { authToken: "" }))) {
+    const advice = "set the token first, then sign";
+    return no("token_changed", "auth_token was set after the packet was signed", advice);
+  }
+  for (const other of others) {
+    if (await signed([other], { senderId: other.sender! })) {
+      const text = `this is a packet of ${other.sender}; sender_id was changed after it was signed`;
+      return no("sender_changed", text);
     }
   }
   return undefined;
 }
 
-async function reshapedSignature(
+async function madeOtherwise(
   signature: Uint8Array,
   forms: readonly Uint8Array[],
   own: readonly Candidate[],
 ): Promise<Verdict | undefined> {
-  const tries = [
-    [
-      "signature_not_der",
-      "the signature is r and s one after the other, CAP requires ASN.1 DER",
-      toDer(signature),
-    ],
-    ["signature_has_more_bytes", "bytes follow after the DER signature", trimDer(signature)],
-  ] as const;
-  for (const [problem, text, made] of tries) {
-    if (made === undefined) continue;
-    for (const form of forms) if (await anyVerifies(own, form, made)) return no(problem, text);
-  }
-  return undefined;
+  const made = (hash: string, dsaEncoding: "der" | "ieee-p1363"): boolean =>
+    own.some(({ pem }) => {
+      const key = { key: createPublicKey(pem), dsaEncoding };
+      try {
+        return forms.some((form) => nodeVerify(hash, form, key, signature));
+      } catch {
+        return false; // not of this encoding
+      }
+    });
+  if (made("sha256", "ieee-p1363"))
+    return no("signature_not_der", "the signature is r and s one after the other, CAP requires ASN.1 DER");
+  const trimmed = trimDer(signature);
+  if (trimmed !== undefined && (await signerOf(own, forms, trimmed)))
+    return no("signature_has_more_bytes", "bytes follow after the DER signature");
+  const hashes = forms.map((form) => createHash("sha256").update(form).digest());
+  if (await signerOf(own, hashes, signature))
+    return no("hashed_twice", "the signer hashed the bytes before a function that hashes them again");
+  const other = ["sha512", "sha384", "sha1"].find((name) => made(name, "der"));
+  return other === undefined
+    ? undefined
+    : no("other_hash", `the signature is over ${other}, CAP requires SHA-256`);
 }
 
-function withoutUnknown(message: BusPacket): BusPacket {
-  const copy = clone(BusPacketSchema, message);
-  dropUnknown(copy);
-  return copy;
+/** A DER signature without what follows it. Undefined where nothing follows, or there is no DER. */
+function trimDer(signature: Uint8Array): Uint8Array | undefined {
+  const [tag, length = 0] = signature;
+  if (tag !== 0x30 || length > 0x7f || signature.length <= length + 2) return undefined;
+  return signature.slice(0, length + 2);
 }
 
 function dropUnknown(value: unknown): void {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return;
   delete (value as { $unknown?: unknown }).$unknown;
   for (const inner of Object.values(value)) dropUnknown(inner);
-}
-
-function verifies(hash: string, form: Uint8Array, pem: string, signature: Uint8Array): boolean {
-  try {
-    return nodeVerify(hash, form, createPublicKey(pem), signature);
-  } catch {
-    return false; // not DER
-  }
 }

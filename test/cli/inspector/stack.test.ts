@@ -59,7 +59,7 @@ async function start(options: Partial<StackOptions> = {}) {
       readonly denials: unknown[];
     };
   const seen = (what: Partial<CaptureRecord>) =>
-    expect.poll(records, { timeout: 15_000 }).toContainEqual(expect.objectContaining(what));
+    expect.poll(records, { timeout: 60_000 }).toContainEqual(expect.objectContaining(what));
   return { ...stack, said, post, records, state, seen };
 }
 
@@ -212,7 +212,7 @@ await describeWithPeers("dev with NATS, and inspect", [natsServer], ([nats]) => 
         const value = { jobId: "j-1", topic: "job.trusted" };
         await client.send("sys.job.submit", { case: "jobRequest", value });
         await expect
-          .poll(() => dev.said, { timeout: 15_000 })
+          .poll(() => dev.said, { timeout: 60_000 })
           .toContainEqual(expect.stringMatching(/job j-1 on job.trusted: (?:FAILED|SUCCEEDED)/));
         expect(JSON.stringify(await dev.records())).not.toMatch(/PRIVATE KEY|"authToken":"(?!\[secret\])/);
         await dev.close();
@@ -238,7 +238,7 @@ await describeWithPeers("dev with NATS, and inspect", [natsServer], ([nats]) => 
       const send = async (name: string) =>
         String((await dev.post("/api/send", { protocol: "cap", name })).body.done?.job);
       const [yes, no] = [await send("job.echo"), await send("job.echo")];
-      await expect.poll(async () => (await dev.state()).approvals, { timeout: 10_000 }).toHaveLength(2);
+      await expect.poll(async () => (await dev.state()).approvals, { timeout: 60_000 }).toHaveLength(2);
       await dev.post("/api/decide", { protocol: "cap", id: yes, approve: true });
       await dev.seen({ op: "sys.job.result", status: "ok", ids: expect.objectContaining({ job: yes }) });
       await dev.post("/api/decide", { protocol: "cap", id: no, approve: false });
@@ -306,7 +306,7 @@ await describeWithPeers("dev with NATS, and inspect", [natsServer], ([nats]) => 
     const live = await inspect(["--nats", server.url, "--record", record, "--raw"]);
     await run(["submit", "job.x", "--nats", server.url, "--no-wait", "--job-id", "job-seen"]);
     const lines = async () => parseCapture(await (await live.get("/events.ndjson")).text());
-    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(lines, { timeout: 60_000 }).toHaveLength(1);
     expect((await live.get("/api/send", { method: "POST" })).status).not.toBe(200);
     expect(await (await live.get("/api/state")).json()).toMatchObject({ mode: "inspect", canAct: false });
     for (const close of closing.splice(1).reverse()) await close();
