@@ -6,10 +6,12 @@ import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
 import { AgentwireError, copyWith, TimeoutError } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
+import { isObject } from "../core/json.js";
 import { safeLogger } from "../core/logger.js";
 import { Lru } from "../core/lru.js";
 import { compose, type Next } from "../core/middleware.js";
-import { atLeastOne, checkOptions, milliseconds } from "../core/options.js";
+import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
+import { hasNoMembers } from "../http/body.js";
 import { limitOf } from "../http/client.js";
 import { Cut, within } from "../http/cut.js";
 import {
@@ -58,6 +60,17 @@ type Call = ProxyOptions & { readonly correlationId: string };
 
 type View = ToolCall & { readonly [inner]?: Inner };
 
+const OPTIONS: { readonly [Name in keyof GatewayClientOptions]?: OptionRule } = {
+  agentId: "string",
+  tools: "object",
+  defaultIntent: "string",
+  permissions: "list",
+  middleware: "list",
+  idempotencyKeys: atLeastOne,
+  tokenTtlMs: { above: 0 },
+  graceMs: milliseconds,
+};
+
 /** A client of the token gateway, for one agent. `Own` describes the actions of the `tools` option. */
 export class GatewayClient<Own extends object = object> implements AsyncDisposable {
   readonly agentId: string;
@@ -79,11 +92,9 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   /** @throws GatewayValidationError without an agent id or a base URL, and for an option that is not valid */
   constructor(options: GatewayClientOptions<Own> = {}) {
     // The key is not kept, so that it can never be printed or sent.
+    checked(() => checkOptions(options, OPTIONS));
     const { agentPrivateKeyPem: _, agentId: given, middleware = [], rateLimit = false, ...rest } = options;
     const { clock = systemClock, idempotencyKeys = 1_000 } = rest;
-    checked(() =>
-      checkOptions(rest, { idempotencyKeys: atLeastOne, tokenTtlMs: { above: 0 }, graceMs: milliseconds }),
-    );
     this.#http = gatewayHttp(rest, (notice, { operation, correlationId }) => {
       const { error: thrown } = notice;
       const error = thrown instanceof AgentwireError ? asGatewayError(thrown) : thrown;
@@ -151,12 +162,11 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
    * @throws GatewayError, AbortError, ClosedError
    */
   getToken(options: TokenOptions): Promise<string> {
-    const { tools, permissions, ttlMinutes } = options;
     return this.#work(options, async (cut) => {
+      const { tools, permissions, ttlMinutes } = options;
+      checkOption("tools", tools, "list");
+      checkOptions(options, { permissions: "list", ttlMinutes: { above: 0 } });
       const ttlMs = ttlMinutes === undefined ? undefined : ttlMinutes * 60_000;
-      if (ttlMs !== undefined && !(ttlMs > 0)) {
-        throw new GatewayValidationError("ttlMinutes must be more than 0");
-      }
       return this.#sender.freshToken(
         { tools, ...(permissions && { permissions }), ...(ttlMs !== undefined && { ttlMs }) },
         { timeoutMs: options.timeoutMs, cut },
@@ -295,10 +305,11 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     cut: Cut,
     current: Current,
   ): Promise<{ readonly result: unknown; readonly answer: ToolAnswer | undefined }> {
-    if (typeof params !== "object" || params === null) {
-      throw new GatewayValidationError(
-        `params must be an object, found ${params === null ? "null" : typeof params}`,
-      );
+    // A key that is none would let the call be sent twice.
+    checkOptions(options, { idempotencyKey: "string", intent: "string" });
+    if (!isObject(params) || hasNoMembers(params)) {
+      const found = typeof params === "object" ? (params?.constructor?.name ?? "null") : typeof params;
+      throw new GatewayValidationError(`params must be an object, found ${found}`);
     }
     const sending: Inner = { options, intent: options.intent ?? this.#intent, isAsync, cut, current };
     const result = await this.#run({
@@ -317,7 +328,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
 
   /** The innermost layer: a call with an idempotency key is sent once. */
   async #send(call: View): Promise<unknown> {
-    const sending = call[inner];
+    const sending = call?.[inner];
     if (sending === undefined)
       throw new GatewayValidationError(
         "middleware must pass on the call it was given, or a spread copy of it",

@@ -4,6 +4,7 @@ import { systemClock } from "../core/clock.js";
 import { optionOrEnv } from "../core/env.js";
 import { warnIfInsecure } from "../core/insecure.js";
 import { safeLogger, warnOnce } from "../core/logger.js";
+import { checkOptions } from "../core/options.js";
 import { mayRetry, type RetryPolicy, retryPolicy } from "../core/retry-policy.js";
 import { type ClientOptions, HttpClient, type HttpClientOptions } from "../http/index.js";
 import { asGatewayError, checked, errorFromGateway } from "./error-table.js";
@@ -49,6 +50,7 @@ export function gatewayHttp(
   options: GatewayOptions & Pick<ClientOptions, "middleware"> & { readonly tools?: ToolTable | undefined },
   onRetry?: HttpClientOptions["onRetry"],
 ): HttpClient {
+  checked(() => checkOptions(options, { baseUrl: "string" }));
   const { waitForLimits = false, baseUrl: given, timeoutMs = TIMEOUT_MS, tools, ...rest } = options;
   const { clock = systemClock, logger, allowInsecure = false } = rest;
   const baseUrl = optionOrEnv(given, "GATEWAY_URL");

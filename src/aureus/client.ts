@@ -15,6 +15,7 @@ import type {
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
 import { optionOrEnv } from "../core/env.js";
+import { stringifyJson } from "../core/json.js";
 import { checkOptions } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
 import {
@@ -175,7 +176,7 @@ export class AureusClient extends Generated {
       ...(metricName && { name: metricName }),
       ...(startTime && { startTime }),
       ...(endTime && { endTime }),
-      ...(tags && Object.keys(tags).length > 0 && { tags: JSON.stringify(tags) }),
+      ...(tags && Object.keys(tags).length > 0 && { tags: stringifyJson(tags, { what: "tags" }) }),
     };
     return this.#api.getMetrics({ ...options, query });
   }

@@ -5,7 +5,7 @@ import { loginOp } from "../../gen/aureus/console/operations.js";
 import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
 import { optionOrEnv, readEnv } from "../core/env.js";
-import { ProtocolError } from "../core/errors.js";
+import { ProtocolError, ValidationError } from "../core/errors.js";
 import { checkOptions, milliseconds } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { isToken } from "../http/auth.js";
@@ -146,8 +146,11 @@ export class AureusConsoleClient extends Generated {
     credentials: NonNullable<AureusConsoleClientOptions["credentials"]>,
     cut: Cut,
   ): Promise<IssuedToken> {
-    const { username, password } = typeof credentials === "function" ? await credentials() : credentials;
+    const given = typeof credentials === "function" ? await credentials() : credentials;
+    const { username, password } = given ?? {};
     const secret = reveal(password);
+    if (typeof username !== "string" || typeof secret !== "string")
+      throw new ValidationError("credentials must have a username and a password");
     const limits = { retry: false, timeoutMs: Infinity, totalTimeoutMs: Infinity } as const;
     const call: SendOptions = { ...limits, cut, secrets: [secret] };
     const { data, status, headers, requestId } = await this.#api

@@ -1,6 +1,9 @@
 /** What became of an attempt to note something that may come only once. */
 export type ReplayVerdict = "first" | "duplicate" | "conflict";
 
+/** How much longer a message is remembered than it can be taken: clocks differ, and some are set back. */
+export const CLOCK_MARGIN_MS = 60_000;
+
 /** Remembers which messages were taken, for as long as they could be taken again. */
 export class ReplayMemory {
   readonly #maxEntries: number;

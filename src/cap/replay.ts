@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import type { BusMessage } from "./bus.js";
 import type { DurableMessage } from "./durable.js";
 import { DuplicateJobError, InvalidInputError } from "./errors.js";
-import { ReplayMemory } from "./replay-memory.js";
+import { CLOCK_MARGIN_MS, ReplayMemory } from "./replay-memory.js";
 import { timestampMs } from "./timestamp.js";
 
 /** Remembers the packets that were taken, for as long as they could be taken again. */
@@ -31,7 +31,8 @@ export class ReplayWindow {
     if (Math.abs(ageMs) > this.#maxAgeMs)
       throw new InvalidInputError(`the packet is ${ageMs} ms old, and the limit is ${this.#maxAgeMs} ms`);
     const id = identity(packet);
-    const verdict = this.#memory.admit(id, streamMessageOf(message), createdMs + this.#maxAgeMs, now);
+    const untilMs = createdMs + this.#maxAgeMs + CLOCK_MARGIN_MS;
+    const verdict = this.#memory.admit(id, streamMessageOf(message), untilMs, now);
     if (verdict === "first" || (verdict === "duplicate" && isDeliveredAgain(message))) return;
     if (verdict === undefined)
       throw new InvalidInputError(

@@ -40,6 +40,11 @@ export function choice(flags: string, about: string, values: readonly string[], 
   return otherwise === undefined ? option : option.default(otherwise);
 }
 
+/** `--map-order`; the first order is the default. */
+export function mapOrder(about: string, orders: readonly string[] = ["spec", "upb"]): Option {
+  return choice("--map-order <order>", about, orders, orders[0]);
+}
+
 /** Parses a whole number. */
 export function wholeNumber(min = 0, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {

@@ -12,13 +12,14 @@ import {
   ValidationError,
 } from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
+import { isObject } from "../core/json.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
 import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
-import { type EncodedBody, encodeBody } from "./body.js";
+import { type EncodedBody, encodeBody, hasNoMembers } from "./body.js";
 import { type Call, leaves, type Send } from "./call.js";
 import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
@@ -262,7 +263,9 @@ export class HttpClient {
   /** JSON bodies are brought into the form of the protocol, other bodies are sent as they are. */
   #encode(operation: HttpOperation, body: unknown): ReturnType<typeof encodeBody> {
     const { keyMap, finishBody } = this.#options;
-    if (body === undefined || (operation.body ?? "json") !== "json") return encodeBody(operation, body);
+    // Before the conversion, which would make an empty object of a Map.
+    if (body === undefined || (operation.body ?? "json") !== "json" || hasNoMembers(body))
+      return encodeBody(operation, body);
     const converted = keyMap === undefined ? body : toWire(body, operation.shapes?.request, keyMap);
     if (finishBody === undefined) return encodeBody(operation, converted);
     const finished = finishBody(converted, operation);
@@ -281,6 +284,8 @@ export class HttpClient {
       throw new ClosedError(CLOSED, { sent: false, correlationId: options.correlationId });
     const { keyMap, correlation, totalTimeoutMs: total } = this.#options;
     const { query, retry, signal } = options;
+    if (query !== undefined && (!isObject(query) || hasNoMembers(query)))
+      throw new ValidationError("query must be a plain object of names and values");
     const shape = operation.shapes?.query;
     const wireQuery =
       query === undefined || keyMap === undefined ? query : (toWire(query, shape, keyMap) as object);
@@ -327,8 +332,9 @@ export class HttpClient {
     if (!(error instanceof AgentwireError)) return error;
     // A cut may end several calls with one reason, and an earlier request may have left where the last did not.
     let { sent } = error;
-    if (call !== undefined && error.status === undefined && call.left.count === 0) sent = false;
-    else if (sent === false && call !== undefined && call.left.count > 0) sent = undefined;
+    const { count } = call?.left ?? { count: 0 };
+    if (error.status === undefined && count === 0) sent = false;
+    else if (sent === false && count > 0) sent = undefined;
     const ours = this.#options.wrapError?.(error) ?? error;
     const { signal, cut } = call?.options ?? {};
     const isShared = ours === error && [this.#closing.reason, signal?.reason, cut?.reason].includes(error);

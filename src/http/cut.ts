@@ -33,7 +33,7 @@ export class Cut {
       if (parent instanceof Cut) {
         if (parent.reason !== undefined) this.cut(parent.reason);
         else this.#offs.push(parent.on((reason) => this.cut(reason)));
-      } else if (typeof parent.addEventListener !== "function") {
+      } else if (typeof parent?.addEventListener !== "function") {
         this.done();
         throw new ValidationError("signal must be an AbortSignal");
       } else if (parent.aborted) this.cut(abortError(parent));

@@ -16,8 +16,10 @@ const TRANSPORT_OWN = new Set(
  */
 export function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
   const result: Record<string, string> = {};
-  if (!isObject(headers)) {
-    throw new ValidationError("headers must be an object of names and values", { code: "INVALID_HEADER" });
+  if (!isObject(headers) || Symbol.iterator in headers) {
+    throw new ValidationError("headers must be a plain object of names and values", {
+      code: "INVALID_HEADER",
+    });
   }
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue;

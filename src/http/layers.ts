@@ -124,7 +124,7 @@ const inner = Symbol("call");
 function userLayers(context: LayerContext): Layer {
   return (next) => {
     const run = compose<HttpCall & { [inner]?: Call }, HttpAnswer>(context.middleware, (view) => {
-      const call = view[inner];
+      const call = view?.[inner];
       if (call === undefined) {
         throw new ValidationError("middleware must pass on the call it was given, or a spread copy of it");
       }
@@ -270,18 +270,28 @@ function withoutData(thrown: unknown): unknown {
 /** A shorter text stands in many responses by chance, and hiding it would garble them. */
 const MIN_SECRET = 4;
 
-/** Some servers repeat the credential they refuse, as it is or as part of a JSON text; no error may hold it. */
+/** Some servers repeat the credential they refuse, as it is or encoded once or twice; no error may hold it. */
 function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
-  const forms = secrets
-    .filter((secret) => secret.length >= MIN_SECRET)
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  const forms = new Set(secrets.filter((secret) => secret.length >= MIN_SECRET).flatMap(formsOf));
   const hide = (text: string): string =>
-    forms.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
-  const text = hide(answer.text);
+    [...forms].reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+  // Servers escape more of a JSON text than has to be, such as `\/` or all beyond ASCII; what is read is the same.
+  const json = answer.body === answer.text ? answer.text : (JSON.stringify(answer.body) ?? "");
+  const hidden = hide(json);
+  const text = hidden === json ? hide(answer.text) : hidden;
   const headers = [...answer.headers].map(([name, value]): [string, string] => [name, hide(value)]);
   if (text === answer.text && headers.every(([name, value]) => value === answer.headers.get(name)))
     return answer;
   return new Answer(answer.status, new Headers(headers), new TextEncoder().encode(text));
+}
+
+/** A secret as it is, in a JSON text, in a JSON text within one, in a URL, and in a form. */
+function formsOf(secret: string): string[] {
+  const quoted = (text: string): string => JSON.stringify(text).slice(1, -1);
+  const form = new URLSearchParams([["", secret]]).toString().slice(1);
+  // What has a lone surrogate cannot stand in a URL; a form replaces it.
+  const url = encodeURIComponent(new URLSearchParams(`=${form}`).get("")!);
+  return [quoted(quoted(secret)), quoted(secret), form, url, secret];
 }
 
 /** `Bearer abc` holds `abc`, a cookie `a=1; b=2` its pairs. */

@@ -1,4 +1,5 @@
 /** Requests with `fetch`: in browsers, on Bun and at the edge, and wherever the user gives one. */
+import type { TimerHandle } from "../core/clock.js";
 import { ProtocolError, UnsupportedError } from "../core/errors.js";
 import { Answer, isHeaders } from "./answer.js";
 import { type Call, leaves } from "./call.js";
@@ -74,17 +75,18 @@ async function drain(
   { timeoutMs }: Call,
   { maxBodyBytes, clock }: TransportOptions,
 ): Promise<void> {
-  const reader = body.getReader();
-  const giveUp = (): void => void reader.cancel().catch(() => {});
-  const timer = clock.setTimeout(giveUp, timeoutMs, { unref: true });
+  let timer: TimerHandle | undefined;
   try {
+    const reader = body.getReader();
+    const giveUp = async (): Promise<void> => reader.cancel();
+    timer = clock.setTimeout(() => void giveUp().catch(() => {}), timeoutMs, { unref: true });
     let size = 0;
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       size += next.value.length;
-      if (size > maxBodyBytes) return giveUp();
+      if (size > maxBodyBytes) return await giveUp();
     }
   } catch {
-    // Cut off: the connection is gone in any case.
+    // Cut off, or read already by the fetch that was given: there is nothing left to do.
   } finally {
     clock.clearTimeout(timer);
   }

@@ -88,7 +88,7 @@ function checkTls({ ca, cert, key }: TlsOptions): void {
     );
   };
   for (const [name, text] of Object.entries({ ca, cert, key })) {
-    if (text !== undefined && !text.includes("-----BEGIN ")) fail(`text that is not PEM in ${name}`);
+    if (text !== undefined && !String(text).includes("-----BEGIN ")) fail(`text that is not PEM in ${name}`);
   }
   if ((cert === undefined) !== (key === undefined)) fail(`only ${cert === undefined ? "key" : "cert"}`);
   try {

@@ -1,5 +1,6 @@
 /** URLs of operations: a base with a path prefix, path parameters, query parameters. */
 import { ValidationError } from "../core/errors.js";
+import { stringifyJson } from "../core/json.js";
 
 /**
  * A base URL without its trailing slashes; a path prefix stays.
@@ -73,7 +74,7 @@ function queryString(query: object, inJson: readonly string[]): string {
     else for (const [key, item] of Object.entries(value)) add(`${name}[${key}]`, item);
   };
   for (const [name, value] of Object.entries(query))
-    add(name, inJson.includes(name) ? JSON.stringify(value) : value);
+    add(name, value !== undefined && inJson.includes(name) ? stringifyJson(value, { what: name }) : value);
   return parts.join("&");
 }
 

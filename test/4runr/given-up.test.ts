@@ -7,6 +7,7 @@ import {
   GatewayValidationError,
   generateIdempotencyKeyFromData,
   type ProxyOptions,
+  type TokenOptions,
 } from "../../src/4runr/index.js";
 import { AbortError, ClosedError } from "../../src/core/errors.js";
 import { agentId, failure, issued, mail, ok, type Reply, search, setUp } from "./scripted.ts";
@@ -157,6 +158,11 @@ describe("what is wrong", () => {
     ["a signal that is none", {}, { signal: {} }],
     ["a retry that is none", {}, { retry: 5 }],
     ["headers that are none", {}, { headers: 5 }],
+    ["headers that are Headers", {}, { headers: new Headers({ a: "b" }) }],
+    ["a key that is a number", {}, { idempotencyKey: 5 }],
+    ["an intent that is a number", {}, { intent: 5 }],
+    ["parameters that are a list", [] as never, {}],
+    ["parameters that are a Map", new Map([["a", 1]]) as never, {}],
   ])("with %s is a GatewayValidationError with the code of the table", async (_, params, options) => {
     const { gw, proxied } = setUp();
     const error = await failure(gw.proxy("tool", "action", params, options as ProxyOptions));
@@ -177,6 +183,12 @@ describe("what is wrong", () => {
 
   it.each<[string, object]>([
     ["middleware", { middleware: [5] }],
+    ["middleware", { middleware: 5 }],
+    ["baseUrl", { baseUrl: 5 }],
+    ["agentId", { agentId: 5 }],
+    ["tools", { tools: 5 }],
+    ["permissions", { permissions: "read" }],
+    ["defaultIntent", { defaultIntent: 5 }],
     ["fetch", { fetch: 5 }],
     ["logger", { logger: 5 }],
     ["rateLimit.calls", { rateLimit: { calls: Number.NaN } }],
@@ -195,6 +207,25 @@ describe("what is wrong", () => {
     } catch (error) {
       expect(error).toMatchObject({ code: "VALIDATION_ERROR" });
     }
+  });
+
+  it.each<[string, object]>([
+    ["tools", {}],
+    ["tools", { tools: "search" }],
+    ["permissions", { tools: ["search"], permissions: 5 }],
+    ["ttlMinutes", { tools: ["search"], ttlMinutes: Number.NaN }],
+  ])("with %s of a token request is a GatewayValidationError: %j", async (name, options) => {
+    const { gw, asked } = setUp();
+    const error = await failure(gw.getToken(options as TokenOptions));
+    expect(error).toBeInstanceOf(GatewayValidationError);
+    expect(error.message).toContain(name);
+    expect(asked).toEqual([]);
+  });
+
+  it("with what a middleware passes on is a GatewayValidationError", async () => {
+    const { gw, asked } = setUp([{}], { middleware: [(next) => () => next(undefined as never)] });
+    expect(await failure(gw.proxy("tool", "action", {}))).toBeInstanceOf(GatewayValidationError);
+    expect(asked).toEqual([]);
   });
 
   it("with the data of a key is a GatewayValidationError", () => {

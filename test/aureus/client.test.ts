@@ -380,6 +380,11 @@ describe("close", () => {
 });
 
 /** The same members in the opposite order. */
+it("refuses tags without a JSON form", () => {
+  const client = new AureusClient({ baseUrl: "http://server.test" });
+  expect(() => client.getMetrics({ tags: { n: 1n as never } })).toThrow(ValidationError);
+});
+
 function reversed(tags: unknown): unknown {
   return tags && Object.fromEntries(Object.entries(tags).toReversed());
 }

@@ -82,6 +82,16 @@ describe("login", () => {
     },
   );
 
+  it.each<[unknown]>([[undefined], [{}], [{ username: "u" }], [{ username: "u", password: null }]])(
+    "with the credentials %j is refused before anything is sent",
+    async (given) => {
+      const { client, seen } = await setUp(undefined, { credentials: () => given as typeof credentials });
+      const error = await failure(client.listWorkflows());
+      expect(error).toMatchObject({ name: "ValidationError", message: expect.stringContaining("password") });
+      expect(seen).toEqual([]);
+    },
+  );
+
   it(req("aureus.console.login", "is renewed before the token ends"), async () => {
     const { client, state, clock } = await setUp(undefined, { refreshBeforeMs: 60_000 });
     await client.listWorkflows();

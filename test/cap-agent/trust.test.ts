@@ -40,7 +40,7 @@ import {
 import type { ProductionOptions } from "../../src/cap/production/profile.js";
 import { blobResolver } from "../../src/cap/production/resource.js";
 import { keysById, type WorkerTrustConfig } from "../../src/cap/trust/config.js";
-import type { AgentwireError } from "../../src/core/errors.js";
+import { type AgentwireError, ConnectionError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
@@ -114,6 +114,7 @@ async function make(
   };
   return {
     ...set,
+    connection: bus,
     local,
     agent,
     refused,
@@ -331,6 +332,66 @@ describe("an agent under worker trust", () => {
     },
   );
 
+  it(
+    req("cap.trust.session", "leaves no heartbeat behind when it is closed while it comes back"),
+    async () => {
+      const held = gate<void>();
+      let isHeld = false;
+      const set = await make({ heartbeatIntervalMs: 1_000 });
+      const { publish } = set.connection;
+      set.connection.publish = async (subject, data, options) => {
+        if (isHeld && subject === SUBJECT_HANDSHAKE) await held.opened;
+        return publish(subject, data, options);
+      };
+      set.agent.job("job.echo", (data) => data);
+      await set.agent.start();
+      await set.clock.settle();
+      set.say("reconnecting");
+      set.local.trustFaults.push("silent");
+      set.say("connected");
+      await set.clock.advance(1_500); // trust is lost: no more heartbeats
+      expect(set.errors.at(-1)).toMatchObject({ code: "TRUST_UNAVAILABLE" });
+      isHeld = true;
+      await set.clock.advance(1_000);
+      await set.clock.until(set.agent.close());
+      held.open();
+      await set.clock.settle();
+      const before = set.packets(SUBJECT_HEARTBEAT).length;
+      const errors = set.errors.length;
+      await set.clock.advance(5_000);
+      expect([set.packets(SUBJECT_HEARTBEAT).length, set.errors.length]).toEqual([before, errors]);
+    },
+  );
+
+  it(
+    req("cap.trust.session", "has all its subscriptions again after one that failed amid them"),
+    async () => {
+      const set = await make({ trust: { mode: "warn" } });
+      set.agent.job("job.echo", (data) => data).job("job.other", (data) => data);
+      await set.agent.start();
+      set.say("reconnecting");
+      set.local.trustFaults.push("reject");
+      set.say("connected");
+      await set.clock.settle(); // trust is lost: nothing is subscribed to
+      const { subscribe } = set.connection;
+      let fails = 1;
+      set.connection.subscribe = async (subject, ...more) => {
+        if (subject !== "job.other" || fails-- <= 0) return subscribe(subject, ...more);
+        set.say("reconnecting");
+        throw new ConnectionError("the connection was lost");
+      };
+      set.say("reconnecting");
+      set.say("connected");
+      await set.clock.settle();
+      set.say("connected");
+      await set.clock.advance(1_000);
+      await set.dispatch("j-1");
+      await set.dispatch("j-2", workerSubject("w-1"));
+      expect(set.done()).toEqual(["j-1", "j-2"]);
+      await set.clock.until(set.agent.close());
+    },
+  );
+
   it("a start during which the connection is lost fails", async () => {
     const set = await make();
     set.agent.job("job.echo", (data) => data);
@@ -503,6 +564,26 @@ describe("an agent under CAP-PRODUCTION", () => {
       await set.clock.until(set.agent.close());
     },
   );
+
+  it(req("cap.production.result", "a stream keeps the result of each dispatch of a job"), async () => {
+    let made: ReturnType<typeof stream> | undefined;
+    const set = await production({
+      durable: (bus) => {
+        made = stream(bus);
+        return made.durable;
+      },
+    });
+    set.agent.job("job.echo", (data) => data);
+    await set.agent.start();
+    for (const dispatchId of ["d-1", "d-2"]) {
+      const of = create(DispatchIdentitySchema, { dispatchId, attempt: 1n });
+      await set.publish(await set.seal(set.request("j-1", { dispatch: of })));
+    }
+    const ids = made!.published.map(({ messageId }) => messageId);
+    expect(ids.every((id) => id.startsWith("sys.job.result:j-1"))).toBe(true);
+    expect([ids.length, new Set(ids).size]).toEqual([2, 2]);
+    await set.clock.until(set.agent.close());
+  });
 
   it(
     req("cap.production.result", "a scheduler takes the sealed result of its dispatch, and no other"),
@@ -696,18 +777,56 @@ describe("an agent under CAP-PRODUCTION", () => {
 
   it.each<[string, Partial<ProductionOptions>, string]>([
     ["no replay store", { replayStore: undefined as unknown as ReplayStore }, "requires a replayStore"],
-    ["a life that is too long", { lifetimeMs: 600_000 }, "lifetimeMs must be above 0"],
+    ["a life that is too long", { lifetimeMs: 600_000 }, "lifetimeMs must be a number above 0"],
     [
       "a resolver that nothing can name",
       { resolvers: { "My Store": blobResolver(new InMemoryBlobStore()) } },
       "resolver configuration",
     ],
-    ["no life", { lifetimeMs: Number.NaN }, "lifetimeMs must be above 0"],
+    ["no life", { lifetimeMs: Number.NaN }, "lifetimeMs must be a number above 0"],
+    ["a life in a text", { lifetimeMs: "240000" as unknown as number }, "lifetimeMs must be"],
+    ["a skew in a text", { clockSkewMs: "5000" as unknown as number }, "clockSkewMs must be"],
+    ["a limit in a text", { maxLifetimeMs: "300000" as unknown as number }, "maxLifetimeMs must be"],
   ])(req("cap.production.admission", "does not start with %s"), async (_name, wrong, message) => {
     const set = await make({ production: { replayStore: new MemoryReplayStore(), ...wrong } });
     set.agent.job("job.echo", (data) => data);
     await expect(set.agent.start()).rejects.toThrow(message);
   });
+
+  it(req("cap.production.admission", "a packet stays a replay when the clock is set back"), async () => {
+    const set = await production({ tokenTtlMs: 900_000 });
+    let runs = 0;
+    set.agent.job("job.echo", () => ++runs);
+    await set.agent.start();
+    const genuine = await set.seal(set.request("j-1"));
+    await set.publish(genuine);
+    const shift = async (ms: number) => {
+      set.clock.shiftWallClock(ms);
+      await set.clock.settle();
+    };
+    await shift(270_000); // it has expired, and is forgotten when another one comes
+    await set.publish(await set.seal(set.request("j-2")));
+    await shift(-50_000);
+    await set.publish(genuine);
+    expect([runs, set.refused.map(({ details }) => details)]).toEqual([2, [{ problem: "replayed" }]]);
+    await set.clock.until(set.agent.close());
+  });
+
+  it(
+    req("cap.production.result", "a result that cannot be sent is replaced by one for the same dispatch"),
+    async () => {
+      const set = await production();
+      set.agent.job("job.echo", (data) => data);
+      await set.agent.start();
+      const jobId = "j".repeat(600_000); // which a result says twice, and then has more bytes than the profile allows
+      await set.publish(await set.seal(set.request(jobId, { dispatch })));
+      await set.clock.advance(1_000);
+      const [result] = set.results();
+      expect(result?.errorMessage).toBe("result cannot be sent");
+      expect([result?.identity, result?.dispatch]).toEqual([identity, dispatch]);
+      await set.clock.until(set.agent.close());
+    },
+  );
 
   it(req("cap.production.admission", "holds for every topic, whatever its name begins with"), async () => {
     const set = await production();

@@ -230,6 +230,56 @@ describe("a session", () => {
     session.close();
   });
 
+  it(req("cap.trust.session", "is issued anew by a scheduler that has forgotten it"), async () => {
+    for (const mode of ["warn", "enforce"] as const) {
+      const { clock, session, scheduler, restart, keep, lost, changes, requests } = await make([], { mode });
+      await session.open();
+      keep();
+      const { token } = session;
+      await scheduler.close();
+      const second = await restart();
+      await clock.advance(5_500);
+      expect(session.token).toBeDefined();
+      expect(session.token).not.toBe(token);
+      expect([lost, changes(), requests.length]).toEqual([[], { resumed: 0, suspended: 0 }, 6]);
+      await second.close();
+      const third = await restart();
+      third.trustFaults.push("none", "reject");
+      await clock.advance(5_500); // forgotten again, and then rejected: asked for once, no more
+      expect([session.token, lost.length, requests.length]).toEqual([undefined, 1, 10]);
+      session.close();
+    }
+  });
+
+  it(req("cap.trust.session", "is obtained anew at once when a jump of the clock ends it"), async () => {
+    const { clock, session, keep, lost } = await make([], {}, 900_000);
+    await session.open();
+    keep();
+    clock.shiftWallClock(900_000);
+    expect([session.admits, session.token]).toEqual([false, undefined]);
+    await clock.settle();
+    expect(session.admits).toBe(true);
+    expect(lost).toEqual([]);
+    session.close();
+  });
+
+  it(
+    req("cap.trust.session", "makes the worker known again on a connection that came amid a renewal"),
+    async () => {
+      const { clock, session, scheduler, keep, changes } = await make();
+      await session.open();
+      keep();
+      scheduler.trustFaults.push("silent");
+      await clock.advance(5_500);
+      session.disconnected();
+      session.connected();
+      await clock.advance(15_000);
+      expect(session.admits).toBe(true);
+      expect(changes().resumed).toBe(1);
+      session.close();
+    },
+  );
+
   it(req("cap.trust.session", "follows the connection, one change at a time"), async () => {
     const { clock, session } = await make();
     await session.open();
@@ -397,12 +447,35 @@ describe("the configuration", () => {
     ["an id with a space", { ...good, tenantId: "a b" }, {}, "tenantId must be 1 to 256 visible"],
     ["an empty id", { ...good, proofKeyId: "" }, {}, "proofKeyId must be 1 to 256 visible"],
     ["a long id", { ...good, expectedAgentId: "a".repeat(257) }, {}, "expectedAgentId must be"],
-    ["no time", { ...good, timeoutMs: 0 }, {}, "timeoutMs must be above 0 and at most 60000"],
-    ["too much time", { ...good, timeoutMs: 60_001 }, {}, "timeoutMs must be above 0 and at most 60000"],
-    ["NaN", { ...good, renewMinIntervalMs: Number.NaN }, {}, "renewMinIntervalMs must be above 0"],
-    ["no attempt", { ...good, retries: 0 }, {}, "retries must be a whole number from 1 to 10"],
-    ["11 attempts", { ...good, retries: 11 }, {}, "retries must be a whole number from 1 to 10"],
-    ["half an attempt", { ...good, retries: 1.5 }, {}, "retries must be a whole number from 1 to 10"],
+    ["no time", { ...good, timeoutMs: 0 }, {}, "timeoutMs must be a number above 0 and at most 60000"],
+    [
+      "too much time",
+      { ...good, timeoutMs: 60_001 },
+      {},
+      "timeoutMs must be a number above 0 and at most 60000",
+    ],
+    ["NaN", { ...good, renewMinIntervalMs: Number.NaN }, {}, "renewMinIntervalMs must be a number above 0"],
+    [
+      "no attempt",
+      { ...good, retries: 0 },
+      {},
+      "retries must be a whole number of at least 1 and at most 10",
+    ],
+    [
+      "11 attempts",
+      { ...good, retries: 11 },
+      {},
+      "retries must be a whole number of at least 1 and at most 10",
+    ],
+    [
+      "half an attempt",
+      { ...good, retries: 1.5 },
+      {},
+      "retries must be a whole number of at least 1 and at most 10",
+    ],
+    ["a number as mode", { ...good, mode: 1 as never }, {}, "workerTrust.mode must be a string"],
+    ["a number in a text", { ...good, timeoutMs: "1000" as never }, {}, "timeoutMs must be"],
+    ["a list of settings", [] as never, {}, "workerTrust"],
     ["no pinned key", { ...good, schedulerPublicKeys: {} }, {}, "requires at least one key"],
     ["a broken pin", { ...good, schedulerPublicKeys: { k: "x" } }, {}, 'public key of "k" cannot be used'],
     ["a broken proof key", { ...good, proofPrivateKey: "secret" }, {}, "expected PEM text"],

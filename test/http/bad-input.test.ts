@@ -85,6 +85,11 @@ describe("a query", () => {
     ]);
   });
 
+  it("that has no JSON where the operation says so is refused", () => {
+    const error = thrown(() => operationUrl("http://h", "/x", [], { filter: { n: 1n } }, ["filter"]));
+    expect(error).toMatchObject({ name: "ValidationError", code: "NOT_SERIALIZABLE" });
+  });
+
   it("arrives as it was given", () => {
     const value = fc.oneof(text, fc.integer(), fc.boolean(), fc.array(text, { minLength: 1 }));
     fc.assert(
@@ -186,6 +191,32 @@ describe.each(transports)("a request over %s", (_, how) => {
       },
     );
     await fc.assert(property, { numRuns: 40 });
+  });
+
+  it.each<[string, object]>([
+    ["headers that are Headers", { headers: new Headers({ authorization: "s3cret" }) }],
+    ["headers that are a Map", { headers: new Map([["x", "s3cret"]]) }],
+    ["a query that is a Map", { query: new Map([["x", "s3cret"]]) }],
+    ["a query that is URLSearchParams", { query: new URLSearchParams("x=s3cret") }],
+    ["a query that is a list", { query: ["s3cret"] }],
+    ["a signal that is null", { signal: null }],
+  ])("with %s is refused, since nothing of them would be sent", async (_, options) => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const error = await failure(client(baseUrl, how).send(read, ["1"], options));
+    expect(error).toMatchObject({ name: "ValidationError", sent: false });
+    expect(inspect(error)).not.toContain("s3cret");
+    expect(seen).toEqual([]);
+  });
+
+  it("with a body whose content is not in its members is refused, converted or not", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const operation = { ...write, shapes: { request: "Thing" } };
+    for (const keyMap of [undefined, { Thing: { snake_key: null } }]) {
+      const http = client(baseUrl, { ...how, keyMap });
+      const error = await failure(http.send(operation, [], {}, new Map([["a", 1]])));
+      expect(error).toMatchObject({ name: "ValidationError", message: expect.stringContaining("found Map") });
+    }
+    expect(seen).toEqual([]);
   });
 
   it.each(["a\nb", "a\r\nx-admin: 1", "a\0b", "", "with blank", "ü", "\u{1f600}"])(

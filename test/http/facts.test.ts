@@ -76,6 +76,23 @@ describe.each(transports)("an error over %s", (_, how) => {
     }
   });
 
+  it.each<[string, (secret: string) => string]>([
+    ["escapes slashes", (secret) => JSON.stringify({ error: secret }).replaceAll("/", "\\/")],
+    ["escapes all beyond ASCII", (secret) => ascii(JSON.stringify({ error: secret }))],
+    ["repeats the request in a text", (secret) => JSON.stringify({ error: JSON.stringify({ secret }) })],
+    ["repeats the URL", (secret) => JSON.stringify({ error: `?a=${encodeURIComponent(secret)}` })],
+    ["repeats the form", (secret) => `<p>${new URLSearchParams({ secret })}</p>`],
+  ])("holds no credential of the call where a server %s", async (_, text) => {
+    const secret = 'p"4/ss w\u00f6rd+\\1';
+    const { baseUrl } = await serve((_, response) => response.writeHead(403).end(text(secret)));
+    const error = await failure(
+      client(baseUrl, how).send(write, [], { secrets: [secret] } as SendOptions, {}),
+    );
+    const shown = [error.message, JSON.stringify(error.body)];
+    expect(shown.join()).toContain("[secret]");
+    for (const part of [secret, 'p\\"4', "4%2Fss", "ss+w"]) expect(shown.join()).not.toContain(part);
+  });
+
   it("is not garbled by a credential of a few characters", async () => {
     const { baseUrl } = await serve((_, response) => json(response, 403, { message: "denied" }));
     const http = client(baseUrl, { ...how, headers: { "x-api-key": "e" } });
@@ -124,3 +141,7 @@ describe.each(transports)("a response over %s", (_, how) => {
     },
   );
 });
+
+function ascii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

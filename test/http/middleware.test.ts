@@ -162,6 +162,15 @@ describe.each(transports)("middleware over %s", (_, how) => {
     }
   });
 
+  it("that passes on another call than the one it was given is told so", async () => {
+    for (const call of [undefined, null, {}]) {
+      const { http, seen } = await start([(next) => () => next(call as HttpCall)]);
+      const error = await failure(http.send(read, ["1"]));
+      expect(error).toBeInstanceOf(ValidationError);
+      expect([error.message.includes("pass on the call"), seen.length]).toEqual([true, 0]);
+    }
+  });
+
   it("that returns nothing, or not all of a response, is told so", async () => {
     const wrong: unknown[] = [
       undefined,

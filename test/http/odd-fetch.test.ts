@@ -1,7 +1,7 @@
 /** A fetch of one's own may reject, and answer, with anything. */
 import { describe, expect, it } from "vitest";
 import { AgentwireError, ConnectionError } from "../../src/core/errors.js";
-import { bearer, TokenSource } from "../../src/http/index.js";
+import { bearer, type SendOptions, TokenSource } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { client, failure, read, thrown, write } from "./server.ts";
 
@@ -66,6 +66,35 @@ describe("a fetch that answers with", () => {
   });
 });
 
+describe("a fetch whose answer to a call without a result has", () => {
+  const none = { ...write, result: "none" } as const;
+  const unreadable = { getReader: () => traps.get() };
+
+  async function consumed(): Promise<Response> {
+    const response = new Response("{}");
+    await response.text();
+    return response;
+  }
+
+  it.each<[string, () => unknown]>([
+    ["a body that was read", consumed],
+    [
+      "a body that cannot be read",
+      () => ({ status: 200, ok: true, headers: new Headers(), body: unreadable }),
+    ],
+    ["a body that is none", () => ({ status: 200, ok: true, headers: new Headers(), body: 5 })],
+  ])("%s leaves no rejection that nobody handles", async (_, make) => {
+    const unhandled: unknown[] = [];
+    const listener = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", listener);
+    const http = client(base, { fetch: async () => (await make()) as Response });
+    await http.send(none, [], {}, {});
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", listener);
+    expect(unhandled).toEqual([]);
+  });
+});
+
 function chunks(items: readonly unknown[]): unknown {
   return new ReadableStream({
     start(controller) {
@@ -107,6 +136,14 @@ describe("sent", () => {
       const error = await clock.until(failure(http.send(write, [], limits, {})));
       expect(error).toMatchObject({ name: "TimeoutError", sent: false });
     }
+  });
+
+  it.each<[string, SendOptions]>([
+    ["an aborted signal", { signal: AbortSignal.abort() }],
+    ["input that cannot be sent", { timeoutMs: -1 }],
+  ])("is false for a call that %s ends before it begins", async (_, options) => {
+    const http = client(base, { fetch: never });
+    expect((await failure(http.send(write, [], options, {}))).sent).toBe(false);
   });
 
   it("is not false if an earlier attempt left", async () => {

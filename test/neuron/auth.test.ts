@@ -102,6 +102,9 @@ describe("credential file", () => {
       expect(error).toMatchObject({ code: "MALFORMED_CREDENTIAL_FILE" });
       expect(inspect(error)).not.toContain(PLANTED);
     }
+    await writeCredentialFile(path, { ...credential(), tokenEndpoint: "token.example/path" });
+    for (const odd of [path, dirname(path)])
+      await expect(readCredentialFile(odd)).rejects.toMatchObject({ code: "MALFORMED_CREDENTIAL_FILE" });
   });
 });
 

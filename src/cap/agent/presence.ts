@@ -45,6 +45,7 @@ export class Presence {
   readonly #load: NonNullable<CoreOptions["load"]>;
   #loop: Loop | undefined;
   #toldBusy = false;
+  #isStopped = false;
 
   /** `current` returns what changes from one heartbeat to the next. */
   constructor(core: WorkerCore, party: Party, topics: readonly string[], current: () => HeartbeatInit) {
@@ -64,7 +65,9 @@ export class Presence {
         workerId,
       });
     }
+    this.#isStopped = false;
     await this.#handshake();
+    if (this.#isStopped) return;
     this.#loop = startLoop({
       name: "heartbeat",
       intervalMs: heartbeatIntervalMs > 0 ? heartbeatIntervalMs : 5_000,
@@ -128,6 +131,7 @@ export class Presence {
 
   /** Resolves when no more heartbeat is sent. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#loop?.stop();
   }
 

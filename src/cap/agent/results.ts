@@ -9,8 +9,10 @@ import {
 } from "../../../gen/cap/index.js";
 import { sleep } from "../../core/clock.js";
 import { AgentwireError, errorText } from "../../core/errors.js";
+import { hex } from "../../core/ids.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { untilConnected } from "../bus-status.js";
+import { sha256 } from "../crypto/sha256.js";
 import { ConnectionLostError, isUnsendable } from "../errors.js";
 import { failureResult, JobFailure, logField } from "../failures.js";
 import type { PublishBytes } from "../party.js";
@@ -104,11 +106,13 @@ export class Results {
     }
   }
 
-  #send(subject: string, value: JobResult, { packet: { traceId } }: Job): Promise<unknown> {
+  #send(subject: string, value: JobResult, { packet: { traceId }, authority, key }: Job): Promise<unknown> {
     const { party, durable } = this.#connections;
     let publish: PublishBytes | undefined;
     if (durable !== undefined) {
-      const messageId = `${subject}:${value.jobId}`;
+      // Under CAP-PRODUCTION each dispatch has a result of its own, which a stream must not take for a repeat.
+      const own = authority === undefined ? "" : `:${hex(sha256(new TextEncoder().encode(String(key))))}`;
+      const messageId = `${subject}:${value.jobId}${own}`;
       publish = (to, bytes) =>
         this.#bounded("publishing a result", () => durable.publish(to, bytes, { messageId }));
     }
@@ -128,7 +132,7 @@ export class Results {
       // A TypeError comes from a value that cannot be read, such as a revoked proxy.
       if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
         log.error("a result cannot be sent; reporting the job as FAILED", { jobId, reason });
-        result = this.#substitute(given);
+        result = this.#substitute(given, job);
       } else {
         const timeoutMs = untilMs - clock.monotonic();
         const mayPass =
@@ -150,10 +154,10 @@ export class Results {
     }
   }
 
-  #substitute({ jobId, workerId, executionMs }: JobResult): JobResult {
+  #substitute({ executionMs }: JobResult, job: Job): JobResult {
     const possibleMs = executionMs >= 0n && executionMs < 2n ** 63n ? executionMs : 0n;
     const result = failureResult(new JobFailure("RESULT_WRITE_FAILED", "result cannot be sent"));
-    return create(JobResultSchema, { ...result, jobId, workerId, executionMs: possibleMs });
+    return this.#own(job, { ...result, executionMs: possibleMs });
   }
 
   #bounded<T>(what: string, work: () => Promise<T>): Promise<T> {

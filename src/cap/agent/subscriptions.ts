@@ -41,13 +41,18 @@ export class JobSubscriptions {
     return this.#open.some(({ lost }) => lost !== undefined);
   }
 
-  /** Subscribes to everything, unless that is done. */
+  /** Subscribes to everything, unless that is done; after a failure to nothing. */
   async open(): Promise<void> {
     if (this.#open.length > 0) return;
     const { topics, isScheduled } = this.#service;
-    for (const [subject, served] of topics) await this.#subscribe(subject, subject, () => served);
-    if (!isScheduled) return;
-    await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => topics.get(topic));
+    try {
+      for (const [subject, served] of topics) await this.#subscribe(subject, subject, () => served);
+      if (isScheduled)
+        await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => topics.get(topic));
+    } catch (error) {
+      await this.drain();
+      throw error;
+    }
   }
 
   /** Takes no further jobs; resolves when those received so far were handed over. Never rejects. */

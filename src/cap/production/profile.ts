@@ -9,6 +9,7 @@ import { sha256 } from "../crypto/sha256.js";
 import { assertValidPacket } from "../packet.js";
 import type { PacketProfile } from "../party.js";
 import { isDeliveredAgain, streamMessageOf } from "../replay.js";
+import { CLOCK_MARGIN_MS } from "../replay-memory.js";
 import type { WorkerTrust } from "../trust/config.js";
 import { refusal } from "./error.js";
 import { checkIdentity } from "./identity.js";
@@ -49,7 +50,7 @@ export class ProductionProfile implements PacketProfile {
     this.#trust = trust;
     this.#clock = clock;
     checkProductionTrust(this.#trustOn("any"));
-    checkLifetime(options.lifetimeMs);
+    checkLifetime(options);
     checkResolverIds(Object.keys(options.resolvers ?? {}));
     if (typeof options.replayStore?.admit !== "function")
       throw new ValidationError("production requires a replayStore, such as MemoryReplayStore", {
@@ -107,7 +108,7 @@ export class ProductionProfile implements PacketProfile {
       senderId,
       messageId,
       digest: digestOf(unsigned, message),
-      untilMs: expiresAtMs + clockSkewMs,
+      untilMs: expiresAtMs + clockSkewMs + CLOCK_MARGIN_MS,
     };
     let verdict: unknown;
     try {

@@ -11,6 +11,7 @@ import type { Clock } from "../../core/clock.js";
 import { systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import { randomBytes } from "../../core/ids.js";
+import { checkOptions } from "../../core/options.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import { onP256 } from "../crypto/pem.js";
 import { canonicalBytes, decodePacket } from "../packet.js";
@@ -22,6 +23,7 @@ import { putTogether, takeApart, toSign } from "./exact-bytes.js";
 /** The profile's bounds: how long a packet may be good for, and how far clocks may differ. */
 export const MAX_LIFETIME_MS = 300_000;
 export const MAX_SKEW_MS = 60_000;
+const LIFETIME = { above: 0, max: MAX_LIFETIME_MS };
 const MESSAGE_ID_BYTES = 16;
 
 /** How {@link sealProduction} signs. */
@@ -48,7 +50,7 @@ export async function sealProduction(packet: BusPacket, options: ProductionSealO
   if (keyId.trim() === "") throw new ValidationError("sealing under CAP-PRODUCTION requires a keyId");
   if (audience.trim() === "")
     throw new ValidationError("sealing under CAP-PRODUCTION requires the subject as audience");
-  checkLifetime(lifetimeMs);
+  checkLifetime(options);
   if (hasUnknownFields(packet)) throw new ValidationError("a production packet must not have unknown fields");
   const signatureMetadata = create(SignatureMetadataSchema, {
     profileVersion: PRODUCTION_PROFILE,
@@ -94,9 +96,8 @@ export interface ProductionPacket {
 }
 
 /** @throws ValidationError for a life that the profile does not allow. */
-export function checkLifetime(lifetimeMs = MAX_LIFETIME_MS): void {
-  if (!(lifetimeMs > 0 && lifetimeMs <= MAX_LIFETIME_MS))
-    throw new ValidationError(`lifetimeMs must be above 0 and at most ${MAX_LIFETIME_MS}, not ${lifetimeMs}`);
+export function checkLifetime(options: { readonly lifetimeMs?: number | undefined }): void {
+  checkOptions(options, { lifetimeMs: LIFETIME });
 }
 
 /** @throws ValidationError for an authority that is empty or untrimmed, keys on another curve, and bounds beyond the profile's. */
@@ -106,11 +107,8 @@ export function checkProductionTrust(trust: ProductionTrust): void {
     if (text === "" || text.trim() !== text)
       throw new ValidationError(`production trust requires ${name}, without blanks`);
   for (const [keyId, key] of trust.keys) onP256(keyId, key);
-  const isSkewGood = clockSkewMs >= 0 && clockSkewMs <= Math.min(MAX_SKEW_MS, maxLifetimeMs);
-  if (isSkewGood && maxLifetimeMs > 0 && maxLifetimeMs <= MAX_LIFETIME_MS) return;
-  throw new ValidationError(
-    `maxLifetimeMs must be above 0 and at most ${MAX_LIFETIME_MS}, clockSkewMs at most ${MAX_SKEW_MS} and the lifetime`,
-  );
+  checkOptions(trust, { maxLifetimeMs: LIFETIME, clockSkewMs: { min: 0, max: MAX_SKEW_MS } });
+  if (clockSkewMs > maxLifetimeMs) throw new ValidationError("clockSkewMs must be at most maxLifetimeMs");
 }
 
 /**

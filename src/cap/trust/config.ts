@@ -3,6 +3,7 @@ import { TRUST_AUDIENCE } from "../../../gen/cap/index.js";
 import { type Env, rawEnv } from "../../core/env.js";
 import { ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
+import { checkOption, checkOptions } from "../../core/options.js";
 import { VERSION } from "../../core/version.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import {
@@ -16,9 +17,12 @@ import { onP256 } from "../crypto/pem.js";
 import { parseWorkerTrustMode, type WorkerTrustMode } from "../trust-mode.js";
 
 const MODE_VARIABLE = "CORDUM_SDK_HANDSHAKE";
-/** Longest `timeoutMs` and `renewMinIntervalMs`. */
-const MAX_MS = 60_000;
-const MAX_ATTEMPTS = 10;
+const UP_TO_A_MINUTE = { above: 0, max: 60_000 };
+const RULES = {
+  timeoutMs: UP_TO_A_MINUTE,
+  renewMinIntervalMs: UP_TO_A_MINUTE,
+  retries: { min: 1, max: 10, whole: true },
+};
 
 /** Who the worker is for the scheduler, and which scheduler it believes. Enrollment is out of band. */
 export interface WorkerTrustConfig {
@@ -74,7 +78,7 @@ export interface WorkerTrust {
  * The trust a worker runs under, or undefined when it is off.
  *
  * @throws ValidationError `TRUST_CONFIG` for a mode without its configuration, a configuration without its mode, ids
- * other than 1 to 256 visible ASCII characters, and numbers out of bounds; `INVALID_TRUST_MODE`; `INVALID_KEY`.
+ * other than 1 to 256 visible ASCII characters; `INVALID_TRUST_MODE`; `INVALID_KEY`; for numbers out of bounds.
  */
 export function resolveWorkerTrust(
   options: WorkerTrustOptions | undefined,
@@ -89,6 +93,7 @@ export function resolveWorkerTrust(
   const config = isConfigured ? (options as WorkerTrustConfig) : undefined;
   if (text === undefined)
     throw invalid("workerTrust requires a mode: set `mode`, or CORDUM_SDK_HANDSHAKE, to warn or enforce");
+  checkOption("workerTrust.mode", text, "string");
   const mode = parseWorkerTrustMode(text);
   if (mode === "off") {
     if (config === undefined) return undefined;
@@ -112,10 +117,7 @@ export function resolveWorkerTrust(
     sdkVersion,
   };
   for (const [name, id] of Object.entries(ids)) checkId(name, id);
-  checkMs("timeoutMs", timeoutMs);
-  checkMs("renewMinIntervalMs", renewMinIntervalMs);
-  if (!Number.isInteger(retries) || retries < 1 || retries > MAX_ATTEMPTS)
-    throw invalid(`workerTrust.retries must be a whole number from 1 to ${MAX_ATTEMPTS}, not ${retries}`);
+  checkOptions(config, RULES);
   return {
     mode,
     workerId,
@@ -180,11 +182,6 @@ export function keysById(
 function checkId(name: string, id: unknown): void {
   if (typeof id === "string" && /^[\x21-\x7e]{1,256}$/.test(id)) return;
   throw invalid(`${name} must be 1 to 256 visible ASCII characters`);
-}
-
-function checkMs(name: string, ms: number): void {
-  if (!(ms > 0 && ms <= MAX_MS))
-    throw invalid(`workerTrust.${name} must be above 0 and at most ${MAX_MS}, not ${ms}`);
 }
 
 function invalid(message: string): ValidationError {

@@ -75,8 +75,10 @@ export class TrustSession {
 
   /** The token of the live session; undefined when there is none. */
   get token(): string | undefined {
-    if (this.#grant !== undefined && this.#grant.expiresAtMs <= this.#options.clock.now())
+    if (this.#grant !== undefined && this.#grant.expiresAtMs <= this.#options.clock.now()) {
       this.#grant = undefined;
+      this.#wake(); // sooner than planned: the clock was set forward
+    }
     return this.#grant?.token;
   }
 
@@ -149,12 +151,14 @@ export class TrustSession {
       if (signal.aborted) return;
       waitMs = undefined; // until the connection is back
       if (!this.#isConnected) continue;
-      const generation = this.#generation;
+      let generation = this.#generation;
       const wasOpen = this.#isOpen;
       try {
         if (!wasOpen && this.#isEnforced) await worker.suspend();
         await this.open();
-        if (!wasOpen && this.#isOpen && !signal.aborted) await worker.resume();
+        const isNew = !wasOpen || generation !== this.#generation;
+        generation = this.#generation;
+        if (isNew && this.#isOpen && !signal.aborted) await worker.resume();
         failures = 0;
         waitMs = this.#renewalMs();
       } catch (error) {
@@ -202,14 +206,20 @@ export class TrustSession {
     // With nobody there, an attempt fails at once: it must not be over before a scheduler that starts now is there.
     const untilMs = clock.monotonic() + (this.#isEnforced ? trust.attempts * trust.timeoutMs : 0);
     for (let attempt = 1; ; attempt++) {
+      const { token = "" } = this;
       try {
-        const grant = await this.#handshake(this.token ?? "", signal);
+        const grant = await this.#handshake(token, signal);
         signal.throwIfAborted();
         this.#grant = grant;
         this.#isWarned = false;
         return;
       } catch (error) {
         if (signal.aborted) throw abortError(signal);
+        if (token !== "" && isForgotten(error)) {
+          log.warn("the scheduler does not know the session any more; another one is asked for");
+          this.#grant = undefined;
+          continue;
+        }
         const isSilent = error instanceof WorkerTrustError && error.code === "TRUST_UNAVAILABLE";
         const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 3 ** (attempt - 1));
         const mayWait = isAbsent(error) && clock.monotonic() + waitMs < untilMs;
@@ -259,6 +269,13 @@ export class TrustSession {
     }
     return decodeTrustPacket(data);
   }
+}
+
+/** Whether the scheduler refuses to renew a session because it does not know it: one that restarted issues another. */
+function isForgotten(error: unknown): boolean {
+  return (
+    error instanceof WorkerTrustError && error.code === "TRUST_REJECTED" && error.reason === "SESSION_INVALID"
+  );
 }
 
 /** Whether nobody listens, in place of somebody who does not respond. */

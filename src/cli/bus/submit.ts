@@ -4,7 +4,7 @@ import { type BlobStore, JobTimeoutError, openJobClient } from "../../cap/index.
 import { AbortError, AgentwireError, errorText } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
 import { maskText } from "../../core/mask-text.js";
-import { type CliCommand, choice, pairs, repeated, wholeNumber } from "../command.js";
+import { type CliCommand, mapOrder, pairs, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
 import { publicKeysOf, readKeyFiles, readPrivateKey } from "../key-files.js";
@@ -43,9 +43,7 @@ export const submitCommand: CliCommand = {
         "public key; results of other senders are refused (default: unchecked)",
         repeated,
       )
-      .addOption(
-        choice("--map-order <order>", "order of map entries in the signed bytes", ["spec", "upb"], "spec"),
-      )
+      .addOption(mapOrder("order of map entries in the signed bytes"))
       .option("--no-wait", "publish and exit; does not say whether a worker took the job")
       .option("--timeout-ms <n>", "how long to wait for the job to end", wholeNumber(1), 60_000)
       .option("--cancel", "cancel the job if the wait ends before the job does"),

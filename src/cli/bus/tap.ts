@@ -90,7 +90,11 @@ async function listen(
   const { connectNats } = await import("../../cap/nats/index.js");
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
   const link = linkSignals([io.signal], { timeoutMs, what: "listening" });
-  const ended = new Ending(link.signal);
+  let failure: unknown;
+  const end = (error?: unknown): void => {
+    if (!link.signal.aborted) failure = error;
+    link.abort();
+  };
   const recorder = new Recorder({ maxBytes: 0, raw });
   let shown = 0;
   let queue = Promise.resolve();
@@ -99,44 +103,31 @@ async function listen(
     queue = queue
       .then(async () => {
         if (shown >= limit) return;
-        if (show(recorder.add(...(await packetRecord(subject, data, keys)))) && ++shown >= limit) ended.now();
+        if (show(recorder.add(...(await packetRecord(subject, data, keys)))) && ++shown >= limit) end();
       })
-      .catch(ended.now);
+      .catch(end);
   };
   const off = bus.onStatus((status, error) => {
     io.err(`${status}${error === undefined ? "" : `: ${errorText(error)}`}\n`);
-    if (status === "closed") ended.now(error);
+    if (status === "closed") end(error);
   });
   try {
     for (const wanted of subjects) {
       await bus.subscribe(wanted, ({ subject, data }) => take(subject, data));
     }
     io.err(`listening to ${subjects.join(" ")}\n`);
-    await ended.promise;
+    await new Promise<void>((resolve) => {
+      onAbort(link.signal, resolve);
+      if (link.signal.aborted) resolve();
+    });
     await queue;
+    if (failure !== undefined) throw failure;
   } finally {
     link.dispose();
     off();
     await bus.close();
   }
   return limit !== Infinity && shown < limit && !io.signal.aborted ? EXIT.no : EXIT.ok;
-}
-
-/** The end of listening: enough was seen, the time is over, Ctrl-C, or an error. */
-class Ending {
-  readonly promise: Promise<void>;
-  readonly now: (error?: unknown) => void;
-
-  constructor(signal: AbortSignal) {
-    let now: (error?: unknown) => void = () => {};
-    this.promise = new Promise((resolve, reject) => {
-      now = (error) => (error === undefined ? resolve() : reject(error as Error));
-    });
-    this.promise.catch(() => {}); // it may fail while nobody waits for it yet
-    this.now = now;
-    if (signal.aborted) now();
-    else onAbort(signal, () => now());
-  }
 }
 
 /** Shows a capture; packets whose bytes it contains are verified again. */

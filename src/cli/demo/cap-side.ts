@@ -1,6 +1,5 @@
 /** The CAP side of the demo: scheduler, agent and client, each with a key; and a fourth peer that verifies every packet. */
 import { SUBJECT_PROGRESS, SUBJECT_RESULT, SUBJECT_SUBMIT } from "../../../gen/cap/index.js";
-import { toKeyRing } from "../../cap/crypto/key-ring.js";
 import {
   Agent,
   type Bus,
@@ -8,14 +7,13 @@ import {
   generateKeyPair,
   InMemoryBlobStore,
   type JobClient,
-  type KeyRing,
   MemoryBus,
   openJobClient,
-  type PublicKeys,
 } from "../../cap/index.js";
-import { openPacket } from "../../cap/verify.js";
 import type { HandlerDefinition } from "../../handler/index.js";
 import { LocalScheduler } from "../../testing/local-scheduler.js";
+import { packetRecord } from "../inspector/packet-record.js";
+import type { KeyFiles } from "../key-files.js";
 import type { Closing } from "./http-sides.js";
 import type { DemoTrace } from "./trace.js";
 
@@ -61,11 +59,11 @@ export async function startCap(
     return bus;
   };
   const keys = { client: generateKeyPair(), scheduler: generateKeyPair(), worker: generateKeyPair() };
-  const publicKeys: PublicKeys = {
-    [CLIENT]: keys.client.publicKeyPem,
-    [SCHEDULER]: keys.scheduler.publicKeyPem,
-    [WORKER]: keys.worker.publicKeyPem,
-  };
+  const publicKeys = new Map([
+    [CLIENT, [keys.client.publicKeyPem]],
+    [SCHEDULER, [keys.scheduler.publicKeyPem]],
+    [WORKER, [keys.worker.publicKeyPem]],
+  ]);
   const store = new InMemoryBlobStore();
   const watcher = await watch(await connect("demo-watcher"), publicKeys, trace);
   const scheduler = await LocalScheduler.start({
@@ -116,8 +114,7 @@ async function overNats(servers: string, name: string): Promise<Bus> {
 }
 
 /** Listens to the subjects of jobs and verifies what it hears. */
-async function watch(bus: Bus, publicKeys: PublicKeys, trace: DemoTrace) {
-  const keys = toKeyRing(publicKeys);
+async function watch(bus: Bus, keys: KeyFiles, trace: DemoTrace) {
   const packets: Promise<HeardPacket>[] = [];
   let dispatched: Uint8Array | undefined;
   let turn: Promise<unknown> = Promise.resolve();
@@ -129,13 +126,8 @@ async function watch(bus: Bus, publicKeys: PublicKeys, trace: DemoTrace) {
     turn = turn.then(async () => {
       const { sender, payload, verified } = await heard;
       const signature = verified ? "signature verified" : "signature REFUSED";
-      trace.add(
-        "cap",
-        `${subject}  ${payload}`,
-        `${sender}, ${data.length} bytes, ${signature}`,
-        verified,
-        at,
-      );
+      const note = `${sender}, ${data.length} bytes, ${signature}`;
+      trace.add("cap", `${subject}  ${payload}`, note, verified, at);
     });
   };
   for (const subject of [SUBJECT_SUBMIT, DIRECT, SUBJECT_PROGRESS, SUBJECT_RESULT])
@@ -155,11 +147,7 @@ async function watch(bus: Bus, publicKeys: PublicKeys, trace: DemoTrace) {
   };
 }
 
-async function verify(subject: string, data: Uint8Array, keys: KeyRing): Promise<HeardPacket> {
-  const packet = await openPacket(data);
-  const verified = await openPacket(data, { keys }).then(
-    () => true,
-    () => false,
-  );
-  return { subject, sender: packet.senderId, payload: packet.payload.case ?? "none", verified };
+async function verify(subject: string, data: Uint8Array, keys: KeyFiles): Promise<HeardPacket> {
+  const [{ from = "", kind = "none", sig }] = await packetRecord(subject, data, keys);
+  return { subject, sender: from, payload: kind, verified: sig?.verdict === "verified" };
 }

@@ -74,8 +74,8 @@ function endOf(http: number | undefined, body: Members): Partial<Facts> {
 export class HttpFacts {
   readonly #protocol: HttpProtocol;
   readonly #leases = new Map<string, Pick<Facts, "from" | "name" | "ids">>();
-  /** By the token that was made for them, which is never shown. */
-  readonly #agents = new Map<string, string>();
+  /** Agents and ids of tokens, by the token, which is never shown. */
+  readonly #tokens = new Map<string, { readonly agent: string; readonly id: string | undefined }>();
 
   constructor(protocol: HttpProtocol) {
     this.#protocol = protocol;
@@ -161,12 +161,16 @@ export class HttpFacts {
     const { tool, action, tools, agent_id: agent, agent_token: token } = body;
     const named =
       typeof tool === "string" ? `${tool}${typeof action === "string" ? `:${action}` : ""}` : undefined;
-    const made = text(members(answer?.body).agent_token);
-    if (made !== undefined && typeof agent === "string") remember(this.#agents, made, agent);
+    const made = members(answer?.body);
+    const id = text(body.token_id) ?? text(made.token_id);
+    if (typeof made.agent_token === "string" && typeof agent === "string") {
+      remember(this.#tokens, made.agent_token, { agent, id });
+    }
+    const known = typeof token === "string" ? this.#tokens.get(token) : undefined;
     return {
-      from: text(agent) ?? (typeof token === "string" ? this.#agents.get(token) : undefined),
+      from: text(agent) ?? known?.agent,
       name: named ?? (Array.isArray(tools) ? tools.join(", ") : text(body.name)),
-      ids: { token: text(body.token_id), job: /\/jobs\/([^/]+)/.exec(path)?.[1] },
+      ids: { token: id ?? known?.id, job: /\/jobs\/([^/]+)/.exec(path)?.[1] },
     };
   }
 }

@@ -30,6 +30,27 @@ export interface OpenState {
   readonly attempt?: number | undefined;
 }
 
+/** A token, and what became of the calls with it. */
+export interface TokenState extends OpenState {
+  readonly calls: number;
+  readonly refused: number;
+  /** The last call that was refused. */
+  readonly denial?: Denial | undefined;
+}
+
+/** What decides: the policies of an agent or role of 4Runr, or those of an action or gate of Aureus. */
+export interface PolicyState {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly name: string;
+  /** Scopes and quotas by policy, where the policy was seen. */
+  readonly rules: Readonly<Record<string, string>>;
+  readonly allowed: number;
+  readonly denied: number;
+  /** The last ones, oldest first. */
+  readonly denials: readonly Denial[];
+}
+
 /** A denial beside the rule that made it. */
 export interface Denial {
   readonly seq: number;
@@ -47,7 +68,8 @@ export interface TrackedState {
   readonly neurons: Readonly<Record<string, readonly string[]>>;
   readonly jobs: readonly OpenState[];
   readonly leases: readonly OpenState[];
-  readonly tokens: readonly OpenState[];
+  readonly tokens: readonly TokenState[];
+  readonly policies: readonly PolicyState[];
   readonly denials: readonly Denial[];
   /** How many jobs and leases ended so. */
   readonly ended: Readonly<Record<string, number>>;
@@ -57,6 +79,8 @@ type Members = Readonly<Record<string, unknown>>;
 
 const KEPT = 500;
 const DENIALS = 20;
+const DENIALS_OF_POLICY = 5;
+const POLICY_OPS: readonly unknown[] = ["createPolicy", "updatePolicy", "getPolicy"];
 const members = (value: unknown): Members =>
   typeof value === "object" && value !== null ? (value as Members) : {};
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
@@ -67,26 +91,22 @@ export class Tracker {
   readonly #neurons = new Map<string, readonly string[]>();
   readonly #jobs = new Map<string, OpenState>();
   readonly #leases = new Map<string, OpenState>();
-  readonly #tokens = new Map<string, OpenState>();
+  readonly #tokens = new Map<string, TokenState>();
+  readonly #policies = new Map<string, PolicyState>();
   readonly #ended: Record<string, number> = {};
   #denials: Denial[] = [];
 
   /** Takes one record; they come in order. */
   take(record: CaptureRecord): void {
-    const { protocol, kind, op, ids = {}, status } = record;
+    const { protocol, kind, ids = {}, type } = record;
     if (protocol === "cap") {
       if (kind === "heartbeat") this.#beat(record);
       else if (ids.job !== undefined) this.#job(ids.job, record);
     } else if (protocol === "neuron") this.#neuron(record);
-    else if (
-      protocol === "4runr" &&
-      op === "generateToken" &&
-      record.type === "response" &&
-      status === "ok"
-    ) {
-      this.#token(record);
-    }
-    if (status === "denied") this.#deny(record);
+    else if (protocol === "4runr" && type === "response") this.#fourRunr(record);
+    else if (protocol === "aureus" && type === "response" && record.policy !== undefined)
+      this.#decide("aureus", record.name ?? record.op ?? "", record);
+    if (record.status === "denied") this.#denials = [...this.#denials, denialOf(record)].slice(-DENIALS);
   }
 
   state(): TrackedState {
@@ -96,6 +116,7 @@ export class Tracker {
       jobs: [...this.#jobs.values()],
       leases: [...this.#leases.values()],
       tokens: [...this.#tokens.values()],
+      policies: [...this.#policies.values()],
       denials: this.#denials,
       ended: { ...this.#ended },
     };
@@ -185,27 +206,74 @@ export class Tracker {
     const worker = typeof given.agent_name === "string" ? given.agent_name : to;
     put(this.#tokens, id, {
       ...{ id, protocol: "4runr" as const, name, status: "ok" as const },
-      ...{ worker, since: mono, seq, expiresAt },
+      ...{ worker, since: mono, seq, expiresAt, calls: 0, refused: 0 },
     });
   }
 
-  #deny({
+  #fourRunr(record: CaptureRecord): void {
+    const { op, status, ids = {}, to = "", code } = record;
+    if (status === "ok" && op === "generateToken") this.#token(record);
+    if (status === "ok" && POLICY_OPS.includes(op)) this.#policy(members(record.body));
+    if (op !== "proxyRequest") return;
+    const token = this.#tokens.get(ids.token ?? "");
+    if (token !== undefined) {
+      const isRefused = status === "denied" || status === "refused";
+      put(this.#tokens, token.id, {
+        ...{ ...token, calls: token.calls + 1, refused: token.refused + Number(isRefused) },
+        ...(isRefused && { denial: denialOf(record) }),
+      });
+    }
+    // Other refusals are about the token or the call, not about the policies of the agent.
+    if (status === "ok" || code === "Policy denied") this.#decide("4runr", to, record);
+  }
+
+  /** A policy as the gateway returns it; a new one has its rules as text. */
+  #policy({ id, name, agentId, role, spec }: Members): void {
+    let rules: Members;
+    try {
+      rules = members(typeof spec === "string" ? JSON.parse(spec) : spec);
+    } catch {
+      return; // cut, or not of this gateway
+    }
+    const quotas = list(rules.quotas)
+      .map(members)
+      .map(({ action, limit, window }) => `${String(action)} ${String(limit)} per ${String(window)}`);
+    const text = [...list(rules.scopes).map(String), ...quotas].join(", ");
+    const known = this.#policyOf("4runr", typeof agentId === "string" ? agentId : `role ${String(role)}`);
+    const all = { ...known.rules, [String(name ?? id)]: text };
+    put(this.#policies, known.id, {
+      ...known,
+      rules: Object.fromEntries(Object.entries(all).slice(-DENIALS)),
+    });
+  }
+
+  #policyOf(protocol: Protocol, name: string): PolicyState {
+    const id = `${protocol} ${name}`;
+    const unknown = { id, protocol, name, rules: {}, allowed: 0, denied: 0, denials: [] };
+    return this.#policies.get(id) ?? unknown;
+  }
+
+  #decide(protocol: Protocol, name: string, record: CaptureRecord): void {
+    const known = this.#policyOf(protocol, name);
+    const { allowed, denied, denials } = known;
+    const change =
+      record.status === "denied"
+        ? { denied: denied + 1, denials: [...denials, denialOf(record)].slice(-DENIALS_OF_POLICY) }
+        : { allowed: allowed + 1 };
+    put(this.#policies, known.id, { ...known, ...change });
+  }
+}
+
+function denialOf(record: CaptureRecord): Denial {
+  const { seq, at, protocol = "cap", from = "", to = "", name, op = "", code = "", reason } = record;
+  return {
     seq,
     at,
-    protocol = "cap",
-    from = "",
-    to = "",
-    name = "",
-    op = "",
-    reason = "",
-    type,
-  }: CaptureRecord): void {
-    const who = type === "response" ? to : from;
-    this.#denials = [
-      ...this.#denials.slice(1 - DENIALS),
-      { seq, at, protocol, who, name: name || op, why: reason },
-    ];
-  }
+    protocol,
+    who: record.type === "response" ? to : from,
+    name: name || op,
+    why: reason ?? code,
+  };
 }
 
 function put<Value>(map: Map<string, Value>, key: string, value: Value): void {

@@ -9,7 +9,7 @@ import {
   decodePacket,
   signPacket,
 } from "../../cap/packet.js";
-import { type CliCommand, choice, UsageError } from "../command.js";
+import { type CliCommand, choice, mapOrder, UsageError } from "../command.js";
 import { writeNew } from "../files.js";
 import { type Input, type InputOptions, readInput, takesInput } from "../input.js";
 import { readPrivateKey } from "../key-files.js";
@@ -31,14 +31,7 @@ export const signCommand: CliCommand = {
     takesInput(command)
       .requiredOption("--key <pem>", "file with the private key: PKCS8 or SEC1, P-256")
       .option("--sender <id>", "who signs (default: the packet's sender_id)")
-      .addOption(
-        choice(
-          "--map-order <order>",
-          "order of map entries; upb for Python-only fleets",
-          ["spec", "upb"],
-          "spec",
-        ),
-      )
+      .addOption(mapOrder("order of map entries; upb for Python-only fleets"))
       .option("--out <file>", "write the bytes to this file; never overwrites one")
       .addOption(
         choice("--as <form>", "form of the output (default: base64; with --out: raw)", [

@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from "commander";
 import type { Role } from "../../cap/crypto/key-ring.js";
 import { parseTime } from "../../core/time.js";
-import { type CliCommand, choice, repeated, UsageError } from "../command.js";
+import { type CliCommand, mapOrder, repeated, UsageError } from "../command.js";
 import { EXIT } from "../exit-codes.js";
 import { type InputOptions, interpret, readBytes, readInput, takesInput } from "../input.js";
 import { columns, type Io, oneLine, paint } from "../io.js";
@@ -34,14 +34,7 @@ export const verifyCommand: CliCommand = {
         "file with the public key of a sender; without SENDER= it is tried for every sender",
         repeated,
       )
-      .addOption(
-        choice(
-          "--map-order <order>",
-          "accept signatures over maps in this order only",
-          ["any", "spec", "upb"],
-          "any",
-        ),
-      )
+      .addOption(mapOrder("accept signatures over maps in this order only", ["any", "spec", "upb"]))
       .option(
         "--accept-raw-order",
         "accept signatures over the bytes as received, as older Go SDKs make them",

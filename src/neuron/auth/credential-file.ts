@@ -1,6 +1,6 @@
 /** The credential file, which the vendor's SDKs read and write too. */
 import { requireBuiltin } from "../../core/builtin.js";
-import { ValidationError } from "../../core/errors.js";
+import { errorText, ValidationError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
 import { parseJson } from "../../core/json.js";
 import { type Logger, warnOnce } from "../../core/logger.js";
@@ -43,6 +43,8 @@ export async function readCredentialFile(
   path: string,
   { logger }: { readonly logger?: Logger | false | undefined } = {},
 ): Promise<StoredCredential | undefined> {
+  const malformed = (why: string, cause?: unknown): ValidationError =>
+    new ValidationError(`the credential file ${path} ${why}`, { code: "MALFORMED_CREDENTIAL_FILE", cause });
   let text: string;
   try {
     text = await fs().readFile(path, "utf8");
@@ -55,10 +57,8 @@ export async function readCredentialFile(
       );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    throw malformed(`cannot be read: ${errorText(error)}`, error);
   }
-  const malformed = (why: string, cause?: unknown): ValidationError =>
-    new ValidationError(`the credential file ${path} ${why}`, { code: "MALFORMED_CREDENTIAL_FILE", cause });
   let data: unknown;
   try {
     data = parseJson(text, { what: "the credential file", maxBytes: 65_536 });
@@ -70,10 +70,12 @@ export async function readCredentialFile(
     if (typeof value !== "string" || value === "") throw malformed(`has no ${member}`);
     return value;
   };
+  const tokenEndpoint = textOf(MEMBERS.tokenEndpoint);
+  if (!URL.canParse(tokenEndpoint)) throw malformed(`has a ${MEMBERS.tokenEndpoint} that is not a URL`);
   return {
     clientId: textOf(MEMBERS.clientId),
     clientSecret: new Secret(textOf(MEMBERS.clientSecret)),
-    tokenEndpoint: textOf(MEMBERS.tokenEndpoint),
+    tokenEndpoint,
     mokuBaseUrl: textOf(MEMBERS.mokuBaseUrl),
   };
 }

@@ -406,6 +406,35 @@ describe.runIf(browser !== undefined)("the inspector page", () => {
     ]);
   });
 
+  it("shows tokens and policies with their last denials, each a way to its record", async () => {
+    const { page, recorder, errors } = await open();
+    const made = { token_id: "tok-1", agent_name: HOSTILE[0], agent_token: "planted-0123456789" };
+    const generated = {
+      ...call,
+      type: "response",
+      op: "generateToken",
+      to: "agent-1",
+      from: "gateway",
+    } as const;
+    recorder.add({ ...generated, name: "serpapi", status: "ok", ids: { token: "tok-1" }, body: made });
+    const { seq } = recorder.add({
+      ...generated,
+      ...{ op: "proxyRequest", status: "denied", code: "Policy denied", reason: HOSTILE[1] },
+      ids: { token: "tok-1" },
+    });
+    await page.getByRole("button", { name: /^State/ }).click();
+    const card = (name: string) => page.getByRole("region", { name, exact: true });
+    await card("Tokens").waitFor();
+    await until(page, "document.body.innerText.includes('1 refused')");
+    expect(await card("Tokens").innerText()).toContain(`${HOSTILE[0]}`);
+    expect(await card("Policies").innerText()).toMatch(/4Runr agent-1[\s\S]*<script>window.hit=1/);
+    expect(await page.evaluate("window.hit")).toBeUndefined();
+    expect(await page.evaluate(() => document.body.innerText)).not.toContain("planted");
+    await page.locator(`[aria-label=Policies] button:has-text("#${seq}")`).click();
+    await until(page, `document.querySelector('.detail')?.ariaLabel === "Record ${seq}"`);
+    expect(errors).toEqual([]);
+  });
+
   it("fills the form with the sample of the chosen form of an anyOf or oneOf", async () => {
     const { sample, variants } = samplesOf({
       oneOf: [

@@ -1,5 +1,7 @@
 /** The record: what is observed, masked, kept, and joined again. */
 import { describe, expect, it } from "vitest";
+import { GatewayClient } from "../../../src/4runr/index.js";
+import { AureusClient } from "../../../src/aureus/index.js";
 import { httpRecorder } from "../../../src/cli/inspector/http-record.js";
 import { packetRecord } from "../../../src/cli/inspector/packet-record.js";
 import { commandOf, curlOf } from "../../../src/cli/inspector/page/copy.js";
@@ -9,7 +11,7 @@ import { scaleOf, tracesOf } from "../../../src/cli/inspector/page/trace.js";
 import { type CaptureRecord, parseCapture, type Summary } from "../../../src/cli/inspector/record.js";
 import { Recorder } from "../../../src/cli/inspector/recorder.js";
 import { Tracker } from "../../../src/cli/inspector/tracker.js";
-import { FakeClock, LocalBigBrain } from "../../../src/testing/index.js";
+import { FakeClock, Local4Runr, LocalAureus, LocalBigBrain } from "../../../src/testing/index.js";
 import { negative, packets } from "../../cap/vectors.ts";
 import { req } from "../../requirements/index.ts";
 
@@ -133,6 +135,83 @@ describe("the state behind records", () => {
     expect(tracker.state().leases).toMatchObject([{ renewals: 1, expiresAt: "2026-01-01T00:00:35.000Z" }]);
     tracker.take(record(6, { kind: "ack", ids: { lease: "l-1" } }));
     expect(tracker.state()).toMatchObject({ leases: [{ status: "ok" }], ended: { ok: 1 } });
+  });
+});
+
+describe("tokens and policies behind records", () => {
+  const observed = () => {
+    const [recorder, tracker] = [new Recorder(), new Tracker()];
+    recorder.onRecord(({ line }) => tracker.take(JSON.parse(line) as CaptureRecord));
+    return { recorder, tracker };
+  };
+
+  it("count the calls of a 4Runr token, and keep the last that were refused, with the reason", async () => {
+    const { recorder, tracker } = observed();
+    const gateway = await Local4Runr.start({ observe: httpRecorder("4runr", recorder) });
+    const { agentId } = await gateway.register({ spec: { scopes: ["serpapi:search"] } });
+    const ask = async (path: string, body: object) =>
+      (await (
+        await fetch(`${gateway.url}${path}`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body),
+        })
+      ).json()) as Record<string, string>;
+    const quotas = [{ action: "serpapi:search", limit: 1, window: "1h" }];
+    const spec = { scopes: ["serpapi:search", "openai:chat"], quotas };
+    await ask("/api/policies", { name: "searches", agentId, spec });
+    const client = new GatewayClient({ baseUrl: gateway.url, agentId });
+    await client.proxy("serpapi", "search", { q: "x" });
+    await expect(client.proxy("serpapi", "search", { q: "x" })).rejects.toThrow();
+    await expect(client.proxy("gmail_send", "profile", {})).rejects.toThrow();
+    await client.close();
+    const call = { tool: "serpapi", action: "search", params: {} };
+    await ask("/api/proxy-request", { ...call, agent_token: "wrong", token_id: "t-0", proof_payload: "x" });
+    await gateway.close();
+    const { tokens, policies, denials } = tracker.state();
+    const quota = { name: "serpapi:search", why: expect.stringMatching(/quota/i) };
+    const scope = { name: "gmail_send:profile", why: expect.stringMatching(/scope/i) };
+    expect(policies).toMatchObject([
+      {
+        ...{ protocol: "4runr", name: agentId, allowed: 1, denied: 2, denials: [quota, scope] },
+        rules: { searches: "serpapi:search, openai:chat, serpapi:search 1 per 1h" },
+      },
+    ]);
+    expect(tokens.reduce((sum, { calls }) => sum + calls, 0)).toBe(3);
+    expect(tokens.reduce((sum, { refused }) => sum + refused, 0)).toBe(2);
+    expect(tokens.at(-1)).toMatchObject({ denial: scope });
+    // A token that the gateway did not issue is denied, but by no policy.
+    expect(denials).toHaveLength(3);
+  });
+
+  it("keep the last denials of an Aureus action", async () => {
+    const { recorder, tracker } = observed();
+    const aureus = await LocalAureus.start({ observe: httpRecorder("aureus", recorder) });
+    const read = { action: "read", resource: "reports", intent: "read", dataZone: "internal" } as const;
+    const client = new AureusClient({ baseUrl: aureus.url });
+    for (let n = 0; n < 8; n++) {
+      await client.evaluatePolicy({
+        principal: { id: `agent-${n}`, type: "agent", permissions: n === 0 ? [read] : [] },
+        action: { id: `a-${n}`, name: "read-reports", riskTier: "low", requiredPermissions: [read] },
+        ...{ currentState: "evaluating", auditLog: [] },
+      });
+    }
+    await client.close();
+    await aureus.close();
+    const { policies } = tracker.state();
+    expect(policies).toMatchObject([{ protocol: "aureus", name: "read-reports", allowed: 1, denied: 7 }]);
+    const [{ denials }] = policies as [(typeof policies)[number]];
+    expect(denials.map(({ who }) => who)).toEqual([3, 4, 5, 6, 7].map((n) => `agent-${n}`));
+    for (const { why } of denials) expect(why).not.toBe("");
+  });
+
+  it("survive a policy that cannot be read", () => {
+    const { recorder, tracker } = observed();
+    for (const spec of ["{", null, 7, { scopes: "all", quotas: {} }]) {
+      const about = { type: "response", protocol: "4runr", op: "createPolicy", status: "ok" } as const;
+      recorder.add({ ...about, body: { id: "p-1", role: "tester", spec } });
+    }
+    expect(tracker.state().policies).toMatchObject([{ name: "role tester", rules: { "p-1": "" } }]);
   });
 });
 

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Protocol } from "../record.ts";
-import type { OpenState, TrackedState } from "../tracker.ts";
+import type { Denial, OpenState, TokenState, TrackedState } from "../tracker.ts";
 import { post } from "./api.ts";
 import { store, useStore, useTick } from "./store.ts";
 import { duration, Empty, ProtocolMark, StatusMark, short, visible } from "./text.tsx";
@@ -140,7 +140,44 @@ export function State() {
         </p>
       </Card>
       <Card title="Tokens" count={state.tokens.length}>
-        <OpenTable rows={state.tokens} now={now} empty="No agent has asked for a token." />
+        {state.tokens.length === 0 ? (
+          <Empty>No agent has asked for a token.</Empty>
+        ) : (
+          <Table head={["tools", "agent", "remaining", "calls", "last refusal"]}>
+            {state.tokens.slice(-50).map((one) => (
+              <TokenRow key={one.id} token={one} />
+            ))}
+          </Table>
+        )}
+      </Card>
+      <Card title="Policies" count={state.policies.length}>
+        {state.policies.length === 0 ? (
+          <Empty>No policy has decided yet.</Empty>
+        ) : (
+          <Table head={["policies of", "rules last seen", "allowed", "denied", "last denials"]}>
+            {state.policies.slice(-50).map(({ id, protocol, name, rules, allowed, denied, denials }) => (
+              <tr key={id}>
+                <th scope="row">
+                  <ProtocolMark protocol={protocol} /> {short(name || "unknown")}
+                </th>
+                <td>
+                  {Object.entries(rules).map(([policy, text]) => (
+                    <div key={policy}>
+                      {visible(policy)} <small>{visible(text)}</small>
+                    </div>
+                  ))}
+                </td>
+                <td class="num">{allowed}</td>
+                <td class={`num ${denied > 0 ? "failed" : ""}`}>{denied}</td>
+                <td>
+                  {denials.toReversed().map((one) => (
+                    <Why key={one.seq} denial={one} />
+                  ))}
+                </td>
+              </tr>
+            ))}
+          </Table>
+        )}
       </Card>
       <Card title="Last denials" count={state.denials.length}>
         {state.denials.length === 0 ? (
@@ -165,6 +202,44 @@ export function State() {
       </Card>
     </div>
   );
+}
+
+function TokenRow({ token }: { readonly token: TokenState }) {
+  const { seq, id, name, worker = "", expiresAt, calls, refused, denial } = token;
+  return (
+    <tr>
+      <th scope="row">
+        <button type="button" class="link" onClick={() => show(seq)}>
+          {visible(name || id)}
+        </button>
+      </th>
+      <td>{short(worker)}</td>
+      <td class="num">{remaining(expiresAt)}</td>
+      <td class="num">
+        {calls}
+        {refused > 0 && <small class="failed"> {refused} refused</small>}
+      </td>
+      <td>{denial !== undefined && <Why denial={denial} />}</td>
+    </tr>
+  );
+}
+
+/** A denial, its reason, and the way to its record. */
+function Why({ denial: { seq, name, why } }: { readonly denial: Denial }) {
+  return (
+    <div>
+      <button type="button" class="link" onClick={() => show(seq)}>
+        #{seq}
+      </button>{" "}
+      {visible(name)} <small>{visible(why)}</small>
+    </div>
+  );
+}
+
+function remaining(expiresAt: string | undefined): string {
+  if (expiresAt === undefined) return "";
+  const leftMs = Date.parse(expiresAt) - Date.now();
+  return leftMs > 0 ? duration(leftMs) : "expired";
 }
 
 function show(seq: number): void {
@@ -242,7 +317,6 @@ function OpenTable({
   return (
     <Table head={["what", "who", "since", "remaining", "status"]}>
       {rows.slice(-50).map((one) => {
-        const leftMs = one.expiresAt === undefined ? undefined : Date.parse(one.expiresAt) - Date.now();
         return (
           <tr key={one.id}>
             <th scope="row">
@@ -253,7 +327,7 @@ function OpenTable({
             <td>{short(one.worker ?? "nobody yet")}</td>
             <td class="num">{duration(now - one.since)}</td>
             <td class="num">
-              {leftMs === undefined ? "" : leftMs > 0 ? duration(leftMs) : "expired"}
+              {remaining(one.expiresAt)}
               {one.renewals ? <small> renewed {one.renewals}×</small> : null}
             </td>
             <td>
