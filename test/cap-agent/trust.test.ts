@@ -565,6 +565,26 @@ describe("an agent under CAP-PRODUCTION", () => {
     },
   );
 
+  it(req("cap.production.result", "a stream keeps the result of each dispatch of a job"), async () => {
+    let made: ReturnType<typeof stream> | undefined;
+    const set = await production({
+      durable: (bus) => {
+        made = stream(bus);
+        return made.durable;
+      },
+    });
+    set.agent.job("job.echo", (data) => data);
+    await set.agent.start();
+    for (const dispatchId of ["d-1", "d-2"]) {
+      const of = create(DispatchIdentitySchema, { dispatchId, attempt: 1n });
+      await set.publish(await set.seal(set.request("j-1", { dispatch: of })));
+    }
+    const ids = made!.published.map(({ messageId }) => messageId);
+    expect(ids.every((id) => id.startsWith("sys.job.result:j-1"))).toBe(true);
+    expect([ids.length, new Set(ids).size]).toEqual([2, 2]);
+    await set.clock.until(set.agent.close());
+  });
+
   it(
     req("cap.production.result", "a scheduler takes the sealed result of its dispatch, and no other"),
     async () => {

@@ -9,8 +9,10 @@ import {
 } from "../../../gen/cap/index.js";
 import { sleep } from "../../core/clock.js";
 import { AgentwireError, errorText } from "../../core/errors.js";
+import { hex } from "../../core/ids.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { untilConnected } from "../bus-status.js";
+import { sha256 } from "../crypto/sha256.js";
 import { ConnectionLostError, isUnsendable } from "../errors.js";
 import { failureResult, JobFailure, logField } from "../failures.js";
 import type { PublishBytes } from "../party.js";
@@ -102,11 +104,13 @@ export class Results {
     }
   }
 
-  #send(subject: string, value: JobResult, { packet: { traceId } }: Job): Promise<unknown> {
+  #send(subject: string, value: JobResult, { packet: { traceId }, authority, key }: Job): Promise<unknown> {
     const { party, durable } = this.#connections;
     let publish: PublishBytes | undefined;
     if (durable !== undefined) {
-      const messageId = `${subject}:${value.jobId}`;
+      // Under CAP-PRODUCTION each dispatch has a result of its own, which a stream must not take for a repeat.
+      const own = authority === undefined ? "" : `:${hex(sha256(new TextEncoder().encode(String(key))))}`;
+      const messageId = `${subject}:${value.jobId}${own}`;
       publish = (to, bytes) =>
         this.#bounded("publishing a result", () => durable.publish(to, bytes, { messageId }));
     }
