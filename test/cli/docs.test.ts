@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { COMMANDS } from "../../src/cli/commands.js";
 import { EXIT_TABLE } from "../../src/cli/exit-codes.js";
 import type { VerifyProblem } from "../../src/cli/packet/verdict.js";
+import { createProgram } from "../../src/cli/program.js";
 import { negative, packets } from "../cap/vectors.ts";
 import { req } from "../requirements/index.ts";
 import { file, parse, run } from "./cli.ts";
@@ -36,6 +37,20 @@ describe("docs/cli.md", () => {
     expect(commands.length).toBeGreaterThan(5);
     for (const line of commands) {
       await expect(parse(line.split(" > ")[0]!.split(" ").slice(1)), line).resolves.toBe(true);
+    }
+  });
+
+  it("names only commands and options that exist, and so does the help of every command", async () => {
+    const names = COMMANDS.map(({ name }) => name);
+    const { commands } = await createProgram(names, { out: () => {}, color: false }, async () => {});
+    const notes = await Promise.all(COMMANDS.map(async ({ load }) => (await load()).notes ?? ""));
+    const named = [...[guide, ...notes].join("\n").matchAll(/`agentwire ([a-z]+)((?: [^`\n]+)?)`/g)];
+    expect(named.length).toBeGreaterThan(5);
+    for (const [text, name, rest = ""] of named) {
+      const options = commands.find((command) => command.name() === name)?.options ?? [];
+      const known = ["--help", ...options.flatMap(({ long, short }) => [long, short])];
+      expect([...names, "help"], text).toContain(name);
+      for (const [flag] of rest.matchAll(/(?<= )--?[a-z][\w-]*/g)) expect(known, text).toContain(flag);
     }
   });
 

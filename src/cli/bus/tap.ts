@@ -92,7 +92,7 @@ async function listen(
   const link = linkSignals([io.signal], { timeoutMs, what: "listening" });
   let failure: unknown;
   const end = (error?: unknown): void => {
-    failure ??= error;
+    if (!link.signal.aborted) failure = error;
     link.abort();
   };
   const recorder = new Recorder({ maxBytes: 0, raw });

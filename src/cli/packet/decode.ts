@@ -20,7 +20,7 @@ export const decodeCommand: CliCommand = {
       .option("--show-secrets", "show tokens and the bytes that contain them")
       .option("--out <file>", "write the canonical unsigned bytes (spec order) of a packet to this file"),
   notes:
-    "A packet is bytes, base64, hex, ProtoJSON or a line of `agentwire tap --json --data`. A frame is JSON (several:\n" +
+    "A packet is bytes, base64, hex, ProtoJSON or a line of `agentwire tap --json --raw`. A frame is JSON (several:\n" +
     "one on each line) or a captured event stream. Exit code 1: the input cannot be read or violates its protocol.",
   examples: [
     ["decode packet.bin", "bytes in a file"],
