@@ -416,6 +416,7 @@ describe("a worker that takes no part in worker trust", () => {
     ["warn", undefined, "warned"],
     ["off", undefined, "silent"],
     ["", undefined, "INVALID_TRUST_MODE"],
+    ["enforce", "", "TRUST_CONFIG"],
     ["enforce", "a-token", "silent"],
     ["warn", "a-token", "silent"],
   ] as const)(
