@@ -305,7 +305,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
     cut: Cut,
     current: Current,
   ): Promise<{ readonly result: unknown; readonly answer: ToolAnswer | undefined }> {
-    // A key that is none would let the call be sent twice.
+    // An invalid key would let the call be sent twice.
     checkOptions(options, { idempotencyKey: "string", intent: "string" });
     if (!isObject(params) || hasNoMembers(params)) {
       const found = typeof params === "object" ? (params?.constructor?.name ?? "null") : typeof params;

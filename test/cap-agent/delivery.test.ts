@@ -93,7 +93,7 @@ describe("with streams", () => {
       await Promise.all([two.other.close(), again.other.close()]);
       const guide = readFileSync(new URL("../../docs/cap-delivery.md", import.meta.url), "utf8");
       expect(guide.replace(/\s+/g, " ")).toContain(
-        "a worker that never comes back leaves such jobs in the stream",
+        "if the worker never returns, such jobs stay in the stream",
       );
     },
   );

@@ -152,7 +152,7 @@ export function refuseWorkerTrust(
     throw invalid("only an Agent takes part in worker trust: remove `workerTrust`, or use Agent");
   const text = rawEnv(MODE_VARIABLE, env);
   const mode = text === undefined ? "off" : parseWorkerTrustMode(text);
-  if (mode === "off" || sessionToken) return; // an empty token is none
+  if (mode === "off" || sessionToken) return; // an empty token does not count
   const problem = `${MODE_VARIABLE} is ${mode}, but only an Agent takes part in worker trust: use Agent, or pass the \`sessionToken\` of a session that you hold`;
   if (mode === "enforce") throw invalid(problem);
   log.warn(problem);
