@@ -18,7 +18,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // They need the built package: `pnpm package:check`, `pnpm first-hour` and `pnpm matrix`.
     exclude: ["test/tarball/**", "test/matrix/matrix.test.ts"],
-    testTimeout: 120_000, // a busy machine is no failure
+    testTimeout: 120_000, // a busy machine must not fail tests
     hookTimeout: 120_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start
     expect: { poll: { timeout: 60_000 } },

@@ -1,4 +1,4 @@
-/** What all protocols share with their users. The protocols themselves come by subpath, such as `agentwire/cap`. */
+/** What all protocols share: errors, schemas, retries, health. Import each protocol by its subpath, such as `agentwire/cap`. */
 
 export { ajvValidator } from "./core/ajv-validator.js";
 export type { Clock } from "./core/clock.js";

@@ -14,9 +14,9 @@ try {
   if (error instanceof GatewayPolicyError) console.log(error.kind, error.reason);
 }
 
-// The next two searches fail on the way: the client tries a search again, for it does no harm.
+// The next two searches fail with 503. A search has no side effects, so the client retries it.
 gateway.faults.add({ kind: "status", status: 503, tool: "serpapi", times: 2 });
-gw.on("retry", ({ attempt }) => console.log("try", attempt, "failed"));
+gw.on("retry", ({ attempt }) => console.log("attempt", attempt, "failed"));
 await gw.proxy("serpapi", "search", { q: "again" });
 
 try {

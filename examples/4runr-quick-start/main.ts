@@ -3,18 +3,18 @@ import { Local4Runr } from "agentwire/testing";
 
 await using gateway = await Local4Runr.start(); // or any gateway: GATEWAY_URL
 
-// The operator: an agent, and what it may do.
+// The operator creates an agent and says what it may do.
 const admin = new GatewayAdmin({ baseUrl: gateway.url });
 const { agentId } = await admin.createAgent({ name: "scraper-1", createdBy: "ops", role: "scraper" });
 const quotas = [{ action: "serpapi:search", limit: 2, window: "24h" }];
 await admin.createPolicy({ name: "search only", agentId, spec: { scopes: ["serpapi:search"], quotas } });
 
-// The agent: tokens are asked for, kept and renewed silently.
+// The agent: the client requests, caches and renews tokens by itself.
 await using gw = new GatewayClient({ baseUrl: gateway.url, agentId, defaultIntent: "lead_discovery" });
 const { results = [] } = await gw.proxy("serpapi", "search", { q: "plumber montreal", num: 2 });
 console.log(results.map(({ title }) => title));
 
-// Would a mail pass? Ask the policies, or try and see what the gateway makes of it.
+// Would the policies allow a mail? Ask first, or make the call and look at the denial.
 const verdict = await admin.wouldAllow({ agentId, tool: "gmail_send", action: "profile" });
 console.log(verdict.allowed, verdict.allowed ? "" : verdict.kind);
 try {

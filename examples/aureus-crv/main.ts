@@ -1,4 +1,4 @@
-/** A change of a balance has to pass a gate: once without any server, once over V1. */
+/** A change of a balance has to pass a gate: first without a server, then over V1. */
 import type { Commit } from "agentwire/aureus";
 import { AureusClient } from "agentwire/aureus";
 import { CrvGate, custom, notNull, schema, statisticalBounds } from "agentwire/aureus/engine";

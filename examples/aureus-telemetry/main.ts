@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { AureusClient, Telemetry } from "agentwire/aureus";
 
-// Stands for an Aureus server: executes nothing, and fails every third report.
+// A stand-in for an Aureus server. It executes nothing and fails every third report.
 let reports = 0;
 const server = createServer((request, response) => {
   request.resume().on("end", () => {
@@ -47,7 +47,7 @@ const result = await telemetry.withSpan("nightly", async (span) => {
 });
 console.log("workflow", result);
 
-await telemetry.close(); // sends what waits
+await telemetry.close(); // sends what is still buffered
 console.log(telemetry.stats);
 await client.close();
 server.close();

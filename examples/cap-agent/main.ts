@@ -7,10 +7,10 @@ const input = jsonSchema<{ prompt: string }>({
   required: ["prompt"],
 });
 
-// NATS_URL and REDIS_URL say where bus and store are.
+// Connects to NATS_URL and REDIS_URL.
 const agent = natsAgent({
   workerId: "worker-1",
-  pool: "summaries", // a pool of the scheduler's table: without one it never chooses this worker
+  pool: "summaries", // a pool that the scheduler knows; without one, it never chooses this worker
   retries: 2,
   concurrency: 4,
 });

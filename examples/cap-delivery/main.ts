@@ -22,7 +22,7 @@ const scheduler = await LocalScheduler.start({
   pools: { topics: { "job.book": "travel", "job.unbook": "travel" } },
 });
 
-// A job is acknowledged when its result is stored; one of a worker that dies goes to another.
+// A job is acknowledged when its result is stored. If a worker dies, its jobs go to another worker.
 const agent = new Agent({
   workerId: "worker-1",
   pool: "travel",
@@ -39,7 +39,7 @@ agent.job<{ seat: number }>("job.book", ({ seat }, ctx) => {
 });
 await agent.start();
 
-// "ok" of a submission means that a stream has it.
+// With `durable`, a submission succeeds once a stream has stored it.
 const bus = await connectNats({ name: "client-1" });
 const durable = await openJetStream(bus);
 const client = await openJobClient({ bus, senderId: "client-1", store, durable });

@@ -2,7 +2,7 @@ import { openJobClient, runWorker, SafetyDeniedError } from "agentwire/cap";
 import { connectNats } from "agentwire/cap/nats";
 import { LocalScheduler } from "agentwire/testing";
 
-// NATS_URL says where the server is; in production the scheduler is Cordum's.
+// Connects to NATS_URL. In production, the scheduler is Cordum's.
 const schedulerBus = await connectNats({ name: "scheduler" });
 const scheduler = await LocalScheduler.start({ bus: schedulerBus });
 

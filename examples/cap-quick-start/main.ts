@@ -18,7 +18,7 @@ const echo = await runWorker({
   subject: "job.echo",
   senderId: "worker-1",
   privateKey: worker.privateKeyPem,
-  publicKeys, // packets of anybody else are refused, counted and logged
+  publicKeys, // packets from anyone else are refused, counted and logged
   handler: async (request) => ({ resultPtr: `redis://res:${request.jobId}` }),
 });
 const local = await LocalScheduler.start({

@@ -13,7 +13,7 @@ const kernel = await LocalSafetyKernel.start({
           constraints: { budgets: { maxRuntimeMs: 60_000n } },
         },
 });
-const safety = createSafetyClient({ url: kernel.url }); // gRPC, 2 s, denies when there is no answer
+const safety = createSafetyClient({ url: kernel.url }); // gRPC; denies if the kernel does not answer within 2 s
 
 const verdict = await safety.checkPolicy({
   jobId: "j-1",
@@ -26,7 +26,7 @@ try {
   console.log(String(error));
 }
 
-// A scheduler with pools, which asks that kernel about every job.
+// A scheduler with pools that asks the kernel about every job.
 const bus = new MemoryBus();
 const scheduler = await LocalScheduler.start({
   bus: bus.connect(),

@@ -5,7 +5,7 @@ import { contextKey, getBytes, getJson, limitedStore, putArtifact, putValue } fr
 import { FileBlobStore } from "agentwire/cap/file";
 import { RedisBlobStore } from "agentwire/cap/redis";
 
-// With REDIS_URL the values are where Cordum and the official SDKs read them.
+// With REDIS_URL, the values go where Cordum and the official SDKs read them.
 const folder = await mkdtemp(join(tmpdir(), "blobs-"));
 const store = limitedStore(
   process.env.REDIS_URL ? new RedisBlobStore({ ttlMs: 86_400_000 }) : new FileBlobStore({ folder }),

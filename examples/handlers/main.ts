@@ -7,7 +7,7 @@ import { LocalBigBrain, memoryAgentPair } from "agentwire/testing";
 const read = { action: "read", resource: "web", intent: "read", dataZone: "public" } as const;
 const searching = { id: "search", name: "Search", riskTier: "low", requiredPermissions: [read] } as const;
 
-// Tools through a 4Runr gateway, decisions by GoalGuard: both end with the work they belong to.
+// Tools through a 4Runr gateway, and decisions by GoalGuard. Both stop when the job or lease is cancelled.
 const kit = equip({
   tools: new GatewayClient({ baseUrl: "mock://local", agentId: "scout" }),
   gate: localGate({

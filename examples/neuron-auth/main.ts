@@ -14,7 +14,7 @@ neuron.handle({ type: "examples/greet", scope: "any", concurrency: 4 }, (input) 
   return { text: `Hello, ${name}!` };
 });
 neuron.on("connection:registered", ({ capabilities }) => console.log(`serving ${capabilities} capability`));
-neuron.on("error", (error) => console.error(error.message)); // also: the credential was revoked, enrol again
+neuron.on("error", (error) => console.error(error.message)); // also if the credential was revoked: enroll again
 
 process.once("SIGTERM", () => void neuron.stop().then(() => console.log("stopped")));
 await neuron.start();

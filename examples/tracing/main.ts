@@ -9,7 +9,7 @@ import { GatewayClient } from "agentwire/4runr";
 import { openTelemetry } from "agentwire/otel";
 import { memoryAgentPair } from "agentwire/testing";
 
-// The SDK of the program decides where spans go; here they stay in memory.
+// Your OpenTelemetry SDK decides where spans go. Here they stay in memory.
 const exporter = new InMemorySpanExporter();
 trace.setGlobalTracerProvider(
   new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }),

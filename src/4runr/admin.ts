@@ -13,7 +13,7 @@ import { countQuota, type QuotaState, quotaState } from "./quota.js";
 /** Options of {@link GatewayAdmin}. */
 export interface GatewayAdminOptions extends GatewayOptions, Pick<ClientOptions, "middleware"> {}
 
-/** A call that {@link GatewayAdmin.wouldAllow} judges. */
+/** A call to be checked by {@link GatewayAdmin.wouldAllow}. */
 export interface WouldAllowCall {
   readonly agentId: string;
   readonly tool: string;

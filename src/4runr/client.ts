@@ -71,7 +71,7 @@ const OPTIONS: { readonly [Name in keyof GatewayClientOptions]?: OptionRule } = 
   graceMs: milliseconds,
 };
 
-/** A client of the token gateway, for one agent. `Own` are the actions of the tools it was given. */
+/** A client of the token gateway, for one agent. `Own` describes the actions of the `tools` option. */
 export class GatewayClient<Own extends object = object> implements AsyncDisposable {
   readonly agentId: string;
   readonly #options: GatewayClientOptions;

@@ -6,7 +6,7 @@ import type { AgentwireErrorOptions } from "../core/errors.js";
 import { AgentwireError } from "../core/errors.js";
 import type { PolicyDenialKind } from "./policy.js";
 
-/** What a {@link GatewayError} can carry besides what every error can. */
+/** Members that a {@link GatewayError} has in addition to those of every error. */
 export interface GatewayErrorInfo extends AgentwireErrorOptions {
   /** Status of the service behind the tool. */
   readonly upstreamStatus?: number | undefined;
@@ -41,7 +41,7 @@ export class GatewayError extends AgentwireError {
   }
 }
 
-/** The gateway does not accept who we are. */
+/** The agent is unknown to the gateway, or not active. */
 export class GatewayAuthError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayAuthError", "AuthError"];
   static override readonly defaultCode: string = "AUTH_ERROR";
@@ -63,7 +63,7 @@ export class GatewayPolicyError extends GatewayError {
   declare readonly resetAt?: Date;
 }
 
-/** Too many calls. Nothing was done; `retryAfter` says in how many seconds it makes sense again. */
+/** Too many calls. The tool was not called; `retryAfter` is how many seconds to wait. */
 export class GatewayRateLimitError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayRateLimitError", "RateLimitError"];
   static override readonly defaultCode: string = "RATE_LIMIT_ERROR";
@@ -79,23 +79,23 @@ export class GatewayUpstreamError extends GatewayError {
   declare readonly upstreamStatus?: number;
 }
 
-/** The gateway calls this tool no more for a while, because it failed too often. Nothing was done. */
+/** The gateway stopped calling this tool for a while, because it failed too often. The tool was not called. */
 export class GatewayCircuitOpenError extends GatewayUpstreamError {
   static override readonly brands: readonly string[] = ["GatewayCircuitOpenError"];
 }
 
-/** The request does not fit: parameters of a tool, members of a body. `details` lists what is wrong. */
+/** The parameters of a tool, or the members of a body, are not valid. `details` lists what is wrong. */
 export class GatewayValidationError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayValidationError", "ValidationError"];
   static override readonly defaultCode: string = "VALIDATION_ERROR";
 }
 
-/** The thing named does not exist. */
+/** The requested object does not exist. */
 export class GatewayNotFoundError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayNotFoundError", "NotFoundError"];
 }
 
-/** The thing exists in a state that does not allow this call. */
+/** The object is in a state that does not allow this call. */
 export class GatewayConflictError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayConflictError", "ConflictError"];
 }
@@ -107,17 +107,17 @@ export class GatewayNetworkError extends GatewayError {
   static override readonly defaultRetryable: boolean = true;
 }
 
-/** No answer in time. Whether the call was carried out is not known. */
+/** The gateway did not respond in time. It is unknown whether the call was carried out. */
 export class GatewayTimeoutError extends GatewayNetworkError {
   static override readonly brands: readonly string[] = ["GatewayTimeoutError", "TimeoutError"];
 }
 
-/** An answer that is not what this gateway sends. */
+/** The gateway sent a response that violates its spec. */
 export class GatewayProtocolError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayProtocolError", "ProtocolError"];
 }
 
-/** This gateway cannot do that. */
+/** This gateway does not support the call. */
 export class GatewayUnsupportedError extends GatewayError {
   static override readonly brands: readonly string[] = ["GatewayUnsupportedError", "UnsupportedError"];
 }

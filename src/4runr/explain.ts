@@ -2,7 +2,7 @@
 import type { PolicyLog, RequestLog, TelemetryAnswer } from "../../gen/4runr/index.js";
 import type { PolicyDenialKind } from "./policy.js";
 
-/** One call, explained. A part that the gateway did not keep is absent. */
+/** What the gateway recorded about one call. Members that it did not keep are absent. */
 export interface Explanation {
   /** The gateway's own id of the call. */
   readonly requestId: string;

@@ -16,7 +16,7 @@ import type { ToolTable } from "./tool-table.js";
 export interface GatewayOptions extends Omit<ClientOptions, "middleware"> {
   /** `http://`, `https://`, or `mock://` with any host for a gateway in this process. Default: GATEWAY_URL. */
   readonly baseUrl?: string | undefined;
-  /** Waits, up to a minute, where the gateway says that it takes no call for a while. Default: false. */
+  /** Waits, for up to a minute, when the gateway refuses calls for a while, and retries. Default: false. */
   readonly waitForLimits?: boolean | undefined;
 }
 

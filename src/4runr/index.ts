@@ -1,5 +1,5 @@
 /**
- * 4Runr: an agent's client of the token gateway, and the operator's.
+ * 4Runr: clients of the token gateway, for agents and for operators.
  *
  * The raw types, tables and schemas are generated: import them from `agentwire/gen/4runr`.
  */

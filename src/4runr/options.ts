@@ -20,25 +20,25 @@ export interface GatewayClientOptions<Own extends object = object> extends Gatew
    * it, so a text that is not PEM is not an error.
    */
   readonly agentPrivateKeyPem?: string | undefined;
-  /** What calls are for, until `setIntent` says otherwise. */
+  /** The intent of calls, until you call `setIntent`. */
   readonly defaultIntent?: string | undefined;
-  /** How long the client's own tokens are good, in milliseconds. Default: 600000 (ten minutes). */
+  /** Lifetime of the tokens that the client requests, in milliseconds. Default: 600000 (ten minutes). */
   readonly tokenTtlMs?: number | undefined;
-  /** What the client's own tokens are asked for besides the tool. Default: `["read", "write"]`. */
+  /** Permissions of the tokens that the client requests. Default: `["read", "write"]`. */
   readonly permissions?: readonly string[] | undefined;
   /** Sends the token's id and payload with each call, so that a revoked token is refused. Default: false. */
   readonly proof?: boolean | undefined;
   /** Derives parameters that the gateway checks or a tool reads under another name; per tool if a function. Default: true. */
   readonly bridgeParams?: boolean | ((tool: string) => boolean) | undefined;
-  /** Refuses parameters that the gateway would refuse, before a call is spent on them. Default: true. */
+  /** Checks parameters before the call is sent, so that invalid ones do not count against limits. Default: true. */
   readonly checkParams?: boolean | undefined;
   /** Model of `openai` calls that name none; "" adds none. Default: `gpt-4o-mini`. */
   readonly defaultModel?: string | undefined;
   /** Puts the intent into `params`, where policies look; per tool if a function. Default: true. */
   readonly intentInParams?: boolean | ((tool: string) => boolean) | undefined;
-  /** Holds calls back so that the gateway's limit of 5 in 60 s is not exceeded. Default: off. */
+  /** Delays calls so that the gateway's limit of 5 in 60 s is not exceeded. Default: off. */
   readonly rateLimit?: boolean | RateLimit | undefined;
-  /** Wraps every call of a tool, the first one outermost, composed once. Its result is the tool's; it sees no token. */
+  /** Wraps every tool call; the first one is the outermost. It sees the tool's result, but no token. */
   readonly middleware?: readonly Middleware<ToolCall, unknown>[] | undefined;
   /** How many idempotency keys are remembered; the oldest are forgotten first. Default: 1,000. */
   readonly idempotencyKeys?: number | undefined;

@@ -21,7 +21,7 @@ export type PolicyRules = Stored<Omit<PolicySpec, "scopes">> & {
 
 type Guards = PolicyRules["guards"];
 
-/** The call that is judged. */
+/** The call to be evaluated. */
 export interface PolicyCall {
   readonly tool: string;
   readonly action: string;
@@ -46,7 +46,7 @@ export type PolicyVerdict =
       readonly resetAt?: Date;
     };
 
-/** Where a quota stands. */
+/** The state of a quota. */
 export interface QuotaCount {
   /** Calls already counted. */
   readonly current: number;

@@ -8,7 +8,7 @@ export type ToolName<Own extends object = object> =
   | Extract<keyof Own, string>
   | (string & {});
 
-/** Parameters of an action that is not known here. */
+/** Parameters of an action that this package does not know. */
 export type AnyParams = Readonly<Record<string, unknown>>;
 
 /** Members that may be left out because the client derives them (`q` gives `query`, `text` gives `body`). */
@@ -27,7 +27,7 @@ type PartOf<Actions, Tool, Action, Part extends "params" | "result", Unknown> = 
     : Unknown
   : Unknown;
 
-/** What an action takes: the tool's own parameters where it is known. */
+/** The parameters of an action, typed if the action is known. */
 export type ProxyParams<Tool extends string, Action extends string, Own extends object = object> = PartOf<
   Own,
   Tool,
@@ -36,7 +36,7 @@ export type ProxyParams<Tool extends string, Action extends string, Own extends 
   Readonly<Loosened<PartOf<ToolActions, Tool, Action, "params", AnyParams>>>
 >;
 
-/** What an action gives: the tool's own result where it is known. */
+/** The result of an action, typed if the action is known. */
 export type ProxyResult<Tool extends string, Action extends string, Own extends object = object> = PartOf<
   Own,
   Tool,
@@ -45,7 +45,7 @@ export type ProxyResult<Tool extends string, Action extends string, Own extends 
   PartOf<ToolActions, Tool, Action, "result", unknown>
 >;
 
-/** What one call may be given besides its parameters. */
+/** Options of one call. */
 export interface ProxyOptions extends CallOptions {
   /** A token to use in place of the client's own. It is never renewed for you. */
   readonly agentToken?: string | undefined;
@@ -59,7 +59,7 @@ export interface ProxyOptions extends CallOptions {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** A call on its way through the middleware. No credential is in it. */
+/** A call, as middleware sees it. It contains no credentials. */
 export interface ToolCall {
   readonly tool: string;
   readonly action: string;
@@ -78,7 +78,7 @@ export interface JobResponse {
   readonly error?: unknown;
 }
 
-/** What a client tells its listeners. None of it holds a token. */
+/** Events of a client. None of them contains a token. */
 export interface GatewayEvents {
   /** The gateway answered a call. */
   answer: {

@@ -17,7 +17,7 @@ export interface ActionRef {
   readonly approvalToken?: string | null | undefined;
 }
 
-/** What a human decided. */
+/** The decision of a human. */
 export interface ApprovalDecision {
   readonly approved: boolean;
   /** In the server's words, such as "Approved by operator". */

@@ -22,7 +22,7 @@ import { simulationRequest } from "./convert.js";
 import { type AureusOptions, aureusHttp } from "./options.js";
 import { type WatchOptions, watchState } from "./watch.js";
 
-/** Who logs in. */
+/** Login name and password. */
 export interface ConsoleCredentials {
   readonly username: string;
   readonly password: string | Secret;
@@ -30,7 +30,7 @@ export interface ConsoleCredentials {
 
 /** Options of {@link AureusConsoleClient}. */
 export interface AureusConsoleClientOptions extends AureusOptions {
-  /** Who logs in, or a function that says so at each login. Default: AUREUS_USERNAME and AUREUS_PASSWORD. */
+  /** Login name and password, or a function that returns them at each login. Default: AUREUS_USERNAME and AUREUS_PASSWORD. */
   readonly credentials?:
     | ConsoleCredentials
     | (() => ConsoleCredentials | Promise<ConsoleCredentials>)

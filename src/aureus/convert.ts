@@ -6,7 +6,7 @@ import type {
 } from "../../gen/aureus/console/models.js";
 import type { Principal, TaskSpec, Action as V1Action, WorkflowSpec } from "../../gen/aureus/v1/models.js";
 
-/** A member that the console has no place for, with where it stood. */
+/** A member that the console does not support, and its path. */
 export interface Unplaced {
   /** Such as `tasks.0.requiredPermissions.0.conditions`. */
   readonly path: string;

@@ -8,7 +8,7 @@ import {
 import type { HttpAnswer } from "../http/answer.js";
 import { answerInfo, errorForStatus } from "../http/error-table.js";
 
-/** What an Aureus server said, in `details` of the error. */
+/** The `details` of an error: what the Aureus server responded. */
 export interface AureusErrorDetails {
   /** The operation that failed, by its id in the spec. */
   readonly operation: string;

@@ -1,5 +1,5 @@
 /**
- * Aureus Agentic OS: the V1 dialect of its SDK, the dialect of its console server, and telemetry.
+ * Aureus Agentic OS: clients of the V1 API, which its SDK uses, and of the console server; telemetry.
  *
  * Further models of V1, those of the console and the generated clients are in `agentwire/gen/aureus`.
  */

@@ -5,20 +5,20 @@ import type { Logger } from "../core/logger.js";
 import type { RetryOptions } from "../core/retry-policy.js";
 import type { CallOptions } from "../http/index.js";
 
-/** Where telemetry goes; `AureusClient` is one. */
+/** A destination of telemetry, such as `AureusClient`. */
 export interface TelemetrySink {
   reportEvent(event: TelemetryEvent, options?: CallOptions): Promise<unknown>;
   reportMetric(metric: Metric, options?: CallOptions): Promise<unknown>;
   reportSpan(span: Span, options?: CallOptions): Promise<unknown>;
 }
 
-/** Something to be sent. */
+/** An item to be sent. */
 export type TelemetryItem =
   | { readonly kind: "event"; readonly value: TelemetryEvent }
   | { readonly kind: "metric"; readonly value: Metric }
   | { readonly kind: "span"; readonly value: Span };
 
-/** Something that will not be sent. */
+/** An item that was lost. */
 export interface TelemetryLoss {
   readonly item: TelemetryItem;
   /**

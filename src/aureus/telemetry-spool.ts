@@ -115,7 +115,10 @@ export class TelemetrySpool {
       }
       this.#found = kept;
     } catch (error) {
-      this.#warn("cannot shorten the spool file; what arrived is sent again at the next start", error);
+      this.#warn(
+        "cannot truncate the spool file; items that arrived will be sent again at the next start",
+        error,
+      );
     }
   }
 

@@ -14,7 +14,7 @@ import {
 } from "../handler/index.js";
 import type { HandlerContext as NeuronContext } from "../neuron/index.js";
 
-/** What {@link topicHandler} takes besides the handler. */
+/** Options of {@link topicHandler}. */
 export interface TopicHandlerOptions<In extends Schema | undefined, Out extends Schema | undefined>
   extends Omit<TopicOptions<In, Out>, "retries" | "backoffMs"> {
   /** For people and planners. */

@@ -8,7 +8,7 @@ import { NotFoundError } from "../core/errors.js";
 import { type HandlerContext, HandlerFailure } from "../handler/index.js";
 import { inherited } from "./time-left.js";
 
-/** Where decisions are made: {@link aureusGate} on a server, {@link localGate} in this process. */
+/** A source of decisions: {@link aureusGate} asks a server, {@link localGate} the engine in this process. */
 export interface GateSource {
   /** GoalGuard: whether the agent may do `action`. */
   evaluate(action: Action, options: CallOptions): Promise<GuardDecision>;
@@ -36,7 +36,7 @@ export interface LocalGateOptions extends GateOptions {
   readonly gates?: Readonly<Record<string, Pick<CrvGate, "validate">>> | undefined;
 }
 
-/** Decisions of an Aureus server. */
+/** Asks an Aureus server for decisions. */
 export function aureusGate({ client, principal, gates = {} }: AureusGateOptions): GateSource {
   return {
     evaluate: (action, options) =>
@@ -46,7 +46,7 @@ export function aureusGate({ client, principal, gates = {} }: AureusGateOptions)
   };
 }
 
-/** Decisions of the engine in this process. */
+/** Asks the engine in this process for decisions. */
 export function localGate({ guard, principal, gates = {} }: LocalGateOptions): GateSource {
   return {
     evaluate: async (action) => guard.evaluate(principal, action),
@@ -59,7 +59,7 @@ function known<T>(gates: Readonly<Record<string, T>>, name: string): T {
   throw new NotFoundError(`there is no gate ${JSON.stringify(name)}`);
 }
 
-/** The gates inside a handler. All calls end when the work is cut short. */
+/** The gates inside a handler. All calls are aborted when the job or lease is cancelled. */
 export interface Gate {
   /** The decision on an action. @throws What the source throws. */
   evaluate(action: Action): Promise<GuardDecision>;

@@ -1,4 +1,4 @@
-/** Handlers across the protocols: tools and gates inside them, and what was made for one worker protocol on the other. */
+/** Connects the protocols: tools and gates inside handlers, and handlers of one worker protocol served on the other. */
 export { topicHandler } from "./cap-on-neuron.js";
 export { type Equipped, equip } from "./equip.js";
 export { type ForwardOptions, forwardToCap } from "./forward.js";

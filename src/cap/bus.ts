@@ -4,7 +4,7 @@
  */
 import { type AgentwireError, ValidationError } from "../core/errors.js";
 
-/** A message as it came off the bus. */
+/** A message received from the bus. */
 export interface BusMessage {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -14,7 +14,7 @@ export interface BusMessage {
   readonly status?: number | undefined;
 }
 
-/** A living subscription. */
+/** An active subscription. */
 export interface Subscription {
   readonly subject: string;
   readonly queue?: string | undefined;
@@ -26,7 +26,7 @@ export interface Subscription {
   unsubscribe(): void;
 }
 
-/** Where a connection to a bus stands. */
+/** The state of a connection to a bus. */
 export type BusStatus = "connected" | "reconnecting" | "draining" | "closed";
 
 /** Options of {@link Bus.subscribe}. */
@@ -101,10 +101,10 @@ export function assertSubject(subject: string, options: { readonly wildcards?: b
     return true;
   });
   if (!good)
-    throw new ValidationError(`not a subject: ${JSON.stringify(subject)}`, { code: "INVALID_SUBJECT" });
+    throw new ValidationError(`not a valid subject: ${JSON.stringify(subject)}`, { code: "INVALID_SUBJECT" });
 }
 
-/** Whether a subject falls under a subscription's subject. */
+/** Whether a subject matches the subject of a subscription, which may have wildcards. */
 export function subjectMatches(pattern: string, subject: string): boolean {
   if (pattern === subject) return true;
   const wanted = pattern.split(".");

@@ -25,7 +25,7 @@ export interface DurableMessage extends BusMessage {
   readonly delivery: Delivery;
 }
 
-/** What a stream answers to a publish. */
+/** The response of a stream to a publish. */
 export interface Stored {
   readonly stream: string;
   readonly sequence: number;

@@ -21,7 +21,7 @@ export class JobFailedError extends CAPError {
   static override readonly brands: readonly string[] = ["JobFailedError", "UpstreamError"];
 }
 
-/** The scheduler has dispatched the job as often as it may: its `max_retries_exceeded`. */
+/** The scheduler dispatched the job as often as allowed: `max_retries_exceeded`. */
 export class MaxRetriesExceededError extends JobFailedError {
   static override readonly defaultCode = "MAX_RETRIES_EXCEEDED";
   static override readonly brands: readonly string[] = ["MaxRetriesExceededError"];

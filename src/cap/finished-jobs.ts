@@ -58,7 +58,7 @@ export function finishedBytes(result: JobResult): Uint8Array {
 export function readFinished(bytes: Uint8Array): JobResult {
   const message = decodeMessage(JobResultSchema, bytes);
   if (message.jobId !== "" && !isUnderWay(message)) return message;
-  throw new ProtocolError("what is kept is not the result of a finished job");
+  throw new ProtocolError("the stored value is not the result of a finished job");
 }
 
 /** Options of {@link MemoryFinishedJobs}. */

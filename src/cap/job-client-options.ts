@@ -17,7 +17,7 @@ export interface JobClientOptions extends Omit<PartyOptions, "bus"> {
   /** The bus, or a function that connects to one. */
   readonly bus: Bus | (() => Bus | Promise<Bus>);
   /**
-   * Where inputs are kept and outputs are found, or a function that opens it. Default: none, jobs are pointers only.
+   * The store of inputs and outputs, or a function that opens it. Default: none; pass pointers instead of inputs.
    */
   readonly store?: BlobStore | (() => BlobStore | Promise<BlobStore>) | undefined;
   /** Limits on the store. Default: those of `limitedStore`, 2 MiB and 5 s. */
@@ -25,8 +25,8 @@ export interface JobClientOptions extends Omit<PartyOptions, "bus"> {
   /** How long connecting and opening the store may take; 0 or less means no limit. Default: 5000. */
   readonly ioTimeoutMs?: number | undefined;
   /**
-   * Stores the requests and confirms each. After a reconnection, the results of stored jobs that were published
-   * meanwhile are read from the stream. Default: requests are published on the bus, and nothing confirms them.
+   * Publishes requests into a stream, which confirms each. After a reconnect, the client reads results that were published
+   * meanwhile from the stream. Default: requests are published on the bus without confirmation.
    */
   readonly durable?: DurableBus | undefined;
 }

@@ -252,7 +252,7 @@ export class JobClient {
     if (signal?.aborted) throw abortError(signal);
     const job = prepareJob(submission, this.#store);
     const { jobId } = job.request;
-    if (this.#waits.has(jobId)) throw new DuplicateJobError(`job ${jobId} is waited for already`);
+    if (this.#waits.has(jobId)) throw new DuplicateJobError(`this client already waits for job ${jobId}`);
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
     const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
     const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });

@@ -28,18 +28,18 @@ export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "accept
   readonly bus: Bus;
   /** Name of this peer in its packets, and of the key it signs with at the receivers. */
   readonly senderId: string;
-  /** Signs what is sent. Default: packets travel unsigned. */
+  /** Signs packets. Default: packets are sent unsigned. */
   readonly privateKey?: PrivateKey | undefined;
   /**
-   * Keys of the senders whose packets are taken; everybody else's are refused, so an empty object refuses all. A
-   * `KeyRing` may gain and lose keys while it is in use; an object or a `Map` is read once.
+   * Keys of the senders whose packets are accepted. All other packets are refused, so an empty object refuses all. Keys can
+   * be added to and removed from a `KeyRing` while it is in use; an object or a `Map` is read once.
    *
-   * Default: every packet is taken, signatures are not looked at, and one warning says so.
+   * Default: every packet is accepted, signatures are not checked, and one warning says so.
    */
   readonly publicKeys?: PublicKeys | undefined;
   /**
-   * Refuses packets that were created longer ago than this, or that were taken before. A job that a stream kept is
-   * as old as its packet. Requires `publicKeys`. Default: signed packets may be replayed at any time.
+   * Refuses packets that are older than this, or that were accepted before. The age of a job from a stream counts from its
+   * packet. Requires `publicKeys`. Default: signed packets may be replayed at any time.
    */
   readonly maxAgeMs?: number | undefined;
   /** Session token to put into every packet; a function is called for each. Default: none. */
@@ -51,7 +51,7 @@ export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "accept
   readonly protocol?: PacketProtocol | undefined;
   /** Order of map entries in signed bytes. "upb" suits a fleet that runs cap-sdk-python only. Default: "spec". */
   readonly mapOrder?: MapOrder | undefined;
-  /** Larger packets are refused unread. Default: 8 MiB. */
+  /** Larger packets are refused without being decoded. Default: 8 MiB. */
   readonly maxPacketBytes?: number | undefined;
   /** Reports refused packets on `sys.alert` (CAP spec 16). Default: they are only logged. */
   readonly alerts?: AlertOptions | boolean | undefined;
@@ -349,7 +349,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     const { topic } = packet.payload.value;
     if (topic === subject || subject === workerSubject(this.senderId)) return;
     const issues = [{ field: "job_request.topic", message: `must equal the subject ${subject}` }];
-    throw new InvalidInputError(`a job request for ${topic} came on the subject ${subject}`, {
+    throw new InvalidInputError(`a job request for topic ${topic} arrived on the subject ${subject}`, {
       details: { issues },
     });
   }

@@ -35,8 +35,10 @@ export class ReplayWindow {
     const verdict = this.#memory.admit(id, streamMessageOf(message), untilMs, now);
     if (verdict === "first" || (verdict === "duplicate" && isDeliveredAgain(message))) return;
     if (verdict === undefined)
-      throw new InvalidInputError("too many packets within the age limit to tell replays apart");
-    throw new DuplicateJobError("the packet was taken before: it is a replay");
+      throw new InvalidInputError(
+        "the memory of accepted packets is full: cannot tell whether this one is a replay",
+      );
+    throw new DuplicateJobError("the packet is a replay: it was accepted before");
   }
 }
 

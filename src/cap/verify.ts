@@ -16,7 +16,7 @@ import { withoutField } from "./wire/decode.js";
 /** Why a packet was refused. */
 export type SignatureProblem = "missing_signature" | "unknown_sender" | "wrong_role" | "wrong_signature";
 
-/** How a packet was found to be genuine. */
+/** The form of a packet over which its signature verified. */
 export type SignedForm = "spec" | "upb" | "raw";
 
 /** Options of {@link verifyPacket}. */

@@ -35,7 +35,7 @@ export class Worker extends BusWorker {
 }
 
 /**
- * Starts a worker on a subject. Resolves once the bus knows of it; it runs until it is closed.
+ * Starts a worker on a subject. Resolves once it is subscribed; the worker runs until it is closed.
  *
  * @throws ValidationError `INVALID_KEY` or `INVALID_SUBJECT`; what {@link Bus.subscribe} and a function given as `bus`
  * throw.

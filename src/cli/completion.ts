@@ -29,7 +29,8 @@ export const SHELLS: Readonly<
 
 /** `agentwire completion`. */
 export const completionCommand: CliCommand = {
-  configure: (command) => command.addArgument(new Argument("<shell>", "").choices(Object.keys(SHELLS))),
+  configure: (command) =>
+    command.addArgument(new Argument("<shell>", "shell that runs the script").choices(Object.keys(SHELLS))),
   examples: [
     ["completion bash > ~/.local/share/bash-completion/completions/agentwire", "bash"],
     ["completion zsh > ~/.zfunc/_agentwire", "zsh, with fpath+=~/.zfunc before compinit"],

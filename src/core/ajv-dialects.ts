@@ -133,7 +133,8 @@ function countSteps(ajv: Ajv, spend: (steps: number) => void): void {
   const groups = ajv.RULES.rules;
   const group = groups.find(({ rules }) => rules.at(-1)?.keyword === stepsKeyword);
   const rule = group?.rules.pop();
-  if (rule === undefined) throw new TypeError("ajv keeps its rules in another place than expected");
+  if (rule === undefined)
+    throw new TypeError("this version of ajv is not supported: it has no rule for a keyword");
   groups.unshift({ rules: [rule] });
 }
 

@@ -162,7 +162,9 @@ function judge(check: ValidateFunction, value: unknown): ValidationResult<unknow
     if (error instanceof UnresolvedRef) throw unresolvable(error.ref);
     if (error instanceof ValidationError) throw error;
     // Nesting without end in the value, or a value that is not JSON data.
-    throw new ValidationError("the value cannot be judged", { cause: error });
+    throw new ValidationError("the value cannot be validated: it is nested too deeply, or is not JSON data", {
+      cause: error,
+    });
   }
 }
 

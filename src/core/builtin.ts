@@ -15,6 +15,7 @@ export function builtinModule<Module>(name: string): Module | undefined {
  */
 export function requireBuiltin<Module>(name: string, what: string): Module {
   const found = builtinModule<Module>(name);
-  if (found === undefined) throw new UnsupportedError(`${what} needs ${name}, which this platform lacks`);
+  if (found === undefined)
+    throw new UnsupportedError(`${what} requires ${name}, which this platform does not have`);
   return found;
 }

@@ -1,7 +1,7 @@
 /** Typed events whose listeners cannot hurt the one who emits. */
 import { type Logger, safeLogger } from "./logger.js";
 
-/** Called with what was emitted. What it throws is logged, not passed on. */
+/** Called with the payload of an event. Its exceptions are logged and not passed on. */
 export type Listener<Payload> = (payload: Payload) => void;
 
 /** `Events` maps the names of events to what is emitted with each. */
@@ -45,7 +45,7 @@ export class Emitter<Events extends object> {
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
     const listeners = this.#listeners.get(event);
     if (event === "error" && !listeners?.size && !this.isRead()) {
-      this.#logger.error("an error that nobody listens to", { error: payload });
+      this.#logger.error("unhandled error event", { error: payload });
     }
     if (!listeners) return;
     for (const { call } of [...listeners]) {

@@ -50,7 +50,7 @@ export type ErrorCode =
   | "UNRESOLVABLE_REF"
   | (string & {});
 
-/** What an {@link AgentwireError} can carry besides its message. */
+/** Members of an {@link AgentwireError} besides its message. */
 export interface AgentwireErrorOptions {
   /** Stable code, shown when the error is printed. Default: the code of the class. */
   readonly code?: ErrorCode;
@@ -118,7 +118,7 @@ function brandsOf(type: ErrorClass): readonly string[] {
 }
 
 /**
- * Base of every error this package throws on purpose.
+ * Base class of every error that this package throws on purpose.
  *
  * Printed, it reads `AuthError [AUTH]: text`; `message` is the text alone. A subclass names itself in a static
  * `brands` list; it may add the brand of a second class there, and is then an instance of both.
@@ -218,38 +218,38 @@ function printCodeInStack(error: AgentwireError, type: ErrorClass): void {
   Reflect.deleteProperty(error, "stack"); // uncovers the accessor of the class
 }
 
-/** The peer does not accept who we are: missing, wrong or expired credentials. */
+/** The peer refused the credentials: they are missing, wrong or expired. */
 export class AuthError extends AgentwireError {
   static override readonly brands: readonly string[] = ["AuthError"];
   static override readonly defaultCode: ErrorCode = "AUTH";
 }
 
-/** The peer knows who we are and says no: a policy, a permission, a safety decision. */
+/** The peer refused the call because of a policy, a permission or a safety decision. */
 export class PolicyDeniedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["PolicyDeniedError"];
   static override readonly defaultCode: ErrorCode = "POLICY_DENIED";
 }
 
-/** Too many calls; `retryAfterMs` says how long to wait where the peer said so. */
+/** Too many calls. `retryAfterMs` is how long to wait, if the peer said so. */
 export class RateLimitError extends AgentwireError {
   static override readonly brands: readonly string[] = ["RateLimitError"];
   static override readonly defaultCode: ErrorCode = "RATE_LIMIT";
   static override readonly defaultRetryable: boolean = true;
 }
 
-/** What was given does not fit: options, input, output, a message that breaks a rule of its protocol. */
+/** Invalid options, input or output, or a message that violates a rule of its protocol. */
 export class ValidationError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ValidationError"];
   static override readonly defaultCode: ErrorCode = "VALIDATION";
 }
 
-/** The thing named does not exist. */
+/** The requested object does not exist. */
 export class NotFoundError extends AgentwireError {
   static override readonly brands: readonly string[] = ["NotFoundError"];
   static override readonly defaultCode: ErrorCode = "NOT_FOUND";
 }
 
-/** The thing exists in a state that does not allow this call. */
+/** The object is in a state that does not allow this call. */
 export class ConflictError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ConflictError"];
   static override readonly defaultCode: ErrorCode = "CONFLICT";
@@ -262,7 +262,7 @@ export class UpstreamError extends AgentwireError {
   static override readonly defaultRetryable: boolean = true;
 }
 
-/** The time allowed for the call is over. Whether the peer did the work is not known. */
+/** The call took longer than allowed. It is unknown whether the peer did the work. */
 export class TimeoutError extends AgentwireError {
   static override readonly brands: readonly string[] = ["TimeoutError"];
   static override readonly defaultCode: ErrorCode = "TIMEOUT";
@@ -286,19 +286,19 @@ export class ConnectionError extends AgentwireError {
   }
 }
 
-/** Bytes, a frame or a signature that are not what the protocol says. */
+/** The peer sent bytes, a frame or a signature that violate the protocol. */
 export class ProtocolError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ProtocolError"];
   static override readonly defaultCode: ErrorCode = "PROTOCOL";
 }
 
-/** The object was closed; it takes no more calls. */
+/** The object was closed and accepts no more calls. */
 export class ClosedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["ClosedError"];
   static override readonly defaultCode: ErrorCode = "CLOSED";
 }
 
-/** This cannot be done here: a missing optional package, a platform without the means, a peer of another kind. */
+/** Not possible here: an optional package is missing, or the platform or the peer does not support the call. */
 export class UnsupportedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["UnsupportedError"];
   static override readonly defaultCode: ErrorCode = "UNSUPPORTED";

@@ -6,7 +6,7 @@ export interface Serving {
   readonly isServing: boolean;
 }
 
-/** What {@link health} found. */
+/** The result of {@link health}. */
 export interface Health {
   /** True if every worker is serving. */
   readonly ok: boolean;

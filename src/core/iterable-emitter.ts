@@ -3,7 +3,7 @@ import { Emitter } from "./emitter.js";
 import { EventBuffer } from "./event-buffer.js";
 import { type Logger, safeLogger } from "./logger.js";
 
-/** One event as `events()` hands it out: its name and what was emitted with it. */
+/** One event of `events()`: its name and its payload. */
 export type EmittedEvent<Events extends object> = {
   [Name in keyof Events]: { readonly type: Name; readonly data: Events[Name] };
 }[keyof Events];
@@ -39,7 +39,8 @@ export class IterableEmitter<Events extends object> extends Emitter<Events> {
     const buffer = new EventBuffer<EmittedEvent<Events>>({
       ...options,
       onDrop: () => {
-        if (dropped++ === 0) this.#logger.warn("a reader of events is too slow; the oldest are dropped");
+        if (dropped++ === 0)
+          this.#logger.warn("a reader of events() is too slow; dropping the oldest events");
       },
       onEnd: () => this.#buffers.delete(buffer),
     });

@@ -1,12 +1,12 @@
 /** JSON Schema as a type, and which revision of it a schema is written in. */
 import { isObject } from "./json.js";
 
-/** A JSON Schema as it stands in a program or arrives on a protocol: an object of keywords, `true` or `false`. */
+/** A JSON Schema: an object of keywords, `true` or `false`. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
 
 declare const described: unique symbol;
 
-/** A JSON Schema that also says, to the compiler only, which values it describes. */
+/** A JSON Schema with the TypeScript type of the values it describes. */
 export type TypedJsonSchema<T> = JsonSchema & { readonly [described]?: T };
 
 /** Says which type a JSON Schema describes. `jsonSchema<{n: number}>({…})`; nothing happens at run time. */

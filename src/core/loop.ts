@@ -122,7 +122,7 @@ class RunningLoop implements Loop {
 
   #report(error: unknown): void {
     const { name = "loop", onError } = this.#options;
-    this.#logger.warn("a run failed; the next one follows", { loop: name, error });
+    this.#logger.warn("a periodic task failed; it will run again", { loop: name, error });
     try {
       onError?.(error);
     } catch (second) {

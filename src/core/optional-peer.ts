@@ -14,7 +14,7 @@ export async function loadPeer<T>(name: string, what: string, load: () => Promis
   } catch (error) {
     const { code } = (error ?? {}) as { readonly code?: unknown };
     if (typeof code !== "string" || !MISSING.has(code)) throw error;
-    throw new UnsupportedError(`${what} needs a package that is not installed: npm install ${name}`, {
+    throw new UnsupportedError(`${what} requires a package that is not installed: npm install ${name}`, {
       code: "MISSING_PACKAGE",
       details: { package: name },
     });

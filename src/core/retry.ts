@@ -57,7 +57,7 @@ function askedWaitMs(error: unknown): number | undefined {
 /** Neither the hook nor the logger can break the call they are notified about. */
 function tell(options: RetryRun, notice: RetryNotice): void {
   const logger = safeLogger(options.logger);
-  logger.debug("a call failed and is tried again", { ...notice });
+  logger.debug("a call failed; retrying", { ...notice });
   try {
     options.onRetry?.(notice);
   } catch (error) {

@@ -8,7 +8,8 @@ import { ValidationError } from "./errors.js";
 export function formatTime(ms: number): string {
   const date = new Date(ms);
   const text = Number.isNaN(date.getTime()) ? "" : date.toISOString();
-  if (!/^\d{4}-/.test(text)) throw new ValidationError(`${ms} is not a time that RFC 3339 can write`);
+  if (!/^\d{4}-/.test(text))
+    throw new ValidationError(`${ms} ms is outside the range of RFC 3339 times (years 0 to 9999)`);
   return text;
 }
 

@@ -163,7 +163,7 @@ export function refusal(what: string, issues: readonly Issue[]): ValidationError
     .slice(0, namedIssues)
     .map(({ path, message }) => (path ? `${path} ${message}` : message));
   const more = issues.length > namedIssues ? `; and ${issues.length - namedIssues} more` : "";
-  return new ValidationError(`${what} does not fit its schema: ${named.join("; ")}${more}`, {
+  return new ValidationError(`${what} does not match its schema: ${named.join("; ")}${more}`, {
     details: { issues },
   });
 }

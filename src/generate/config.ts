@@ -87,7 +87,7 @@ export interface Config {
   readonly specs: Readonly<Record<string, Spec>>;
 }
 
-/** Types a config in the place where it is written. */
+/** Returns the config unchanged; gives it its type. */
 export function defineConfig<const C extends Config>(config: C): C {
   return config;
 }

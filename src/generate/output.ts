@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { VERSION } from "../core/version.js";
 import { type Finding, SpecError } from "./finding.js";
 
-/** What one spec gives. */
+/** The files that are generated from one spec. */
 export interface Generated {
   /** The document or folder, as first lines name it. */
   readonly from: string;

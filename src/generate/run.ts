@@ -67,7 +67,7 @@ async function generateAll(options: GenOptions): Promise<Output[]> {
   );
 }
 
-/** What {@link generate} did or found. */
+/** The result of {@link generate}. */
 export interface Generation {
   /** Number of files that were written; 0 with `check`. */
   readonly files: number;

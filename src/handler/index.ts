@@ -1,13 +1,13 @@
 /**
- * The one handler shape of both worker protocols: `async (input, ctx) => output`. What is defined here can be served
- * as a CAP job or as a neuron lease, unchanged.
+ * Handlers for both worker protocols: `async (input, ctx) => output`. A handler that is defined here serves CAP jobs and
+ * neuron leases, unchanged.
  */
 import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import type { JsonSchema } from "../core/json-schema.js";
 import type { Logger } from "../core/logger.js";
 import type { InputOf, OutputOf, Schema } from "../core/validate.js";
 
-/** How far a handler has come. All members are optional. */
+/** A progress report of a handler. All members are optional. */
 export interface ProgressUpdate {
   /** 0 to 100. */
   readonly percent?: number | undefined;
@@ -37,13 +37,13 @@ export interface HandlerContext {
   fail(reason: string, options?: { readonly code?: string | undefined }): never;
 }
 
-/** Does a piece of work: gets the input, returns the output, at once or later. */
+/** Processes one job or lease: receives the input and returns the output, or a promise for it. */
 export type Handler<Input = unknown, Output = unknown, Context = HandlerContext> = (
   input: Input,
   ctx: Context,
 ) => Output | Promise<Output>;
 
-/** What {@link HandlerContext.fail} throws: the work failed and trying again would not help. */
+/** Thrown by {@link HandlerContext.fail}: the work failed, and a retry would not help. */
 export class HandlerFailure extends AgentwireError {
   static override readonly brands: readonly string[] = ["HandlerFailure"];
   static override readonly defaultCode: string = "HANDLER_FAILED";
@@ -70,7 +70,7 @@ function codeIn(options: { readonly code?: unknown } | null | undefined): string
   }
 }
 
-/** What {@link defineHandler} takes. `In` and `Out` are schemas, or undefined for none. */
+/** The argument of {@link defineHandler}. `In` and `Out` are schemas, or undefined for none. */
 export interface HandlerInit<In extends Schema | undefined, Out extends Schema | undefined> {
   /** What it does, for people and planners. */
   readonly description?: string | undefined;
@@ -86,7 +86,7 @@ export interface HandlerInit<In extends Schema | undefined, Out extends Schema |
   readonly run: Handler<InputOf<In>, OutputOf<Out>>;
 }
 
-/** A handler with its schemas, to be served on either protocol. */
+/** A handler with its schemas, which both worker protocols can serve. */
 export interface HandlerDefinition {
   readonly description: string | undefined;
   readonly input: Schema | undefined;
@@ -120,7 +120,7 @@ export function defineHandler<
   return Object.freeze({ description, input, output, jsonSchema, run });
 }
 
-/** True for what {@link defineHandler} made, or something of the same form. */
+/** Whether a value was returned by {@link defineHandler}, possibly of another copy of the package. */
 export function isHandlerDefinition(value: unknown): value is HandlerDefinition {
   return typeof value === "object" && value !== null && "run" in value && typeof value.run === "function";
 }

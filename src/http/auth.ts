@@ -5,7 +5,7 @@ import { reveal, Secret } from "../core/secret.js";
 import type { Cut } from "./cut.js";
 import { Renewable } from "./renewable.js";
 
-/** Gives requests their credential; see {@link bearer} and {@link TokenSource}. */
+/** Adds the credential to requests; see {@link bearer} and {@link TokenSource}. */
 export interface HttpAuth {
   /** What a request waits for while it waits for its credential, for messages. Default: "its credential". */
   readonly what?: string | undefined;

@@ -34,7 +34,7 @@ import type { Transport } from "./transport.js";
 import { fetchTransport } from "./transport-fetch.js";
 import { operationUrl, parseBaseUrl } from "./url.js";
 
-/** What a generated client knows by itself; options of the user win. */
+/** Defaults of a generated client; the user's options take precedence. */
 export type ClientDefaults = Pick<HttpClientOptions, "server" | "keyMap">;
 
 const OPTIONS: { readonly [Name in keyof HttpClientOptions]?: OptionRule } = {
@@ -54,7 +54,7 @@ const TIMEOUT_MS = 30_000;
 const GRACE_MS = 10_000;
 const CLOSED = "the client is closed";
 
-/** Makes the calls of generated clients. Several clients may share one. */
+/** Sends the requests of generated clients. Several clients may share one instance. */
 export class HttpClient {
   /** Without a trailing slash. */
   readonly baseUrl: string;
@@ -80,7 +80,7 @@ export class HttpClient {
     this.#policy = retryPolicy(options.retry ?? options.defaultRetry, options.defaultRetry);
     this.#headers = { accept: "application/json", ...lowerCase(options.headers ?? {}) };
     if (send !== undefined && tls !== undefined)
-      throw new ValidationError("pass either fetch or tls: a fetch of your own brings its own certificates");
+      throw new ValidationError("pass either fetch or tls, not both: tls does not apply to your fetch");
     const { maxBodyBytes = 16 * 1024 * 1024, connections = 64 } = options;
     const transportOptions = { maxBodyBytes, connections, tls, clock };
     this.#transport =

@@ -3,7 +3,7 @@
 import type { Shape } from "../core/keys.js";
 import type { RetryRule } from "../core/retry-policy.js";
 
-/** How a request body leaves. */
+/** How a request body is encoded. */
 export type BodyKind = "json" | "form" | "multipart" | "text" | "bytes";
 
 /** How a successful response is read; `none` for operations whose responses carry no content. */
@@ -21,7 +21,7 @@ export interface Paging {
   readonly counts?: "offset" | "page";
 }
 
-/** One operation of a spec, as the generated clients hand it to {@link HttpClient.send}. */
+/** One operation of a spec, as generated clients pass it to {@link HttpClient.send}. */
 export interface HttpOperation extends RetryRule {
   /** The operation id of the spec. */
   readonly id: string;

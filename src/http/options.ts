@@ -21,8 +21,8 @@ export interface CallOptions {
   /** Limit of the whole call, with all attempts and waits, in milliseconds. Default: the client's. */
   readonly totalTimeoutMs?: number | undefined;
   /**
-   * Numbers that differ from the client's; `false` for a single attempt. Given for an operation that is not idempotent,
-   * it allows this call to be repeated, unless the spec says `x-retry: never`.
+   * Overrides the client's retry options; `false` makes a single attempt. For an operation that is not idempotent, this
+   * allows the call to be repeated, unless the spec says `x-retry: never`.
    */
   readonly retry?: RetryOptions | false | undefined;
   /** Added to the headers of the client and of the operation; names in any case. */
@@ -63,7 +63,7 @@ export interface TlsOptions {
   readonly servername?: string | undefined;
 }
 
-/** What users of every client over HTTP can set. */
+/** Options that all HTTP clients share. */
 export interface ClientOptions {
   /** Limit of each request, in milliseconds. 0 or `Infinity`: none. Default: 30,000. */
   readonly timeoutMs?: number | undefined;

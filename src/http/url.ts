@@ -14,12 +14,12 @@ export function parseBaseUrl(baseUrl: string): string {
     const message = `expected an absolute http or https URL as base URL, found ${found}`;
     throw new ValidationError(message, { code: "INVALID_BASE_URL" });
   };
-  if (url === undefined) return fail("something that cannot be read as a URL");
+  if (url === undefined) return fail("a value that is not a URL");
   if (!/^https?:$/.test(url.protocol)) return fail(`the scheme ${url.protocol.slice(0, 20)}`);
   if (url.username !== "" || url.password !== "") {
     return fail("one with a user or a password: pass credentials as options, not in the URL");
   }
-  if (url.search !== "" || url.hash !== "") return fail("one with a query or a fragment");
+  if (url.search !== "" || url.hash !== "") return fail("one with a query or a fragment: remove it");
   // Not `href`, which keeps a lone `?` or `#`.
   return url.origin + url.pathname.replace(/\/+$/, "");
 }

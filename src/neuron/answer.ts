@@ -62,7 +62,7 @@ export async function deliver(entry: LeaseEntry, given: Outcome, core: NeuronCor
       const reason = errorText(error);
       const other = substitute(outcome, error);
       if (other !== undefined) {
-        logger.warn("an answer was not accepted; a short one takes its place", { leaseId, reason });
+        logger.warn("the gateway did not accept an answer; sending a shorter one", { leaseId, reason });
         outcome = other;
         answer = answerFrame(leaseId, outcome, clock.now());
         continue;
@@ -73,7 +73,7 @@ export async function deliver(entry: LeaseEntry, given: Outcome, core: NeuronCor
       const wantedMs = Math.max(askedMs(error), backoffMs(attempt, policy, core.random));
       isLast = wantedMs > leftMs;
       const delayMs = isLast ? leftMs * lastShare : wantedMs;
-      logger.warn("an answer was not accepted and is posted again", { leaseId, delayMs, reason });
+      logger.warn("the gateway did not accept an answer; retrying", { leaseId, delayMs, reason });
       await sleep(delayMs, { clock, signal }).catch(() => {});
     }
   }

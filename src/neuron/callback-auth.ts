@@ -2,7 +2,7 @@
 import { AgentwireError, AuthError, errorText } from "../core/errors.js";
 import type { HttpAuth } from "../http/index.js";
 
-/** Why a token is asked for: for a request, or because the one that is named was answered with 401. */
+/** Why a token is requested: for a request, or because the response to the named token was 401. */
 export interface AuthReason {
   readonly reason: "request" | "unauthorized";
   /** The token that was refused. */
@@ -18,7 +18,7 @@ export interface AuthReason {
  */
 export type AuthCallback = (why: AuthReason) => string | Promise<string>;
 
-/** The auth callback failed; `retryable` is false when it will go on failing. */
+/** The auth callback failed. `retryable` is false if a retry would fail, too. */
 export class AuthCallbackError extends AuthError {
   static override readonly brands: readonly string[] = ["AuthCallbackError"];
 
@@ -60,6 +60,6 @@ async function token(auth: AuthCallback, why: AuthReason): Promise<string> {
     throw new AuthCallbackError(error);
   }
   if (typeof given !== "string" || !/^[\x20-\x7e]+$/.test(given))
-    throw new AuthCallbackError(new TypeError("it must give a token: one line of ASCII text"));
+    throw new AuthCallbackError(new TypeError("it must return a token: one line of ASCII text"));
   return given;
 }

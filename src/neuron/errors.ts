@@ -4,7 +4,7 @@ import { isObject } from "../core/json.js";
 import type { HttpAnswer } from "../http/answer.js";
 import { answerInfo, errorForStatus } from "../http/error-table.js";
 
-/** The gateway did not take the registration. The stream stays open, but no leases come. */
+/** The gateway refused the registration. The stream stays open, but no leases arrive. */
 export class RegistrationRejectedError extends AgentwireError {
   static override readonly brands: readonly string[] = ["RegistrationRejectedError"];
   static override readonly defaultCode: string = "REGISTRATION_REJECTED";

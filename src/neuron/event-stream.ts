@@ -26,7 +26,7 @@ export async function readStream(
     const leftMs = lastMs + idleTimeoutMs - clock.monotonic();
     if (leftMs > 0) timer = clock.setTimeout(watch, leftMs);
     else {
-      idle = new TimeoutError(`idle: nothing came for ${idleTimeoutMs} ms`);
+      idle = new TimeoutError(`idle: the stream sent nothing for ${idleTimeoutMs} ms`);
       link.abort(idle);
     }
   };

@@ -16,7 +16,7 @@ import type { NeuronCore } from "./core.js";
 import { checkClientFrame, postFrame } from "./frames.js";
 import type { LeaseEntry } from "./lease.js";
 
-/** What a handler of a lease receives besides its input. */
+/** The context that a neuron passes to a handler with its input. */
 export interface HandlerContext extends SharedContext {
   /** The whole task. `taskId` stays the same when the task is delivered again; the leaseId does not. */
   readonly task: TaskPayload;
@@ -24,7 +24,7 @@ export interface HandlerContext extends SharedContext {
   readonly leaseId: string;
 }
 
-/** Serves a capability: gets the input, returns the output, at once or later. */
+/** Serves a capability: receives the input and returns the output, or a promise for it. */
 export type Handler<Input = unknown, Output = unknown> = SharedHandler<Input, Output, HandlerContext>;
 
 /** Reports that wait to be sent for one lease; a further one replaces the oldest. */
@@ -72,7 +72,7 @@ export class ProgressReports {
     this.#waiting.push(frame);
     if (this.#waiting.length > waitingReports) {
       this.#waiting.shift();
-      log.warn("progress comes faster than it can be sent; the oldest report is dropped");
+      log.warn("progress is reported faster than it can be sent; dropped the oldest report");
     }
     this.#sending ??= this.#send();
   }

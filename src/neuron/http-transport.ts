@@ -39,9 +39,9 @@ export interface HttpTransportOptions
   readonly maxReconnectDelayMs?: number | undefined;
   /** Up to this share of a wait is taken off at random, 0 to 1. Default: 0, as the peers. */
   readonly reconnectJitter?: number | undefined;
-  /** Reconnect even after the gateway has said that reconnecting is pointless. Default: false. */
+  /** Reconnects even if the gateway says not to. Default: false. */
   readonly alwaysReconnect?: boolean | undefined;
-  /** A stream on which nothing came for so long, comments included, is reopened. Default: 300,000. */
+  /** A stream without any bytes for this long, not even comments, is opened again. Default: 300,000. */
   readonly idleTimeoutMs?: number | undefined;
   /** How long a POST, or the head of the stream, may take. Default: 30,000. */
   readonly requestTimeoutMs?: number | undefined;
@@ -205,7 +205,7 @@ export class HttpTransport implements Transport {
   }
 
   #giveUp(error: Error): void {
-    this.#logger.error("the stream is not opened again", { error });
+    this.#logger.error("stopped reconnecting to the gateway", { error });
     this.#callbacks.onError?.(error);
     this.#callbacks.onEnd?.(error);
   }
@@ -287,7 +287,7 @@ export class HttpTransport implements Transport {
     if (error instanceof TimeoutError) return { reason: error.message, hasStood };
     const reason = `read error: ${errorText(error)}`;
     if (!(error instanceof AgentwireError && error.code === "EVENT_TOO_LARGE")) return { reason, hasStood };
-    this.#logger.error("the stream is ended because of an event that is too large", { reason });
+    this.#logger.error("ended the stream because an event exceeds maxEventBytes", { reason });
     this.#callbacks.onError?.(error);
     return { reason, hasStood: false };
   }
@@ -297,7 +297,7 @@ export class HttpTransport implements Transport {
     const leaseId = leaseIdInStart(start);
     if (leaseId === undefined) return false;
     const problem = "the lease is larger than maxEventBytes, the largest event this neuron takes";
-    this.#logger.error("a lease is refused because it is too large", { leaseId });
+    this.#logger.error("refused a lease that exceeds maxEventBytes", { leaseId });
     this.#callbacks.onUnreadableLease?.(leaseId, problem);
     this.#callbacks.onError?.(new ProtocolError(`lease ${leaseId}: ${problem}`, { code: "EVENT_TOO_LARGE" }));
     return true;
@@ -317,7 +317,7 @@ export class HttpTransport implements Transport {
       this.#callbacks.onFrame?.(frame);
     } catch (error) {
       // Not the stream's fault, so it goes on.
-      this.#logger.error("a frame could not be dealt with", { error });
+      this.#logger.error("the handling of a frame failed", { error });
     }
   }
 }

@@ -45,7 +45,7 @@ function onRegistered(
   const accepted = new Set(capabilities.map(({ type }) => type));
   const missing = [...advertised.keys()].filter((type) => !accepted.has(type));
   if (missing.length > 0) {
-    logger.warn("the gateway did not take all capabilities; no leases will come for these", { missing });
+    logger.warn("the gateway refused some capabilities; it will send no leases for them", { missing });
   }
   dispatcher.restore(accepted);
   events.emit("connection:registered", { sessionId, capabilities: capabilities.length });

@@ -1,6 +1,6 @@
 /**
- * The Holokai neuron protocol: a worker that takes leases from a BigBrain gateway over HTTP and SSE and answers
- * every one of them.
+ * The Holokai neuron protocol: a worker that receives leases from a BigBrain gateway over HTTP and SSE, and answers
+ * each of them.
  */
 export type {
   CapabilityScope,

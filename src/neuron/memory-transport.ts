@@ -16,7 +16,7 @@ export interface MemoryGateway {
   drop(reason?: string): void;
 }
 
-/** Called with every frame; what it throws or rejects with fails the post. */
+/** Called with every frame. If it throws or rejects, the post fails with that error. */
 export type MemoryPostHandler = (path: PostPath, frame: ClientFrame) => unknown;
 
 /** A transport whose gateway is the function given here and the object returned. No reconnect of its own. */

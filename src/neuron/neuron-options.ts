@@ -12,7 +12,7 @@ import type { LeaseCall } from "./run-lease.js";
 import type { SchemaSource } from "./schemas.js";
 import type { ReconnectInfo, Transport } from "./transport.js";
 
-/** What every neuron can be given. */
+/** Options that every neuron accepts. */
 export interface NeuronCommonOptions {
   /** Stable over restarts, different for each replica. Default: BIGBRAIN_NEURON_ID. */
   readonly neuronId?: string | undefined;
@@ -20,24 +20,24 @@ export interface NeuronCommonOptions {
   readonly logger?: Logger | false | undefined;
   /** From the end of one heartbeat to the next, in milliseconds. Default: 10,000. */
   readonly heartbeatIntervalMs?: number | undefined;
-  /** Which schema judges where both sides have one. Default: `registered-first`. */
+  /** Which schema is used if both the registration and the lease have one. Default: `registered-first`. */
   readonly schemaSource?: SchemaSource | undefined;
-  /** Judges JSON Schemas. Default: ajv, which needs code generation. */
+  /** Validates by JSON Schemas. Default: ajv, which requires code generation. */
   readonly validator?: SchemaValidator | undefined;
-  /** Version to register with. Given, it is pinned; else 1.1.0, and 1.0.0 for a gateway that refuses that. */
+  /** The only version to register with. Default: 1.1.0, or 1.0.0 if the gateway refuses that. */
   readonly protocolVersion?: typeof PROTOCOL_VERSION | typeof FALLBACK_PROTOCOL_VERSION | undefined;
-  /** Put the text of a handler's exception on the wire. Default: true, as the peers do. */
+  /** Sends the text of a handler's exception to the gateway. Default: true, as the vendor's SDKs do. */
   readonly exposeErrors?: boolean | undefined;
   /**
-   * A lease whose time was over before its handler got a slot is run all the same (`run`, the default, as the
-   * peers do), or handed back (`refuse`). Its time is counted from its receipt, by the gateway's own two times.
+   * What happens to a lease that expired before its handler got a slot: it runs anyway (`run`, the default, as with the
+   * vendor's SDKs), or is returned (`refuse`). Its lifetime counts from its receipt.
    */
   readonly expired?: "run" | "refuse" | undefined;
   /** How long a cancelled handler may take before its lease is answered without it. Default: 30,000. */
   readonly cancelGraceMs?: number | undefined;
   /** Results kept to answer a task that is delivered again, by `taskId`. Default: 0, every delivery runs. */
   readonly dedupeTasks?: number | undefined;
-  /** An answer is tried for at least so long, in milliseconds, and for all the life of its lease. Default: 30,000. */
+  /** How long an answer is posted again, in milliseconds; at least for the lifetime of its lease. Default: 30,000. */
   readonly answerRetryMs?: number | undefined;
   /** Wraps every handler; the first one is the outermost. */
   readonly middleware?: readonly Middleware<LeaseCall, unknown>[] | undefined;
@@ -64,7 +64,7 @@ export type NeuronOptions = NeuronCommonOptions &
     | { readonly transport: Transport }
   );
 
-/** What a neuron reports. */
+/** Events of a neuron. */
 export interface NeuronEvents {
   /** The stream stands. */
   "connection:open": undefined;

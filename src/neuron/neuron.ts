@@ -175,7 +175,7 @@ export class Neuron {
     const overrides = third === undefined ? undefined : second;
     const served = serve(override(capability, overrides), handler, this.#core.options.logger);
     const { type } = served.capability;
-    if (this.#served.has(type)) throw new ConflictError(`${type} has a handler already`);
+    if (this.#served.has(type)) throw new ConflictError(`${type} already has a handler`);
     this.#served.set(type, served);
     this.#core.capabilities.set(type, served.capability);
     this.#dispatcher.add(served);

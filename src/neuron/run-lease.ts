@@ -9,7 +9,7 @@ import type { HandlerContext } from "./handler-context.js";
 import { type LeaseEntry, type Outcome, outcomes } from "./lease.js";
 import type { SchemaBook, Side } from "./schemas.js";
 
-/** A lease on its way through the middleware. */
+/** A lease, as middleware sees it. */
 export type LeaseCall = HandlerCall<HandlerContext>;
 
 /** What a run needs. */

@@ -76,7 +76,10 @@ export class Session {
     } catch (error) {
       const { type } = capability;
       const reason = errorText(error);
-      logger.warn("the new concurrency was not accepted; the next registration repeats it", { type, reason });
+      logger.warn(
+        "the gateway did not accept the new concurrency; it will be sent with the next registration",
+        { type, reason },
+      );
     }
   }
 
@@ -111,7 +114,7 @@ export class Session {
         const backoff = backoffMs(attempt, isTrouble ? trouble : refusal, random);
         const delayMs = isHopeless ? hopelessMs : Math.max(retryAfterMs, backoff);
         const reason = errorText(error);
-        if (isTrouble) logger.warn("the registration failed and is tried again", { delayMs, reason });
+        if (isTrouble) logger.warn("the registration failed; retrying", { delayMs, reason });
         else {
           const message = `registration rejected by gateway: ${reason}`;
           logger.error(message, { delayMs });

@@ -2,7 +2,7 @@
 import type { ClientFrame } from "../../gen/neuron/index.js";
 import type { PostPath } from "./frames.js";
 
-/** A reconnect that is about to be waited for. */
+/** A reconnect that follows after a delay. */
 export interface ReconnectInfo {
   /** 1 for the first one after a connection that stood. */
   readonly attempt: number;

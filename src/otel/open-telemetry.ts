@@ -19,7 +19,7 @@ export interface OpenTelemetryOptions {
   readonly tracerName?: string | undefined;
 }
 
-/** Makes spans and metrics; where they go is set by the OpenTelemetry SDK of the program. */
+/** Creates spans and metrics. The OpenTelemetry SDK of your program decides where they go. */
 export interface OpenTelemetry {
   /**
    * A `fetch` for the clients of this package: a client span for every try, so that retries show, and the headers

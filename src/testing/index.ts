@@ -1,5 +1,5 @@
 /**
- * Local servers that speak the real protocols, and what tests need beside them. For tests, demos and development on
+ * Local servers that speak the real protocols, and helpers for tests. For tests, demos and development on
  * one machine: they keep everything in memory.
  */
 export type { LocalBigBrainOptions, TaskSubmission } from "./big-brain/types.js";

@@ -37,7 +37,7 @@ export interface LocalSafetyKernelOptions {
 
 type AnyServer = NodeHttp.Server | NodeHttp2.Http2Server | NodeHttp2.Http2SecureServer;
 
-/** Answers as Cordum's kernel does: four questions, one decision. */
+/** A safety kernel in this process, with Cordum's API. Your function makes the decisions. */
 export class LocalSafetyKernel {
   /** Requests so far, the oldest first. */
   readonly requests: PolicyCheckRequest[] = [];

@@ -207,7 +207,7 @@ export class LocalScheduler {
   /** With `trust`, a worker's packets must carry its live session token. */
   #isTrusted(packet: BusPacket): boolean {
     if (this.#issuer?.hasSession(packet) ?? true) return true;
-    this.#logger.warn("a packet without a live session; ignored", {
+    this.#logger.warn("ignored a packet without a worker trust session", {
       senderId: packet.senderId,
       payload: packet.payload.case,
     });

@@ -120,7 +120,7 @@ export class Engine<W extends Work, Outcome> {
     if (this.#isClosed || abandonMs === Infinity) return;
     this.#lingering.add(work);
     const abandon = (): void => {
-      logger.warn("a handler that was cut short goes on; its slot is given away", { id: String(work.key) });
+      logger.warn("a cancelled handler is still running; its slot is free again", { id: String(work.key) });
       this.#free(work);
     };
     work.timer = clock.setTimeout(abandon, abandonMs, { unref: true });

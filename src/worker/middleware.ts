@@ -13,7 +13,7 @@ export interface CallContext {
   readonly correlationId: string;
 }
 
-/** One run of a handler on its way through the middleware. */
+/** One run of a handler, as middleware sees it. */
 export interface HandlerCall<Context extends CallContext = CallContext, Input = unknown> {
   readonly protocol: "cap" | "neuron";
   /** The id of the job or of the lease. */

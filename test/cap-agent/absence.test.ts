@@ -150,7 +150,7 @@ describe("cancels that a stream has kept", () => {
     agent.job("job.echo", () => 1);
     await agent.start();
     expect(
-      logged.filter((line) => line.startsWith("cancels that a stream has kept are not read")),
+      logged.filter((line) => line.startsWith("could not read earlier cancels from the stream")),
     ).toHaveLength(1);
     await send();
     expect(results()).toHaveLength(1);

@@ -107,7 +107,7 @@ describe("cancelling", () => {
       expect([agent.activeJobs, begun]).toEqual([1, ["1"]]);
       await clock.advance(2_000);
       expect(begun).toEqual(["1", "2"]);
-      expect(logged.some((line) => line.startsWith("a handler that was cut short goes on"))).toBe(true);
+      expect(logged.some((line) => line.startsWith("a cancelled handler is still running"))).toBe(true);
       never.open();
       await clock.settle();
       expect(results()).toHaveLength(2);

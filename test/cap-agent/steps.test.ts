@@ -146,7 +146,7 @@ describe("the input", () => {
     expect(set.results()[0]!.errorMessage).not.toContain("secret");
   });
 
-  it(req("cap.agent.input", "that does not fit its schema is not tried again"), async () => {
+  it(req("cap.agent.input", "that does not match its schema is not tried again"), async () => {
     let runs = 0;
     const { agent, send, results } = await bench({ retries: 3 });
     agent.job("job.echo", { input: numbers }, () => ++runs);

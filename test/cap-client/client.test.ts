@@ -70,7 +70,7 @@ describe("input and output", () => {
     expect((await run({ n: 1 }, { output: schema })).output).toEqual({ n: 1 });
     const misfit = await failure(run({ n: "1" }, { output: schema }));
     expect(misfit).toBeInstanceOf(ValidationError);
-    expect(misfit?.message).toContain("the output does not fit its schema");
+    expect(misfit?.message).toContain("the output does not match its schema");
     const standard = {
       "~standard": {
         version: 1,

@@ -256,8 +256,8 @@ describe("with maxAgeMs", () => {
     await send(bytes);
     expect(taken).toEqual(["once"]);
     expect(reasons).toEqual([
-      "the packet was taken before: it is a replay",
-      "the packet was taken before: it is a replay",
+      "the packet is a replay: it was accepted before",
+      "the packet is a replay: it was accepted before",
       "the packet is 60001 ms old, and the limit is 60000 ms",
     ]);
   });
@@ -284,7 +284,7 @@ describe("with maxAgeMs", () => {
       ).resolves.toBeDefined();
       await send(encodePacket({ ...packet, signature }));
       expect(taken).toEqual(["once"]);
-      expect(reasons).toEqual(["the packet was taken before: it is a replay"]);
+      expect(reasons).toEqual(["the packet is a replay: it was accepted before"]);
     },
   );
 

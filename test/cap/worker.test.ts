@@ -42,7 +42,7 @@ describe("runWorker", () => {
         status: JobStatus.SUCCEEDED,
         resultPtr: "redis://res/job-echo-1",
       });
-      expect(logged.join()).toContain("replaced by the sender's");
+      expect(logged.join()).toContain("sent the worker's own instead");
     },
   );
 

@@ -85,7 +85,7 @@ describe("Emitter", () => {
     },
   );
 
-  it("logs an error that nobody listens to, and only then", () => {
+  it("logs unhandled error event, and only then", () => {
     const { emitter, logger } = withLog();
     emitter.emit("error", new Error("lonely"));
     expect(vi.mocked(logger.error).mock.calls).toMatchObject([

@@ -230,7 +230,7 @@ describe("refusal", () => {
     const error = refusal("the input", issues);
     expect(error).toBeInstanceOf(ValidationError);
     expect(error.message).toBe(
-      "the input does not fit its schema: /a must be string; /b must be string; /c must be string; and 1 more",
+      "the input does not match its schema: /a must be string; /b must be string; /c must be string; and 1 more",
     );
     expect(error.details).toEqual({ issues });
     expect(refusal("x", issues.slice(0, 3)).message).not.toContain("more");

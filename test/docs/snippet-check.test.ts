@@ -6,7 +6,7 @@ import { parseMarkdown } from "./markdown.ts";
 import { snippetsOf, typeErrors, wrongExamples } from "./snippets.ts";
 
 const root = join(import.meta.dirname, "../..");
-const folder = join(root, ".cache/snippet-check"); // inside, so that it finds the package
+const folder = join(root, ".snippets-check"); // inside, so that it finds the package
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const fence = "```";
@@ -28,8 +28,8 @@ describe("a snippet", () => {
   it("may be left out with a reason, or stand for itself", () => {
     const text = `<!-- not run: needs a browser -->\n${fence}ts\na\n${fence}\n\n${fence}ts\nb\n${fence}\n`;
     expect(snippetsOf([document(text)]).map(({ notRun, file }) => [notRun, file])).toEqual([
-      ["needs a browser", ".cache/snippets/docs-x-2.ts"],
-      [undefined, ".cache/snippets/docs-x-6.ts"],
+      ["needs a browser", ".snippets/docs-x-2.ts"],
+      [undefined, ".snippets/docs-x-6.ts"],
     ]);
   });
 
@@ -40,7 +40,7 @@ describe("a snippet", () => {
       'import { nothing } from "agentwire/handler";\nconst n: number = "x";\n',
     );
     const project = join(folder, "tsconfig.json");
-    writeFileSync(project, '{"extends":"../../tsconfig.json","include":["*.ts"],"exclude":[]}');
+    writeFileSync(project, '{"extends":"../tsconfig.json","include":["*.ts"],"exclude":[]}');
     const errors = typeErrors(root, project);
     expect(errors.map((line) => /error (TS\d+)/.exec(line)?.[1])).toEqual(["TS2305", "TS2322"]);
   });

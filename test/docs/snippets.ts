@@ -4,6 +4,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import type { Document } from "./documents.ts";
 
+/** Where blocks that are not examples are written: inside the checkout, so that they find its package. */
+const SNIPPETS = ".snippets";
+
 /** A `ts` block. */
 export interface Snippet {
   /** `docs/neuron.md:7`. */
@@ -27,7 +30,7 @@ export function snippetsOf(documents: readonly Document[]): Snippet[] {
         const example = comment?.startsWith("examples/") ? comment : undefined;
         const notRun = /^not run: (.+)$/.exec(comment ?? "")?.[1];
         const name = `${path.replace(/\.md$/, "").replaceAll("/", "-")}-${line}.ts`;
-        const file = example ?? `.cache/snippets/${name}`;
+        const file = example ?? `${SNIPPETS}/${name}`;
         return { where: `${path}:${line}`, code, output, example, notRun, file };
       }),
   );
@@ -43,11 +46,11 @@ export function wrongExamples(root: string, snippets: readonly Snippet[]): strin
   });
 }
 
-const FRAMEWORKS = "../../test/docs/frameworks.d.ts";
+const FRAMEWORKS = "../test/docs/frameworks.d.ts";
 
 /** Writes the blocks that are not examples into files. Returns the project that checks them. */
 export function writeSnippets(root: string, snippets: readonly Snippet[]): string {
-  const folder = join(root, ".cache/snippets");
+  const folder = join(root, SNIPPETS);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const { example, file, code } of snippets) {
@@ -56,7 +59,7 @@ export function writeSnippets(root: string, snippets: readonly Snippet[]): strin
   const project = join(folder, "tsconfig.json");
   writeFileSync(
     project,
-    JSON.stringify({ extends: "../../tsconfig.json", include: ["*.ts", FRAMEWORKS], exclude: [] }),
+    JSON.stringify({ extends: "../tsconfig.json", include: ["*.ts", FRAMEWORKS], exclude: [] }),
   );
   return project;
 }

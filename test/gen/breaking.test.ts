@@ -192,6 +192,8 @@ describe("the comparison with the baseline", () => {
 
   it("fails on an acceptance that is not a break any more", () => {
     project.write(accepted, `# Known.\n- { path: ${key}, action: remove, reason: Once. }\n`);
-    expect(check()).toEqual([`${accepted}:2:3: stale: remove ${key} is not a break any more`]);
+    expect(check()).toEqual([
+      `${accepted}:2:3: stale: remove ${key} is no longer a break; remove this entry`,
+    ]);
   });
 });

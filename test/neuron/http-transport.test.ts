@@ -137,7 +137,7 @@ describe.each(platforms)("HttpTransport over %s", (_, how) => {
     expect(seen.closed).toEqual([]);
     await clock.advance(200);
     await until(() => waits.length === 1);
-    expect(seen.closed).toEqual(["idle: nothing came for 1000 ms"]);
+    expect(seen.closed).toEqual(["idle: the stream sent nothing for 1000 ms"]);
     await clock.advance(500);
     await until(() => seen.open === 2);
   });

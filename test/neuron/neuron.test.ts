@@ -599,7 +599,7 @@ describe("registration", () => {
     const { gateway, logged } = await setUp({ handlers: { "a/b": () => 1, "c/d": () => 1 } });
     const capabilities = [{ type: "a/b", scope: "any", concurrency: 1, new: "member" }];
     gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
-    expect(logged.join("\n")).toMatch(/did not take all capabilities.*c\/d/);
+    expect(logged.join("\n")).toMatch(/refused some capabilities.*c\/d/);
   });
 
   it(req("neuron.start.author", "is not tried without a handler or with an invalid schema"), async () => {

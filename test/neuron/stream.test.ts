@@ -127,7 +127,7 @@ describe.each(platforms)("over %s", (_, how) => {
     });
     expect(JSON.stringify(gateway.frames("nack")[0])).toContain("maxEventBytes");
     expect(seen.errors).toMatchObject([{ code: "EVENT_TOO_LARGE" }]);
-    expect(logged.join()).toContain("too large");
+    expect(logged.join()).toContain("exceeds maxEventBytes");
     expect([seen.closed.length, gateway.streams.length]).toEqual([0, 1]);
   });
 

@@ -8,7 +8,7 @@ import type {
 import { type Clock, systemClock } from "../../core/clock.js";
 import type { Validator } from "./validation.js";
 
-/** What a {@link CrvGate} is made of. */
+/** Options of {@link CrvGate}. */
 export interface CrvGateConfig {
   readonly name: string;
   /** They run in this order, one after another, all of them. None means that everything passes. */

@@ -1,5 +1,5 @@
 /**
- * The gates of Aureus in this process: CRV validation, GoalGuard and the workflow rules with the semantics of the
+ * The gates of Aureus, in process: CRV validation, GoalGuard and workflow execution with the semantics of the
  * real engine, without a server and without I/O.
  */
 

@@ -31,7 +31,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the engine reports. */
+/** Events of the engine. */
 export interface EngineEvents {
   event: EngineEvent;
 }

@@ -2,10 +2,10 @@
 import type { WorkflowEvent } from "../../../gen/aureus/console/models.js";
 import type { WorkflowSpec } from "../../../gen/aureus/v1/models.js";
 
-/** Something that happened, as the console tells it. */
+/** An event of a run, in the form of the console. */
 export type EngineEvent = WorkflowEvent;
 
-/** Where a task stands. */
+/** The status of a task. */
 export type TaskRunStatus = "pending" | "running" | "retrying" | "completed" | "failed" | "timeout";
 
 /** One task of a run. Times are milliseconds since the epoch. */

@@ -43,7 +43,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
   ): this;
   job(topic: string, second: object, third?: unknown): this {
     this.onlyBeforeStart("Agent.job()");
-    if (this.#topics.has(topic)) throw new ConflictError(`${topic} has a handler already`);
+    if (this.#topics.has(topic)) throw new ConflictError(`${topic} already has a handler`);
     const [options, handler] = third === undefined ? [{}, second] : [second, third];
     const { input, output, run } = isHandlerDefinition(handler) ? handler : { run: handler };
     this.#topics.set(topic, makeTopic(topic, { input, output, ...options }, run, this.core.options));

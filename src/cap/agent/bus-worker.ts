@@ -143,7 +143,7 @@ export abstract class BusWorker {
    */
   async start(): Promise<void> {
     if (this.#closing !== undefined) throw this.#closed();
-    if (this.#starting !== undefined) throw new ConflictError(`the ${this.#core.kind} was started already`);
+    if (this.#starting !== undefined) throw new ConflictError(`the ${this.#core.kind} was already started`);
     this.#starting = this.#start();
     try {
       await this.#starting;

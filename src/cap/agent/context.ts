@@ -1,4 +1,4 @@
-/** What a handler of an agent gets besides its input. */
+/** The context that an agent passes to a handler with its input. */
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import type { Logger } from "../../core/logger.js";
 import { withTimeout } from "../../core/with-timeout.js";
@@ -20,7 +20,7 @@ import type { ProgressReporter } from "./progress.js";
 /** Default of `maxContextBytes` and `maxResultBytes`: 2 MiB. */
 export const MAX_BYTES = 2 * 1024 * 1024;
 
-/** How far a job has come. */
+/** A progress report of a job. */
 export interface JobProgressUpdate extends ProgressUpdate {
   /** The step this is about. */
   readonly stepId?: string | undefined;
@@ -51,7 +51,7 @@ export interface AgentContext<P extends PacketProtocol = PacketProtocol> extends
   putArtifact(value: unknown, options?: ArtifactOptions): Promise<string>;
 }
 
-/** Does a job: gets the input, returns the output, at once or later. */
+/** Processes one job: receives the input and returns the output, or a promise for it. */
 export type AgentHandler<
   Input = unknown,
   Output = unknown,
@@ -131,7 +131,7 @@ async function keepArtifact(
   const { attempt, limits } = job;
   const allowed = limits.maxArtifactBytes ?? Infinity;
   if ((max > 0 && bytes.length > max) || job.artifactBytes + bytes.length > allowed) {
-    throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes is more than this job may keep`, {
+    throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes exceeds what this job may store`, {
       details: { bytes: bytes.length, max, allowed, kept: job.artifactBytes },
     });
   }

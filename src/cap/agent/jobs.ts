@@ -96,7 +96,7 @@ export class Jobs {
     if (known !== undefined) {
       counts.repeated++;
       const jobId = logField(request.jobId);
-      log.info("a job came again while it is in flight; one result answers both", { jobId });
+      log.info("a job in flight was delivered again; one result answers both deliveries", { jobId });
       if (delivery !== undefined) known.deliveries.push(delivery);
       return;
     }
@@ -159,7 +159,7 @@ export class Jobs {
         : undefined;
     const { maxQueued = 10_000 } = options;
     if (refusal !== undefined || this.#slots.queued < maxQueued) return refusal;
-    job.log.error("too many jobs wait; this one is answered as failed", { maxQueued });
+    job.log.error("the queue is full (maxQueued): answered a job as FAILED", { maxQueued });
     return new JobFailure("RESOURCE_EXHAUSTED", `worker queue full: ${maxQueued} jobs wait`);
   }
 
@@ -296,7 +296,10 @@ export class Jobs {
         await Promise.all(acks);
       } catch (error) {
         const jobId = logField(job.request.jobId);
-        log.warn("a job is not acknowledged; it will come again", { jobId, reason: errorText(error) });
+        log.warn("could not acknowledge a job; the stream will deliver it again", {
+          jobId,
+          reason: errorText(error),
+        });
       }
     }
   }

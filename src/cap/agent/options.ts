@@ -35,32 +35,32 @@ export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
  */
 export type JobResultInit = MessageInitShape<typeof JobResultSchema>;
 
-/** Where a worker stands. */
+/** The state of a worker. */
 export type WorkerState = "idle" | "starting" | "running" | "closing" | "closed";
 
 /** Options that `Agent` and `runWorker` share. */
 export interface CommonOptions extends Omit<PartyOptions, "bus" | "senderId"> {
-  /** The bus, which stays the caller's, or a function that connects to one: it is drained when the worker is closed. */
+  /** A bus, which you close yourself, or a function that connects to one, which the worker drains when it is closed. */
   readonly bus: Bus | (() => Bus | Promise<Bus>);
   /** Name of the worker: sender of its packets and `worker_id` of its results. */
   readonly senderId?: string | undefined;
-  /** Handlers that may run at once, at least 1; further jobs wait in memory, first come first served. Default: 1. */
+  /** How many handlers run at a time, at least 1; further jobs wait in memory, in order. Default: 1. */
   readonly concurrency?: number | undefined;
-  /** Jobs without a stream that may wait in memory; any further one is answered FAILED. Default: 10000. */
+  /** How many jobs may wait in memory (without a stream); further ones are answered FAILED. Default: 10000. */
   readonly maxQueued?: number | undefined;
   /** Put the text of exceptions into results. Default: false; the text is "handler failed". */
   readonly exposeErrors?: boolean | undefined;
   /** How long each stage of closing may take, such as waiting for running handlers. Default: 30000. */
   readonly graceMs?: number | undefined;
-  /** How long a result waits for a connection that broke to come back. Default: 30000. */
+  /** How long a result waits for a broken connection to be restored. Default: 30000. */
   readonly resendForMs?: number | undefined;
-  /** Called for jobs and heartbeats. What it throws is logged and does no harm. */
+  /** Called for jobs and heartbeats. Exceptions are logged and have no other effect. */
   readonly metrics?: MetricsHook | undefined;
   /** Environment variables. Default: the process's. */
   readonly env?: Env | undefined;
 }
 
-/** What a handler of `runWorker` gets besides the request. */
+/** The context that `runWorker` passes to a handler with the request. */
 export interface JobContext extends CallContext {
   readonly jobId: string;
   readonly traceId: string;
@@ -69,7 +69,7 @@ export interface JobContext extends CallContext {
   readonly packet: BusPacket;
 }
 
-/** Does a job. A thrown error becomes a FAILED result, `null` or `undefined` too. */
+/** Processes one job. An exception, `null` or `undefined` becomes a FAILED result. */
 export type JobHandler = (
   request: JobRequest,
   context: JobContext,
@@ -92,7 +92,7 @@ export interface WorkerOptions extends CommonOptions {
  * What is given as an object stays the caller's; what a function makes is the agent's own and is closed with it.
  */
 export interface AgentOptions extends CommonOptions {
-  /** Where inputs and outputs are, or a function that opens it. */
+  /** The store of inputs and outputs, or a function that opens it. */
   readonly store: BlobStore | (() => BlobStore | Promise<BlobStore>);
   /** The same as `senderId`, and wins over it. Default: "cap-runtime". */
   readonly workerId?: string | undefined;
@@ -105,8 +105,8 @@ export interface AgentOptions extends CommonOptions {
   /** How long connecting, a read or a write may take; 0 or less means no limit. Default: 5000. */
   readonly ioTimeoutMs?: number | undefined;
   /**
-   * How long a worker with a pool goes on taking jobs after it has told schedulers that it takes no more: those on their
-   * way to it are not lost. Default: 500.
+   * How long a closing worker with a pool still accepts jobs after its last heartbeat, so that jobs that are on their way
+   * to it are not lost. Default: 500.
    */
   readonly goodbyeMs?: number | undefined;
   /** Longest input in bytes; 0 or less means no limit. Default: 2 MiB. */
@@ -115,13 +115,13 @@ export interface AgentOptions extends CommonOptions {
   readonly maxResultBytes?: number | undefined;
   /** 0 or less means the default: 5000. */
   readonly heartbeatIntervalMs?: number | undefined;
-  /** Changes a heartbeat before it is sent: it is called with the heartbeat and returns the one to send. */
+  /** Changes a heartbeat before it is sent: receives the planned heartbeat, returns the one to send. */
   readonly heartbeat?: ((planned: HeartbeatInit) => HeartbeatInit | Promise<HeartbeatInit>) | undefined;
-  /** What the machine is doing, in percent. Default: measured where there is a `process`, else 0. */
+  /** Load of the machine in percent, for heartbeats. Default: measured where there is a `process`, else 0. */
   readonly load?: (() => LoadSample) | undefined;
-  /** Sent with every heartbeat. A job that asks for labels is dispatched to workers whose labels equal them. Default: none. */
+  /** Sent in heartbeats. A job that requires labels is dispatched only to workers that have them. Default: none. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Sent with every heartbeat. Default: "". */
+  /** Sent in heartbeats. Default: "". */
   readonly region?: string | undefined;
   /** Kind of worker, sent in heartbeats. Default: "". */
   readonly type?: string | undefined;
@@ -129,45 +129,47 @@ export interface AgentOptions extends CommonOptions {
   readonly agentName?: string | undefined;
   /** Bearer credential of heartbeats, which no hook or event shows. Not the session token. Default: none. */
   readonly heartbeatToken?: string | undefined;
-  /** Sent in the handshake, in addition to the topics. Default: none. */
+  /** Sent in the handshake in addition to the topics. Default: none. */
   readonly capabilities?: Readonly<Record<string, boolean>> | undefined;
   /**
-   * Say whether a failed job may be tried again: FAILED_FATAL (11) where another attempt would fail too,
-   * FAILED_RETRYABLE (10) for the rest. Cordum's scheduler takes both for FAILED. Default: false, FAILED (6).
+   * Reports whether a failed job may be retried: FAILED_FATAL (11) if another attempt cannot succeed, FAILED_RETRYABLE (10)
+   * otherwise. Cordum's scheduler treats both as FAILED. Default: false, FAILED (6).
    */
   readonly granularStatus?: boolean | undefined;
-  /** How long a handler that was cut short and does not end still counts towards `concurrency`. Default: 5000. */
+  /** How long a cancelled handler that does not end keeps its slot. Default: 5000. */
   readonly abandonMs?: number | undefined;
   /**
-   * How often a stream may deliver a job. One that is delivered again is answered FAILED, without a run, and goes to
-   * the dead letter queue: it ended its process every time. A job whose store does not answer is delivered again, later
-   * each time, and fails after the last delivery. 0 means no bound. Default: 10.
+   * How often a stream may deliver a job. If the stream delivers it again after that, for example because the job ended
+   * its process every time, the job is answered FAILED without a run and goes to the dead letter queue. A job whose store
+   * does not respond is delivered again with growing delays, and fails after the last delivery. 0 means no limit.
+   * Default: 10.
    */
   readonly maxDeliver?: number | undefined;
   /**
-   * The worker's enrollment: it then proves itself to the scheduler before it takes jobs, its packets carry a session
-   * token, and only the pinned scheduler's jobs are taken. Default: off, unless CORDUM_SDK_HANDSHAKE says otherwise.
+   * The worker's enrollment. With it, the worker authenticates itself to the scheduler before it accepts jobs, its packets
+   * carry a session token, and it accepts jobs of the pinned scheduler only. Default: off; an error if CORDUM_SDK_HANDSHAKE
+   * is `warn` or `enforce`.
    */
   readonly workerTrust?: WorkerTrustOptions | undefined;
   /**
-   * Takes only jobs under CAP-PRODUCTION, each once, and seals results and progress under it. Requires `workerTrust` in
+   * Accepts only jobs under CAP-PRODUCTION, each once, and seals results and progress under it. Requires `workerTrust` in
    * the mode `enforce`. Default: ordinary packets.
    */
   readonly production?: ProductionOptions | undefined;
   /**
-   * Takes jobs from streams that keep them until they are done, and publishes results into one. A function is
-   * given the bus. Default: jobs come from the bus, at most once.
+   * Receives jobs from streams that keep them until they are done, and publishes results into a stream. A function receives
+   * the bus. Default: jobs come from the bus, at most once.
    */
   readonly durable?: DurableBus | ((bus: Bus) => DurableBus | Promise<DurableBus>) | undefined;
-  /** Answers a job that comes again with its result. Default: none; a job that comes again is done again. */
+  /** Stores results, to answer a job that is delivered again. Default: none; such a job runs again. */
   readonly finished?: FinishedJobs | (() => FinishedJobs | Promise<FinishedJobs>) | undefined;
   /** Wraps handlers; the first one given is the outermost. */
   readonly middleware?: readonly AgentMiddleware[] | undefined;
-  /** Judges JSON Schemas. Default: ajv. */
+  /** Validates by JSON Schemas. Default: ajv. */
   readonly validator?: SchemaValidator | undefined;
 }
 
-/** What became of the jobs of a worker. */
+/** How many jobs of a worker ended in which way. */
 export interface WorkerCounts extends ReceiveCounts {
   /** Results with SUCCEEDED. */
   succeeded: number;
@@ -181,7 +183,7 @@ export interface WorkerCounts extends ReceiveCounts {
   unpublished: number;
 }
 
-/** A handler that threw. The result says no more than "handler failed". */
+/** An exception of a handler. The result says only "handler failed". */
 export interface HandlerError {
   readonly jobId: string;
   readonly topic: string;

@@ -121,7 +121,7 @@ export class Presence {
       const nothing = { pool: "", activeJobs: concurrency, maxParallelJobs: concurrency };
       await withTimeout("saying goodbye", ioTimeoutMs, clock, () => this.#beat(nothing));
     } catch (error) {
-      log.warn("the last heartbeat is not sent: schedulers may still choose this worker", {
+      log.warn("the last heartbeat could not be sent: schedulers may still choose this worker", {
         reason: errorText(error),
       });
       return;

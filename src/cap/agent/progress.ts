@@ -42,7 +42,7 @@ export class ProgressReporter {
     const before = job.reporting;
     const sent = this.#party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);
     job.reporting = Promise.allSettled([before, sent]);
-    sent.catch((error: unknown) => job.log.warn("progress not sent", { reason: errorText(error) }));
+    sent.catch((error: unknown) => job.log.warn("could not send progress", { reason: errorText(error) }));
   }
 
   /** Its part of a heartbeat, while the job that reported last is in flight. */

@@ -47,7 +47,9 @@ export class Results {
       return await this.#bounded("finding an earlier result", async () => finished?.find(job.identity));
     } catch (error) {
       if (durable !== undefined) throw error;
-      this.#core.log.warn("no word of an earlier result; the job is done", { reason: errorText(error) });
+      this.#core.log.warn("the store of finished jobs failed; running the job, possibly again", {
+        reason: errorText(error),
+      });
       return undefined;
     }
   }
@@ -76,7 +78,7 @@ export class Results {
       await this.#send(SUBJECT_DLQ, result, job);
     } catch (error) {
       const fields = { jobId: result.jobId, reason: errorText(error) };
-      this.#core.log.error("a dead letter is not published", fields);
+      this.#core.log.error("could not publish a dead letter", fields);
     }
   }
 
@@ -99,7 +101,7 @@ export class Results {
     } catch (error) {
       if (durable !== undefined) throw error;
       const fields = { reason: errorText(error) };
-      this.#core.log.warn("a result is not kept; a repeat of the job is done again", fields);
+      this.#core.log.warn("a result was not stored; if the job is delivered again, it runs again", fields);
       return result;
     }
   }
@@ -129,7 +131,7 @@ export class Results {
       const reason = errorText(error);
       // A TypeError comes from a value that cannot be read, such as a revoked proxy.
       if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
-        log.error("a result cannot be sent; the job is reported as failed", { jobId, reason });
+        log.error("a result cannot be sent; reporting the job as FAILED", { jobId, reason });
         result = this.#substitute(given, job);
       } else {
         const timeoutMs = untilMs - clock.monotonic();
@@ -138,7 +140,7 @@ export class Results {
           (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
           (durable !== undefined && error instanceof AgentwireError && error.retryable);
         if (!mayPass || timeoutMs <= 0 || signal.aborted) throw error;
-        log.warn("a result waits to be published", { jobId, reason });
+        log.warn("a result could not be published yet; retrying", { jobId, reason });
         await untilConnected(party.bus, { timeoutMs, clock, signal });
         if (durable !== undefined || attempt > 1)
           await sleep(Math.min(PAUSE_MS, timeoutMs), { clock, signal });

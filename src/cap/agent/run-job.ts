@@ -72,10 +72,12 @@ export class JobRunner {
       if (result.workerId && result.workerId !== workerId) {
         // Peers silently drop such a result: the sender is the worker.
         const fields = { workerId: result.workerId };
-        job.log.warn("handler set another worker id; it is replaced by the sender's", fields);
+        job.log.warn("the handler set another worker id; sent the worker's own instead", fields);
       }
       if (result.status === JobStatus.DENIED) {
-        job.log.warn("a worker cannot deny a job: the scheduler would wait for ever; FAILED is sent");
+        job.log.warn(
+          "a worker cannot deny a job, because the scheduler would keep waiting; sent FAILED instead",
+        );
         result.status = JobStatus.FAILED;
       }
       return result;
@@ -131,7 +133,8 @@ export class JobRunner {
         throw new JobFailure("INVALID_INPUT", `context reference: ${error.message}`);
       if (ref !== undefined && error instanceof NotFoundError)
         throw new JobFailure("CONTEXT_NOT_FOUND", "context not found");
-      if (job.cutBy === undefined) job.log.warn("context not read", { reason: errorText(error) });
+      if (job.cutBy === undefined)
+        job.log.warn("could not read the input of a job", { reason: errorText(error) });
       const text = this.#storeText("context fetch", "context fetch failed", error);
       throw new JobFailure("CONTEXT_UNAVAILABLE", text, { isStoreDown: true });
     }
@@ -207,7 +210,7 @@ export class JobRunner {
     );
     if (verdict.ok) return verdict.value;
     const error = refusal("the output", verdict.issues);
-    job.log.warn("output refused", { reason: errorText(error) });
+    job.log.warn("the output does not match its schema", { reason: errorText(error) });
     throw error;
   }
 
@@ -243,10 +246,11 @@ export class JobRunner {
     } catch (error) {
       // It is written, but a job id with such characters has no place in a reference.
       if (error instanceof ValidationError && error.code === "INVALID_RESOURCE") {
-        job.log.warn("a result has no structured reference", { reason: error.message });
+        job.log.warn("sent a result without a structured reference to its output", { reason: error.message });
         return { resultPtr };
       }
-      if (job.cutBy === undefined) job.log.warn("result not written", { reason: errorText(error) });
+      if (job.cutBy === undefined)
+        job.log.warn("could not write the output of a job", { reason: errorText(error) });
       const text = this.#storeText("result write", "the store failed", error);
       throw new JobFailure("RESULT_WRITE_FAILED", `${failed}: ${text}`, {
         isStoreDown: true,

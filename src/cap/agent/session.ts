@@ -208,7 +208,7 @@ export class Session {
     try {
       await this.party.replay(durable, SUBJECT_CANCEL, { since: new Date(sinceMs) }, this.#cancels);
     } catch (error) {
-      this.#core.log.warn("cancels that a stream has kept are not read", { reason: errorText(error) });
+      this.#core.log.warn("could not read earlier cancels from the stream", { reason: errorText(error) });
     }
   }
 

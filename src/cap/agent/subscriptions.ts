@@ -60,7 +60,7 @@ export class JobSubscriptions {
     const drained = await Promise.allSettled(this.#open.splice(0).map((one) => one.drain()));
     for (const one of drained)
       if (one.status === "rejected")
-        this.#core.log.warn("a subscription is not drained", { reason: errorText(one.reason) });
+        this.#core.log.warn("a subscription could not be drained", { reason: errorText(one.reason) });
   }
 
   /** As {@link JobSubscriptions.drain}, for good. */
@@ -116,7 +116,9 @@ export class JobSubscriptions {
   #turnAway(message: BusMessage): void {
     const { counts, log } = this.#core;
     counts.refused++;
-    log.warn("a job came without a live session; not taken", { subject: message.subject });
+    log.warn("a job arrived while there is no worker trust session; not accepted", {
+      subject: message.subject,
+    });
     deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
   }
 
@@ -130,7 +132,10 @@ export class JobSubscriptions {
     const served = find(topic);
     if (served === undefined) {
       const fields = { topic: logField(topic), jobId: logField(jobId) };
-      log.warn("no handler for the topic of a job on the direct subject", fields);
+      log.warn(
+        "received a job on the worker's direct subject, but there is no handler for its topic",
+        fields,
+      );
       return delivery?.drop("no handler for the topic");
     }
     events.emit("job", { jobId, topic });

@@ -34,7 +34,7 @@ export interface KeyPair {
 /** Which keys a backend takes. */
 export interface KeyOptions {
   /**
-   * Also take P-384 public keys, as cap-sdk-python 2.17.0 does.
+   * Also accept P-384 public keys, as cap-sdk-python 2.17.0 does.
    *
    * Default: false.
    */

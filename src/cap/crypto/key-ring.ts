@@ -5,7 +5,7 @@ import { defaultCrypto } from "./backend.js";
 import { keyId, parsePublicPem } from "./key-form.js";
 import { invalidKey } from "./pem.js";
 
-/** What a sender may do, for keys that are limited to it. */
+/** The role that a key is limited to. */
 export type Role =
   /** Submits jobs and cancels them. */
   | "client"

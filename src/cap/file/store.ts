@@ -9,7 +9,7 @@ import { fileNameOf } from "./name.js";
 
 /** Options of {@link FileBlobStore}. */
 export interface FileBlobStoreOptions {
-  /** Made when it is not there. All that is kept lies directly in it. */
+  /** The folder that contains the values. It is created if it does not exist. */
   readonly folder: string;
 }
 

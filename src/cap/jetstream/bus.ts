@@ -31,13 +31,13 @@ export interface JetStreamOptions {
    */
   readonly startFrom?: "new" | "all" | undefined;
   /**
-   * For created consumers: a message is delivered to another worker if nothing is heard of it for so long. Workers
-   * report progress every third of it. Default: 30000.
+   * For created consumers: a message that is neither acknowledged nor reported as in progress for this long is delivered
+   * to another worker. Workers report every third of this time. Default: 30000.
    */
   readonly ackWaitMs?: number | undefined;
   /** For created consumers: unacknowledged messages of all workers together. Default: 2048. */
   readonly maxAckPending?: number | undefined;
-  /** Messages of one subscription that may be in flight: what the worker can run at once. Default: 16. */
+  /** How many messages of a subscription may be in flight. Use the worker's `concurrency`. Default: 16. */
   readonly maxInFlight?: number | undefined;
   /** How long publishing is retried while the server restarts. Default: 30000. */
   readonly againMs?: number | undefined;

@@ -76,7 +76,7 @@ export class JetStreamDelivery implements Delivery {
   drop(reason: string): void {
     if (this.#settled) return;
     // Servers before 2.10.4 do not know the word with a reason behind it.
-    this.#logger.warn("a message is dropped from its stream", { reason });
+    this.#logger.warn("a message is removed from its stream", { reason });
     this.#send(TERMINATE);
     this.#settle();
   }

@@ -201,7 +201,7 @@ export class PullSubscription implements Subscription {
         if (late > WATCH_MS) for (const pull of this.#pulls.values()) pull.heardAt += late;
         const deaf = [...this.#pulls.values()].some(({ heardAt }) => this.#now() - heardAt >= UNHEARD_MS);
         if (deaf && this.#options.bus.connected) {
-          this.#warn("the server does not mention a pull any more; it is replaced");
+          this.#warn("no heartbeat from the server for a pull request; replacing it");
           this.#renew();
           void this.#check();
         }

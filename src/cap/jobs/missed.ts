@@ -49,7 +49,7 @@ export function missedResults(reading: Reading): () => void {
           await retry(() => readOne(source), { policy, shouldRetry, signal, clock });
         } catch (error) {
           if (signal.aborted) return;
-          logger.warn("results that a stream kept are not read", { reason: errorText(error) });
+          logger.warn("could not read missed results from the stream", { reason: errorText(error) });
         }
       }
     }

@@ -19,7 +19,7 @@ interface Servers {
   readonly store?: AgentOptions["store"] | undefined;
   /** Further options of the connection: credentials, TLS, reconnecting. */
   readonly nats?: Omit<NatsOptions, "servers"> | undefined;
-  /** How long what is stored is kept in Redis. Default: for ever, as the official SDKs do. */
+  /** How long values are kept in Redis. Default: they do not expire, as with the official SDKs. */
   readonly ttlMs?: number | undefined;
   /** Environment variables. Default: the process's. */
   readonly env?: AgentOptions["env"];

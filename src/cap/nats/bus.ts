@@ -301,7 +301,9 @@ export class NatsBus implements Bus {
     try {
       for await (const event of this.connection.status()) this.#onEvent(event);
     } catch (error) {
-      this.#logger.warn("status of the NATS connection is unknown from now on", { reason: errorText(error) });
+      this.#logger.warn("cannot follow the status of the NATS connection any longer", {
+        reason: errorText(error),
+      });
     }
   }
 

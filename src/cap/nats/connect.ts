@@ -36,7 +36,7 @@ export interface NatsOptions {
   readonly password?: string | Secret | undefined;
   /**
    * Content of a credentials file (JWT and seed), or a function that returns it: it is called at every attempt to
-   * connect, so that a JWT may end before the connection does.
+   * connect, so that a JWT may expire before the connection ends.
    */
   readonly credentials?: string | Secret | (() => string | Secret) | undefined;
   /** `true` requires TLS with the platform's authorities; `false` ignores environment and URL. Default: the environment. */
@@ -51,9 +51,9 @@ export interface NatsOptions {
   readonly pingIntervalMs?: number | undefined;
   /** How long an attempt to connect, subscribing, flushing and draining may take. Default: 10000. */
   readonly timeoutMs?: number | undefined;
-  /** Ends the waiting for a first connection. The connection itself is ended by `close`. */
+  /** Ends the wait for the first connection. To end the connection itself, call `close`. */
   readonly signal?: AbortSignal | undefined;
-  /** A credential may travel unencrypted beyond this machine without a warning. Default: false. */
+  /** Turns off the warning about a credential that is sent unencrypted to another machine. Default: false. */
   readonly allowInsecure?: boolean | undefined;
   /** `connect` of `@nats-io/transport-node` 3.x, to use that client. Default: that of `nats` 2.x. */
   readonly connect?: ((options: NatsClientOptions) => Promise<NatsConnection>) | undefined;
@@ -115,7 +115,10 @@ export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
       throwIfAborted(options.signal);
       const known = connectError(error, servers, client);
       if (!options.waitOnFirstConnect || !known.retryable || known instanceof AuthError) throw known;
-      logger.warn("no NATS server yet", { servers: servers.hosts, reason: known.message });
+      logger.warn("cannot reach a NATS server yet; retrying", {
+        servers: servers.hosts,
+        reason: known.message,
+      });
       await sleep(client.reconnectTimeWait, { signal: options.signal, clock: options.clock });
     }
   }
@@ -156,7 +159,9 @@ class Login {
     } catch (error) {
       if (!this.#connected) throw error;
       // Thrown, it would close the connection for good; the server refuses an empty login, and the next attempt follows.
-      this.logger.error("NATS credentials are not available", { reason: errorText(error) });
+      this.logger.error("the `credentials` function failed; logging in without credentials", {
+        reason: errorText(error),
+      });
       return {};
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Packets of CAP, for those who build peers and tools: made, signed, sealed for a bus, opened and verified. Agents,
- * workers and clients of `agentwire/cap` do this by themselves.
+ * CAP packets, for custom peers and tools: create, sign, encode, decode and verify them. Agents, workers and clients of
+ * `agentwire/cap` do this by themselves.
  */
 export type { PayloadInit as PacketInit } from "../packet.js";
 export {

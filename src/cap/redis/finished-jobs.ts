@@ -99,7 +99,7 @@ export class RedisFinishedJobs implements FinishedJobs {
     try {
       return readFinished(new Uint8Array(bytes));
     } catch (error) {
-      safeLogger(this.#options.logger).error("a kept result cannot be read; it counts as missing", {
+      safeLogger(this.#options.logger).error("a stored result cannot be read; it is treated as missing", {
         key,
         bytes: bytes.length,
         reason: errorText(error),

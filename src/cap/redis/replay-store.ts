@@ -35,8 +35,7 @@ export class RedisReplayStore implements ReplayStore {
       const set = await redis.setNew(key, digest, Math.ceil(entry.untilMs - now));
       if (set !== null) return "first";
       const known = await redis.get(key);
-      if (known === null)
-        throw new ConnectionError("the replay store forgot a packet while it was asked for it");
+      if (known === null) throw new ConnectionError("the entry of a packet expired while it was compared");
       return digest.equals(known) ? "duplicate" : "conflict";
     });
   }

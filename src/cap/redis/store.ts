@@ -11,7 +11,7 @@ import { endClient, RedisSession } from "./session.js";
 
 /** Options of {@link RedisBlobStore}. */
 export interface RedisBlobStoreOptions extends RedisSessionOptions {
-  /** How long a value is kept. Default: for ever, as the official stores do. */
+  /** How long a value is kept. Default: values do not expire, as in the official stores. */
   readonly ttlMs?: number | undefined;
 }
 

@@ -25,7 +25,9 @@ export async function redisTlsFromEnv(env?: Env): Promise<RedisTls> {
   const certFile = readEnv("REDIS_TLS_CERT", env);
   const keyFile = readEnv("REDIS_TLS_KEY", env);
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new ValidationError("REDIS_TLS_CERT and REDIS_TLS_KEY go together", { code: "INVALID_REDIS_TLS" });
+    throw new ValidationError("REDIS_TLS_CERT and REDIS_TLS_KEY must be set together", {
+      code: "INVALID_REDIS_TLS",
+    });
   }
   const ca = await pem("REDIS_TLS_CA", readEnv("REDIS_TLS_CA", env) ?? readEnv("SSL_CERT_FILE", env));
   const cert = await pem("REDIS_TLS_CERT", certFile);

@@ -25,11 +25,11 @@ export interface SafetyClientOptions extends Omit<KernelTransportOptions, "url">
   /** How long a call may take. Default: 2000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * What {@link SafetyClient.checkPolicy} says when the kernel gives no answer: false DENY, true ALLOW, each time
+   * What {@link SafetyClient.checkPolicy} decides if the kernel does not answer: false DENY, true ALLOW, each time
    * with a warning. True is for development only. Default: false.
    */
   readonly failOpen?: boolean | undefined;
-  /** When to stop asking a kernel that gives no answer. */
+  /** When the circuit breaker opens for a kernel that does not answer. */
   readonly circuit?: Omit<CircuitOptions, "clock"> | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
@@ -66,7 +66,7 @@ export class SafetyClient {
     this.#logger = safeLogger(options.logger);
     this.#circuit = new Circuit({ ...options.circuit, clock: this.#clock });
     if (!options.failOpen) return;
-    const text = "the safety client fails open: jobs run when the kernel gives no answer";
+    const text = "failOpen is set: jobs run even if the safety kernel does not answer";
     warnOnce(options.logger, "cap.safety.fail-open", text);
   }
 
@@ -88,7 +88,10 @@ export class SafetyClient {
       if (error instanceof ClosedError || options.signal?.aborted) throw error;
       const failOpen = this.#options.failOpen ?? false;
       const reason = `safety kernel error: ${errorText(error)}`;
-      this.#logger.warn("no answer of the safety kernel", { reason, decision: failOpen ? "ALLOW" : "DENY" });
+      this.#logger.warn("the safety kernel did not answer", {
+        reason,
+        decision: failOpen ? "ALLOW" : "DENY",
+      });
       return failedVerdict(reason, failOpen);
     }
   }
@@ -156,9 +159,12 @@ export class SafetyClient {
     if (this.#closed) throw new ClosedError("the safety client is closed");
     const leave = this.#circuit.enter();
     if (leave === undefined) {
-      throw new ConnectionError("the circuit is open: the kernel gave no answer lately", {
-        code: "CIRCUIT_OPEN",
-      });
+      throw new ConnectionError(
+        "circuit breaker open: the safety kernel failed repeatedly; try again later",
+        {
+          code: "CIRCUIT_OPEN",
+        },
+      );
     }
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? 2_000;
     try {

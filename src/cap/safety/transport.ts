@@ -30,7 +30,7 @@ export interface KernelTransportOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** For "connect" without `tls`. Default: the platform's. */
   readonly fetch?: typeof fetch | undefined;
-  /** The user knows that a credential travels in the clear. Default: false. */
+  /** Turns off the warning about a credential that is sent unencrypted. Default: false. */
   readonly allowInsecure?: boolean | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;

@@ -41,7 +41,7 @@ export function limitedStore(store: BlobStore, limits: StoreLimits = {}): BlobSt
     );
   const check = (bytes: number, max: number): void => {
     if (max <= 0 || bytes <= max) return;
-    throw new ResourceExhaustedError(`a value of ${bytes} bytes is larger than ${max}`, {
+    throw new ResourceExhaustedError(`a value of ${bytes} bytes exceeds the limit of ${max}`, {
       details: { bytes, max },
     });
   };

@@ -50,7 +50,7 @@ export async function getBytes(store: BlobStore, pointer: string): Promise<Uint8
   const key = keyFromPointer(pointer);
   const bytes = await store.get(key);
   if (bytes !== undefined) return bytes;
-  throw new JobNotFoundError(`nothing is kept under ${JSON.stringify(key.slice(0, 256))}`);
+  throw new JobNotFoundError(`the store has no value for the key ${JSON.stringify(key.slice(0, 256))}`);
 }
 
 /**

@@ -103,7 +103,7 @@ export class TrustSession {
 
   /**
    * Obtains a session, or replaces the live one, and admits jobs from then on. In the mode `warn` a scheduler that does
-   * not respond is no failure: what was live before stays so until it expires.
+   * not respond does not fail the call: the previous session stays live until it expires.
    *
    * @throws WorkerTrustError; then there is no session.
    */
@@ -167,7 +167,7 @@ export class TrustSession {
           this.#isOpen = false;
           const isFinal = error instanceof WorkerTrustError && !error.retryable;
           if (!isFinal) waitMs = Math.min(LAST_RECOVERY_MS, FIRST_RECOVERY_MS * 2 ** failures++);
-          log.error("worker trust is lost: no jobs are taken until there is a session again", {
+          log.error("the worker trust session is lost: no jobs are accepted until it is renewed", {
             workerId: trust.workerId,
             reason: errorText(error),
             nextAttempt: isFinal ? "after a reconnect" : `in ${waitMs} ms`,
@@ -224,7 +224,7 @@ export class TrustSession {
         const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 3 ** (attempt - 1));
         const mayWait = isAbsent(error) && clock.monotonic() + waitMs < untilMs;
         if (isSilent && (attempt < trust.attempts || mayWait)) {
-          log.warn("the scheduler does not respond; it is asked again", { attempt, reason: error.message });
+          log.warn("the scheduler does not respond; retrying", { attempt, reason: error.message });
           await sleep(waitMs, { clock, signal });
           continue;
         }

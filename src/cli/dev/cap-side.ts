@@ -114,7 +114,7 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
     if (options.demo) {
       const worker = await runWorker({
         bus: await connect("agentwire-dev-echo"),
-        env: {}, // it is no agent, whatever CORDUM_SDK_HANDSHAKE says
+        env: {}, // runWorker does not perform the handshake, so CORDUM_SDK_HANDSHAKE must not apply
         subject: "job.echo",
         senderId: "agentwire-dev-echo",
         // The input is the output, so its pointer will do.

@@ -23,7 +23,7 @@ export interface Identity {
 
 /**
  * Reads the identity in `$XDG_STATE_HOME/agentwire/dev` (default: `~/.local/state/agentwire/dev`), and creates it at the
- * first run. Where that folder cannot be used, `log` is told, and the identity lasts for this run only.
+ * first run. If that folder cannot be used, `log` gets a message, and the identity lasts for this run only.
  */
 export async function readIdentity(env: Env, log: (text: string) => void): Promise<Identity> {
   const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local/state");

@@ -73,7 +73,7 @@ export async function resend(
 
 /** Gives a job a new id, which its signature does not cover. */
 function renewJob({ payload, signature }: BusPacket, seq: number): string {
-  if (payload.case !== "jobRequest") throw new UnsupportedError("this is not a job");
+  if (payload.case !== "jobRequest") throw new UnsupportedError("only jobs can be submitted again");
   if (signature.length > 0) {
     throw new UnsupportedError("a signed job cannot get a new id without the key of its sender");
   }

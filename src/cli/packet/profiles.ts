@@ -184,8 +184,8 @@ function replayed(message: BusPacket, earlier: readonly Uint8Array[]): Verdict |
   for (const bytes of earlier) {
     const before = decodePacket(bytes, Infinity);
     if (before.senderId !== message.senderId || idOf(before) !== idOf(message)) continue;
-    const advice = "receivers with `maxAgeMs`, and those under CAP-PRODUCTION, take a packet once";
-    return no("replayed", "the packet was taken before: it is a replay", advice);
+    const advice = "receivers with `maxAgeMs`, and those under CAP-PRODUCTION, accept a packet once";
+    return no("replayed", "the packet is a replay: it was accepted before", advice);
   }
   return undefined;
 }

@@ -45,13 +45,8 @@ export const verifyCommand: CliCommand = {
         "subject the packet arrived on: its topic, its audience and roles are checked",
       )
       .option("--tenant <id>", "tenant of the receiver, for CAP-PRODUCTION")
-      .option(
-        "--role <sender=role>",
-        "client, scheduler or worker: what a sender may send (repeatable)",
-        repeated,
-        [],
-      )
-      .option("--earlier <file>", "a packet that was taken before: finds replays (repeatable)", repeated, [])
+      .option("--role <sender=role>", "client, scheduler or worker: what a sender may send", repeated, [])
+      .option("--earlier <file>", "a packet that was accepted before, to detect a replay", repeated, [])
       .option("--at <time>", "judge expiry as of this time (RFC 3339) instead of now", rfc3339),
   notes: "Exit code 1: the packet does not verify; docs/cli.md lists the reasons.",
   examples: [

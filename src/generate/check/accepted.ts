@@ -33,7 +33,7 @@ export function withoutAccepted(
       const fail = (message: string) =>
         findings.push(source.finding([index], message, { rule: "accepted-break" }));
       if (typeof reason !== "string" || reason.trim() === "") fail(`${key} has no reason`);
-      if (!keys.has(key)) fail(`stale: ${key} is not a break any more`);
+      if (!keys.has(key)) fail(`stale: ${key} is no longer a break; remove this entry`);
       accepted.add(key);
     }
   }

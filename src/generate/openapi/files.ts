@@ -51,7 +51,7 @@ export async function generateOpenApi(root: string, name: string, given: OpenApi
   try {
     return await generateSound(root, api, spec);
   } catch (error) {
-    // What is no document of OpenAPI fails somewhere in the generator: the linter knows the place.
+    // An invalid document can fail anywhere in the generator: the linter reports the place.
     if (!(error instanceof SpecError)) throwFindings(await lintDocument(root, api.original, STRUCTURE));
     throw error;
   }

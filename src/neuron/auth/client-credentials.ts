@@ -7,10 +7,10 @@ import { defaultCredentialPath, readCredentialFile, type StoredCredential } from
 import { CredentialRevokedError, OAuthTokenError } from "./errors.js";
 import { type OAuthOptions, requestToken, type TokenResponse } from "./oauth-http.js";
 
-/** Adds what proves who the client is to the form of a token request. */
+/** Adds the client's authentication to the form of a token request. */
 export type ClientAuthenticator = (form: Readonly<Record<string, string>>) => Record<string, string>;
 
-/** The client proves itself by its secret in the body (RFC 6749, 2.3.1). */
+/** Authenticates the client with its secret in the body (RFC 6749, 2.3.1). */
 export function clientSecretPost(clientId: string, clientSecret: string | Secret): ClientAuthenticator {
   const secret = new Secret(reveal(clientSecret));
   return (form) => ({ ...form, client_id: clientId, client_secret: secret.reveal() });
@@ -18,7 +18,7 @@ export function clientSecretPost(clientId: string, clientSecret: string | Secret
 
 /** Options of {@link createClientCredentialsAuth}. */
 export interface ClientCredentialsOptions extends Omit<OAuthOptions, "signal"> {
-  /** How the client proves itself. Default: {@link clientSecretPost}. */
+  /** How the client authenticates itself. Default: {@link clientSecretPost}. */
   readonly authenticator?: ((credential: StoredCredential) => ClientAuthenticator) | undefined;
 }
 
@@ -73,7 +73,7 @@ export async function mintWithReload(
   options: ClientCredentialsOptions & Pick<OAuthOptions, "signal">,
 ): Promise<Mint> {
   if (first === undefined)
-    throw new CredentialRevokedError(`there is no credential file ${path}: enrol first`);
+    throw new CredentialRevokedError(`there is no credential file ${path}: run agentwire enroll first`);
   try {
     return await mint(first, options);
   } catch (error) {
@@ -107,6 +107,6 @@ function isSame(a: StoredCredential, b: StoredCredential): boolean {
 }
 
 function revoked({ clientId }: StoredCredential, cause: unknown): CredentialRevokedError {
-  const message = `the identity server refuses client ${clientId}, whose credential was revoked or rotated: enrol again`;
+  const message = `the identity server refuses client ${clientId}, whose credential was revoked or rotated: enroll again`;
   return new CredentialRevokedError(message, { cause });
 }

@@ -6,7 +6,7 @@ import { parseJson } from "../../core/json.js";
 import { type Logger, warnOnce } from "../../core/logger.js";
 import { reveal, Secret } from "../../core/secret.js";
 
-/** What an enrolled neuron holds. */
+/** The credential of an enrolled neuron. */
 export interface StoredCredential {
   readonly clientId: string;
   /** Printing it shows `[secret]`; `reveal()` gives it. A plain string may be given. */

@@ -1,7 +1,7 @@
 /** Where an identity server has its endpoints (RFC 8414). */
 import { exchange, type OAuthOptions } from "./oauth-http.js";
 
-/** The two endpoints that enrolment needs. */
+/** The two endpoints that enrollment uses. */
 export interface OAuthEndpoints {
   readonly tokenEndpoint: string;
   readonly deviceAuthorizationEndpoint: string;

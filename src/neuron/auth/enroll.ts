@@ -17,15 +17,15 @@ export interface EnrollOptions extends OAuthOptions {
   readonly clientName: string;
   /** Default: this machine's. */
   readonly hostname?: string | undefined;
-  /** What this neuron means to serve, for the administrator. */
+  /** Capabilities that this neuron is going to serve, shown to the administrator. */
   readonly capabilityTypes?: readonly string[] | undefined;
   /** Default: {@link defaultCredentialPath}. */
   readonly credentialPath?: string | undefined;
-  /** Gets each line for the person at the terminal. Default: standard output. */
+  /** Receives each line of output for the user. Default: standard output. */
   readonly out?: ((line: string) => void) | undefined;
 }
 
-/** How an enrolment ended. */
+/** The result of an enrollment. */
 export interface EnrollResult {
   /** `already-enrolled`: the file was there, and its credential is good. */
   readonly status: "enrolled" | "already-enrolled";
@@ -48,14 +48,15 @@ interface DeviceAnswer {
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 
 /**
- * Enrols this machine, unless its credential file is good already, and writes the file. A revoked credential
+ * Enrolls this machine, unless its credential file is valid already, and writes the file. A revoked credential
  * is replaced. Rejects with an {@link EnrollmentError}, an {@link OAuthTokenError}, a `ValidationError` for a
  * malformed file, or an `AbortError`.
  */
 export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const { credentialPath = defaultCredentialPath(), clientName, capabilityTypes } = options;
   const { out = (line) => void process.stdout.write(`${line}\n`) } = options;
-  if (!URL.canParse(options.mokuBaseUrl)) throw new ValidationError("mokuBaseUrl is not a valid URL");
+  if (!URL.canParse(options.mokuBaseUrl))
+    throw new ValidationError("mokuBaseUrl must be a URL such as https://moku.example");
   const known = await readCredentialFile(credentialPath, options);
   if (known !== undefined) {
     try {
@@ -85,9 +86,12 @@ export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const response = await poll(endpoints.tokenEndpoint, device, options);
   const { client_id: clientId, client_secret: clientSecret } = response.raw;
   if (typeof clientId !== "string" || typeof clientSecret !== "string") {
-    throw new EnrollmentError("the server approved, but gave no client_id and client_secret", {
-      code: "INVALID_RESPONSE",
-    });
+    throw new EnrollmentError(
+      "the server approved the enrollment but did not send client_id and client_secret",
+      {
+        code: "INVALID_RESPONSE",
+      },
+    );
   }
   const { tokenEndpoint } = endpoints;
   await writeCredentialFile(credentialPath, { clientId, clientSecret, tokenEndpoint, mokuBaseUrl });
@@ -108,7 +112,9 @@ async function requestDevice(
     typeof verification_uri === "string" &&
     typeof expires_in === "number";
   if (!fits) {
-    throw new EnrollmentError("the answer to the device request lacks members", { code: "INVALID_RESPONSE" });
+    throw new EnrollmentError("the response to the device request lacks required members", {
+      code: "INVALID_RESPONSE",
+    });
   }
   return {
     deviceCode: device_code,
@@ -146,19 +152,24 @@ async function poll(endpoint: string, device: DeviceAnswer, options: EnrollOptio
       if (answer === "slow_down") intervalMs += 5_000;
       else if (answer === "expired_token") break;
       else if (answer === "access_denied") {
-        throw new EnrollmentError("an administrator denied it", { code: "ACCESS_DENIED", cause: error });
+        throw new EnrollmentError("an administrator denied the enrollment", {
+          code: "ACCESS_DENIED",
+          cause: error,
+        });
       } else if (answer === "invalid_response") {
-        throw new EnrollmentError("the server approved without a token", {
+        throw new EnrollmentError("the server approved the enrollment but did not send a token", {
           code: "INVALID_RESPONSE",
           cause: error,
         });
       } else if (answer !== "authorization_pending") {
         if (signal?.aborted || !isPassing(error)) throw error;
-        logger.warn("a poll failed; the next one follows", { error });
+        logger.warn("could not ask whether the enrollment was approved; retrying", { error });
       }
     }
   }
-  throw new EnrollmentError("nobody approved in time", { code: "EXPIRED_TOKEN" });
+  throw new EnrollmentError("the code expired before an administrator approved it; enroll again", {
+    code: "EXPIRED_TOKEN",
+  });
 }
 
 function result(

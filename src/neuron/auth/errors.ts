@@ -1,14 +1,14 @@
-/** What goes wrong with enrolment and tokens. */
+/** Errors of enrollment and token requests. */
 import { AgentwireError, type AgentwireErrorOptions, AuthError } from "../../core/errors.js";
 
-/** Why an enrolment ended. */
+/** Why an enrollment failed. */
 export type EnrollmentErrorCode =
   | "EXPIRED_TOKEN"
   | "ACCESS_DENIED"
   | "INVALID_RESPONSE"
   | "DEVICE_REQUEST_FAILED";
 
-/** The enrolment did not come to its end; `code` says why. */
+/** The enrollment failed; `code` says why. */
 export class EnrollmentError extends AuthError {
   static override readonly brands: readonly string[] = ["EnrollmentError"];
   declare readonly code: EnrollmentErrorCode;
@@ -37,7 +37,7 @@ export class OAuthTokenError extends AgentwireError {
   }
 }
 
-/** There is no credential, or the identity server no longer accepts it: enrol this neuron again. Asking again is useless. */
+/** There is no credential, or the identity server no longer accepts it. Retrying does not help: enroll this neuron again. */
 export class CredentialRevokedError extends AuthError {
   static override readonly brands: readonly string[] = ["CredentialRevokedError"];
   static override readonly defaultCode: string = "CREDENTIAL_REVOKED";

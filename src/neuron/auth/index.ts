@@ -1,4 +1,4 @@
-/** Credentials for headless neurons: enrolment once, tokens from then on. Node only. */
+/** Credentials for headless neurons: enroll once, then request tokens. Node only. */
 export type { ClientCredentialsOptions } from "./client-credentials.js";
 export { clientSecretPost, createClientCredentialsAuth } from "./client-credentials.js";
 export { defaultCredentialPath, readCredentialFile, writeCredentialFile } from "./credential-file.js";

@@ -7,7 +7,7 @@ import { checkOptions } from "../../core/options.js";
 import type { PostPath } from "../frames.js";
 import type { Transport, TransportCallbacks } from "../transport.js";
 
-/** What a preload script exposes. */
+/** The functions that the preload script exposes. */
 export interface NeuronIpcBridge {
   /** Connects a neuron; its frames come on the channel that is named. */
   attach(neuronId: string): Promise<{ channel: string }>;
@@ -102,7 +102,7 @@ export class IpcTransport implements Transport {
   }
 
   #report(call: string, error: unknown): void {
-    this.#logger.error("the bridge failed", { call, error });
+    this.#logger.error("the IPC bridge failed", { call, error });
     this.#callbacks.onError?.(broken(call, error));
   }
 }

@@ -7,7 +7,7 @@ export class LeaseStore {
   readonly #leases = new Map<string, LeaseRecord>();
   readonly #open = new Map<string, LeaseRecord>();
   readonly #unanswered = new Map<string, LeaseRecord>();
-  /** What is not told of a lease: its life, and the bodies of its answers as they came. */
+  /** What a lease record does not show: its lifetime, and the bodies of its answers as they arrived. */
   readonly #own = new WeakMap<LeaseRecord, { readonly ttlMs: number; readonly texts: Set<string> }>();
   readonly #limit: number;
   #next = 1;

@@ -41,7 +41,7 @@ export class TaskBoard {
   /** @throws ConflictError when a task of this id exists */
   submit(spec: TaskSubmission): Promise<TaskOutcome> {
     const taskId = spec.taskId ?? `task-${this.#next++}`;
-    if (this.#tasks.has(taskId)) throw new ConflictError(`there is a task ${taskId}`);
+    if (this.#tasks.has(taskId)) throw new ConflictError(`a task with the id ${taskId} already exists`);
     return new Promise((resolve) => {
       const task: Task = { taskId, spec, leases: [], progress: [], retries: 0, settle: resolve };
       this.#tasks.set(taskId, task);

@@ -2,7 +2,7 @@
 import { type Clock, sleep } from "../../core/clock.js";
 import { type HttpAnswer, json, type Pieces } from "./answer.js";
 
-/** Which of the requests a fault strikes. */
+/** Which requests a fault affects. */
 export interface FaultTiming<Point extends string = string> {
   /** The operation id of the spec. Default: any. */
   readonly on?: Point | undefined;
@@ -42,7 +42,7 @@ interface Armed<Own> {
   times: number;
 }
 
-/** The faults that are still to come. */
+/** The faults to inject. */
 export class FaultScript<Own extends FaultTiming> {
   #armed: Armed<Own>[] = [];
 

@@ -14,7 +14,7 @@ export function refusal(status: number, error: string, more: object = {}): Refus
   return new Refusal(status, { error, ...more });
 }
 
-/** What was looked for. @throws Refusal if it is not there */
+/** Returns `item`. @throws Refusal if it is undefined */
 export function found<T>(item: T | undefined, refusal: Refusal): T {
   if (item === undefined) throw refusal;
   return item;

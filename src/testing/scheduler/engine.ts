@@ -127,7 +127,7 @@ export class Engine {
       assertSubject(subject);
       await this.#party.send(subject, { case: "jobRequest", value }, job.traceId);
     } catch (error) {
-      this.#logger.error("job not dispatched", { jobId: job.jobId, reason: errorText(error) });
+      this.#logger.error("could not dispatch a job", { jobId: job.jobId, reason: errorText(error) });
       if (isFinal(error)) await this.bury(job, "FAILED", errorText(error), "dispatch_failed");
       else this.#later(job, errorText(error), PUBLISH_MS);
       this.events.emit("error", error);
@@ -144,7 +144,7 @@ export class Engine {
     const { jobId, status, errorCode, errorMessage, errorCodeEnum } = result;
     const job = this.jobs.get(jobId);
     if (job === undefined || isTerminal(job.state)) {
-      this.#logger.info("a result nobody waits for; ignored", { jobId });
+      this.#logger.info("ignored a result of a job that is not active", { jobId });
       return;
     }
     const { dispatchId, workerId = result.workerId } = job;
@@ -160,7 +160,7 @@ export class Engine {
     job.result = result;
     if (!this.end(job, state, errorMessage || undefined)) {
       delete job.result;
-      this.#logger.warn("a result that the state of the job does not allow", { jobId, status: state });
+      this.#logger.warn("ignored a result: the state of its job does not allow it", { jobId, status: state });
       return;
     }
     if (state !== "SUCCEEDED") await this.#letter({ jobId, status, errorCode, errorMessage, errorCodeEnum });
@@ -228,7 +228,10 @@ export class Engine {
     try {
       await sendDeadLetter(this.#options, letter);
     } catch (error) {
-      this.#logger.error("dead letter not sent", { jobId: letter.jobId, reason: errorText(error) });
+      this.#logger.error("could not publish a dead letter", {
+        jobId: letter.jobId,
+        reason: errorText(error),
+      });
       this.events.emit("error", error);
     }
   }
