@@ -1,12 +1,12 @@
 /** docs/environment.md, generated from the list of variables in the library. */
-import { variables } from "../../src/core/variables.ts";
+import { variables } from "./variables.ts";
 
 /** The reference as Markdown. */
 export function environmentReference(): string {
   const rows = Object.entries(variables).map(([name, { by, means }]) => `| \`${name}\` | ${by} | ${means} |`);
   return `# Environment variables
 
-Generated from \`src/core/variables.ts\`; the library reads no other variable. An explicit option wins over its variable. White
+Generated from a list that a test compares with the sources; the library reads no other variable. An explicit option wins over its variable. White
 space around a value is removed, and an empty value counts as unset. \`agentwire doctor\` checks the variables that are set.
 
 | Variable | Read by | Meaning |

@@ -63,10 +63,8 @@ interface Proxies {
 
 /** An empty text is not a proxy; left out, undici would look at the environment again. */
 function proxiesFromEnv(): Proxies {
-  type Name = "HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY";
-  const variable = (name: Name): string =>
-    readEnv(name.toLowerCase() as Lowercase<Name>) ?? readEnv(name) ?? "";
-  const proxy = (name: Name): string => {
+  const variable = (name: string): string => readEnv(name.toLowerCase()) ?? readEnv(name) ?? "";
+  const proxy = (name: string): string => {
     const url = variable(name);
     if (url === "" || isProxyUrl(url)) return url;
     // Neither the value nor a cause that quotes it: there may be a password in it.

@@ -67,15 +67,9 @@ describe("the package root", () => {
         "ValidationError",
         "ajvValidator",
         "backoffMs",
-        "defaultRetryPolicy",
         "health",
         "jsonSchema",
-        "mayRetry",
-        "noRetry",
         "retry",
-        "retryPolicy",
-        "reveal",
-        "systemClock",
       ].sort(),
     );
   });

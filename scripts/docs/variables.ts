@@ -1,4 +1,4 @@
-/** Every environment variable that the library reads. `readEnv` takes no other name; docs/environment.md is this list. */
+/** Every environment variable that the library reads: what docs/environment.md says of them. */
 
 interface Variable {
   /** The clients that read it. */
@@ -12,7 +12,7 @@ const NEURON = "Neuron";
 const HTTP = "all HTTP clients on Node";
 
 /** The variables by name. An explicit option wins; white space around a value is removed; an empty value counts as unset. */
-export const variables = {
+export const variables: Readonly<Record<string, Variable>> = {
   NATS_URL: { by: NATS, means: "NATS servers, separated by commas. Default: `nats://127.0.0.1:4222`" },
   NATS_TLS_CA: { by: NATS, means: "File with the certificates of trusted authorities (PEM)" },
   NATS_TLS_CERT: { by: NATS, means: "File with the client certificate (PEM); requires `NATS_TLS_KEY`" },
@@ -55,7 +55,4 @@ export const variables = {
     by: "all clients",
     means: "`debug`, `info`, `warn` (default), `error` or `silent`, for the default logger",
   },
-} as const satisfies Readonly<Record<string, Variable>>;
-
-/** A variable that the library reads. */
-export type VariableName = keyof typeof variables;
+};
