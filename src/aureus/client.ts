@@ -87,7 +87,7 @@ const ONGOING = new Set(["pending", "queued", "scheduled", "running", "retrying"
  *
  * Every call resolves when the server has answered with 2xx. Responses are taken as they come: null members and values
  * that are not known yet are handed on. Calls reject with the errors of this package; `details` of the error holds what
- * the server said ({@link AureusErrorDetails}). A call is repeated only where the spec says that this does no harm;
+ * the server said. A call is repeated only where the spec says that this does no harm;
  * executeWorkflow, cancelWorkflow and requestApproval never are.
  */
 export class AureusClient extends Generated {

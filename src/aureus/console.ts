@@ -53,7 +53,7 @@ const ONGOING = new Set(["pending", "queued", "running", "retrying", "paused"]);
  *
  * The login is made with the first call, renewed before it ends, and repeated once when the server refuses the token;
  * calls at the same time share one login. Calls reject with the errors of this package; `details` of the error holds what
- * the server said ({@link AureusErrorDetails}).
+ * the server said.
  */
 export class AureusConsoleClient extends Generated {
   readonly #http: HttpClient;

@@ -31,7 +31,7 @@ export interface RedisConnectOptions {
   readonly url?: string | undefined;
   /** The `redis://` server is a node of a Cluster: find the others there. Default: false. */
   readonly cluster?: boolean | undefined;
-  /** Used for `rediss` only. Default: {@link redisTlsFromEnv}. */
+  /** Used for `rediss` only. Default: from `REDIS_TLS_CA` and the other `REDIS_TLS_` variables. */
   readonly tls?: RedisTls | undefined;
   /** How long connecting may take. Default: 5000. */
   readonly connectTimeoutMs?: number | undefined;
