@@ -11,23 +11,28 @@ const REDIS = "natsAgent, RedisBlobStore, RedisFinishedJobs";
 const NEURON = "Neuron";
 const HTTP = "all HTTP clients on Node";
 
+/** The settings of TLS that servers of either kind have. */
+const tlsOf = (server: string, by: string): Readonly<Record<string, Variable>> => ({
+  [`${server}_TLS_CERT`]: {
+    by,
+    means: `File with the client certificate (PEM); requires \`${server}_TLS_KEY\``,
+  },
+  [`${server}_TLS_KEY`]: { by, means: "File with the private key of the client certificate (PEM)" },
+  [`${server}_TLS_SERVER_NAME`]: { by, means: "Name that the server's certificate must carry" },
+  [`${server}_TLS_INSECURE`]: { by, means: "`1` or `true` accepts any certificate; for tests only" },
+});
+
 /** The variables by name. An explicit option wins; white space around a value is removed; an empty value counts as unset. */
 export const variables: Readonly<Record<string, Variable>> = {
   NATS_URL: { by: NATS, means: "NATS servers, separated by commas. Default: `nats://127.0.0.1:4222`" },
   NATS_TLS_CA: { by: NATS, means: "File with the certificates of trusted authorities (PEM)" },
-  NATS_TLS_CERT: { by: NATS, means: "File with the client certificate (PEM); requires `NATS_TLS_KEY`" },
-  NATS_TLS_KEY: { by: NATS, means: "File with the private key of the client certificate (PEM)" },
-  NATS_TLS_SERVER_NAME: { by: NATS, means: "Name that the server's certificate must carry" },
-  NATS_TLS_INSECURE: { by: NATS, means: "`1` or `true` accepts any certificate; for tests only" },
+  ...tlsOf("NATS", NATS),
   REDIS_URL: { by: REDIS, means: "Redis server. Default: `redis://127.0.0.1:6379/0`; `rediss://` for TLS" },
   REDIS_TLS_CA: {
     by: REDIS,
     means: "File with the certificates of trusted authorities (PEM), for `rediss://`",
   },
-  REDIS_TLS_CERT: { by: REDIS, means: "File with the client certificate (PEM); requires `REDIS_TLS_KEY`" },
-  REDIS_TLS_KEY: { by: REDIS, means: "File with the private key of the client certificate (PEM)" },
-  REDIS_TLS_SERVER_NAME: { by: REDIS, means: "Name that the server's certificate must carry" },
-  REDIS_TLS_INSECURE: { by: REDIS, means: "`1` or `true` accepts any certificate; for tests only" },
+  ...tlsOf("REDIS", REDIS),
   SSL_CERT_FILE: { by: REDIS, means: "Used if `REDIS_TLS_CA` is not set" },
   CORDUM_SDK_HANDSHAKE: {
     by: "Agent, natsAgent",

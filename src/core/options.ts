@@ -25,6 +25,9 @@ export const milliseconds: OptionRule = { min: 0 };
 /** A number of things of which there must be one at least; `Infinity` is as good as any. */
 export const atLeastOne: NumberRule = { min: 1, whole: true };
 
+/** The same for a number that a server stores: it has to be exact. */
+export const exactCount: NumberRule = { ...atLeastOne, max: Number.MAX_SAFE_INTEGER };
+
 /**
  * Checks the options that are given; undefined is always allowed.
  *

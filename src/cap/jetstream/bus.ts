@@ -4,6 +4,7 @@ import { CONSUMER_MAX_ACK_PENDING } from "../../../gen/cap/index.js";
 import { AgentwireError, ClosedError, errorText, UpstreamError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
+import { checkOptions, exactCount } from "../../core/options.js";
 import type { Bus, BusMessage, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
 import type { DurableBus, DurableMessage, DurableSubscribeOptions, ReplayFrom, Stored } from "../durable.js";
@@ -75,6 +76,13 @@ export async function openJetStream(
   return streams;
 }
 
+const COUNTS = {
+  ackWaitMs: exactCount,
+  maxAckPending: exactCount,
+  maxInFlight: exactCount,
+  timeoutMs: exactCount,
+};
+
 class JetStreamBus implements DurableBus {
   readonly #bus: NatsBus;
   readonly #options: JetStreamOptions;
@@ -84,9 +92,7 @@ class JetStreamBus implements DurableBus {
   #ackWaitMs: number;
 
   constructor(bus: NatsBus, options: JetStreamOptions) {
-    for (const name of ["ackWaitMs", "maxAckPending", "maxInFlight", "timeoutMs"] as const) {
-      assertCount(name, options[name]);
-    }
+    checkOptions(options, COUNTS);
     this.#bus = bus;
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? 5_000;
@@ -149,8 +155,7 @@ class JetStreamBus implements DurableBus {
     options: DurableSubscribeOptions = {},
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
-    assertCount("maxInFlight", options.maxInFlight);
-    assertCount("maxDeliver", options.maxDeliver);
+    checkOptions(options, { maxInFlight: exactCount, maxDeliver: exactCount });
     const { queue, maxInFlight = this.#options.maxInFlight ?? 16 } = options;
     const { startFrom = "new" } = this.#options;
     try {
@@ -218,9 +223,4 @@ function messageIdHeaders(messageId: string): object {
     throw new ValidationError(`invalid message id: ${JSON.stringify(messageId)}`, { cause: error });
   }
   return made;
-}
-
-function assertCount(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
-  throw new ValidationError(`\`${name}\` must be a whole number above 0, got ${value}`);
 }

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import type { JobResult } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import { safeLogger } from "../../core/logger.js";
+import { checkOptions, exactCount } from "../../core/options.js";
 import {
   type FinishedJobs,
   finishedBytes,
@@ -14,7 +15,6 @@ import {
 import type { RedisCommands } from "./clients.js";
 import type { RedisSessionOptions } from "./session.js";
 import { RedisSession } from "./session.js";
-import { checkTtl } from "./store.js";
 
 /** Options of {@link RedisFinishedJobs}. */
 export interface RedisFinishedJobsOptions extends RedisSessionOptions {
@@ -42,7 +42,7 @@ export class RedisFinishedJobs implements FinishedJobs {
   readonly #session: RedisSession;
 
   constructor(options: RedisFinishedJobsOptions = {}) {
-    checkTtl(options.ttlMs);
+    checkOptions(options, { ttlMs: exactCount });
     this.#options = options;
     this.#session = new RedisSession(options);
   }

@@ -1,7 +1,7 @@
 /** Inputs and outputs of jobs in Redis, under the keys of the official stores. */
 import { Buffer } from "node:buffer";
 import { withDeadline } from "../../core/abort.js";
-import { ValidationError } from "../../core/errors.js";
+import { checkOption, checkOptions, exactCount } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
 import type { RedisConnectOptions } from "./connect.js";
 import { connectRedis } from "./connect.js";
@@ -28,7 +28,7 @@ export class RedisBlobStore implements BlobStore {
   readonly #session: RedisSession;
 
   constructor(options: RedisBlobStoreOptions = {}) {
-    checkTtl(options.ttlMs);
+    checkOptions(options, { ttlMs: exactCount });
     this.#ttlMs = options.ttlMs;
     this.#session = new RedisSession(options);
   }
@@ -42,8 +42,8 @@ export class RedisBlobStore implements BlobStore {
 
   /** `ttlMs` wins over the store's. */
   async set(key: string, value: Uint8Array, options: { readonly ttlMs?: number } = {}): Promise<void> {
+    if (options.ttlMs !== undefined) checkOption("ttlMs", options.ttlMs, exactCount);
     const ttlMs = options.ttlMs ?? this.#ttlMs;
-    checkTtl(ttlMs);
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     await this.#session.run((commands) => commands.set(key, bytes, ttlMs));
   }
@@ -55,12 +55,6 @@ export class RedisBlobStore implements BlobStore {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-/** @internal Throws unless a time to live is a whole number above 0, or left out. */
-export function checkTtl(ttlMs: number | undefined): void {
-  if (ttlMs === undefined || (Number.isSafeInteger(ttlMs) && ttlMs > 0)) return;
-  throw new ValidationError(`\`ttlMs\` must be a whole number above 0, got ${ttlMs}`);
 }
 
 /**
