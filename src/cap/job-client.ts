@@ -7,10 +7,11 @@ import { JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../ge
 import { abortError } from "../core/abort-error.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { AgentwireError, errorText } from "../core/errors.js";
+import { AgentwireError } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
 import { checkOption, checkOptions, milliseconds } from "../core/options.js";
+import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
 import type { BlobStore } from "./blob-store.js";
 import type { Bus, Subscription } from "./bus.js";
@@ -67,11 +68,15 @@ export class JobClient {
     this.#store = store && limitedStore(store, { clock, ...storeLimits });
     this.#progress = new ProgressBoard(this.#party);
     this.#sources = [
-      { subject: SUBJECT_RESULT, listener: { onPacket: (packet) => this.#onResult(packet) }, options: {} },
+      {
+        subject: SUBJECT_RESULT,
+        listener: { onPacket: (packet) => this.#onEnd(packet, false) },
+        options: {},
+      },
       // The scheduler leaves worker_id empty there, so the rules of a result do not apply.
       {
         subject: SUBJECT_DLQ,
-        listener: { onPacket: (packet) => this.#onDeadLetter(packet) },
+        listener: { onPacket: (packet) => this.#onEnd(packet, true) },
         options: { check: assertDeadLetter },
       },
     ];
@@ -252,7 +257,11 @@ export class JobClient {
     const { jobId } = job.request;
     if (this.#waits.has(jobId)) throw new DuplicateJobError(`this client already waits for job ${jobId}`);
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
-    const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
+    const cancel = ({ message }: Error): void => {
+      const log = safeLogger(this.#options.logger);
+      void warned(log, "a job could not be cancelled", () => this.cancel(jobId, message), { jobId });
+    };
+    const onGiveUp = options.cancelOnAbort ? cancel : undefined;
     const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
     const isRead = options.output !== undefined || (this.#store !== undefined && options.read !== "none");
     const result = isRead
@@ -289,28 +298,12 @@ export class JobClient {
     return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
   }
 
-  #cancelQuietly(jobId: string, why: Error): void {
-    this.cancel(jobId, why.message).catch((error: unknown) => {
-      safeLogger(this.#options.logger).warn("a job could not be cancelled", {
-        jobId,
-        reason: errorText(error),
-      });
-    });
-  }
-
-  #onResult({ payload }: BusPacket): void {
-    if (payload.case !== "jobResult" || isUnderWay(payload.value)) return;
-    const { jobId } = payload.value;
-    this.#progress.end(jobId);
-    this.#waits.done(jobId, payload.value);
-  }
-
-  #onDeadLetter({ payload }: BusPacket): void {
-    if (payload.case !== "jobResult") return;
+  #onEnd({ payload }: BusPacket, isDead: boolean): void {
+    if (payload.case !== "jobResult" || (!isDead && isUnderWay(payload.value))) return;
     const { value } = payload;
-    // What is here did not succeed, whatever it says.
     this.#progress.end(value.jobId);
-    this.#waits.done(value.jobId, value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
+    // A dead letter did not succeed, whatever it says.
+    this.#waits.done(value.jobId, isDead && value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
   }
 }
 

@@ -91,7 +91,7 @@ export class ProductionProfile implements PacketProfile {
   }
 
   #trustOn(audience: string): ProductionTrust {
-    const { tenantId, schedulerId: senderId, schedulerKeys: keys } = this.#trust;
+    const { tenantId, expectedSchedulerId: senderId, schedulerKeys: keys } = this.#trust;
     const { maxLifetimeMs, clockSkewMs } = this.#options;
     return { audience, tenantId, senderId, keys, maxLifetimeMs, clockSkewMs, clock: this.#clock };
   }
