@@ -24,7 +24,6 @@ import type {
   WaitOptions,
 } from "./job-client-options.js";
 import { type BatchItem, runBatch } from "./jobs/batch.js";
-import { assertDeadLetter } from "./jobs/dead-letter.js";
 import { missedResults, type ResultSource } from "./jobs/missed.js";
 import { type JobOutcome, readOutput } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
@@ -36,7 +35,7 @@ import {
   sendRequest,
 } from "./jobs/submission.js";
 import { JobWaits } from "./jobs/waits.js";
-import { isUnderWay, jobError } from "./outcome.js";
+import { assertDeadLetter, isUnderWay, jobError } from "./outcome.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 

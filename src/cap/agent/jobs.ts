@@ -160,7 +160,7 @@ export class Jobs {
     const cancel = this.#cancels.find(job);
     if (cancel !== undefined) return cancelled(cancel);
     const { deadlineMs } = job.limits;
-    if (deadlineMs !== undefined) {
+    if (deadlineMs !== Infinity) {
       const leftMs = deadlineMs - ageOf(packet, clock.now());
       job.deadline = clock.now() + leftMs;
       if (leftMs <= 0) return new JobFailure("TIMEOUT", "deadline exceeded");
@@ -210,7 +210,7 @@ export class Jobs {
     const { clock } = this.#runtime;
     job.startedMs = clock.monotonic();
     const { maxRuntimeMs } = job.limits;
-    if (maxRuntimeMs === undefined) return;
+    if (maxRuntimeMs === Infinity) return;
     const at = clock.now() + maxRuntimeMs;
     if (job.deadline !== undefined && job.deadline <= at) return;
     job.deadline = at;

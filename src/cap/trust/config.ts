@@ -15,7 +15,6 @@ import {
   toVerifyingKey,
 } from "../crypto/key-ring.js";
 import { onP256 } from "../crypto/pem.js";
-import { parseWorkerTrustMode, type WorkerTrustMode } from "../trust-mode.js";
 
 const MODE_VARIABLE = "CORDUM_SDK_HANDSHAKE";
 const UP_TO_A_MINUTE = { above: 0, max: 60_000 };
@@ -24,6 +23,20 @@ const RULES = {
   renewMinIntervalMs: UP_TO_A_MINUTE,
   retries: { min: 1, max: 10, whole: true },
 };
+
+/** What a worker does about the worker trust exchange: nothing, try it, or refuse to run without it. */
+export type WorkerTrustMode = "off" | "warn" | "enforce";
+
+/**
+ * Reads a trust mode as `CORDUM_SDK_HANDSHAKE` gives it: any case, white space around it ignored.
+ *
+ * @throws ValidationError `INVALID_TRUST_MODE` for anything else, an empty text included.
+ */
+export function parseWorkerTrustMode(text: string): WorkerTrustMode {
+  const mode = text.trim().toLowerCase();
+  if (mode === "off" || mode === "warn" || mode === "enforce") return mode;
+  throw new ValidationError("worker trust mode must be off, warn or enforce", { code: "INVALID_TRUST_MODE" });
+}
 
 /** Who the worker is for the scheduler, and which scheduler it believes. Enrollment is out of band. */
 export interface WorkerTrustConfig {
