@@ -95,7 +95,7 @@ export interface HeartbeatLoopOptions extends Pick<LoopOptions, "signal" | "onEr
 export type PublishBytes = (subject: string, bytes: Uint8Array) => unknown;
 
 /** What became of the messages a peer has received. */
-export interface ReceiveCounts {
+export interface ReceiveStats {
   /** Messages that came in. */
   received: number;
   /** Of these, refused: no packet, a broken rule, a signature that does not verify. */
@@ -126,7 +126,7 @@ const UNVERIFIED_PER_TURN = 32;
 export class Party<P extends PacketProtocol = PacketProtocol> {
   readonly bus: Bus;
   readonly senderId: string;
-  readonly counts: ReceiveCounts = { received: 0, refused: 0 };
+  readonly stats: ReceiveStats = { received: 0, refused: 0 };
   readonly #options: PartyOptions;
   #seal: SealOptions;
   readonly #keys: KeyRing | undefined;
@@ -285,7 +285,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     let last: Promise<void> | undefined;
     const intake = new Intake(
       (message) => {
-        this.counts.received++;
+        this.stats.received++;
         const packet = this.#open(listener, message, usual ?? optionsFor(message.subject));
         if (last === undefined && !(packet instanceof Promise)) return this.#hand(listener, packet, message);
         const turn = Promise.all([packet, last]).then(([opened]) => {
@@ -342,7 +342,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   }
 
   #refuse(listener: PacketListener, error: unknown, message: BusMessage): undefined {
-    this.counts.refused++;
+    this.stats.refused++;
     const known =
       error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
     this.#logger.warn("packet refused", {

@@ -18,7 +18,7 @@ const agent = new Agent({
   bus: () =>
     connectNats({ ...client, servers: natsUrl!, env: {}, waitOnFirstConnect: true, reconnectWaitMs: 50 }),
   store: () => new RedisBlobStore({ url: redisUrl! }),
-  finished: () => new RedisFinishedJobs({ url: redisUrl! }),
+  dedupe: () => new RedisFinishedJobs({ url: redisUrl! }),
   durable: (bus) => openJetStream(bus, { ackWaitMs: ACK_WAIT_MS, maxInFlight: PARALLEL }),
 });
 agent.on("error", (error) => process.stderr.write(`${String(error)}\n`));

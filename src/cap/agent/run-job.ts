@@ -181,7 +181,7 @@ async function runAttempts(job: Job, input: unknown, context: PlainContext): Pro
 }
 
 async function runHandler(job: Job, input: unknown, ctx: PlainContext): Promise<unknown> {
-  job.runtime.counts.runs++;
+  job.runtime.stats.runs++;
   const { jobId: id, topic: name } = job.request;
   const output = await job.served.handle({ protocol: "cap", id, name, input, ctx });
   if (job.cutBy !== undefined) throw job.cutBy;

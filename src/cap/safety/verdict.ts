@@ -77,14 +77,17 @@ export function assertAllowed(verdict: PolicyVerdict): void {
   if (verdict.allowed) return;
   const { decision, reason, ruleId, policySnapshot, approvalRef, remediations } = verdict;
   const details = { ruleId, policySnapshot };
-  if (decision === DecisionType.THROTTLE) {
-    const info = { code: "SAFETY_THROTTLE", retryAfterMs: THROTTLE_MS, details };
-    throw new RateLimitError(reason || "throttled by the safety kernel", info);
-  }
-  if (decision === DecisionType.REQUIRE_HUMAN) {
-    const info = { code: "APPROVAL_REQUIRED", details: { ...details, approvalRef } };
-    throw new PolicyDeniedError(reason || "a human has to approve this", info);
-  }
+  if (decision === DecisionType.THROTTLE)
+    throw new RateLimitError(reason || "throttled by the safety kernel", {
+      code: "SAFETY_THROTTLE",
+      retryAfterMs: THROTTLE_MS,
+      details,
+    });
+  if (decision === DecisionType.REQUIRE_HUMAN)
+    throw new PolicyDeniedError(reason || "a human has to approve this", {
+      code: "APPROVAL_REQUIRED",
+      details: { ...details, approvalRef },
+    });
   throw new SafetyDeniedError(reason || "denied by the safety kernel", {
     details: { ...details, remediations },
   });
