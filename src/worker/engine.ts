@@ -7,6 +7,7 @@
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
+import { withTimeout } from "../core/with-timeout.js";
 import { Line, type Place } from "./line.js";
 import { Slots } from "./slots.js";
 import type { Work } from "./work.js";
@@ -145,14 +146,7 @@ export class Engine<W extends Work, Outcome> {
       if (work.cutBy === undefined) work.stop(reason);
       this.settle(work, this.#hooks.cut(work, work.cutBy ?? reason));
     }
-    const { clock } = this.#options;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(resolve, ms);
-      void this.idle().then(() => {
-        clock.clearTimeout(timer);
-        resolve();
-      });
-    });
+    await withTimeout("answering", ms, this.#options.clock, () => this.idle()).catch(() => {});
     this.close();
   }
 
