@@ -2,12 +2,11 @@
  * A client that waits for its jobs. It subscribes to results and to the dead letter queue: denied jobs and jobs that
  * never ran are reported only there.
  */
-import type { BusPacket, JobProgress } from "../../gen/cap/index.js";
+import type { BusPacket, JobProgress, JobResult } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { abortError } from "../core/abort-error.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { AgentwireError } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
 import { checkOption, checkOptions, milliseconds } from "../core/options.js";
@@ -263,13 +262,15 @@ export class JobClient {
     const onGiveUp = options.cancelOnAbort ? cancel : undefined;
     const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
     const isRead = options.output !== undefined || (this.#store !== undefined && options.read !== "none");
+    const succeeded = ended.then(assertSucceeded);
     const result = isRead
-      ? ended.then((value) => readOutput(this.#store, value, options, signal))
-      : (ended as Promise<JobOutcome<T>>);
+      ? succeeded.then((value) => readOutput(this.#store, value, options, signal))
+      : (succeeded as Promise<JobOutcome<T>>);
     result.catch(() => {}); // a submission that fails is reported below
     const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
     try {
-      const sent = await (this.#isQuick(job) ? sending : cutShort(sending, ended));
+      // The end of the wait cuts the submission short. The end of the job, which may come first, does not.
+      const sent = await (this.#isQuick(job) ? sending : Promise.race([sending, ended.then(() => sending)]));
       if (sent.stored !== undefined) this.#waits.stored(jobId, sent.stored.sequence);
       // A request that was stored before may have its result already.
       if (sent.stored?.duplicate) this.#readMissed?.();
@@ -306,16 +307,9 @@ export class JobClient {
   }
 }
 
-/** A submission that the end of the wait cuts short. The end of the job, which may come first, does not. */
-function cutShort<T>(sending: Promise<T>, ended: Promise<unknown>): Promise<T> {
-  const givenUp = ended.catch((error: unknown) => {
-    if (!(error instanceof AgentwireError && carriesResult(error.details))) throw error;
-  });
-  return Promise.race([sending, givenUp.then(() => sending)]);
-}
-
-function carriesResult(details: unknown): boolean {
-  return typeof details === "object" && details !== null && "result" in details;
+function assertSucceeded(result: JobResult): JobResult {
+  if (result.status === JobStatus.SUCCEEDED) return result;
+  throw jobError(result);
 }
 
 /**

@@ -1,11 +1,10 @@
 /** The jobs a client waits for. */
-import { type JobResult, JobStatus } from "../../../gen/cap/index.js";
+import type { JobResult } from "../../../gen/cap/index.js";
 import { abortError } from "../../core/abort-error.js";
 import type { Clock } from "../../core/clock.js";
 import { type LoggerOption, warnOnce } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
 import { JobTimeoutError } from "../errors.js";
-import { jobError } from "../outcome.js";
 
 /** How long to wait for a job. */
 export interface JobWait {
@@ -45,7 +44,7 @@ export class JobWaits {
     return this.#waiting.has(jobId);
   }
 
-  /** Resolves with the result of a job that SUCCEEDED, rejects with what `jobError` makes of any other. */
+  /** Resolves with the result of a job, whatever it says; rejects if the wait ends without one. */
   wait(jobId: string, { timeoutMs, topic, signal, onGiveUp }: JobWait): Promise<JobResult> {
     const clock = this.#clock;
     return new Promise((resolve, reject) => {
@@ -55,8 +54,7 @@ export class JobWaits {
         clock.clearTimeout(hint);
         off?.();
         if (outcome instanceof Error) reject(outcome);
-        else if (outcome.status === JobStatus.SUCCEEDED) resolve(outcome);
-        else reject(jobError(outcome));
+        else resolve(outcome);
         if (this.#waiting.size === 0) for (const tell of this.#onEmpty.splice(0)) tell();
       };
       const giveUp = (error: Error): void => {
