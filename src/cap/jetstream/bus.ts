@@ -164,7 +164,7 @@ class JetStreamBus implements DurableBus {
       );
       // One that was deleted starts where it had started: jobs may come again, and none is left out.
       const again = startFrom === "all" ? startFrom : consumer.created;
-      const subscription = new PullSubscription({
+      return new PullSubscription({
         bus: this.#bus,
         consumer,
         subject,
@@ -177,8 +177,6 @@ class JetStreamBus implements DurableBus {
           await this.#consumer(subject, options, again);
         },
       });
-      subscription.start();
-      return subscription;
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
       throw new SubscribeFailedError(`${subject}: ${error.message}`, {

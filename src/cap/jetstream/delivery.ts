@@ -12,7 +12,7 @@ const WORKING = bytes("+WPI");
 const TERMINATE = bytes("+TERM");
 /** How long one acknowledgement waits for its response. */
 const ACK_MS = 1_000;
-/** How long it is retried: a message without acknowledgement is delivered, and answered, again. */
+/** How long it is retried: a server that has forgotten the delivery never responds, and delivers again. */
 const ACK_AGAIN_MS = 3_000;
 
 /** The stream of a message and its place there, from the subject of its acknowledgement. */
@@ -50,17 +50,11 @@ export class JetStreamDelivery implements Delivery {
   }
 
   async ack(): Promise<void> {
-    const send = () => this.#bus.ask(this.#ackSubject, ACK, ACK_MS);
-    try {
-      await send();
-    } catch (error) {
-      if ((error as { readonly retryable?: boolean }).retryable !== true) throw error;
-      this.#settle(); // its slot is free: other messages need not wait for a server that restarts
-      // A server that has forgotten the delivery never responds, and delivers again.
-      await retryWhileDown(this.#bus, { againMs: ACK_AGAIN_MS, timeoutMs: ACK_MS }, send);
-    } finally {
-      this.#settle();
-    }
+    const acked = retryWhileDown(this.#bus, { againMs: ACK_AGAIN_MS, timeoutMs: ACK_MS }, () =>
+      this.#bus.ask(this.#ackSubject, ACK, ACK_MS),
+    );
+    this.#settle(); // the next pull follows it on the same connection, so the server counts this message no more
+    await acked;
   }
 
   working(): void {
