@@ -11,7 +11,7 @@ import type { NatsMessage } from "../nats/connection.js";
 import type { LastingSubscription } from "../nats/subscription.js";
 import { CONSUMER_NOT_FOUND, callApi, isAnswer, NANOSECONDS, STREAM_NOT_FOUND } from "./api.js";
 import type { Consumer } from "./consumer.js";
-import { JetStreamDelivery } from "./delivery.js";
+import { jetStreamDelivery } from "./delivery.js";
 
 /** The server ends a pull that got nothing after this time, and the next one follows. */
 const PULL_MS = 15_000;
@@ -29,7 +29,7 @@ export interface PullOptions {
   readonly bus: NatsBus;
   readonly consumer: Consumer;
   readonly subject: string;
-  readonly queue: string | undefined;
+  readonly queue?: string | undefined;
   readonly maxInFlight: number;
   readonly logger: Logger;
   readonly onMessage: (message: DurableMessage) => void;
@@ -144,7 +144,7 @@ export class PullSubscription implements Subscription {
     if (first !== undefined && --first[1].left === 0) this.#pulls.delete(first[0]);
     this.#inFlight++;
     const { bus, logger, onMessage } = this.#options;
-    const delivery = new JetStreamDelivery(reply, bus, logger, () => {
+    const delivery = jetStreamDelivery(reply, bus, logger, () => {
       this.#inFlight--;
       this.#schedule();
     });
@@ -206,13 +206,14 @@ export class PullSubscription implements Subscription {
     this.#checking = true;
     const { bus, consumer, logger, restore } = this.#options;
     try {
-      await callApi(bus, `CONSUMER.INFO.${consumer.stream}.${consumer.name}`, CHECK_TIMEOUT_MS).catch(
-        (error: unknown) => {
-          if (!isAnswer(error, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)) throw error;
-          this.#lose(error as AgentwireError);
-          return restore();
-        },
-      );
+      await callApi(
+        { bus, timeoutMs: CHECK_TIMEOUT_MS },
+        `CONSUMER.INFO.${consumer.stream}.${consumer.name}`,
+      ).catch((error: unknown) => {
+        if (!isAnswer(error, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)) throw error;
+        this.#lose(error as AgentwireError);
+        return restore();
+      });
       if (this.lost === undefined) return;
       this.lost = undefined;
       logger.info("the consumer was created again", { consumer: consumer.name });

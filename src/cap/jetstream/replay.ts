@@ -5,25 +5,23 @@ import { ProtocolError, TimeoutError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import type { BusMessage } from "../bus.js";
 import type { ReplayFrom } from "../durable.js";
-import { type NatsBus, plainBytes } from "../nats/bus.js";
-import { callApi, NANOSECONDS } from "./api.js";
+import { plainBytes } from "../nats/bus.js";
+import { callApi, type JetStreamApi, NANOSECONDS } from "./api.js";
+import { streamOf } from "./streams.js";
 
-/** What to read. */
-export interface ReplayOptions {
-  readonly stream: string;
-  readonly subject: string;
-  /** Undefined: everything. */
-  readonly from: ReplayFrom | undefined;
-  /** How long to wait for each message. */
-  readonly timeoutMs: number;
-}
-
-/** Hands over every message that is there. @throws What `callApi` throws; TimeoutError if the server falls silent. */
+/**
+ * Hands over every message that is there, or those from a place on.
+ *
+ * @throws What `streamOf` throws; TimeoutError if the server falls silent.
+ */
 export async function replay(
-  bus: NatsBus,
-  { stream, subject, from, timeoutMs }: ReplayOptions,
+  api: JetStreamApi,
+  subject: string,
   onMessage: (message: BusMessage) => void,
+  from: ReplayFrom | undefined,
 ): Promise<void> {
+  const { bus, timeoutMs } = api;
+  const stream = await streamOf(api, subject);
   let left = 0;
   let progress = (): void => {};
   const inbox = createInbox(bus.inboxPrefix);
@@ -50,7 +48,7 @@ export async function replay(
       num_replicas: 1,
       ...startOf(from),
     };
-    const made = await callApi(bus, `CONSUMER.CREATE.${stream}`, timeoutMs, { stream_name: stream, config });
+    const made = await callApi(api, `CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
     const { name, num_pending: pending, delivered } = made;
     if (typeof name !== "string" || typeof pending !== "number") {
       throw new ProtocolError("JetStream CONSUMER.CREATE: expected `name` and `num_pending` in the response");
@@ -68,13 +66,13 @@ export async function replay(
       };
       progress();
     });
-    callApi(bus, `CONSUMER.DELETE.${stream}.${name}`, timeoutMs).catch(() => {}); // it also ends by its threshold
+    callApi(api, `CONSUMER.DELETE.${stream}.${name}`).catch(() => {}); // it also ends by its threshold
   } finally {
     subscription.unsubscribe();
   }
 }
 
-function startOf(from: ReplayOptions["from"]): object {
+function startOf(from: ReplayFrom | undefined): object {
   if (from === undefined) return { deliver_policy: "all" };
   return "since" in from
     ? { deliver_policy: "by_start_time", opt_start_time: from.since.toISOString() }

@@ -1,5 +1,5 @@
 /** A {@link Bus} over a NATS connection. */
-import { raceSignal, withDeadline } from "../../core/abort.js";
+import { raceSignal, throwIfAborted, withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import type { AgentwireError } from "../../core/errors.js";
@@ -103,7 +103,7 @@ export class NatsBus implements Bus {
     assertSubject(subject, { wildcards: true });
     const subscription = this.#subscription(subject, options.queue, (message) => {
       try {
-        onMessage(new Received(message));
+        onMessage(received(message));
       } catch (thrown) {
         this.#logger.error("message listener failed", { subject, reason: errorText(thrown) });
       }
@@ -117,8 +117,8 @@ export class NatsBus implements Bus {
   async request(subject: string, data: Uint8Array, options: RequestOptions = {}): Promise<BusMessage> {
     assertSubject(subject);
     const { timeoutMs = 5000, signal } = options;
-    if (signal?.aborted) return raceSignal(Promise.reject(), signal);
-    return new Received(await raceSignal(this.ask(subject, data, timeoutMs), signal));
+    throwIfAborted(signal);
+    return received(await raceSignal(this.ask(subject, data, timeoutMs), signal));
   }
 
   async flush(): Promise<void> {
@@ -357,27 +357,14 @@ export class NatsBus implements Bus {
   }
 }
 
-/** A message of the client with plain bytes. Its subject is decoded only on request. */
-class Received implements BusMessage {
-  readonly #message: NatsMessage;
-  readonly data: Uint8Array;
-
-  constructor(message: NatsMessage) {
-    this.#message = message;
-    this.data = plainBytes(message);
-  }
-
-  get subject(): string {
-    return this.#message.subject;
-  }
-
-  get reply(): string | undefined {
-    return this.#message.reply || undefined;
-  }
-
-  get status(): number | undefined {
-    return this.#message.headers?.code || undefined;
-  }
+function received(message: NatsMessage): BusMessage {
+  const { subject, reply, headers } = message;
+  return {
+    subject,
+    data: plainBytes(message),
+    reply: reply || undefined,
+    status: headers?.code || undefined,
+  };
 }
 
 /** Version 2 delivers Node's Buffer, whose slice() is a view where a copy is expected. */
