@@ -170,7 +170,8 @@ export async function runClusterFault(
   }
 }
 
-async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): Promise<void> {
+/** Lets it happen. */
+export async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): Promise<void> {
   switch (fault) {
     case "leader killed": {
       const leader = await leaderOf(bus, cluster);

@@ -245,15 +245,19 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       expect(worker.counts).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
     });
 
-    it("a server that comes back with other users, and a bound on attempts: AuthError in the status, then closed", async () => {
-      const server = await serve({ args: ["--user", "ann", "--pass", "x"] });
+    it("a server that learns other users, and a bound on attempts: AuthError in the status, then closed", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "agentwire-"));
+      cleanups.push(async () => rmSync(folder, { recursive: true }));
+      const file = join(folder, "nats.conf");
+      writeFileSync(file, "authorization { user: ann, password: x }\n");
+      const server = await serve({ args: ["-c", file] });
       const bus = await open({ servers: server.url, user: "ann", password: "x", maxReconnects: 3 });
       const jobs = await openJobClient({ bus, senderId: "c" });
       const { errors, until } = told(bus);
       const waiting = failure(jobs.submitAndWait({ topic: "job.x" }));
       await bus.flush();
-      await server.stop("SIGKILL");
-      await serve({ port: server.port, args: ["--user", "bob", "--pass", "x"] });
+      writeFileSync(file, "authorization { user: bob, password: x }\n");
+      server.process.kill("SIGHUP");
       await until("closed");
       expect(errors.some((error) => error instanceof AuthError)).toBe(true);
       expect(await waiting).toBeInstanceOf(ConnectionLostError);
