@@ -29,8 +29,10 @@ export const clusterFaults: readonly ClusterFault[] = [
 /** What came out. */
 export interface ClusterFigures {
   readonly confirmed: number;
-  /** Confirmed, and never delivered. */
+  /** Confirmed, kept by the stream, and never delivered. */
   readonly lost: number;
+  /** Confirmed, and not in the stream afterwards: the servers lost it. */
+  readonly dropped: number;
   /** Messages that two deliveries acknowledged. */
   readonly twice: number;
   readonly stuck: number;
@@ -106,7 +108,7 @@ export async function runClusterFault(
       for (let attempt = 0; ; attempt++) {
         const bus = await connect();
         try {
-          const streams = { createStreams: true, replicas: 3, ackWaitMs: 5_000, timeoutMs: 2_000 };
+          const streams = { createStreams: true, replicas: 3, ackWaitMs: 8_000, timeoutMs: 2_000 };
           return { bus, durable: await openJetStream(bus, { ...streams, logger: false, againMs: 60_000 }) };
         } catch (error) {
           if (attempt === 20) throw error;
@@ -157,9 +159,14 @@ export async function runClusterFault(
     const end = performance.now() + 30_000;
     while (delivered.size < confirmed.size && performance.now() < end) await pause(20);
     const stuck = await unsettled(sender!.bus, subjects);
+    const missing = [...confirmed].filter((id) => !delivered.has(id));
+    const kept = new Set<string>();
+    for (const subject of missing.length > 0 ? subjects : [])
+      await sender!.durable.replay?.(subject, ({ data }) => kept.add(new TextDecoder().decode(data)));
     return {
       confirmed: confirmed.size,
-      lost: [...confirmed].filter((id) => !delivered.has(id)).length,
+      lost: missing.filter((id) => kept.has(id)).length,
+      dropped: missing.filter((id) => !kept.has(id)).length,
       twice: [...acked.values()].filter((n) => n > 1).length,
       stuck,
       silenceMs: Math.round(silenceMs),
