@@ -27,15 +27,19 @@ const print = (line: string) => {
 };
 
 function run(load: LoadRun): Sample[] {
-  const args = ["--expose-gc", script, JSON.stringify({ ...load, count: Math.round(load.count * factor) })];
+  const args = [
+    "--expose-gc",
+    script,
+    JSON.stringify({ ...load, count: Math.round(load.count * factor), warmUp: load.warmUp * factor }),
+  ];
   const env = { ...process.env, AGENTWIRE_LOG: "silent" };
   const output = execFileSync(process.execPath, args, { encoding: "utf8", env, maxBuffer: 2 ** 26 });
   const lines = output.trim().split("\n");
   return lines.map((line) => JSON.parse(line) as Sample);
 }
 
-const isSmall = { inFlight: 64, size: 100, samples: 20 };
-const isOne = { inFlight: 1, size: 0, samples: 20 };
+const isSmall = { inFlight: 64, size: 100, samples: 20, warmUp: 2_000 };
+const isOne = { inFlight: 1, size: 0, samples: 20, warmUp: 1_000 };
 /** What runs long, with its number. The heap of each is judged by a run a tenth as long. */
 const LONG: readonly (readonly [name: string, load: LoadRun])[] = [
   ["jobs", { kind: "jobs", count: 100_000, ...isSmall }],

@@ -5,6 +5,8 @@ export interface LoadRun {
   readonly kind: keyof typeof works;
   /** How much is done; with `minutes`, as much as fits. */
   readonly count: number;
+  /** How much is done before that, so that code is compiled and tables have their size. */
+  readonly warmUp: number;
   readonly minutes?: number;
   readonly inFlight: number;
   /** Characters of the input. */
@@ -31,8 +33,8 @@ const endsAt =
   load.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + load.minutes * 60_000;
 const sentAt = new Map<number, number>();
 let waits: number[] = [];
-let [sent, done, sampled] = [0, 0, 0];
-const started = performance.now();
+let [sent, done, sampled] = [-load.warmUp, -load.warmUp, 0];
+let started = performance.now();
 let finish = () => {};
 const finished = new Promise<void>((resolve) => {
   finish = resolve;
@@ -56,7 +58,9 @@ const isDue = () =>
   load.minutes === undefined
     ? done >= ((sampled + 1) * load.count) / load.samples
     : performance.now() - started >= ((sampled + 1) * load.minutes * 60_000) / load.samples;
-const isLast = () => sent === load.count || performance.now() > endsAt;
+const isLast = () =>
+  sent === load.count ||
+  (done > 0 && load.minutes !== undefined && performance.now() - started > load.minutes * 60_000);
 
 const work = await works[load.kind](load, (number) => {
   const began = sentAt.get(number);
@@ -64,7 +68,11 @@ const work = await works[load.kind](load, (number) => {
   sentAt.delete(number);
   waits.push(performance.now() - began);
   done++;
-  if (isDue()) {
+  if (done === 0) {
+    started = performance.now();
+    waits = [];
+  }
+  if (done > 0 && isDue()) {
     sampled++;
     sample();
   }
@@ -82,7 +90,7 @@ function send(): void {
   work.send(number);
 }
 
-for (let i = 0; i < Math.min(load.inFlight, load.count); i++) send();
+for (let i = 0; i < Math.min(load.inFlight, load.warmUp + load.count); i++) send();
 await finished;
 await work.close();
 for (let turn = 0; turn < 20 && handles() > 0; turn++)

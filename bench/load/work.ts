@@ -150,6 +150,7 @@ const neuronReconnects: OpenWork = async (_, onDone) => {
     neuronId: "n",
     auth: () => "token",
     initialReconnectDelayMs: 1,
+    maxReconnectDelayMs: 1,
   });
   neuron.handle({ type: "load/echo", scope: "any" }, (value) => value);
   const registered = gateway.registered();
