@@ -29,8 +29,6 @@ export interface Sample {
 }
 
 const load = JSON.parse(process.argv[2]!) as LoadRun;
-const endsAt =
-  load.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + load.minutes * 60_000;
 const sentAt = new Map<number, number>();
 let waits: number[] = [];
 let [sent, done, sampled] = [-load.warmUp, -load.warmUp, 0];
