@@ -14,8 +14,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "src/cap/agent/packet-age.ts",
     ],
     tests: [
-      "test/cap/{packet,options,unknown-payload,helpers,worker,worker-faults,job-client}.test.ts",
-      "test/cap-agent/{absence,control}.test.ts",
+      "test/cap/{packet,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
+      "test/cap-agent/absence.test.ts",
     ],
   },
   codec: {

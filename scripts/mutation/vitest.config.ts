@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { mergeConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import base from "../../vitest.config.ts";
@@ -17,7 +16,7 @@ export default mergeConfig(base, {
     testTimeout: 15_000,
     hookTimeout: 15_000,
     expect: { poll: { timeout: 10_000 } },
-    setupFiles: [join(import.meta.dirname, "setup.ts")],
+    env: { AGENTWIRE_RUNS_DIVISOR: "100" },
     sequence: { sequencer: QuickFirst },
   },
 });
