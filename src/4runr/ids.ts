@@ -2,7 +2,8 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { uuid } from "../core/ids.js";
-import { isObject, stringifyJson } from "../core/json.js";
+import { isObject } from "../core/json.js";
+import { stringifyJson } from "../core/json-form.js";
 import { checked } from "./error-table.js";
 
 /** A fresh id for one call: `req_<milliseconds>_<random>`. It stays the same over the tries of the call. */

@@ -1,5 +1,5 @@
 /** Bodies that are not JSON: forms, multipart, text, bytes. Loaded with the first call that sends one. */
-import { stringifyJson } from "../core/json.js";
+import { stringifyJson } from "../core/json-form.js";
 import { type EncodedBody, hasNoMembers, type RequestBody, unfit } from "./body.js";
 import type { BodyKind, HttpOperation } from "./operation.js";
 import { scalarText } from "./url.js";

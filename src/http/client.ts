@@ -263,9 +263,7 @@ export class HttpClient {
   /** JSON bodies are brought into the form of the protocol, other bodies are sent as they are. */
   #encode(operation: HttpOperation, body: unknown): ReturnType<typeof encodeBody> {
     const { keyMap, finishBody } = this.#options;
-    // Before the conversion, which would make an empty object of a Map.
-    if (body === undefined || (operation.body ?? "json") !== "json" || hasNoMembers(body))
-      return encodeBody(operation, body);
+    if (body === undefined || (operation.body ?? "json") !== "json") return encodeBody(operation, body);
     const converted = keyMap === undefined ? body : toWire(body, operation.shapes?.request, keyMap);
     if (finishBody === undefined) return encodeBody(operation, converted);
     const finished = finishBody(converted, operation);

@@ -3,7 +3,7 @@ import type { ProgressFrame, TaskPayload } from "../../gen/neuron/index.js";
 import { raceSignal } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { errorText, TimeoutError } from "../core/errors.js";
-import { exactJson } from "../core/json-form.js";
+import { stringifyJson } from "../core/json-form.js";
 import type { Logger } from "../core/logger.js";
 import { formatTime } from "../core/time.js";
 import {
@@ -62,7 +62,7 @@ export class ProgressReports {
         ...(percent === undefined ? {} : { percent }),
         ...(message === undefined ? {} : { message }),
         // As it is now: the report may wait, and the handler goes on.
-        ...(data === undefined ? {} : { data: JSON.parse(exactJson(data, "data")) }),
+        ...(data === undefined ? {} : { data: JSON.parse(stringifyJson(data, { what: "data" })) }),
         sentAt: formatTime(this.#core.clock.now()),
       };
       checkClientFrame(frame);

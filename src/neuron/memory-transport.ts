@@ -1,7 +1,7 @@
 /** A transport and its gateway in one process, for tests and for embedding. */
 import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
 import { ClosedError } from "../core/errors.js";
-import { stringifyJson } from "../core/json.js";
+import { stringifyJson } from "../core/json-form.js";
 import type { PostPath } from "./frames.js";
 import type { Transport, TransportCallbacks } from "./transport.js";
 

@@ -1,6 +1,6 @@
 /** One run of a handler, from the input of a lease to its outcome. */
 import { errorText } from "../core/errors.js";
-import { exactJson } from "../core/json-form.js";
+import { stringifyJson } from "../core/json-form.js";
 import type { Next } from "../core/middleware.js";
 import { HandlerFailure } from "../handler/index.js";
 import type { HandlerCall } from "../worker/middleware.js";
@@ -65,7 +65,7 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
     // Acked as it is now, however often: the handler may keep the object and change it.
     return {
       kind: "ack",
-      output: output === undefined ? output : JSON.parse(exactJson(output, "the output")),
+      output: output === undefined ? output : JSON.parse(stringifyJson(output, { what: "the output" })),
     };
   } catch (error) {
     return notSerializable(errorText(error));

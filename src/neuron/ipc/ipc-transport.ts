@@ -1,7 +1,7 @@
 /** The transport over a bridge to another process, which holds the connection, the credentials and the retries. */
 import type { ClientFrame, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
 import { AgentwireError, ClosedError, ConnectionError, errorText } from "../../core/errors.js";
-import { stringifyJson } from "../../core/json.js";
+import { stringifyJson } from "../../core/json-form.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
 import { checkOptions } from "../../core/options.js";
 import type { PostPath } from "../frames.js";
