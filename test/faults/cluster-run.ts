@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { requestMessageId } from "../../gen/cap/index.js";
+import { durableName, requestMessageId } from "../../gen/cap/index.js";
 import type { Bus, DurableBus } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
@@ -38,6 +38,8 @@ export interface ClusterFigures {
   readonly stuck: number;
   /** Between two deliveries of one subscription while messages were stored for it. */
   readonly silenceMs: number;
+  /** The longest time in which the servers did not answer for one of the consumers. */
+  readonly unansweredMs: number;
 }
 
 /** A running cluster. */
@@ -141,6 +143,21 @@ export async function runClusterFault(
       );
     }
     let faulted = false;
+    let ended = false;
+    let unansweredMs = 0;
+    const watching = Promise.all(
+      subjects.map(async (subject) => {
+        const bus = await connect();
+        for (let answeredAt = performance.now(); !ended; await pause(50)) {
+          const info = await api(bus, `CONSUMER.INFO.CORDUM_JOBS.${durableName("q", subject)}`, 500).catch(
+            () => ({}),
+          );
+          if (!("name" in info)) continue;
+          unansweredMs = Math.max(unansweredMs, performance.now() - answeredAt);
+          answeredAt = performance.now();
+        }
+      }),
+    );
     const sending = Promise.all(
       subjects.map(async (subject) => {
         for (let n = 0; n < options.perSubject || !faulted; n++) {
@@ -159,6 +176,8 @@ export async function runClusterFault(
     const end = performance.now() + 30_000;
     while (delivered.size < confirmed.size && performance.now() < end) await pause(20);
     const stuck = await unsettled(sender!.bus, subjects);
+    ended = true;
+    await watching;
     const missing = [...confirmed].filter((id) => !delivered.has(id));
     const kept = new Set<string>();
     for (const subject of missing.length > 0 ? subjects : [])
@@ -170,6 +189,7 @@ export async function runClusterFault(
       twice: [...acked.values()].filter((n) => n > 1).length,
       stuck,
       silenceMs: Math.round(silenceMs),
+      unansweredMs: Math.round(unansweredMs),
     };
   } finally {
     for (const bus of buses) await bus.close();
@@ -215,8 +235,8 @@ export async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): P
   }
 }
 
-async function api(bus: Bus, name: string) {
-  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs: 3_000 });
+async function api(bus: Bus, name: string, timeoutMs = 3_000) {
+  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs });
   return JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown> & {
     cluster?: { leader?: string };
   };
@@ -233,7 +253,7 @@ async function unsettled(bus: Bus, subjects: readonly string[]): Promise<number>
     try {
       left = 0;
       for (const subject of subjects) {
-        const name = `dur_q__${subject.replaceAll(".", "_")}`;
+        const name = durableName("q", subject);
         const { num_pending, num_ack_pending } = await api(bus, `CONSUMER.INFO.CORDUM_JOBS.${name}`);
         left += Number(num_pending) + Number(num_ack_pending);
       }
