@@ -1,5 +1,5 @@
 /** Request and reply over a subscription of its own. */
-import { type DeadlineOptions, linkSignals, raceSignal } from "../core/abort.js";
+import { type DeadlineOptions, withDeadline } from "../core/abort.js";
 import { ConnectionError } from "../core/errors.js";
 import { randomHex } from "../core/ids.js";
 import type { Bus, BusMessage, Subscription } from "./bus.js";
@@ -24,29 +24,27 @@ export async function requestOver(
   data: Uint8Array,
   { accepts = () => true, ...limits }: RequestLimits,
 ): Promise<BusMessage> {
-  const { signal, dispose } = linkSignals([limits.signal], { ...limits, what: `request on ${subject}` });
   const reply = `${bus.inboxPrefix ?? "_INBOX"}.${randomHex(16)}`;
   let opening: Promise<Subscription> | undefined;
   let off: (() => void) | undefined;
-  const response = new Promise<BusMessage>((resolve, reject) => {
-    opening = bus.subscribe(reply, (message) => {
-      if (message.status === NO_RESPONDERS)
-        reject(new ConnectionError(`nobody listens on ${subject}`, { code: "NO_RESPONDERS" }));
-      else if (accepts(message)) resolve(message);
+  const ask = (signal: AbortSignal): Promise<BusMessage> =>
+    new Promise((resolve, reject) => {
+      off = bus.onStatus((status) => {
+        if (status !== "connected") reject(new ConnectionError("the connection was lost"));
+      });
+      opening = bus.subscribe(reply, (message) => {
+        if (message.status === NO_RESPONDERS)
+          reject(new ConnectionError(`nobody listens on ${subject}`, { code: "NO_RESPONDERS" }));
+        else if (accepts(message)) resolve(message);
+      });
+      const publish = async (): Promise<void> => {
+        if (!signal.aborted) await bus.publish(subject, data, { reply });
+      };
+      opening.then(publish).catch(reject);
     });
-    off = bus.onStatus((status) => {
-      if (status !== "connected") reject(new ConnectionError("the connection was lost"));
-    });
-    const ask = async (): Promise<void> => {
-      await opening;
-      if (!signal.aborted) await bus.publish(subject, data, { reply });
-    };
-    ask().catch(reject);
-  });
   try {
-    return await raceSignal(response, signal);
+    return await withDeadline({ ...limits, what: `request on ${subject}` }, ask);
   } finally {
-    dispose();
     off?.();
     opening?.then((inbox) => inbox.unsubscribe()).catch(() => {}); // also one that opens late
   }

@@ -4,10 +4,11 @@
  * Work goes from `queued` to `running`, `answering` and `answered`. A cancel, a deadline or the end of the worker cuts
  * it short in any state before `answering`. What differs between protocols is in three hooks.
  */
+
+import { withTimeout } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
-import { withTimeout } from "../core/with-timeout.js";
 import { Line, type Place } from "./line.js";
 import { Slots } from "./slots.js";
 import type { Work } from "./work.js";
