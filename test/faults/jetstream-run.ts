@@ -156,7 +156,7 @@ async function perform(run: FaultRun, cleanups: (() => unknown)[]): Promise<Faul
 }
 
 /** Takes submissions and puts them on the topic, every fifth on the subject of the worker that is killed. */
-async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus }): Promise<void> {
+export async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus }): Promise<void> {
   const party = new Party({ bus, senderId: QUEUE_SCHEDULER });
   let n = 0;
   const dispatch = async ({ data, delivery }: DurableMessage): Promise<void> => {
@@ -176,7 +176,7 @@ async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus
 }
 
 /** Sees every result: those in the stream, and the repeats that only core subscribers get. */
-async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, patienceMs: number) {
+export async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, patienceMs: number) {
   const results = new Map<string, { readonly first: JobResult; readonly distinct: Set<string> }>();
   let count = 0;
   let tell = () => {};
@@ -235,7 +235,7 @@ async function hasOutput(store: RedisBlobStore, result: JobResult | undefined, n
 }
 
 /** Messages that were not delivered, or not acknowledged. An acknowledgement may be under way: look twice. */
-async function unsettled(bus: Bus): Promise<number> {
+export async function unsettled(bus: Bus): Promise<number> {
   const consumers = [durableName(TOPIC, TOPIC), durableName("", workerSubject("w-1"))];
   let left = 0;
   for (let tries = 0; tries < 40; tries++) {
