@@ -247,7 +247,9 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
 
     it("a server that comes back with other users, and a bound on attempts: AuthError in the status, then closed", async () => {
       const server = await serve({ args: ["--user", "ann", "--pass", "x"] });
-      const bus = await open({ servers: server.url, user: "ann", password: "x", maxReconnects: 3 });
+      // The pauses leave time for the server to come back.
+      const login = { user: "ann", password: "x", maxReconnects: 3, reconnectWaitMs: 1_000 };
+      const bus = await open({ servers: server.url, ...login });
       const jobs = await openJobClient({ bus, senderId: "c" });
       const { errors, until } = told(bus);
       const waiting = failure(jobs.submitAndWait({ topic: "job.x" }));

@@ -77,13 +77,20 @@ export async function startProxy(port: number): Promise<Proxy> {
       client.write(chunk.subarray(0, cutIn), () => client.resetAndDestroy());
       cutIn = Infinity;
     });
-    for (const socket of pair) {
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        pairs.delete(pair);
-        for (const other of pair) other.destroySoon();
+    const end = () => pairs.delete(pair);
+    client
+      .on("error", () => {})
+      .on("close", () => {
+        end();
+        server.destroy();
       });
-    }
+    // What the server wrote before it closed still gets through.
+    server
+      .on("error", () => {})
+      .on("close", () => {
+        end();
+        client.destroySoon();
+      });
     apply(pair);
   });
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));

@@ -70,7 +70,7 @@ export function scriptOf({ seed, works, steps, only = /./ }: ScriptRun, names: r
   });
 }
 
-const PARALLEL = 16;
+const PARALLEL = 8;
 const PATIENCE_MS = 60_000;
 
 /** What keeps the process alive, by kind. */
@@ -81,13 +81,16 @@ function handles(): Counts {
   return counts;
 }
 
-/** Which handles there are more than before, once those that are ending have ended. */
+/**
+ * Which handles there are more than before, once those that are ending have ended. The end of a connection can reach the
+ * other side of it seconds later, if the system was busy and has to send it again.
+ */
 async function handlesLeft(before: Counts): Promise<Counts> {
   const more = () =>
     Object.entries(handles())
       .map(([kind, n]) => [`left ${kind}`, n - (before[kind] ?? 0)] as const)
       .filter(([, n]) => n > 0);
-  for (let waited = 0; more().length > 0 && waited < 5_000; waited += 20)
+  for (let waited = 0; more().length > 0 && waited < PATIENCE_MS; waited += 20)
     await pause(20, undefined, { ref: false });
   return Object.fromEntries(more());
 }

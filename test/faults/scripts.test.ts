@@ -29,6 +29,15 @@ function judge(what: string, { broken, counts, seconds }: Outcome): void {
   expect(broken, `again: pnpm test:faults ${what}`).toEqual(nothing);
 }
 
+if (natsPath !== undefined && protocols.some(({ name }) => name === "cap"))
+  it("cap: a script of restarts alone", async () => {
+    const { works, steps } = sizes.restarts;
+    const run = { seed: Number(given ?? 1), works, steps, only: /killed|restarts/ };
+    const outcome = await runScript(cap(natsPath), run);
+    judge(`--protocol cap --seed ${run.seed}`, outcome);
+    expect(outcome.counts).toMatchObject({ works, restarts: steps });
+  }, 600_000);
+
 for (const protocol of protocols) {
   it.each(given ? [Number(given)] : seeds)(
     `${protocol.name} under ${steps} faults, seed %i`,
@@ -36,6 +45,7 @@ for (const protocol of protocols) {
       const outcome = await runScript(protocol, { seed, works, steps });
       expect(outcome.counts).toMatchObject({ works, faults: steps });
       judge(`--protocol ${protocol.name} --seed ${seed}`, outcome);
+      expect(outcome.counts.succeeded).toBeGreaterThan(works / 4); // the faults leave something to look at
     },
     600_000,
   );

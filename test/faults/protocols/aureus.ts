@@ -42,7 +42,7 @@ export const aureus: Protocol = {
     const client = new AureusClient({
       baseUrl: `http://127.0.0.1:${link.port}`,
       clock,
-      timeoutMs: 200,
+      timeoutMs: 5_000,
       retry: { attempts: 4, minDelayMs: 5, maxDelayMs: 50 },
       middleware: [
         (next) => async (call) => {
@@ -59,7 +59,7 @@ export const aureus: Protocol = {
     cleanups.push(() => client.close());
 
     const broken = { wrong: 0, untyped: 0, deniedButDone: 0, lost: 0 };
-    const counts = { executed: 0, read: 0, failed: 0, reported: 0, reportedLost: 0 };
+    const counts = { succeeded: 0, failed: 0, reported: 0, reportedLost: 0 };
     const reported = new Set<string>();
     const lost = new Set<string>();
     const record = () => {
@@ -121,7 +121,7 @@ export const aureus: Protocol = {
         if (random() < 0.5)
           await client.executeWorkflow(workflow(id), { headers: { "x-call": id } }).then(
             ({ workflowId }) => {
-              counts.executed++;
+              counts.succeeded++;
               if (workflowId !== id) broken.wrong++;
               if (!runs.has(id)) broken.lost++;
             },
@@ -130,7 +130,7 @@ export const aureus: Protocol = {
         else
           await client.getMetrics({ metricName: "none", headers: { "x-call": id } }).then(
             (metrics) => {
-              counts.read++;
+              counts.succeeded++;
               if (metrics.length > 0) broken.wrong++;
             },
             (error: unknown) => failed(error, false),

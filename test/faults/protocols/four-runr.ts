@@ -47,7 +47,7 @@ export const fourRunr: Protocol = {
         agentId,
         clock,
         graceMs,
-        timeoutMs: 200,
+        timeoutMs: 5_000,
         retry: { attempts: 4, minDelayMs: 5, maxDelayMs: 50 },
         waitForLimits: true,
         logger: false,
@@ -59,7 +59,7 @@ export const fourRunr: Protocol = {
     });
     cleanups.push(() => client.close());
 
-    const counts = { searched: 0, mailed: 0, failed: 0 };
+    const counts = { succeeded: 0, failed: 0 };
     const broken = { wrong: 0, untyped: 0, deniedButDone: 0, lost: 0 };
     const mail = (subject: string, idempotencyKey?: string) =>
       client
@@ -71,7 +71,7 @@ export const fourRunr: Protocol = {
         )
         .then(
           ({ id }) => {
-            counts.mailed++;
+            counts.succeeded++;
             if (id !== `id of ${subject}`) broken.wrong++;
             if (!done.has(subject)) broken.lost++;
           },
@@ -86,7 +86,7 @@ export const fourRunr: Protocol = {
     const search = (q: string) =>
       client.proxy("serpapi", "search", { q }).then(
         (result) => {
-          counts.searched++;
+          counts.succeeded++;
           if ((result as { query?: unknown }).query !== q) broken.wrong++;
           if (!done.has(`search ${q}`)) broken.lost++;
         },

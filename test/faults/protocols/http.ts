@@ -26,7 +26,7 @@ export function linkFaults(link: Link, longestMs = 150): Readonly<Record<string,
     "link is slow": (random) =>
       hold(
         random,
-        () => link.shape({ delayMs: between(random, 0, 3), pieceBytes: between(random, 1, 200) }),
+        () => link.shape({ delayMs: between(random, 0, 3), pieceBytes: between(random, 20, 200) }),
         () => link.shape({}),
       ),
     "response is cut": (random) => link.cutAfter(between(random, 1, 2_000)),

@@ -16,8 +16,8 @@ export const neuron: Protocol = {
     const brain = await LocalBigBrain.start({
       logger: false,
       reapIntervalMs: 50,
-      keepAliveMs: 50,
-      leaseTtlMs: 1_000,
+      keepAliveMs: 100,
+      leaseTtlMs: 5_000,
     });
     cleanups.push(() => brain.close());
     const link = await startProxy(Number(new URL(brain.url).port));
@@ -30,8 +30,8 @@ export const neuron: Protocol = {
         heartbeatIntervalMs: 50,
         initialReconnectDelayMs: 2,
         maxReconnectDelayMs: 50,
-        idleTimeoutMs: 300,
-        requestTimeoutMs: 200,
+        idleTimeoutMs: 2_000,
+        requestTimeoutMs: 2_000,
         clock,
         logger: false,
       });
@@ -123,7 +123,7 @@ export const neuron: Protocol = {
             runTwice: [...runs.values()].filter((count) => count > 1).length,
             stuck: stats.pendingTasks,
           },
-          counts: { ...counts, leases: stats.leases, aborted: ended.size },
+          counts: { ...counts, succeeded: counts.completed, leases: stats.leases, aborted: ended.size },
         };
       },
     };
