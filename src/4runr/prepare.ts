@@ -1,5 +1,6 @@
 /** What is put into a call before it is sent: bridged parameters with the intent, and the proof of the token. */
-import { stringifyJson } from "../core/json.js";
+import { errorText } from "../core/errors.js";
+import { stringifyJson } from "../core/json-form.js";
 import { GatewayValidationError } from "./errors.js";
 import type { GatewayClientOptions } from "./options.js";
 import { bridgeParams, checkParams } from "./params.js";
@@ -22,12 +23,17 @@ export function preparedParams(
   const { defaultModel = "gpt-4o-mini", tools } = options;
   const known = findAction(tools, tool, action);
   // What is bridged is how the gateway's own tools differ from its checks.
-  const isBridged = known?.result === undefined && (typeof bridge === "function" ? bridge(tool) : bridge);
+  const isBridged = known?.result === undefined && chosen("bridgeParams", bridge, tool);
   let sent = isBridged
     ? bridgeParams(tool, action, params, { defaultModel: defaultModel || undefined, mockInput })
     : params;
-  const wanted = typeof intentInParams === "function" ? intentInParams(tool) : intentInParams;
-  if (intent && wanted && sent.intent === undefined && takesIntent(known)) sent = { ...sent, intent };
+  if (
+    intent &&
+    chosen("intentInParams", intentInParams, tool) &&
+    sent.intent === undefined &&
+    takesIntent(known)
+  )
+    sent = { ...sent, intent };
   const details = check && known !== undefined ? checkParams(known, sent) : [];
   if (details.length > 0) {
     throw new GatewayValidationError(`Parameter validation failed: ${details.join("; ")}`, {
@@ -37,6 +43,15 @@ export function preparedParams(
     });
   }
   return sent;
+}
+
+/** What an option that may be a function of the tool says about one. */
+function chosen(name: string, choice: boolean | ((tool: string) => boolean), tool: string): boolean {
+  try {
+    return typeof choice === "function" ? choice(tool) : choice;
+  } catch (cause) {
+    throw new GatewayValidationError(`${name} failed: ${errorText(cause)}`, { cause, sent: false });
+  }
 }
 
 /** False for an action whose schema allows no member called `intent`. */

@@ -15,7 +15,7 @@ import type {
   WorkflowState,
 } from "../../gen/aureus/v1/models.js";
 import { optionOrEnv } from "../core/env.js";
-import { stringifyJson } from "../core/json.js";
+import { stringifyJson } from "../core/json-form.js";
 import { checkOptions } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
 import {

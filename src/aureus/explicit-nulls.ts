@@ -1,5 +1,6 @@
 /** Bodies as the Python SDK writes them: every optional member that is not given is an explicit null. */
 import { operationSchemas, schemaDocument } from "../../gen/aureus/v1/schemas.js";
+import { hasMembersOnly } from "../core/json.js";
 import type { HttpOperation } from "../http/index.js";
 
 interface Schema {
@@ -20,6 +21,8 @@ function fill(value: unknown, schema: Schema): unknown {
   if (schema.$ref !== undefined) return fill(value, components[schema.$ref.split("/").at(-1)!] ?? {});
   if (schema.anyOf !== undefined) return fill(value, schema.anyOf[0]!);
   if (Array.isArray(value)) return value.map((item) => fill(item, schema.items ?? {}));
+  // A copy of a Map would be an empty object.
+  if (!hasMembersOnly(value) || "toJSON" in value) return value;
   const members = Object.entries(value);
   if (schema.properties === undefined) {
     const values = schema.additionalProperties;

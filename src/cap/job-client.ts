@@ -25,7 +25,7 @@ import type {
 import { type BatchItem, runBatch } from "./jobs/batch.js";
 import { assertDeadLetter } from "./jobs/dead-letter.js";
 import { missedResults, type ResultSource } from "./jobs/missed.js";
-import { type JobOutcome, OutputReader } from "./jobs/output.js";
+import { type JobOutcome, readOutput } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
 import {
   type JobSubmission,
@@ -50,7 +50,6 @@ export class JobClient {
   readonly #options: OpenedOptions;
   readonly #party: Party;
   readonly #store: BlobStore | undefined;
-  readonly #outputs: OutputReader;
   readonly #progress: ProgressBoard;
   readonly #waits: JobWaits;
   readonly #readMissed: (() => void) | undefined;
@@ -66,7 +65,6 @@ export class JobClient {
     this.#party = new Party(options);
     this.#waits = new JobWaits(clock, logger);
     this.#store = store && limitedStore(store, { clock, ...storeLimits });
-    this.#outputs = new OutputReader(this.#store);
     this.#progress = new ProgressBoard(this.#party);
     this.#sources = [
       { subject: SUBJECT_RESULT, listener: { onPacket: (packet) => this.#onResult(packet) }, options: {} },
@@ -256,8 +254,9 @@ export class JobClient {
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
     const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
     const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
-    const result = this.#outputs.isWanted(options as WaitOptions<never>)
-      ? ended.then((value) => this.#outputs.read(value, options, signal))
+    const isRead = options.output !== undefined || (this.#store !== undefined && options.read !== "none");
+    const result = isRead
+      ? ended.then((value) => readOutput(this.#store, value, options, signal))
       : (ended as Promise<JobOutcome<T>>);
     result.catch(() => {}); // a submission that fails is reported below
     const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));

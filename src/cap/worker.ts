@@ -6,8 +6,7 @@ import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import { checkOption } from "../core/options.js";
 import { BusWorker } from "./agent/bus-worker.js";
-import type { WorkerOptions } from "./agent/options.js";
-import type { Service } from "./agent/session.js";
+import type { Service, WorkerOptions } from "./agent/options.js";
 import type { ServedTopic } from "./agent/topics.js";
 
 /** A running worker. */
@@ -29,7 +28,7 @@ export class Worker extends BusWorker {
       middleware.length === 0
         ? async ({ ctx }) => handler(ctx.request, ctx)
         : (call) => wrapped({ ...call, input: call.ctx.request });
-    const served = { topic: subject, retries: 0, backoffMs: () => 0, handle };
+    const served = { retries: 0, backoffMs: () => 0, handle };
     return { topics: new Map([[subject, served]]), isScheduled: false };
   }
 }

@@ -2,7 +2,7 @@
 import type { AnySchema, ErrorObject, ValidateFunction } from "ajv";
 import type { AjvDialect } from "./ajv-dialects.js";
 import { UnsupportedError, ValidationError } from "./errors.js";
-import { stringifyJson } from "./json.js";
+import { stringifyJson } from "./json-form.js";
 import { dialectOf, isJsonSchema, type JsonSchema } from "./json-schema.js";
 import { Lru } from "./lru.js";
 import { checkSchemaBounds, maxSchemaSteps, tooComplex } from "./schema-bounds.js";

@@ -1,5 +1,6 @@
 /** The JSON that a value becomes when it is sent, and what of the value JSON would lose silently. */
 import { ValidationError } from "./errors.js";
+import { exceeds, hasMembersOnly, type JsonOptions, kindOf, tooLarge } from "./json.js";
 
 /** The JSON of a value. */
 export interface JsonForm {
@@ -13,8 +14,8 @@ export interface JsonForm {
 
 /**
  * The JSON form of a value, as `JSON.stringify` defines it: `toJSON` is applied, undefined members are dropped.
- * A number that is not finite, an invalid date, a function or symbol in a list, or an object whose content is not in its
- * members, is reported as a loss.
+ * A number that is not finite, an invalid date, a list item that a list holds as null (undefined, a function or symbol),
+ * or an object whose content is not in its members, is reported as a loss.
  *
  * @throws ValidationError `NOT_SERIALIZABLE` for a value without a JSON form: a function or symbol, a bigint or a
  * cycle anywhere in it, a `toJSON` that throws.
@@ -25,12 +26,35 @@ export function jsonForm(value: unknown): JsonForm {
   return { value: JSON.parse(text), ...rest };
 }
 
+/** What a loss leaves in the text: null, `{}`, or the items of a typed array as members. */
+const TRACES = ["null", "{}", '{"0":'];
+
 /**
- * The JSON text of a value that JSON carries whole; `what` names the value in errors.
+ * The JSON text of a value that JSON carries whole. Members that are undefined or functions are left out.
  *
- * @throws ValidationError `NOT_SERIALIZABLE` for what {@link jsonForm} refuses or reports as a loss
+ * @throws ValidationError `NOT_SERIALIZABLE`, with the place in the value, for what {@link jsonForm} refuses or reports as
+ * a loss; `TOO_LARGE` beyond the limit
  */
-export function exactJson(value: unknown, what: string): string {
+export function stringifyJson(value: unknown, options: JsonOptions = {}): string {
+  const { what = "the value", maxBytes = Infinity } = options;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch {
+    // Made again below, to name the place.
+  }
+  // Looking at each member costs several times as much as the text.
+  if (text === undefined || TRACES.some((trace) => text!.includes(trace))) text = exactJson(value, what);
+  if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);
+  return text;
+}
+
+/** A copy of a value as its JSON; undefined stays. @throws as {@link stringifyJson} */
+export function jsonCopy<T>(value: T, what: string): T {
+  return value === undefined ? value : (JSON.parse(stringifyJson(value, { what })) as T);
+}
+
+function exactJson(value: unknown, what: string): string {
   const { text, losses } = written(value, what);
   const [loss] = losses;
   if (loss === undefined) return text;
@@ -48,16 +72,20 @@ function written(value: unknown, what: string): Omit<JsonForm, "value"> & { read
     return `${pointer(...above)}/${escapePointer(key)}`;
   };
   let text: string | undefined;
+  let bigint = "";
   try {
     text = JSON.stringify(value, function (this: Record<string, unknown>, key, member: unknown) {
       const loss = lossOf(member, this, key);
       if (loss !== undefined) losses.push({ path: pointer(this, key), message: loss });
+      if (typeof member === "bigint")
+        bigint = `: ${`${pointer(this, key)} must be JSON data, found a bigint`.trim()}`;
       if (typeof member === "object" && member !== null) parents.set(member, [this, key]);
       rewritten ||= !Object.is(member, this[key]) && !(this[key] instanceof Date);
       return member;
     });
   } catch (cause) {
-    throw new ValidationError(`${what} cannot be written as JSON`, { code: "NOT_SERIALIZABLE", cause });
+    const message = `${what} cannot be written as JSON${bigint}`;
+    throw new ValidationError(message, { code: "NOT_SERIALIZABLE", cause });
   }
   if (text === undefined) {
     const message = `${what} cannot be written as JSON: its type is ${typeof value}`;
@@ -68,18 +96,14 @@ function written(value: unknown, what: string): Omit<JsonForm, "value"> & { read
 
 function lossOf(member: unknown, holder: Record<string, unknown>, key: string): string | undefined {
   if (member === null && holder[key] instanceof Date) return "must be a valid date, found an invalid one";
-  if ((typeof member === "function" || typeof member === "symbol") && Array.isArray(holder))
-    return `must be JSON data, found a ${typeof member}, which a list holds as null`;
+  if (Array.isArray(holder) && ["undefined", "function", "symbol"].includes(typeof member))
+    return `must be JSON data, found ${typeof member}, which a list holds as null`;
   if (typeof member === "number" || member instanceof Number) {
     return Number.isFinite(Number(member)) ? undefined : `must be a finite number, found ${member}`;
   }
   if (typeof member !== "object" || member === null || Array.isArray(member)) return undefined;
-  const prototype: unknown = Object.getPrototypeOf(member);
-  if (prototype === Object.prototype || prototype === null) return undefined;
-  const kind = Object.prototype.toString.call(member).slice("[object ".length, -1);
-  const isPlain = kind === "Object" || kind === "String" || kind === "Boolean";
-  if (isPlain || (Object.keys(member).length > 0 && !ArrayBuffer.isView(member))) return undefined;
-  return `must be JSON data, found ${kind}, whose content JSON leaves out`;
+  if (hasMembersOnly(member) || member instanceof String || member instanceof Boolean) return undefined;
+  return `must be JSON data, found ${kindOf(member)}, whose content JSON leaves out`;
 }
 
 /** Where a JSON value holds a number that is not finite (text such as `1e400` is read as one), as a JSON Pointer. */

@@ -1,7 +1,7 @@
-/** JSON in and out, with bounds and with errors of this package. */
+/** JSON as it comes in, with bounds and with errors of this package. */
 import { errorText, ValidationError } from "./errors.js";
 
-/** Bounds and words for {@link parseJson} and {@link stringifyJson}. */
+/** Bounds and words for `parseJson` and `stringifyJson`. */
 export interface JsonOptions {
   /** What the text or value is, for messages. Default: "the value". */
   readonly what?: string | undefined;
@@ -17,12 +17,13 @@ export function utf8Length(text: string): number {
 }
 
 /** True when `text` takes more than `maxBytes`. Encodes it only where its length leaves a doubt. */
-function exceeds(text: string, maxBytes: number): boolean {
+export function exceeds(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true;
   return text.length * 3 > maxBytes && utf8Length(text) > maxBytes;
 }
 
-function tooLarge(what: string, maxBytes: number): ValidationError {
+/** The error for what {@link exceeds} its bound. */
+export function tooLarge(what: string, maxBytes: number): ValidationError {
   return new ValidationError(`${what} takes more than ${maxBytes} bytes as JSON`, { code: "TOO_LARGE" });
 }
 
@@ -51,28 +52,20 @@ function positionOf(error: unknown): string {
   return position === undefined ? "unexpected end or token" : `unexpected token at ${position}`;
 }
 
-/**
- * Writes a value as JSON text. Throws a `ValidationError`: code `NOT_SERIALIZABLE` for a value that has no
- * JSON form (undefined, a function, a symbol, a bigint or a cycle anywhere in it, a `toJSON` that throws),
- * `TOO_LARGE` beyond the limit.
- */
-export function stringifyJson(value: unknown, options: JsonOptions = {}): string {
-  const { what = "the value", maxBytes = Infinity } = options;
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value) as string | undefined;
-  } catch (cause) {
-    throw new ValidationError(`${what} cannot be written as JSON`, { code: "NOT_SERIALIZABLE", cause });
-  }
-  if (text === undefined) {
-    const message = `${what} cannot be written as JSON: its type is ${typeof value}`;
-    throw new ValidationError(message, { code: "NOT_SERIALIZABLE" });
-  }
-  if (exceeds(text, maxBytes)) throw tooLarge(what, maxBytes);
-  return text;
-}
-
 /** True for a JSON object: neither null nor a list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** True for an object that JSON writes as its members, and that has no content beside them, as a `Map` has. */
+export function hasMembersOnly(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value) || ArrayBuffer.isView(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return true;
+  return Object.keys(value).length > 0 || (kindOf(value) === "Object" && !(Symbol.iterator in value));
+}
+
+/** What an object calls itself: "Map", "Object". */
+export function kindOf(value: object): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }

@@ -3,7 +3,7 @@
  * spec. Only members the spec names are renamed; user data and unknown members pass through as they are.
  */
 
-import { isObject } from "./json.js";
+import { hasMembersOnly } from "./json.js";
 
 /** How a value converts: as the object of that name, as a list of such, or as a map whose keys are data. */
 export type Shape = string | { readonly list: Shape } | { readonly map: Shape };
@@ -52,9 +52,9 @@ function setMember(target: Record<string, unknown>, key: string, value: unknown)
   else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** True for what JSON writes as an object with the members that it has. */
+/** True for what JSON writes as an object with the members that it has; a copy of anything else would lose its content. */
 function isPlain(value: unknown): value is Record<string, unknown> {
-  return isObject(value) && !("toJSON" in value);
+  return hasMembersOnly(value) && !("toJSON" in value);
 }
 
 function convert(

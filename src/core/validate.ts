@@ -67,12 +67,13 @@ export interface Checker<T> {
 }
 
 /**
- * A schema for values that arrived as JSON. A Standard Schema judges by itself, a JSON Schema through `validator`.
+ * A schema for values that arrived as JSON. A Standard Schema judges by itself, a JSON Schema through `validator`
+ * (default: ajv).
  * A number that is not finite is refused under any schema.
  *
  * Rejects with a `ValidationError` (code `INVALID_SCHEMA`) for a value that is not a schema.
  */
-export async function checkerFor<T>(schema: Schema<T>, validator: SchemaValidator): Promise<Checker<T>> {
+export async function checkerFor<T>(schema: Schema<T>, validator?: SchemaValidator): Promise<Checker<T>> {
   const judge = await judgeFor(schema, validator);
   return {
     async check(value) {
@@ -100,7 +101,7 @@ export interface OutputRules {
  */
 export async function outputCheckerFor(
   schema: Schema,
-  validator: SchemaValidator,
+  validator?: SchemaValidator,
   { absent, bytes = false }: OutputRules = {},
 ): Promise<Checker<unknown>> {
   const judge = await judgeFor(schema, validator);
@@ -135,7 +136,14 @@ export async function outputCheckerFor(
 
 type Judge = (value: unknown) => Promise<ValidationResult<unknown>>;
 
-async function judgeFor(schema: Schema, validator: SchemaValidator): Promise<Judge> {
+let ajv: Promise<SchemaValidator> | undefined;
+
+function defaultValidator(): Promise<SchemaValidator> {
+  ajv ??= import("./ajv-validator.js").then(({ ajvValidator }) => ajvValidator());
+  return ajv;
+}
+
+async function judgeFor(schema: Schema, validator?: SchemaValidator): Promise<Judge> {
   if (isStandardSchema(schema)) {
     const standard = schema["~standard"];
     return async (value) => {
@@ -150,7 +158,7 @@ async function judgeFor(schema: Schema, validator: SchemaValidator): Promise<Jud
       code: "INVALID_SCHEMA",
     });
   }
-  const compiled = await validator.compile(schema);
+  const compiled = await (validator ?? (await defaultValidator())).compile(schema);
   return async (value) => compiled.validate(value);
 }
 

@@ -1,8 +1,8 @@
 /** Proof of who calls, added to requests. */
 import type { Clock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import { AuthError, ValidationError } from "../core/errors.js";
 import { reveal, Secret } from "../core/secret.js";
-import type { Cut } from "./cut.js";
 import { Renewable } from "./renewable.js";
 
 /** Adds the credential to requests; see {@link bearer} and {@link TokenSource}. */
@@ -19,7 +19,8 @@ export interface HttpAuth {
 }
 
 /**
- * A bearer token: a fixed one, or a function that is called for every request, and again after a 401.
+ * A bearer token: a fixed one, or a function that is called for every request, and again after a 401. What it throws
+ * becomes the `cause` of an AuthError; an error of this package and an abort stay what they are.
  *
  * @throws ValidationError `INVALID_TOKEN` for a fixed token that cannot stand in a header
  */

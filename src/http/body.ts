@@ -1,6 +1,6 @@
 /** Request bodies: from the value a caller passes to what the transport sends. */
 import { ValidationError } from "../core/errors.js";
-import { stringifyJson } from "../core/json.js";
+import { stringifyJson } from "../core/json-form.js";
 import type { HttpOperation } from "./operation.js";
 
 /** What a transport sends; whole, so that it can be sent again. */
@@ -24,17 +24,9 @@ export function encodeBody(
   if (value === undefined) return undefined;
   const { body: kind = "json", contentType = "application/json" } = operation;
   if (kind === "json") {
-    if (hasNoMembers(value) && !("toJSON" in value)) throw unfit(operation, "a JSON value", value);
-    return { content: stringifyJson(value, { what: "the request body" }), contentType };
+    return { content: stringifyJson(value, { what: `the body of ${operation.id}` }), contentType };
   }
   return import("./body-kinds.js").then(({ encodeKind }) => encodeKind(kind, value, operation));
-}
-
-/** True for objects whose content is not in members of their own: as JSON it would be `{}`. */
-export function hasNoMembers(value: unknown): value is object {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || Symbol.iterator in value) return true;
-  return typeof Blob === "function" && value instanceof Blob;
 }
 
 /** The error for a body that its kind cannot hold. */

@@ -1,7 +1,10 @@
 /** The layers of the pipeline, from the caller's side inwards in the order in which they stand here. */
+import { asAbortError } from "../core/abort-error.js";
 import type { Clock } from "../core/clock.js";
+import { type Cut, within } from "../core/cut.js";
 import {
   AgentwireError,
+  AuthError,
   ClosedError,
   ConnectionError,
   copyWith,
@@ -18,7 +21,6 @@ import { isSecretName } from "../core/secret-names.js";
 import { Answer, type HttpAnswer, isHeaders } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
 import { type Call, didNothing, type Layer, type Progress, type Send } from "./call.js";
-import { type Cut, within } from "./cut.js";
 import { answerInfo, errorFromAnswer } from "./error-table.js";
 import { lowerCase } from "./headers.js";
 import type { HttpCall, HttpClientOptions, HttpMiddleware } from "./options.js";
@@ -160,8 +162,8 @@ function authorized(auth: HttpAuth): Layer {
       next(authorization === undefined ? call : { ...call, headers: { ...call.headers, authorization } });
     return async (call) => {
       if (call.operation.public === true) return next(call);
-      const first = auth.authorization(call.cut);
-      const authorization = typeof first === "object" ? await waited(first, auth, call) : first;
+      const first = credential(auth, call);
+      const authorization = typeof first === "object" ? await first : first;
       try {
         return await send(call, authorization);
       } catch (error) {
@@ -169,26 +171,43 @@ function authorized(auth: HttpAuth): Layer {
         if (!is401 || authorization === undefined || !auth.refused(authorization)) throw error;
         // A refused request did nothing, so it may be made again whatever it is.
         didNothing(call);
-        return await send(call, await waited(auth.authorization(call.cut, authorization), auth, call));
+        return await send(call, await credential(auth, call, authorization));
       }
     };
   };
 }
 
-/** A failure is that of a call whose request has not been sent, so that it may be repeated whatever it is. */
+/** The credential; a promise where it has to be waited for. A failure is that of a call that was not sent. */
+function credential(auth: HttpAuth, call: Call, refused?: string): ReturnType<HttpAuth["authorization"]> {
+  try {
+    const given = auth.authorization(call.cut, refused);
+    return typeof given === "object" ? waited(given, auth, call) : given;
+  } catch (thrown) {
+    throw noCredential(thrown);
+  }
+}
+
 async function waited<T>(
-  credential: T,
+  given: Promise<T>,
   { what = "its credential" }: HttpAuth,
   { got }: Call,
-): Promise<Awaited<T>> {
+): Promise<T> {
   got.waitsFor = what;
   try {
-    return await credential;
-  } catch (error) {
-    throw error instanceof AgentwireError ? copyWith(error, { sent: false }) : error;
+    return await given;
+  } catch (thrown) {
+    throw noCredential(thrown);
   } finally {
     got.waitsFor = undefined;
   }
+}
+
+/** It did not leave, so it may be repeated whatever it is, if the error says so. */
+function noCredential(thrown: unknown): AgentwireError {
+  const error = asAbortError(thrown);
+  if (error instanceof AgentwireError) return copyWith(error, { sent: false });
+  const message = `the callback for the credential failed: ${errorText(error)}`;
+  return new AuthError(message, { cause: error, sent: false });
 }
 
 function logged({ logger, clock }: LayerContext): Layer {
@@ -238,6 +257,8 @@ function accepted(answer: Answer, call: Call, { server, toError, clock }: LayerC
 function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: string): AgentwireError {
   if (thrown instanceof AgentwireError) return thrown;
   const cause = withoutData(thrown);
+  const ended = asAbortError(cause);
+  if (ended instanceof AgentwireError) return ended;
   const { code, cause: inner } = (cause ?? {}) as { readonly code?: unknown; readonly cause?: unknown };
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED")
     return new ClosedError("the client is closed", { cause });

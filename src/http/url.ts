@@ -1,6 +1,6 @@
 /** URLs of operations: a base with a path prefix, path parameters, query parameters. */
 import { ValidationError } from "../core/errors.js";
-import { stringifyJson } from "../core/json.js";
+import { stringifyJson } from "../core/json-form.js";
 
 /**
  * A base URL without its trailing slashes; a path prefix stays.

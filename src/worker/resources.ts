@@ -1,7 +1,7 @@
 /** What a worker opens itself, and closes when it ends. */
 import type { Clock } from "../core/clock.js";
-import { errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
+import { warned } from "../core/warned.js";
 import { withTimeout } from "../core/with-timeout.js";
 
 /** A function that opens something, and what to load before: loading code takes long on a busy machine. */
@@ -48,9 +48,8 @@ export class Resources {
   /** Closes everything, each within `timeoutMs`, the next one also after a failure. Never rejects. */
   async close(timeoutMs = this.#timeoutMs): Promise<void> {
     for (const { name, close } of this.#closers.splice(0)) {
-      await withTimeout(`closing ${name}`, timeoutMs, this.#clock, close).catch((error: unknown) => {
-        this.#logger.warn("a stage of closing failed", { stage: name, reason: errorText(error) });
-      });
+      const timed = () => withTimeout(`closing ${name}`, timeoutMs, this.#clock, close);
+      await warned(this.#logger, "a stage of closing failed", timed, { stage: name });
     }
   }
 }

@@ -41,6 +41,18 @@ describe("parameters", () => {
     expect(params).toEqual(before);
   });
 
+  it.each(["bridgeParams", "intentInParams"])("%s that throws fails the call", async (name) => {
+    const own = new Error("no rule");
+    const rule = () => {
+      throw own;
+    };
+    const { gw, proxied } = setUp([{}], { [name]: rule, defaultIntent: "i" });
+    const error = await failure(gw.proxy("serpapi", "search", { q: "a" }, { correlationId: "c-1" }));
+    expect(error).toBeInstanceOf(GatewayValidationError);
+    expect(error).toMatchObject({ cause: own, correlationId: "c-1", sent: false });
+    expect(proxied()).toEqual([]);
+  });
+
   it("the bridge can be turned off, and the default model too", async () => {
     const { gw, proxied } = setUp([{}], { bridgeParams: false, checkParams: false });
     await gw.proxy("serpapi", "search", { q: "a" });

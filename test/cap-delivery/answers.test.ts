@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAnswer, readAnswer } from "../../src/cap/jetstream/api.js";
-import { attemptOf, messageIdOf } from "../../src/cap/jetstream/delivery.js";
+import { deliveryOf } from "../../src/cap/jetstream/delivery.js";
 import { RedisFinishedJobs } from "../../src/cap/redis/index.js";
 import { AgentwireError, ProtocolError, UnsupportedError, UpstreamError } from "../../src/core/errors.js";
 
@@ -59,8 +59,7 @@ describe("the number of a delivery", () => {
     ["$JS.ACK.S.C.x", 1, "S:undefined"],
     ["$JS.ACK", 1, "undefined:undefined"],
   ])("of %s is %s, of message %s", (subject, attempt, messageId) => {
-    expect(attemptOf(subject)).toBe(attempt);
-    expect(messageIdOf(subject)).toBe(messageId);
+    expect(deliveryOf(subject)).toEqual({ attempt, messageId });
   });
 });
 

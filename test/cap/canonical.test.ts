@@ -14,6 +14,7 @@ import { decodeMessage } from "../../src/cap/wire/decode.js";
 import { encodeCanonical } from "../../src/cap/wire/encode.js";
 import { sortKeys } from "../../src/cap/wire/map-order.js";
 import { req } from "../requirements/index.ts";
+import { runs } from "../runs.ts";
 import { messageOf } from "./arbitrary.ts";
 import { toBase64 } from "./vectors.ts";
 
@@ -32,7 +33,7 @@ describe("random messages", () => {
           equals(BusPacketSchema, fromBinary(BusPacketSchema, bytes), packet, { registry, unknown: true }),
         ).toBe(true);
       }),
-      { numRuns: RUNS },
+      { numRuns: runs(RUNS) },
     );
   });
 
@@ -46,7 +47,7 @@ describe("random messages", () => {
         const { bytes: otherBytes } = encodeCanonical(BusPacketSchema, decoded, { mapOrder: other });
         expect(toBase64(bytes) === toBase64(otherBytes)).toBe(!ordersDiffer);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -58,7 +59,7 @@ describe("random messages", () => {
         const again = encodeCanonical(BusPacketSchema, loose).bytes;
         expect(toBase64(again)).toBe(toBase64(canonical));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -167,7 +168,7 @@ describe("map order", () => {
         const byBytes = [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
         expect(sortKeys([...keys], "spec")).toEqual(byBytes);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
     expect(sortKeys(["1", "abc", "", "10", "a", "b", "ab"], "upb")).toEqual([
       "10",
@@ -196,7 +197,7 @@ describe("google.protobuf.Struct", () => {
           expect(equals(RuleSchema, fromBinary(RuleSchema, bytes), rule)).toBe(true);
           expect(decodeMessage(RuleSchema, bytes)).toEqual(fromBinary(RuleSchema, bytes));
         }),
-        { numRuns: 1000 },
+        { numRuns: runs(1000) },
       );
     },
   );

@@ -69,6 +69,10 @@ describe("a message nested too deep", () => {
       Uint8Array.of(...new Uint8Array(levels).fill(0x0b), ...new Uint8Array(levels).fill(0x0c));
     expect(decodePacket(groups(99)).$unknown).toHaveLength(1);
     expect(() => decodePacket(groups(100))).toThrow("recursion depth");
+    // job_request { labels { groups } }
+    const inEntry = (levels: number) => field(10, field(15, groups(levels)));
+    expect(decodePacket(inEntry(98)).payload.value).toMatchObject({ $unknown: [{ no: 15 }] });
+    expect(() => decodePacket(inEntry(99))).toThrow("recursion depth");
     // rule.match { fields { value { struct_value { fields … } } } }
     let struct = new Uint8Array(0);
     const wrap = () => new Uint8Array(field(1, field(2, field(5, struct))));

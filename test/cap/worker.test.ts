@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema, JobStatus } from "../../gen/cap/index.js";
-import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
-import type { WorkerOptions } from "../../src/cap/index.js";
+import { toSigningKey, toVerifyingKey } from "../../src/cap/crypto/key-ring.js";
+import type { VerifyingKey, WorkerOptions } from "../../src/cap/index.js";
 import { MemoryBus, runWorker } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { ValidationError } from "../../src/core/errors.js";
@@ -234,6 +234,28 @@ describe("packets a worker refuses", () => {
       expect(results).toHaveLength(1);
     },
   );
+
+  it("takes jobs in the order they came, however long each signature takes to verify", async () => {
+    const { publicKeyPem, privateKeyPem } = clientKeys;
+    const real = toVerifyingKey("client-1", publicKeyPem);
+    const waits = [20, 1, 0];
+    const slow: VerifyingKey = {
+      verify: async (data, signature) => {
+        for (let turns = waits.shift() ?? 0; turns > 0; turns--) await turn();
+        return real.verify(data, signature);
+      },
+    };
+    const { bus, settled } = await setUp({ publicKeys: { "client-1": slow }, concurrency: 1 });
+    for (const jobId of ["first", "second", "third"]) {
+      const packet = createPacket(
+        { case: "jobRequest", value: { jobId, topic: "job.echo" } },
+        { senderId: "client-1" },
+      );
+      await bus.publish("job.echo", await sealPacket(packet, { key: toSigningKey(privateKeyPem) }));
+    }
+    const jobs = (await settled(3)).map(({ result }) => result.jobId);
+    expect(jobs).toEqual(["first", "second", "third"]);
+  });
 
   it("other payloads on its subject are not its business", async () => {
     const { bus, worker, results } = await setUp();

@@ -124,6 +124,18 @@ describe("StagedClose", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("is not put off by a later call with a longer grace time", async () => {
+    const clock = new FakeClock();
+    const { log, stages: all } = stages(clock, { drain: never });
+    const closer = new StagedClose(all, { graceMs: 1_000, abortMs: 0, clock });
+    const closed = closer.close();
+    await clock.advance(100);
+    void closer.close({ graceMs: 5_000 });
+    void closer.close({ graceMs: Infinity });
+    await clock.until(closed);
+    expect(log).toContain("abort @1000");
+  });
+
   it("sets no timer any more once the work has ended", async () => {
     const clock = new FakeClock();
     const closer = new StagedClose({ drain: () => sleep(10, { clock }) }, { graceMs: 1_000, clock });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { jsonForm, nonFinitePath } from "../../src/core/json-form.ts";
+import { jsonForm, nonFinitePath, stringifyJson } from "../../src/core/json-form.ts";
 
 describe("jsonForm", () => {
   it("is what JSON.stringify writes, for any value", () => {
@@ -40,6 +40,70 @@ describe("jsonForm", () => {
 
   it.each([1n, () => 1, Symbol("s")])("refuses %s, which has no JSON form", (value) => {
     expect(() => jsonForm(value)).toThrow(expect.objectContaining({ code: "NOT_SERIALIZABLE" }));
+  });
+});
+
+describe("stringifyJson", () => {
+  class Listing {
+    readonly #items = [1];
+    *[Symbol.iterator]() {
+      yield* this.#items;
+    }
+  }
+
+  it.each([
+    ["NaN", Number.NaN],
+    ["Infinity", Infinity],
+    ["a Number object", Object(Number.NaN)],
+    ["an invalid date", new Date(Number.NaN)],
+    ["a map", new Map([["a", 1]])],
+    ["a set", new Set([1])],
+    ["a regular expression", /x/],
+    ["an error", new Error("x")],
+    ["a promise", Promise.resolve(1)],
+    ["bytes", new Uint8Array([1])],
+    ["no bytes", new Uint8Array(0)],
+    ["a buffer", new ArrayBuffer(1)],
+    ["a blob", new Blob(["x"])],
+    ["headers", new Headers({ a: "b" })],
+    ["a bigint", 1n],
+    ["an iterable without members", new Listing()],
+    ["a toJSON that returns NaN", { toJSON: () => Number.NaN }],
+  ])("refuses %s at any depth, and names its place", (_, lost) => {
+    for (const [value, place] of [
+      [{ a: { "b/c": lost } }, "/a/b~1c must be"],
+      [[0, [lost]], "/1/0 must be"],
+      [lost, "JSON: must be"],
+    ] as const) {
+      expect(() => stringifyJson(value)).toThrow(
+        expect.objectContaining({ code: "NOT_SERIALIZABLE", message: expect.stringContaining(place) }),
+      );
+    }
+  });
+
+  it.each([
+    ["undefined", undefined],
+    ["a function", () => 1],
+    ["a symbol", Symbol("s")],
+  ])("refuses %s in a list, and leaves it out of an object", (_, absent) => {
+    expect(stringifyJson({ a: { b: absent, c: 1 } })).toBe('{"a":{"c":1}}');
+    expect(() => stringifyJson({ a: [1, absent] })).toThrow(
+      expect.objectContaining({ code: "NOT_SERIALIZABLE" }),
+    );
+  });
+
+  it("writes everything else as JSON.stringify does", () => {
+    const anything = fc.anything({ withDate: true, withMap: true, withSet: true, withTypedArray: true });
+    fc.assert(
+      fc.property(anything, (value) => {
+        const expected = JSON.stringify(value);
+        if (expected === undefined) return;
+        const isWhole = jsonForm(value).losses.length === 0;
+        if (isWhole) expect(stringifyJson(value)).toBe(expected);
+        else
+          expect(() => stringifyJson(value)).toThrow(expect.objectContaining({ code: "NOT_SERIALIZABLE" }));
+      }),
+    );
   });
 });
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/core/errors.ts";
-import { parseJson, stringifyJson, utf8Length } from "../../src/core/json.ts";
+import { parseJson, utf8Length } from "../../src/core/json.ts";
+import { stringifyJson } from "../../src/core/json-form.ts";
 
 function thrownBy(run: () => unknown): ValidationError {
   try {

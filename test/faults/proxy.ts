@@ -28,11 +28,14 @@ export interface Proxy {
   cutAfter(bytes: number): void;
   /** Everything passes again, also what was held back. */
   resume(): void;
+  /** New connections go to another port of this machine. */
+  pointTo(port: number): void;
   stop(): Promise<void>;
 }
 
 /** Starts a link to a port of this machine. */
 export async function startProxy(port: number): Promise<Proxy> {
+  let target = port;
   const pairs = new Set<readonly [Socket, Socket]>();
   let mode: "open" | "stalled" | "not reading" | "refusing" = "open";
   let shape: LinkShape = {};
@@ -62,7 +65,7 @@ export async function startProxy(port: number): Promise<Proxy> {
   const listener: Server = createServer((client) => {
     client.on("error", () => {});
     if (mode === "refusing") return void client.destroy();
-    const server = dial(port, "127.0.0.1");
+    const server = dial(target, "127.0.0.1");
     for (const socket of [client, server]) socket.setNoDelay(true);
     const pair = [client, server] as const;
     pairs.add(pair);
@@ -121,6 +124,9 @@ export async function startProxy(port: number): Promise<Proxy> {
       cutIn = bytes;
     },
     resume: () => set("open"),
+    pointTo: (next) => {
+      target = next;
+    },
     stop: async () => {
       end();
       await new Promise((resolve) => listener.close(resolve));

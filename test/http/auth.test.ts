@@ -1,10 +1,16 @@
 /** Credentials: who asks for a token, when, and how often. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { AbortError, AuthError } from "../../src/core/errors.js";
+import { Cut } from "../../src/core/cut.js";
+import { AbortError, AuthError, ConnectionError, TimeoutError } from "../../src/core/errors.js";
 import { Secret } from "../../src/core/secret.js";
-import { Cut } from "../../src/http/cut.js";
-import { bearer, type HttpOperation, type IssuedToken, TokenSource } from "../../src/http/index.js";
+import {
+  bearer,
+  type HttpAuth,
+  type HttpOperation,
+  type IssuedToken,
+  TokenSource,
+} from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { client, failure, json, read, serve, transports, turn, write } from "./server.ts";
 
@@ -213,7 +219,7 @@ describe.each(transports)("a call with a credential over %s", (_, how) => {
     const { baseUrl, seen } = await openTo("t");
     const sealed = new Error("the vault is sealed");
     const auth = bearer(() => Promise.reject(sealed));
-    expect(await failure(client(baseUrl, { ...how, auth }).send(read, ["1"]))).toBe(sealed);
+    expect((await failure(client(baseUrl, { ...how, auth }).send(read, ["1"]))).cause).toBe(sealed);
     expect(seen).toEqual([]);
   });
 
@@ -250,4 +256,71 @@ describe.each(transports)("a call with a credential over %s", (_, how) => {
     expect(asked).toBe(0);
     expect(seen.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
   });
+});
+
+describe.each(transports)("a callback of the user that throws, over %s", (_, how) => {
+  const own = new Error("no such vault");
+  const foreign = Object.assign(new Error("stop"), { name: "AbortError" });
+  const throwing = (thrown: unknown) => () => {
+    throw thrown;
+  };
+  const rejecting = (thrown: unknown) => () => Promise.reject(thrown);
+
+  it.each<[string, (callback: () => never | Promise<never>) => HttpAuth]>([
+    ["a token function", (token) => bearer(token)],
+    ["issue", (issue) => new TokenSource({ issue })],
+    ["authorization", (authorization) => ({ authorization, refused: () => false })],
+  ])("%s: fails the call with an AuthError that was not sent", async (__, authOf) => {
+    const { baseUrl, seen } = await serve((___, response) => json(response, 200, {}));
+    for (const callback of [throwing(own), rejecting(own)]) {
+      const http = client(baseUrl, { ...how, auth: authOf(callback) });
+      const error = await failure(http.send(write, [], { correlationId: "c-1" }, {}));
+      expect(error).toBeInstanceOf(AuthError);
+      expect(error).toMatchObject({ cause: own, correlationId: "c-1", sent: false, attempts: 1 });
+      expect(error.message).toContain("no such vault");
+    }
+    for (const callback of [throwing(foreign), rejecting(new AbortError("stop"))]) {
+      const http = client(baseUrl, { ...how, auth: authOf(callback) });
+      const error = await failure(http.send(write, [], { correlationId: "c-1" }, {}));
+      expect(error).toBeInstanceOf(AbortError);
+      expect(error).toMatchObject({ name: "AbortError", correlationId: "c-1", sent: false });
+    }
+    expect(seen).toEqual([]);
+  });
+
+  it("a token function that fails after a 401 does so too", async () => {
+    const { baseUrl } = await serve((___, response) => json(response, 401, {}));
+    let asked = 0;
+    const auth = bearer(() => (asked++ === 0 ? "t" : throwing(own)()));
+    const error = await failure(client(baseUrl, { ...how, auth }).send(read, ["1"]));
+    expect(error).toBeInstanceOf(AuthError);
+    expect([error.cause, asked]).toEqual([own, 2]);
+  });
+
+  it("a logger and onRetry do not change the call", async () => {
+    const { baseUrl, seen } = await serve((___, response, index) =>
+      json(response, index === 0 ? 503 : 200, {}),
+    );
+    const broken = throwing(own);
+    const logger = { debug: broken, info: broken, warn: broken, error: broken };
+    const http = client(baseUrl, { ...how, logger, onRetry: broken });
+    expect(await http.send(read, ["1"])).toEqual({});
+    expect(seen).toHaveLength(2);
+  });
+});
+
+it("a fetch that throws is a ConnectionError with its cause; its own abort and timeout stay what they are", async () => {
+  for (const [thrown, type] of [
+    [new TypeError("no"), ConnectionError],
+    [new DOMException("stop", "AbortError"), AbortError],
+    [new DOMException("late", "TimeoutError"), TimeoutError],
+  ] as const) {
+    const send = (): never => {
+      throw thrown;
+    };
+    const http = client("http://h", { fetch: send, retry: false });
+    const error = await failure(http.send(read, ["1"], { correlationId: "c-1" }));
+    expect(error).toBeInstanceOf(type);
+    expect(error).toMatchObject({ cause: thrown, correlationId: "c-1", attempts: 1 });
+  }
 });

@@ -219,6 +219,25 @@ describe.each(transports)("a request over %s", (_, how) => {
     expect(seen).toEqual([]);
   });
 
+  it.each<[string, unknown, string]>([
+    ["a number that is not finite", { a: [1, { b: Number.NaN }] }, "/a/1/b must be a finite number"],
+    ["a Map", { thing: { in_it: new Map([["a", 1]]) } }, "/thing/in_it must be JSON data, found Map"],
+    ["a Set where an object belongs", { thing: new Set([1]) }, "/thing must be JSON data, found Set"],
+    ["undefined in a list", [1, undefined], "/1 must be JSON data, found undefined"],
+    ["a bigint", { a: { b: 1n } }, "/a/b must be JSON data, found a bigint"],
+    ["bytes", { a: new Uint8Array([1]) }, "/a must be JSON data, found Uint8Array"],
+  ])("with %s in its body is refused, and the error names the place", async (_, body, place) => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const operation = { ...write, shapes: { request: "Thing" } };
+    for (const keyMap of [undefined, { Thing: { thing: "Thing", in_it: "Thing" } }]) {
+      const http = client(baseUrl, { ...how, keyMap });
+      const error = await failure(http.send(operation, [], {}, body));
+      expect(error).toMatchObject({ name: "ValidationError", code: "NOT_SERIALIZABLE", sent: false });
+      expect(error.message).toContain(place);
+    }
+    expect(seen).toEqual([]);
+  });
+
   it.each(["a\nb", "a\r\nx-admin: 1", "a\0b", "", "with blank", "ü", "\u{1f600}"])(
     "a token %j is refused",
     async (given) => {

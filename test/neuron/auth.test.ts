@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AbortError, AuthError, ConnectionError } from "../../src/core/errors.js";
+import { AbortError, AgentwireError, AuthError, ConnectionError } from "../../src/core/errors.js";
 import { HttpClient } from "../../src/http/index.js";
 import type { StoredCredential } from "../../src/neuron/auth/credential-file.js";
 import {
@@ -208,6 +208,33 @@ describe("createClientCredentialsAuth", () => {
     },
   );
 
+  it.each<[unknown, number | undefined]>([
+    ["100", 100],
+    [0.5, 0.5],
+    [0, undefined],
+    [-100, undefined],
+    ["-100", undefined],
+    ["NaN", undefined],
+    ["", undefined],
+    ["1h", undefined],
+    [null, undefined],
+    [undefined, undefined],
+    ["9".repeat(400), undefined],
+  ])("takes an expires_in of %j for %s seconds", async (expires_in, seconds) => {
+    const path = freshPath();
+    await writeCredentialFile(path, credential());
+    server.rule = (_request, index) => ({ body: { access_token: `at-${index + 1}`, expires_in } });
+    const clock = new FakeClock();
+    const auth = createClientCredentialsAuth(path, { clock });
+    if (seconds === undefined)
+      return expect(auth()).rejects.toMatchObject({ name: "OAuthTokenError", error: "invalid_response" });
+    expect(await auth()).toBe("at-1");
+    await clock.advance(seconds * 500 - 1);
+    expect(await auth()).toBe("at-1");
+    await clock.advance(1);
+    expect(await auth()).toBe("at-2");
+  });
+
   it("a token request lasts as long as somebody waits for it, each by the limit of its own request", async () => {
     const path = freshPath();
     await writeCredentialFile(path, credential());
@@ -305,6 +332,7 @@ describe("enroll", () => {
     polls: readonly object[],
     path = freshPath(),
     signal?: AbortSignal,
+    more: object = {},
   ) {
     let asked = 0;
     server.rule = ({ path: at }) => {
@@ -314,10 +342,20 @@ describe("enroll", () => {
     const clock = new RecordingClock();
     const lines: string[] = [];
     const options = { mokuBaseUrl: server.url, clientName: "n", credentialPath: path, timeoutMs: NEVER_MS };
-    const all = enroll({ ...options, clock, signal, out: (line) => lines.push(line) });
+    const all = enroll({ ...options, clock, signal, out: (line) => lines.push(line), ...more });
     const end = await drive(all, clock).catch((error: unknown) => error);
     return { end, lines, clock, path };
   }
+
+  it("ends with an error of this package if out throws", async () => {
+    const own = new Error("no terminal");
+    const out = () => {
+      throw own;
+    };
+    const { end } = await run({ body: device }, [{ body: tokens }], undefined, undefined, { out });
+    expect(end).toBeInstanceOf(AgentwireError);
+    expect(end).toMatchObject({ cause: own, message: "out failed: no terminal" });
+  });
 
   it.each([
     [[{ status: 400, body: { error: "expired_token" } }], "EXPIRED_TOKEN"],

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import {
+  type AgentwireError,
   AuthError,
   ConflictError,
   PolicyDeniedError,
@@ -376,6 +377,30 @@ describe("leases", () => {
     expect(errors.map(({ message }) => message)).toEqual(["down"]);
   });
 
+  it(
+    req("neuron.lease.duplicate", "whose answer was not accepted run again when they come again"),
+    async () => {
+      let runs = 0;
+      let isDown = true;
+      const { lease, clock, answers, errors } = await setUp({
+        handlers: { "a/b": () => ++runs },
+        onPost: (path) => {
+          if (path === "/neuron/ack" && isDown) throw new ConflictError("not now", { status: 409 });
+        },
+      });
+      lease("L1");
+      await clock.advance(1_000);
+      expect(errors.map(({ message }) => message)).toEqual(["not now"]);
+      isDown = false;
+      lease("L1");
+      await clock.advance(1_000);
+      lease("L1");
+      await clock.advance(1_000);
+      expect(runs).toBe(2);
+      expect(answers()).toEqual(["ack L1", "ack L1"]);
+    },
+  );
+
   it("are kept alive by heartbeats while their answer waits", async () => {
     let up = false;
     const { lease, clock, answers } = await setUp({
@@ -407,7 +432,10 @@ describe("leases", () => {
     req("neuron.lease.unreadable", "whose frame is broken are answered when their id can be read"),
     async () => {
       const { gateway, clock, answers } = await setUp({ handlers: { "a/b": () => 1 } });
-      gateway.send({ type: "lease", lease: { leaseId: "L1", task: {} }, sentAt: "x" });
+      const broken = { type: "lease", lease: { leaseId: "L1", task: {} }, sentAt: "x" };
+      gateway.send(broken);
+      await clock.settle();
+      gateway.send(broken);
       for (const odd of [42, null, [], "x", { type: "lease" }, { type: "lease", lease: { leaseId: 7 } }, {}])
         gateway.send(odd);
       await clock.settle();
@@ -578,6 +606,9 @@ describe("registration", () => {
       await clock.advance(20_000);
       expect(errors).toHaveLength(refusals);
       expect(errors.every((error) => error instanceof RegistrationRejectedError)).toBe(true);
+      const [first] = errors as AgentwireError[];
+      const { status, reason } = refusal() as AgentwireError;
+      expect([first!.status, first!.reason]).toEqual([status, reason]);
       expect(frames("register")).toHaveLength(refusals);
       approved = true;
       await clock.advance(300_000);

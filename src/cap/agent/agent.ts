@@ -6,9 +6,8 @@ import { type DefinitionBeside, type HandlerDefinition, isHandlerDefinition } fr
 import type { PacketProtocol } from "../protocol.js";
 import { BusWorker } from "./bus-worker.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";
-import type { AgentOptions } from "./options.js";
-import type { Service } from "./session.js";
-import { makeTopic, RETRIES, serveTopics, type Topic, type TopicOptions } from "./topics.js";
+import type { AgentOptions, Service } from "./options.js";
+import { RETRIES, type ServedTopic, Topic, type TopicOptions } from "./topics.js";
 
 /**
  * Serves topics: takes jobs, reads their inputs, runs handlers, writes outputs, publishes results.
@@ -46,7 +45,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
     if (this.#topics.has(topic)) throw new ConflictError(`${topic} already has a handler`);
     const [options, handler] = third === undefined ? [{}, second] : [second, third];
     const { input, output, run } = isHandlerDefinition(handler) ? handler : { run: handler };
-    this.#topics.set(topic, makeTopic(topic, { input, output, ...options }, run, this.core.options));
+    this.#topics.set(topic, new Topic(topic, { input, output, ...options }, run, this.core.options));
     return this;
   }
 
@@ -70,7 +69,9 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
   /** @internal */
   protected override async service(): Promise<Service> {
     const { validator } = this.core.options;
-    const topics = await serveTopics(this.#topics.values(), { middleware: this.#middleware, validator });
+    const topics = new Map<string, ServedTopic>();
+    for (const [subject, topic] of this.#topics)
+      topics.set(subject, await topic.ready(this.#middleware, validator));
     return { topics, isScheduled: true };
   }
 }

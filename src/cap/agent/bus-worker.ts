@@ -1,11 +1,12 @@
 /** The life of a worker on a bus, whatever its handlers get: `Agent` and the worker of `runWorker`. */
 import { systemClock } from "../../core/clock.js";
-import { ClosedError, ConflictError, errorText } from "../../core/errors.js";
+import { ClosedError, ConflictError } from "../../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
 import { checkOption, checkOptions, milliseconds, type OptionRule } from "../../core/options.js";
 import { onProcessSignal } from "../../core/process-signals.js";
+import { warned } from "../../core/warned.js";
 import { withTimeout } from "../../core/with-timeout.js";
 import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
 import { ConnectionLostError } from "../errors.js";
@@ -13,12 +14,13 @@ import { reportMetrics } from "../metrics.js";
 import type {
   AgentOptions,
   CoreOptions,
+  Service,
   WorkerCore,
   WorkerCounts,
   WorkerEvents,
   WorkerState,
 } from "./options.js";
-import { type Service, Session } from "./session.js";
+import { type RunStage, Session } from "./session.js";
 
 /** Numbers, of which 0 or less may mean something. `NaN` and texts never do. */
 const RULES: { readonly [Name in keyof AgentOptions]?: OptionRule } = {
@@ -52,11 +54,13 @@ export abstract class BusWorker {
     unpublished: 0,
   };
   readonly #core: WorkerCore;
+  readonly #ended: Promise<void>;
+  #end!: () => void;
   #state: WorkerState = "idle";
   #key: PrivateKey | undefined;
   #starting: Promise<void> | undefined;
   #session: Session | undefined;
-  #closing: Promise<void> | undefined;
+  #isClosing = false;
   #broken: ConnectionLostError | undefined;
 
   /** @internal */
@@ -67,17 +71,20 @@ export abstract class BusWorker {
     const { clock = systemClock, concurrency = 1, ioTimeoutMs = 5_000, graceMs = 30_000 } = options;
     this.workerId = workerId;
     this.#key = options.privateKey;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
     this.#core = {
       kind,
       workerId,
       options,
       concurrency: Math.max(1, concurrency),
-      ioTimeoutMs,
       graceMs: Math.max(1, graceMs), // 0 would be no bound
       clock,
       log: safeLogger(options.logger),
       counts: this.counts,
       events: new IterableEmitter({ logger: options.logger }),
+      bounded: (what, work) => withTimeout(what, ioTimeoutMs, clock, work),
     };
     if (options.metrics !== undefined) reportMetrics(options.metrics, this.#core.events, workerId);
   }
@@ -142,14 +149,14 @@ export abstract class BusWorker {
    * key, schema or middleware; what connecting, opening the store and subscribing throw.
    */
   async start(): Promise<void> {
-    if (this.#closing !== undefined) throw this.#closed();
+    if (this.#isClosing) throw this.#closed();
     if (this.#starting !== undefined) throw new ConflictError(`the ${this.#core.kind} was already started`);
     this.#starting = this.#start();
     try {
       await this.#starting;
     } catch (error) {
       this.#starting = undefined;
-      if (this.#closing === undefined) this.#enter("idle");
+      if (!this.#isClosing) this.#enter("idle");
       throw error;
     }
   }
@@ -162,25 +169,16 @@ export abstract class BusWorker {
    */
   async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = options;
-    if (signal?.aborted) return this.close();
-    let ended!: () => void;
-    const end = new Promise<void>((resolve) => {
-      ended = resolve;
-    });
-    const off = this.on("state", (state) => state === "closed" && ended());
     const close = (): void => void this.close();
-    const offSignal = signal && onAbort(signal, close);
-    const offProcess = onProcessSignal(true, close);
+    const offs = [onProcessSignal(true, close), signal && onAbort(signal, close)];
     try {
+      if (signal?.aborted) return await this.close();
       await this.start().catch((error: unknown) => {
         if (!signal?.aborted) throw error;
       });
-      if (this.#closing !== undefined) await this.#closing;
-      else await end;
+      await this.#ended;
     } finally {
-      off();
-      offSignal?.();
-      offProcess();
+      for (const off of offs) off?.();
     }
     if (this.#broken !== undefined) throw this.#broken;
   }
@@ -191,15 +189,11 @@ export abstract class BusWorker {
    * or goes back to its stream. Never rejects; every call returns the same promise.
    */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      let done!: () => void;
-      // Set before anything runs: a listener may call close() itself.
-      this.#closing = new Promise((resolve) => {
-        done = resolve;
-      });
-      void this.#close().then(done);
+    if (!this.#isClosing) {
+      this.#isClosing = true; // before anything runs: a listener may call close() itself
+      void this.#close().then(this.#end);
     }
-    return this.#closing;
+    return this.#ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -211,7 +205,7 @@ export abstract class BusWorker {
 
   /** @internal Throws once the worker is started or closed. */
   protected onlyBeforeStart(what: string): void {
-    if (this.#closing !== undefined) throw this.#closed();
+    if (this.#isClosing) throw this.#closed();
     if (this.#starting === undefined) return;
     throw new ConflictError(`${what} must be called before start()`, { code: "STARTED" });
   }
@@ -230,17 +224,17 @@ export abstract class BusWorker {
     const service = await this.service();
     this.#session = await Session.start(this.#core, service, {
       privateKey: this.#key,
-      isClosing: () => this.#closing !== undefined,
+      isClosing: () => this.#isClosing,
       busClosed: (cause) => this.#onBusClosed(cause),
     });
-    if (this.#closing !== undefined) return;
+    if (this.#isClosing) return;
     const { kind, workerId, log } = this.#core;
     log.info(`the ${kind} serves`, { workerId, topics: [...service.topics.keys()] });
     this.#enter("running");
   }
 
   #onBusClosed(cause: unknown): void {
-    if (this.#closing !== undefined) return;
+    if (this.#isClosing) return;
     const { kind, workerId, log, events } = this.#core;
     this.#broken = new ConnectionLostError(`the bus was closed: this ${kind} gets no more jobs`, { cause });
     log.error(this.#broken.message, { workerId, cause });
@@ -252,14 +246,10 @@ export abstract class BusWorker {
     const isStarting = this.#state === "starting";
     this.#enter("closing");
     const { clock, log, graceMs } = this.#core;
-    const stage = (name: string, work: () => unknown, timeoutMs = graceMs): Promise<boolean> =>
-      withTimeout(name, timeoutMs, clock, work).then(
-        () => true,
-        (error: unknown) => {
-          log.warn("a stage of closing failed", { stage: name, reason: errorText(error) });
-          return false;
-        },
-      );
+    const stage: RunStage = (name, work, timeoutMs = graceMs) => {
+      const timed = () => withTimeout(name, timeoutMs, clock, work);
+      return warned(log, "a stage of closing failed", timed, { stage: name });
+    };
     if (isStarting) await stage("starting", () => this.#starting?.catch(() => {}));
     await this.#session?.close(stage);
     this.#enter("closed");

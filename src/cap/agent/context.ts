@@ -1,30 +1,18 @@
 /** The context that an agent passes to a handler with its input. */
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import type { Logger } from "../../core/logger.js";
-import { withTimeout } from "../../core/with-timeout.js";
-import {
-  type HandlerContext,
-  HandlerFailure,
-  type ProgressUpdate,
-  type Handler as SharedHandler,
-} from "../../handler/index.js";
+import { type HandlerContext, HandlerFailure, type Handler as SharedHandler } from "../../handler/index.js";
 import type { HandlerMiddleware } from "../../worker/middleware.js";
 import type { BlobStore } from "../blob-store.js";
 import { ResourceExhaustedError } from "../errors.js";
 import type { PacketOf, PacketProtocol, RequestOf } from "../protocol.js";
 import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
 import type { Job } from "./job.js";
-import type { JobContext, WorkerCore } from "./options.js";
-import type { ProgressReporter } from "./progress.js";
+import type { JobContext } from "./options.js";
+import type { JobProgressUpdate, ProgressReporter } from "./progress.js";
 
 /** Default of `maxContextBytes` and `maxResultBytes`: 2 MiB. */
 export const MAX_BYTES = 2 * 1024 * 1024;
-
-/** A progress report of a job. */
-export interface JobProgressUpdate extends ProgressUpdate {
-  /** The step this is about. */
-  readonly stepId?: string | undefined;
-}
 
 /** What a handler of an agent gets besides its input. */
 export interface AgentContext<P extends PacketProtocol = PacketProtocol> extends HandlerContext {
@@ -107,12 +95,12 @@ export class FullContext extends PlainContext implements AgentContext {
   readonly putArtifact: AgentContext["putArtifact"];
   readonly fail = fail;
 
-  constructor(job: Job, core: WorkerCore, store: BlobStore, reporter: ProgressReporter) {
+  constructor(job: Job, store: BlobStore, reporter: ProgressReporter) {
     super(job);
     this.job = job.request;
     this.delivery = job.delivery;
     this.progress = (update) => reporter.report(job, update);
-    this.putArtifact = (value, options) => keepArtifact(job, core, store, value, options);
+    this.putArtifact = (value, options) => keepArtifact(job, store, value, options);
   }
 }
 
@@ -122,13 +110,13 @@ const fail: HandlerContext["fail"] = (reason, options) => {
 
 async function keepArtifact(
   job: Job,
-  { clock, ioTimeoutMs, options: { maxResultBytes: max = MAX_BYTES } }: WorkerCore,
   store: BlobStore,
   value: unknown,
   options?: ArtifactOptions,
 ): Promise<string> {
   const bytes = valueBytes(value);
-  const { attempt, limits } = job;
+  const { attempt, limits, runtime } = job;
+  const { maxResultBytes: max = MAX_BYTES } = runtime.options;
   const allowed = limits.maxArtifactBytes ?? Infinity;
   if ((max > 0 && bytes.length > max) || job.artifactBytes + bytes.length > allowed) {
     throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes exceeds what this job may store`, {
@@ -137,8 +125,7 @@ async function keepArtifact(
   }
   job.artifactBytes += bytes.length;
   try {
-    const write = () => putArtifact(store, bytes, options);
-    const pointer = await withTimeout("artifact write", ioTimeoutMs, clock, write);
+    const pointer = await runtime.bounded("artifact write", () => putArtifact(store, bytes, options));
     if (job.attempt === attempt && !job.settled) job.artifacts.push(pointer);
     return pointer;
   } catch (error) {

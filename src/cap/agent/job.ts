@@ -4,23 +4,19 @@ import { type Logger, scoped, silentLogger } from "../../core/logger.js";
 import { Work } from "../../worker/work.js";
 import type { Delivery } from "../durable.js";
 import { logField } from "../failures.js";
-import type { JobIdentity } from "../finished-jobs.js";
-import type { ProductionAuthority } from "../production/identity.js";
+import { type JobIdentity, jobKey } from "../finished-jobs.js";
+import { freezeAuthority, type ProductionAuthority } from "../production/identity.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
+import type { Runtime } from "./options.js";
 import type { ServedTopic } from "./topics.js";
 
 /** A job from its arrival until its result is out. */
 export class Job extends Work {
-  readonly packet: BusPacket;
-  readonly request: JobRequest;
-  readonly served: ServedTopic;
-  /** What makes it the same job as another. Read before a handler can change the request. */
-  readonly identity: JobIdentity;
   /** What everything that answers the job says of it, under CAP-PRODUCTION. Frozen before the handler runs. */
-  authority: ProductionAuthority | undefined;
+  readonly authority: ProductionAuthority | undefined;
   limits: JobLimits = NO_LIMITS;
   /** Deliveries to settle when the result is out; several if the job came again meanwhile. */
-  readonly deliveries: Delivery[] = [];
+  readonly deliveries: Delivery[];
   /** How often a stream has delivered it; 1 without a stream. */
   readonly delivery: number;
   /** When its time is over, in milliseconds since the epoch. */
@@ -35,33 +31,28 @@ export class Job extends Work {
   reporting: Promise<unknown> | undefined;
   /** Lets the next job with the same idempotency key run. */
   releaseKey: (() => void) | undefined;
-  readonly #logger: Logger;
   #log: Logger | undefined;
 
   constructor(
-    key: unknown,
-    identity: JobIdentity,
-    packet: BusPacket,
-    request: JobRequest,
-    served: ServedTopic,
+    readonly runtime: Runtime,
+    readonly packet: BusPacket,
+    readonly request: JobRequest,
+    readonly served: ServedTopic,
     delivery: Delivery | undefined,
-    logger: Logger,
+    /** What makes it the same job as another. Read before a handler can change the request. */
+    readonly identity: JobIdentity = identityOf(packet, request),
   ) {
-    super(key);
-    this.identity = identity;
-    this.packet = packet;
-    this.request = request;
-    this.served = served;
+    super(runtime.isScheduled ? keyOf(identity, request) : undefined);
     this.delivery = delivery?.attempt ?? 1;
-    this.#logger = logger;
-    if (delivery !== undefined) this.deliveries.push(delivery);
+    this.deliveries = delivery === undefined ? [] : [delivery];
+    this.authority = runtime.options.production && freezeAuthority(packet, request);
   }
 
   /** Adds what names the job to every line. */
   get log(): Logger {
-    if (this.#logger === silentLogger) return silentLogger;
-    const { packet, request } = this;
-    this.#log ??= scoped(this.#logger, {
+    const { packet, request, runtime } = this;
+    if (runtime.log === silentLogger) return silentLogger;
+    this.#log ??= scoped(runtime.log, {
       jobId: logField(request.jobId),
       traceId: logField(packet.traceId),
       topic: logField(request.topic),
@@ -69,10 +60,27 @@ export class Job extends Work {
     });
     return this.#log;
   }
+
+  /** Milliseconds since its first handler started. */
+  get elapsedMs(): bigint {
+    const { startedMs } = this;
+    if (startedMs === undefined) return 0n;
+    return BigInt(Math.max(0, Math.round(this.runtime.clock.monotonic() - startedMs)));
+  }
+
+  /** A read or a write within its time, or the reason why the job was cut short meanwhile. */
+  bounded<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.race(this.runtime.bounded(what, work));
+  }
+}
+
+/** A new dispatch of a job is answered with a result of its own, which names it. */
+function keyOf(identity: JobIdentity, { dispatch }: JobRequest): string {
+  return `${jobKey(identity)} ${dispatch?.dispatchId ?? ""} ${dispatch?.attempt ?? 0n}`;
 }
 
 /** Who asks for a job, as its envelope says under CAP-PRODUCTION, and else the request. */
-export function identityOf(packet: BusPacket, request: JobRequest): JobIdentity {
+function identityOf(packet: BusPacket, request: JobRequest): JobIdentity {
   const { jobId, meta, env } = request;
   return {
     jobId,

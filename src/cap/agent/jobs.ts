@@ -1,20 +1,25 @@
 /** The jobs of a worker: taken, joined, run by the engine, answered once, and settled with their stream. */
-import { type BusPacket, type JobCancel, type JobRequest, JobStatus } from "../../../gen/cap/index.js";
+import {
+  type BusPacket,
+  type JobCancel,
+  type JobRequest,
+  JobStatus,
+  SUBJECT_DLQ,
+} from "../../../gen/cap/index.js";
 import { AbortError, ClosedError, errorText, TimeoutError } from "../../core/errors.js";
-import { withTimeout } from "../../core/with-timeout.js";
+import { warned } from "../../core/warned.js";
 import { Engine } from "../../worker/engine.js";
 import type { Slots } from "../../worker/slots.js";
 import type { Delivery } from "../durable.js";
 import { failureResult, JobFailure, logField, wireText } from "../failures.js";
-import { idempotencyKeyOf, jobKey } from "../finished-jobs.js";
-import { freezeAuthority } from "../production/identity.js";
-import { Cancels, isMeant } from "./cancels.js";
-import { identityOf, Job } from "./job.js";
+import { idempotencyKeyOf } from "../finished-jobs.js";
+import { ageOf, Cancels, isMeant } from "./cancels.js";
+import { Job } from "./job.js";
 import { jobLimits } from "./limits.js";
-import type { Connections, JobResultInit, WorkerCore } from "./options.js";
-import { ageOf } from "./packet-age.js";
-import type { Results } from "./results.js";
-import type { JobRunner } from "./run-job.js";
+import type { JobResultInit, Runtime } from "./options.js";
+import type { ProgressReporter } from "./progress.js";
+import { findResult, publishResult, sendResult } from "./results.js";
+import { runJob, runPlain } from "./run-job.js";
 import type { ServedTopic } from "./topics.js";
 
 /** How a job ends: with a result to publish, or with its deliveries given back to their stream. */
@@ -27,51 +32,36 @@ const GIVE_BACK_MS = 1_000;
 const MAX_GIVE_BACK_MS = 30_000;
 /** How long the handlers of `runWorker` may take to end once they are aborted. Within the stage of closing that waits. */
 const ABORT_GRACE_MS = 900;
-/** Default of `maxDeliver`. */
-export const MAX_DELIVER = 10;
 
 /** Jobs in flight: first come, first served. */
 export class Jobs {
-  readonly #core: WorkerCore;
-  readonly #connections: Connections;
-  readonly #results: Results;
-  readonly #runner: JobRunner;
-  readonly #isScheduled: boolean;
+  /** How often a stream may deliver a job. */
+  readonly maxDeliver: number;
+  readonly #runtime: Runtime;
+  readonly #progress: ProgressReporter;
   readonly #engine: Engine<Job, Outcome>;
   readonly #slots: Slots<Job>;
-  readonly #byKey = new Map<string | undefined, Promise<void>>();
+  readonly #byKey = new Map<string, Promise<void>>();
   readonly #cancels = new Cancels();
-  readonly #maxDeliver: number;
   #closing = false;
   #aborted = false;
 
   /** `onFree` is called when a slot is free. */
-  constructor(
-    core: WorkerCore,
-    connections: Connections,
-    results: Results,
-    runner: JobRunner,
-    isScheduled: boolean,
-    onFree: () => void,
-  ) {
-    this.#core = core;
-    this.#connections = connections;
-    this.#results = results;
-    this.#runner = runner;
-    this.#isScheduled = isScheduled;
-    const { clock, log: logger, options } = core;
-    const { maxDeliver = MAX_DELIVER, abandonMs = 5_000 } = options;
-    const graceMs = isScheduled ? 0 : ABORT_GRACE_MS;
-    this.#maxDeliver = maxDeliver > 0 ? maxDeliver : Infinity;
+  constructor(runtime: Runtime, progress: ProgressReporter, onFree: () => void) {
+    this.#runtime = runtime;
+    this.#progress = progress;
+    const { clock, log: logger, options, concurrency, isScheduled } = runtime;
+    const { maxDeliver = 10, abandonMs = 5_000 } = options;
+    this.maxDeliver = maxDeliver > 0 ? maxDeliver : Infinity;
     this.#engine = new Engine<Job, Outcome>(
       {
         run: (job) => this.#run(job),
         cut: (job, reason) => ({ result: this.#failed(job, failureOf(job, reason)) }),
         answer: (job, outcome) => this.#answer(job, outcome),
       },
-      { clock, logger, graceMs, abandonMs, onFree },
+      { clock, logger, graceMs: isScheduled ? 0 : ABORT_GRACE_MS, abandonMs, onFree },
     );
-    this.#slots = this.#engine.slots(core.concurrency);
+    this.#slots = this.#engine.slots(concurrency);
   }
 
   /** Slots taken: by running handlers, and by those that were cut short and go on. */
@@ -86,35 +76,30 @@ export class Jobs {
 
   /** Takes a job. One of a scheduler that is in flight already is joined. */
   accept(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined): void {
-    const { counts, log } = this.#core;
+    const { counts, log } = this.#runtime;
     if (delivery !== undefined && this.#closing) return delivery.giveBack();
-    const identity = identityOf(packet, request);
-    // A new dispatch is answered with a result of its own, which names it.
-    const { dispatchId = "", attempt = 0n } = request.dispatch ?? {};
-    const key = this.#isScheduled ? `${jobKey(identity)} ${dispatchId} ${attempt}` : undefined;
-    const known = this.#engine.get(key);
+    const job = new Job(this.#runtime, packet, request, served, delivery);
+    const known = this.#engine.get(job.key);
     if (known !== undefined) {
       counts.repeated++;
       const jobId = logField(request.jobId);
       log.info("a job in flight was delivered again; one result answers both deliveries", { jobId });
-      if (delivery !== undefined) known.deliveries.push(delivery);
+      known.deliveries.push(...job.deliveries);
       return;
     }
-    const job = new Job(key, identity, packet, request, served, delivery, log);
-    if (this.#core.options.production !== undefined) job.authority = freezeAuthority(packet, request);
     const refusal = this.#refusal(job);
     if (refusal === undefined) return this.#engine.add(job, this.#slots);
-    const isDead = refusal.isStoreDown || job.delivery > this.#maxDeliver;
+    const isDead = refusal.isStoreDown || job.delivery > this.maxDeliver;
     this.#engine.settle(job, { result: this.#failed(job, refusal), isDead });
   }
 
   /** Cancels a job in any state. One that is not here may still come from a stream. */
   cancel(packet: BusPacket, cancel: JobCancel): void {
-    if (this.#connections.durable !== undefined) this.#cancels.remember(cancel, packet);
+    if (this.#runtime.durable !== undefined) this.#cancels.remember(cancel, packet);
     const { jobId, reason, requestedBy } = cancel;
     for (const job of this.#engine.all()) {
       if (!isMeant(cancel, job) || !this.#engine.cut(job, new AbortError(wireText(reason)))) continue;
-      this.#core.log.info("job cancelled", { jobId: logField(jobId), requestedBy: logField(requestedBy) });
+      this.#runtime.log.info("job cancelled", { jobId: logField(jobId), requestedBy: logField(requestedBy) });
     }
   }
 
@@ -151,13 +136,10 @@ export class Jobs {
 
   /** Why a job must not run, if it must not. */
   #refusal(job: Job): JobFailure | undefined {
-    const { options } = this.#core;
-    const refusal = this.#aborted
-      ? workerClosed(false)
-      : this.#isScheduled
-        ? this.#schedulerRefusal(job)
-        : undefined;
+    const { options, isScheduled } = this.#runtime;
     const { maxQueued = 10_000 } = options;
+    if (this.#aborted) return workerClosed(false);
+    const refusal = isScheduled ? this.#schedulerRefusal(job) : undefined;
     if (refusal !== undefined || this.#slots.queued < maxQueued) return refusal;
     job.log.error("the queue is full (maxQueued): answered a job as FAILED", { maxQueued });
     return new JobFailure("RESOURCE_EXHAUSTED", `worker queue full: ${maxQueued} jobs wait`);
@@ -165,7 +147,7 @@ export class Jobs {
 
   /** Why a job must not run by what its scheduler says. Sets its limits, and its deadline. */
   #schedulerRefusal(job: Job): JobFailure | undefined {
-    const { clock } = this.#core;
+    const { clock } = this.#runtime;
     const { request, packet, delivery } = job;
     try {
       job.limits = jobLimits(request);
@@ -173,7 +155,7 @@ export class Jobs {
       if (error instanceof JobFailure) return error;
       throw error;
     }
-    if (delivery > this.#maxDeliver)
+    if (delivery > this.maxDeliver)
       return new JobFailure("max_retries_exceeded", `job not finished after ${delivery - 1} deliveries`);
     const cancel = this.#cancels.find(job);
     if (cancel !== undefined) return cancelled(cancel);
@@ -189,32 +171,43 @@ export class Jobs {
 
   async #run(job: Job): Promise<Outcome> {
     try {
-      if (!this.#isScheduled) return { result: await this.#runner.runPlain(job) };
-      const known = this.#connections.finished === undefined ? undefined : await this.#earlier(job);
+      if (!this.#runtime.isScheduled) return { result: await runPlain(job) };
+      const known = this.#runtime.finished === undefined ? undefined : await this.#earlier(job);
       if (known !== undefined) return { result: { ...known, jobId: "" }, isRepeat: true };
-      return { result: await this.#runner.run(job, () => this.#startRuntime(job)) };
+      return { result: await runJob(job, this.#progress, () => this.#startRuntime(job)) };
     } catch (error) {
       if (job.settled) return { giveBack: error }; // it was cut short, and is answered already
-      if (error instanceof JobFailure && error.isStoreDown && job.deliveries.length > 0) {
-        if (job.delivery < this.#maxDeliver) return { giveBack: error };
-        return { result: this.#failed(job, error), isDead: true };
-      }
-      return { result: this.#failed(job, error) };
+      const isDead = error instanceof JobFailure && error.isStoreDown && job.deliveries.length > 0;
+      if (isDead && job.delivery < this.maxDeliver) return { giveBack: error };
+      return { result: this.#failed(job, error), isDead };
     }
   }
 
   /** The result of an earlier delivery, or of a job with the same idempotency key, for which it waits. */
   async #earlier(job: Job): Promise<JobResultInit | undefined> {
-    for (let twin = this.#twin(job); twin !== undefined; twin = this.#twin(job)) await job.race(twin);
-    this.#claimKey(job);
-    return this.#results.find(job).catch((error: unknown) => {
+    const key = idempotencyKeyOf(job.identity);
+    if (key !== undefined) await this.#claimKey(key, job);
+    return findResult(job).catch((error: unknown) => {
       const text = `earlier result not read: ${errorText(error)}`;
       throw new JobFailure("CONTEXT_UNAVAILABLE", text, { isStoreDown: true });
     });
   }
 
+  /** Waits for jobs with the same idempotency key, and makes others wait for this one. */
+  async #claimKey(key: string, job: Job): Promise<void> {
+    for (let twin = this.#byKey.get(key); twin !== undefined; twin = this.#byKey.get(key))
+      await job.race(twin);
+    const claim = new Promise<void>((resolve) => {
+      job.releaseKey = () => {
+        if (this.#byKey.get(key) === claim) this.#byKey.delete(key);
+        resolve();
+      };
+    });
+    this.#byKey.set(key, claim);
+  }
+
   #startRuntime(job: Job): void {
-    const { clock } = this.#core;
+    const { clock } = this.#runtime;
     job.startedMs = clock.monotonic();
     const { maxRuntimeMs } = job.limits;
     if (maxRuntimeMs === undefined) return;
@@ -227,52 +220,29 @@ export class Jobs {
 
   /** The result of a job that did not succeed. */
   #failed(job: Job, error: unknown): JobResultInit {
-    const { clock, options } = this.#core;
-    let failure: JobFailure;
-    if (error instanceof JobFailure) failure = error;
-    else {
-      job.log.error("a job ended unexpectedly", { error });
-      failure = new JobFailure("HANDLER_FAILED", "handler failed");
-    }
-    const tookMs =
-      job.startedMs === undefined ? 0 : Math.max(0, Math.round(clock.monotonic() - job.startedMs));
-    return {
-      ...failureResult(failure, options.granularStatus),
-      executionMs: BigInt(tookMs),
-      artifactPtrs: job.artifacts,
-    };
-  }
-
-  #twin(job: Job): Promise<void> | undefined {
-    return this.#byKey.get(idempotencyKeyOf(job.identity));
-  }
-
-  /** Makes equal idempotency keys wait for this job, where its result is kept for them. */
-  #claimKey(job: Job): void {
-    const key = idempotencyKeyOf(job.identity);
-    if (key === undefined) return;
-    const claim = new Promise<void>((resolve) => {
-      job.releaseKey = () => {
-        if (this.#byKey.get(key) === claim) this.#byKey.delete(key);
-        resolve();
-      };
-    });
-    this.#byKey.set(key, claim);
+    const isKnown = error instanceof JobFailure;
+    if (!isKnown) job.log.error("a job ended unexpectedly", { error });
+    const failure = isKnown ? error : new JobFailure("HANDLER_FAILED", "handler failed");
+    const result = failureResult(failure, this.#runtime.options.granularStatus);
+    return { ...result, executionMs: job.elapsedMs, artifactPtrs: job.artifacts };
   }
 
   async #answer(job: Job, outcome: Outcome): Promise<void> {
-    const { counts, events } = this.#core;
+    const { counts, events, log } = this.#runtime;
     try {
       if ("giveBack" in outcome) return this.#unsettled(job, outcome.giveBack);
       const isClosed = this.#aborted && job.cutBy instanceof ClosedError;
       if (isClosed && job.deliveries.length > 0) return this.#giveBack(job);
       if (job.reporting !== undefined) await job.reporting;
       const { isRepeat = false, isDead = false } = outcome;
-      const result = await this.#results.publish(job, outcome.result, !isRepeat && !isDead);
-      if (isRepeat) counts.repeated++;
-      else if (result.status === JobStatus.SUCCEEDED) counts.succeeded++;
-      else counts.failed++;
-      if (isDead) await this.#results.deadLetter(job, result);
+      const result = await publishResult(job, outcome.result, !isRepeat && !isDead);
+      counts[isRepeat ? "repeated" : result.status === JobStatus.SUCCEEDED ? "succeeded" : "failed"]++;
+      if (isDead) {
+        const { jobId } = result;
+        await sendResult(SUBJECT_DLQ, result, job).catch((error: unknown) =>
+          log.error("could not publish a dead letter", { jobId, reason: errorText(error) }),
+        );
+      }
       this.#engine.release(job); // acknowledging takes a while
       const acknowledged = job.deliveries.length > 0 ? this.#acknowledge(job) : undefined;
       events.emit("result", result);
@@ -287,20 +257,11 @@ export class Jobs {
 
   /** The result is out: nobody else need do the job. Deliveries that join meanwhile are acknowledged as well. */
   async #acknowledge(job: Job): Promise<void> {
-    const { clock, ioTimeoutMs, log } = this.#core;
+    const { bounded, log } = this.#runtime;
+    const text = "could not acknowledge a job; the stream will deliver it again";
     while (job.deliveries.length > 0) {
-      const acks = job.deliveries
-        .splice(0)
-        .map((delivery) => withTimeout("acknowledging a job", ioTimeoutMs, clock, () => delivery.ack()));
-      try {
-        await Promise.all(acks);
-      } catch (error) {
-        const jobId = logField(job.request.jobId);
-        log.warn("could not acknowledge a job; the stream will deliver it again", {
-          jobId,
-          reason: errorText(error),
-        });
-      }
+      const acks = job.deliveries.splice(0).map((one) => bounded("acknowledging a job", () => one.ack()));
+      await warned(log, text, () => Promise.all(acks), { jobId: logField(job.request.jobId) });
     }
   }
 
@@ -310,7 +271,7 @@ export class Jobs {
 
   /** No result went out. A stream delivers the job again; without one the job is lost, and reported as such. */
   #unsettled(job: Job, error: unknown): void {
-    const { log, events } = this.#core;
+    const { log, events } = this.#runtime;
     const isDurable = job.deliveries.length > 0;
     const delayMs = Math.min(MAX_GIVE_BACK_MS, GIVE_BACK_MS * 2 ** (job.delivery - 1));
     this.#giveBack(job, this.#closing ? undefined : delayMs);

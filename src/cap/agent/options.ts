@@ -25,6 +25,7 @@ import type { WorkerTrustOptions } from "../trust/config.js";
 import type { TrustSession } from "../trust/session.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
+import type { ServedTopic } from "./topics.js";
 
 /** A heartbeat as it is sent. */
 export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
@@ -213,6 +214,9 @@ export interface WorkerEvents {
   error: unknown;
 }
 
+/** The options of an agent, as far as they hold for every worker. */
+export type CoreOptions = Omit<AgentOptions, "store" | "middleware"> & Partial<Pick<AgentOptions, "store">>;
+
 /** Made once, by the constructor of a worker. */
 export interface WorkerCore {
   /** "agent" or "worker", for messages. */
@@ -222,25 +226,34 @@ export interface WorkerCore {
   readonly concurrency: number;
   /** How long each stage of closing may take. */
   readonly graceMs: number;
-  /** How long a read or a write may take. */
-  readonly ioTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly counts: WorkerCounts;
   readonly events: IterableEmitter<WorkerEvents>;
+  /** Runs a read or a write within `ioTimeoutMs`. */
+  bounded<T>(what: string, work: () => T | PromiseLike<T>): Promise<T>;
 }
 
-/** The options of an agent, as far as they hold for every worker. */
-export type CoreOptions = Omit<AgentOptions, "store" | "middleware"> & {
-  readonly store?: AgentOptions["store"] | undefined;
-};
+/** What a worker serves. */
+export interface Service {
+  /** By subject, which is also the name of the queue group. */
+  readonly topics: ReadonlyMap<string, ServedTopic>;
+  /**
+   * Schedulers know the worker: it makes itself known, heeds cancels, deadlines and limits, has a subject of its own, and
+   * joins jobs with equal ids. The worker of `runWorker` does none of this.
+   */
+  readonly isScheduled: boolean;
+}
 
-/** What a session has opened. Only `runWorker` has no store. */
-export interface Connections {
+/** What everything in a session of a worker works with. */
+export interface Runtime extends WorkerCore, Service {
   readonly party: Party;
+  /** Undefined for `runWorker` only. */
   readonly store: BlobStore | undefined;
   readonly durable: DurableBus | undefined;
   readonly finished: FinishedJobs | undefined;
   /** Undefined when it is off. */
   readonly trust: TrustSession | undefined;
+  /** Fires when the worker can wait no longer. */
+  readonly signal: AbortSignal;
 }

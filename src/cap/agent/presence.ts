@@ -9,20 +9,19 @@ import {
   SUBJECT_HEARTBEAT,
 } from "../../../gen/cap/index.js";
 import { sleep } from "../../core/clock.js";
-import { errorText } from "../../core/errors.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { VERSION } from "../../core/version.js";
-import { withTimeout } from "../../core/with-timeout.js";
+import { warned } from "../../core/warned.js";
 import { sanitizeAgentName } from "../agent-name.js";
-import type { Party } from "../party.js";
 import { processLoad } from "./load.js";
-import type { CoreOptions, HeartbeatInit, WorkerCore } from "./options.js";
+import type { CoreOptions, HeartbeatInit, Runtime, Service, WorkerCore } from "./options.js";
 
 /** From here on Cordum's scheduler takes a worker for overloaded. */
 const BUSY_SHARE = 0.9;
 
 /** What a worker says of itself. */
-export function handshakeOf({ options, workerId }: WorkerCore, topics: readonly string[]): Handshake {
+export function handshakeOf({ options, workerId, topics: served }: WorkerCore & Service): Handshake {
+  const topics = [...served.keys()].sort();
   const { workerTrust, capabilities, agentName = "" } = options;
   const sdkVersion = workerTrust && "sdkVersion" in workerTrust ? workerTrust.sdkVersion : undefined;
   return create(HandshakeSchema, {
@@ -31,16 +30,14 @@ export function handshakeOf({ options, workerId }: WorkerCore, topics: readonly 
     supportedVersions: [PROTOCOL_VERSION],
     capabilities: { ...capabilities, ...Object.fromEntries(topics.map((topic) => [topic, true])) },
     sdkVersion: sdkVersion ?? `agentwire/${VERSION}`,
-    readyTopics: [...topics].sort(),
+    readyTopics: topics,
     agentName: sanitizeAgentName(agentName),
   });
 }
 
 /** Tells schedulers of a worker until it is stopped. */
 export class Presence {
-  readonly #core: WorkerCore;
-  readonly #party: Party;
-  readonly #topics: readonly string[];
+  readonly #runtime: Runtime;
   readonly #current: () => HeartbeatInit;
   readonly #load: NonNullable<CoreOptions["load"]>;
   #loop: Loop | undefined;
@@ -48,23 +45,18 @@ export class Presence {
   #isStopped = false;
 
   /** `current` returns what changes from one heartbeat to the next. */
-  constructor(core: WorkerCore, party: Party, topics: readonly string[], current: () => HeartbeatInit) {
-    this.#core = core;
-    this.#party = party;
-    this.#topics = topics;
+  constructor(runtime: Runtime, current: () => HeartbeatInit) {
+    this.#runtime = runtime;
     this.#current = current;
-    this.#load = core.options.load ?? processLoad();
+    this.#load = runtime.options.load ?? processLoad();
   }
 
   /** Handshake and first heartbeat, then a heartbeat after every interval. Resolves when the handshake is out. */
   async start(): Promise<void> {
-    const { options, clock, log, events, workerId } = this.#core;
+    const { options, clock, log, events, workerId } = this.#runtime;
     const { heartbeatIntervalMs = 0, pool } = options;
-    if (!pool) {
-      log.warn("no pool is set: a scheduler that knows pools never chooses this worker", {
-        workerId,
-      });
-    }
+    if (!pool)
+      log.warn("no pool is set: a scheduler that knows pools never chooses this worker", { workerId });
     this.#isStopped = false;
     await this.#handshake();
     if (this.#isStopped) return;
@@ -104,7 +96,7 @@ export class Presence {
   }
 
   #isBusy(activeJobs: number): boolean {
-    return activeJobs / this.#core.concurrency >= BUSY_SHARE;
+    return activeJobs / this.#runtime.concurrency >= BUSY_SHARE;
   }
 
   /**
@@ -112,21 +104,15 @@ export class Presence {
    * A scheduler gives a worker jobs for up to 30 s after its last heartbeat, unless that one offers nothing.
    */
   async goodbye(): Promise<void> {
-    const { clock, options, concurrency, ioTimeoutMs, log } = this.#core;
+    const { clock, options, concurrency, log, party, bounded } = this.#runtime;
     const { goodbyeMs = 500, pool } = options;
     if (this.#loop?.active !== true) return;
     await this.#loop.stop();
-    if (!pool || this.#party.bus.status() !== "connected") return;
-    try {
-      const nothing = { pool: "", activeJobs: concurrency, maxParallelJobs: concurrency };
-      await withTimeout("saying goodbye", ioTimeoutMs, clock, () => this.#beat(nothing));
-    } catch (error) {
-      log.warn("the last heartbeat could not be sent: schedulers may still choose this worker", {
-        reason: errorText(error),
-      });
-      return;
-    }
-    if (goodbyeMs > 0) await sleep(goodbyeMs, { clock });
+    if (!pool || party.bus.status() !== "connected") return;
+    const nothing = { pool: "", activeJobs: concurrency, maxParallelJobs: concurrency };
+    const text = "the last heartbeat could not be sent: schedulers may still choose this worker";
+    const isSent = await warned(log, text, () => bounded("saying goodbye", () => this.#beat(nothing)));
+    if (isSent && goodbyeMs > 0) await sleep(goodbyeMs, { clock });
   }
 
   /** Resolves when no more heartbeat is sent. */
@@ -137,18 +123,15 @@ export class Presence {
 
   /** One that fails is only warned about: heartbeats matter more. */
   async #handshake(): Promise<void> {
-    const { log } = this.#core;
-    const value = handshakeOf(this.#core, this.#topics);
-    try {
-      await this.#party.send(SUBJECT_HANDSHAKE, { case: "handshake", value });
-    } catch (error) {
-      log.warn("handshake publish failed", { reason: errorText(error) });
-    }
+    const { log, party } = this.#runtime;
+    const value = handshakeOf(this.#runtime);
+    const send = () => party.send(SUBJECT_HANDSHAKE, { case: "handshake", value });
+    await warned(log, "handshake publish failed", send);
   }
 
   /** `last` overrides what the heartbeat would say. */
   async #beat(last: HeartbeatInit = {}): Promise<void> {
-    const { options, concurrency, workerId, events } = this.#core;
+    const { options, concurrency, workerId, events, party, topics } = this.#runtime;
     const { cpuLoad = 0, memoryLoad = 0, gpuUtilization = 0 } = this.#load();
     const planned: HeartbeatInit = {
       workerId,
@@ -156,7 +139,7 @@ export class Presence {
       region: options.region ?? "",
       type: options.type ?? "",
       maxParallelJobs: concurrency,
-      capabilities: [...this.#topics].sort(),
+      capabilities: [...topics.keys()].sort(),
       labels: { ...options.labels },
       cpuLoad,
       memoryLoad,
@@ -167,7 +150,7 @@ export class Presence {
     const given = (await options.heartbeat?.(planned)) ?? planned;
     const shown = { ...given, ...last, workerId };
     const value = { ...shown, authToken: given.authToken || options.heartbeatToken?.trim() || "" };
-    await this.#party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, workerId);
+    await party.send(SUBJECT_HEARTBEAT, { case: "heartbeat", value }, workerId);
     this.#toldBusy = this.#isBusy(value.activeJobs ?? 0);
     events.emit("heartbeat", shown);
   }

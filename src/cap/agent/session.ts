@@ -1,23 +1,21 @@
 /** One life of a worker on a bus: what it opens, subscribes to, and takes down again. */
 import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
-import { type AgentwireError, ClosedError, errorText } from "../../core/errors.js";
-import { type Loop, startLoop } from "../../core/loop.js";
+import { type AgentwireError, ClosedError } from "../../core/errors.js";
+import { startLoop } from "../../core/loop.js";
+import { warned } from "../../core/warned.js";
 import { Resources } from "../../worker/resources.js";
 import { assertSubject } from "../bus.js";
 import type { PrivateKey } from "../crypto/key-ring.js";
 import { isLostResult } from "../errors.js";
 import { type PacketListener, Party } from "../party.js";
 import { ProductionProfile } from "../production/profile.js";
-import { refuseWorkerTrust, resolveWorkerTrust } from "../trust/config.js";
+import { refuseWorkerTrust, resolveWorkerTrust, type WorkerTrust } from "../trust/config.js";
 import { TrustSession } from "../trust/session.js";
 import { Jobs } from "./jobs.js";
-import type { Connections, WorkerCore } from "./options.js";
+import type { Runtime, Service, WorkerCore } from "./options.js";
 import { handshakeOf, Presence } from "./presence.js";
 import { ProgressReporter } from "./progress.js";
-import { Results } from "./results.js";
-import { JobRunner } from "./run-job.js";
 import { JobSubscriptions } from "./subscriptions.js";
-import type { ServedTopic } from "./topics.js";
 
 /** How much earlier a connection may have broken than it was noticed. */
 const NOTICED_LATE_MS = 120_000;
@@ -26,17 +24,6 @@ const ABORT_MS = 1_000;
 
 /** Runs a stage of closing within its time; false if it failed or was late. */
 export type RunStage = (name: string, work: () => unknown, timeoutMs?: number) => Promise<boolean>;
-
-/** What a worker serves. */
-export interface Service {
-  /** By subject, which is also the name of the queue group. */
-  readonly topics: ReadonlyMap<string, ServedTopic>;
-  /**
-   * Schedulers know the worker: it makes itself known, heeds cancels, deadlines and limits, has a subject of its own, and
-   * joins jobs with equal ids. The worker of `runWorker` does none of this.
-   */
-  readonly isScheduled: boolean;
-}
 
 /** What a session needs of its worker. */
 export interface SessionHost {
@@ -49,12 +36,10 @@ export interface SessionHost {
 export class Session {
   readonly jobs: Jobs;
   readonly party: Party;
-  readonly #core: WorkerCore;
-  readonly #service: Service;
-  readonly #connections: Connections;
+  readonly #runtime: Runtime;
+  readonly #abort: AbortController;
   readonly #resources: Resources;
   readonly #presence: Presence | undefined;
-  readonly #abort = new AbortController();
   readonly #subscriptions: JobSubscriptions;
   readonly #ends: (() => void)[] = [];
   readonly #cancels: PacketListener = {
@@ -62,27 +47,22 @@ export class Session {
       if (packet.payload.case === "jobCancel") this.jobs.cancel(packet, packet.payload.value);
     },
   };
-  #ticks: Loop | undefined;
   #closed = false;
 
-  private constructor(core: WorkerCore, service: Service, connections: Connections, resources: Resources) {
-    this.#core = core;
-    this.#service = service;
-    this.#connections = connections;
+  private constructor(runtime: Runtime, abort: AbortController, resources: Resources) {
+    this.#runtime = runtime;
+    this.#abort = abort;
     this.#resources = resources;
-    this.party = connections.party;
-    const { topics, isScheduled } = service;
-    const progress = new ProgressReporter(this.party);
-    const results = new Results(core, connections, this.#abort.signal);
-    const runner = new JobRunner(core, connections, progress);
-    this.jobs = new Jobs(core, connections, results, runner, isScheduled, () => this.#presence?.freed());
-    this.#subscriptions = new JobSubscriptions(core, service, connections, this.jobs);
-    if (!isScheduled) return;
-    this.#presence = new Presence(core, this.party, [...topics.keys()], () => ({
+    this.party = runtime.party;
+    const progress = new ProgressReporter();
+    this.jobs = new Jobs(runtime, progress, () => this.#presence?.freed());
+    this.#subscriptions = new JobSubscriptions(runtime, this.jobs);
+    if (!runtime.isScheduled) return;
+    this.#presence = new Presence(runtime, () => ({
       activeJobs: this.jobs.active,
       ...progress.latest,
       // Jobs sent to a worker that cannot hear them are lost: it offers nothing.
-      ...(this.#subscriptions.isDeaf && { pool: "", activeJobs: core.concurrency }),
+      ...(this.#subscriptions.isDeaf && { pool: "", activeJobs: runtime.concurrency }),
     }));
   }
 
@@ -92,36 +72,37 @@ export class Session {
    * @throws ValidationError `TRUST_CONFIG`; WorkerTrustError; what `BusWorker.start` says.
    */
   static async start(core: WorkerCore, service: Service, host: SessionHost): Promise<Session> {
-    const { options, clock, log, kind, workerId, ioTimeoutMs } = core;
-    const { topics, isScheduled } = service;
-    if (!isScheduled) refuseWorkerTrust(options, log);
-    const trusted = isScheduled
-      ? resolveWorkerTrust(options.workerTrust, workerId, options.env, options)
-      : undefined;
+    const { options, clock, log, kind, workerId } = core;
+    const { store: blobs, durable: streams, finished: dedupe, mapOrder, ioTimeoutMs = 5_000 } = options;
+    let trusted: WorkerTrust | undefined;
+    if (service.isScheduled) {
+      trusted = resolveWorkerTrust(options.workerTrust, workerId, options.env, options);
+      assertSubject(workerSubject(workerId));
+    } else refuseWorkerTrust(options, log);
     const profile = options.production && new ProductionProfile(options.production, trusted, clock);
-    if (isScheduled) assertSubject(workerSubject(workerId));
     const resources = new Resources(clock, log, ioTimeoutMs);
     let session: Session | undefined;
     try {
-      const { store: blobs, durable: streams, finished: dedupe } = options;
       const bus = await resources.open("the bus", options.bus, (opened) => opened.drain());
       const store = blobs && (await resources.open("the store", blobs, (opened) => opened.close()));
       const openStreams = typeof streams === "function" ? () => streams(bus) : () => streams!;
       const durable = streams && (await resources.open("the streams", openStreams, () => {}));
       const finished =
         dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
-      const capability = handshakeOf(core, [...topics.keys()]);
-      const { mapOrder } = options;
+      const capability = handshakeOf({ ...core, ...service });
       const trust = trusted && new TrustSession({ bus, trust: trusted, capability, clock, log, mapOrder });
       const underTrust = trust && {
         publicKeys: options.publicKeys ?? trust.pins,
         sessionToken: trust.packetToken,
       };
-      const { privateKey } = host;
+      const { privateKey, isClosing, busClosed } = host;
       const party = new Party({ ...options, privateKey, ...underTrust, bus, senderId: workerId, profile });
-      session = new Session(core, service, { party, store, durable, finished, trust }, resources);
-      if (host.isClosing()) throw new ClosedError(`the ${kind} was closed while it started`);
-      await session.#open(host.busClosed);
+      const abort = new AbortController();
+      const { signal } = abort;
+      const runtime = { ...core, ...service, party, store, durable, finished, trust, signal };
+      session = new Session(runtime, abort, resources);
+      if (isClosing()) throw new ClosedError(`the ${kind} was closed while it started`);
+      await session.#open(busClosed);
       return session;
     } catch (error) {
       session?.abandon();
@@ -132,9 +113,7 @@ export class Session {
 
   /** Subscribes, cancels first, and tells schedulers. */
   async #open(busClosed: (cause: unknown) => void): Promise<void> {
-    const { log, clock } = this.#core;
-    const { party } = this;
-    const { durable, trust } = this.#connections;
+    const { log, clock, party, durable, trust, isScheduled, events } = this.#runtime;
     let lostAtMs: number | undefined;
     this.#ends.push(
       party.bus.onStatus((status, error) => {
@@ -155,14 +134,14 @@ export class Session {
       }),
     );
     await trust?.open();
-    if (this.#service.isScheduled) {
+    if (isScheduled) {
       const cancels = await party.receive(SUBJECT_CANCEL, this.#cancels);
       this.#ends.push(() => cancels.unsubscribe());
       await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
     }
     await this.#subscriptions.open();
     if (durable !== undefined) {
-      this.#ticks = startLoop({
+      const ticks = startLoop({
         name: "ticks to the stream",
         intervalMs: Math.max(1, durable.ackWaitMs / 3),
         run: () => this.jobs.tick(),
@@ -170,6 +149,7 @@ export class Session {
         clock,
         logger: log,
       });
+      this.#ends.push(() => void ticks.stop());
     }
     await this.#presence?.start();
     if (trust?.admits === false) await trust.open(); // the connection was lost meanwhile
@@ -180,7 +160,7 @@ export class Session {
       },
       suspend: async (error) => {
         if (error !== undefined) {
-          this.#core.events.emit("error", error);
+          events.emit("error", error);
           void this.#presence?.stop(); // a heartbeat would bring jobs
         }
         await this.#subscriptions.drain();
@@ -190,7 +170,7 @@ export class Session {
 
   /** The bus lost a result, or a subscription that it tries to make again. */
   #onBusError(error: AgentwireError): void {
-    const { counts, events } = this.#core;
+    const { counts, events } = this.#runtime;
     if (isLostResult(error)) counts.unpublished++;
     events.emit("error", error);
     if (this.#subscriptions.isDeaf) this.#presence?.beatNow();
@@ -203,13 +183,11 @@ export class Session {
 
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
   async #readCancels(sinceMs: number): Promise<void> {
-    const { durable } = this.#connections;
+    const { durable, party, log } = this.#runtime;
     if (durable === undefined) return;
-    try {
-      await this.party.replay(durable, SUBJECT_CANCEL, { since: new Date(sinceMs) }, this.#cancels);
-    } catch (error) {
-      this.#core.log.warn("could not read earlier cancels from the stream", { reason: errorText(error) });
-    }
+    const from = { since: new Date(sinceMs) };
+    const replay = () => party.replay(durable, SUBJECT_CANCEL, from, this.#cancels);
+    await warned(log, "could not read earlier cancels from the stream", replay);
   }
 
   /** Goes through the stages of the end. */
@@ -220,12 +198,12 @@ export class Session {
     this.jobs.stopIntake();
     await stage("draining subscriptions", () => this.#subscriptions.end());
     if (!(await stage("waiting for jobs", () => this.jobs.idle()))) {
-      this.#abort.abort(new ClosedError(`the ${this.#core.kind} is closed`));
+      this.#abort.abort(new ClosedError(`the ${this.#runtime.kind} is closed`));
       this.jobs.abort();
       await stage("aborting jobs", () => this.jobs.idle(), ABORT_MS);
     }
     this.abandon();
-    await this.#resources.close(this.#core.graceMs);
+    await this.#resources.close(this.#runtime.graceMs);
   }
 
   /** Takes down at once what needs no word with the bus. */
@@ -235,7 +213,6 @@ export class Session {
     this.#subscriptions.close();
     this.jobs.close();
     void this.#presence?.stop();
-    void this.#ticks?.stop();
-    this.#connections.trust?.close();
+    this.#runtime.trust?.close();
   }
 }

@@ -2,12 +2,12 @@
 import type { BusPacket } from "../../../gen/cap/index.js";
 import { workerSubject } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
+import { warned } from "../../core/warned.js";
 import type { BusMessage, SubscribeOptions, Subscription } from "../bus.js";
 import type { Delivery, DurableMessage } from "../durable.js";
 import { logField } from "../failures.js";
-import { type Jobs, MAX_DELIVER } from "./jobs.js";
-import type { Connections, WorkerCore } from "./options.js";
-import type { Service } from "./session.js";
+import type { Jobs } from "./jobs.js";
+import type { Runtime } from "./options.js";
 import type { ServedTopic } from "./topics.js";
 
 /** Deliveries in which a worker can still answer for a job that came too often. */
@@ -17,17 +17,13 @@ const TURNED_AWAY_MS = 1_000;
 
 /** Subscribes to the topics of a worker, and to its own subject. */
 export class JobSubscriptions {
-  readonly #core: WorkerCore;
-  readonly #service: Service;
-  readonly #connections: Connections;
+  readonly #runtime: Runtime;
   readonly #jobs: Jobs;
   readonly #open: Subscription[] = [];
   #closed = false;
 
-  constructor(core: WorkerCore, service: Service, connections: Connections, jobs: Jobs) {
-    this.#core = core;
-    this.#service = service;
-    this.#connections = connections;
+  constructor(runtime: Runtime, jobs: Jobs) {
+    this.#runtime = runtime;
     this.#jobs = jobs;
   }
 
@@ -44,11 +40,11 @@ export class JobSubscriptions {
   /** Subscribes to everything, unless that is done; after a failure to nothing. */
   async open(): Promise<void> {
     if (this.#open.length > 0) return;
-    const { topics, isScheduled } = this.#service;
+    const { topics, isScheduled, workerId } = this.#runtime;
     try {
       for (const [subject, served] of topics) await this.#subscribe(subject, subject, () => served);
       if (isScheduled)
-        await this.#subscribe(workerSubject(this.#core.workerId), undefined, (topic) => topics.get(topic));
+        await this.#subscribe(workerSubject(workerId), undefined, (topic) => topics.get(topic));
     } catch (error) {
       await this.drain();
       throw error;
@@ -57,10 +53,8 @@ export class JobSubscriptions {
 
   /** Takes no further jobs; resolves when those received so far were handed over. Never rejects. */
   async drain(): Promise<void> {
-    const drained = await Promise.allSettled(this.#open.splice(0).map((one) => one.drain()));
-    for (const one of drained)
-      if (one.status === "rejected")
-        this.#core.log.warn("a subscription could not be drained", { reason: errorText(one.reason) });
+    const text = "a subscription could not be drained";
+    await Promise.all(this.#open.splice(0).map((one) => warned(this.#runtime.log, text, () => one.drain())));
   }
 
   /** As {@link JobSubscriptions.drain}, for good. */
@@ -80,11 +74,10 @@ export class JobSubscriptions {
     queue: string | undefined,
     find: (topic: string) => ServedTopic | undefined,
   ): Promise<void> {
-    const { counts, events, concurrency: maxInFlight } = this.#core;
-    const { durable, trust, party } = this.#connections;
-    const { maxDeliver = MAX_DELIVER } = this.#core.options;
+    const { counts, events, concurrency: maxInFlight, durable, trust, party } = this.#runtime;
+    const { maxDeliver } = this.#jobs;
     // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
-    const lastResort = maxDeliver > 0 ? maxDeliver + SPARE_DELIVERIES : undefined;
+    const lastResort = maxDeliver === Infinity ? undefined : maxDeliver + SPARE_DELIVERIES;
     const source = durable && {
       // No more than can run, so that other workers get the rest.
       subscribe: (name: string, onMessage: (message: DurableMessage) => void, options?: SubscribeOptions) =>
@@ -95,8 +88,8 @@ export class JobSubscriptions {
       {
         onPacket: (packet, message) => {
           counts.received++;
-          if (trust?.admits === false) return this.#turnAway(message);
-          this.#take(packet, message, find);
+          if (trust?.admits === false) this.#turnAway(message);
+          else this.#take(packet, message, find);
         },
         onRefused: (error, message) => {
           counts.received++;
@@ -114,16 +107,15 @@ export class JobSubscriptions {
 
   /** A job that came while there is no session. A stream delivers it again; without one the scheduler finds out. */
   #turnAway(message: BusMessage): void {
-    const { counts, log } = this.#core;
+    const { counts, log } = this.#runtime;
     counts.refused++;
-    log.warn("a job arrived while there is no worker trust session; not accepted", {
-      subject: message.subject,
-    });
+    const { subject } = message;
+    log.warn("a job arrived while there is no worker trust session; not accepted", { subject });
     deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
   }
 
   #take(packet: BusPacket, message: BusMessage, find: (topic: string) => ServedTopic | undefined): void {
-    const { log, events } = this.#core;
+    const { log, events } = this.#runtime;
     const delivery = deliveryOf(message);
     const { payload } = packet;
     if (payload.case !== "jobRequest") return delivery?.drop("not a job request"); // not for a worker
@@ -131,11 +123,8 @@ export class JobSubscriptions {
     const { jobId, topic } = request;
     const served = find(topic);
     if (served === undefined) {
-      const fields = { topic: logField(topic), jobId: logField(jobId) };
-      log.warn(
-        "received a job on the worker's direct subject, but there is no handler for its topic",
-        fields,
-      );
+      const text = "received a job on the worker's direct subject, but there is no handler for its topic";
+      log.warn(text, { topic: logField(topic), jobId: logField(jobId) });
       return delivery?.drop("no handler for the topic");
     }
     events.emit("job", { jobId, topic });

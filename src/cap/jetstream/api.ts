@@ -53,11 +53,17 @@ export function isAnswer(error: unknown, ...numbers: readonly number[]): boolean
   return error instanceof AgentwireError && numbers.some((number) => error.code === `JETSTREAM_${number}`);
 }
 
+/** The API of one connection. */
+export interface JetStreamApi {
+  readonly bus: NatsBus;
+  /** How long one request may take. */
+  readonly timeoutMs: number;
+}
+
 /** Calls `$JS.API.<name>`. @throws What {@link readAnswer} and `NatsBus.ask` throw. */
 export async function callApi(
-  bus: NatsBus,
+  { bus, timeoutMs }: JetStreamApi,
   name: string,
-  timeoutMs: number,
   body?: object,
 ): Promise<JsonRecord> {
   const data = new TextEncoder().encode(body === undefined ? "" : JSON.stringify(body));

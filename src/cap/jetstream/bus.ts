@@ -1,6 +1,5 @@
 /** {@link DurableBus} over JetStream. */
 import { headers as natsHeaders } from "nats";
-import { CONSUMER_MAX_ACK_PENDING } from "../../../gen/cap/index.js";
 import { AgentwireError, ClosedError, errorText, UpstreamError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
@@ -11,8 +10,8 @@ import type { DurableBus, DurableMessage, DurableSubscribeOptions, ReplayFrom, S
 import { PublishFailedError, SubscribeFailedError } from "../errors.js";
 import { NatsBus, natsBus } from "../nats/bus.js";
 import type { NatsConnection } from "../nats/connection.js";
-import { readAnswer } from "./api.js";
-import { type Consumer, ensureConsumer } from "./consumer.js";
+import { type JetStreamApi, readAnswer } from "./api.js";
+import { ACK_WAIT_MS, type Consumer, ensureConsumer } from "./consumer.js";
 import { PullSubscription } from "./pull.js";
 import { replay } from "./replay.js";
 import { retryWhileDown } from "./retry.js";
@@ -48,9 +47,6 @@ export interface JetStreamOptions {
   readonly logger?: Logger | false | undefined;
 }
 
-/** Short, so that the jobs of a killed worker are soon done by another. Cordum's own consumers wait 10 minutes. */
-const ACK_WAIT_MS = 30_000;
-
 /**
  * Opens JetStream on a bus of `connectNats` or `natsBus`, or on a connection of `nats` 2.x or
  * `@nats-io/transport-node` 3.x; no other package is needed. The bus stays the caller's.
@@ -84,31 +80,23 @@ const COUNTS = {
 };
 
 class JetStreamBus implements DurableBus {
-  readonly #bus: NatsBus;
+  /** The shortest of the consumers this bus subscribed to: another peer may have created them. */
+  ackWaitMs: number;
+  readonly #api: JetStreamApi;
   readonly #options: JetStreamOptions;
-  readonly #timeoutMs: number;
   readonly #retry: { readonly againMs: number; readonly timeoutMs: number };
-  readonly #logger: Logger;
-  #ackWaitMs: number;
 
   constructor(bus: NatsBus, options: JetStreamOptions) {
     checkOptions(options, COUNTS);
-    this.#bus = bus;
+    const { timeoutMs = 5_000, againMs = 30_000, ackWaitMs = ACK_WAIT_MS } = options;
+    this.ackWaitMs = ackWaitMs;
+    this.#api = { bus, timeoutMs };
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? 5_000;
-    this.#retry = { againMs: options.againMs ?? 30_000, timeoutMs: this.#timeoutMs };
-    this.#logger = safeLogger(options.logger);
-    this.#ackWaitMs = options.ackWaitMs ?? ACK_WAIT_MS;
+    this.#retry = { againMs, timeoutMs };
   }
 
-  /** The shortest of the consumers this bus subscribed to: another peer may have created them. */
-  get ackWaitMs(): number {
-    return this.#ackWaitMs;
-  }
-
-  async open(): Promise<void> {
-    const { createStreams, storage = "file", replicas = 1 } = this.#options;
-    await ensureStreams(this.#bus, this.#timeoutMs, createStreams ? { storage, replicas } : undefined);
+  open(): Promise<void> {
+    return ensureStreams(this.#api, this.#options);
   }
 
   async publish(
@@ -119,20 +107,20 @@ class JetStreamBus implements DurableBus {
     assertSubject(subject);
     const headers = messageIdHeaders(messageId);
     try {
-      return await retryWhileDown(this.#bus, this.#retry, () => this.#publishOnce(subject, data, headers));
+      return await this.#whileDown(() => this.#publishOnce(subject, data, headers));
     } catch (error) {
       if (!(error instanceof AgentwireError) || error instanceof ClosedError) throw error;
       if (error instanceof PublishFailedError || error instanceof ValidationError) throw error;
-      throw new PublishFailedError(`no stream confirmed ${messageId}: ${errorText(error)}`, {
-        cause: error,
-        retryable: error.retryable,
-      });
+      const { retryable } = error;
+      const text = `no stream confirmed ${messageId}: ${errorText(error)}`;
+      throw new PublishFailedError(text, { cause: error, retryable });
     }
   }
 
   async #publishOnce(subject: string, data: Uint8Array, headers: object): Promise<Stored> {
+    const { bus, timeoutMs } = this.#api;
     try {
-      const answer = await this.#bus.ask(subject, data, this.#timeoutMs, headers);
+      const answer = await bus.ask(subject, data, timeoutMs, headers);
       const { stream, seq, duplicate } = readAnswer(answer.data, `publish ${subject}`);
       if (typeof stream === "string" && typeof seq === "number") {
         return { stream, sequence: seq, duplicate: duplicate === true };
@@ -142,9 +130,8 @@ class JetStreamBus implements DurableBus {
       });
     } catch (error) {
       // Nobody listens: no stream has the subject, or the server is not ready yet and does not answer this either.
-      if (error instanceof AgentwireError && error.code === "NO_RESPONDERS") {
-        await streamOf(this.#bus, this.#timeoutMs, subject);
-      }
+      const isUnheard = error instanceof AgentwireError && error.code === "NO_RESPONDERS";
+      if (isUnheard) await streamOf(this.#api, subject);
       throw error;
     }
   }
@@ -156,61 +143,43 @@ class JetStreamBus implements DurableBus {
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
     checkOptions(options, { maxInFlight: exactCount, maxDeliver: exactCount });
+    const { startFrom = "new", logger } = this.#options;
     const { queue, maxInFlight = this.#options.maxInFlight ?? 16 } = options;
-    const { startFrom = "new" } = this.#options;
+    const ensure = async (from: string): Promise<Consumer> => {
+      const consumer = await ensureConsumer(this.#api, subject, from, options, this.#options);
+      this.ackWaitMs = Math.min(this.ackWaitMs, consumer.ackWaitMs);
+      return consumer;
+    };
     try {
-      const consumer = await retryWhileDown(this.#bus, this.#retry, () =>
-        this.#consumer(subject, options, startFrom),
-      );
-      // One that was deleted starts where it had started: jobs may come again, and none is left out.
-      const again = startFrom === "all" ? startFrom : consumer.created;
-      const subscription = new PullSubscription({
-        bus: this.#bus,
+      const consumer = await this.#whileDown(() => ensure(startFrom));
+      return new PullSubscription({
+        bus: this.#api.bus,
         consumer,
         subject,
         queue,
         maxInFlight,
-        logger: this.#logger,
+        logger: safeLogger(logger),
         onMessage,
         restore: async () => {
           if (this.#options.createStreams) await this.open();
-          await this.#consumer(subject, options, again);
+          // It starts where the one that was deleted had started: jobs may come again, and none is left out.
+          await ensure(startFrom === "all" ? startFrom : consumer.created);
         },
       });
-      subscription.start();
-      return subscription;
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
-      throw new SubscribeFailedError(`${subject}: ${error.message}`, {
-        cause: error,
-        retryable: error.retryable,
-      });
+      const { message, retryable } = error;
+      throw new SubscribeFailedError(`${subject}: ${message}`, { cause: error, retryable });
     }
   }
 
   async replay(subject: string, onMessage: (message: BusMessage) => void, from?: ReplayFrom): Promise<void> {
     assertSubject(subject, { wildcards: true });
-    const stream = await streamOf(this.#bus, this.#timeoutMs, subject);
-    await replay(this.#bus, { stream, subject, from, timeoutMs: this.#timeoutMs }, onMessage);
+    await replay(this.#api, subject, onMessage, from);
   }
 
-  async #consumer(
-    subject: string,
-    { queue, maxDeliver }: DurableSubscribeOptions,
-    startFrom: string,
-  ): Promise<Consumer> {
-    const stream = await streamOf(this.#bus, this.#timeoutMs, subject);
-    const consumer = await ensureConsumer(this.#bus, this.#timeoutMs, {
-      stream,
-      subject,
-      queue,
-      startFrom,
-      maxDeliver,
-      ackWaitMs: this.#options.ackWaitMs ?? ACK_WAIT_MS,
-      maxAckPending: this.#options.maxAckPending ?? CONSUMER_MAX_ACK_PENDING,
-    });
-    this.#ackWaitMs = Math.min(this.#ackWaitMs, consumer.ackWaitMs);
-    return consumer;
+  #whileDown<T>(call: () => Promise<T>): Promise<T> {
+    return retryWhileDown(this.#api.bus, this.#retry, call);
   }
 }
 

@@ -1,22 +1,14 @@
 /** The durable consumers that workers pull their jobs from. */
-import { durableName, STREAM_MAX_AGE_MS } from "../../../gen/cap/index.js";
+import { CONSUMER_MAX_ACK_PENDING, durableName, STREAM_MAX_AGE_MS } from "../../../gen/cap/index.js";
 import { isObject } from "../../core/json.js";
+import type { DurableSubscribeOptions } from "../durable.js";
 import { SubscribeFailedError } from "../errors.js";
-import type { NatsBus } from "../nats/bus.js";
-import { CONSUMER_NOT_FOUND, callApi, isAnswer, NANOSECONDS } from "./api.js";
+import { CONSUMER_NOT_FOUND, callApi, isAnswer, type JetStreamApi, NANOSECONDS } from "./api.js";
+import type { JetStreamOptions } from "./bus.js";
+import { streamOf } from "./streams.js";
 
-/** Which consumer, and how it is created if it does not exist. */
-export interface ConsumerSettings {
-  readonly stream: string;
-  readonly subject: string;
-  readonly queue: string | undefined;
-  readonly ackWaitMs: number;
-  readonly maxAckPending: number;
-  /** -1 or undefined means no bound. */
-  readonly maxDeliver: number | undefined;
-  /** Where a new consumer starts: a time in the server's format, `new` or `all`. */
-  readonly startFrom: string;
-}
+/** Short, so that the jobs of a killed worker are soon done by another. Cordum's own consumers wait 10 minutes. */
+export const ACK_WAIT_MS = 30_000;
 
 /** A consumer that exists. */
 export interface Consumer {
@@ -29,39 +21,40 @@ export interface Consumer {
 }
 
 /**
- * Makes sure that a consumer exists. All workers of a queue share it; an existing one stays as it is.
+ * Makes sure that a consumer exists. All workers of a queue share it; an existing one stays as it is. A new one starts
+ * at `startFrom`: `new`, `all`, or a time in the server's format.
  *
  * The consumer of a single worker is deleted by the server when nobody has pulled from it for as long as the stream
  * keeps a message.
  *
- * @throws SubscribeFailedError if one of this name pushes its messages or serves another subject; what `callApi`
+ * @throws SubscribeFailedError if one of this name pushes its messages or serves another subject; what `streamOf`
  * throws.
  */
 export async function ensureConsumer(
-  bus: NatsBus,
-  timeoutMs: number,
-  settings: ConsumerSettings,
+  api: JetStreamApi,
+  subject: string,
+  startFrom: string,
+  { queue = "", maxDeliver = -1 }: DurableSubscribeOptions,
+  { ackWaitMs = ACK_WAIT_MS, maxAckPending = CONSUMER_MAX_ACK_PENDING }: JetStreamOptions,
 ): Promise<Consumer> {
-  const { stream, subject, startFrom, queue = "" } = settings;
+  const stream = await streamOf(api, subject);
   const name = durableName(queue, subject);
-  const call = (verb: string, body?: object) =>
-    callApi(bus, `CONSUMER.${verb}.${stream}.${name}`, timeoutMs, body);
-  const info = await call("INFO").catch((error: unknown) => {
+  const info = await callApi(api, `CONSUMER.INFO.${stream}.${name}`).catch((error: unknown) => {
     if (!isAnswer(error, CONSUMER_NOT_FOUND)) throw error;
     const isPolicy = startFrom === "new" || startFrom === "all";
     const config = {
       durable_name: name,
       filter_subject: subject,
       ack_policy: "explicit",
-      ack_wait: settings.ackWaitMs * NANOSECONDS,
-      max_ack_pending: settings.maxAckPending,
-      max_deliver: settings.maxDeliver ?? -1,
+      ack_wait: ackWaitMs * NANOSECONDS,
+      max_ack_pending: maxAckPending,
+      max_deliver: maxDeliver,
       deliver_policy: isPolicy ? startFrom : "by_start_time",
       ...(isPolicy ? {} : { opt_start_time: startFrom }),
       replay_policy: "instant",
       ...(queue === "" ? { inactive_threshold: STREAM_MAX_AGE_MS * NANOSECONDS } : {}),
     };
-    return call("DURABLE.CREATE", { stream_name: stream, config });
+    return callApi(api, `CONSUMER.DURABLE.CREATE.${stream}.${name}`, { stream_name: stream, config });
   });
   const { config } = info;
   const fail = (why: string): never => {

@@ -6,93 +6,66 @@ import type { NatsBus } from "../nats/bus.js";
 import { NANOSECONDS } from "./api.js";
 import { retryWhileDown } from "./retry.js";
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const ACK = bytes("+ACK");
-const WORKING = bytes("+WPI");
-const TERMINATE = bytes("+TERM");
-/** How long one acknowledgement waits for its response. */
-const ACK_MS = 1_000;
-/** How long it is retried: a message without acknowledgement is delivered, and answered, again. */
-const ACK_AGAIN_MS = 3_000;
+/** An acknowledgement is retried for 3 s: a server that has forgotten the delivery never responds, and delivers again. */
+const ACK = { againMs: 3_000, timeoutMs: 1_000 };
 
-/** The stream of a message and its place there, from the subject of its acknowledgement. */
-export function messageIdOf(ackSubject: string): string {
+const utf8 = new TextEncoder();
+const ACKNOWLEDGED = utf8.encode("+ACK");
+
+/** Which message was delivered, and how often, from the subject of its acknowledgement. */
+export function deliveryOf(ackSubject: string): { readonly messageId: string; readonly attempt: number } {
+  // $JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.… or, with a domain, $JS.ACK.<domain>.<account>.<stream>.…
   const tokens = ackSubject.split(".");
-  return tokens.length >= 11 ? `${tokens[4]}:${tokens[7]}` : `${tokens[2]}:${tokens[5]}`;
+  const [stream, , delivered, sequence] = tokens.slice(tokens.length >= 11 ? 4 : 2);
+  const attempt = Number(delivered);
+  return {
+    messageId: `${stream}:${sequence}`,
+    attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
+  };
 }
 
-/** How often a message was delivered, from the subject of its acknowledgement. */
-export function attemptOf(ackSubject: string): number {
-  const tokens = ackSubject.split(".");
-  // $JS.ACK.<stream>.<consumer>.<delivered>.… or, with a domain, $JS.ACK.<domain>.<account>.<stream>.…
-  const delivered = Number(tokens[tokens.length >= 11 ? 6 : 4]);
-  return Number.isSafeInteger(delivered) && delivered > 0 ? delivered : 1;
-}
-
-/** A delivery by JetStream. */
-export class JetStreamDelivery implements Delivery {
-  readonly attempt: number;
-  readonly messageId: string;
-  readonly #ackSubject: string;
-  readonly #bus: NatsBus;
-  readonly #logger: Logger;
-  readonly #onSettled: () => void;
-  #settled = false;
-
-  /** `onSettled` is called once, when the message is answered. */
-  constructor(ackSubject: string, bus: NatsBus, logger: Logger, onSettled: () => void) {
-    this.attempt = attemptOf(ackSubject);
-    this.messageId = messageIdOf(ackSubject);
-    this.#ackSubject = ackSubject;
-    this.#bus = bus;
-    this.#logger = logger;
-    this.#onSettled = onSettled;
-  }
-
-  async ack(): Promise<void> {
-    const send = () => this.#bus.ask(this.#ackSubject, ACK, ACK_MS);
+/** A delivery by JetStream. `onSettled` is called once, when the message is answered. */
+export function jetStreamDelivery(
+  ackSubject: string,
+  bus: NatsBus,
+  logger: Logger,
+  onSettled: () => void,
+): Delivery {
+  let isSettled = false;
+  const settle = (): void => {
+    if (isSettled) return;
+    isSettled = true;
+    onSettled();
+  };
+  const send = (word: string): void => {
     try {
-      await send();
-    } catch (error) {
-      if ((error as { readonly retryable?: boolean }).retryable !== true) throw error;
-      this.#settle(); // its slot is free: other messages need not wait for a server that restarts
-      // A server that has forgotten the delivery never responds, and delivers again.
-      await retryWhileDown(this.#bus, { againMs: ACK_AGAIN_MS, timeoutMs: ACK_MS }, send);
-    } finally {
-      this.#settle();
-    }
-  }
-
-  working(): void {
-    if (!this.#settled) this.#send(WORKING);
-  }
-
-  giveBack(delayMs = 0): void {
-    if (this.#settled) return;
-    this.#send(bytes(delayMs > 0 ? `-NAK ${JSON.stringify({ delay: delayMs * NANOSECONDS })}` : "-NAK"));
-    this.#settle();
-  }
-
-  drop(reason: string): void {
-    if (this.#settled) return;
-    // Servers before 2.10.4 do not know the word with a reason behind it.
-    this.#logger.warn("a message is removed from its stream", { reason });
-    this.#send(TERMINATE);
-    this.#settle();
-  }
-
-  #send(word: Uint8Array): void {
-    try {
-      this.#bus.publish(this.#ackSubject, word);
+      bus.publish(ackSubject, utf8.encode(word));
     } catch (error) {
       // The stream delivers the message again.
-      this.#logger.debug("a delivery could not be answered", { reason: errorText(error) });
+      logger.debug("a delivery could not be answered", { reason: errorText(error) });
     }
-  }
-
-  #settle(): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#onSettled();
-  }
+  };
+  return {
+    ...deliveryOf(ackSubject),
+    async ack() {
+      const acked = retryWhileDown(bus, ACK, () => bus.ask(ackSubject, ACKNOWLEDGED, ACK.timeoutMs));
+      settle(); // the next pull follows it on the same connection, so the server counts this message no more
+      await acked;
+    },
+    working() {
+      if (!isSettled) send("+WPI");
+    },
+    giveBack(delayMs = 0) {
+      if (isSettled) return;
+      send(delayMs > 0 ? `-NAK ${JSON.stringify({ delay: delayMs * NANOSECONDS })}` : "-NAK");
+      settle();
+    },
+    drop(reason) {
+      if (isSettled) return;
+      // Servers before 2.10.4 do not know the word with a reason behind it.
+      logger.warn("a message is removed from its stream", { reason });
+      send("+TERM");
+      settle();
+    },
+  };
 }

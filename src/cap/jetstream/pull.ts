@@ -11,26 +11,25 @@ import type { NatsMessage } from "../nats/connection.js";
 import type { LastingSubscription } from "../nats/subscription.js";
 import { CONSUMER_NOT_FOUND, callApi, isAnswer, NANOSECONDS, STREAM_NOT_FOUND } from "./api.js";
 import type { Consumer } from "./consumer.js";
-import { JetStreamDelivery } from "./delivery.js";
+import { jetStreamDelivery } from "./delivery.js";
 
 /** The server ends a pull that got nothing after this time, and the next one follows. */
 const PULL_MS = 15_000;
 /** The server reports that often that it knows a pull. Without this, a dead consumer of 2.9 looks like an idle one. */
 const HEARTBEAT_MS = 1_000;
-/** A pull the server has not mentioned for so long is replaced. */
-const UNHEARD_MS = 2_000;
-const WATCH_MS = 500;
+/** How often to look after the pulls, and to repeat what failed. */
+const TICK_MS = 500;
+/** A pull the server has not mentioned for so many ticks is replaced. Counted, because a blocked process hears nothing. */
+const SILENT_TICKS = 4;
 const CHECK_TIMEOUT_MS = 1_500;
 const MAX_BATCH = 256;
-const FIRST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 1_000;
 
 /** What a subscription is made of. */
 export interface PullOptions {
   readonly bus: NatsBus;
   readonly consumer: Consumer;
   readonly subject: string;
-  readonly queue: string | undefined;
+  readonly queue?: string | undefined;
   readonly maxInFlight: number;
   readonly logger: Logger;
   readonly onMessage: (message: DurableMessage) => void;
@@ -40,7 +39,7 @@ export interface PullOptions {
 
 interface Pull {
   left: number;
-  heardAt: number;
+  silentTicks: number;
 }
 
 /** A pull subscription. */
@@ -59,13 +58,13 @@ export class PullSubscription implements Subscription {
   #dropping = false;
   #connected: boolean;
   #checking = false;
-  /** The problem logged last: one line for each episode. */
+  /** Logged once for each episode; until the server is heard again, the consumer is checked with every tick. */
   #problem = "";
-  #waitMs = FIRST_WAIT_MS;
-  #waiting: TimerHandle | undefined;
-  #watch: TimerHandle | undefined;
-  #watchedAt = 0;
+  /** No pull before the next tick: the server ends pulls at once while a consumer has no leader. */
+  #paused = false;
+  #tick: TimerHandle | undefined;
 
+  /** Starts pulling. */
   constructor(options: PullOptions) {
     this.#options = options;
     const { bus } = options;
@@ -78,6 +77,8 @@ export class PullSubscription implements Subscription {
       this.#renew();
       void this.#check(); // the server may have lost it in a restart
     });
+    this.#renew();
+    this.#watch();
   }
 
   get subject(): string {
@@ -86,13 +87,6 @@ export class PullSubscription implements Subscription {
 
   get queue(): string | undefined {
     return this.#options.queue;
-  }
-
-  /** Starts pulling. @throws What the client's `subscribe` throws. */
-  start(): void {
-    this.#listen();
-    this.#watchPulls();
-    this.#schedule();
   }
 
   async drain(): Promise<void> {
@@ -107,23 +101,15 @@ export class PullSubscription implements Subscription {
   }
 
   #end(): void {
-    const { clock } = this.#options.bus;
     this.#ended = true;
     this.#offStatus();
     this.#pulls.clear();
-    clock.clearTimeout(this.#waiting);
-    clock.clearTimeout(this.#watch);
-  }
-
-  #listen(): void {
-    const { bus } = this.#options;
-    this.#inbox = createInbox(bus.connection.options?.inboxPrefix);
-    this.#subscription = bus.listen(`${this.#inbox}.*`, (message) => this.#onMessage(message));
+    this.#options.bus.clock.clearTimeout(this.#tick);
   }
 
   async #retire(subscription: LastingSubscription | undefined): Promise<void> {
     try {
-      if (subscription !== undefined) await this.#options.bus.drainSubscription(subscription);
+      await subscription?.drain();
     } catch (error) {
       this.#options.logger.debug("an inbox could not be drained", { reason: errorText(error) });
     }
@@ -132,26 +118,25 @@ export class PullSubscription implements Subscription {
   /** Pulls the server may or may not know end with their inbox, so that they cannot deliver beside their successors. */
   #renew(): void {
     if (this.#ended) return;
-    this.#pulls.clear();
+    const { bus, logger } = this.#options;
     const old = this.#subscription;
+    this.#pulls.clear();
+    this.#inbox = createInbox(bus.inboxPrefix);
     try {
-      this.#listen();
+      this.#subscription = bus.listen(`${this.#inbox}.*`, (message) => this.#onMessage(message));
     } catch (error) {
-      return this.#options.logger.warn("pulling could not be restarted", { reason: errorText(error) });
+      return logger.warn("pulling could not be restarted", { reason: errorText(error) });
     }
     void this.#retire(old);
-    this.#options.bus.clock.clearTimeout(this.#waiting);
-    this.#waiting = undefined;
-    this.#waitMs = FIRST_WAIT_MS;
+    this.#paused = false;
     this.#schedule();
   }
 
   #onMessage(message: NatsMessage): void {
     const { headers, reply, subject } = message;
     if (!reply?.startsWith("$JS.ACK.")) {
-      if (headers === undefined || headers.code === 0) return;
-      if (headers.code === 100) this.#heard(this.#pulls.get(subject));
-      else this.#onPullEnded(subject, headers.code, headers.description);
+      if (headers?.code === 100) this.#heard(this.#pulls.get(subject));
+      else if (headers?.code) this.#onPullEnded(subject, headers.code, headers.description);
       return;
     }
     const [first] = this.#pulls;
@@ -159,7 +144,7 @@ export class PullSubscription implements Subscription {
     if (first !== undefined && --first[1].left === 0) this.#pulls.delete(first[0]);
     this.#inFlight++;
     const { bus, logger, onMessage } = this.#options;
-    const delivery = new JetStreamDelivery(reply, bus, logger, () => {
+    const delivery = jetStreamDelivery(reply, bus, logger, () => {
       this.#inFlight--;
       this.#schedule();
     });
@@ -174,8 +159,7 @@ export class PullSubscription implements Subscription {
 
   #heard(pull: Pull | undefined): void {
     if (pull === undefined) return;
-    pull.heardAt = this.#now();
-    this.#waitMs = FIRST_WAIT_MS;
+    pull.silentTicks = 0;
     if (this.#problem === "") return;
     this.#options.logger.info("the stream delivers again", { consumer: this.#options.consumer.name });
     this.#problem = "";
@@ -185,31 +169,28 @@ export class PullSubscription implements Subscription {
     this.#pulls.delete(id);
     if (this.#ended) return;
     if (code === 408 || code === 404) return this.#schedule(); // its time was over
+    this.#paused = true;
     this.#warn(`the server ended a pull: ${code} ${description}`);
     void this.#check();
-    this.#later();
   }
 
-  /** Replaces pulls the server does not mention any more. */
-  #watchPulls(): void {
-    const { clock } = this.#options.bus;
-    this.#watchedAt = this.#now();
-    this.#watch = clock.setTimeout(
-      () => {
-        const late = this.#now() - this.#watchedAt - WATCH_MS;
-        // While this process was blocked, the server could not be heard.
-        if (late > WATCH_MS) for (const pull of this.#pulls.values()) pull.heardAt += late;
-        const deaf = [...this.#pulls.values()].some(({ heardAt }) => this.#now() - heardAt >= UNHEARD_MS);
-        if (deaf && this.#options.bus.connected) {
-          this.#warn("no heartbeat from the server for a pull request; replacing it");
-          this.#renew();
-          void this.#check();
-        }
-        this.#watchPulls();
-      },
-      WATCH_MS,
-      { unref: true },
-    );
+  /** Replaces pulls the server does not mention any more, and repeats what failed. */
+  #watch(): void {
+    const { bus } = this.#options;
+    const look = (): void => {
+      this.#watch();
+      if (!bus.connected) return;
+      let isDeaf = false;
+      for (const pull of this.#pulls.values()) isDeaf = ++pull.silentTicks > SILENT_TICKS || isDeaf;
+      if (isDeaf) {
+        this.#warn("no heartbeat from the server for a pull request; replacing it");
+        this.#renew();
+      }
+      if (this.#problem !== "" || this.lost !== undefined) void this.#check();
+      this.#paused = false;
+      this.#schedule();
+    };
+    this.#tick = bus.clock.setTimeout(look, TICK_MS, { unref: true });
   }
 
   #warn(problem: string): void {
@@ -223,50 +204,38 @@ export class PullSubscription implements Subscription {
   async #check(): Promise<void> {
     if (this.#checking || this.#ended) return;
     this.#checking = true;
-    const { bus, consumer, logger } = this.#options;
+    const { bus, consumer, logger, restore } = this.#options;
     try {
-      await callApi(bus, `CONSUMER.INFO.${consumer.stream}.${consumer.name}`, CHECK_TIMEOUT_MS);
+      await callApi(
+        { bus, timeoutMs: CHECK_TIMEOUT_MS },
+        `CONSUMER.INFO.${consumer.stream}.${consumer.name}`,
+      ).catch((error: unknown) => {
+        if (!isAnswer(error, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)) throw error;
+        this.#lose(error as AgentwireError);
+        return restore();
+      });
+      if (this.lost === undefined) return;
+      this.lost = undefined;
+      logger.info("the consumer was created again", { consumer: consumer.name });
+      this.#renew();
     } catch (error) {
-      if (isAnswer(error, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND)) await this.#restore(error as AgentwireError);
-      else logger.debug("a consumer could not be checked", { reason: errorText(error) });
+      logger.debug("a consumer cannot be checked or created yet", { reason: errorText(error) });
     } finally {
       this.#checking = false;
     }
   }
 
-  async #restore(cause: AgentwireError): Promise<void> {
-    const { restore, bus, consumer, logger } = this.#options;
+  #lose(cause: AgentwireError): void {
+    if (this.lost !== undefined) return;
+    const { bus, consumer } = this.#options;
     const text = `JetStream consumer ${consumer.name} is gone; creating it again: ${cause.message}`;
     this.lost = new SubscribeFailedError(text, { cause, retryable: true });
     bus.report(this.lost);
-    for (let waitMs = FIRST_WAIT_MS; !this.#ended; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-      try {
-        await restore();
-        break;
-      } catch (error) {
-        logger.debug("a consumer cannot be created yet", { reason: errorText(error) });
-        await new Promise<void>((resolve) => bus.clock.setTimeout(resolve, waitMs, { unref: true }));
-      }
-    }
-    this.lost = undefined;
-    if (this.#ended) return;
-    logger.info("the consumer was created again", { consumer: consumer.name });
-    this.#renew();
-  }
-
-  /** Pulls again after a short pause: the server ends pulls at once while a consumer has no leader. */
-  #later(): void {
-    if (this.#waiting !== undefined) return;
-    this.#waiting = this.#options.bus.clock.setTimeout(() => {
-      this.#waiting = undefined;
-      this.#schedule();
-    }, this.#waitMs);
-    this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
   }
 
   /** Jobs that end in one turn share one pull. */
   #schedule(): void {
-    if (this.#scheduled || this.#ended) return;
+    if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
@@ -276,30 +245,22 @@ export class PullSubscription implements Subscription {
 
   #pull(): void {
     const { bus, maxInFlight, consumer, logger } = this.#options;
-    if (this.#ended || this.#waiting !== undefined || !bus.connected) return;
+    if (this.#ended || this.#paused || !bus.connected) return;
     let asked = 0;
     for (const { left } of this.#pulls.values()) asked += left;
     const free = maxInFlight - this.#inFlight - asked;
     // A few more slots are not worth a request while another one is open.
     if (free <= 0 || (asked > 0 && free < maxInFlight / 4)) return;
-    const batch = Math.min(free, MAX_BATCH);
+    const left = Math.min(free, MAX_BATCH);
     const reply = `${this.#inbox}.${++this.#pullNumber}`;
-    const request = JSON.stringify({
-      batch,
-      expires: PULL_MS * NANOSECONDS,
-      idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
-    });
+    const [expires, heartbeat] = [PULL_MS * NANOSECONDS, HEARTBEAT_MS * NANOSECONDS];
+    const request = JSON.stringify({ batch: left, expires, idle_heartbeat: heartbeat });
     try {
       const subject = `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}.${consumer.name}`;
       bus.publish(subject, new TextEncoder().encode(request), { reply });
+      this.#pulls.set(reply, { left, silentTicks: 0 });
     } catch (error) {
       logger.debug("a pull could not be sent", { reason: errorText(error) });
-      return this.#later();
     }
-    this.#pulls.set(reply, { left: batch, heardAt: this.#now() });
-  }
-
-  #now(): number {
-    return this.#options.bus.clock.monotonic();
   }
 }

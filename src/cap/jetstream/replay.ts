@@ -1,84 +1,78 @@
 /** Reads what a stream keeps, with a consumer that lives only as long. */
 import { createInbox } from "nats";
+import type { TimerHandle } from "../../core/clock.js";
 import { ProtocolError, TimeoutError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import type { BusMessage } from "../bus.js";
 import type { ReplayFrom } from "../durable.js";
-import { type NatsBus, plainBytes } from "../nats/bus.js";
-import { callApi, NANOSECONDS } from "./api.js";
+import { plainBytes } from "../nats/bus.js";
+import { callApi, type JetStreamApi, NANOSECONDS } from "./api.js";
+import { streamOf } from "./streams.js";
 
-const BATCH = 256;
-
-/** What to read. */
-export interface ReplayOptions {
-  readonly stream: string;
-  readonly subject: string;
-  /** Undefined: everything. */
-  readonly from: ReplayFrom | undefined;
-  /** How long to wait for each message. */
-  readonly timeoutMs: number;
-}
-
-/** Hands over every message that is there. @throws What `callApi` throws; TimeoutError if the server falls silent. */
+/**
+ * Hands over every message that is there, or those from a place on.
+ *
+ * @throws What `streamOf` throws; TimeoutError if the server falls silent.
+ */
 export async function replay(
-  bus: NatsBus,
-  { stream, subject, from, timeoutMs }: ReplayOptions,
+  api: JetStreamApi,
+  subject: string,
   onMessage: (message: BusMessage) => void,
+  from: ReplayFrom | undefined,
 ): Promise<void> {
-  const inbox = createInbox(bus.connection.options?.inboxPrefix);
-  const config = {
-    filter_subject: subject,
-    ack_policy: "none",
-    replay_policy: "instant",
-    inactive_threshold: 2 * timeoutMs * NANOSECONDS,
-    mem_storage: true,
-    num_replicas: 1,
-    ...startOf(from),
-  };
-  const made = await callApi(bus, `CONSUMER.CREATE.${stream}`, timeoutMs, { stream_name: stream, config });
-  const { name, num_pending: pending } = made;
-  if (!isObject(made.config) || typeof name !== "string" || typeof pending !== "number") {
-    throw new ProtocolError("JetStream CONSUMER.CREATE: expected `name` and `num_pending` in the response");
-  }
-  let left = pending;
-  let open = 0;
+  const { bus, timeoutMs } = api;
+  const stream = await streamOf(api, subject);
+  let left = 0;
   let progress = (): void => {};
+  const inbox = createInbox(bus.inboxPrefix);
   const subscription = bus.listen(inbox, (message) => {
-    if (message.reply?.startsWith("$JS.ACK.")) {
-      left--;
-      open--;
-      onMessage({ subject: message.subject, data: plainBytes(message) });
-    } else {
-      open = 0; // the pull ended: fewer were there than asked for
-      if (message.headers?.code === 404) left = 0;
+    if (message.headers?.code) {
+      // The server goes on once this says how far we are; what else it sends are heartbeats.
+      if (message.reply && bus.connected) bus.publish(message.reply, new Uint8Array());
+      return;
     }
+    left--;
+    onMessage({ subject: message.subject, data: plainBytes(message) });
     progress();
   });
   try {
-    while (left > 0) {
-      if (open === 0) {
-        open = Math.min(BATCH, left);
-        const request = JSON.stringify({ batch: open, no_wait: true });
-        const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`;
-        bus.publish(next, new TextEncoder().encode(request), { reply: inbox });
-      }
-      await new Promise<void>((resolve, reject) => {
-        const late = (): void =>
-          reject(new TimeoutError(`JetStream ${stream}: no message within ${timeoutMs} ms`));
-        const timer = bus.clock.setTimeout(late, timeoutMs);
-        progress = () => {
-          bus.clock.clearTimeout(timer);
-          resolve();
-        };
-      });
+    const config = {
+      filter_subject: subject,
+      deliver_subject: inbox,
+      ack_policy: "none",
+      replay_policy: "instant",
+      flow_control: true,
+      idle_heartbeat: timeoutMs * NANOSECONDS,
+      inactive_threshold: 2 * timeoutMs * NANOSECONDS,
+      mem_storage: true,
+      num_replicas: 1,
+      ...startOf(from),
+    };
+    const made = await callApi(api, `CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
+    const { name, num_pending: pending, delivered } = made;
+    if (typeof name !== "string" || typeof pending !== "number") {
+      throw new ProtocolError("JetStream CONSUMER.CREATE: expected `name` and `num_pending` in the response");
     }
+    const before = isObject(delivered) ? Number(delivered.consumer_seq) || 0 : 0;
+    left += pending + before;
+    await new Promise<void>((resolve, reject) => {
+      let timer: TimerHandle | undefined;
+      const late = (): void =>
+        reject(new TimeoutError(`JetStream ${stream}: no message within ${timeoutMs} ms`));
+      progress = () => {
+        bus.clock.clearTimeout(timer);
+        if (left > 0) timer = bus.clock.setTimeout(late, timeoutMs);
+        else resolve();
+      };
+      progress();
+    });
+    callApi(api, `CONSUMER.DELETE.${stream}.${name}`).catch(() => {}); // it also ends by its threshold
   } finally {
     subscription.unsubscribe();
-    callApi(bus, `CONSUMER.DELETE.${stream}.${name}`, timeoutMs).catch(() => {}); // it also ends by its threshold
   }
 }
 
-function startOf(from: ReplayOptions["from"]): object {
+function startOf(from: ReplayFrom | undefined): object {
   if (from === undefined) return { deliver_policy: "all" };
   return "since" in from
     ? { deliver_policy: "by_start_time", opt_start_time: from.since.toISOString() }

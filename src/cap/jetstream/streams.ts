@@ -2,61 +2,48 @@
 import { STREAM_DUPLICATE_WINDOW_MS, STREAM_MAX_AGE_MS, STREAMS } from "../../../gen/cap/index.js";
 import { AgentwireError, NotFoundError, UnsupportedError } from "../../core/errors.js";
 import { subjectMatches } from "../bus.js";
-import type { NatsBus } from "../nats/bus.js";
-import { callApi, isAnswer, NANOSECONDS, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.js";
-
-/** How streams are created. */
-export interface StreamSettings {
-  readonly storage: "file" | "memory";
-  readonly replicas: number;
-}
+import {
+  callApi,
+  isAnswer,
+  type JetStreamApi,
+  NANOSECONDS,
+  STREAM_NAME_IN_USE,
+  STREAM_NOT_FOUND,
+} from "./api.js";
+import type { JetStreamOptions } from "./bus.js";
 
 /**
  * Makes sure that both streams exist; existing ones stay as they are.
  *
- * @throws NotFoundError `MISSING_STREAM` with the names of missing streams, without `create`; UnsupportedError
+ * @throws NotFoundError `MISSING_STREAM` with the names of missing streams, without `createStreams`; UnsupportedError
  * `NO_JETSTREAM` for a server without JetStream.
  */
-export async function ensureStreams(
-  bus: NatsBus,
-  timeoutMs: number,
-  create: StreamSettings | undefined,
-): Promise<void> {
+export async function ensureStreams(api: JetStreamApi, options: JetStreamOptions): Promise<void> {
+  const { createStreams, storage = "file", replicas = 1 } = options;
   const missing: string[] = [];
   for (const { stream, subjects } of Object.values(STREAMS)) {
-    if (await hasStream(bus, timeoutMs, stream)) continue;
-    if (create === undefined) missing.push(stream);
-    else await createStream(bus, timeoutMs, stream, subjects, create);
-  }
-  if (missing.length > 0) throw missingStreams(missing);
-}
-
-async function hasStream(bus: NatsBus, timeoutMs: number, stream: string): Promise<boolean> {
-  try {
-    await callApi(bus, `STREAM.INFO.${stream}`, timeoutMs);
-    return true;
-  } catch (error) {
-    if (isAnswer(error, STREAM_NOT_FOUND)) return false;
-    if (error instanceof AgentwireError && error.code === "NO_RESPONDERS") {
-      throw new UnsupportedError("the NATS server has no JetStream", { code: "NO_JETSTREAM", cause: error });
+    try {
+      await callApi(api, `STREAM.INFO.${stream}`);
+    } catch (error) {
+      if (error instanceof AgentwireError && error.code === "NO_RESPONDERS") {
+        throw new UnsupportedError("the NATS server has no JetStream", {
+          code: "NO_JETSTREAM",
+          cause: error,
+        });
+      }
+      if (!isAnswer(error, STREAM_NOT_FOUND)) throw error;
+      missing.push(stream);
+      if (createStreams) await createStream(api, stream, { subjects, storage, num_replicas: replicas });
     }
-    throw error;
   }
+  if (missing.length > 0 && !createStreams) throw missingStreams(missing);
 }
 
-async function createStream(
-  bus: NatsBus,
-  timeoutMs: number,
-  name: string,
-  subjects: readonly string[],
-  { storage, replicas }: StreamSettings,
-): Promise<void> {
+async function createStream(api: JetStreamApi, name: string, settings: object): Promise<void> {
   try {
-    await callApi(bus, `STREAM.CREATE.${name}`, timeoutMs, {
+    await callApi(api, `STREAM.CREATE.${name}`, {
       name,
-      subjects,
-      storage,
-      num_replicas: replicas,
+      ...settings,
       retention: "limits",
       discard: "old",
       max_age: STREAM_MAX_AGE_MS * NANOSECONDS,
@@ -68,8 +55,8 @@ async function createStream(
 }
 
 /** The stream that keeps a subject. @throws NotFoundError `MISSING_STREAM`. */
-export async function streamOf(bus: NatsBus, timeoutMs: number, subject: string): Promise<string> {
-  const { streams } = await callApi(bus, "STREAM.NAMES", timeoutMs, { subject });
+export async function streamOf(api: JetStreamApi, subject: string): Promise<string> {
+  const { streams } = await callApi(api, "STREAM.NAMES", { subject });
   if (Array.isArray(streams) && typeof streams[0] === "string") return streams[0];
   const expected = Object.values(STREAMS).find(({ subjects }) =>
     subjects.some((pattern) => subjectMatches(pattern, subject)),

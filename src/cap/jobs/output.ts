@@ -1,7 +1,7 @@
 /** The output of a job, from the pointer in its result. */
 import type { JobResult } from "../../../gen/cap/index.js";
 import { raceSignal } from "../../core/abort.js";
-import { type Checker, checkerFor, refusal, type Schema, type SchemaValidator } from "../../core/validate.js";
+import { checkerFor, refusal, type Schema } from "../../core/validate.js";
 import type { BlobStore } from "../blob-store.js";
 import { JobNotFoundError } from "../errors.js";
 import { getBytes, getJson } from "../stores/values.js";
@@ -20,66 +20,41 @@ export interface OutputOptions<T = unknown> {
   readonly read?: "json" | "bytes" | "none" | undefined;
 }
 
-/** Reads outputs. */
-export class OutputReader {
-  readonly #store: BlobStore | undefined;
-  #validator: Promise<SchemaValidator> | undefined;
-  readonly #checkers = new WeakMap<object, Promise<Checker<unknown>>>();
+/**
+ * The result with its output.
+ *
+ * @throws ValidationError for an output that does not match its schema or is not JSON; JobNotFoundError with the result
+ * in `details.result` if there is a schema and nothing is stored under the pointer; InvalidInputError for an invalid
+ * pointer; AbortError; what the store throws.
+ */
+export async function readOutput<T>(
+  store: BlobStore | undefined,
+  result: JobResult,
+  options: OutputOptions<T>,
+  signal?: AbortSignal,
+): Promise<JobOutcome<T>> {
+  const output = (await raceSignal(outputOf(store, result, options), signal)) as T;
+  return Object.assign(result, { output });
+}
 
-  constructor(store: BlobStore | undefined) {
-    this.#store = store;
-  }
-
-  /** Whether an output is to be read or judged at all. */
-  isWanted({ output, read }: OutputOptions<never>): boolean {
-    return output !== undefined || (this.#store !== undefined && read !== "none");
-  }
-
-  /**
-   * The result with its output.
-   *
-   * @throws ValidationError for an output that does not match its schema or is not JSON; JobNotFoundError with the result
-   * in `details.result` if there is a schema and nothing is stored under the pointer; InvalidInputError for an invalid
-   * pointer; AbortError; what the store throws.
-   */
-  async read<T>(
-    result: JobResult,
-    options: OutputOptions<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<JobOutcome<T>> {
-    const output = (await raceSignal(this.#output(result, options), signal)) as T;
-    return Object.assign(result, { output });
-  }
-
-  async #output(result: JobResult, { output: schema, read }: OutputOptions<unknown>): Promise<unknown> {
-    const store = read === "none" ? undefined : this.#store;
-    const { resultPtr } = result;
-    let value: unknown;
-    if (store !== undefined && resultPtr !== "") {
-      try {
-        value = await (read === "bytes" ? getBytes(store, resultPtr) : getJson(store, resultPtr));
-      } catch (error) {
-        if (!(error instanceof JobNotFoundError)) throw error;
-        // The job succeeded all the same: its worker may have no output, or keep it elsewhere.
-        if (schema !== undefined) throw new JobNotFoundError(error.message, { details: { result } });
-      }
+async function outputOf(
+  store: BlobStore | undefined,
+  result: JobResult,
+  { output: schema, read }: OutputOptions<unknown>,
+): Promise<unknown> {
+  const { resultPtr } = result;
+  let value: unknown;
+  if (store !== undefined && read !== "none" && resultPtr !== "") {
+    try {
+      value = await (read === "bytes" ? getBytes(store, resultPtr) : getJson(store, resultPtr));
+    } catch (error) {
+      if (!(error instanceof JobNotFoundError)) throw error;
+      // The job succeeded all the same: its worker may have no output, or keep it elsewhere.
+      if (schema !== undefined) throw new JobNotFoundError(error.message, { details: { result } });
     }
-    if (schema === undefined) return value;
-    const checked = await (await this.#checker(schema)).check(value);
-    if (!checked.ok) throw refusal("the output", checked.issues);
-    return checked.value;
   }
-
-  #checker(schema: Schema<unknown>): Promise<Checker<unknown>> {
-    const known = this.#checkers.get(schema);
-    if (known !== undefined) return known;
-    const made = this.#make(schema);
-    this.#checkers.set(schema, made);
-    return made;
-  }
-
-  async #make(schema: Schema<unknown>): Promise<Checker<unknown>> {
-    this.#validator ??= import("../../core/ajv-validator.js").then(({ ajvValidator }) => ajvValidator());
-    return checkerFor(schema, await this.#validator);
-  }
+  if (schema === undefined) return value;
+  const checked = await (await checkerFor(schema)).check(value);
+  if (!checked.ok) throw refusal("the output", checked.issues);
+  return checked.value;
 }

@@ -1,5 +1,5 @@
 /** A {@link Bus} over a NATS connection. */
-import { raceSignal, withDeadline } from "../../core/abort.js";
+import { raceSignal, throwIfAborted, withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import type { AgentwireError } from "../../core/errors.js";
@@ -11,8 +11,7 @@ import { assertSubject } from "../bus.js";
 import { ConnectionLostError, PublishFailedError, SubscribeFailedError } from "../errors.js";
 import type { NatsConnection, NatsMessage, NatsStatus } from "./connection.js";
 import { natsError, permissionOf, statusError } from "./errors.js";
-import { LoopLag } from "./loop-lag.js";
-import { Outbox } from "./outbox.js";
+import { watchLoop } from "./loop-lag.js";
 import { guardSocket, type Transport, transportOf } from "./sockets.js";
 import { LastingSubscription } from "./subscription.js";
 
@@ -40,38 +39,39 @@ export function natsBus(connection: NatsConnection, options: NatsBusOptions = {}
   return new NatsBus(connection, options);
 }
 
-/** @internal What streams use of it beside {@link Bus}: `connection`, `ask`, `listen`, `report`. */
+/** @internal What streams and subscriptions use of it beside {@link Bus}. */
 export class NatsBus implements Bus {
   readonly clock: Clock;
   readonly #connection: NatsConnection;
-  readonly #outbox: Outbox;
   readonly #timeoutMs: number;
   readonly #logger: Logger;
   readonly #events: Emitter<{ status: { status: BusStatus; error?: AgentwireError } }>;
   readonly #subscriptions = new Set<LastingSubscription>();
   readonly #asking = new Set<(error: Error) => void>();
-  readonly #lag: LoopLag;
+  readonly #loop = watchLoop();
+  /** Published in this turn of the event loop, and not handed to the client yet. */
+  #outgoing: { subject: string; data: Uint8Array; options: { reply?: string } | undefined }[] = [];
+  readonly #endDial: () => void;
   #dial: Transport | undefined;
-  #status: BusStatus;
+  #status: BusStatus = "connected";
   /** Why the connection is about to be lost. */
   #reason: AgentwireError | undefined;
   #logged: string | undefined;
   /** The last subject found valid: most messages go to the same one. */
   #lastSubject: string | undefined;
 
-  constructor(connection: NatsConnection, options: NatsBusOptions) {
+  /** `endDial` ends an attempt to connect that has no socket in the client yet. */
+  constructor(connection: NatsConnection, options: NatsBusOptions, endDial = (): void => {}) {
     this.#connection = connection;
+    this.#endDial = endDial;
     this.clock = options.clock ?? systemClock;
-    this.#outbox = new Outbox(connection, (error, subject) =>
-      this.report(natsError(error, "publish", subject)),
-    );
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#logger = safeLogger(options.logger);
     this.#events = new Emitter({ logger: options.logger });
-    this.#status = connection.isClosed() ? "closed" : "connected";
-    this.#lag = new LoopLag();
-    if (this.#status === "closed") return;
-    this.#lag.start();
+    if (connection.isClosed()) {
+      this.#set("closed");
+      return;
+    }
     guardSocket(connection);
     void this.#follow();
     connection.closed().then(
@@ -80,14 +80,19 @@ export class NatsBus implements Bus {
     );
   }
 
-  publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
+  /**
+   * The clients write to their socket in the microtask after a publish. What a worker publishes for the jobs of one
+   * chunk comes in as many microtasks, so each result would be a system call and a TCP segment of its own: what is
+   * published in one turn of the event loop is sent together.
+   */
+  publish(subject: string, data: Uint8Array, options?: { readonly reply?: string }): void {
     if (subject !== this.#lastSubject) {
       assertSubject(subject);
       this.#lastSubject = subject;
     }
-    if (this.#status === "closed" || this.#status === "reconnecting") throw this.#unconnected();
+    if (!this.connected) throw this.#unconnected();
     this.#assertFits(data.length);
-    this.#outbox.add(subject, data, options.reply);
+    if (this.#outgoing.push({ subject, data, options }) === 1) setImmediate(() => this.#sendNow());
   }
 
   async subscribe(
@@ -96,39 +101,29 @@ export class NatsBus implements Bus {
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
     assertSubject(subject, { wildcards: true });
-    const { queue } = options;
-    const subscription = this.#subscription(subject, queue, (message) => {
+    const subscription = this.#subscription(subject, options.queue, (message) => {
       try {
-        onMessage(new Received(message));
+        onMessage(received(message));
       } catch (thrown) {
         this.#logger.error("message listener failed", { subject, reason: errorText(thrown) });
       }
     });
-    this.#outbox.empty();
     await subscription.open();
-    this.#subscriptions.add(subscription);
-    return {
-      subject,
-      queue,
-      get lost() {
-        return subscription.lost;
-      },
-      drain: () => this.drainSubscription(subscription),
-      unsubscribe: () => this.#end(subscription),
-    };
+    if (subscription.lost === undefined) return subscription;
+    subscription.unsubscribe();
+    throw subscription.lost;
   }
 
   async request(subject: string, data: Uint8Array, options: RequestOptions = {}): Promise<BusMessage> {
     assertSubject(subject);
     const { timeoutMs = 5000, signal } = options;
-    if (signal?.aborted) return raceSignal(Promise.reject(), signal);
-    return new Received(await raceSignal(this.ask(subject, data, timeoutMs), signal));
+    throwIfAborted(signal);
+    return received(await raceSignal(this.ask(subject, data, timeoutMs), signal));
   }
 
   async flush(): Promise<void> {
     try {
-      this.#outbox.empty();
-      await this.#bounded(this.connection.flush(), "flushing");
+      await this.flushed("flushing");
     } catch (error) {
       throw natsError(error, "flush");
     }
@@ -138,9 +133,8 @@ export class NatsBus implements Bus {
     if (this.#status === "closed" || this.#status === "draining") return;
     if (this.#status !== "connected") return this.close(); // nothing could arrive
     this.#set("draining");
-    this.#outbox.empty();
     try {
-      await this.#bounded(this.connection.drain(), "draining");
+      await this.bounded(() => this.connection.drain(), "draining");
     } catch (error) {
       this.#logger.warn("the NATS connection could not be drained and is closed", {
         reason: errorText(error),
@@ -150,14 +144,17 @@ export class NatsBus implements Bus {
   }
 
   async close(): Promise<void> {
-    for (const subscription of [...this.#subscriptions]) this.#end(subscription);
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
     if (!this.connection.isClosed()) {
-      this.#outbox.empty();
+      this.#sendNow();
       const isDialing = this.#status === "reconnecting";
       await this.connection.close();
       if (isDialing) {
         // The client does not stop a dial, which may get its socket a moment from now.
-        const stop = () => transportOf(this.connection)?.socket?.destroy();
+        const stop = () => {
+          this.#endDial();
+          transportOf(this.connection)?.socket?.destroy();
+        };
         stop();
         this.clock.setTimeout(stop, this.#timeoutMs, { unref: true });
       }
@@ -201,7 +198,7 @@ export class NatsBus implements Bus {
       this.#asking.add(reject);
     });
     try {
-      this.#outbox.empty(); // messages published before arrive before
+      this.#sendNow(); // messages published before arrive before
       const timeout = Math.max(1, timeoutMs);
       const response = this.connection.request(subject, data, {
         timeout,
@@ -219,20 +216,20 @@ export class NatsBus implements Bus {
   listen(subject: string, onMessage: (message: NatsMessage) => void): LastingSubscription {
     const subscription = this.#subscription(subject, undefined, onMessage);
     subscription.openNow();
-    this.#subscriptions.add(subscription);
     return subscription;
   }
 
-  async drainSubscription(subscription: LastingSubscription): Promise<void> {
-    if (this.#status !== "connected") return this.#end(subscription);
-    try {
-      this.#outbox.empty(); // messages published before arrive before the end
-      await this.#bounded(subscription.drain(), `draining ${subscription.subject}`);
-    } catch (error) {
-      throw natsError(error, "drain", subscription.subject);
-    } finally {
-      this.#end(subscription);
-    }
+  /** Resolves when the server has read everything sent before. @throws What the client throws; TimeoutError. */
+  flushed(what: string): Promise<void> {
+    return this.bounded(() => this.connection.flush(), what);
+  }
+
+  /** Runs a call of the client within the time it may take. Messages published before arrive before. */
+  bounded<T>(call: () => Promise<T>, what: string): Promise<T> {
+    return withDeadline({ timeoutMs: this.#timeoutMs, what }, () => {
+      this.#sendNow();
+      return call();
+    });
   }
 
   /** Reports an error that does not change the status: to the log, and to the listeners of `onStatus`. */
@@ -240,31 +237,34 @@ export class NatsBus implements Bus {
     this.#set(this.#status, error);
   }
 
-  #subscription(subject: string, queue: string | undefined, onMessage: (message: NatsMessage) => void) {
-    const host = {
-      connection: this.connection,
-      clock: this.clock,
-      flush: () => this.#bounded(this.#connection.flush(), `subscribing to ${subject}`),
-      onLost: (_: LastingSubscription, error: AgentwireError | undefined) => {
-        if (error !== undefined) return this.report(error);
-        this.#logger.info("subscribed again", { subject, queue });
-        this.#events.emit("status", { status: this.#status });
-      },
-    };
-    return new LastingSubscription(subject, queue, host, onMessage);
+  /** A subscription that was lost works again. */
+  restored({ subject, queue }: LastingSubscription): void {
+    this.#logger.info("subscribed again", { subject, queue });
+    this.#events.emit("status", { status: this.#status });
   }
 
-  #end(subscription: LastingSubscription): void {
+  /** A subscription has ended. */
+  forget(subscription: LastingSubscription): void {
     this.#subscriptions.delete(subscription);
-    try {
-      subscription.unsubscribe();
-    } catch (error) {
-      this.#logger.debug("NATS call after the end", { reason: errorText(error) }); // the connection is closed
-    }
   }
 
-  #bounded<T>(work: Promise<T>, what: string): Promise<T> {
-    return withDeadline({ timeoutMs: this.#timeoutMs, what }, () => work);
+  #subscription(subject: string, queue: string | undefined, onMessage: (message: NatsMessage) => void) {
+    const subscription = new LastingSubscription(this, subject, queue, onMessage);
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  #sendNow(): void {
+    const outgoing = this.#outgoing;
+    if (outgoing.length === 0) return;
+    this.#outgoing = [];
+    for (const { subject, data, options } of outgoing) {
+      try {
+        this.#connection.publish(subject, data, options);
+      } catch (error) {
+        this.report(natsError(error, "publish", subject));
+      }
+    }
   }
 
   #assertFits(bytes: number): void {
@@ -285,7 +285,7 @@ export class NatsBus implements Bus {
     if (this.#status === "closed" || (status === this.#status && error === undefined)) return;
     const changed = status !== this.#status;
     this.#status = status;
-    if (status === "closed") this.#lag.stop();
+    if (status === "closed") this.#loop.stop();
     if (!this.connected) for (const lose of [...this.#asking]) lose(this.#unconnected());
     // Attempts to reconnect that fail for the same reason are logged once.
     if (changed || status !== "reconnecting" || error?.message !== this.#logged) {
@@ -311,7 +311,7 @@ export class NatsBus implements Bus {
     switch (event.type) {
       case "disconnect":
         // A connection that drains stays so until it is closed.
-        if (this.#status !== "draining") this.#set("reconnecting", this.#reason ?? this.#lag.reason());
+        if (this.#status !== "draining") this.#set("reconnecting", this.#reason ?? this.#loop.reason());
         this.#reason = undefined;
         return;
       case "reconnecting":
@@ -340,8 +340,10 @@ export class NatsBus implements Bus {
     const permission = permissionOf(event);
     if (permission?.operation === "subscription") {
       const { subject, queue } = permission;
-      const refused = [...this.#subscriptions].filter((one) => one.subject === subject);
-      for (const one of refused) one.refuse(queue, error); // each reports it once
+      const refused = [...this.#subscriptions].filter(
+        (one) => one.subject === subject && (queue === undefined || one.queue === queue),
+      );
+      for (const one of refused) one.fail(error);
       if (refused.length > 0) return;
     } else if (permission === undefined && this.#status === "connected") {
       this.#reason = error; // the server closes the connection next
@@ -355,27 +357,14 @@ export class NatsBus implements Bus {
   }
 }
 
-/** A message of the client with plain bytes. Its subject is decoded only on request. */
-class Received implements BusMessage {
-  readonly #message: NatsMessage;
-  readonly data: Uint8Array;
-
-  constructor(message: NatsMessage) {
-    this.#message = message;
-    this.data = plainBytes(message);
-  }
-
-  get subject(): string {
-    return this.#message.subject;
-  }
-
-  get reply(): string | undefined {
-    return this.#message.reply || undefined;
-  }
-
-  get status(): number | undefined {
-    return this.#message.headers?.code || undefined;
-  }
+function received(message: NatsMessage): BusMessage {
+  const { subject, reply, headers } = message;
+  return {
+    subject,
+    data: plainBytes(message),
+    reply: reply || undefined,
+    status: headers?.code || undefined,
+  };
 }
 
 /** Version 2 delivers Node's Buffer, whose slice() is a view where a copy is expected. */

@@ -16,12 +16,12 @@ import { safeLogger, warnOnce } from "../../core/logger.js";
 import type { Secret } from "../../core/secret.js";
 import { reveal } from "../../core/secret.js";
 import type { Bus } from "../bus.js";
-import { natsBus } from "./bus.js";
+import { NatsBus } from "./bus.js";
 import type { NatsConnection } from "./connection.js";
 import { natsError } from "./errors.js";
 import type { NatsServers } from "./servers.js";
 import { natsServers } from "./servers.js";
-import { closingAbandoned } from "./sockets.js";
+import { closingAbandoned, endingDials } from "./sockets.js";
 import type { NatsClientTls, NatsTlsOptions } from "./tls.js";
 import { natsTls } from "./tls.js";
 
@@ -66,26 +66,7 @@ export interface NatsOptions {
 }
 
 /** What is handed to the `connect` of the NATS client. Both clients know these names. */
-export interface NatsClientOptions {
-  servers: string[];
-  name: string;
-  token?: string;
-  user?: string;
-  pass?: string;
-  authenticator?: (nonce?: string) => object;
-  tls?: NatsClientTls | null;
-  reconnect: true;
-  maxReconnectAttempts: number;
-  reconnectTimeWait: number;
-  reconnectJitter: number;
-  reconnectJitterTLS: number;
-  pingInterval: number;
-  maxPingOut: number;
-  timeout: number;
-  /** A refused login does not end the connection. */
-  ignoreAuthErrorAbort: true;
-  noAsyncTraces: true;
-}
+export type NatsClientOptions = ReturnType<typeof clientOptions>;
 
 /**
  * Connects to NATS and returns the connection as a {@link Bus}. It reconnects indefinitely, also when the server
@@ -98,8 +79,27 @@ export interface NatsClientOptions {
 export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
   const servers = natsServers(options.servers, options.env);
   const logger = safeLogger(options.logger);
-  const login = options.credentials === undefined ? undefined : new Login(options.credentials, logger);
-  const client = clientOptions(options, servers, login);
+  const asked = natsTls(options.tls ?? (servers.tls || undefined), options.env, servers.hosts);
+  const dials = asked && endingDials(asked);
+  const tls = options.tls === false ? null : dials?.tls;
+  let isOpen = false;
+  const authenticator = (nonce?: string): object => {
+    try {
+      return answerOf(options.credentials!, nonce);
+    } catch (error) {
+      if (!isOpen) throw error;
+      // Thrown, it would close the connection for good; the server refuses an empty login, and the next attempt follows.
+      const reason = errorText(error);
+      logger.error("the `credentials` function failed; logging in without credentials", { reason });
+      return {};
+    }
+  };
+  const client = clientOptions(
+    options,
+    servers,
+    tls,
+    options.credentials === undefined ? undefined : authenticator,
+  );
   warnIfReadable(options, servers, client);
   const connect =
     options.connect ?? (connectVersion2 as (options: NatsClientOptions) => Promise<NatsConnection>);
@@ -109,9 +109,10 @@ export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
       const connection = await closingAbandoned(() => connect(client));
       if (options.signal?.aborted) await connection.close();
       throwIfAborted(options.signal);
-      login?.succeeded();
-      return natsBus(connection, options);
+      isOpen = true;
+      return new NatsBus(connection, options, dials?.end);
     } catch (error) {
+      dials?.end();
       throwIfAborted(options.signal);
       const known = connectError(error, servers, client);
       if (!options.waitOnFirstConnect || !known.retryable || known instanceof AuthError) throw known;
@@ -122,6 +123,14 @@ export async function connectNats(options: NatsOptions = {}): Promise<Bus> {
       await sleep(client.reconnectTimeWait, { signal: options.signal, clock: options.clock });
     }
   }
+}
+
+/** The response to the server's challenge. */
+function answerOf(credentials: NonNullable<NatsOptions["credentials"]>, nonce: string | undefined): object {
+  const text = reveal(typeof credentials === "function" ? credentials() : credentials);
+  // The client's parser requires plain newlines, and one at the end.
+  const normal = `${text.replace(/\r\n?/g, "\n")}\n`;
+  return credsAuthenticator(new TextEncoder().encode(normal))(nonce) ?? {};
 }
 
 function connectError(error: unknown, servers: NatsServers, client: NatsClientOptions): AgentwireError {
@@ -137,57 +146,26 @@ function connectError(error: unknown, servers: NatsServers, client: NatsClientOp
   });
 }
 
-/** Answers the server's challenge with the current credentials. */
-class Login {
-  #connected = false;
-
-  constructor(
-    readonly source: NonNullable<NatsOptions["credentials"]>,
-    readonly logger: Logger,
-  ) {}
-
-  succeeded(): void {
-    this.#connected = true;
-  }
-
-  answer(nonce?: string): object {
-    try {
-      const text = reveal(typeof this.source === "function" ? this.source() : this.source);
-      // The client's parser requires plain newlines, and one at the end.
-      const normal = `${text.replace(/\r\n?/g, "\n")}\n`;
-      return credsAuthenticator(new TextEncoder().encode(normal))(nonce) ?? {};
-    } catch (error) {
-      if (!this.#connected) throw error;
-      // Thrown, it would close the connection for good; the server refuses an empty login, and the next attempt follows.
-      this.logger.error("the `credentials` function failed; logging in without credentials", {
-        reason: errorText(error),
-      });
-      return {};
-    }
-  }
-}
-
 function clientOptions(
   options: NatsOptions,
   servers: NatsServers,
-  login: Login | undefined,
-): NatsClientOptions {
-  const wait = options.reconnectWaitMs ?? 1000;
-  const maxReconnects = options.maxReconnects ?? Infinity;
-  const token = reveal(options.token ?? (options.user === undefined ? servers.token : undefined));
+  tls: NatsClientTls | null | undefined,
+  authenticator: ((nonce?: string) => object) | undefined,
+) {
+  const { name = "agentwire", reconnectWaitMs: wait = 1_000, maxReconnects = Infinity } = options;
   const user = options.user ?? servers.user;
-  const password = reveal(options.password ?? servers.password);
-  if (password !== undefined && user === undefined) {
+  const pass = reveal(options.password ?? servers.password);
+  if (pass !== undefined && user === undefined) {
     throw new ValidationError("`password` requires `user`", { code: "INVALID_CREDENTIALS" });
   }
-  const tls = natsTls(options.tls ?? (servers.tls || undefined), options.env, servers.hosts);
   return {
     servers: [...servers.hosts],
-    name: options.name ?? "agentwire",
-    ...(token === undefined ? {} : { token }),
-    ...(user === undefined ? {} : { user, pass: password ?? "" }),
-    ...(login && { authenticator: (nonce?: string) => login.answer(nonce) }),
-    ...(options.tls === false ? { tls: null } : tls === undefined ? {} : { tls }),
+    name,
+    token: reveal(options.token ?? (options.user === undefined ? servers.token : undefined)),
+    user,
+    pass: user === undefined ? undefined : (pass ?? ""),
+    authenticator,
+    tls,
     reconnect: true,
     maxReconnectAttempts: maxReconnects === Infinity ? -1 : maxReconnects,
     reconnectTimeWait: wait,
@@ -196,6 +174,7 @@ function clientOptions(
     pingInterval: options.pingIntervalMs ?? 10_000,
     maxPingOut: 2,
     timeout: options.timeoutMs ?? 10_000,
+    /** A refused login does not end the connection. */
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
   };

@@ -14,50 +14,41 @@ import type { NatsPermission, NatsStatus } from "./connection.js";
 /** What failed. */
 export type NatsAction = "connect" | "publish" | "subscribe" | "request" | "flush" | "drain" | "run";
 
-type Problem =
-  | "auth"
-  | "closed"
-  | "disconnected"
-  | "invalid"
-  | "no_responders"
-  | "payload"
-  | "permission"
-  | "timeout"
-  | "tls"
-  | "unknown";
-
 /** Codes of version 2, of the platform below it, and class names of version 3. */
-const PROBLEMS: Readonly<Record<string, Problem>> = {
-  "503": "no_responders",
-  ACCOUNT_EXPIRED: "auth",
-  AUTHENTICATION_EXPIRED: "auth",
-  AUTHENTICATION_TIMEOUT: "auth",
-  AUTHORIZATION_VIOLATION: "auth",
-  BAD_AUTHENTICATION: "auth",
-  BAD_CREDS: "auth",
-  BAD_SUBJECT: "invalid",
-  CONNECTION_CLOSED: "closed",
-  CONNECTION_DRAINING: "closed",
-  CONNECTION_REFUSED: "disconnected",
-  CONNECTION_TIMEOUT: "timeout",
-  DISCONNECT: "disconnected",
-  INVALID_OPTION: "invalid",
-  MAX_PAYLOAD_EXCEEDED: "payload",
-  PERMISSIONS_VIOLATION: "permission",
-  SERVER_OPT_NA: "tls",
-  SUB_CLOSED: "closed",
-  TIMEOUT: "timeout",
-  TLS: "tls",
-  AuthorizationError: "auth",
-  ClosedConnectionError: "closed",
-  ConnectionError: "disconnected",
-  DrainingConnectionError: "closed",
-  InvalidArgumentError: "invalid",
-  InvalidSubjectError: "invalid",
-  NoResponders: "no_responders",
-  PermissionViolationError: "permission",
-  TimeoutError: "timeout",
-  UserAuthenticationExpiredError: "auth",
+const CODES = {
+  auth: `ACCOUNT_EXPIRED AUTHENTICATION_EXPIRED AUTHENTICATION_TIMEOUT AUTHORIZATION_VIOLATION
+    BAD_AUTHENTICATION BAD_CREDS AuthorizationError UserAuthenticationExpiredError`,
+  closed: "CONNECTION_CLOSED CONNECTION_DRAINING SUB_CLOSED ClosedConnectionError DrainingConnectionError",
+  disconnected: "CONNECTION_REFUSED DISCONNECT ConnectionError",
+  invalid: "BAD_SUBJECT INVALID_OPTION InvalidArgumentError InvalidSubjectError",
+  no_responders: "503 NoResponders",
+  payload: "MAX_PAYLOAD_EXCEEDED",
+  permission: "PERMISSIONS_VIOLATION PermissionViolationError",
+  timeout: "CONNECTION_TIMEOUT TIMEOUT TimeoutError",
+  tls: "SERVER_OPT_NA TLS",
+};
+type Problem = keyof typeof CODES | "unknown";
+const PROBLEMS: Readonly<Record<string, Problem>> = Object.fromEntries(
+  Object.entries(CODES).flatMap(([problem, codes]) =>
+    codes.split(/\s+/).map((code) => [code, problem as Problem]),
+  ),
+);
+
+/** What becomes of a problem; of any other, what was attempted decides. */
+const ERRORS: { readonly [_ in Problem]?: readonly [typeof AgentwireError, object?] } = {
+  auth: [AuthError],
+  closed: [ClosedError],
+  invalid: [ValidationError],
+  no_responders: [ConnectionError, { code: "NO_RESPONDERS" }],
+  payload: [PublishFailedError, { retryable: false }],
+  permission: [PublishFailedError, { retryable: false }],
+  timeout: [TimeoutError],
+  tls: [ConnectionError, { code: "TLS", retryable: false }],
+};
+const ATTEMPTS: { readonly [_ in NatsAction]?: typeof AgentwireError } = {
+  connect: ConnectionError,
+  publish: PublishFailedError,
+  subscribe: SubscribeFailedError,
 };
 
 function problemOf(error: unknown): Problem {
@@ -100,30 +91,8 @@ export function natsError(error: unknown, action: NatsAction, subject?: string):
       ? `cannot connect to NATS at${about}: ${errorText(error)}${problem === "disconnected" ? "; is the server running, and is its URL right?" : ""}`
       : `NATS ${action}${about}: ${errorText(error)}`;
   const info = { cause: error, details: { problem, ...(subject === undefined ? {} : { subject }) } };
-  switch (problem) {
-    case "auth":
-      return new AuthError(text, info);
-    case "closed":
-      return new ClosedError(text, info);
-    case "invalid":
-      return new ValidationError(text, info);
-    case "no_responders":
-      return new ConnectionError(text, { ...info, code: "NO_RESPONDERS" });
-    case "timeout":
-      return new TimeoutError(text, info);
-    case "tls":
-      return new ConnectionError(text, { ...info, code: "TLS", retryable: false });
-    case "payload":
-      return new PublishFailedError(text, { ...info, retryable: false });
-    case "permission":
-      return new (action === "subscribe" ? SubscribeFailedError : PublishFailedError)(text, {
-        ...info,
-        retryable: false,
-      });
-    default:
-  }
-  if (action === "connect") return new ConnectionError(text, info);
-  if (action === "publish") return new PublishFailedError(text, info);
-  if (action === "subscribe") return new SubscribeFailedError(text, info);
-  return new ConnectionLostError(text, info);
+  const [Known, more] = ERRORS[problem] ?? [];
+  const Attempted = ATTEMPTS[action] ?? ConnectionLostError;
+  const isDenied = problem === "permission" && action === "subscribe";
+  return new (isDenied ? SubscribeFailedError : (Known ?? Attempted))(text, { ...info, ...more });
 }

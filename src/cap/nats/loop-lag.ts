@@ -7,39 +7,28 @@ const NOTABLE_MS = 1_000;
 /** A connection lost so long after a block was not lost because of it. */
 const RECENT_MS = 5_000;
 
-/** Remembers the last block. */
-export class LoopLag {
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #checkedAt = 0;
-  #blockedMs = 0;
-  #endedAt = 0;
-
-  start(): void {
-    this.#checkedAt = performance.now();
-    this.#timer = setInterval(() => this.#check(), CHECK_MS);
-    if (typeof this.#timer === "object") this.#timer.unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** Why a server may have closed the connection silently, if the loop was blocked. */
-  reason(): ConnectionLostError | undefined {
-    this.#check();
-    if (this.#blockedMs === 0 || performance.now() - this.#endedAt > RECENT_MS) return undefined;
-    const seconds = (this.#blockedMs / 1000).toFixed(1);
-    return new ConnectionLostError(
-      `the event loop of this process was blocked for ${seconds} s: NATS closes connections that read too slowly (slow consumer) or do not answer its pings`,
-    );
-  }
-
-  #check(): void {
+/** Watches until `stop`. `reason` says why a server may have closed a connection just now, if the loop was blocked. */
+export function watchLoop(): { reason(): ConnectionLostError | undefined; stop(): void } {
+  let checkedAt = performance.now();
+  let blockedMs = 0;
+  let endedAt = -Infinity;
+  const check = (): void => {
     const now = performance.now();
-    const late = now - this.#checkedAt - CHECK_MS;
-    this.#checkedAt = now;
-    if (late < NOTABLE_MS) return;
-    this.#blockedMs = late;
-    this.#endedAt = now;
-  }
+    const lateMs = now - checkedAt - CHECK_MS;
+    checkedAt = now;
+    if (lateMs >= NOTABLE_MS) [blockedMs, endedAt] = [lateMs, now];
+  };
+  const timer = setInterval(check, CHECK_MS);
+  timer.unref();
+  return {
+    reason() {
+      check();
+      if (checkedAt - endedAt > RECENT_MS) return undefined;
+      const seconds = (blockedMs / 1000).toFixed(1);
+      return new ConnectionLostError(
+        `the event loop of this process was blocked for ${seconds} s: NATS closes connections that read too slowly (slow consumer) or do not answer its pings`,
+      );
+    },
+    stop: () => clearInterval(timer),
+  };
 }

@@ -4,19 +4,8 @@ import { readEnv } from "../../core/env.js";
 import { ValidationError } from "../../core/errors.js";
 import { isLoopback } from "../../core/insecure.js";
 
-/** URLs taken apart. */
-export interface NatsServers {
-  /** `host:port` of each. */
-  readonly hosts: readonly string[];
-  /** From the first URL that has them. */
-  readonly user?: string;
-  readonly password?: string;
-  readonly token?: string;
-  /** A URL says `tls://`. */
-  readonly tls: boolean;
-  /** Not all of them are on this machine. */
-  readonly remote: boolean;
-}
+/** URLs taken apart: `host:port` of each, and the login of the first URL that has one. */
+export type NatsServers = ReturnType<typeof natsServers>;
 
 const DEFAULT_URL = "nats://127.0.0.1:4222";
 
@@ -26,18 +15,20 @@ const DEFAULT_URL = "nats://127.0.0.1:4222";
  *
  * @throws ValidationError `INVALID_URL`; its text never holds what stands before the `@`.
  */
-export function natsServers(given: string | readonly string[] | undefined, env?: Env): NatsServers {
+export function natsServers(given: string | readonly string[] | undefined, env?: Env) {
   const named = given === undefined || given.length === 0 ? (readEnv("NATS_URL", env) ?? DEFAULT_URL) : given;
   const texts = (typeof named === "string" ? named.split(",") : [...named]).map((text) => text.trim());
   const urls = texts.filter((text) => text !== "").map(parse);
   if (urls.length === 0) throw invalidUrl("");
-  const withLogin = urls.find((url) => url.username !== "");
-  const user = withLogin && decoded(withLogin.username);
-  const password = withLogin && decoded(withLogin.password);
+  const { username = "", password = "" } = urls.find((url) => url.username !== "") ?? {};
   return {
     hosts: urls.map((url) => `${url.hostname}:${url.port || 4222}`),
-    ...(user && password ? { user, password } : user ? { token: user } : {}),
+    user: password === "" ? undefined : decoded(username),
+    password: decoded(password) || undefined,
+    token: password === "" ? decoded(username) || undefined : undefined,
+    /** A URL says `tls://`. */
     tls: urls.some((url) => url.protocol === "tls:"),
+    /** Not all of them are on this machine. */
     remote: urls.some((url) => !isLoopback(url.hostname)),
   };
 }
@@ -46,12 +37,8 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new ValidationError(
-      "the user or password of a NATS URL contains a `%` that must be written as `%25`",
-      {
-        code: "INVALID_URL",
-      },
-    );
+    const text = "the user or password of a NATS URL contains a `%` that must be written as `%25`";
+    throw new ValidationError(text, { code: "INVALID_URL" });
   }
 }
 

@@ -61,3 +61,18 @@ export async function closingAbandoned<T>(connect: () => Promise<T>): Promise<T>
     for (const socket of sockets) if (failed || socket.bytesRead === 0) socket.destroy();
   }
 }
+
+/**
+ * TLS settings under which a dial ends when the next one begins, and with `end`. The client hands them to
+ * `tls.connect`, whose sockets it does not keep before the handshake is over.
+ */
+export function endingDials<T extends object>(tls: T): { readonly tls: T; end(): void } {
+  let dial = new AbortController();
+  const end = (): void => dial.abort();
+  const get = (): AbortSignal => {
+    end();
+    dial = new AbortController();
+    return dial.signal;
+  };
+  return { tls: Object.defineProperty({ ...tls }, "signal", { enumerable: true, get }), end };
+}

@@ -1,7 +1,6 @@
 /** TLS settings of a NATS connection, from options and from the environment. */
 import type { Env } from "../../core/env.js";
-import { optionOrEnv, readEnv } from "../../core/env.js";
-import { ValidationError } from "../../core/errors.js";
+import { tlsSettings } from "../tls.js";
 
 /** How to speak TLS. Files are read when the connection is made, and again for every reconnection. */
 export interface NatsTlsOptions {
@@ -32,8 +31,8 @@ export interface NatsTlsOptions {
 export type NatsClientTls = Readonly<Record<string, unknown>>;
 
 /**
- * What to hand to the client for servers at `hosts` (`host:port`): undefined when neither options nor environment ask for TLS. Then a server that
- * offers it is still spoken to with TLS; with settings, one that does not is refused.
+ * What to hand to the client for servers at `hosts` (`host:port`): undefined when neither options nor environment ask
+ * for TLS. Then a server that offers it is still spoken to with TLS; with settings, one that does not is refused.
  *
  * @throws ValidationError `INVALID_TLS` for a certificate without a key, or a key without a certificate.
  */
@@ -43,35 +42,14 @@ export function natsTls(
   hosts: readonly string[] = [],
 ): NatsClientTls | undefined {
   if (given === false) return undefined;
-  const options = typeof given === "object" ? given : {};
-  const caFile = options.ca === undefined ? optionOrEnv(options.caFile, "NATS_TLS_CA", env) : undefined;
-  const certFile =
-    options.cert === undefined ? optionOrEnv(options.certFile, "NATS_TLS_CERT", env) : undefined;
-  const keyFile = options.key === undefined ? optionOrEnv(options.keyFile, "NATS_TLS_KEY", env) : undefined;
-  const servername = optionOrEnv(options.serverName, "NATS_TLS_SERVER_NAME", env);
-  const insecure =
-    options.insecure ?? ["1", "true"].includes(readEnv("NATS_TLS_INSECURE", env)?.toLowerCase() ?? "");
-  if (((options.cert ?? certFile) === undefined) !== ((options.key ?? keyFile) === undefined)) {
-    throw new ValidationError("a TLS certificate and its key must be given together", {
-      code: "INVALID_TLS",
-    });
-  }
-  const found = {
-    ca: options.ca,
-    caFile,
-    cert: options.cert,
-    certFile,
-    key: options.key,
-    keyFile,
-    servername,
-    host: servername === undefined ? onlyAddress(hosts) : undefined,
-    rejectUnauthorized: insecure ? false : undefined,
-    handshakeFirst: options.handshakeFirst || undefined,
-  };
+  const { handshakeFirst, ...options } = typeof given === "object" ? given : {};
+  const { serverName: servername, insecure, ...texts } = tlsSettings("NATS", options, env);
+  const rejectUnauthorized = insecure ? false : undefined;
+  const found = { ...texts, servername, rejectUnauthorized, handshakeFirst: handshakeFirst || undefined };
   const set = Object.entries(found).filter(([, value]) => value !== undefined);
-  const asked = given !== undefined || set.some(([name]) => name !== "host");
-  if (!asked) return undefined;
-  return { minVersion: "TLSv1.2", ...Object.fromEntries(set) };
+  if (given === undefined && set.length === 0) return undefined;
+  const host = servername === undefined ? onlyAddress(hosts) : undefined;
+  return { minVersion: "TLSv1.2", ...Object.fromEntries(set), ...(host && { host }) };
 }
 
 /**

@@ -60,46 +60,35 @@ export async function connectRedis(options: RedisConnectOptions = {}): Promise<O
   }
   const tls = address.secure ? (options.tls ?? (await redisTlsFromEnv(env))) : undefined;
   if (!options.allowInsecure) warnOfRisk(address, tls, logger);
-  const { Redis, Cluster } = await loadRedis();
+  const { Redis, Cluster } = await loadPeer("ioredis", "the Redis store", () => import("ioredis"));
+  const lazy = { lazyConnect: true, enableAutoPipelining: true };
   const common = {
     connectTimeout: options.connectTimeoutMs ?? 5_000,
-    ...(username === "" ? {} : { username }),
-    ...(password === "" ? {} : { password }),
-    ...(tls === undefined ? {} : { tls: { ...tls } }),
+    ...(username && { username }),
+    ...(password && { password }),
+    ...(tls && { tls: { ...tls } }),
   };
+  const client =
+    options.cluster || address.kind === "cluster"
+      ? new Cluster([...hosts], { ...lazy, redisOptions: common })
+      : address.kind === "server"
+        ? new Redis({ ...common, ...lazy, ...hosts[0]!, db, maxRetriesPerRequest: 2 })
+        : new Redis({
+            ...common,
+            ...lazy,
+            db,
+            sentinels: [...hosts],
+            name: master,
+            enableTLSForSentinelMode: tls !== undefined,
+            ...(tls && { sentinelTLS: { ...tls } }),
+            maxRetriesPerRequest: null, // a failover takes longer than a few attempts; the store bounds the time
+            // A master that became a replica: ask the Sentinels again, and repeat the command at the new one.
+            reconnectOnError: (error) => (replyCode(error) === "READONLY" ? 2 : false),
+          });
   const log = safeLogger(logger);
   // Without a listener ioredis writes to the console. The command that failed gets the error as well.
-  const onError = (error: unknown) => log.warn("redis connection failed", { reason: errorText(error) });
-  if (options.cluster || address.kind === "cluster") {
-    const cluster = new Cluster([...hosts], {
-      lazyConnect: true,
-      enableAutoPipelining: true,
-      redisOptions: common,
-    });
-    cluster.on("error", onError);
-    return cluster;
-  }
-  const own = { ...common, db, lazyConnect: true, enableAutoPipelining: true };
-  const client =
-    address.kind === "server"
-      ? new Redis({ ...own, ...hosts[0]!, maxRetriesPerRequest: 2 })
-      : new Redis({
-          ...own,
-          sentinels: [...hosts],
-          name: master,
-          enableTLSForSentinelMode: tls !== undefined,
-          ...(tls === undefined ? {} : { sentinelTLS: { ...tls } }),
-          maxRetriesPerRequest: null, // a failover takes longer than a few attempts; the store bounds the time
-          // A master that became a replica: ask the Sentinels again, and repeat the command at the new one.
-          reconnectOnError: (error) => (replyCode(error) === "READONLY" ? 2 : false),
-        });
-  client.on("error", onError);
+  client.on("error", (error) => log.warn("redis connection failed", { reason: errorText(error) }));
   return client;
-}
-
-/** Loads ioredis. @throws UnsupportedError `MISSING_PACKAGE` */
-export function loadRedis() {
-  return loadPeer("ioredis", "the Redis store", () => import("ioredis"));
 }
 
 function warnOfRisk(

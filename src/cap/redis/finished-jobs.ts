@@ -37,18 +37,17 @@ export interface RedisFinishedJobsOptions extends RedisSessionOptions {
  * @throws ValidationError for a `ttlMs` that is not a positive whole number, UnsupportedError for a client of
  * another kind, when it is made. Calls reject as those of `RedisBlobStore` do.
  */
-export class RedisFinishedJobs implements FinishedJobs {
+export class RedisFinishedJobs extends RedisSession implements FinishedJobs {
   readonly #options: RedisFinishedJobsOptions;
-  readonly #session: RedisSession;
 
   constructor(options: RedisFinishedJobsOptions = {}) {
+    super(options);
     checkOptions(options, { ttlMs: exactCount });
     this.#options = options;
-    this.#session = new RedisSession(options);
   }
 
   async find(job: JobIdentity): Promise<JobResult | undefined> {
-    return this.#session.run(async (redis) => {
+    return this.run(async (redis) => {
       const keys = this.#keys(job);
       const [byJob, byKey] = await Promise.all(keys.map((key) => this.#read(redis, key)));
       return byJob ?? byKey;
@@ -56,7 +55,7 @@ export class RedisFinishedJobs implements FinishedJobs {
   }
 
   async keep(job: JobIdentity, result: JobResult): Promise<JobResult> {
-    return this.#session.run(async (redis) => {
+    return this.run(async (redis) => {
       const [jobKey, idempotencyKey] = this.#keys(job);
       let counts = await this.#read(redis, jobKey!);
       if (counts === undefined && idempotencyKey !== undefined) {
@@ -64,14 +63,6 @@ export class RedisFinishedJobs implements FinishedJobs {
       }
       return this.#setFirst(redis, jobKey!, counts ?? result);
     });
-  }
-
-  close(): Promise<void> {
-    return this.#session.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   #keys(job: JobIdentity): string[] {

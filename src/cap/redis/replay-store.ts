@@ -17,13 +17,12 @@ export interface RedisReplayStoreOptions extends RedisSessionOptions {
  * A {@link ReplayStore} in Redis: a key for each packet, with its digest as value, which Redis forgets when the packet has
  * expired. Calls reject as those of `RedisBlobStore` do, and then the packet is refused.
  */
-export class RedisReplayStore implements ReplayStore {
+export class RedisReplayStore extends RedisSession implements ReplayStore {
   readonly #options: RedisReplayStoreOptions;
-  readonly #session: RedisSession;
 
   constructor(options: RedisReplayStoreOptions = {}) {
+    super(options);
     this.#options = options;
-    this.#session = new RedisSession(options);
   }
 
   async admit(entry: ReplayEntry): Promise<ReplayVerdict> {
@@ -31,20 +30,12 @@ export class RedisReplayStore implements ReplayStore {
     const now = clock.now();
     const key = keyPrefix + replayKey(entry, now);
     const digest = Buffer.from(entry.digest);
-    return this.#session.run(async (redis) => {
+    return this.run(async (redis) => {
       const set = await redis.setNew(key, digest, Math.ceil(entry.untilMs - now));
       if (set !== null) return "first";
       const known = await redis.get(key);
       if (known === null) throw new ConnectionError("the entry of a packet expired while it was compared");
       return digest.equals(known) ? "duplicate" : "conflict";
     });
-  }
-
-  close(): Promise<void> {
-    return this.#session.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

@@ -22,7 +22,7 @@ export interface RedisSessionOptions extends RedisConnectOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Runs commands. @throws UnsupportedError for an unknown kind of client, from the constructor. */
+/** What every store in Redis is. @throws UnsupportedError for an unknown kind of client, from the constructor. */
 export class RedisSession {
   readonly #options: RedisSessionOptions;
   #own: Promise<OwnRedis> | undefined;
@@ -35,9 +35,12 @@ export class RedisSession {
   }
 
   /** @throws ClosedError, TimeoutError, ConnectionError, UpstreamError `REDIS_REPLY`; what connecting throws. */
-  async run<T>(call: (commands: RedisCommands) => Promise<T>): Promise<T> {
+  protected async run<T>(call: (commands: RedisCommands) => Promise<T>): Promise<T> {
     if (this.#closed) throw new ClosedError("the store is closed");
-    this.#commands ??= this.#connect();
+    if (this.#commands === undefined) {
+      this.#own = connectRedis(this.#options);
+      this.#commands = this.#own.then(redisCommands);
+    }
     const commands = await this.#commands;
     const { timeoutMs = 10_000 } = this.#options;
     try {
@@ -47,18 +50,16 @@ export class RedisSession {
     }
   }
 
-  /** Ends a client of our own. Repeated calls are allowed. */
+  /** Ends the store's own client, if it has one. Repeated calls are allowed. */
   async close(): Promise<void> {
     this.#closed = true;
     const own = this.#own;
     this.#own = undefined;
-    if (own === undefined) return;
-    await own.then(endClient).catch(() => {}); // one that was never created needs no end
+    await own?.then(endClient).catch(() => {}); // one that was never created needs no end
   }
 
-  async #connect(): Promise<RedisCommands> {
-    this.#own = connectRedis(this.#options);
-    return redisCommands(await this.#own);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

@@ -23,18 +23,17 @@ export interface RedisBlobStoreOptions extends RedisSessionOptions {
  * Redis refuses, with ClosedError after {@link RedisBlobStore.close}, and the first one with what
  * connecting throws: UnsupportedError `MISSING_PACKAGE`, ValidationError `INVALID_REDIS_URL` or `INVALID_REDIS_TLS`.
  */
-export class RedisBlobStore implements BlobStore {
+export class RedisBlobStore extends RedisSession implements BlobStore {
   readonly #ttlMs: number | undefined;
-  readonly #session: RedisSession;
 
   constructor(options: RedisBlobStoreOptions = {}) {
+    super(options);
     checkOptions(options, { ttlMs: exactCount });
     this.#ttlMs = options.ttlMs;
-    this.#session = new RedisSession(options);
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const value = await this.#session.run((commands) => commands.get(key));
+    const value = await this.run((commands) => commands.get(key));
     if (value === null || value === undefined) return undefined;
     // A plain Uint8Array of its own: a Buffer of a client may share its memory with others.
     return new Uint8Array(value);
@@ -45,15 +44,7 @@ export class RedisBlobStore implements BlobStore {
     if (options.ttlMs !== undefined) checkOption("ttlMs", options.ttlMs, exactCount);
     const ttlMs = options.ttlMs ?? this.#ttlMs;
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    await this.#session.run((commands) => commands.set(key, bytes, ttlMs));
-  }
-
-  close(): Promise<void> {
-    return this.#session.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    await this.run((commands) => commands.set(key, bytes, ttlMs));
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { uuid } from "../../core/ids.js";
 import { parseJson } from "../../core/json.js";
-import { exactJson } from "../../core/json-form.js";
+import { stringifyJson } from "../../core/json-form.js";
 import type { BlobStore } from "../blob-store.js";
 import { JobNotFoundError } from "../errors.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
@@ -27,7 +27,7 @@ export function resultKey(jobId: string): string {
  * @throws ValidationError `NOT_SERIALIZABLE` for a value that JSON does not carry whole, such as `NaN` or a `Map`.
  */
 export function valueBytes(value: unknown): Uint8Array {
-  return value instanceof Uint8Array ? value : new TextEncoder().encode(exactJson(value, "the value"));
+  return value instanceof Uint8Array ? value : new TextEncoder().encode(stringifyJson(value));
 }
 
 /**

@@ -1,13 +1,20 @@
 /** Enrolment of a machine by the device flow (RFC 8628): an administrator approves it in a browser. */
 import { hostname as hostName } from "node:os";
 import { sleep, systemClock } from "../../core/clock.js";
-import { ValidationError } from "../../core/errors.js";
+import { AgentwireError, errorText, ValidationError } from "../../core/errors.js";
 import { safeLogger } from "../../core/logger.js";
 import { mintWithReload } from "./client-credentials.js";
 import { defaultCredentialPath, readCredentialFile, writeCredentialFile } from "./credential-file.js";
 import { discoverEndpoints, withoutSlash } from "./discovery.js";
 import { CredentialRevokedError, EnrollmentError, OAuthTokenError } from "./errors.js";
-import { exchange, isPassing, type OAuthOptions, requestToken, type TokenResponse } from "./oauth-http.js";
+import {
+  exchange,
+  isPassing,
+  type OAuthOptions,
+  requestToken,
+  secondsOf,
+  type TokenResponse,
+} from "./oauth-http.js";
 
 /** Options of {@link enroll}. */
 export interface EnrollOptions extends OAuthOptions {
@@ -54,7 +61,14 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
  */
 export async function enroll(options: EnrollOptions): Promise<EnrollResult> {
   const { credentialPath = defaultCredentialPath(), clientName, capabilityTypes } = options;
-  const { out = (line) => void process.stdout.write(`${line}\n`) } = options;
+  const out = (line: string): void => {
+    try {
+      if (options.out === undefined) process.stdout.write(`${line}\n`);
+      else options.out(line);
+    } catch (cause) {
+      throw new AgentwireError(`out failed: ${errorText(cause)}`, { cause });
+    }
+  };
   if (!URL.canParse(options.mokuBaseUrl))
     throw new ValidationError("mokuBaseUrl must be a URL such as https://moku.example");
   const known = await readCredentialFile(credentialPath, options);
@@ -105,12 +119,13 @@ async function requestDevice(
   options: EnrollOptions,
 ): Promise<DeviceAnswer> {
   const json = (await exchange(endpoint, form, options).catch(deviceRefused)) ?? {};
-  const { device_code, user_code, verification_uri, verification_uri_complete, expires_in, interval } = json;
+  const { device_code, user_code, verification_uri, verification_uri_complete } = json;
+  const expiresIn = secondsOf(json.expires_in);
   const fits =
     typeof device_code === "string" &&
     typeof user_code === "string" &&
     typeof verification_uri === "string" &&
-    typeof expires_in === "number";
+    expiresIn !== undefined;
   if (!fits) {
     throw new EnrollmentError("the response to the device request lacks required members", {
       code: "INVALID_RESPONSE",
@@ -121,8 +136,8 @@ async function requestDevice(
     userCode: user_code,
     verificationUri:
       typeof verification_uri_complete === "string" ? verification_uri_complete : verification_uri,
-    expiresInMs: expires_in * 1_000,
-    intervalMs: (typeof interval === "number" && interval > 0 ? interval : 5) * 1_000,
+    expiresInMs: expiresIn * 1_000,
+    intervalMs: (secondsOf(json.interval) ?? 5) * 1_000,
   };
 }
 

@@ -67,17 +67,29 @@ function refusal({ status, body }: HttpAnswer): OAuthTokenError {
   return new OAuthTokenError(named, status, typeof description === "string" ? description : undefined);
 }
 
-/** Asks for a token. Rejects as {@link exchange} does; `invalid_response` for a response without one. */
+/**
+ * Asks for a token. Rejects as {@link exchange} does; `invalid_response` for a response without one, or whose `expires_in`
+ * is not what {@link secondsOf} reads.
+ */
 export async function requestToken(
   endpoint: string,
   form: Readonly<Record<string, string>>,
   options: OAuthOptions,
 ): Promise<TokenResponse> {
   const raw = (await exchange(endpoint, form, options)) ?? {};
-  const { access_token: accessToken, expires_in: expiresIn } = raw;
-  if (typeof accessToken !== "string" || typeof expiresIn !== "number")
-    throw new OAuthTokenError("invalid_response", 200, "access_token or expires_in is missing");
+  const { access_token: accessToken } = raw;
+  const expiresIn = secondsOf(raw.expires_in);
+  if (typeof accessToken !== "string" || expiresIn === undefined) {
+    const expected = "expected access_token, and expires_in as a number of seconds above 0";
+    throw new OAuthTokenError("invalid_response", 200, expected);
+  }
   return { accessToken, expiresIn, raw };
+}
+
+/** A number of seconds above 0; some servers write it as text (`"3600"`). Undefined for everything else. */
+export function secondsOf(value: unknown): number | undefined {
+  const seconds = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  return typeof seconds === "number" && seconds > 0 && seconds < Infinity ? seconds : undefined;
 }
 
 /** True for what may be over at the next try: no answer, a time limit, a server that failed. */

@@ -232,6 +232,9 @@ export class TrustIssuer implements PacketProfile {
     const fault = this.faults.shift() ?? "none";
     if (fault === "silent") return undefined;
     const challenge = this.#make(request, worker, fault);
+    const forgottenMs = this.#self.clock.now() - CHALLENGE_MS; // an answer that is only late is still told so
+    for (const [id, old] of this.#pending)
+      if (timestampMs(old.challenge.expiresAt)! < forgottenMs) this.#pending.delete(id);
     this.#pending.set(challenge.challengeId, { challenge, fault });
     const payload = { case: "workerHandshakeChallenge", value: challenge } as const;
     const key = fault === "wrong key" ? toSigningKey(generateKeyPair().privateKeyPem) : this.#self.key;

@@ -1,0 +1,111 @@
+/** A part of the package that is mutated in one run. */
+export interface Area {
+  /** The sources to mutate, as globs. */
+  readonly mutate: readonly string[];
+  /** The tests that can reach them, as globs: all but the slow ones and those that start servers, processes or browsers. */
+  readonly tests: readonly string[];
+}
+
+/** Most critical first: what is signed and verified, who owns a job, who is let in, what is sent again. */
+export const AREAS: Readonly<Record<string, Area>> = {
+  signing: {
+    mutate: [
+      "src/cap/{packet,verify,party,replay,replay-memory,timestamp,validate}.ts",
+      "src/cap/agent/packet-age.ts",
+    ],
+    tests: [
+      "test/cap/{packet,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
+      "test/cap-agent/absence.test.ts",
+    ],
+  },
+  codec: {
+    mutate: ["src/cap/wire/*.ts"],
+    tests: ["test/cap/{canonical,hostile-packets,packet,unknown-payload,vectors,production-vectors}.test.ts"],
+  },
+  keys: {
+    mutate: ["src/cap/crypto/*.ts"],
+    tests: ["test/cap/{key-files,key-folder,keys,options,vectors}.test.ts"],
+  },
+  lease: {
+    mutate: [
+      "src/neuron/{lease,run-lease,answer,session,dispatcher,inbound,connection,frame-check,frames}.ts",
+    ],
+    tests: [
+      "test/neuron/{connection,http-transport,lease-life,neuron,stream}.test.ts",
+      "test/neuron/local-big-brain{,-faults,-neuron}.test.ts",
+      "test/worker/*.test.ts",
+    ],
+  },
+  token: {
+    mutate: [
+      "src/4runr/{token,proof}.ts",
+      "src/neuron/auth/*.ts",
+      "src/neuron/callback-auth.ts",
+      "src/http/{auth,renewable}.ts",
+    ],
+    tests: [
+      "test/4runr/{token,call,given-up,secrets,faults,errors}.test.ts",
+      "test/neuron/{auth,auth-traces,http-transport,connection}.test.ts",
+      "test/http/{auth,retry,middleware}.test.ts",
+      "test/aureus/{console,local-console,client}.test.ts",
+    ],
+  },
+  retry: {
+    mutate: [
+      "src/core/{retry,retry-policy,retry-after,never-sent,time,loop,with-timeout}.ts",
+      "src/http/{layers,call,flight}.ts",
+      "src/4runr/{dedupe,sends,sender}.ts",
+      "src/aureus/telemetry-retry.ts",
+    ],
+    tests: [
+      "test/core/{retry,retry-policy,retry-after,never-sent,time,loop,abort,close}.test.ts",
+      "test/http/{auth,bad-response,call,events,middleware,odd-fetch,pages,pool,results,retry,time}.test.ts",
+      "test/4runr/{call,call-limits,call-params,errors,faults,given-up,token}.test.ts",
+      "test/aureus/{client,telemetry,telemetry-loss}.test.ts",
+    ],
+  },
+  policy: {
+    mutate: [
+      "src/cap/safety/*.ts",
+      "src/aureus/engine/{gate,goal-guard,permissions,risk,commit-check,recovery}.ts",
+      "src/4runr/{policy,params,prepare,quota,rate}.ts",
+    ],
+    tests: [
+      "test/cap-control/{safety,scheduler-safety,scheduler}.test.ts",
+      "test/aureus/{engine-*,v1-vectors,local-v1}.test.ts",
+      "test/4runr/{call-params,call-limits,local-policy,local-replay,own-tools,call}.test.ts",
+    ],
+  },
+  worker: {
+    mutate: ["src/worker/*.ts", "src/core/close.ts"],
+    tests: [
+      "test/worker/*.test.ts",
+      "test/core/close.test.ts",
+      "test/neuron/{neuron,lease-life}.test.ts",
+      "test/cap-agent/{absence,closing,control,handlers,lifecycle,presence}.test.ts",
+      "test/cap/{worker,worker-closing,worker-faults}.test.ts",
+    ],
+  },
+  trust: {
+    mutate: ["src/cap/trust/*.ts", "src/cap/trust-mode.ts"],
+    tests: [
+      "test/cap/{trust,trust-mutations,worker-trust-session,worker-trust-vectors}.test.ts",
+      "test/cap-agent/trust.test.ts",
+    ],
+  },
+  production: {
+    mutate: ["src/cap/production/*.ts"],
+    tests: [
+      "test/cap/{production-resources,production-vectors}.test.ts",
+      "test/cap-agent/{control,handlers}.test.ts",
+    ],
+  },
+  core: {
+    mutate: ["src/core/*.ts"],
+    tests: ["test/core/*.test.ts"],
+  },
+  http: {
+    mutate: ["src/http/*.ts"],
+    tests: ["test/http/*.test.ts"],
+  },
+};
