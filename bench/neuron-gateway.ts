@@ -40,6 +40,12 @@ export class BenchGateway {
     });
   }
 
+  /** Ends the event stream. */
+  drop(): void {
+    this.#stream?.destroy();
+    this.#stream = undefined;
+  }
+
   /** Keeps so many leases unanswered for so long. */
   async round(concurrency: number, windowMs: number): Promise<LeaseRound> {
     this.#times = [];
@@ -97,7 +103,7 @@ export class BenchGateway {
     }
     socket.write(ok);
     if (head.startsWith("POST /neuron/ack ")) this.#acked((JSON.parse(body) as { leaseId: string }).leaseId);
-    else if (head.startsWith("POST /neuron/register ")) this.#registered?.();
+    else if (head.startsWith("POST /neuron/register ") && this.#stream) this.#registered?.();
   }
 
   #lease(): void {

@@ -1,7 +1,11 @@
 /** A line chart as SVG. */
+
+export type Point = readonly [x: number, y: number];
+
+/** Points with a name, in the order of x. */
 export interface Series {
   readonly name: string;
-  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly points: readonly Point[];
 }
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [640, 260, 64, 40, 34];

@@ -2,18 +2,17 @@
 import { FourRunrClient } from "../../gen/4runr/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
+import { Cut, within } from "../core/cut.js";
 import { Emitter, type Listener } from "../core/emitter.js";
 import { optionOrEnv } from "../core/env.js";
 import { AgentwireError, copyWith, TimeoutError } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
-import { isObject } from "../core/json.js";
+import { hasMembersOnly } from "../core/json.js";
 import { safeLogger } from "../core/logger.js";
 import { Lru } from "../core/lru.js";
 import { compose, type Next } from "../core/middleware.js";
 import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
-import { hasNoMembers } from "../http/body.js";
 import { limitOf } from "../http/client.js";
-import { Cut, within } from "../http/cut.js";
 import {
   type CallOptions,
   type HttpClient,
@@ -307,7 +306,7 @@ export class GatewayClient<Own extends object = object> implements AsyncDisposab
   ): Promise<{ readonly result: unknown; readonly answer: ToolAnswer | undefined }> {
     // An invalid key would let the call be sent twice.
     checkOptions(options, { idempotencyKey: "string", intent: "string" });
-    if (!isObject(params) || hasNoMembers(params)) {
+    if (!hasMembersOnly(params)) {
       const found = typeof params === "object" ? (params?.constructor?.name ?? "null") : typeof params;
       throw new GatewayValidationError(`params must be an object, found ${found}`);
     }

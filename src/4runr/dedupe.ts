@@ -1,6 +1,7 @@
 /** Calls with an idempotency key: the gateway ignores the key, so it is kept here that each is carried out once. */
+
+import type { Cut } from "../core/cut.js";
 import { Lru } from "../core/lru.js";
-import type { Cut } from "../http/cut.js";
 import { Flight } from "../http/flight.js";
 import { GatewayConflictError } from "./errors.js";
 import { Sends } from "./sends.js";

@@ -14,8 +14,9 @@ import {
   UpstreamError,
   ValidationError,
 } from "../core/errors.js";
-import { retryAfterFromBody, retryAfterFromHeaders } from "../core/retry-after.js";
+import { retryAfterFromBody } from "../core/retry-after.js";
 import type { HttpAnswer } from "../http/answer.js";
+import { answerInfo } from "../http/error-table.js";
 import type { GatewayErrorInfo } from "./errors.js";
 import * as errors from "./errors.js";
 import type { PolicyDenialKind } from "./policy.js";
@@ -57,17 +58,16 @@ export function errorFromGateway(answer: HttpAnswer, facts: CallFacts = {}): err
   >;
   const fromFramework = typeof members.statusCode === "number";
   const text = textOf(fromFramework ? members.message : members.error) ?? textOf(members.message);
-  const retryAfterMs = retryAfterFromBody(body) ?? retryAfterFromHeaders(headers, facts.clock);
   const { details } = members;
-  const requestId = headers.get("x-correlation-id");
+  // Before the header, which says less than the body.
+  const retryAfterMs = retryAfterFromBody(body);
   const info: GatewayErrorInfo = {
-    status,
-    headers,
-    ...(body !== undefined && { body }),
-    ...(details !== undefined && { details }),
-    ...(typeof members.reason === "string" && { reason: members.reason }),
+    ...answerInfo(answer, facts.clock),
+    // The gateway's own id: a proxy may add others.
+    requestId: headers.get("x-correlation-id") ?? undefined,
+    details,
+    reason: typeof members.reason === "string" ? members.reason : undefined,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(requestId !== null && { requestId }),
   };
   const message = text ?? `HTTP ${status}`;
   if (text === "External API request failed") return fromTool(message, details, info);

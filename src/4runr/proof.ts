@@ -8,8 +8,6 @@ export interface TokenFacts {
   readonly agentId?: string;
   /** When the token was made, in milliseconds since the epoch. */
   readonly issuedAt?: number;
-  /** When the token ends, in milliseconds since the epoch. */
-  readonly expiresAt?: number;
 }
 
 /**
@@ -21,16 +19,14 @@ export function readToken(token: string): TokenFacts {
   const payload = decode(first);
   const fields = parse(payload);
   if (payload !== undefined && fields !== undefined) {
-    const { agent_id: agentId, issued_at, expires_at, iat } = fields;
+    const { agent_id: agentId, issued_at, iat } = fields;
     const issuedAt = timeOf(issued_at) ?? seconds(iat);
-    const expiresAt = timeOf(expires_at);
     // A header of a JWT has neither agent nor time; its claims are the second part.
     if (typeof agentId === "string" || issuedAt !== undefined) {
       return {
         payload,
         ...(typeof agentId === "string" && { agentId }),
         ...(issuedAt !== undefined && { issuedAt }),
-        ...(expiresAt !== undefined && { expiresAt }),
       };
     }
   }

@@ -1,8 +1,8 @@
 /** The gateway's limit, kept on this side, so that a burst waits in place of being refused. */
 import { type Clock, sleep } from "../core/clock.js";
+import { Cut } from "../core/cut.js";
 import { ClosedError } from "../core/errors.js";
 import { atLeastOne, checkOption, milliseconds } from "../core/options.js";
-import { Cut } from "../http/cut.js";
 
 /** How many calls a window takes. */
 export interface RateLimit {

@@ -2,13 +2,13 @@
 import type { FourRunrClient, IssuedToken, ProxyAnswer, QueuedJob, wire } from "../../gen/4runr/index.js";
 import { generateTokenOp } from "../../gen/4runr/operations.js";
 import type { Clock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import type { Emitter } from "../core/emitter.js";
 import { AgentwireError } from "../core/errors.js";
 import { type Logger, logsAt, warnOnce } from "../core/logger.js";
 import type { RetryRule } from "../core/retry-policy.js";
 import { formatTime } from "../core/time.js";
 import { isToken } from "../http/auth.js";
-import type { Cut } from "../http/cut.js";
 import { lowerCase } from "../http/headers.js";
 import type { HttpClient, SendOptions, WithResponse } from "../http/index.js";
 import { percentEncoded } from "../http/url.js";

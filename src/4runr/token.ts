@@ -1,8 +1,8 @@
 /** Tokens of one agent: asked for once, kept, renewed in time, and never older than 24 hours. */
 import type { Clock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import { Lru } from "../core/lru.js";
 import { isToken } from "../http/auth.js";
-import type { Cut } from "../http/cut.js";
 import type { SendOptions } from "../http/index.js";
 import { Renewable } from "../http/renewable.js";
 import { GatewayTokenError, GatewayValidationError } from "./errors.js";

@@ -1,12 +1,12 @@
 /** A decision of a human about one action, and the wait for it. */
 import type { GuardDecision, WorkflowEvent } from "../../gen/aureus/console/models.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
+import { Cut } from "../core/cut.js";
 import { errorText, TimeoutError, UnsupportedError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { type Logger, safeLogger } from "../core/logger.js";
 import { checkOption, milliseconds } from "../core/options.js";
 import { limitOf } from "../http/client.js";
-import { Cut } from "../http/cut.js";
 import type { CallOptions } from "../http/index.js";
 import { mayPass } from "./telemetry-retry.js";
 

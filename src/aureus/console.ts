@@ -4,12 +4,12 @@ import type * as api from "../../gen/aureus/console/models.js";
 import { loginOp } from "../../gen/aureus/console/operations.js";
 import type { Action, Principal } from "../../gen/aureus/v1/models.js";
 import { systemClock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import { optionOrEnv, readEnv } from "../core/env.js";
 import { ProtocolError, ValidationError } from "../core/errors.js";
 import { checkOptions, milliseconds } from "../core/options.js";
 import { reveal, type Secret } from "../core/secret.js";
 import { isToken } from "../http/auth.js";
-import type { Cut } from "../http/cut.js";
 import {
   type CallOptions,
   HttpClient,

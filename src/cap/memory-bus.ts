@@ -1,6 +1,6 @@
 /** A message bus inside one process, with the subjects, wildcards and queue groups of NATS. */
 
-import { abortError, linkSignals } from "../core/abort.js";
+import { withDeadline } from "../core/abort.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
 import { ClosedError, ConnectionError } from "../core/errors.js";
@@ -171,17 +171,11 @@ class MemoryConnection implements Bus {
 
   async request(subject: string, data: Uint8Array, options: RequestOptions = {}): Promise<BusMessage> {
     const inbox = `_INBOX.${randomHex(12)}`;
-    const link = linkSignals([options.signal], {
-      timeoutMs: options.timeoutMs ?? 5000,
-      what: `request on ${subject}`,
-      clock: this.#bus.clock,
-    });
+    const { timeoutMs = 5000, signal } = options;
+    const limits = { signal, timeoutMs, what: `request on ${subject}`, clock: this.#bus.clock };
     let subscription: Subscription | undefined;
-    try {
-      return await new Promise<BusMessage>((resolve, reject) => {
-        const cut = () => reject(abortError(link.signal));
-        if (link.signal.aborted) return cut();
-        link.signal.addEventListener("abort", cut, { once: true });
+    const answered = (): Promise<BusMessage> =>
+      new Promise((resolve, reject) => {
         this.subscribe(inbox, resolve)
           .then((made) => {
             subscription = made;
@@ -191,9 +185,10 @@ class MemoryConnection implements Bus {
           })
           .catch(reject);
       });
+    try {
+      return await withDeadline(limits, answered);
     } finally {
       subscription?.unsubscribe();
-      link.dispose();
     }
   }
 

@@ -49,6 +49,11 @@ export function stringifyJson(value: unknown, options: JsonOptions = {}): string
   return text;
 }
 
+/** A copy of a value as its JSON; undefined stays. @throws as {@link stringifyJson} */
+export function jsonCopy<T>(value: T, what: string): T {
+  return value === undefined ? value : (JSON.parse(stringifyJson(value, { what })) as T);
+}
+
 function exactJson(value: unknown, what: string): string {
   const { text, losses } = written(value, what);
   const [loss] = losses;

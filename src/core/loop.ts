@@ -1,6 +1,6 @@
 /** Something done again and again in the background, such as a heartbeat. */
-import { type LinkedSignal, linkSignals } from "./abort.js";
 import { type Clock, systemClock, type TimerHandle } from "./clock.js";
+import { Cut } from "./cut.js";
 import { ClosedError } from "./errors.js";
 import { type Logger, safeLogger } from "./logger.js";
 
@@ -54,7 +54,7 @@ class RunningLoop implements Loop {
   readonly #options: LoopOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #link: LinkedSignal;
+  readonly #end: Cut;
   #timer: TimerHandle | undefined;
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -65,15 +65,15 @@ class RunningLoop implements Loop {
     this.#intervalMs = intervalOf(options);
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger);
-    this.#link = linkSignals([options.signal]);
-    this.#link.signal.addEventListener("abort", () => this.#clearTimer(), { once: true });
+    this.#end = new Cut([options.signal]);
+    this.#end.on(() => this.#clearTimer());
     if (!this.active) return;
     if (options.immediate) this.trigger();
     else this.#wait();
   }
 
   get active(): boolean {
-    return !this.#link.signal.aborted;
+    return this.#end.reason === undefined;
   }
 
   trigger(): boolean {
@@ -87,12 +87,12 @@ class RunningLoop implements Loop {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#end();
+    this.#stopped ??= this.#stop();
     return this.#stopped;
   }
 
-  async #end(): Promise<void> {
-    this.#link.abort(new ClosedError(`${this.#options.name ?? "loop"} is stopped`));
+  async #stop(): Promise<void> {
+    this.#end.cut(new ClosedError(`${this.#options.name ?? "loop"} is stopped`));
     const { stopMs = 1_000 } = this.#options;
     const running = this.#running;
     if (running === undefined) return;
@@ -112,7 +112,7 @@ class RunningLoop implements Loop {
 
   async #run(): Promise<void> {
     try {
-      await this.#options.run(this.#link.signal);
+      await this.#options.run(this.#end.signal);
       this.#intervalMs = intervalOf(this.#options);
     } catch (error) {
       // What a run throws because it was asked to stop is not a failure.

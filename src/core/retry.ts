@@ -1,8 +1,9 @@
 /** The one retry engine. */
 
-import { throwIfAborted, withDeadline } from "./abort.js";
+import { throwIfAborted } from "./abort-error.js";
 import { type Clock, sleep, systemClock } from "./clock.js";
-import { AgentwireError } from "./errors.js";
+import { within } from "./cut.js";
+import { AgentwireError, TimeoutError } from "./errors.js";
 import { type Logger, safeLogger } from "./logger.js";
 import { backoffMs, type RetryOptions, retryPolicy } from "./retry-policy.js";
 
@@ -81,13 +82,21 @@ export async function retry<T>(
   const { totalTimeoutMs = Infinity } = options;
   const policy = retryPolicy(options.policy);
   const end = clock.monotonic() + totalTimeoutMs;
-  const late = `all attempts took longer than ${Math.max(0, Math.round(totalTimeoutMs))} ms`;
+  const late = (): Error =>
+    new TimeoutError(`all attempts took longer than ${Math.max(0, Math.round(totalTimeoutMs))} ms`);
   throwIfAborted(signal);
 
   for (let attempt = 1; ; attempt++) {
     try {
-      return await withDeadline({ signal, timeoutMs: end - clock.monotonic(), clock, late }, (linked) =>
-        call({ attempt, signal: linked }),
+      const limit = { ms: end - clock.monotonic(), clock, late };
+      return await within([signal], limit, (cut) =>
+        call({
+          attempt,
+          // Made for those who ask.
+          get signal() {
+            return cut.signal;
+          },
+        }),
       );
     } catch (error) {
       throwIfAborted(signal);

@@ -1,8 +1,8 @@
 /** Proof of who calls, added to requests. */
 import type { Clock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import { AuthError, ValidationError } from "../core/errors.js";
 import { reveal, Secret } from "../core/secret.js";
-import type { Cut } from "./cut.js";
 import { Renewable } from "./renewable.js";
 
 /** Adds the credential to requests; see {@link bearer} and {@link TokenSource}. */

@@ -1,6 +1,7 @@
 /** Bodies that are not JSON: forms, multipart, text, bytes. Loaded with the first call that sends one. */
+import { hasMembersOnly } from "../core/json.js";
 import { stringifyJson } from "../core/json-form.js";
-import { type EncodedBody, hasNoMembers, type RequestBody, unfit } from "./body.js";
+import { type EncodedBody, type RequestBody, unfit } from "./body.js";
 import type { BodyKind, HttpOperation } from "./operation.js";
 import { scalarText } from "./url.js";
 
@@ -70,14 +71,7 @@ function multipart(value: unknown, operation: HttpOperation): FormData {
 }
 
 function membersOf(value: unknown, operation: HttpOperation): [string, unknown][] {
-  if (
-    typeof value !== "object" ||
-    value === null ||
-    Array.isArray(value) ||
-    value instanceof Date ||
-    hasNoMembers(value)
-  )
-    throw unfit(operation, "a plain object", value);
+  if (!hasMembersOnly(value)) throw unfit(operation, "a plain object", value);
   return Object.entries(value).flatMap(([name, item]): [string, unknown][] =>
     (Array.isArray(item) ? item : [item])
       .filter((one) => one !== undefined && one !== null)
@@ -86,7 +80,7 @@ function membersOf(value: unknown, operation: HttpOperation): [string, unknown][
 }
 
 function textOf(name: string, value: unknown, operation: HttpOperation): string {
-  if (hasNoMembers(value) || typeof value === "function" || typeof value === "symbol")
+  if (typeof value === "function" || typeof value === "symbol")
     throw unfit(operation, `text, a number or JSON in ${name}`, value);
   if (typeof value !== "object" || value instanceof Date) return scalarText(value, name);
   return stringifyJson(value, { what: `the form field ${name}` });

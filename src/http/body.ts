@@ -29,13 +29,6 @@ export function encodeBody(
   return import("./body-kinds.js").then(({ encodeKind }) => encodeKind(kind, value, operation));
 }
 
-/** True for objects whose content is not in members of their own: as JSON it would be `{}`. */
-export function hasNoMembers(value: unknown): value is object {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || Symbol.iterator in value) return true;
-  return typeof Blob === "function" && value instanceof Blob;
-}
-
 /** The error for a body that its kind cannot hold. */
 export function unfit({ id }: HttpOperation, wanted: string, value: unknown): ValidationError {
   const found = typeof value === "object" ? (value?.constructor?.name ?? String(value)) : typeof value;

@@ -1,8 +1,9 @@
 /** A call inside the pipeline. */
+
+import type { Cut } from "../core/cut.js";
 import type { RetryPolicy, RetryRule } from "../core/retry-policy.js";
 import type { Answer } from "./answer.js";
 import type { RequestBody } from "./body.js";
-import type { Cut } from "./cut.js";
 import type { HttpOperation } from "./operation.js";
 import type { SendOptions } from "./options.js";
 

@@ -1,6 +1,7 @@
 /** The pipeline under every generated client. */
 import { openTransport } from "#transport";
 import { type Clock, systemClock } from "../core/clock.js";
+import { Cut } from "../core/cut.js";
 import {
   AbortError,
   AgentwireError,
@@ -12,16 +13,15 @@ import {
   ValidationError,
 } from "../core/errors.js";
 import { warnIfInsecure } from "../core/insecure.js";
-import { isObject } from "../core/json.js";
+import { hasMembersOnly } from "../core/json.js";
 import { fromWire, toWire } from "../core/keys.js";
 import { safeLogger } from "../core/logger.js";
 import { atLeastOne, checkOption, checkOptions, milliseconds, type OptionRule } from "../core/options.js";
 import { type RetryPolicy, type RetryRule, retryPolicy } from "../core/retry-policy.js";
 import { isSecretName } from "../core/secret-names.js";
 import type { Answer } from "./answer.js";
-import { type EncodedBody, encodeBody, hasNoMembers } from "./body.js";
+import { type EncodedBody, encodeBody } from "./body.js";
 import { type Call, leaves, type Send } from "./call.js";
-import { Cut } from "./cut.js";
 import { decodeAnswer } from "./decode.js";
 import { isErrorResponse, requestIdOf } from "./error-table.js";
 import { lowerCase } from "./headers.js";
@@ -68,7 +68,6 @@ export class HttpClient {
   readonly #closing = new Cut([]);
   readonly #inFlight = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
-  #endGrace: (() => void) | undefined;
 
   /** @throws ValidationError `INVALID_BASE_URL`, or for an option that is out of its range */
   constructor(options: HttpClientOptions) {
@@ -194,22 +193,18 @@ export class HttpClient {
    * ClosedError. A later call with `graceMs: 0` cuts the wait short.
    */
   close({ graceMs = GRACE_MS }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
-    this.#closed ??= this.#drain(graceMs).then(() => {
-      // Open streams are not waited for.
-      this.#endAll();
-      return this.#transport.close();
-    });
-    if (graceMs <= 0) this.#endGrace?.();
+    this.#closed ??= this.#end(graceMs);
+    if (graceMs <= 0) this.#endAll();
     return this.#closed;
   }
 
-  async #drain(graceMs: number): Promise<void> {
-    if (this.#inFlight.size === 0) return;
-    const cut = (): void => this.#endAll();
-    this.#endGrace = cut;
-    const timer = graceMs === Infinity ? undefined : this.#clock.setTimeout(cut, graceMs);
+  async #end(graceMs: number): Promise<void> {
+    const timer = graceMs === Infinity ? undefined : this.#clock.setTimeout(() => this.#endAll(), graceMs);
     await Promise.allSettled(this.#inFlight);
     this.#clock.clearTimeout(timer);
+    // Open streams are not waited for.
+    this.#endAll();
+    await this.#transport.close();
   }
 
   #endAll(): void {
@@ -282,7 +277,7 @@ export class HttpClient {
       throw new ClosedError(CLOSED, { sent: false, correlationId: options.correlationId });
     const { keyMap, correlation, totalTimeoutMs: total } = this.#options;
     const { query, retry, signal } = options;
-    if (query !== undefined && (!isObject(query) || hasNoMembers(query)))
+    if (query !== undefined && !hasMembersOnly(query))
       throw new ValidationError("query must be a plain object of names and values");
     const shape = operation.shapes?.query;
     const wireQuery =

@@ -1,6 +1,7 @@
 /** Work that several callers wait for. */
+
+import { Cut } from "../core/cut.js";
 import { AgentwireError, copyWith, type ErrorFacts } from "../core/errors.js";
-import { Cut } from "./cut.js";
 
 /** One piece of work, begun at once. Callers join and leave by their own limits; the last one to leave ends the work. */
 export class Flight<T> {

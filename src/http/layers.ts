@@ -1,6 +1,7 @@
 /** The layers of the pipeline, from the caller's side inwards in the order in which they stand here. */
 import { asAbortError } from "../core/abort-error.js";
 import type { Clock } from "../core/clock.js";
+import { type Cut, within } from "../core/cut.js";
 import {
   AgentwireError,
   AuthError,
@@ -20,7 +21,6 @@ import { isSecretName } from "../core/secret-names.js";
 import { Answer, type HttpAnswer, isHeaders } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
 import { type Call, didNothing, type Layer, type Progress, type Send } from "./call.js";
-import { type Cut, within } from "./cut.js";
 import { answerInfo, errorFromAnswer } from "./error-table.js";
 import { lowerCase } from "./headers.js";
 import type { HttpCall, HttpClientOptions, HttpMiddleware } from "./options.js";

@@ -1,5 +1,6 @@
 /** Options of clients and calls, the same for every client over HTTP. */
 import type { Clock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import type { AgentwireError } from "../core/errors.js";
 import type { KeyMap, Shape } from "../core/keys.js";
 import type { Logger } from "../core/logger.js";
@@ -9,7 +10,6 @@ import type { RetryOptions, RetryPolicy, RetryRule } from "../core/retry-policy.
 import type { HttpAnswer } from "./answer.js";
 import type { HttpAuth } from "./auth.js";
 import type { Call } from "./call.js";
-import type { Cut } from "./cut.js";
 import type { HttpOperation } from "./operation.js";
 
 /** Options of one call. */

@@ -1,7 +1,7 @@
 /** A value that ends, such as a token: asked for once at a time, kept, and renewed before its end. */
 import { type Clock, systemClock } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import { checkOption, milliseconds } from "../core/options.js";
-import type { Cut } from "./cut.js";
 import { Flight } from "./flight.js";
 
 /** Options of {@link Renewable}. */

@@ -1,6 +1,6 @@
 /** One event stream, from its first byte to its end. */
-import type { LinkedSignal } from "../core/abort.js";
 import type { Clock, TimerHandle } from "../core/clock.js";
+import type { Cut } from "../core/cut.js";
 import { TimeoutError } from "../core/errors.js";
 import type { SseDecoder } from "../http/sse.js";
 
@@ -14,7 +14,7 @@ export type Chunks = AsyncIterable<Uint8Array> | readonly Uint8Array[];
 export async function readStream(
   chunks: Chunks,
   decoder: SseDecoder,
-  link: LinkedSignal,
+  cut: Cut,
   clock: Clock,
   idleTimeoutMs: number,
 ): Promise<void> {
@@ -27,7 +27,7 @@ export async function readStream(
     if (leftMs > 0) timer = clock.setTimeout(watch, leftMs);
     else {
       idle = new TimeoutError(`idle: the stream sent nothing for ${idleTimeoutMs} ms`);
-      link.abort(idle);
+      cut.cut(idle);
     }
   };
   if (idleTimeoutMs !== Infinity) watch();

@@ -1,9 +1,9 @@
 /** What a handler receives besides its input, and how it reports progress. */
 import type { ProgressFrame, TaskPayload } from "../../gen/neuron/index.js";
-import { raceSignal } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
+import { Cut } from "../core/cut.js";
 import { errorText, TimeoutError } from "../core/errors.js";
-import { stringifyJson } from "../core/json-form.js";
+import { jsonCopy } from "../core/json-form.js";
 import type { Logger } from "../core/logger.js";
 import { formatTime } from "../core/time.js";
 import {
@@ -40,7 +40,7 @@ export class ProgressReports {
   readonly #log: Logger;
   readonly #waiting: ProgressFrame[] = [];
   #sending: Promise<void> | undefined;
-  #ended: AbortController | undefined;
+  readonly #ended = new Cut([]);
   #closed = false;
 
   constructor(core: NeuronCore, entry: LeaseEntry, log: Logger) {
@@ -62,7 +62,7 @@ export class ProgressReports {
         ...(percent === undefined ? {} : { percent }),
         ...(message === undefined ? {} : { message }),
         // As it is now: the report may wait, and the handler goes on.
-        ...(data === undefined ? {} : { data: JSON.parse(stringifyJson(data, { what: "data" })) }),
+        ...(data === undefined ? {} : { data: jsonCopy(data, "data") }),
         sentAt: formatTime(this.#core.clock.now()),
       };
       checkClientFrame(frame);
@@ -83,16 +83,15 @@ export class ProgressReports {
     if (this.#sending === undefined) return undefined;
     const { clock } = this.#core;
     const late = new TimeoutError("the handler has ended, and its answer does not wait for progress");
-    const timer = clock.setTimeout(() => this.#ended?.abort(late), flushMs);
+    const timer = clock.setTimeout(() => this.#ended.cut(late), flushMs);
     return this.#sending.finally(() => clock.clearTimeout(timer));
   }
 
   async #send(): Promise<void> {
-    this.#ended ??= new AbortController();
-    const { signal } = this.#ended;
-    for (let frame = this.#waiting.shift(); frame && !signal.aborted; frame = this.#waiting.shift()) {
+    const ended = this.#ended;
+    for (let frame = this.#waiting.shift(); frame && !ended.reason; frame = this.#waiting.shift()) {
       try {
-        await raceSignal(postFrame(this.#core.transport, frame, signal), signal);
+        await ended.race(postFrame(this.#core.transport, frame, ended.signal));
       } catch (error) {
         this.#log.warn("a progress report was not sent", { reason: errorText(error) });
       }

@@ -1,7 +1,7 @@
 /** The transport of the protocol: one event stream in, one POST per frame out. */
 import { type ClientFrame, NeuronClient, openEventsOp } from "../../gen/neuron/index.js";
-import { type LinkedSignal, linkSignals } from "../core/abort.js";
 import { type Clock, sleep, systemClock } from "../core/clock.js";
+import { Cut } from "../core/cut.js";
 import {
   AgentwireError,
   AuthError,
@@ -212,15 +212,15 @@ export class HttpTransport implements Transport {
 
   /** One stream from its opening to its end. Never rejects. */
   async #stream(opened: () => void): Promise<StreamEnd> {
-    const link = linkSignals([this.#stop.signal]);
+    const cut = new Cut([this.#stop.signal]);
     try {
-      const chunks = await this.#open(link.signal);
+      const chunks = await this.#open(cut);
       this.#connected = true;
       this.#isReported = false;
       this.#logger.info("connected to the gateway");
       this.#callbacks.onOpen?.();
       opened();
-      const end = await this.#read(chunks, link);
+      const end = await this.#read(chunks, cut);
       this.#connected = false;
       const { reason } = end;
       if (!this.#stop.signal.aborted) this.#logger.warn("the connection to the gateway was lost", { reason });
@@ -232,7 +232,7 @@ export class HttpTransport implements Transport {
       return { reason, error, hasStood: false };
     } finally {
       // Ends the connection as well where the bytes were what was wrong.
-      link.abort();
+      cut.cut(new ClosedError("the stream has ended"));
     }
   }
 
@@ -244,7 +244,7 @@ export class HttpTransport implements Transport {
     this.#isReported = true;
   }
 
-  async #open(signal: AbortSignal): Promise<Chunks> {
+  async #open(cut: Cut): Promise<Chunks> {
     const lastEventId = lastEventIdHeader(this.#lastEventId);
     const answer = await this.#http.request(openEventsOp, [], {
       headers: {
@@ -253,14 +253,14 @@ export class HttpTransport implements Transport {
         ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
       },
       query: { neuronId: this.#options.neuronId },
-      signal,
+      cut,
     });
     // The peers take a stream without a content type.
     if (answer.chunks !== undefined && !answer.headers.has("content-type")) return answer.chunks;
     return eventChunks(answer, openEventsOp.id);
   }
 
-  async #read(chunks: Chunks, link: LinkedSignal): Promise<StreamEnd> {
+  async #read(chunks: Chunks, cut: Cut): Promise<StreamEnd> {
     const { idleTimeoutMs = 300_000, maxEventBytes } = this.#options;
     const clock = this.#clock;
     const openedMs = clock.monotonic();
@@ -274,7 +274,7 @@ export class HttpTransport implements Transport {
       maxEventBytes,
       lastEventId: this.#lastEventId,
     });
-    const error = await readStream(chunks, decoder, link, clock, idleTimeoutMs).catch(
+    const error = await readStream(chunks, decoder, cut, clock, idleTimeoutMs).catch(
       (thrown: unknown) => thrown,
     );
     this.#lastEventId = decoder.lastEventId;

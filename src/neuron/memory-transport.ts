@@ -1,7 +1,7 @@
 /** A transport and its gateway in one process, for tests and for embedding. */
 import type { ClientFrame, ServerToNeuronFrame } from "../../gen/neuron/index.js";
 import { ClosedError } from "../core/errors.js";
-import { stringifyJson } from "../core/json-form.js";
+import { jsonCopy } from "../core/json-form.js";
 import type { PostPath } from "./frames.js";
 import type { Transport, TransportCallbacks } from "./transport.js";
 
@@ -57,7 +57,7 @@ export function memoryTransport(onPost: MemoryPostHandler = () => undefined): {
     },
     async post(path, frame) {
       if (stopped) throw new ClosedError("the transport is stopped");
-      const copy = JSON.parse(stringifyJson(frame, { what: `the ${frame.type} frame` })) as ClientFrame;
+      const copy = jsonCopy(frame, `the ${frame.type} frame`);
       posted.push({ path, frame: copy });
       return onPost(path, copy);
     },

@@ -1,6 +1,6 @@
 /** One run of a handler, from the input of a lease to its outcome. */
 import { errorText } from "../core/errors.js";
-import { stringifyJson } from "../core/json-form.js";
+import { jsonCopy } from "../core/json-form.js";
 import type { Next } from "../core/middleware.js";
 import { HandlerFailure } from "../handler/index.js";
 import type { HandlerCall } from "../worker/middleware.js";
@@ -63,10 +63,7 @@ export async function runLease(run: LeaseRun): Promise<Outcome> {
   }
   try {
     // Acked as it is now, however often: the handler may keep the object and change it.
-    return {
-      kind: "ack",
-      output: output === undefined ? output : JSON.parse(stringifyJson(output, { what: "the output" })),
-    };
+    return { kind: "ack", output: jsonCopy(output, "the output") };
   } catch (error) {
     return notSerializable(errorText(error));
   }

@@ -3,11 +3,12 @@ import { describe, expect, it, vi } from "vitest";
 import {
   abortError,
   asAbortError,
-  linkSignals,
   raceSignal,
   throwIfAborted,
+  timeLimit,
   withDeadline,
 } from "../../src/core/abort.ts";
+import { Cut } from "../../src/core/cut.ts";
 import { AbortError, ClosedError, TimeoutError } from "../../src/core/errors.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { req } from "../requirements/index.ts";
@@ -27,9 +28,9 @@ describe("abortError", () => {
     expect(abortError(AbortSignal.abort()).cause).toMatchObject({ name: "AbortError" });
   });
 
-  it("is a TimeoutError for the reason that AbortSignal.timeout gives, also through a linked signal", () => {
+  it("is a TimeoutError for the reason that AbortSignal.timeout gives, also through a cut", () => {
     const late = new DOMException("late", "TimeoutError");
-    const { signal } = linkSignals([AbortSignal.abort(late)]);
+    const { signal } = new Cut([AbortSignal.abort(late)]);
     for (const fired of [AbortSignal.abort(late), signal]) {
       expect(abortError(fired)).toBeInstanceOf(TimeoutError);
       expect(abortError(fired).cause).toBe(late);
@@ -71,52 +72,52 @@ describe("asAbortError", () => {
   });
 });
 
-describe("linkSignals", () => {
+describe("Cut", () => {
   it("fires with the reason of whichever source fires first", () => {
     const [a, b] = [new AbortController(), new AbortController()];
-    const link = linkSignals([a.signal, undefined, b.signal]);
+    const cut = new Cut([a.signal, undefined, b.signal]);
     b.abort("b");
     a.abort("a");
-    expect(link.signal.reason).toBe("b");
+    expect(cut.reason).toMatchObject({ name: "AbortError", cause: "b" });
+    expect(cut.signal.reason).toBe(cut.reason);
   });
 
   it("fires at once when a source has fired before, and listens to none", () => {
     const later = new AbortController();
-    const link = linkSignals([later.signal, AbortSignal.abort("before")], {
-      timeoutMs: 5,
-      clock: new FakeClock(),
-    });
-    expect(link.signal.reason).toBe("before");
+    const limit = timeLimit({ timeoutMs: 5, clock: new FakeClock() });
+    const cut = new Cut([later.signal, AbortSignal.abort("before")], limit);
+    expect(cut.reason).toMatchObject({ name: "AbortError", cause: "before" });
     expect(listeners(later.signal)).toBe(0);
   });
 
   it("fires with a TimeoutError that names what took so long", async () => {
     const clock = new FakeClock();
-    const link = linkSignals([], { timeoutMs: 250, what: "register", clock });
+    const cut = new Cut([], timeLimit({ timeoutMs: 250, what: "register", clock }));
     await clock.advance(249);
-    expect(link.signal.aborted).toBe(false);
+    expect(cut.signal.aborted).toBe(false);
     await clock.advance(1);
-    expect(link.signal.reason).toBeInstanceOf(TimeoutError);
-    expect((link.signal.reason as Error).message).toBe("register took longer than 250 ms");
+    expect(cut.signal.reason).toBeInstanceOf(TimeoutError);
+    expect((cut.signal.reason as Error).message).toBe("register took longer than 250 ms");
   });
 
   it("takes a limit of 0 as over, and Infinity or none as no limit", () => {
     const clock = new FakeClock();
-    expect(linkSignals([], { timeoutMs: 0, clock }).signal.aborted).toBe(true);
-    expect(linkSignals([], { timeoutMs: -1, clock }).signal.aborted).toBe(true);
-    expect(linkSignals([], { timeoutMs: Infinity, clock }).signal.aborted).toBe(false);
-    expect(linkSignals([], { clock }).signal.aborted).toBe(false);
+    expect(new Cut([], timeLimit({ timeoutMs: 0, clock })).signal.aborted).toBe(true);
+    expect(new Cut([], timeLimit({ timeoutMs: -1, clock })).signal.aborted).toBe(true);
+    expect(new Cut([], timeLimit({ timeoutMs: Infinity, clock })).signal.aborted).toBe(false);
+    expect(new Cut([], timeLimit({ clock })).signal.aborted).toBe(false);
     expect(clock.pending).toBe(0);
   });
 
   it("can be fired by hand, and then keeps that reason", async () => {
     const clock = new FakeClock();
     const source = new AbortController();
-    const link = linkSignals([source.signal], { timeoutMs: 10, clock });
-    link.abort("mine");
+    const cut = new Cut([source.signal], timeLimit({ timeoutMs: 10, clock }));
+    const mine = new ClosedError("mine");
+    cut.cut(mine);
     source.abort("theirs");
     await clock.advance(20);
-    expect(link.signal.reason).toBe("mine");
+    expect(cut.signal.reason).toBe(mine);
     expect(clock.pending).toBe(0);
   });
 
@@ -127,35 +128,35 @@ describe("linkSignals", () => {
       const caller = new AbortController();
       const owner = new AbortController();
       for (let run = 0; run < 1_000; run++) {
-        const link = linkSignals([caller.signal, owner.signal], { timeoutMs: 1_000, clock });
+        const cut = new Cut([caller.signal, owner.signal], timeLimit({ timeoutMs: 1_000, clock }));
         expect(listeners(caller.signal)).toBe(1);
-        if (run % 3 === 0) link.abort("cut");
-        link.dispose();
-        link.dispose();
+        if (run % 3 === 0) cut.cut(new AbortError("cut"));
+        cut.done();
+        cut.done();
       }
-      const timed = linkSignals([caller.signal, owner.signal], { timeoutMs: 1, clock });
+      const timed = new Cut([caller.signal, owner.signal], timeLimit({ timeoutMs: 1, clock }));
       await clock.advance(1);
       expect(timed.signal.aborted).toBe(true);
       expect([listeners(caller.signal), listeners(owner.signal), clock.pending]).toEqual([0, 0, 0]);
     },
   );
 
-  it("never fires on its own after dispose", async () => {
+  it("never fires on its own after it is done", async () => {
     const clock = new FakeClock();
     const source = new AbortController();
-    const link = linkSignals([source.signal], { timeoutMs: 10, clock });
-    link.dispose();
+    const cut = new Cut([source.signal], timeLimit({ timeoutMs: 10, clock }));
+    cut.done();
     source.abort();
     await clock.advance(20);
-    expect(link.signal.aborted).toBe(false);
+    expect(cut.signal.aborted).toBe(false);
   });
 
-  it("does not warn about many links to one signal", () => {
+  it("does not warn about many cuts on one signal", () => {
     const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const { signal } = new AbortController();
-    const links = Array.from({ length: 200 }, () => linkSignals([signal]));
+    const cuts = Array.from({ length: 200 }, () => new Cut([signal]));
     expect(listeners(signal)).toBe(1);
-    for (const link of links) link.dispose();
+    for (const cut of cuts) cut.done();
     expect(warning).not.toHaveBeenCalled();
     expect(listeners(signal)).toBe(0);
     warning.mockRestore();

@@ -12,11 +12,14 @@ export interface Proxy {
   refuse(): void;
   /** Everything passes again, also what was held back. */
   resume(): void;
+  /** New connections go to another port of this machine. */
+  pointTo(port: number): void;
   stop(): Promise<void>;
 }
 
 /** Starts a link to a port of this machine. */
 export async function startProxy(port: number): Promise<Proxy> {
+  let target = port;
   const pairs = new Set<readonly [Socket, Socket]>();
   let mode: "open" | "stalled" | "not reading" | "refusing" = "open";
   const apply = ([client, server]: readonly [Socket, Socket]): void => {
@@ -28,7 +31,7 @@ export async function startProxy(port: number): Promise<Proxy> {
   const listener: Server = createServer((client) => {
     client.on("error", () => {});
     if (mode === "refusing") return void client.destroy();
-    const server = dial(port, "127.0.0.1");
+    const server = dial(target, "127.0.0.1");
     const pair = [client, server] as const;
     pairs.add(pair);
     client.on("data", (chunk) => server.write(chunk));
@@ -56,6 +59,9 @@ export async function startProxy(port: number): Promise<Proxy> {
       for (const pair of pairs) for (const socket of pair) socket.destroy();
     },
     resume: () => set("open"),
+    pointTo: (next) => {
+      target = next;
+    },
     stop: async () => {
       for (const pair of pairs) for (const socket of pair) socket.destroy();
       await new Promise((resolve) => listener.close(resolve));

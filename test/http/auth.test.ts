@@ -1,9 +1,9 @@
 /** Credentials: who asks for a token, when, and how often. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { Cut } from "../../src/core/cut.js";
 import { AbortError, AuthError, ConnectionError, TimeoutError } from "../../src/core/errors.js";
 import { Secret } from "../../src/core/secret.js";
-import { Cut } from "../../src/http/cut.js";
 import {
   bearer,
   type HttpAuth,

@@ -1,8 +1,8 @@
 /** `agentwire tap`: what goes over the bus, decoded and verified, live or from a capture. */
 import { BusPacketSchema } from "../../../gen/cap/index.js";
-import { linkSignals } from "../../core/abort.js";
-import { errorText, ValidationError } from "../../core/errors.js";
-import { onAbort } from "../../core/on-abort.js";
+import { timeLimit } from "../../core/abort.js";
+import { Cut } from "../../core/cut.js";
+import { ClosedError, errorText, ValidationError } from "../../core/errors.js";
 import { VERSION } from "../../index.js";
 import { type CliCommand, choice, type JsonOption, repeated, wholeNumber } from "../command.js";
 import { EXIT } from "../exit-codes.js";
@@ -89,11 +89,11 @@ async function listen(
 ): Promise<number> {
   const { connectNats } = await import("../../cap/nats/index.js");
   const bus = await connectNats({ servers, name: "agentwire tap", env: io.env, signal: io.signal });
-  const link = linkSignals([io.signal], { timeoutMs, what: "listening" });
+  const over = new Cut([io.signal], timeLimit({ timeoutMs, what: "listening" }));
   let failure: unknown;
   const end = (error?: unknown): void => {
-    if (!link.signal.aborted) failure = error;
-    link.abort();
+    if (over.reason === undefined) failure = error;
+    over.cut(new ClosedError("the tap has ended"));
   };
   const recorder = new Recorder({ maxBytes: 0, raw });
   let shown = 0;
@@ -117,13 +117,13 @@ async function listen(
     }
     io.err(`listening to ${subjects.join(" ")}\n`);
     await new Promise<void>((resolve) => {
-      onAbort(link.signal, resolve);
-      if (link.signal.aborted) resolve();
+      over.on(() => resolve());
+      if (over.reason !== undefined) resolve();
     });
     await queue;
     if (failure !== undefined) throw failure;
   } finally {
-    link.dispose();
+    over.done();
     off();
     await bus.close();
   }

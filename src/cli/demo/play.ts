@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JobStatus } from "../../../gen/cap/index.js";
 import { defaultCrypto } from "../../cap/crypto/backend.js";
-import { linkSignals, raceSignal } from "../../core/abort.js";
+import { withDeadline } from "../../core/abort.js";
 import { type CapSide, startCap, TOPIC } from "./cap-side.js";
 import { type DemoCheck, demoChecks } from "./checks.js";
 import { type DigestOutput, digestHandler } from "./digest.js";
@@ -45,15 +45,12 @@ export interface DemoReport {
 /** Runs the demo once and checks every step of it. */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const ends: (() => Promise<unknown>)[] = [];
-  const limit = { timeoutMs: options.timeoutMs ?? 20_000, what: "the demo" };
-  const link = linkSignals([options.signal], limit);
+  const { timeoutMs = 20_000, signal } = options;
   try {
-    return await raceSignal(
+    return await withDeadline({ timeoutMs, signal, what: "the demo" }, () =>
       play(options, (end) => ends.push(end)),
-      link.signal,
     );
   } finally {
-    link.dispose();
     for (const end of ends.reverse()) await end();
   }
 }

@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { operationTable as fourRunr } from "../../../gen/4runr/index.js";
 import { operationTable as neuron } from "../../../gen/neuron/index.js";
-import { linkSignals } from "../../core/abort.js";
+import { timeLimit } from "../../core/abort.js";
+import { Cut } from "../../core/cut.js";
 import { type Env, readEnv } from "../../core/env.js";
-import { AgentwireError, ConnectionError, errorText } from "../../core/errors.js";
+import { AbortError, ConnectionError, errorText } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
 import { isInsecure } from "../../core/insecure.js";
 import { createClientCredentialsAuth, defaultCredentialPath } from "../../neuron/auth/index.js";
@@ -24,10 +25,10 @@ async function ask(
   { options, signal, times }: Situation,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
-  const link = linkSignals([signal], { timeoutMs: options.timeoutMs, what: `GET ${url}` });
+  const cut = new Cut([signal], timeLimit({ timeoutMs: options.timeoutMs, what: `GET ${url}` }));
   const [before, started] = [Date.now(), performance.now()];
   try {
-    const response = await fetch(url, { headers, redirect: "manual", signal: link.signal });
+    const response = await fetch(url, { headers, redirect: "manual", signal: cut.signal });
     const took = `${(performance.now() - started).toFixed(1)} ms`;
     const date = Date.parse(response.headers.get("date") ?? "");
     const server = new URL(url).host;
@@ -36,11 +37,11 @@ async function ask(
     const type = response.headers.get("content-type") ?? "";
     return { status: response.status, type, isJson: type.includes("json"), took };
   } catch (error) {
-    if (link.signal.aborted && link.signal.reason instanceof AgentwireError) throw link.signal.reason;
+    if (cut.reason !== undefined) throw cut.reason;
     const cause = (error as { cause?: unknown }).cause ?? error;
     throw new ConnectionError(`${url}: ${errorText(cause)}`, { cause: error });
   } finally {
-    link.abort(); // ends an event stream, too
+    cut.cut(new AbortError("nobody reads the body")); // ends an event stream, too
   }
 }
 

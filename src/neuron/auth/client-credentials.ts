@@ -1,6 +1,7 @@
 /** Tokens for an enrolled neuron: the client_credentials grant of RFC 6749, 4.4. */
+
+import { Cut } from "../../core/cut.js";
 import { reveal, Secret } from "../../core/secret.js";
-import { Cut } from "../../http/cut.js";
 import { TokenSource } from "../../http/index.js";
 import type { AuthReason } from "../callback-auth.js";
 import { defaultCredentialPath, readCredentialFile, type StoredCredential } from "./credential-file.js";

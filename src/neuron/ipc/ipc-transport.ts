@@ -1,7 +1,7 @@
 /** The transport over a bridge to another process, which holds the connection, the credentials and the retries. */
 import type { ClientFrame, ServerToNeuronFrame } from "../../../gen/neuron/index.js";
 import { AgentwireError, ClosedError, ConnectionError, errorText } from "../../core/errors.js";
-import { stringifyJson } from "../../core/json-form.js";
+import { jsonCopy } from "../../core/json-form.js";
 import { type Logger, safeLogger } from "../../core/logger.js";
 import { checkOptions } from "../../core/options.js";
 import type { PostPath } from "../frames.js";
@@ -89,7 +89,7 @@ export class IpcTransport implements Transport {
   async post(path: PostPath, frame: ClientFrame): Promise<unknown> {
     if (this.#stopped) throw new ClosedError("the transport is stopped");
     // What can be cloned to another process is more than what JSON can say.
-    const copy = JSON.parse(stringifyJson(frame, { what: `the ${frame.type} frame` })) as ClientFrame;
+    const copy = jsonCopy(frame, `the ${frame.type} frame`);
     try {
       return await this.#options.bridge.invoke(path, copy);
     } catch (error) {

@@ -1,8 +1,8 @@
 /** What can end a call or one of its requests early: the caller, a time limit, the client's end. */
-import { abortError } from "../core/abort-error.js";
-import type { Clock, TimerHandle } from "../core/clock.js";
-import { ValidationError } from "../core/errors.js";
-import { onAbort } from "../core/on-abort.js";
+import { abortError, asAbortError } from "./abort-error.js";
+import type { Clock, TimerHandle } from "./clock.js";
+import { ValidationError } from "./errors.js";
+import { onAbort } from "./on-abort.js";
 
 /** A time limit of a {@link Cut}. */
 export interface CutLimit {
@@ -71,7 +71,7 @@ export class Cut {
   }
 
   /** The result of `work`, or a rejection with the reason as soon as this is cut. */
-  race<T>(work: Promise<T>): Promise<T> {
+  race<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#reason !== undefined) reject(this.#reason);
       const off = this.on(reject);
@@ -106,16 +106,21 @@ export class Cut {
   }
 }
 
-/** Runs `work` until it is done or cut: by one of `parents`, or when its limit has passed. */
+/**
+ * Runs `work` until it is done or cut: by one of `parents`, or when its limit has passed. Does not begin it when that is
+ * so already. An abort that `work` lets through as a foreign error comes out as ours.
+ */
 export async function within<T>(
   parents: readonly (AbortSignal | Cut | undefined)[],
   limit: CutLimit | undefined,
-  work: (cut: Cut) => Promise<T>,
+  work: (cut: Cut) => PromiseLike<T>,
 ): Promise<T> {
   const cut = new Cut(parents, limit);
   if (cut.reason !== undefined) throw cut.reason;
   try {
     return await cut.race(work(cut));
+  } catch (error) {
+    throw cut.reason ?? asAbortError(error);
   } finally {
     cut.done();
   }
