@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { requestMessageId } from "../../gen/cap/index.js";
+import { durableName, requestMessageId } from "../../gen/cap/index.js";
 import type { Bus, DurableBus } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
@@ -29,13 +29,17 @@ export const clusterFaults: readonly ClusterFault[] = [
 /** What came out. */
 export interface ClusterFigures {
   readonly confirmed: number;
-  /** Confirmed, and never delivered. */
+  /** Confirmed, kept by the stream, and never delivered. */
   readonly lost: number;
+  /** Confirmed, and not in the stream afterwards: the servers lost it. */
+  readonly dropped: number;
   /** Messages that two deliveries acknowledged. */
   readonly twice: number;
   readonly stuck: number;
   /** Between two deliveries of one subscription while messages were stored for it. */
   readonly silenceMs: number;
+  /** The longest time in which the servers did not answer for one of the consumers. */
+  readonly unansweredMs: number;
 }
 
 /** A running cluster. */
@@ -106,7 +110,7 @@ export async function runClusterFault(
       for (let attempt = 0; ; attempt++) {
         const bus = await connect();
         try {
-          const streams = { createStreams: true, replicas: 3, ackWaitMs: 5_000, timeoutMs: 2_000 };
+          const streams = { createStreams: true, replicas: 3, ackWaitMs: 8_000, timeoutMs: 2_000 };
           return { bus, durable: await openJetStream(bus, { ...streams, logger: false, againMs: 60_000 }) };
         } catch (error) {
           if (attempt === 20) throw error;
@@ -139,6 +143,21 @@ export async function runClusterFault(
       );
     }
     let faulted = false;
+    let ended = false;
+    let unansweredMs = 0;
+    const watching = Promise.all(
+      subjects.map(async (subject) => {
+        const bus = await connect();
+        for (let answeredAt = performance.now(); !ended; await pause(50)) {
+          const info = await api(bus, `CONSUMER.INFO.CORDUM_JOBS.${durableName("q", subject)}`, 500).catch(
+            () => ({}),
+          );
+          if (!("name" in info)) continue;
+          unansweredMs = Math.max(unansweredMs, performance.now() - answeredAt);
+          answeredAt = performance.now();
+        }
+      }),
+    );
     const sending = Promise.all(
       subjects.map(async (subject) => {
         for (let n = 0; n < options.perSubject || !faulted; n++) {
@@ -157,12 +176,20 @@ export async function runClusterFault(
     const end = performance.now() + 30_000;
     while (delivered.size < confirmed.size && performance.now() < end) await pause(20);
     const stuck = await unsettled(sender!.bus, subjects);
+    ended = true;
+    await watching;
+    const missing = [...confirmed].filter((id) => !delivered.has(id));
+    const kept = new Set<string>();
+    for (const subject of missing.length > 0 ? subjects : [])
+      await sender!.durable.replay?.(subject, ({ data }) => kept.add(new TextDecoder().decode(data)));
     return {
       confirmed: confirmed.size,
-      lost: [...confirmed].filter((id) => !delivered.has(id)).length,
+      lost: missing.filter((id) => kept.has(id)).length,
+      dropped: missing.filter((id) => !kept.has(id)).length,
       twice: [...acked.values()].filter((n) => n > 1).length,
       stuck,
       silenceMs: Math.round(silenceMs),
+      unansweredMs: Math.round(unansweredMs),
     };
   } finally {
     for (const bus of buses) await bus.close();
@@ -170,7 +197,8 @@ export async function runClusterFault(
   }
 }
 
-async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): Promise<void> {
+/** Lets it happen. */
+export async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): Promise<void> {
   switch (fault) {
     case "leader killed": {
       const leader = await leaderOf(bus, cluster);
@@ -207,8 +235,8 @@ async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): Promise<
   }
 }
 
-async function api(bus: Bus, name: string) {
-  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs: 3_000 });
+async function api(bus: Bus, name: string, timeoutMs = 3_000) {
+  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs });
   return JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown> & {
     cluster?: { leader?: string };
   };
@@ -225,7 +253,7 @@ async function unsettled(bus: Bus, subjects: readonly string[]): Promise<number>
     try {
       left = 0;
       for (const subject of subjects) {
-        const name = `dur_q__${subject.replaceAll(".", "_")}`;
+        const name = durableName("q", subject);
         const { num_pending, num_ack_pending } = await api(bus, `CONSUMER.INFO.CORDUM_JOBS.${name}`);
         left += Number(num_pending) + Number(num_ack_pending);
       }

@@ -155,8 +155,11 @@ async function perform(run: FaultRun, cleanups: (() => unknown)[]): Promise<Faul
   };
 }
 
-/** Takes submissions and puts them on the topic, every fifth on the subject of the worker that is killed. */
-async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus }): Promise<void> {
+/** Takes submissions and puts them on the topic, and where `direct` every fifth on the subject of the worker that is killed. */
+export async function dispatchDurably(
+  { bus, durable }: { bus: Bus; durable: DurableBus },
+  direct = true,
+): Promise<void> {
   const party = new Party({ bus, senderId: QUEUE_SCHEDULER });
   let n = 0;
   const dispatch = async ({ data, delivery }: DurableMessage): Promise<void> => {
@@ -164,7 +167,7 @@ async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus
       const { payload, traceId } = decodePacket(data);
       if (payload.case !== "jobRequest") return delivery.drop("no job request");
       const { jobId, topic } = payload.value;
-      const subject = n++ % 5 === 0 ? workerSubject("w-1") : topic;
+      const subject = direct && n++ % 5 === 0 ? workerSubject("w-1") : topic;
       const messageId = requestMessageId(jobId);
       await party.send(subject, payload, traceId, (to, bytes) => durable.publish(to, bytes, { messageId }));
       await delivery.ack();
@@ -176,9 +179,11 @@ async function dispatchDurably({ bus, durable }: { bus: Bus; durable: DurableBus
 }
 
 /** Sees every result: those in the stream, and the repeats that only core subscribers get. */
-async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, patienceMs: number) {
+export async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, patienceMs: number) {
   const results = new Map<string, { readonly first: JobResult; readonly distinct: Set<string> }>();
   let count = 0;
+  let heardAt = performance.now();
+  let silenceMs = 0;
   let tell = () => {};
   const take = (data: Uint8Array): void => {
     const { payload } = decodePacket(data);
@@ -188,6 +193,8 @@ async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, pati
     // A worker that repeats the result of another names itself, or peers would drop it.
     known.distinct.add(Buffer.from(finishedBytes({ ...value, workerId: "" })).toString("hex"));
     results.set(value.jobId, known);
+    silenceMs = Math.max(silenceMs, performance.now() - heardAt);
+    heardAt = performance.now();
     tell();
   };
   await bus.subscribe(SUBJECT_RESULT, ({ data }) => {
@@ -204,6 +211,13 @@ async function observe({ bus, durable }: { bus: Bus; durable: DurableBus }, pati
   );
   return {
     count: () => count,
+    jobs: () => results.size,
+    /** The longest pause between two results, from the last call of this on. */
+    silenceMs: () => {
+      const longest = silenceMs;
+      [silenceMs, heardAt] = [0, performance.now()];
+      return longest;
+    },
     of: (jobId: string): ReadonlySet<string> => results.get(jobId)?.distinct ?? new Set(),
     first: (jobId: string) => results.get(jobId)?.first,
     /** Resolves with so many jobs, or when nothing new was heard for the time of patience. */
@@ -228,14 +242,18 @@ async function submitAll(jobs: number, submit: (n: number) => Promise<void>): Pr
   await Promise.all(Array.from({ length: 4 * PARALLEL }, one));
 }
 
-async function hasOutput(store: RedisBlobStore, result: JobResult | undefined, n: number): Promise<boolean> {
+export async function hasOutput(
+  store: RedisBlobStore,
+  result: JobResult | undefined,
+  n: number,
+): Promise<boolean> {
   if (result === undefined) return false;
   const output = (await getJson(store, result.resultPtr).catch(() => undefined)) as { square?: number };
   return output?.square === n * n;
 }
 
 /** Messages that were not delivered, or not acknowledged. An acknowledgement may be under way: look twice. */
-async function unsettled(bus: Bus): Promise<number> {
+export async function unsettled(bus: Bus): Promise<number> {
   const consumers = [durableName(TOPIC, TOPIC), durableName("", workerSubject("w-1"))];
   let left = 0;
   for (let tries = 0; tries < 40; tries++) {

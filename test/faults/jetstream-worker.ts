@@ -1,4 +1,4 @@
-/** A worker process of the fault run: arguments are the URLs of NATS and Redis, its id, and the NATS client. */
+/** A worker process of the fault runs: arguments are the URLs of NATS and Redis, its id, and the NATS client. */
 import { setTimeout } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { Agent } from "../../src/cap/index.js";
@@ -10,13 +10,16 @@ import { ACK_WAIT_MS, PARALLEL, RUNS_KEY, TOPIC } from "./jetstream-settings.ts"
 
 const [natsUrl, redisUrl, workerId, clientName] = process.argv.slice(2);
 const [, client] = clients.find(([name]) => name === clientName)!;
-const redis = new Redis(redisUrl!);
+const redis = new Redis(redisUrl!, { maxRetriesPerRequest: null });
 const agent = new Agent({
   workerId: workerId!,
   pool: "faults",
   concurrency: PARALLEL,
   bus: () =>
-    connectNats({ ...client, servers: natsUrl!, env: {}, waitOnFirstConnect: true, reconnectWaitMs: 50 }),
+    connectNats({
+      ...client,
+      ...{ servers: natsUrl!, env: {}, waitOnFirstConnect: true, reconnectWaitMs: 50, pingIntervalMs: 1_000 },
+    }),
   store: () => new RedisBlobStore({ url: redisUrl! }),
   finished: () => new RedisFinishedJobs({ url: redisUrl! }),
   durable: (bus) => openJetStream(bus, { ackWaitMs: ACK_WAIT_MS, maxInFlight: PARALLEL }),
@@ -29,3 +32,4 @@ agent.job<{ n: number }>(TOPIC, async ({ n }, { jobId }) => {
 });
 await agent.start();
 process.stdout.write("worker is ready\n");
+process.once("SIGTERM", () => void agent.close().then(() => process.exit(0)));

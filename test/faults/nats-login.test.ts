@@ -19,6 +19,7 @@ import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
 import { type AgentwireError, AuthError, TimeoutError, ValidationError } from "../../src/core/errors.js";
+import { makeAuthority } from "../cap/nats/certificates.ts";
 import { clients } from "../cap/nats/clients.ts";
 import { describeWithPeers, natsServer } from "../peers/ladder.ts";
 import { startNats } from "../peers/processes.ts";
@@ -359,6 +360,35 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       await until(() => silent.sockets.size > 0);
       await pause(700);
       expect(silent.sockets.size).toBeLessThanOrEqual(1);
+      await bus.close();
+      await until(() => silent.sockets.size === 0);
+    });
+
+    it("a TLS handshake that a server never answers leaves no socket either", async () => {
+      const made = folder();
+      const { cert, key } = makeAuthority("test authority").issue(["127.0.0.1"]);
+      writeFileSync(join(made, "host.pem"), cert);
+      writeFileSync(join(made, "host.key"), key);
+      const files = `cert_file: "${made}/host.pem", key_file: "${made}/host.key"`;
+      const first = await silentServer();
+      const tls = { insecure: true, handshakeFirst: true };
+      const options = { ...client, env: {}, timeoutMs: 200, reconnectWaitMs: 20, tls };
+      const refused = await failure(connectNats({ ...options, servers: `127.0.0.1:${first.port}` }));
+      expect(refused).toBeInstanceOf(TimeoutError);
+      await until(() => first.sockets.size === 0);
+      first.close();
+
+      const server = await configured(`tls { ${files}, handshake_first: true }`);
+      const bus = await open({ ...options, servers: `127.0.0.1:${server.port}` });
+      await server.stop("SIGKILL");
+      const silent = await silentServer(server.port);
+      cleanups.push(silent.close);
+      const dials = new Set<unknown>();
+      await until(() => {
+        for (const socket of silent.sockets) dials.add(socket);
+        return dials.size >= 3;
+      });
+      await until(() => silent.sockets.size <= 1);
       await bus.close();
       await until(() => silent.sockets.size === 0);
     });

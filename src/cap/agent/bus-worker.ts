@@ -1,4 +1,6 @@
 /** The life of a worker on a bus, whatever its handlers get: `Agent` and the worker of `runWorker`. */
+
+import { withTimeout } from "../../core/abort.js";
 import { systemClock } from "../../core/clock.js";
 import { ClosedError, ConflictError } from "../../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
@@ -7,7 +9,6 @@ import { onAbort } from "../../core/on-abort.js";
 import { checkOption, checkOptions, milliseconds, type OptionRule } from "../../core/options.js";
 import { onProcessSignal } from "../../core/process-signals.js";
 import { warned } from "../../core/warned.js";
-import { withTimeout } from "../../core/with-timeout.js";
 import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
 import { ConnectionLostError } from "../errors.js";
 import { reportMetrics } from "../metrics.js";
