@@ -78,13 +78,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   worker: {
     mutate: ["src/worker/*.ts", "src/core/close.ts"],
-    tests: [
-      "test/worker/*.test.ts",
-      "test/core/close.test.ts",
-      "test/neuron/{neuron,lease-life}.test.ts",
-      "test/cap-agent/{absence,closing,control,handlers,lifecycle,presence}.test.ts",
-      "test/cap/{worker,worker-closing,worker-faults}.test.ts",
-    ],
+    tests: ["test/worker/*.test.ts", "test/core/close.test.ts"],
   },
   trust: {
     mutate: ["src/cap/trust/*.ts", "src/cap/trust-mode.ts"],

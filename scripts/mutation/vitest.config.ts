@@ -13,9 +13,9 @@ class QuickFirst extends BaseSequencer {
 export default mergeConfig(base, {
   test: {
     isolate: false,
-    testTimeout: 15_000,
-    hookTimeout: 15_000,
-    expect: { poll: { timeout: 10_000 } },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     env: { AGENTWIRE_RUNS_DIVISOR: "100" },
     sequence: { sequencer: QuickFirst },
   },

@@ -53,3 +53,18 @@ export function withDeadline<T>(
 ): Promise<T> {
   return within([options.signal], timeLimit(options), (cut) => work(cut.signal));
 }
+
+/**
+ * The result of `work`, or a TimeoutError if it takes longer than `timeoutMs`; 0 or less, or `Infinity`, means no limit.
+ * `work` is not told to stop.
+ */
+export function withTimeout<T>(
+  what: string,
+  timeoutMs: number,
+  clock: Clock,
+  work: () => T | PromiseLike<T>,
+): Promise<T> {
+  const ms = timeoutMs > 0 ? timeoutMs : Infinity;
+  const late = (): Error => new TimeoutError(`${what} timed out`);
+  return within([], { ms, clock, late }, async () => work());
+}

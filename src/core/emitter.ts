@@ -33,11 +33,6 @@ export class Emitter<Events extends object> {
     return off;
   }
 
-  /** How many listeners an event has. */
-  listenerCount(event: keyof Events): number {
-    return this.#listeners.get(event)?.size ?? 0;
-  }
-
   /**
    * Tells every listener, in the order in which they came. Never throws: what a listener throws, or rejects
    * with, is logged. An event named `error` that nobody listens to is logged as an error.

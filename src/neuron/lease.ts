@@ -52,7 +52,7 @@ export class LeaseEntry extends Work {
 
   /** Its entry in heartbeats: from the start of its handler until its answer is out. */
   get inFlight(): InFlightLease | undefined {
-    if (this.#startedAt === undefined || this.state === "answered") return undefined;
+    if (this.#startedAt === undefined) return undefined;
     return { leaseId: this.leaseId, taskId: this.lease.task.taskId, startedAt: this.#startedAt };
   }
 

@@ -1,8 +1,9 @@
 /** What a worker opens itself, and closes when it ends. */
+
+import { withTimeout } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import type { Logger } from "../core/logger.js";
 import { warned } from "../core/warned.js";
-import { withTimeout } from "../core/with-timeout.js";
 
 /** A function that opens something, and what to load before: loading code takes long on a busy machine. */
 export type Opener<T> = (() => T | Promise<T>) & { readonly load?: () => Promise<unknown> };

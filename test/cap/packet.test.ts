@@ -153,6 +153,15 @@ describe("broken rules", () => {
     expect(() => assertValidPacket(phase)).toThrow("worker trust phase");
   });
 
+  it("a job may have any priority of the protocol, CRITICAL (3) included, and no other", () => {
+    const broken = (priority: number) => {
+      const value = { jobId: "j", topic: "job.echo", priority };
+      return () => assertValidPacket(createPacket({ case: "jobRequest", value }, { senderId: "c" }));
+    };
+    for (const priority of [0, 1, 2, 3]) expect(broken(priority)).not.toThrow();
+    for (const priority of [-1, 4]) expect(broken(priority)).toThrow(`priority: invalid value ${priority}`);
+  });
+
   it("a job result must come from its worker", () => {
     const value = { jobId: "j", status: JobStatus.SUCCEEDED, workerId: "w-2" };
     const bad = createPacket({ case: "jobResult", value }, { senderId: "w-1" });

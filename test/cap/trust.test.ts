@@ -1,14 +1,23 @@
 /** Whom a receiver believes, and for what: live keys, topics, roles and replays. */
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import type { BusPacket, JobRequest } from "../../gen/cap/index.js";
-import { JobStatus, SUBJECT_RESULT, SUBJECT_SUBMIT, workerSubject } from "../../gen/cap/index.js";
+import {
+  BusPacketSchema,
+  JobStatus,
+  SUBJECT_RESULT,
+  SUBJECT_SUBMIT,
+  workerSubject,
+} from "../../gen/cap/index.js";
 import type { Role } from "../../src/cap/crypto/key-ring.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
-import type { DurableBus } from "../../src/cap/index.js";
+import { DuplicateJobError } from "../../src/cap/errors.js";
+import type { BusMessage, DurableBus } from "../../src/cap/index.js";
 import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto, runWorker } from "../../src/cap/index.js";
 import type { PayloadInit } from "../../src/cap/packet.js";
 import { createPacket, decodePacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
+import { ReplayWindow } from "../../src/cap/replay.js";
 import { openPacket } from "../../src/cap/verify.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { ValidationError } from "../../src/core/errors.js";
@@ -60,7 +69,7 @@ describe("a live key ring", () => {
     await send("too late", first);
     await send("new 2", second);
     expect(done).toEqual(["old 1", "old 2", "new 1", "new 2"]);
-    expect(worker.counts.refused).toBe(2);
+    expect(worker.stats.refused).toBe(2);
     await worker.close();
   });
 
@@ -323,9 +332,43 @@ describe("with maxAgeMs", () => {
       await party.receive("job.x", { onPacket: () => taken.push("again") }, { source: delivered });
       await settled();
       expect(taken).toEqual(["again", "again"]);
-      expect(party.counts.refused).toBe(2);
+      expect(party.stats.refused).toBe(2);
     },
   );
+
+  /** A packet as it is after its signature was verified; each number makes another one. */
+  const verified = (number: number, createdMs: number) =>
+    create(BusPacketSchema, {
+      senderId: "client-1",
+      createdAt: { seconds: BigInt(Math.floor(createdMs / 1000)), nanos: (createdMs % 1000) * 1_000_000 },
+      signature: Uint8Array.of(0x30, 8, 2, 4, ...new Uint8Array(Uint32Array.of(number).buffer), 2, 1, 1),
+    });
+  const message: BusMessage = { subject: "job.x", data: new Uint8Array() };
+
+  it(
+    req("cap.trust.replay", "remembers a packet while a clock that is set back could let it in again"),
+    async () => {
+      const clock = new FakeClock();
+      const window = new ReplayWindow(60_000, clock);
+      const first = verified(1, clock.now());
+      window.take(first, message);
+      await clock.advance(100_000);
+      window.take(verified(2, clock.now()), message); // forgets what is over
+      clock.shiftWallClock(-50_000);
+      expect(() => window.take(first, message)).toThrow(DuplicateJobError);
+    },
+  );
+
+  it(req("cap.trust.replay", "refuses what it cannot remember, until there is room again"), async () => {
+    const clock = new FakeClock();
+    const window = new ReplayWindow(60_000, clock);
+    for (let number = 0; number < 100_000; number++) window.take(verified(number, clock.now()), message);
+    expect(() => window.take(verified(100_000, clock.now()), message)).toThrow(
+      "memory of accepted packets is full",
+    );
+    await clock.advance(120_001);
+    window.take(verified(100_001, clock.now()), message);
+  });
 
   it("requires keys", () => {
     const bus = new MemoryBus().connect();

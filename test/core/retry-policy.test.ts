@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   AbortError,
+  ClosedError,
   ConnectionError,
   RateLimitError,
   TimeoutError,
@@ -110,8 +111,10 @@ describe("mayRetry", () => {
     },
   );
 
-  it("obeys retry: never and the caller's abort whatever happened", () => {
+  it("obeys retry: never, the caller's abort and the end of the client, whatever happened", () => {
     expect(mayRetry({ idempotent: true, retry: "never" }, refused)).toBe(false);
-    expect(mayRetry({ idempotent: true }, new AbortError("x", { cause: refused.cause }))).toBe(false);
+    const facts = { cause: refused.cause, retryable: true, sent: false };
+    expect(mayRetry({ idempotent: true }, new AbortError("x", facts))).toBe(false);
+    expect(mayRetry({ idempotent: true }, new ClosedError("x", facts))).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 /** How long a lease lives: renewals, deadlines, leases that are lost, and answers that are not taken at once. */
 import { afterEach, describe, expect, it } from "vitest";
-import { RateLimitError, UpstreamError, ValidationError } from "../../src/core/errors.js";
+import { sleep } from "../../src/core/clock.js";
+import { ProtocolError, RateLimitError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { HandlerFailure } from "../../src/handler/index.js";
 import type { Handler, HandlerContext } from "../../src/neuron/index.js";
 import { req } from "../requirements/index.ts";
@@ -36,6 +37,27 @@ describe("the deadline of a lease", () => {
       await clock.advance(100_000);
       expect(ctx.deadline).toBe(start + 150_000);
       expect(ctx.signal.aborted).toBe(false);
+    },
+  );
+
+  it(
+    req("neuron.lease.deadline", "counts from when a heartbeat was sent, not from when it was accepted"),
+    async () => {
+      let ctx!: HandlerContext;
+      const bench = await setUp({
+        handlers: {
+          "a/b": (input, context) => {
+            ctx = context;
+            return gate().handler(input, context);
+          },
+        },
+        onPost: (path) => (path === "/neuron/heartbeat" ? sleep(4_000, { clock: bench.clock }) : undefined),
+      });
+      bench.lease("L1", "a/b", {}, {}, 30_000);
+      await bench.clock.advance(10_000);
+      expect(ctx.deadline! - bench.clock.now()).toBe(20_000);
+      await bench.clock.advance(4_000);
+      expect(ctx.deadline! - bench.clock.now()).toBe(26_000);
     },
   );
 
@@ -150,6 +172,27 @@ describe("heartbeats", () => {
     },
   );
 
+  it.each([
+    [200, 1_000],
+    [1_500, 1_500],
+    [0, 60_000], // over on arrival: it runs all the same
+  ])(
+    req("neuron.lease.lost", "that are refused lose a lease of %d ms after %d ms, and not before"),
+    async (ttlMs, lostAfterMs) => {
+      const { lease, clock, neuron, errors } = await setUp({
+        handlers: { "a/b": gate().handler },
+        onPost: (path) => {
+          if (path === "/neuron/heartbeat") throw new UpstreamError("no", { status: 503 });
+        },
+      });
+      lease("L1", "a/b", {}, {}, ttlMs);
+      await clock.advance(lostAfterMs - 1);
+      expect([neuron.leasesInHand, errors]).toEqual([1, []]);
+      await clock.advance(1);
+      expect(errors).toMatchObject([{ code: "LEASE_LOST" }]);
+    },
+  );
+
   it("a stream that is gone for longer than a life loses the lease, a shorter outage does not", async () => {
     for (const outageMs of [25_000, 35_000]) {
       const running = gate();
@@ -205,6 +248,27 @@ describe("an answer that is refused", () => {
       expect(gateway.posted.filter(({ path }) => path === "/neuron/nack")).toEqual([]);
     },
   );
+
+  it.each([
+    [302, true],
+    [401, true],
+    [408, true],
+    [403, false],
+    [404, false],
+    [409, false],
+  ])("with %d is posted again: %s", async (status, isPostedAgain) => {
+    let refused = 0;
+    const { lease, clock, frames, errors } = await setUp({
+      handlers: { "a/b": () => "out" },
+      onPost: (path) => {
+        if (path === "/neuron/ack" && refused++ === 0) throw new ProtocolError("no", { status });
+      },
+    });
+    lease("L1");
+    await clock.advance(60_000);
+    expect(frames("ack")).toHaveLength(isPostedAgain ? 2 : 1);
+    expect(errors.map(({ message }) => message)).toEqual(isPostedAgain ? [] : ["no"]);
+  });
 
   it("every time is given up after one more attempt when its life is over", async () => {
     const { lease, clock, frames, errors } = await setUp({

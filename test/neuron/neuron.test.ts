@@ -460,8 +460,8 @@ describe("leases", () => {
         const { handler, open } = gate();
         const { lease, clock, answers } = await setUp({ handlers: { "a/b": handler }, expired });
         lease("L1");
-        lease("L2", "a/b", {}, {}, 5_000);
-        await clock.advance(6_000);
+        lease("L2", "a/b", {}, {}, 15_000);
+        await clock.advance(16_000); // the heartbeat after 10 seconds does not list what waits
         open();
         await clock.settle();
         open();
@@ -484,6 +484,40 @@ describe("leases", () => {
       ["L2", 1],
     ]);
   });
+
+  it(
+    req("neuron.lease.dedupe", "of a task that failed run again, also where finished ones are remembered"),
+    async () => {
+      let runs = 0;
+      const { lease, clock, answers } = await setUp({
+        handlers: {
+          "a/b": () => {
+            if (++runs === 1) throw new Error("not yet");
+            return runs;
+          },
+        },
+        dedupeTasks: 10,
+      });
+      lease("L1");
+      await clock.settle();
+      const again = { taskId: "t-L1", workflowId: "w", capability: "a/b", input: {}, attempt: 1 };
+      lease("L2", "a/b", {}, { task: again });
+      await clock.settle();
+      expect([runs, answers()]).toEqual([2, ["retryable L1 HANDLER_THREW", "ack L2"]]);
+    },
+  );
+
+  it(
+    req("neuron.lease.cancel", "that are cancelled while their input is judged never reach their handler"),
+    async () => {
+      let runs = 0;
+      const { lease, cancel, clock, answers } = await setUp({ handlers: { "a/b": () => ++runs } });
+      lease("L1", "a/b", {}, { inputSchema: { type: "object" } });
+      cancel("L1");
+      await clock.settle();
+      expect([runs, answers()]).toEqual([0, ["cancelled L1 CANCELLED"]]);
+    },
+  );
 
   it(
     req(
@@ -531,7 +565,7 @@ describe("registration", () => {
   it(
     req("neuron.register.fallback", "falls back to 1.0.0 without contracts, once, and remembers it"),
     async () => {
-      const { gateway, frames, clock } = await setUp({
+      const { gateway, frames, clock, neuron } = await setUp({
         handlers: { "a/b": () => 1 },
         capability: { description: "d", inputSchema: { type: "object" } },
         onPost: (path, frame) => {
@@ -551,6 +585,10 @@ describe("registration", () => {
         ["1.1.0", 5],
         ["1.0.0", 3],
         ["1.0.0", 3],
+      ]);
+      await neuron.updateCapability({ type: "a/b", concurrency: 2 });
+      expect(frames("update-capability").map(({ capability }) => capability)).toEqual([
+        { type: "a/b", scope: "any", concurrency: 2 },
       ]);
     },
   );
