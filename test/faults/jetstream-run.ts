@@ -253,7 +253,7 @@ export async function hasOutput(
 }
 
 /** Messages that were not delivered, or not acknowledged. An acknowledgement may be under way: look twice. */
-async function unsettled(bus: Bus): Promise<number> {
+export async function unsettled(bus: Bus): Promise<number> {
   const consumers = [durableName(TOPIC, TOPIC), durableName("", workerSubject("w-1"))];
   let left = 0;
   for (let tries = 0; tries < 40; tries++) {

@@ -6,6 +6,7 @@ import type { BigBrainFault } from "../../src/testing/big-brain/faults.js";
 import type { TaskOutcome } from "../../src/testing/big-brain/types.js";
 import { LocalBigBrain } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
+import { randomFrom } from "./random.ts";
 import { sizes } from "./sizes.ts";
 
 const { tasks: TASKS, restarts: RESTARTS } = sizes.neuron;
@@ -13,17 +14,6 @@ const DROPS = TASKS / 100;
 /** What is drawn follows from the seed; another one is tried with AGENTWIRE_SEED. */
 const given = Number(process.env.AGENTWIRE_SEED);
 const seeds = given ? [given] : sizes.neuron.seeds;
-
-/** A source of random numbers that is the same in every run (mulberry32). */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Sockets and timers that keep a process alive. */
 const openHandles = () =>
