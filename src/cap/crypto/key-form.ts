@@ -99,7 +99,7 @@ function hex(bytes: Uint8Array): string {
 }
 
 function number(bytes: Uint8Array): bigint {
-  return BigInt(`0x${hex(bytes)}`);
+  return BigInt(`0x0${hex(bytes)}`); // a damaged file may have a number without digits
 }
 
 function bytesOf(text: string): number[] {
