@@ -15,9 +15,8 @@ import { capPython, findPeer, natsServer, redisServer } from "../test/peers/ladd
 import { startNats, startRedis } from "../test/peers/processes.ts";
 import { compiled } from "./compiled.ts";
 import { cpuOf } from "./cpu.ts";
-import type { Measured } from "./measure.ts";
+import { compared, type Measured, median, ROUNDS } from "./measure.ts";
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 const WINDOW_MS = Number(process.env.BENCH_WINDOW_MS ?? 1500);
 const PARALLEL = 64;
 const root = join(import.meta.dirname, "..");
@@ -136,23 +135,21 @@ async function compare(run: {
       }
     }
     const what = `${mode}, ${hop ? "through a scheduler, " : ""}${inFlight} in flight`;
-    const [ours, theirs] = [median(found.ts), median(found.py)];
     const against = `cap-sdk-python, ${what}`;
-    rows.push(
-      { name: against, perSecond: theirs.speed, ratio: 1, against: undefined },
-      { name: `agentwire, ${what}`, perSecond: ours.speed, ratio: ours.speed / theirs.speed, against },
+    const [ourSpeeds, theirSpeeds] = [found.ts, found.py].map((rounds) => rounds.map(({ speed }) => speed));
+    const theirs = compared(against, theirSpeeds!);
+    const ours = compared(`agentwire, ${what}`, ourSpeeds!, against, theirSpeeds);
+    rows.push(theirs, ours);
+    const [ourCpu, theirCpu] = [found.ts, found.py].map((rounds) => median(rounds.map(({ cpu }) => cpu)));
+    const speed = ({ perSecond }: Measured, cpu: number) =>
+      `${perSecond.toFixed(0)}/s (${cpu.toFixed(0)} us CPU a job)`;
+    const ratio = `${ours.ratio.toFixed(2)}x, CPU ${(theirCpu! / ourCpu!).toFixed(2)}x`;
+    console.log(
+      `  ${what}: ours ${speed(ours, ourCpu!)}, cap-sdk-python ${speed(theirs, theirCpu!)}: ${ratio}`,
     );
-    const speed = ({ speed, cpu }: Found) => `${speed.toFixed(0)}/s (${cpu.toFixed(0)} us CPU a job)`;
-    const ratio = `${(ours.speed / theirs.speed).toFixed(2)}x, CPU ${(theirs.cpu / ours.cpu).toFixed(2)}x`;
-    console.log(`  ${what}: ours ${speed(ours)}, cap-sdk-python ${speed(theirs)}: ${ratio}`);
   }
   scheduler?.kill("SIGKILL");
   return rows;
-}
-
-function median(found: readonly Found[]): Found {
-  const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
-  return { speed: middle(found.map(({ speed }) => speed)), cpu: middle(found.map(({ cpu }) => cpu)) };
 }
 
 async function open(command: string, args: readonly string[]): Promise<ChildProcess> {

@@ -14,9 +14,8 @@ import { capPython, findPeer, natsServer } from "../test/peers/ladder.ts";
 import { startNats } from "../test/peers/processes.ts";
 import { compiled } from "./compiled.ts";
 import { cpuOf } from "./cpu.ts";
-import type { Measured } from "./measure.ts";
+import { compared, type Measured, median, ROUNDS } from "./measure.ts";
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 const WINDOW_MS = Number(process.env.BENCH_WINDOW_MS ?? 2000);
 
 interface Answer {
@@ -171,16 +170,14 @@ function cryptoLimit(): { readonly sign: number; readonly verify: number; readon
   return { sign, verify, jobs: availableParallelism() / (2 * sign + 2 * verify) };
 }
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
 function report(found: Map<string, Found[]>, cases: readonly Case[]): Measured[] {
   const limit = cryptoLimit();
   const rows = cases.map(({ name, against }): Measured & { readonly text: string } => {
     const rounds = found.get(name)!;
     const speeds = rounds.map(({ speed }) => speed);
-    const perSecond = median(speeds);
-    const ratio =
-      against === undefined ? 1 : median(rounds.map(({ speed }, i) => speed / found.get(against)![i]!.speed));
+    const others = against === undefined ? undefined : found.get(against)!.map(({ speed }) => speed);
+    const row = compared(name, speeds, against, others);
+    const { perSecond, ratio } = row;
     const spread = (Math.max(...speeds) - Math.min(...speeds)) / perSecond;
     const micros = (["client", "worker", "server"] as const).map((part) =>
       median(rounds.map((round) => round[part]))
@@ -194,7 +191,7 @@ function report(found: Map<string, Found[]>, cases: readonly Case[]): Measured[]
       `${(spread * 100).toFixed(0)} %`.padStart(6),
       ...micros,
     ].join(" ");
-    return { name, perSecond, ratio, against, text };
+    return { ...row, text };
   });
   console.log(`CAP through nats-server, medians of ${ROUNDS} rounds in turns, windows of ${WINDOW_MS} ms`);
   console.log(`${"".padEnd(52)}   jobs/s   ratio spread  CPU us per job: client, worker, server`);
@@ -204,5 +201,5 @@ function report(found: Map<string, Found[]>, cases: readonly Case[]): Measured[]
     `crypto limit: ${Math.round(limit.jobs).toLocaleString("en")} jobs/s = ${availableParallelism()} cores / (2 x sign ${per(limit.sign)} + 2 x verify ${per(limit.verify)})`,
   );
   const measured: Measured[] = rows.map(({ text: _, ...row }) => row);
-  return [...measured, { name: "crypto limit", perSecond: limit.jobs, ratio: 1, against: undefined }];
+  return [...measured, compared("crypto limit", [limit.jobs])];
 }

@@ -12,6 +12,13 @@ const root = join(import.meta.dirname, "..");
 
 /** One line: the names, kB min+gzip of all that is loaded at once, milliseconds to import (median of five). */
 export async function loaded(entry: string, names = "*"): Promise<string> {
+  const { kB, importMs } = await weigh(entry, names);
+  const label = names === "*" ? entry : names;
+  return `  ${label.padEnd(32)} ${kB.toFixed(1).padStart(6)} kB min+gzip  ${importMs.toFixed(1).padStart(6)} ms to import`;
+}
+
+/** What is loaded at once, in kB min+gzip, and the milliseconds to import it (median of five). */
+export async function weigh(entry: string, names = "*"): Promise<{ kB: number; importMs: number }> {
   const outdir = mkdtempSync(join(tmpdir(), "agentwire-bundle-"));
   try {
     const what = names === "*" ? "*" : `{ ${names} }`;
@@ -37,13 +44,12 @@ export async function loaded(entry: string, names = "*"): Promise<string> {
     });
     const files = atOnce(metafile.outputs);
     const bytes = files.map((file) => gzipSync(readFileSync(join(outdir, basename(file)))).length);
-    const kB = (bytes.reduce((sum, one) => sum + one) / 1000).toFixed(1);
+    const kB = bytes.reduce((sum, one) => sum + one) / 1000;
     const program = `const t = performance.now(); await import(${JSON.stringify(pathToFileURL(join(outdir, "entry.mjs")).href)}); console.log(performance.now() - t);`;
     const times = Array.from({ length: 5 }, () =>
       Number(execFileSync(process.execPath, ["--input-type=module", "-e", program])),
     ).sort((a, b) => a - b);
-    const label = names === "*" ? entry : names;
-    return `  ${label.padEnd(32)} ${kB.padStart(6)} kB min+gzip  ${times[2]!.toFixed(1).padStart(6)} ms to import`;
+    return { kB, importMs: times[2]! };
   } finally {
     rmSync(outdir, { recursive: true });
   }

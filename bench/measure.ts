@@ -13,37 +13,51 @@ export interface Measured {
   readonly name: string;
   /** Median of the rounds. */
   readonly perSecond: number;
-  /** This case's speed by that of the one it is compared with; 1 where there is none. */
+  /** Median of the rounds' ratios: this case's speed by that of the one it is compared with; 1 where there is none. */
   readonly ratio: number;
   readonly against: string | undefined;
+  /** Lowest and highest ratio of a round. */
+  readonly spread: readonly [lowest: number, highest: number];
 }
+
+/** Rounds of every benchmark: `pnpm bench --rounds`. */
+export const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 
 /** How long to measure. */
 export interface MeasureOptions {
-  /** Default: 5. */
-  readonly rounds?: number;
   /** Length of one round of one case. Default: 400. */
   readonly windowMs?: number;
 }
 
 /** Runs every case once per round and takes the median of its rounds. */
 export async function measure(cases: readonly Case[], options: MeasureOptions = {}): Promise<Measured[]> {
-  const { rounds = 5, windowMs = 400 } = options;
+  const { windowMs = 400 } = options;
   const speeds = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -1; round < ROUNDS; round++) {
     for (const { name, run } of cases) {
       const speed = await speedOf(run, windowMs);
       if (round >= 0) speeds.get(name)!.push(speed); // the first round only warms up
     }
   }
-  const median = (name: string) => speeds.get(name)!.sort((a, b) => a - b)[rounds >> 1]!;
-  return cases.map(({ name, against }) => ({
-    name,
-    perSecond: median(name),
-    ratio: against === undefined ? 1 : median(name) / median(against),
-    against,
-  }));
+  return cases.map(({ name, against }) =>
+    compared(name, speeds.get(name)!, against, against === undefined ? undefined : speeds.get(against)!),
+  );
 }
+
+/** A row of the rounds of one case, and of the case it is compared with: round by round, as both ran in turn. */
+export function compared(
+  name: string,
+  speeds: readonly number[],
+  against?: string,
+  others: readonly number[] = speeds,
+): Measured {
+  const ratios = speeds.map((speed, round) => speed / others[round]!);
+  const spread = [Math.min(...ratios), Math.max(...ratios)] as const;
+  return { name, perSecond: median(speeds), ratio: median(ratios), against, spread };
+}
+
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 async function speedOf(run: Case["run"], windowMs: number): Promise<number> {
   let times = 1;

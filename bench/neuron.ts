@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { findPeer, neuronPython } from "../test/peers/ladder.ts";
 import { compiled } from "./compiled.ts";
 import { loaded } from "./loaded.ts";
-import type { Measured } from "./measure.ts";
+import { compared, type Measured, median as middle, ROUNDS } from "./measure.ts";
 import { BenchGateway, type LeaseRound } from "./neuron-gateway.ts";
 
 const pythonWorker = `
@@ -26,7 +26,6 @@ interface Side {
   readonly args: readonly string[];
 }
 
-const rounds = 3;
 const windowMs = 1_500;
 
 /** Medians at 1, 16 and 64 leases in flight. */
@@ -45,7 +44,7 @@ export default async function benchNeuron(): Promise<Measured[]> {
     );
     for (const concurrency of [1, 16, 64]) {
       const found = new Map<string, Found[]>();
-      for (let round = -1; round < rounds; round++) {
+      for (let round = -1; round < ROUNDS; round++) {
         for (const { side, gateway, child } of running) {
           const before = cpuSeconds(child.pid!);
           const result = await gateway.round(concurrency, round < 0 ? 500 : windowMs);
@@ -53,23 +52,21 @@ export default async function benchNeuron(): Promise<Measured[]> {
           if (round >= 0) found.set(side.name, [...(found.get(side.name) ?? []), { ...result, workerUs }]);
         }
       }
-      const median = (name: string, key: keyof Found) =>
-        found
-          .get(name)
-          ?.map((one) => one[key])
-          .sort((a, b) => a - b)[rounds >> 1];
-      const theirs = median(neuronPython.name, "perSecond");
+      const median = (name: string, key: keyof Found) => middle(found.get(name)!.map((one) => one[key]));
+      const speeds = (name: string) => found.get(name)?.map(({ perSecond }) => perSecond);
+      const theirs = speeds(neuronPython.name);
       for (const { name } of sides) {
-        const perSecond = median(name, "perSecond")!;
         const against = name === ours.name && theirs !== undefined ? neuronPython.name : undefined;
-        const ratio = against === undefined ? 1 : perSecond / theirs!;
-        rows.push({ name: `${concurrency} in flight, ${name}`, perSecond, ratio, against });
+        const title = `${concurrency} in flight, ${name}`;
+        const row = compared(title, speeds(name)!, against, against === undefined ? undefined : theirs);
+        const { perSecond, ratio } = row;
+        rows.push(row);
         const speed = Math.round(perSecond).toLocaleString("en").padStart(8);
-        const p50 = `p50 ${median(name, "p50Ms")!.toFixed(2)} ms`;
-        const cpu = `${median(name, "workerUs")!.toFixed(0)} + ${median(name, "cpuUs")!.toFixed(0)} us`;
-        const compared = against === undefined ? "" : `  ${ratio.toFixed(1)}x`;
+        const p50 = `p50 ${median(name, "p50Ms").toFixed(2)} ms`;
+        const cpu = `${median(name, "workerUs").toFixed(0)} + ${median(name, "cpuUs").toFixed(0)} us`;
+        const times = against === undefined ? "" : `  ${ratio.toFixed(1)}x`;
         console.log(
-          `  ${String(concurrency).padStart(3)} in flight  ${name.padEnd(18)} ${speed}/s  ${p50}  ${cpu.padStart(13)}${compared}`,
+          `  ${String(concurrency).padStart(3)} in flight  ${name.padEnd(18)} ${speed}/s  ${p50}  ${cpu.padStart(13)}${times}`,
         );
       }
     }

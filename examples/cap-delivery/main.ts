@@ -28,7 +28,7 @@ const agent = new Agent({
   pool: "travel",
   concurrency: 8,
   store,
-  finished,
+  dedupe: finished,
   bus: () => connectNats({ name: "worker-1" }),
   durable: (bus) => openJetStream(bus, { createStreams: true, maxInFlight: 8 }),
 });

@@ -1,6 +1,6 @@
 import { MemoryBus, runWorker, submitJob } from "agentwire/cap";
 import { PacketLink } from "agentwire/cap/packet";
-import { assertAllowed, createSafetyClient } from "agentwire/cap/safety";
+import { assertAllowed, SafetyClient } from "agentwire/cap/safety";
 import { DecisionType, SUBJECT_HEARTBEAT } from "agentwire/gen/cap";
 import { LocalSafetyKernel, LocalScheduler } from "agentwire/testing";
 
@@ -13,7 +13,7 @@ const kernel = await LocalSafetyKernel.start({
           constraints: { budgets: { maxRuntimeMs: 60_000n } },
         },
 });
-const safety = createSafetyClient({ url: kernel.url }); // gRPC; denies if the kernel does not answer within 2 s
+const safety = new SafetyClient({ url: kernel.url }); // gRPC; denies if the kernel does not answer within 2 s
 
 const verdict = await safety.checkPolicy({
   jobId: "j-1",

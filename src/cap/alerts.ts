@@ -15,12 +15,7 @@ export interface AlertOptions {
   readonly perMinute?: number | undefined;
 }
 
-/** An alert and the trace it belongs to. */
-export interface ProtocolAlert {
-  readonly alert: MessageInitShape<typeof SystemAlertSchema>;
-  /** Of the packet that was refused, where it could be read. */
-  readonly traceId: string | undefined;
-}
+type Alert = MessageInitShape<typeof SystemAlertSchema>;
 
 const WINDOW_MS = 60_000;
 const MAX_TEXT = 256;
@@ -38,8 +33,11 @@ export class ProtocolAlerts {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** The alert for a refused message; undefined when it is itself an alert, or there were too many. */
-  report(error: AgentwireError, message: BusMessage, senderId: string): ProtocolAlert | undefined {
+  /**
+   * The alert for a refused message, with the trace of its packet where that can be read; undefined when it is itself an
+   * alert, or there were too many.
+   */
+  report(error: AgentwireError, message: BusMessage, senderId: string): Alert | undefined {
     if (message.subject === SUBJECT_ALERT || !(error instanceof CAPError)) return undefined;
     const now = this.#clock.monotonic();
     while (this.#sentAt.length > 0 && now - this.#sentAt[0]! >= WINDOW_MS) this.#sentAt.shift();
@@ -52,18 +50,15 @@ export class ProtocolAlerts {
     const unreported = this.#unreported;
     this.#unreported = 0;
     return {
-      traceId: traceId || undefined,
-      alert: {
-        severity: severityOf(error),
-        errorCodeEnum: error.numericCode,
-        sourceComponent: senderId,
-        message: error.message.slice(0, MAX_TEXT),
-        traceId,
-        details: {
-          offending_sender: sender,
-          subject: message.subject,
-          ...(unreported === 0 ? {} : { unreported: `${unreported}` }),
-        },
+      severity: severityOf(error),
+      errorCodeEnum: error.numericCode,
+      sourceComponent: senderId,
+      message: error.message.slice(0, MAX_TEXT),
+      traceId,
+      details: {
+        offending_sender: sender,
+        subject: message.subject,
+        ...(unreported > 0 && { unreported: `${unreported}` }),
       },
     };
   }

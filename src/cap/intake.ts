@@ -5,6 +5,7 @@
  * after it. Checking a signature takes longer than sending a packet, so without slices a fast sender and its
  * receiver would take turns at working instead of working at the same time.
  */
+import { Line } from "../worker/line.js";
 import type { BusMessage } from "./bus.js";
 
 const nextTurn: (run: () => void) => void =
@@ -14,8 +15,7 @@ const nextTurn: (run: () => void) => void =
 export class Intake {
   readonly #slice: number;
   readonly #take: (message: BusMessage) => void;
-  #queue: BusMessage[] = [];
-  #next = 0;
+  #queue = new Line<BusMessage>();
   #left: number;
   #armed = false;
   #idle: (() => void)[] = [];
@@ -32,27 +32,24 @@ export class Intake {
 
   /** Takes a message now, or in a later turn when this one has had its share. */
   push(message: BusMessage): void {
-    if (this.#left > 0 && this.#next === this.#queue.length) {
+    if (this.#left > 0 && this.#queue.size === 0) {
       this.#left--;
       this.#take(message);
-    } else {
-      this.#queue.push(message);
-    }
+    } else this.#queue.add(message);
     this.#arm();
   }
 
   /** Resolves when no message waits. */
   drained(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#next === this.#queue.length) resolve();
+      if (this.#queue.size === 0) resolve();
       else this.#idle.push(resolve);
     });
   }
 
   /** Forgets the messages that wait. */
   clear(): void {
-    this.#queue = [];
-    this.#next = 0;
+    this.#queue = new Line();
     this.#tellIdle();
   }
 
@@ -66,20 +63,13 @@ export class Intake {
   #turn(): void {
     this.#armed = false;
     this.#left = this.#slice;
-    while (this.#left > 0 && this.#next < this.#queue.length) {
+    for (let { first } = this.#queue; first !== undefined && this.#left > 0; first = this.#queue.first) {
+      this.#queue.remove(first);
       this.#left--;
-      this.#take(this.#queue[this.#next++]!);
+      this.#take(first.value);
     }
-    if (this.#next < this.#queue.length) {
-      if (this.#next > 1024) {
-        this.#queue = this.#queue.slice(this.#next);
-        this.#next = 0;
-      }
-      return this.#arm();
-    }
-    this.#queue = [];
-    this.#next = 0;
-    this.#tellIdle();
+    if (this.#queue.size > 0) this.#arm();
+    else this.#tellIdle();
   }
 
   #tellIdle(): void {

@@ -2,15 +2,15 @@
  * A client that waits for its jobs. It subscribes to results and to the dead letter queue: denied jobs and jobs that
  * never ran are reported only there.
  */
-import type { BusPacket, JobProgress } from "../../gen/cap/index.js";
+import type { BusPacket, JobProgress, JobResult } from "../../gen/cap/index.js";
 import { JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { abortError } from "../core/abort-error.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
-import { AgentwireError, errorText } from "../core/errors.js";
 import { uuid } from "../core/ids.js";
 import { safeLogger } from "../core/logger.js";
 import { checkOption, checkOptions, milliseconds } from "../core/options.js";
+import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
 import type { BlobStore } from "./blob-store.js";
 import type { Bus, Subscription } from "./bus.js";
@@ -23,7 +23,6 @@ import type {
   WaitOptions,
 } from "./job-client-options.js";
 import { type BatchItem, runBatch } from "./jobs/batch.js";
-import { assertDeadLetter } from "./jobs/dead-letter.js";
 import { missedResults, type ResultSource } from "./jobs/missed.js";
 import { type JobOutcome, readOutput } from "./jobs/output.js";
 import { ProgressBoard } from "./jobs/progress.js";
@@ -35,7 +34,7 @@ import {
   sendRequest,
 } from "./jobs/submission.js";
 import { JobWaits } from "./jobs/waits.js";
-import { isUnderWay, jobError } from "./outcome.js";
+import { assertDeadLetter, isUnderWay, jobError } from "./outcome.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 
@@ -67,11 +66,15 @@ export class JobClient {
     this.#store = store && limitedStore(store, { clock, ...storeLimits });
     this.#progress = new ProgressBoard(this.#party);
     this.#sources = [
-      { subject: SUBJECT_RESULT, listener: { onPacket: (packet) => this.#onResult(packet) }, options: {} },
+      {
+        subject: SUBJECT_RESULT,
+        listener: { onPacket: (packet) => this.#onEnd(packet, false) },
+        options: {},
+      },
       // The scheduler leaves worker_id empty there, so the rules of a result do not apply.
       {
         subject: SUBJECT_DLQ,
-        listener: { onPacket: (packet) => this.#onDeadLetter(packet) },
+        listener: { onPacket: (packet) => this.#onEnd(packet, true) },
         options: { check: assertDeadLetter },
       },
     ];
@@ -252,16 +255,22 @@ export class JobClient {
     const { jobId } = job.request;
     if (this.#waits.has(jobId)) throw new DuplicateJobError(`this client already waits for job ${jobId}`);
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
-    const onGiveUp = options.cancelOnAbort ? (error: Error) => this.#cancelQuietly(jobId, error) : undefined;
+    const cancel = ({ message }: Error): void => {
+      const log = safeLogger(this.#options.logger);
+      void warned(log, "a job could not be cancelled", () => this.cancel(jobId, message), { jobId });
+    };
+    const onGiveUp = options.cancelOnAbort ? cancel : undefined;
     const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
     const isRead = options.output !== undefined || (this.#store !== undefined && options.read !== "none");
+    const succeeded = ended.then(assertSucceeded);
     const result = isRead
-      ? ended.then((value) => readOutput(this.#store, value, options, signal))
-      : (ended as Promise<JobOutcome<T>>);
+      ? succeeded.then((value) => readOutput(this.#store, value, options, signal))
+      : (succeeded as Promise<JobOutcome<T>>);
     result.catch(() => {}); // a submission that fails is reported below
     const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
     try {
-      const sent = await (this.#isQuick(job) ? sending : cutShort(sending, ended));
+      // The end of the wait cuts the submission short. The end of the job, which may come first, does not.
+      const sent = await (this.#isQuick(job) ? sending : Promise.race([sending, ended.then(() => sending)]));
       if (sent.stored !== undefined) this.#waits.stored(jobId, sent.stored.sequence);
       // A request that was stored before may have its result already.
       if (sent.stored?.duplicate) this.#readMissed?.();
@@ -289,41 +298,18 @@ export class JobClient {
     return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
   }
 
-  #cancelQuietly(jobId: string, why: Error): void {
-    this.cancel(jobId, why.message).catch((error: unknown) => {
-      safeLogger(this.#options.logger).warn("a job could not be cancelled", {
-        jobId,
-        reason: errorText(error),
-      });
-    });
-  }
-
-  #onResult({ payload }: BusPacket): void {
-    if (payload.case !== "jobResult" || isUnderWay(payload.value)) return;
-    const { jobId } = payload.value;
-    this.#progress.end(jobId);
-    this.#waits.done(jobId, payload.value);
-  }
-
-  #onDeadLetter({ payload }: BusPacket): void {
-    if (payload.case !== "jobResult") return;
+  #onEnd({ payload }: BusPacket, isDead: boolean): void {
+    if (payload.case !== "jobResult" || (!isDead && isUnderWay(payload.value))) return;
     const { value } = payload;
-    // What is here did not succeed, whatever it says.
     this.#progress.end(value.jobId);
-    this.#waits.done(value.jobId, value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
+    // A dead letter did not succeed, whatever it says.
+    this.#waits.done(value.jobId, isDead && value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
   }
 }
 
-/** A submission that the end of the wait cuts short. The end of the job, which may come first, does not. */
-function cutShort<T>(sending: Promise<T>, ended: Promise<unknown>): Promise<T> {
-  const givenUp = ended.catch((error: unknown) => {
-    if (!(error instanceof AgentwireError && carriesResult(error.details))) throw error;
-  });
-  return Promise.race([sending, givenUp.then(() => sending)]);
-}
-
-function carriesResult(details: unknown): boolean {
-  return typeof details === "object" && details !== null && "result" in details;
+function assertSucceeded(result: JobResult): JobResult {
+  if (result.status === JobStatus.SUCCEEDED) return result;
+  throw jobError(result);
 }
 
 /**

@@ -1,13 +1,11 @@
 /** A message bus inside one process, with the subjects, wildcards and queue groups of NATS. */
-
-import { withDeadline } from "../core/abort.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
-import { ClosedError, ConnectionError } from "../core/errors.js";
-import { randomHex } from "../core/ids.js";
+import { ClosedError } from "../core/errors.js";
 import type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "./bus.js";
 import { assertSubject, subjectMatches } from "./bus.js";
 import { PublishFailedError } from "./errors.js";
+import { requestOver } from "./request.js";
 
 /** Options of {@link MemoryBus}. */
 export interface MemoryBusOptions {
@@ -19,7 +17,8 @@ export interface MemoryBusOptions {
 
 /** The bus itself; peers talk to it through connections of their own. */
 export class MemoryBus {
-  readonly #subscriptions = new Set<MemorySubscription>();
+  /** @internal */
+  readonly subscriptions = new Set<MemorySubscription>();
   readonly #maxPayloadBytes: number;
   readonly #turns = new Map<string, number>();
   readonly clock: Clock;
@@ -36,62 +35,48 @@ export class MemoryBus {
 
   /** Subscriptions that are alive now. */
   get subscriptionCount(): number {
-    return this.#subscriptions.size;
+    return this.subscriptions.size;
   }
 
-  /** @internal */
-  add(subscription: MemorySubscription): void {
-    this.#subscriptions.add(subscription);
-  }
-
-  /** @internal */
-  remove(subscription: MemorySubscription): void {
-    this.#subscriptions.delete(subscription);
-  }
-
-  /** @internal Returns how many subscriptions the message went to. */
-  route(message: BusMessage): number {
-    if (message.data.length > this.#maxPayloadBytes) {
-      throw new PublishFailedError(`message of ${message.data.length} bytes is larger than the bus allows`, {
-        retryable: false,
-        details: { maxPayloadBytes: this.#maxPayloadBytes },
-      });
+  /** @internal Returns whether the message went to anybody. */
+  route(message: BusMessage): boolean {
+    const maxPayloadBytes = this.#maxPayloadBytes;
+    if (message.data.length > maxPayloadBytes) {
+      const text = `message of ${message.data.length} bytes is larger than the bus allows`;
+      throw new PublishFailedError(text, { retryable: false, details: { maxPayloadBytes } });
     }
     const groups = new Map<string, MemorySubscription[]>();
-    let receivers = 0;
-    for (const subscription of this.#subscriptions) {
-      if (!subjectMatches(subscription.subject, message.subject)) continue;
-      if (subscription.queue === undefined) {
-        subscription.take(message);
-        receivers++;
-      } else {
-        const { queue } = subscription;
-        groups.set(queue, [...(groups.get(queue) ?? []), subscription]);
-      }
+    const receivers: MemorySubscription[] = [];
+    for (const subscription of this.subscriptions) {
+      const { subject, queue } = subscription;
+      if (!subjectMatches(subject, message.subject)) continue;
+      if (queue === undefined) receivers.push(subscription);
+      else groups.set(queue, [...(groups.get(queue) ?? []), subscription]);
     }
     for (const [group, members] of groups) {
       const turn = this.#turns.get(group) ?? 0;
       this.#turns.set(group, turn + 1);
-      members[turn % members.length]!.take(message);
-      receivers++;
+      receivers.push(members[turn % members.length]!);
     }
-    return receivers;
+    for (const receiver of receivers) receiver.take(message);
+    return receivers.length > 0;
   }
 }
 
 class MemorySubscription implements Subscription {
   readonly #waiting: BusMessage[] = [];
   #delivering = false;
-  #ended = false;
   #drained: (() => void)[] = [];
 
   constructor(
     readonly subject: string,
     readonly queue: string | undefined,
+    readonly owner: Bus,
     private readonly bus: MemoryBus,
     private readonly onMessage: (message: BusMessage) => void,
-    private readonly onEnd: (subscription: MemorySubscription) => void,
-  ) {}
+  ) {
+    bus.subscriptions.add(this);
+  }
 
   /** Hands the message over in a later turn, as a socket would; a copy, so that nobody shares bytes. */
   take(message: BusMessage): void {
@@ -114,27 +99,19 @@ class MemorySubscription implements Subscription {
   }
 
   async drain(): Promise<void> {
-    this.#end();
+    this.bus.subscriptions.delete(this);
     if (this.#delivering) await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
   unsubscribe(): void {
-    this.#end();
+    this.bus.subscriptions.delete(this);
     this.#waiting.length = 0;
-  }
-
-  #end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.bus.remove(this);
-    this.onEnd(this);
   }
 }
 
 class MemoryConnection implements Bus {
   readonly inProcess = true;
   readonly #bus: MemoryBus;
-  readonly #subscriptions = new Set<MemorySubscription>();
   readonly #events = new Emitter<{ status: BusStatus }>();
   #status: BusStatus = "connected";
 
@@ -142,70 +119,46 @@ class MemoryConnection implements Bus {
     this.#bus = bus;
   }
 
-  publish(subject: string, data: Uint8Array, options: { readonly reply?: string } = {}): void {
-    const { reply } = options;
-    if (this.#route(subject, data, reply) > 0 || reply === undefined) return;
-    this.#bus.route({ subject: reply, data: new Uint8Array(), status: 503 }); // as a NATS server does it
-  }
-
-  #route(subject: string, data: Uint8Array, reply: string | undefined): number {
-    if (this.#status === "closed") throw new ClosedError("the bus connection is closed");
+  publish(subject: string, data: Uint8Array, { reply }: { readonly reply?: string } = {}): void {
+    if (this.#status === "closed") throw closed();
     assertSubject(subject);
-    return this.#bus.route({ subject, data, reply });
+    const isHeard = this.#bus.route({ subject, data, reply });
+    if (isHeard || reply === undefined) return;
+    this.#bus.route({ subject: reply, data: new Uint8Array(), status: 503 }); // as a NATS server does it
   }
 
   async subscribe(
     subject: string,
     onMessage: (message: BusMessage) => void,
-    options: SubscribeOptions = {},
+    { queue }: SubscribeOptions = {},
   ): Promise<Subscription> {
-    if (this.#status !== "connected") throw new ClosedError("the bus connection is closed");
+    if (this.#status !== "connected") throw closed();
     assertSubject(subject, { wildcards: true });
-    const subscription = new MemorySubscription(subject, options.queue, this.#bus, onMessage, (ended) => {
-      this.#subscriptions.delete(ended);
-    });
-    this.#subscriptions.add(subscription);
-    this.#bus.add(subscription);
-    return subscription;
+    return new MemorySubscription(subject, queue, this, this.#bus, onMessage);
   }
 
-  async request(subject: string, data: Uint8Array, options: RequestOptions = {}): Promise<BusMessage> {
-    const inbox = `_INBOX.${randomHex(12)}`;
-    const { timeoutMs = 5000, signal } = options;
-    const limits = { signal, timeoutMs, what: `request on ${subject}`, clock: this.#bus.clock };
-    let subscription: Subscription | undefined;
-    const answered = (): Promise<BusMessage> =>
-      new Promise((resolve, reject) => {
-        this.subscribe(inbox, resolve)
-          .then((made) => {
-            subscription = made;
-            if (this.#route(subject, data, inbox) === 0) {
-              throw new ConnectionError(`nobody listens on ${subject}`, { code: "NO_RESPONDERS" });
-            }
-          })
-          .catch(reject);
-      });
-    try {
-      return await withDeadline(limits, answered);
-    } finally {
-      subscription?.unsubscribe();
-    }
+  request(
+    subject: string,
+    data: Uint8Array,
+    { timeoutMs = 5000, signal }: RequestOptions = {},
+  ): Promise<BusMessage> {
+    return requestOver(this, subject, data, { timeoutMs, signal, clock: this.#bus.clock });
   }
 
   async flush(): Promise<void> {
-    if (this.#status === "closed") throw new ClosedError("the bus connection is closed");
+    if (this.#status === "closed") throw closed();
   }
 
   async drain(): Promise<void> {
     if (this.#status !== "connected") return;
     this.#set("draining");
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain()));
+    await Promise.all(this.#own().map((subscription) => subscription.drain()));
     this.#set("closed");
   }
 
   async close(): Promise<void> {
     if (this.#status === "closed") return;
-    for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
+    for (const subscription of this.#own()) subscription.unsubscribe();
     this.#set("closed");
   }
 
@@ -217,8 +170,16 @@ class MemoryConnection implements Bus {
     return this.#events.on("status", listener);
   }
 
+  #own(): MemorySubscription[] {
+    return [...this.#bus.subscriptions].filter(({ owner }) => owner === this);
+  }
+
   #set(status: BusStatus): void {
     this.#status = status;
     this.#events.emit("status", status);
   }
+}
+
+function closed(): ClosedError {
+  return new ClosedError("the bus connection is closed");
 }

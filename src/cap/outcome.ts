@@ -1,5 +1,11 @@
 /** How a job ended, as reported to a client: a result, or a typed error that carries it. */
-import { errorCodes, type JobResult, JobStatus } from "../../gen/cap/index.js";
+import {
+  type BusPacket,
+  errorCodes,
+  type JobResult,
+  JobStatus,
+  PROTOCOL_VERSION,
+} from "../../gen/cap/index.js";
 import type { AgentwireErrorOptions } from "../core/errors.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
@@ -83,4 +89,15 @@ export function jobError(result: JobResult): CAPError {
 
 function isKindOf(type: CAPErrorClass, base: CAPErrorClass | undefined): boolean {
   return base !== undefined && (type === base || Object.prototype.isPrototypeOf.call(base, type));
+}
+
+/**
+ * Throws a VersionMismatchError or InvalidInputError unless a packet is the result of a job. Dead letters are read
+ * leniently: the scheduler leaves `worker_id` empty there.
+ */
+export function assertDeadLetter({ payload, protocolVersion }: BusPacket): void {
+  if (protocolVersion !== PROTOCOL_VERSION)
+    throw new errors.VersionMismatchError(`protocol_version must equal ${PROTOCOL_VERSION}`);
+  if (payload.case !== "jobResult" || payload.value.jobId === "")
+    throw new errors.InvalidInputError("a dead letter must be the result of a job");
 }

@@ -8,6 +8,7 @@ import { AgentwireError, errorText, ValidationError } from "../core/errors.js";
 import { type Logger, safeLogger, warnOnce } from "../core/logger.js";
 import { type Loop, type LoopOptions, startLoop } from "../core/loop.js";
 import { checkOption, checkOptions } from "../core/options.js";
+import { warned } from "../core/warned.js";
 import { type AlertOptions, ProtocolAlerts } from "./alerts.js";
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
 import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
@@ -94,7 +95,7 @@ export interface HeartbeatLoopOptions extends Pick<LoopOptions, "signal" | "onEr
 export type PublishBytes = (subject: string, bytes: Uint8Array) => unknown;
 
 /** What became of the messages a peer has received. */
-export interface ReceiveCounts {
+export interface ReceiveStats {
   /** Messages that came in. */
   received: number;
   /** Of these, refused: no packet, a broken rule, a signature that does not verify. */
@@ -125,7 +126,7 @@ const UNVERIFIED_PER_TURN = 32;
 export class Party<P extends PacketProtocol = PacketProtocol> {
   readonly bus: Bus;
   readonly senderId: string;
-  readonly counts: ReceiveCounts = { received: 0, refused: 0 };
+  readonly stats: ReceiveStats = { received: 0, refused: 0 };
   readonly #options: PartyOptions;
   #seal: SealOptions;
   readonly #keys: KeyRing | undefined;
@@ -181,24 +182,20 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
    *
    * @throws InvalidInputError for a payload that breaks a rule; what {@link Bus.publish} throws.
    */
-  send(
+  async send(
     subject: string,
     payload: PayloadInitOf<P>,
     traceId?: string,
-    publish?: PublishBytes,
-  ): Promise<PacketOf<P>>;
-  async send(
-    subject: string,
-    payload: unknown,
-    traceId?: string,
     publish: PublishBytes = (to, bytes) => this.bus.publish(to, bytes),
-  ): Promise<unknown> {
+  ): Promise<PacketOf<P>> {
     const { clock, protocol } = this.#options;
     const { senderId } = this;
-    const packet = createPacket(payload as PayloadInit, { senderId, traceId, clock, protocol });
+    const given: unknown = payload;
+    const packet = createPacket(given as PayloadInit, { senderId, traceId, clock, protocol });
     const bytes = this.#sealed(packet, subject);
     await publish(subject, bytes instanceof Uint8Array ? bytes : await bytes);
-    return packet;
+    const sent: unknown = packet;
+    return sent as PacketOf<P>;
   }
 
   #sealed(packet: BusPacket, subject: string): Uint8Array | Promise<Uint8Array> {
@@ -230,17 +227,16 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   }
 
   /** Receives the packets on a subject. A bad one never ends the subscription. */
-  receive(
+  async receive(
     subject: string,
     listener: PacketListener<PacketOf<P>>,
-    options?: ReceiveOptions,
-  ): Promise<Subscription>;
-  async receive(subject: string, given: unknown, options: ReceiveOptions = {}): Promise<Subscription> {
+    options: ReceiveOptions = {},
+  ): Promise<Subscription> {
     if (this.#keys === undefined && options.keys === undefined && !this.bus.inProcess) {
       const text = "packets are accepted unverified: set `publicKeys` to verify their signatures";
       warnOnce(this.#options.logger, "cap.unverified", text, { senderId: this.senderId });
     }
-    const inlet = this.#inlet(subject, given as PacketListener, options);
+    const inlet = this.#inlet(subject, listener, options);
     const source = options.source ?? this.bus;
     const subscription = await source.subscribe(subject, inlet.push, options);
     return {
@@ -261,27 +257,21 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   }
 
   /** Receives the packets that a stream has kept on a subject. Resolves when all were handed over. */
-  replay(
+  async replay(
     durable: DurableBus,
     subject: string,
     from: ReplayFrom,
     listener: PacketListener<PacketOf<P>>,
     check?: ReceiveOptions["check"],
-  ): Promise<void>;
-  async replay(
-    durable: DurableBus,
-    subject: string,
-    from: ReplayFrom,
-    given: unknown,
-    check?: ReceiveOptions["check"],
   ): Promise<void> {
-    const inlet = this.#inlet(subject, given as PacketListener, { check });
+    const inlet = this.#inlet(subject, listener, { check });
     await durable.replay?.(subject, inlet.push, from);
     await inlet.drained();
   }
 
   /** The way of messages to a listener: opened side by side, a slice per turn, and handed over in the order they came. */
-  #inlet(subject: string, listener: PacketListener, { check, keys = this.#keys }: ReceiveOptions) {
+  #inlet(subject: string, given: unknown, { check, keys = this.#keys }: ReceiveOptions) {
+    const listener = given as PacketListener;
     const { maxPacketBytes: maxBytes, acceptRawOrder, protocol } = this.#options;
     const optionsFor = (from: string): Opening => ({
       keys,
@@ -295,7 +285,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     let last: Promise<void> | undefined;
     const intake = new Intake(
       (message) => {
-        this.counts.received++;
+        this.stats.received++;
         const packet = this.#open(listener, message, usual ?? optionsFor(message.subject));
         if (last === undefined && !(packet instanceof Promise)) return this.#hand(listener, packet, message);
         const turn = Promise.all([packet, last]).then(([opened]) => {
@@ -324,13 +314,10 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   ): BusPacket | undefined | Promise<BusPacket | undefined> {
     try {
       const profiled = this.#profile?.open(message, options.check);
-      if (profiled !== undefined)
-        return profiled.catch((error: unknown) => this.#refuse(listener, error, message));
-      const packet = open(message.data, options);
+      const packet = profiled ?? open(message.data, options);
       if (!(packet instanceof Promise)) return this.#admit(packet, message);
-      return packet
-        .then((opened) => this.#admit(opened, message))
-        .catch((error: unknown) => this.#refuse(listener, error, message));
+      const admitted = profiled ?? packet.then((opened) => this.#admit(opened, message));
+      return admitted.catch((error: unknown) => this.#refuse(listener, error, message));
     } catch (error) {
       return this.#refuse(listener, error, message);
     }
@@ -355,7 +342,7 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
   }
 
   #refuse(listener: PacketListener, error: unknown, message: BusMessage): undefined {
-    this.counts.refused++;
+    this.stats.refused++;
     const known =
       error instanceof AgentwireError ? error : new AgentwireError(errorText(error), { cause: error });
     this.#logger.warn("packet refused", {
@@ -365,12 +352,11 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
       details: known.details,
     });
     this.#guard(() => listener.onRefused?.(known, message));
-    const report = this.#alerts?.report(known, message, this.senderId);
-    if (report === undefined) return;
-    const payload: unknown = { case: "alert", value: report.alert };
-    this.send(SUBJECT_ALERT, payload as PayloadInitOf<P>, report.traceId).catch((failure: unknown) => {
-      this.#logger.warn("a refused packet could not be reported", { reason: errorText(failure) });
-    });
+    const value = this.#alerts?.report(known, message, this.senderId);
+    if (value === undefined) return;
+    const payload: unknown = { case: "alert", value };
+    const send = () => this.send(SUBJECT_ALERT, payload as PayloadInitOf<P>, value.traceId || undefined);
+    void warned(this.#logger, "a refused packet could not be reported", send);
   }
 
   #hand(listener: PacketListener, packet: BusPacket | undefined, message: BusMessage): void {

@@ -75,14 +75,18 @@ function firstValid(rest: Iterator<Attempt>, packet: BusPacket): SignedForm | Pr
   throw new SignatureInvalidError(text, details("wrong_signature", packet));
 }
 
+/** The byte forms the signature may be over, most likely first, each with every key; made only when the one before failed. */
 function* attempts(
   packet: BusPacket,
   received: Uint8Array,
   keys: readonly VerifyingKey[],
-  options: VerifyOptions,
+  { protocol, acceptRawOrder }: VerifyOptions,
 ): Generator<Attempt> {
-  for (const [form, bytes] of signedForms(packet, received, options))
-    for (const key of keys) yield [form, bytes, key];
+  const over = (form: SignedForm, bytes: Uint8Array) => keys.map((key): Attempt => [form, bytes, key]);
+  const spec = canonicalBytes(packet, "spec", protocol);
+  yield* over("spec", spec.bytes);
+  if (spec.ordersDiffer) yield* over("upb", canonicalBytes(packet, "upb", protocol).bytes);
+  if (acceptRawOrder) yield* over("raw", withoutField(received, SIGNATURE_FIELD));
 }
 
 /** The keys that may have signed a packet; at least one. */
@@ -103,39 +107,24 @@ function candidatesOf(packet: BusPacket, keys: KeyRing, { subject }: VerifyOptio
   return candidates.map(({ key }) => key);
 }
 
+const ROLES: { readonly [payload in NonNullable<BusPacket["payload"]["case"]>]?: readonly Role[] } = {
+  jobRequest: ["client", "scheduler"],
+  jobCancel: ["client", "scheduler"],
+  jobResult: ["worker", "scheduler"],
+  jobProgress: ["worker", "scheduler"],
+  heartbeat: ["worker"],
+};
+
 /** Who may send a payload. */
 export function rolesFor({ payload }: BusPacket, subject: string | undefined): readonly Role[] {
-  switch (payload.case) {
-    case "jobRequest":
-      if (subject === undefined) return ["client", "scheduler"];
-      return [subject === SUBJECT_SUBMIT ? "client" : "scheduler"];
-    case "jobCancel":
-      return ["client", "scheduler"];
-    case "jobResult":
-    case "jobProgress":
-      return ["worker", "scheduler"];
-    case "heartbeat":
-      return ["worker"];
-    default:
-      return ["client", "scheduler", "worker"];
-  }
+  const { case: kind } = payload;
+  if (kind === "jobRequest" && subject !== undefined)
+    return [subject === SUBJECT_SUBMIT ? "client" : "scheduler"];
+  return (kind && Object.hasOwn(ROLES, kind) && ROLES[kind]) || ["client", "scheduler", "worker"];
 }
 
 function details(problem: SignatureProblem, { senderId }: BusPacket) {
   return { details: { problem, sender: senderId.slice(0, 256) } };
-}
-
-/** The byte forms the signature may be over, most likely first; made only when the one before failed. */
-function* signedForms(
-  packet: BusPacket,
-  received: Uint8Array,
-  options: VerifyOptions,
-): Generator<readonly [SignedForm, Uint8Array]> {
-  const { protocol, acceptRawOrder } = options;
-  const spec = canonicalBytes(packet, "spec", protocol);
-  yield ["spec", spec.bytes];
-  if (spec.ordersDiffer) yield ["upb", canonicalBytes(packet, "upb", protocol).bytes];
-  if (acceptRawOrder) yield ["raw", withoutField(received, SIGNATURE_FIELD)];
 }
 
 /** Options of {@link openPacket}. */

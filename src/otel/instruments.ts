@@ -14,7 +14,7 @@ import type { DurationName } from "./spans.js";
 
 /** What reports outcomes, retries, reconnects and work in flight. */
 export type Observed =
-  | Pick<Agent, "counts" | "jobsInHand" | "workerId" | "isServing">
+  | Pick<Agent, "stats" | "jobsInHand" | "workerId" | "isServing">
   | Pick<Neuron, "on" | "leasesInHand" | "neuronId" | "isServing">
   | Pick<GatewayClient, "on">
   | Pick<Bus, "onStatus">;
@@ -69,7 +69,7 @@ export class Instruments {
     }
     if ("jobsInHand" in observed) {
       const attributes = { "agentwire.protocol": "cap", "agentwire.worker.id": observed.workerId };
-      const { counts } = observed;
+      const { stats } = observed;
       const outcomes = ["succeeded", "failed", "repeated", "refused", "unpublished"] as const;
       const counted = this.#meter.createObservableCounter("agentwire.worker.jobs", {
         unit: "{job}",
@@ -77,7 +77,7 @@ export class Instruments {
       });
       const count = (result: ObservableResult): void => {
         for (const name of outcomes)
-          result.observe(counts[name], { ...attributes, "agentwire.outcome": name });
+          result.observe(stats[name], { ...attributes, "agentwire.outcome": name });
       };
       counted.addCallback(count);
       const off = this.#gauges(attributes, () => [observed.jobsInHand, observed.isServing]);

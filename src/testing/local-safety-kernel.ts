@@ -63,13 +63,13 @@ export class LocalSafetyKernel {
     return kernel;
   }
 
-  /** For `createSafetyClient({ url })`. */
+  /** For `new SafetyClient({ url })`. */
   get url(): string {
     const port = (this.#server?.address() as AddressInfo | undefined)?.port ?? 0;
     return `http${this.#options.tls === undefined ? "" : "s"}://127.0.0.1:${port}`;
   }
 
-  /** A transport that reaches this kernel without a socket, for `createSafetyClient({ transport })`. */
+  /** A transport that reaches this kernel without a socket, for `new SafetyClient({ transport })`. */
   transport(): Transport {
     return createRouterTransport((router) => this.#routes(router));
   }

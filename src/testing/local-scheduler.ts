@@ -15,7 +15,7 @@ import {
 } from "../../gen/cap/index.js";
 import type { Subscription } from "../cap/bus.js";
 import { generateKeyPair, toSigningKey } from "../cap/crypto/key-ring.js";
-import type { ReceiveCounts } from "../cap/party.js";
+import type { ReceiveStats } from "../cap/party.js";
 import { Party } from "../cap/party.js";
 import type { WorkerTrustConfig } from "../cap/trust/config.js";
 import { systemClock } from "../core/clock.js";
@@ -72,8 +72,8 @@ export class LocalScheduler {
   }
 
   /** Messages received and refused. */
-  get counts(): ReceiveCounts {
-    return this.#party.counts;
+  get stats(): ReceiveStats {
+    return this.#party.stats;
   }
 
   /** What is known of a job. */

@@ -4,6 +4,8 @@
  * Work goes from `queued` to `running`, `answering` and `answered`. A cancel, a deadline or the end of the worker cuts
  * it short in any state before `answering`. What differs between protocols is in three hooks.
  */
+
+import { withTimeout } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
@@ -145,14 +147,7 @@ export class Engine<W extends Work, Outcome> {
       if (work.cutBy === undefined) work.stop(reason);
       this.settle(work, this.#hooks.cut(work, work.cutBy ?? reason));
     }
-    const { clock } = this.#options;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(resolve, ms);
-      void this.idle().then(() => {
-        clock.clearTimeout(timer);
-        resolve();
-      });
-    });
+    await withTimeout("answering", ms, this.#options.clock, () => this.idle()).catch(() => {});
     this.close();
   }
 

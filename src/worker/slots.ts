@@ -41,8 +41,10 @@ export class Slots<W extends Work> {
   }
 
   /** Takes work out of the line. */
-  remove({ waiting }: W): void {
-    if (waiting !== undefined) this.#leave(waiting as Place<W>);
+  remove(work: W): void {
+    if (work.waiting === undefined) return;
+    this.#waiting.remove(work.waiting as Place<W>);
+    work.waiting = undefined;
   }
 
   /** Gives a slot back. */
@@ -54,14 +56,9 @@ export class Slots<W extends Work> {
   #serve(): void {
     for (let { first } = this.#waiting; first !== undefined; first = this.#waiting.first) {
       if (this.active >= this.#concurrency) return;
-      this.#leave(first);
+      this.remove(first.value);
       this.active++;
       this.#grant(first.value);
     }
-  }
-
-  #leave(place: Place<W>): void {
-    this.#waiting.remove(place);
-    place.value.waiting = undefined;
   }
 }

@@ -34,7 +34,7 @@ describe("places", () => {
     await end("2");
     expect(results().map(({ jobId }) => jobId)).toEqual(["1", "2"]);
     expect(begun).toHaveLength(2);
-    expect(agent.counts).toMatchObject({ received: 4, succeeded: 2, repeated: 2, runs: 2 });
+    expect(agent.stats).toMatchObject({ received: 4, succeeded: 2, repeated: 2, runs: 2 });
     await send({ jobId: "1" });
     expect(begun).toHaveLength(3);
   });
@@ -184,7 +184,7 @@ describe("constraints", () => {
     agent.job("job.echo", () => Promise.reject(new Error("x")));
     await agent.start();
     await send({ env });
-    expect(agent.counts.runs).toBe(attempts);
+    expect(agent.stats.runs).toBe(attempts);
     expect(results()).toMatchObject([{ errorMessage: "handler failed" }]);
   });
 
@@ -198,7 +198,7 @@ describe("constraints", () => {
       expect(results()).toMatchObject([
         { status: JobStatus.FAILED, errorMessage: "policy constraints cannot be read", errorCodeEnum: 203 },
       ]);
-      expect(agent.counts.runs).toBe(0);
+      expect(agent.stats.runs).toBe(0);
     },
   );
 

@@ -119,7 +119,7 @@ describe("with streams", () => {
     end.open();
     await clock.settle();
     expect(told).toEqual(["stored sys.job.result:j", "ack 1", "ack 2"]);
-    expect(agent.counts).toMatchObject({ runs: 1, repeated: 1 });
+    expect(agent.stats).toMatchObject({ runs: 1, repeated: 1 });
   });
 
   it(req("cap.agent.durable", "packets that are refused, and jobs nobody can do, are dropped"), async () => {
@@ -134,7 +134,7 @@ describe("with streams", () => {
       "drop 2 not a job request",
       "drop 3 no handler for the topic",
     ]);
-    expect(agent.counts).toMatchObject({ received: 3, refused: 1 });
+    expect(agent.stats).toMatchObject({ received: 3, refused: 1 });
   });
 
   it(req("cap.agent.durable", "a job whose result no stream takes is given back"), async () => {
@@ -145,7 +145,7 @@ describe("with streams", () => {
     await clock.advance(1_000);
     expect(told).toEqual(["back 1 1000"]);
     expect(errors).toHaveLength(1);
-    expect([agent.jobsInHand, agent.activeJobs, agent.counts.unpublished]).toEqual([0, 0, 1]);
+    expect([agent.jobsInHand, agent.activeJobs, agent.stats.unpublished]).toEqual([0, 0, 1]);
   });
 
   it("a stream that comes back in time gets the result", async () => {
@@ -178,9 +178,9 @@ describe("with streams", () => {
 
   it("a store of finished jobs that is down gives jobs back: two results could differ", async () => {
     const fault: { find?: unknown; keep?: unknown } = { find: new Error("redis down") };
-    const { send, told, agent, errors } = await durably({ finished: memory(fault).finished });
+    const { send, told, agent, errors } = await durably({ dedupe: memory(fault).finished });
     await send({ jobId: "1" });
-    expect([told, agent.counts.runs]).toEqual([["back 1 1000"], 0]);
+    expect([told, agent.stats.runs]).toEqual([["back 1 1000"], 0]);
     delete fault.find;
     fault.keep = new Error("redis down");
     await send({ jobId: "2" });
@@ -193,7 +193,7 @@ describe("with finished jobs", () => {
   it(req("cap.agent.repeat", "a job that comes again is answered with the result it had"), async () => {
     let n = 0;
     const { finished } = memory();
-    const set = await bench({ finished });
+    const set = await bench({ dedupe: finished });
     set.agent.job("job.echo", () => ++n);
     await set.agent.start();
     await set.send({}, { traceId: "t-1" });
@@ -202,13 +202,13 @@ describe("with finished jobs", () => {
     expect(set.results()).toHaveLength(2);
     expect(set.results()[1]).toEqual(set.results()[0]);
     expect(set.resultPackets().map(({ traceId }) => traceId)).toEqual(["t-1", "t-2"]);
-    expect(set.agent.counts).toMatchObject({ succeeded: 1, repeated: 1, runs: 1 });
+    expect(set.agent.stats).toMatchObject({ succeeded: 1, repeated: 1, runs: 1 });
   });
 
   it(req("cap.agent.repeat", "so is one with the same idempotency key of the same tenant"), async () => {
     let n = 0;
     const { finished } = memory();
-    const set = await bench({ finished, concurrency: 3 });
+    const set = await bench({ dedupe: finished, concurrency: 3 });
     const end = gate();
     set.agent.job("job.echo", async () => {
       n++;
@@ -230,7 +230,7 @@ describe("with finished jobs", () => {
 
   it("the first result counts, also when another worker was faster", async () => {
     const { finished, kept } = memory();
-    const set = await bench({ finished });
+    const set = await bench({ dedupe: finished });
     const end = gate();
     set.agent.job("job.echo", () => end.opened);
     await set.agent.start();
@@ -246,23 +246,23 @@ describe("with finished jobs", () => {
 
   it("FAILED_RETRYABLE is no end: the job is done again", async () => {
     const { finished } = memory();
-    const set = await bench({ finished, granularStatus: true });
+    const set = await bench({ dedupe: finished, granularStatus: true });
     set.agent.job("job.echo", () => Promise.reject(new Error("x")));
     await set.agent.start();
     await set.send();
     await set.send();
-    expect(set.agent.counts.runs).toBe(2);
+    expect(set.agent.stats.runs).toBe(2);
   });
 
   it("a store that is down or slow does not keep jobs of a plain bus from being done", async () => {
     const fault = { find: new Error("redis down"), keep: new Error("redis down") };
-    const set = await bench({ finished: memory(fault).finished });
+    const set = await bench({ dedupe: memory(fault).finished });
     set.agent.job("job.echo", () => 1);
     await set.agent.start();
     await set.send({ jobId: "1" });
     expect(set.results()).toMatchObject([{ status: JobStatus.SUCCEEDED }]);
     const slow = await bench({
-      finished: {
+      dedupe: {
         find: () => new Promise(() => {}),
         keep: () => new Promise(() => {}),
         close: async () => {},
@@ -360,7 +360,7 @@ describe("results that cannot be published", () => {
     problem = new TypeError("odd");
     await set.send({ jobId: "2" });
     expect(errors).toEqual([problem]);
-    expect(agent.counts).toMatchObject({ failed: 1, unpublished: 1 });
+    expect(agent.stats).toMatchObject({ failed: 1, unpublished: 1 });
     expect(agent.jobsInHand).toBe(0);
   });
 });

@@ -77,7 +77,7 @@ describe("what a handler can do", () => {
     expect(results()).toMatchObject([
       { status: JobStatus.FAILED, errorMessage: "no such thing", errorCodeEnum, errorCode },
     ]);
-    expect(agent.counts.runs).toBe(1);
+    expect(agent.stats.runs).toBe(1);
   });
 
   it(req("cap.agent.granular", "say whether another try may help, where that was asked for"), async () => {

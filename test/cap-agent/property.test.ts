@@ -63,7 +63,7 @@ it(
           expect(agent.activeJobs).toBeLessThanOrEqual(concurrency);
         }
         await clock.until(agent.close());
-        const { received, repeated, succeeded, failed, unpublished } = agent.counts;
+        const { received, repeated, succeeded, failed, unpublished } = agent.stats;
         const settled = told
           .filter((line) => /^(ack|back|drop)/.test(line))
           .map((line) => line.split(" ")[1]);

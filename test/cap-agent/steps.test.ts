@@ -52,7 +52,7 @@ describe("a job that succeeds", () => {
           errorCodeEnum: 0,
         },
       ]);
-      expect(set.agent.counts).toMatchObject({ received: 1, succeeded: 1, failed: 0, runs: 1 });
+      expect(set.agent.stats).toMatchObject({ received: 1, succeeded: 1, failed: 0, runs: 1 });
     },
   );
 
@@ -354,7 +354,7 @@ describe("attempts", () => {
       exceptionType: "RangeError",
       error: { message: "no", stack: expect.stringContaining("steps.test.ts") },
     });
-    expect(agent.counts.runs).toBe(3);
+    expect(agent.stats.runs).toBe(3);
   });
 
   it("a topic's own retries win, and fields of log lines are short and on one line", async () => {
@@ -377,13 +377,13 @@ describe("attempts", () => {
     agent.job("job.echo", () => Promise.reject(new Error("x")));
     await agent.start();
     await send();
-    expect(agent.counts.runs).toBe(1);
+    expect(agent.stats.runs).toBe(1);
     await clock.advance(99);
-    expect(agent.counts.runs).toBe(1);
+    expect(agent.stats.runs).toBe(1);
     await clock.advance(1);
-    expect(agent.counts.runs).toBe(2);
+    expect(agent.stats.runs).toBe(2);
     await clock.advance(200);
-    expect(agent.counts.runs).toBe(3);
+    expect(agent.stats.runs).toBe(3);
     expect(results()).toMatchObject([{ ...failed("handler failed"), executionMs: 300n }]);
   });
 });

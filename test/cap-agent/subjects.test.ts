@@ -52,7 +52,7 @@ describe("subjects", () => {
     await send({ jobId: "1", topic: "job.b" }, { subject: "job.a" });
     await send({ jobId: "2", topic: "job.a" }, { subject: "job.a" });
     expect(await output("2")).toBe("a");
-    expect(agent.counts).toMatchObject({ received: 2, refused: 1 });
+    expect(agent.stats).toMatchObject({ received: 2, refused: 1 });
   });
 
   it(req("cap.agent.never", "a reply subject is left alone"), async () => {
@@ -80,7 +80,7 @@ describe("subjects", () => {
     await client.send("job.echo", { case: "jobCancel", value: { jobId: "j", requestedBy: "c" } });
     await bus.publish("job.echo", new Uint8Array([1, 2, 3]));
     await clock.settle();
-    expect(agent.counts).toMatchObject({ received: 2, refused: 1 });
+    expect(agent.stats).toMatchObject({ received: 2, refused: 1 });
     expect([results().length, refused]).toEqual([0, ["MalformedPacketError"]]);
   });
 });

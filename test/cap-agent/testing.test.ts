@@ -126,7 +126,7 @@ describe("memoryAgentPair", () => {
     await pair.start();
     const { output } = await pair.submit("job.summarize", { prompt: "x".repeat(200) });
     expect(output).toEqual({ summary: "x".repeat(140) });
-    expect(pair.agent.counts.runs).toBe(3);
+    expect(pair.agent.stats.runs).toBe(3);
     await pair.close();
     expect(pair.agent.state).toBe("closed");
   });

@@ -834,7 +834,7 @@ describe("an agent under CAP-PRODUCTION", () => {
     set.agent.job("sys.work", (data) => data);
     await set.agent.start();
     await set.dispatch("ordinary", "sys.work");
-    expect(set.agent.counts).toMatchObject({ received: 1, refused: 1, runs: 0 });
+    expect(set.agent.stats).toMatchObject({ received: 1, refused: 1, runs: 0 });
     await set.clock.until(set.agent.close());
   });
 });

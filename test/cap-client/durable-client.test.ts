@@ -84,7 +84,7 @@ await describeWithPeers("a client over JetStream", [natsServer], ([path]) => {
         Array.from({ length: 50 }, (_, n) => ({ topic: "job.x", input: n })),
       );
       expect(many.every((item, n) => item.status === "fulfilled" && item.value.output === n)).toBe(true);
-      expect(scheduler.counts.refused).toBe(0);
+      expect(scheduler.stats.refused).toBe(0);
     });
 
     it("a client that was away when the results came reads them from the stream", async () => {

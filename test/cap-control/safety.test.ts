@@ -16,7 +16,7 @@ import {
 } from "../../gen/cap/index.js";
 import { SafetyDeniedError } from "../../src/cap/index.js";
 import type { SafetyClientOptions } from "../../src/cap/safety/index.js";
-import { assertAllowed, createSafetyClient } from "../../src/cap/safety/index.js";
+import { assertAllowed, SafetyClient } from "../../src/cap/safety/index.js";
 import { policyCheckRequest } from "../../src/cap/safety/request.js";
 import { kernelTransport } from "../../src/cap/safety/transport.js";
 import { verdictOf } from "../../src/cap/safety/verdict.js";
@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 function client(options: SafetyClientOptions) {
-  const made = createSafetyClient(options);
+  const made = new SafetyClient(options);
   cleanups.push(() => made.close());
   return made;
 }
@@ -393,7 +393,7 @@ describe("a kernel that gives no answer", () => {
   });
 
   it("a closed client says so", async () => {
-    const safety = createSafetyClient({ transport: (await kernel()).transport() });
+    const safety = new SafetyClient({ transport: (await kernel()).transport() });
     await safety.close();
     await safety.close();
     await expect(safety.checkPolicy(job)).rejects.toBeInstanceOf(ClosedError);

@@ -64,7 +64,7 @@ await describeWithPeers("agent and client", [natsServer], ([path]) => {
       bus: await connect(),
       store,
       concurrency: 8,
-      finished: new MemoryFinishedJobs(),
+      dedupe: new MemoryFinishedJobs(),
       ...(on ? { durable: (bus) => openJetStream(bus) } : {}),
     });
     agent.job("job.secret", () => ({}));
@@ -107,6 +107,6 @@ await describeWithPeers("agent and client", [natsServer], ([path]) => {
     expect(await failure(client.submitAndWait({ topic: "job.nowhere", input: 1 }))).toBeInstanceOf(
       NoPoolError,
     );
-    expect(agent.counts).toMatchObject({ succeeded: 3, failed: 2, repeated: 0, unpublished: 0 });
+    expect(agent.stats).toMatchObject({ succeeded: 3, failed: 2, repeated: 0, unpublished: 0 });
   });
 });

@@ -285,7 +285,7 @@ describe("a worker's helpers", () => {
       await party.receive(SUBJECT_ALERT, { onPacket: () => {} });
       await memory.connect().publish(SUBJECT_ALERT, new Uint8Array(3).fill(255));
       await turns();
-      expect(party.counts.refused).toBe(1);
+      expect(party.stats.refused).toBe(1);
       expect(alerts).toHaveLength(3);
     },
   );
@@ -352,11 +352,11 @@ describe("a worker's helpers", () => {
       set("reconnecting");
       await send("b");
       await clock.advance(1000);
-      expect(worker.counts.unpublished).toBe(1);
+      expect(worker.stats.unpublished).toBe(1);
       await send("c");
       set("closed");
       await turns();
-      expect(worker.counts.unpublished).toBe(2);
+      expect(worker.stats.unpublished).toBe(2);
       expect(listeners.size, "the worker ends with its bus").toBe(0);
       expect(clock.pending).toBe(0);
       await worker.close();

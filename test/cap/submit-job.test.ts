@@ -60,7 +60,7 @@ describe("local scheduler", () => {
       await submit();
       await settled(1);
       expect(senders).toEqual(["cordum-scheduler"]);
-      expect(worker.counts.succeeded).toBe(1);
+      expect(worker.stats.succeeded).toBe(1);
       expect(scheduler.job("j")).toMatchObject({ status: JobStatus.SUCCEEDED, traceId: "t" });
     },
   );

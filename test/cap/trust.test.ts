@@ -69,7 +69,7 @@ describe("a live key ring", () => {
     await send("too late", first);
     await send("new 2", second);
     expect(done).toEqual(["old 1", "old 2", "new 1", "new 2"]);
-    expect(worker.counts.refused).toBe(2);
+    expect(worker.stats.refused).toBe(2);
     await worker.close();
   });
 
@@ -332,7 +332,7 @@ describe("with maxAgeMs", () => {
       await party.receive("job.x", { onPacket: () => taken.push("again") }, { source: delivered });
       await settled();
       expect(taken).toEqual(["again", "again"]);
-      expect(party.counts.refused).toBe(2);
+      expect(party.stats.refused).toBe(2);
     },
   );
 

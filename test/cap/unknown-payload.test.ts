@@ -72,7 +72,7 @@ describe("a payload this version does not know", () => {
     await relay.bus.publish("here", forged);
     await relay.bus.publish("here", bytes);
     expect(toBase64(await arrived)).toBe(toBase64(bytes));
-    expect(relay.counts).toEqual({ received: 2, refused: 1 });
+    expect(relay.stats).toEqual({ received: 2, refused: 1 });
   });
 });
 

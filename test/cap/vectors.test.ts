@@ -8,13 +8,13 @@ import {
   file_cordum_agent_v1_policy,
   file_cordum_agent_v1_safety,
 } from "../../gen/cap/index.js";
-import { sanitizeAgentName } from "../../src/cap/agent-name.js";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
 import type { CryptoOptions } from "../../src/cap/crypto/key-ring.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import { KeyRing, keyFromPointer, nobleCrypto } from "../../src/cap/index.js";
 import { canonicalBytes, decodePacket, encodePacket, signPacket } from "../../src/cap/packet.js";
-import { parseWorkerTrustMode } from "../../src/cap/trust-mode.js";
+import { sanitizeAgentName } from "../../src/cap/payloads.js";
+import { parseWorkerTrustMode } from "../../src/cap/trust/config.js";
 import { validatePacket } from "../../src/cap/validate.js";
 import { openPacket } from "../../src/cap/verify.js";
 import { encodeCanonical } from "../../src/cap/wire/encode.js";

@@ -80,7 +80,7 @@ describe("closing a worker", () => {
     const errors: unknown[] = [];
     worker.on("error", (error) => errors.push(error));
     await dispatch();
-    while (worker.counts.unpublished === 0) await turn();
+    while (worker.stats.unpublished === 0) await turn();
     expect(errors).toHaveLength(1);
   });
 });

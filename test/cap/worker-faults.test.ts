@@ -31,7 +31,7 @@ describe("a worker answers every job", () => {
       const { result } = (await settled(1))[0]!;
       expect(result.status).toBe(JobStatus.FAILED);
       if (!exposeErrors) expect(result.errorMessage).toBe(errorMessage);
-      expect(worker.counts).toMatchObject({ failed: 1, unpublished: 0 });
+      expect(worker.stats).toMatchObject({ failed: 1, unpublished: 0 });
     }
   });
 
@@ -73,7 +73,7 @@ describe("a worker answers every job", () => {
       errorMessage: "worker queue full: 2 jobs wait",
       errorCodeEnum: ErrorCode.JOB_RESOURCE_EXHAUSTED,
     });
-    while (worker.counts.succeeded < 3) {
+    while (worker.stats.succeeded < 3) {
       ends.shift()?.();
       await turn();
     }
@@ -133,7 +133,7 @@ describe("a bus that reports an error and stays connected", () => {
       report("connected", denied("sys.job.result"));
       report("connected", denied("sys.alert"));
       report("connected");
-      expect([errors.length, worker.counts.unpublished]).toEqual([2, 1]);
+      expect([errors.length, worker.stats.unpublished]).toEqual([2, 1]);
     },
   );
 });

@@ -57,7 +57,7 @@ describe("runWorker", () => {
     cleanups.push(() => second.close());
     for (let i = 0; i < 6; i++) await dispatch({ jobId: `j-${i}` });
     await settled(6);
-    expect([worker.counts.succeeded, second.counts.succeeded]).toEqual([3, 3]);
+    expect([worker.stats.succeeded, second.stats.succeeded]).toEqual([3, 3]);
   });
 
   it.each([
@@ -82,7 +82,7 @@ describe("runWorker", () => {
       errorCode: "HANDLER_FAILED",
       errorCodeEnum: 1000,
     });
-    expect(worker.counts.failed).toBe(1);
+    expect(worker.stats.failed).toBe(1);
     expect(JSON.stringify(result, (_, v: unknown) => (typeof v === "bigint" ? `${v}` : v))).not.toContain(
       "detail",
     );
@@ -123,7 +123,7 @@ describe("runWorker", () => {
       status: JobStatus.FAILED,
       errorMessage: "result cannot be sent",
     });
-    expect(worker.counts).toMatchObject({ succeeded: 0, failed: 1, unpublished: 0 });
+    expect(worker.stats).toMatchObject({ succeeded: 0, failed: 1, unpublished: 0 });
   });
 
   it(req("cap.worker.denied", "DENIED is sent as FAILED, and a reply subject is left alone"), async () => {
@@ -153,7 +153,7 @@ describe("runWorker", () => {
       },
     });
     for (let i = 0; i < 4; i++) await dispatch({ jobId: `j-${i}` });
-    while (worker.counts.received < 4) await turn();
+    while (worker.stats.received < 4) await turn();
     await turn();
     expect(started).toEqual(["j-0", "j-1"]);
     expect(worker.activeJobs).toBe(2);
@@ -228,7 +228,7 @@ describe("packets a worker refuses", () => {
       await bus.publish("job.echo", await make());
       await bus.publish("job.echo", await sealPacket(good, { key: toSigningKey(clientKeys.privateKeyPem) }));
       await settled(1);
-      expect(worker.counts).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
+      expect(worker.stats).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
       expect(refused).toHaveLength(1);
       expect(logged.filter((line) => line.startsWith("packet refused"))).toHaveLength(1);
       expect(results).toHaveLength(1);
@@ -265,7 +265,7 @@ describe("packets a worker refuses", () => {
     );
     await bus.publish("job.echo", encodePacket(cancel));
     await turn();
-    expect(worker.counts).toMatchObject({ received: 1, refused: 0 });
+    expect(worker.stats).toMatchObject({ received: 1, refused: 0 });
     expect(results).toHaveLength(0);
   });
 
@@ -286,7 +286,7 @@ describe("packets a worker refuses", () => {
       expect(open.logged.filter((line) => line.includes("accepted unverified"))).toHaveLength(1);
       const strict = await setUp({ publicKeys: {} });
       await strict.dispatch({ jobId: "j" });
-      while (strict.worker.counts.refused === 0) await turn();
+      while (strict.worker.stats.refused === 0) await turn();
       expect(strict.results).toHaveLength(0);
       expect(strict.logged.join()).not.toContain("accepted unverified");
     },

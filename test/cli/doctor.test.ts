@@ -315,7 +315,7 @@ await describeWithPeers("doctor on real servers", [natsServer, redisServer], ([n
       await looking;
       await worker.close();
       await bus.flush();
-      expect([worker.counts.received, new Set(heard)]).toEqual([50, new Set(["sys.job.result"])]);
+      expect([worker.stats.received, new Set(heard)]).toEqual([50, new Set(["sys.job.result"])]);
       heard.length = 0;
       await doctor(["--nats", server.url, "--publish"]);
       await bus.flush();

@@ -21,7 +21,7 @@ const agent = new Agent({
       ...{ servers: natsUrl!, env: {}, waitOnFirstConnect: true, reconnectWaitMs: 50, pingIntervalMs: 1_000 },
     }),
   store: () => new RedisBlobStore({ url: redisUrl! }),
-  finished: () => new RedisFinishedJobs({ url: redisUrl! }),
+  dedupe: () => new RedisFinishedJobs({ url: redisUrl! }),
   durable: (bus) => openJetStream(bus, { ackWaitMs: ACK_WAIT_MS, maxInFlight: PARALLEL }),
 });
 agent.on("error", (error) => process.stderr.write(`${String(error)}\n`));

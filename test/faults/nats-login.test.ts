@@ -314,7 +314,7 @@ await describeWithPeers("logins at NATS", [natsServer], ([path]) => {
       for (const topic of ["job.a", "job.w"]) {
         await party.send(topic, { case: "jobRequest", value: { jobId: topic, topic, contextPtr } });
       }
-      await until(() => agent.counts.unpublished === 1 && worker.counts.unpublished === 1);
+      await until(() => agent.stats.unpublished === 1 && worker.stats.unpublished === 1);
       expect(errors).toHaveLength(2);
       for (const error of errors) expect(error).toBeInstanceOf(PublishFailedError);
     });

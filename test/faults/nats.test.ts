@@ -243,7 +243,7 @@ await describeWithPeers("faults of NATS", [natsServer], ([path]) => {
       await bus.flush();
       await other.flush();
       expect(answers).toEqual([]);
-      expect(worker.counts).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
+      expect(worker.stats).toMatchObject({ received: 2, refused: 1, succeeded: 1 });
     });
 
     it("a server that comes back with other users, and a bound on attempts: AuthError in the status, then closed", async () => {

@@ -106,7 +106,7 @@ async function perform(
     concurrency: 16,
     bus: worker,
     store,
-    finished: new MemoryFinishedJobs(),
+    dedupe: new MemoryFinishedJobs(),
     durable: (bus) =>
       openJetStream(bus, { ackWaitMs: 3_000, maxInFlight: 16, logger: false, timeoutMs: 1_000 }),
     logger: false,

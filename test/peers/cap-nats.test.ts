@@ -87,7 +87,7 @@ await describeWithPeers("CAP over NATS and cap-sdk-python 2.17.0", [natsServer, 
           expect([status, workerId]).toEqual([JobStatus.SUCCEEDED, "worker-1"]);
           expect(traceId).toBe(`trace-${String(jobId).slice(4)}`);
         }
-        expect(worker.counts).toMatchObject({ received: 50, refused: 0, succeeded: 50 });
+        expect(worker.stats).toMatchObject({ received: 50, refused: 0, succeeded: 50 });
         await worker.close();
         await scheduler.close();
       },
@@ -142,7 +142,7 @@ await describeWithPeers("CAP over NATS and cap-sdk-python 2.17.0", [natsServer, 
       timeoutMs: 200,
     }).catch((error: unknown) => error);
     expect(lost).toBeInstanceOf(JobTimeoutError);
-    expect(worker.counts).toMatchObject({ received: 1, refused: 1 });
+    expect(worker.stats).toMatchObject({ received: 1, refused: 1 });
     await worker.close();
     await scheduler.close();
   });

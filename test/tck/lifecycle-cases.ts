@@ -70,7 +70,7 @@ const sameStateAgain: Case = async () => {
         { states: statesOf(world, JOB), runs },
       );
     },
-    { finished: new MemoryFinishedJobs() },
+    { dedupe: new MemoryFinishedJobs() },
   );
 };
 
@@ -121,7 +121,7 @@ const noSecondEnd: Case = () => {
         { states: statesOf(world, JOB), runs },
       );
     },
-    { finished: new MemoryFinishedJobs() },
+    { dedupe: new MemoryFinishedJobs() },
   );
 };
 

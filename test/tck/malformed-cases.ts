@@ -44,7 +44,7 @@ function refuses(what: string, bytes: () => Uint8Array): Case {
           {
             "the packet is refused": errors.length === 1,
             "no result is sent for it": world.results().length === 2,
-            "the next job is done": world.agent.counts.succeeded === 2,
+            "the next job is done": world.agent.stats.succeeded === 2,
           },
           { bytes: bad.length, error: errors[0] ?? "none" },
         );

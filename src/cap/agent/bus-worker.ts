@@ -17,9 +17,9 @@ import type {
   CoreOptions,
   Service,
   WorkerCore,
-  WorkerCounts,
   WorkerEvents,
   WorkerState,
+  WorkerStats,
 } from "./options.js";
 import { type RunStage, Session } from "./session.js";
 
@@ -45,7 +45,7 @@ const RULES: { readonly [Name in keyof AgentOptions]?: OptionRule } = {
 export abstract class BusWorker {
   /** The worker's name on the bus. */
   readonly workerId: string;
-  readonly counts: WorkerCounts = {
+  readonly stats: WorkerStats = {
     received: 0,
     refused: 0,
     succeeded: 0,
@@ -83,7 +83,7 @@ export abstract class BusWorker {
       graceMs: Math.max(1, graceMs), // 0 would be no bound
       clock,
       log: safeLogger(options.logger),
-      counts: this.counts,
+      stats: this.stats,
       events: new IterableEmitter({ logger: options.logger }),
       bounded: (what, work) => withTimeout(what, ioTimeoutMs, clock, work),
     };
@@ -101,8 +101,8 @@ export abstract class BusWorker {
 
   /** What `console.log` shows on Node: nothing of the options, which hold keys. */
   [Symbol.for("nodejs.util.inspect.custom")](): object {
-    const { workerId, state, counts } = this;
-    return { workerId, state, counts };
+    const { workerId, state, stats } = this;
+    return { workerId, state, stats };
   }
 
   /** True while jobs can arrive: running, connected, and with all its subscriptions. See `health`. */

@@ -117,7 +117,7 @@ async function keepArtifact(
   const bytes = valueBytes(value);
   const { attempt, limits, runtime } = job;
   const { maxResultBytes: max = MAX_BYTES } = runtime.options;
-  const allowed = limits.maxArtifactBytes ?? Infinity;
+  const { maxArtifactBytes: allowed } = limits;
   if ((max > 0 && bytes.length > max) || job.artifactBytes + bytes.length > allowed) {
     throw new ResourceExhaustedError(`an artifact of ${bytes.length} bytes exceeds what this job may store`, {
       details: { bytes: bytes.length, max, allowed, kept: job.artifactBytes },

@@ -76,12 +76,12 @@ export class Jobs {
 
   /** Takes a job. One of a scheduler that is in flight already is joined. */
   accept(packet: BusPacket, request: JobRequest, served: ServedTopic, delivery: Delivery | undefined): void {
-    const { counts, log } = this.#runtime;
+    const { stats, log } = this.#runtime;
     if (delivery !== undefined && this.#closing) return delivery.giveBack();
     const job = new Job(this.#runtime, packet, request, served, delivery);
     const known = this.#engine.get(job.key);
     if (known !== undefined) {
-      counts.repeated++;
+      stats.repeated++;
       const jobId = logField(request.jobId);
       log.info("a job in flight was delivered again; one result answers both deliveries", { jobId });
       known.deliveries.push(...job.deliveries);
@@ -160,7 +160,7 @@ export class Jobs {
     const cancel = this.#cancels.find(job);
     if (cancel !== undefined) return cancelled(cancel);
     const { deadlineMs } = job.limits;
-    if (deadlineMs !== undefined) {
+    if (deadlineMs !== Infinity) {
       const leftMs = deadlineMs - ageOf(packet, clock.now());
       job.deadline = clock.now() + leftMs;
       if (leftMs <= 0) return new JobFailure("TIMEOUT", "deadline exceeded");
@@ -210,7 +210,7 @@ export class Jobs {
     const { clock } = this.#runtime;
     job.startedMs = clock.monotonic();
     const { maxRuntimeMs } = job.limits;
-    if (maxRuntimeMs === undefined) return;
+    if (maxRuntimeMs === Infinity) return;
     const at = clock.now() + maxRuntimeMs;
     if (job.deadline !== undefined && job.deadline <= at) return;
     job.deadline = at;
@@ -228,7 +228,7 @@ export class Jobs {
   }
 
   async #answer(job: Job, outcome: Outcome): Promise<void> {
-    const { counts, events, log } = this.#runtime;
+    const { stats, events, log } = this.#runtime;
     try {
       if ("giveBack" in outcome) return this.#unsettled(job, outcome.giveBack);
       const isClosed = this.#aborted && job.cutBy instanceof ClosedError;
@@ -236,7 +236,7 @@ export class Jobs {
       if (job.reporting !== undefined) await job.reporting;
       const { isRepeat = false, isDead = false } = outcome;
       const result = await publishResult(job, outcome.result, !isRepeat && !isDead);
-      counts[isRepeat ? "repeated" : result.status === JobStatus.SUCCEEDED ? "succeeded" : "failed"]++;
+      stats[isRepeat ? "repeated" : result.status === JobStatus.SUCCEEDED ? "succeeded" : "failed"]++;
       if (isDead) {
         const { jobId } = result;
         await sendResult(SUBJECT_DLQ, result, job).catch((error: unknown) =>
@@ -248,7 +248,7 @@ export class Jobs {
       events.emit("result", result);
       if (acknowledged !== undefined) await acknowledged;
     } catch (error) {
-      counts.unpublished++;
+      stats.unpublished++;
       this.#unsettled(job, error);
     } finally {
       job.releaseKey?.();

@@ -3,34 +3,25 @@ import type { JobRequest } from "../../../gen/cap/index.js";
 import { isObject } from "../../core/json.js";
 import { JobFailure } from "../failures.js";
 
-/** Limits of one job. What is undefined is not limited. */
+/** Limits of one job; `Infinity` for none. */
 export interface JobLimits {
   /** Milliseconds from the creation of the job's packet to its end. */
-  readonly deadlineMs: number | undefined;
+  readonly deadlineMs: number;
   /** Milliseconds from the start of its handler to its end. */
-  readonly maxRuntimeMs: number | undefined;
+  readonly maxRuntimeMs: number;
   /** Attempts after the first. */
-  readonly maxRetries: number | undefined;
+  readonly maxRetries: number;
   /** Bytes of all its artifacts together. */
-  readonly maxArtifactBytes: number | undefined;
+  readonly maxArtifactBytes: number;
 }
 
 /** No limits at all. */
 export const NO_LIMITS: JobLimits = {
-  deadlineMs: undefined,
-  maxRuntimeMs: undefined,
-  maxRetries: undefined,
-  maxArtifactBytes: undefined,
+  deadlineMs: Infinity,
+  maxRuntimeMs: Infinity,
+  maxRetries: Infinity,
+  maxArtifactBytes: Infinity,
 };
-
-/** ProtoJSON of `PolicyConstraints.budgets`, under the names of JSON and of the proto file. */
-const BUDGET_KEYS = {
-  maxRuntimeMs: "max_runtime_ms",
-  maxRetries: "max_retries",
-  maxArtifactBytes: "max_artifact_bytes",
-} as const;
-
-type BudgetKey = keyof typeof BUDGET_KEYS;
 
 /**
  * Reads the limits of a job. 0 means no limit, and of two limits the lower one holds.
@@ -38,19 +29,16 @@ type BudgetKey = keyof typeof BUDGET_KEYS;
  * @throws JobFailure for constraints that cannot be read: a job under unknown constraints must not run.
  */
 export function jobLimits({ env, budget }: JobRequest): JobLimits {
-  const deadlineMs = limit(budget?.deadlineMs);
   const { CORDUM_POLICY_CONSTRAINTS: json, CORDUM_MAX_RETRIES, CORDUM_MAX_ARTIFACT_BYTES } = env;
-  if (json === undefined && CORDUM_MAX_RETRIES === undefined && CORDUM_MAX_ARTIFACT_BYTES === undefined) {
-    return deadlineMs === undefined ? NO_LIMITS : { ...NO_LIMITS, deadlineMs };
-  }
   const budgets = json ? budgetsOf(json) : {};
-  const of = (key: BudgetKey, variable?: string): number | undefined =>
-    lower(limit(budgets[key] ?? budgets[BUDGET_KEYS[key]]), limit(variable || undefined));
+  // ProtoJSON of `PolicyConstraints.budgets`, under the names of JSON and of the proto file.
+  const of = (name: string, protoName: string, variable?: string): number =>
+    Math.min(limit(budgets[name] ?? budgets[protoName]), limit(variable || undefined));
   return {
-    deadlineMs,
-    maxRuntimeMs: of("maxRuntimeMs"),
-    maxRetries: of("maxRetries", CORDUM_MAX_RETRIES),
-    maxArtifactBytes: of("maxArtifactBytes", CORDUM_MAX_ARTIFACT_BYTES),
+    deadlineMs: limit(budget?.deadlineMs),
+    maxRuntimeMs: of("maxRuntimeMs", "max_runtime_ms"),
+    maxRetries: of("maxRetries", "max_retries", CORDUM_MAX_RETRIES),
+    maxArtifactBytes: of("maxArtifactBytes", "max_artifact_bytes", CORDUM_MAX_ARTIFACT_BYTES),
   };
 }
 
@@ -72,13 +60,9 @@ function budgetsOf(json: string): Readonly<Record<string, unknown>> {
   return budgets;
 }
 
-function limit(value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined;
+function limit(value: unknown): number {
+  if (value === undefined || value === null) return Infinity;
   const number = typeof value === "string" && value.trim() === "" ? Number.NaN : Number(value);
   if (Number.isNaN(number)) throw unreadable();
-  return number > 0 ? number : undefined;
-}
-
-function lower(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
+  return number > 0 ? number : Infinity;
 }

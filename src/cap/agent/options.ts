@@ -1,4 +1,4 @@
-/** Options, counts and events of workers: of `Agent`, and of `runWorker`. */
+/** Options, statistics and events of workers: of `Agent`, and of `runWorker`. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
   BusPacket,
@@ -19,7 +19,7 @@ import type { Bus } from "../bus.js";
 import type { DurableBus } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
-import type { Party, PartyOptions, ReceiveCounts } from "../party.js";
+import type { Party, PartyOptions, ReceiveStats } from "../party.js";
 import type { ProductionOptions } from "../production/profile.js";
 import type { WorkerTrustOptions } from "../trust/config.js";
 import type { TrustSession } from "../trust/session.js";
@@ -163,7 +163,7 @@ export interface AgentOptions extends CommonOptions {
    */
   readonly durable?: DurableBus | ((bus: Bus) => DurableBus | Promise<DurableBus>) | undefined;
   /** Stores results, to answer a job that is delivered again. Default: none; such a job runs again. */
-  readonly finished?: FinishedJobs | (() => FinishedJobs | Promise<FinishedJobs>) | undefined;
+  readonly dedupe?: FinishedJobs | (() => FinishedJobs | Promise<FinishedJobs>) | undefined;
   /** Wraps handlers; the first one given is the outermost. */
   readonly middleware?: readonly AgentMiddleware[] | undefined;
   /** Validates by JSON Schemas. Default: ajv. */
@@ -171,7 +171,7 @@ export interface AgentOptions extends CommonOptions {
 }
 
 /** How many jobs of a worker ended in which way. */
-export interface WorkerCounts extends ReceiveCounts {
+export interface WorkerStats extends ReceiveStats {
   /** Results with SUCCEEDED. */
   succeeded: number;
   /** Results with another status. */
@@ -228,7 +228,7 @@ export interface WorkerCore {
   readonly graceMs: number;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly counts: WorkerCounts;
+  readonly stats: WorkerStats;
   readonly events: IterableEmitter<WorkerEvents>;
   /** Runs a read or a write within `ioTimeoutMs`. */
   bounded<T>(what: string, work: () => T | PromiseLike<T>): Promise<T>;

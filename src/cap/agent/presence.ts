@@ -12,7 +12,7 @@ import { sleep } from "../../core/clock.js";
 import { type Loop, startLoop } from "../../core/loop.js";
 import { VERSION } from "../../core/version.js";
 import { warned } from "../../core/warned.js";
-import { sanitizeAgentName } from "../agent-name.js";
+import { sanitizeAgentName } from "../payloads.js";
 import { processLoad } from "./load.js";
 import type { CoreOptions, HeartbeatInit, Runtime, Service, WorkerCore } from "./options.js";
 

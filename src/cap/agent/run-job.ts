@@ -155,7 +155,7 @@ function storeText({ runtime }: Job, what: string, failed: string, error: unknow
 async function runAttempts(job: Job, input: unknown, context: PlainContext): Promise<unknown> {
   const { served, limits, request, runtime } = job;
   const { clock, events, options } = runtime;
-  const maxAttempts = Math.min(served.retries, limits.maxRetries ?? Infinity) + 1;
+  const maxAttempts = Math.min(served.retries, limits.maxRetries) + 1;
   for (let attempt = 1; ; attempt++) {
     job.attempt = attempt;
     job.artifacts = [];
@@ -181,7 +181,7 @@ async function runAttempts(job: Job, input: unknown, context: PlainContext): Pro
 }
 
 async function runHandler(job: Job, input: unknown, ctx: PlainContext): Promise<unknown> {
-  job.runtime.counts.runs++;
+  job.runtime.stats.runs++;
   const { jobId: id, topic: name } = job.request;
   const output = await job.served.handle({ protocol: "cap", id, name, input, ctx });
   if (job.cutBy !== undefined) throw job.cutBy;

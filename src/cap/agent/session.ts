@@ -73,7 +73,7 @@ export class Session {
    */
   static async start(core: WorkerCore, service: Service, host: SessionHost): Promise<Session> {
     const { options, clock, log, kind, workerId } = core;
-    const { store: blobs, durable: streams, finished: dedupe, mapOrder, ioTimeoutMs = 5_000 } = options;
+    const { store: blobs, durable: streams, dedupe, mapOrder, ioTimeoutMs = 5_000 } = options;
     let trusted: WorkerTrust | undefined;
     if (service.isScheduled) {
       trusted = resolveWorkerTrust(options.workerTrust, workerId, options.env, options);
@@ -170,8 +170,8 @@ export class Session {
 
   /** The bus lost a result, or a subscription that it tries to make again. */
   #onBusError(error: AgentwireError): void {
-    const { counts, events } = this.#runtime;
-    if (isLostResult(error)) counts.unpublished++;
+    const { stats, events } = this.#runtime;
+    if (isLostResult(error)) stats.unpublished++;
     events.emit("error", error);
     if (this.#subscriptions.isDeaf) this.#presence?.beatNow();
   }

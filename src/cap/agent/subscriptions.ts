@@ -74,7 +74,7 @@ export class JobSubscriptions {
     queue: string | undefined,
     find: (topic: string) => ServedTopic | undefined,
   ): Promise<void> {
-    const { counts, events, concurrency: maxInFlight, durable, trust, party } = this.#runtime;
+    const { stats, events, concurrency: maxInFlight, durable, trust, party } = this.#runtime;
     const { maxDeliver } = this.#jobs;
     // This worker answers for a job that comes too often. A job that ends the process before that must end, too.
     const lastResort = maxDeliver === Infinity ? undefined : maxDeliver + SPARE_DELIVERIES;
@@ -87,13 +87,13 @@ export class JobSubscriptions {
       subject,
       {
         onPacket: (packet, message) => {
-          counts.received++;
+          stats.received++;
           if (trust?.admits === false) this.#turnAway(message);
           else this.#take(packet, message, find);
         },
         onRefused: (error, message) => {
-          counts.received++;
-          counts.refused++;
+          stats.received++;
+          stats.refused++;
           if (error.retryable) deliveryOf(message)?.giveBack(TURNED_AWAY_MS);
           else deliveryOf(message)?.drop(errorText(error));
           events.emit("refused", error);
@@ -107,8 +107,8 @@ export class JobSubscriptions {
 
   /** A job that came while there is no session. A stream delivers it again; without one the scheduler finds out. */
   #turnAway(message: BusMessage): void {
-    const { counts, log } = this.#runtime;
-    counts.refused++;
+    const { stats, log } = this.#runtime;
+    stats.refused++;
     const { subject } = message;
     log.warn("a job arrived while there is no worker trust session; not accepted", { subject });
     deliveryOf(message)?.giveBack(TURNED_AWAY_MS);

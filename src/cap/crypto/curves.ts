@@ -34,23 +34,11 @@ const made = new Map<Curve, ECDSA>();
 export function ecdsaOn(curve: Curve): ECDSA {
   let algorithm = made.get(curve);
   if (algorithm === undefined) {
-    const { p, n, b, Gx, Gy } = CURVES[curve];
-    const prime = number(p);
-    const params = {
-      p: prime,
-      n: number(n),
-      h: 1n,
-      a: prime - 3n,
-      b: number(b),
-      Gx: number(Gx),
-      Gy: number(Gy),
-    };
-    algorithm = ecdsa(weierstrass(params), sha256);
+    const of = (name: "p" | "n" | "b" | "Gx" | "Gy") => BigInt(`0x${CURVES[curve][name]}`);
+    const p = of("p");
+    const domain = { p, n: of("n"), h: 1n, a: p - 3n, b: of("b"), Gx: of("Gx"), Gy: of("Gy") };
+    algorithm = ecdsa(weierstrass(domain), sha256);
     made.set(curve, algorithm);
   }
   return algorithm;
-}
-
-function number(hex: string): bigint {
-  return BigInt(`0x${hex}`);
 }

@@ -2,8 +2,9 @@
  * Reads and writes the key forms of CAP without a crypto library: PKCS8 and SEC1 private keys, SPKI public keys.
  * Both backends take keys through here, so that they agree on which are valid.
  */
-import type { Curve } from "./curves.js";
-import { CURVES } from "./curves.js";
+import { hex } from "../../core/ids.js";
+import type { KeyOptions } from "./backend.js";
+import { CURVES, type Curve } from "./curves.js";
 import { DerReader, der, Tag } from "./der.js";
 import { invalidKey, pemBlock, pemText } from "./pem.js";
 
@@ -17,20 +18,26 @@ export interface ParsedKey {
   readonly bytes: Uint8Array;
 }
 
-/** Reads a private key in PKCS8 or SEC1 form. A public key beside it is not looked at. */
+/** Reads a private key on P-256, in PKCS8 or SEC1 form. A public key beside it is not looked at. */
 export function parsePrivatePem(pem: unknown): ParsedKey {
   const block = pemBlock(pem, ["PRIVATE KEY", "EC PRIVATE KEY"]);
-  if (block.label === "EC PRIVATE KEY") return parseSec1(block.der, undefined);
-  const outer = new DerReader(block.der).enter(Tag.sequence);
+  const parsed = block.label === "EC PRIVATE KEY" ? parseSec1(block.der) : parsePkcs8(block.der);
+  if (parsed.curve === "P-256") return parsed;
+  throw invalidKey(`a signing key must be on P-256, is on ${parsed.curve}`);
+}
+
+function parsePkcs8(bytes: Uint8Array): ParsedKey {
+  const outer = new DerReader(bytes).enter(Tag.sequence);
   outer.read(Tag.integer);
   const curve = readAlgorithm(outer);
   return parseSec1(outer.read(Tag.octetString), curve);
 }
 
 /** Reads a public key in SPKI form, with its point in any of the three forms. */
-export function parsePublicPem(pem: unknown): ParsedKey {
+export function parsePublicPem(pem: unknown, { allowP384 = false }: KeyOptions = {}): ParsedKey {
   const outer = new DerReader(pemBlock(pem, ["PUBLIC KEY"]).der).enter(Tag.sequence);
   const curve = readAlgorithm(outer);
+  if (curve === "P-384" && !allowP384) throw invalidKey("a public key must be on P-256, is on P-384");
   const bits = outer.read(Tag.bitString);
   if (bits[0] !== 0) throw invalidKey("the public key is damaged");
   const bytes = bits.slice(1);
@@ -45,7 +52,7 @@ function readAlgorithm(reader: DerReader): Curve {
   return readCurve(algorithm);
 }
 
-function parseSec1(bytes: Uint8Array, known: Curve | undefined): ParsedKey {
+function parseSec1(bytes: Uint8Array, known?: Curve): ParsedKey {
   const key = new DerReader(bytes).enter(Tag.sequence);
   key.read(Tag.integer);
   const scalar = hex(key.read(Tag.octetString)).replace(/^(00)+/, "");
@@ -92,10 +99,6 @@ function isWrittenOut(reader: DerReader): (curve: Curve) => boolean {
 function pointForms({ Gx, Gy }: { readonly Gx: string; readonly Gy: string }): string[] {
   const parity = Number.parseInt(Gy.slice(-1), 16) & 1;
   return [`0${2 + parity}${Gx}`, `04${Gx}${Gy}`, `0${6 + parity}${Gx}${Gy}`];
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function number(bytes: Uint8Array): bigint {

@@ -1,5 +1,4 @@
 /** The public keys a receiver trusts, by sender. A sender may have several, so that keys can be rotated. */
-import { ValidationError } from "../../core/errors.js";
 import type { CryptoBackend, KeyOptions, KeyPair, SigningKey, VerifyingKey } from "./backend.js";
 import { defaultCrypto } from "./backend.js";
 import { keyId, parsePublicPem } from "./key-form.js";
@@ -64,11 +63,8 @@ export class KeyRing {
   constructor(publicKeys: Exclude<PublicKeys, KeyRing> = {}, options: CryptoOptions = {}) {
     this.#options = options;
     if (typeof publicKeys !== "object" || publicKeys === null)
-      throw new ValidationError(
-        `publicKeys must be an object, a Map or a KeyRing, is ${nameOf(publicKeys)}`,
-        {
-          code: "INVALID_KEY",
-        },
+      throw invalidKey(
+        `publicKeys must be an object, a Map or a KeyRing, is ${publicKeys === null ? "null" : typeof publicKeys}`,
       );
     const entries = publicKeys instanceof Map ? [...publicKeys] : Object.entries(publicKeys);
     for (const [sender, given] of entries as [string, Trusted | readonly Trusted[]][]) {
@@ -111,7 +107,7 @@ export class KeyRing {
 
   #parse(senderId: string, key: PublicKey): Omit<TrustedKey, "roles"> {
     const parsed = toVerifyingKey(senderId, key, this.#options);
-    return { key: parsed, id: parsed === key ? key : keyId(parsePublicPem(key)) };
+    return { key: parsed, id: parsed === key ? key : keyId(parsePublicPem(key, this.#options)) };
   }
 }
 
@@ -122,10 +118,6 @@ export function toKeyRing(publicKeys: PublicKeys, options: CryptoOptions = {}): 
 
 function isRoleKey(given: Trusted): given is RoleKey {
   return typeof given === "object" && given !== null && "key" in given;
-}
-
-function nameOf(value: unknown): string {
-  return value === null ? "null" : typeof value;
 }
 
 /** Parses a private key unless it is parsed already. */

@@ -16,7 +16,6 @@ export const nobleCrypto: CryptoBackend = {
 
   signingKey(pem: string): SigningKey {
     const { curve, bytes } = parsePrivatePem(pem);
-    if (curve !== "P-256") throw invalidKey(`a signing key must be on P-256, is on ${curve}`);
     const p256 = ecdsaOn("P-256");
     return {
       sign: (data) => p256.sign(data, bytes, DER),
@@ -24,10 +23,8 @@ export const nobleCrypto: CryptoBackend = {
     };
   },
 
-  verifyingKey(pem: string, options: KeyOptions = {}): VerifyingKey {
-    const { curve, bytes } = parsePublicPem(pem);
-    if (curve === "P-384" && !options.allowP384)
-      throw invalidKey("a public key must be on P-256, is on P-384");
+  verifyingKey(pem: string, options?: KeyOptions): VerifyingKey {
+    const { curve, bytes } = parsePublicPem(pem, options);
     const algorithm = ecdsaOn(curve);
     if (!algorithm.utils.isValidPublicKey(bytes))
       throw invalidKey("the public key is not a point of its curve");

@@ -20,19 +20,13 @@ export function nodeCrypto(crypto: Crypto): CryptoBackend {
 
     signingKey(pem: string): SigningKey {
       const parsed = parsePrivatePem(pem);
-      if (parsed.curve !== "P-256") throw invalidKey(`a signing key must be on P-256, is on ${parsed.curve}`);
       const key = keyObject(() => crypto.createPrivateKey(privatePem(parsed)));
       const publicKeyPem = crypto.createPublicKey(key).export({ type: "spki", format: "pem" }) as string;
-      return {
-        sign: (data) => crypto.sign("sha256", data, key),
-        publicKeyPem,
-      };
+      return { sign: (data) => crypto.sign("sha256", data, key), publicKeyPem };
     },
 
-    verifyingKey(pem: string, options: KeyOptions = {}): VerifyingKey {
-      const parsed = parsePublicPem(pem);
-      if (parsed.curve === "P-384" && !options.allowP384)
-        throw invalidKey("a public key must be on P-256, is on P-384");
+    verifyingKey(pem: string, options?: KeyOptions): VerifyingKey {
+      const parsed = parsePublicPem(pem, options);
       const key = keyObject(() => crypto.createPublicKey(publicPem(parsed)));
       return {
         curve: parsed.curve,

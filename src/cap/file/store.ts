@@ -1,7 +1,7 @@
 /** Inputs and outputs of jobs as files of one folder. */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ClosedError, UpstreamError } from "../../core/errors.js";
 import type { BlobStore } from "../blob-store.js";
@@ -32,12 +32,8 @@ export class FileBlobStore implements BlobStore {
     const path = this.#path(key);
     return asUpstream("read", async () => {
       try {
-        const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-        try {
-          return new Uint8Array(await file.readFile());
-        } finally {
-          await file.close();
-        }
+        const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
+        return new Uint8Array(await readFile(path, { flag }));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
         throw error;

@@ -4,22 +4,15 @@ import { checkOption } from "../../core/options.js";
 import type { JobOutcome } from "./output.js";
 import type { JobSubmission } from "./submission.js";
 
-/** How one job of a batch ended. */
-export type BatchItem<T = unknown> =
-  | {
-      readonly status: "fulfilled";
-      /** Place of the job among the requests, from 0. */
-      readonly index: number;
-      readonly jobId: string;
-      readonly value: JobOutcome<T>;
-    }
-  | {
-      readonly status: "rejected";
-      readonly index: number;
-      readonly jobId: string;
-      /** What `JobClient.submitAndWait` threw. */
-      readonly reason: Error;
-    };
+/** How one job of a batch ended: with its outcome, or with what `JobClient.submitAndWait` threw. */
+export type BatchItem<T = unknown> = {
+  /** Place of the job among the requests, from 0. */
+  readonly index: number;
+  readonly jobId: string;
+} & (
+  | { readonly status: "fulfilled"; readonly value: JobOutcome<T> }
+  | { readonly status: "rejected"; readonly reason: Error }
+);
 
 /** Options of {@link runBatch}. */
 export interface BatchOptions<T> {
@@ -39,16 +32,13 @@ export async function runBatch<T>(
   checkOption("concurrency", concurrency, { min: 1 });
   const items: BatchItem<T>[] = [];
   const running = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | undefined;
+  const failures: unknown[] = [];
   const one = async (index: number, given: JobSubmission): Promise<void> => {
     const jobId = given.jobId || `job-${uuid()}`;
-    let item: BatchItem<T>;
-    try {
-      const value = await run({ ...given, jobId });
-      item = { status: "fulfilled", index, jobId, value };
-    } catch (error) {
-      item = { status: "rejected", index, jobId, reason: error as Error };
-    }
+    const item = await run({ ...given, jobId }).then(
+      (value): BatchItem<T> => ({ status: "fulfilled", index, jobId, value }),
+      (reason: Error): BatchItem<T> => ({ status: "rejected", index, jobId, reason }),
+    );
     items[index] = item;
     onItem?.(item);
   };
@@ -56,15 +46,13 @@ export async function runBatch<T>(
   for await (const submission of requests) {
     if (signal?.aborted && !Array.isArray(requests)) break; // there may be no end to them
     const job = one(index++, submission)
-      .catch((error: unknown) => {
-        failure ??= { error };
-      })
+      .catch((error: unknown) => void failures.push(error))
       .finally(() => running.delete(job));
     running.add(job);
     while (running.size >= concurrency) await Promise.race(running);
-    if (failure !== undefined) break;
+    if (failures.length > 0) break;
   }
   await Promise.all(running);
-  if (failure !== undefined) throw failure.error;
+  if (failures.length > 0) throw failures[0];
   return items;
 }

@@ -42,15 +42,13 @@ export function missedResults(reading: Reading): () => void {
   };
   const shouldRetry = () => !signal.aborted && party.bus.status() !== "closed";
   const readAll = async (): Promise<void> => {
-    while (again) {
+    while (again && !signal.aborted) {
       again = false;
       for (const source of sources) {
-        try {
-          await retry(() => readOne(source), { policy, shouldRetry, signal, clock });
-        } catch (error) {
-          if (signal.aborted) return;
-          logger.warn("could not read missed results from the stream", { reason: errorText(error) });
-        }
+        await retry(() => readOne(source), { policy, shouldRetry, signal, clock }).catch((error: unknown) => {
+          const reason = errorText(error);
+          if (!signal.aborted) logger.warn("could not read missed results from the stream", { reason });
+        });
       }
     }
   };

@@ -1,5 +1,5 @@
 /** Progress packets, handed to those who follow a job. */
-import { type JobProgress, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { type BusPacket, type JobProgress, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { EventBuffer } from "../../core/event-buffer.js";
 import type { Subscription } from "../bus.js";
 import type { Party } from "../party.js";
@@ -19,18 +19,15 @@ export class ProgressBoard {
 
   /** Resolves once the bus knows that progress is listened to. @throws What `Bus.subscribe` throws. */
   async listen(): Promise<void> {
-    this.#subscription ??= this.#party.receive(SUBJECT_PROGRESS, {
-      onPacket: ({ payload }) => {
-        if (payload.case !== "jobProgress") return;
-        for (const reader of this.#readers.get(payload.value.jobId) ?? []) reader.push(payload.value);
-      },
-    });
-    try {
-      await this.#subscription;
-    } catch (error) {
+    const onPacket = ({ payload }: BusPacket): void => {
+      if (payload.case !== "jobProgress") return;
+      for (const reader of this.#readers.get(payload.value.jobId) ?? []) reader.push(payload.value);
+    };
+    this.#subscription ??= this.#party.receive(SUBJECT_PROGRESS, { onPacket });
+    await this.#subscription.catch((error: unknown) => {
       this.#subscription = undefined;
       throw error;
-    }
+    });
   }
 
   /** A reader of one job. It ends with the job, with the signal, or when it is left. */

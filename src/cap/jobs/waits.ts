@@ -1,11 +1,10 @@
 /** The jobs a client waits for. */
-import { type JobResult, JobStatus } from "../../../gen/cap/index.js";
+import type { JobResult } from "../../../gen/cap/index.js";
 import { abortError } from "../../core/abort-error.js";
 import type { Clock } from "../../core/clock.js";
 import { type LoggerOption, warnOnce } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
 import { JobTimeoutError } from "../errors.js";
-import { jobError } from "../outcome.js";
 
 /** How long to wait for a job. */
 export interface JobWait {
@@ -19,13 +18,17 @@ export interface JobWait {
 /** When a newcomer whose job nobody serves begins to wonder. */
 const HINT_MS = 10_000;
 
+interface Wait {
+  end(outcome: JobResult | Error): void;
+  /** Where a stream keeps the request of the job. */
+  sequence?: number;
+}
+
 /** One promise for each job that is waited for. */
 export class JobWaits {
   readonly #clock: Clock;
   readonly #logger: LoggerOption;
-  readonly #waiting = new Map<string, (outcome: JobResult | Error) => void>();
-  /** Where a stream keeps the requests of jobs that are waited for. */
-  readonly #sequences = new Map<string, number>();
+  readonly #waiting = new Map<string, Wait>();
   #onEmpty: (() => void)[] = [];
 
   constructor(clock: Clock, logger: LoggerOption) {
@@ -41,56 +44,54 @@ export class JobWaits {
     return this.#waiting.has(jobId);
   }
 
-  /** Resolves with the result of a job that SUCCEEDED, rejects with what `jobError` makes of any other. */
+  /** Resolves with the result of a job, whatever it says; rejects if the wait ends without one. */
   wait(jobId: string, { timeoutMs, topic, signal, onGiveUp }: JobWait): Promise<JobResult> {
+    const clock = this.#clock;
     return new Promise((resolve, reject) => {
-      const done = (outcome: JobResult | Error): void => {
+      const end = (outcome: JobResult | Error): void => {
         this.#waiting.delete(jobId);
-        this.#sequences.delete(jobId);
-        this.#clock.clearTimeout(timer);
-        this.#clock.clearTimeout(hint);
+        clock.clearTimeout(timer);
+        clock.clearTimeout(hint);
         off?.();
         if (outcome instanceof Error) reject(outcome);
-        else if (outcome.status === JobStatus.SUCCEEDED) resolve(outcome);
-        else reject(jobError(outcome));
+        else resolve(outcome);
         if (this.#waiting.size === 0) for (const tell of this.#onEmpty.splice(0)) tell();
       };
       const giveUp = (error: Error): void => {
-        done(error);
+        end(error);
         onGiveUp?.(error);
       };
-      const timer = this.#clock.setTimeout(
-        () => giveUp(new JobTimeoutError(`job ${jobId} on ${topic} did not end within ${timeoutMs} ms`)),
-        timeoutMs,
-      );
+      const late = `job ${jobId} on ${topic} did not end within ${timeoutMs} ms`;
       const text = `no result for ${topic} after 10 s: a long job, or no scheduler or worker for the topic`;
-      const hint = this.#clock.setTimeout(
-        () => warnOnce(this.#logger, `cap.wait.${topic}`, text, { jobId }),
-        HINT_MS,
-      );
+      const warn = () => warnOnce(this.#logger, `cap.wait.${topic}`, text, { jobId });
+      const timer = clock.setTimeout(() => giveUp(new JobTimeoutError(late)), timeoutMs);
+      const hint = clock.setTimeout(warn, HINT_MS);
       const off = signal && onAbort(signal, () => giveUp(abortError(signal)));
-      this.#waiting.set(jobId, done);
+      this.#waiting.set(jobId, { end });
     });
   }
 
   /** Notes where a stream keeps the request of a job. Its result comes after it. */
   stored(jobId: string, sequence: number): void {
-    if (this.#waiting.has(jobId)) this.#sequences.set(jobId, sequence);
+    const wait = this.#waiting.get(jobId);
+    if (wait !== undefined) wait.sequence = sequence;
   }
 
   /** The sequence before which no result of these jobs is kept. Undefined if no stored job is waited for. */
   get oldest(): number | undefined {
-    return this.#sequences.size === 0 ? undefined : Math.min(...this.#sequences.values());
+    let oldest = Infinity;
+    for (const { sequence = Infinity } of this.#waiting.values()) oldest = Math.min(oldest, sequence);
+    return oldest === Infinity ? undefined : oldest;
   }
 
   /** Tells who waits for a job, if anybody does, how it ended. */
   done(jobId: string, outcome: JobResult | Error): void {
-    this.#waiting.get(jobId)?.(outcome);
+    this.#waiting.get(jobId)?.end(outcome);
   }
 
   /** Every wait ends with this error. */
   failAll(error: Error): void {
-    for (const done of [...this.#waiting.values()]) done(error);
+    for (const { end } of [...this.#waiting.values()]) end(error);
   }
 
   /** Resolves when nothing is waited for. */

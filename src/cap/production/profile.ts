@@ -8,8 +8,7 @@ import type { BusMessage } from "../bus.js";
 import { sha256 } from "../crypto/sha256.js";
 import { assertValidPacket } from "../packet.js";
 import type { PacketProfile } from "../party.js";
-import { isDeliveredAgain, streamMessageOf } from "../replay.js";
-import { CLOCK_MARGIN_MS } from "../replay-memory.js";
+import { CLOCK_MARGIN_MS, isDeliveredAgain, streamMessageOf } from "../replay.js";
 import type { WorkerTrust } from "../trust/config.js";
 import { refusal } from "./error.js";
 import { checkIdentity } from "./identity.js";
@@ -91,7 +90,7 @@ export class ProductionProfile implements PacketProfile {
   }
 
   #trustOn(audience: string): ProductionTrust {
-    const { tenantId, schedulerId: senderId, schedulerKeys: keys } = this.#trust;
+    const { tenantId, expectedSchedulerId: senderId, schedulerKeys: keys } = this.#trust;
     const { maxLifetimeMs, clockSkewMs } = this.#options;
     return { audience, tenantId, senderId, keys, maxLifetimeMs, clockSkewMs, clock: this.#clock };
   }

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import { hex } from "../../core/ids.js";
-import { ReplayMemory, type ReplayVerdict } from "../replay-memory.js";
+import { ReplayMemory, type ReplayVerdict } from "../replay.js";
 
 /** A packet that asks for admission. */
 export interface ReplayEntry {

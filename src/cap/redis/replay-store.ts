@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ConnectionError } from "../../core/errors.js";
 import { type ReplayEntry, type ReplayStore, replayKey } from "../production/replay-store.js";
-import type { ReplayVerdict } from "../replay-memory.js";
+import type { ReplayVerdict } from "../replay.js";
 import { RedisSession, type RedisSessionOptions } from "./session.js";
 
 /** Options of {@link RedisReplayStore}. */

@@ -1,47 +1,37 @@
-/** Stops asking a peer that does not answer, and finds out when it is back (Cordum's safety client). */
-import { type Clock, systemClock } from "../../core/clock.js";
+/** Stops asking a peer that does not answer, and finds out when it is back (the numbers of Cordum's scheduler). */
+import type { Clock } from "../../core/clock.js";
 
-/** Options of {@link Circuit}. The defaults are the numbers of Cordum's scheduler. */
-export interface CircuitOptions {
-  /** Failures in a row that open the circuit. Default: 3. */
-  readonly failures?: number | undefined;
-  /** How long it stays open. Default: 30000. */
-  readonly openMs?: number | undefined;
-  /** Calls that are let through at a time when that time is over. Default: 3. */
-  readonly probes?: number | undefined;
-  /** Successes among these that close it. Default: 2. */
-  readonly successes?: number | undefined;
-  /** Default: the system's. */
-  readonly clock?: Clock | undefined;
-}
+/** Failures in a row that open the circuit, and how long it stays open. */
+const FAILURES = 3;
+const OPEN_MS = 30_000;
+/** Calls that are let through at a time when that time is over, and successes among them that close it. */
+const PROBES = 3;
+const SUCCESSES = 2;
 
 /** `closed`: calls go through; `open`: none does; `half-open`: a few do. */
 export type CircuitState = "closed" | "open" | "half-open";
 
+/** What happened in a state. Calls that began before it say nothing about it. */
+interface Era {
+  readonly state: CircuitState;
+  readonly untilMs: number;
+  failures: number;
+  successes: number;
+  probing: number;
+}
+
 /** Counts successes and failures. Ask {@link Circuit.enter} before each call and tell it how the call ended. */
 export class Circuit {
   readonly #clock: Clock;
-  readonly #limits: { failures: number; openMs: number; probes: number; successes: number };
-  #state: CircuitState = "closed";
-  #failures = 0;
-  #successes = 0;
-  #probing = 0;
-  #openUntilMs = 0;
-  /** Calls that began before the last change of state say nothing about the time after it. */
-  #era = 0;
+  #era: Era = newEra("closed");
 
-  constructor(options: CircuitOptions = {}) {
-    this.#clock = options.clock ?? systemClock;
-    this.#limits = {
-      failures: options.failures ?? 3,
-      openMs: options.openMs ?? 30_000,
-      probes: options.probes ?? 3,
-      successes: options.successes ?? 2,
-    };
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   get state(): CircuitState {
-    return this.#state === "open" && this.#clock.monotonic() >= this.#openUntilMs ? "half-open" : this.#state;
+    const { state, untilMs } = this.#era;
+    return state === "open" && this.#clock.monotonic() >= untilMs ? "half-open" : state;
   }
 
   /**
@@ -49,39 +39,22 @@ export class Circuit {
    * false for a failure, undefined for neither.
    */
   enter(): ((ok: boolean | undefined) => void) | undefined {
-    const state = this.state;
-    if (state === "open") return undefined;
-    if (state !== this.#state) this.#become("half-open");
-    if (state === "half-open") {
-      if (this.#probing >= this.#limits.probes) return undefined;
-      this.#probing++;
-    }
+    const { state } = this;
+    if (state !== this.#era.state) this.#era = newEra(state);
     const era = this.#era;
+    if (state === "open" || era.probing >= PROBES) return undefined;
+    if (state === "half-open") era.probing++;
     return (ok) => {
       if (era !== this.#era) return;
-      if (state === "half-open") this.#probing--;
-      if (ok === true) this.#succeeded();
-      else if (ok === false) this.#failed();
+      if (state === "half-open") era.probing--;
+      if (ok === true) era.failures = 0;
+      if (ok === true && state === "half-open" && ++era.successes >= SUCCESSES) this.#era = newEra("closed");
+      else if (ok === false && (state === "half-open" || ++era.failures >= FAILURES))
+        this.#era = newEra("open", this.#clock.monotonic() + OPEN_MS);
     };
   }
+}
 
-  #succeeded(): void {
-    this.#failures = 0;
-    if (this.#state === "half-open" && ++this.#successes >= this.#limits.successes) this.#become("closed");
-  }
-
-  #failed(): void {
-    this.#failures++;
-    if (this.#state === "closed" && this.#failures < this.#limits.failures) return;
-    this.#become("open");
-    this.#openUntilMs = this.#clock.monotonic() + this.#limits.openMs;
-  }
-
-  #become(state: CircuitState): void {
-    this.#state = state;
-    this.#era++;
-    this.#failures = 0;
-    this.#successes = 0;
-    this.#probing = 0;
-  }
+function newEra(state: CircuitState, untilMs = 0): Era {
+  return { state, untilMs, failures: 0, successes: 0, probing: 0 };
 }

@@ -1,9 +1,8 @@
 /** Asks a safety kernel, and a policy evaluator, over Connect or gRPC. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { type CallOptions, type Client, createClient, type Transport } from "@connectrpc/connect";
 import type {
   PolicyCheckRequestSchema,
-  PolicyCheckResponse,
   PolicyEvaluateRequestSchema,
   PolicyEvaluateResponse,
 } from "../../../gen/cap/index.js";
@@ -12,12 +11,12 @@ import { withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ClosedError, ConnectionError, errorText } from "../../core/errors.js";
 import { type Logger, safeLogger, warnOnce } from "../../core/logger.js";
-import { Circuit, type CircuitOptions, type CircuitState } from "./circuit.js";
+import { Circuit, type CircuitState } from "./circuit.js";
 import { rpcError } from "./errors.js";
 import { type KernelTransport, type KernelTransportOptions, kernelTransport } from "./transport.js";
 import { failedVerdict, type PolicyVerdict, verdictOf } from "./verdict.js";
 
-/** Options of {@link createSafetyClient}; either `url` or `transport`. */
+/** Options of {@link SafetyClient}; either `url` or `transport`. */
 export interface SafetyClientOptions extends Omit<KernelTransportOptions, "url"> {
   readonly url?: string | undefined;
   /** A transport of Connect; it stays the caller's. Default: one for `url`. */
@@ -29,8 +28,6 @@ export interface SafetyClientOptions extends Omit<KernelTransportOptions, "url">
    * with a warning. True is for development only. Default: false.
    */
   readonly failOpen?: boolean | undefined;
-  /** When the circuit breaker opens for a kernel that does not answer. */
-  readonly circuit?: Omit<CircuitOptions, "clock"> | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
 }
@@ -50,7 +47,7 @@ export type PolicyEvaluateInit = MessageInitShape<typeof PolicyEvaluateRequestSc
 
 type Question = "check" | "evaluate" | "explain" | "simulate";
 
-/** Created by {@link createSafetyClient}. */
+/** A client of a safety kernel. It connects at the first call. */
 export class SafetyClient {
   readonly #options: SafetyClientOptions;
   readonly #clock: Clock;
@@ -59,12 +56,11 @@ export class SafetyClient {
   #connection: Promise<KernelTransport> | undefined;
   #closed = false;
 
-  /** @internal Use {@link createSafetyClient}. */
   constructor(options: SafetyClientOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#logger = safeLogger(options.logger);
-    this.#circuit = new Circuit({ ...options.circuit, clock: this.#clock });
+    this.#circuit = new Circuit(this.#clock);
     if (!options.failOpen) return;
     const text = "failOpen is set: jobs run even if the safety kernel does not answer";
     warnOnce(options.logger, "cap.safety.fail-open", text);
@@ -113,9 +109,10 @@ export class SafetyClient {
 
   /** The hashes of the policies that the kernel knows. Rejects when there is no answer. */
   async listSnapshots(options: PolicyCallOptions = {}): Promise<readonly string[]> {
-    const call = (client: Client<typeof SafetyKernel>, signal: AbortSignal) =>
-      client.listSnapshots({}, { signal, headers: this.#headers() });
-    return (await this.#call("ListSnapshots", SafetyKernel, call, options)).snapshots;
+    const { snapshots } = await this.#call("ListSnapshots", SafetyKernel, options, (client, given) =>
+      client.listSnapshots({}, given),
+    );
+    return snapshots;
   }
 
   /** `PolicyEvaluator.EvaluateUnified`: judges a rule or a bundle. Rejects when there is no answer. */
@@ -123,9 +120,9 @@ export class SafetyClient {
     request: PolicyEvaluateInit,
     options: PolicyCallOptions = {},
   ): Promise<PolicyEvaluateResponse> {
-    const call = (client: Client<typeof PolicyEvaluator>, signal: AbortSignal) =>
-      client.evaluateUnified(request, { signal, headers: this.#headers() });
-    return this.#call("EvaluateUnified", PolicyEvaluator, call, options);
+    return this.#call("EvaluateUnified", PolicyEvaluator, options, (client, given) =>
+      client.evaluateUnified(request, given),
+    );
   }
 
   /** Lets go of the connections. Repeated calls are fine. */
@@ -145,32 +142,30 @@ export class SafetyClient {
     request: PolicyCheckInit,
     options: PolicyCallOptions,
   ): Promise<PolicyVerdict> {
-    const call = (client: Client<typeof SafetyKernel>, signal: AbortSignal): Promise<PolicyCheckResponse> =>
-      client[question](request, { signal, headers: this.#headers() });
-    return verdictOf(await this.#call(question, SafetyKernel, call, options));
+    const response = await this.#call(question, SafetyKernel, options, (client, given) =>
+      client[question](request, given),
+    );
+    return verdictOf(response);
   }
 
   async #call<S extends typeof SafetyKernel | typeof PolicyEvaluator, T>(
     what: string,
     service: S,
-    call: (client: Client<S>, signal: AbortSignal) => Promise<T>,
     options: PolicyCallOptions,
+    call: (client: Client<S>, options: CallOptions) => Promise<T>,
   ): Promise<T> {
     if (this.#closed) throw new ClosedError("the safety client is closed");
     const leave = this.#circuit.enter();
     if (leave === undefined) {
-      throw new ConnectionError(
-        "circuit breaker open: the safety kernel failed repeatedly; try again later",
-        {
-          code: "CIRCUIT_OPEN",
-        },
-      );
+      const text = "circuit breaker open: the safety kernel failed repeatedly; try again later";
+      throw new ConnectionError(text, { code: "CIRCUIT_OPEN" });
     }
+    const { headers } = this.#options;
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? 2_000;
     try {
       const limits = { timeoutMs, signal: options.signal, clock: this.#clock, what };
       const answer = await withDeadline(limits, async (signal) =>
-        call(createClient(service, await this.#transport()), signal),
+        call(createClient(service, await this.#transport()), { signal, headers: { ...headers } }),
       );
       leave(true);
       return answer;
@@ -187,13 +182,4 @@ export class SafetyClient {
     this.#connection ??= kernelTransport({ ...this.#options, url });
     return (await this.#connection).transport;
   }
-
-  #headers(): Record<string, string> {
-    return { ...this.#options.headers };
-  }
-}
-
-/** Makes a client of a safety kernel. It connects at the first call. */
-export function createSafetyClient(options: SafetyClientOptions): SafetyClient {
-  return new SafetyClient(options);
 }

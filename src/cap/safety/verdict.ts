@@ -1,6 +1,7 @@
 /** What the safety kernel's answer means for a job. */
+import { create } from "@bufbuild/protobuf";
 import type { PolicyCheckResponse, PolicyConstraints, PolicyRemediation } from "../../../gen/cap/index.js";
-import { DecisionType } from "../../../gen/cap/index.js";
+import { DecisionType, PolicyCheckResponseSchema } from "../../../gen/cap/index.js";
 import { PolicyDeniedError, RateLimitError } from "../../core/errors.js";
 import { SafetyDeniedError } from "../errors.js";
 
@@ -31,14 +32,8 @@ export interface PolicyVerdict {
   readonly response?: PolicyCheckResponse | undefined;
 }
 
-const DECISIONS = new Set([
-  DecisionType.ALLOW,
-  DecisionType.ALLOW_WITH_CONSTRAINTS,
-  DecisionType.REQUIRE_HUMAN,
-  DecisionType.THROTTLE,
-  DecisionType.DENY,
-]);
 const ALLOWS = new Set([DecisionType.ALLOW, DecisionType.ALLOW_WITH_CONSTRAINTS]);
+const DECISIONS = new Set([...ALLOWS, DecisionType.REQUIRE_HUMAN, DecisionType.THROTTLE, DecisionType.DENY]);
 
 /** Reads an answer of the kernel. */
 export function verdictOf(response: PolicyCheckResponse): PolicyVerdict {
@@ -64,18 +59,9 @@ export function verdictOf(response: PolicyCheckResponse): PolicyVerdict {
 
 /** The verdict when the kernel gave no answer. */
 export function failedVerdict(reason: string, failOpen: boolean): PolicyVerdict {
-  return {
-    decision: failOpen ? DecisionType.ALLOW : DecisionType.DENY,
-    allowed: failOpen,
-    reason,
-    ruleId: "",
-    policySnapshot: "",
-    approvalRequired: false,
-    approvalRef: "",
-    redactedContextPtr: "",
-    remediations: [],
-    failed: true,
-  };
+  const decision = failOpen ? DecisionType.ALLOW : DecisionType.DENY;
+  const verdict = verdictOf(create(PolicyCheckResponseSchema, { decision, reason }));
+  return { ...verdict, failed: true, response: undefined };
 }
 
 /** How long the scheduler waits before it asks again about a throttled job. */
@@ -89,21 +75,20 @@ const THROTTLE_MS = 5_000;
  */
 export function assertAllowed(verdict: PolicyVerdict): void {
   if (verdict.allowed) return;
-  const { reason, ruleId, policySnapshot, approvalRef, remediations } = verdict;
-  if (verdict.decision === DecisionType.THROTTLE) {
+  const { decision, reason, ruleId, policySnapshot, approvalRef, remediations } = verdict;
+  const details = { ruleId, policySnapshot };
+  if (decision === DecisionType.THROTTLE)
     throw new RateLimitError(reason || "throttled by the safety kernel", {
       code: "SAFETY_THROTTLE",
       retryAfterMs: THROTTLE_MS,
-      details: { ruleId, policySnapshot },
+      details,
     });
-  }
-  if (verdict.decision === DecisionType.REQUIRE_HUMAN) {
+  if (decision === DecisionType.REQUIRE_HUMAN)
     throw new PolicyDeniedError(reason || "a human has to approve this", {
       code: "APPROVAL_REQUIRED",
-      details: { ruleId, policySnapshot, approvalRef },
+      details: { ...details, approvalRef },
     });
-  }
   throw new SafetyDeniedError(reason || "denied by the safety kernel", {
-    details: { ruleId, policySnapshot, remediations },
+    details: { ...details, remediations },
   });
 }

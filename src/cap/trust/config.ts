@@ -5,6 +5,7 @@ import { ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { checkOption, checkOptions } from "../../core/options.js";
 import { VERSION } from "../../core/version.js";
+import type { CoreOptions } from "../agent/options.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import {
   type CryptoOptions,
@@ -14,7 +15,6 @@ import {
   toVerifyingKey,
 } from "../crypto/key-ring.js";
 import { onP256 } from "../crypto/pem.js";
-import { parseWorkerTrustMode, type WorkerTrustMode } from "../trust-mode.js";
 
 const MODE_VARIABLE = "CORDUM_SDK_HANDSHAKE";
 const UP_TO_A_MINUTE = { above: 0, max: 60_000 };
@@ -23,6 +23,20 @@ const RULES = {
   renewMinIntervalMs: UP_TO_A_MINUTE,
   retries: { min: 1, max: 10, whole: true },
 };
+
+/** What a worker does about the worker trust exchange: nothing, try it, or refuse to run without it. */
+export type WorkerTrustMode = "off" | "warn" | "enforce";
+
+/**
+ * Reads a trust mode as `CORDUM_SDK_HANDSHAKE` gives it: any case, white space around it ignored.
+ *
+ * @throws ValidationError `INVALID_TRUST_MODE` for anything else, an empty text included.
+ */
+export function parseWorkerTrustMode(text: string): WorkerTrustMode {
+  const mode = text.trim().toLowerCase();
+  if (mode === "off" || mode === "warn" || mode === "enforce") return mode;
+  throw new ValidationError("worker trust mode must be off, warn or enforce", { code: "INVALID_TRUST_MODE" });
+}
 
 /** Who the worker is for the scheduler, and which scheduler it believes. Enrollment is out of band. */
 export interface WorkerTrustConfig {
@@ -58,20 +72,16 @@ export interface WorkerTrustConfig {
 /** Worker trust: a configuration, or `{ mode: "off" }` whatever CORDUM_SDK_HANDSHAKE says. */
 export type WorkerTrustOptions = WorkerTrustConfig | { readonly mode: "off" };
 
+type WithDefault = "expectedSchedulerId" | "sdkVersion" | "timeoutMs" | "retries" | "renewMinIntervalMs";
+
 /** Checked options of a worker whose trust is on. */
-export interface WorkerTrust {
+export interface WorkerTrust
+  extends Pick<WorkerTrustConfig, "expectedAgentId" | "tenantId" | "proofKeyId">,
+    Readonly<{ [Name in WithDefault]: NonNullable<WorkerTrustConfig[Name]> }> {
   readonly mode: "warn" | "enforce";
   readonly workerId: string;
-  readonly agentId: string;
-  readonly tenantId: string;
-  readonly proofKeyId: string;
   readonly proofKey: SigningKey;
-  readonly schedulerId: string;
   readonly schedulerKeys: ReadonlyMap<string, VerifyingKey>;
-  readonly sdkVersion: string;
-  readonly timeoutMs: number;
-  readonly attempts: number;
-  readonly renewMinMs: number;
 }
 
 /**
@@ -105,32 +115,20 @@ export function resolveWorkerTrust(
     throw invalid(
       `worker trust mode ${mode} requires \`workerTrust\`: the ids and keys of this worker's enrollment`,
     );
-  const { expectedSchedulerId: schedulerId = TRUST_AUDIENCE, sdkVersion = `agentwire/${VERSION}` } = config;
-  const { expectedAgentId: agentId, tenantId, proofKeyId } = config;
+  const { expectedSchedulerId = TRUST_AUDIENCE, sdkVersion = `agentwire/${VERSION}` } = config;
   const { timeoutMs = 10_000, retries = 3, renewMinIntervalMs = 30_000 } = config;
-  const ids = {
-    workerId,
-    expectedAgentId: agentId,
-    tenantId,
-    proofKeyId,
-    expectedSchedulerId: schedulerId,
-    sdkVersion,
-  };
+  const { expectedAgentId, tenantId, proofKeyId } = config;
+  const ids = { workerId, expectedAgentId, tenantId, proofKeyId, expectedSchedulerId, sdkVersion };
   for (const [name, id] of Object.entries(ids)) checkId(name, id);
   checkOptions(config, RULES);
   return {
+    ...ids,
     mode,
-    workerId,
-    agentId,
-    tenantId,
-    proofKeyId,
     proofKey: toSigningKey(config.proofPrivateKey, crypto),
-    schedulerId,
     schedulerKeys: keysById("workerTrust.schedulerPublicKeys", config.schedulerPublicKeys, crypto),
-    sdkVersion,
     timeoutMs,
-    attempts: retries,
-    renewMinMs: renewMinIntervalMs,
+    retries,
+    renewMinIntervalMs,
   };
 }
 
@@ -141,11 +139,7 @@ export function resolveWorkerTrust(
  * @throws ValidationError `TRUST_CONFIG` for options, and for the mode `enforce` without a token; `INVALID_TRUST_MODE`.
  */
 export function refuseWorkerTrust(
-  {
-    workerTrust,
-    sessionToken,
-    env,
-  }: { workerTrust?: unknown; sessionToken?: unknown; env?: Env | undefined },
+  { workerTrust, sessionToken, env }: Pick<CoreOptions, "workerTrust" | "sessionToken" | "env">,
   log: Logger,
 ): void {
   if (workerTrust !== undefined)

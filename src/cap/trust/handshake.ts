@@ -66,27 +66,22 @@ export async function acceptChallenge(
   const challenge = answered.value;
   await checkScheduler(trust, response, challenge, nowMs);
   const { value } = asked;
-  const same =
-    SAME.every((field) => challenge[field] === value[field]) &&
-    equalBytes(challenge.clientNonce, value.clientNonce);
-  if (!same) throw unbound("challenge does not match request");
-  if (challenge.agentId !== trust.agentId || challenge.tenantId !== trust.tenantId)
+  if (!repeats(challenge, value)) throw unbound("challenge does not match request");
+  if (challenge.agentId !== trust.expectedAgentId || challenge.tenantId !== trust.tenantId)
     throw unbound("challenge identity differs");
   checkFresh(challenge, nowMs);
   return challenge;
 }
 
-const SAME = [
-  "requestId",
-  "traceId",
-  "workerId",
-  "proofKeyId",
-  "proofAlgorithm",
-  "audience",
-  "purpose",
-  "protocolVersion",
-  "sdkVersion",
-] as const;
+/** Whether a challenge has all that it shares with its request unchanged. */
+function repeats(challenge: object, request: object): boolean {
+  const theirs = new Map<string, unknown>(Object.entries(challenge));
+  return Object.entries(request).every(([name, own]) => {
+    if (name.startsWith("$") || !theirs.has(name)) return true;
+    const their = theirs.get(name);
+    return own instanceof Uint8Array && their instanceof Uint8Array ? equalBytes(own, their) : own === their;
+  });
+}
 
 /**
  * Answers a challenge. Unsigned.
@@ -143,12 +138,12 @@ export async function acceptResult(
 }
 
 async function checkScheduler(
-  { schedulerId, schedulerKeys }: WorkerTrust,
+  { expectedSchedulerId, schedulerKeys }: WorkerTrust,
   packet: BusPacket,
   { serverKeyId }: WorkerHandshakeChallenge,
   nowMs: number,
 ): Promise<void> {
-  if (packet.senderId !== schedulerId) throw unbound("scheduler sender differs");
+  if (packet.senderId !== expectedSchedulerId) throw unbound("scheduler sender differs");
   checkSkew(timeOf(packet.createdAt, "created_at"), nowMs, "created_at");
   const key = schedulerKeys.get(serverKeyId);
   if (key === undefined || !(await verifyTrustPacket(packet, key)))

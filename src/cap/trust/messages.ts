@@ -44,17 +44,18 @@ export function decodeTrustPacket(bytes: Uint8Array): BusPacket {
 export function checkTrustPacket(packet: BusPacket): void {
   const phase = trustPhase(packet);
   assertRule(phase !== undefined, "payload: must be exactly one worker trust phase");
-  const [issue] = envelopeIssues(packet);
+  const issues: PacketIssue[] = [];
+  protocol.checkEnvelope(packet, issues);
+  const [issue] = issues;
   assertRule(issue === undefined, `${issue?.field}: ${issue?.message}`);
+  timeOf(packet.createdAt, "created_at");
   assertRule(!hasUnknownFields(packet), "unknown_fields: must be empty recursively");
   const signed = packet.signature.length > 0;
   switch (phase.case) {
     case "workerHandshakeChallengeRequest": {
       const request = phase.value;
-      const { requestId, workerId, proofKeyId, audience, sdkVersion } = request;
-      const texts = [requestId, request.traceId, workerId, proofKeyId, audience, sdkVersion];
-      assertRule(texts.every(isText), "challenge_request: required field is empty");
-      const bound = packet.traceId === request.traceId && packet.senderId === workerId;
+      checkTexts("challenge_request", request);
+      const bound = packet.traceId === request.traceId && packet.senderId === request.workerId;
       assertRule(bound, "challenge_request: trace or worker does not match envelope");
       checkTerms("challenge_request", request);
       assertRule(
@@ -132,11 +133,8 @@ export function timeOf(time: Parameters<typeof timestampMs>[0], field: string): 
 }
 
 function checkChallenge(packet: BusPacket, challenge: WorkerHandshakeChallenge): void {
-  const { requestId, challengeId, traceId, workerId, agentId, tenantId } = challenge;
-  const { proofKeyId, serverKeyId, audience, sdkVersion } = challenge;
-  const texts = [requestId, challengeId, traceId, workerId, agentId, tenantId, proofKeyId, serverKeyId];
-  assertRule([...texts, audience, sdkVersion].every(isText), "challenge: required field is empty");
-  assertRule(packet.traceId === traceId, "challenge.trace_id: must equal envelope trace_id");
+  checkTexts("challenge", challenge);
+  assertRule(packet.traceId === challenge.traceId, "challenge.trace_id: must equal envelope trace_id");
   checkTerms("challenge", challenge);
   assertRule(challenge.serverNonce.length === NONCE_BYTES, "challenge: proof algorithm or nonce is invalid");
   const lifeMs =
@@ -158,11 +156,10 @@ function checkTerms(
   );
 }
 
-function envelopeIssues(packet: BusPacket): PacketIssue[] {
-  const issues: PacketIssue[] = [];
-  protocol.checkEnvelope(packet, issues);
-  if (issues.length === 0) timeOf(packet.createdAt, "created_at");
-  return issues;
+/** Every text of a challenge and of its request is required. */
+function checkTexts(at: string, message: object): void {
+  const texts = Object.values(message).filter((value) => typeof value === "string");
+  assertRule(texts.every(isText), `${at}: required field is empty`);
 }
 
 function isText(text: string): boolean {

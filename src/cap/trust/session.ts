@@ -5,10 +5,10 @@ import { abortError } from "../../core/abort.js";
 import { type Clock, sleep } from "../../core/clock.js";
 import { ClosedError, ConnectionError, errorText, TimeoutError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import type { Bus } from "../bus.js";
+import type { Bus, BusMessage } from "../bus.js";
 import { KeyRing } from "../crypto/key-ring.js";
+import { requestOver } from "../request.js";
 import type { MapOrder } from "../wire/map-order.js";
-import { askScheduler } from "./ask.js";
 import type { WorkerTrust } from "./config.js";
 import { WorkerTrustError } from "./error.js";
 import {
@@ -66,11 +66,11 @@ export class TrustSession {
   #wake = (): void => {};
 
   constructor(options: TrustSessionOptions) {
-    const { schedulerId, schedulerKeys, mode } = options.trust;
+    const { expectedSchedulerId, schedulerKeys, mode } = options.trust;
     this.#options = options;
     this.#isEnforced = mode === "enforce";
     this.#isConnected = options.bus.status() === "connected";
-    this.pins = new KeyRing({ [schedulerId]: [...schedulerKeys.values()] });
+    this.pins = new KeyRing({ [expectedSchedulerId]: [...schedulerKeys.values()] });
   }
 
   /** The token of the live session; undefined when there is none. */
@@ -194,9 +194,9 @@ export class TrustSession {
 
   #renewalMs(): number {
     const { trust, clock } = this.#options;
-    if (this.token === undefined || this.#isWarned) return trust.renewMinMs;
+    if (this.token === undefined || this.#isWarned) return trust.renewMinIntervalMs;
     const lifeMs = this.#grant!.expiresAtMs - clock.now();
-    const targetMs = Math.max(trust.renewMinMs, Math.min(lifeMs / 2, lifeMs - RENEW_BEFORE_MS));
+    const targetMs = Math.max(trust.renewMinIntervalMs, Math.min(lifeMs / 2, lifeMs - RENEW_BEFORE_MS));
     return Math.min(targetMs, Math.max(1, lifeMs * 0.9));
   }
 
@@ -204,7 +204,7 @@ export class TrustSession {
     const { trust, clock, log } = this.#options;
     const { signal } = this.#abort;
     // With nobody there, an attempt fails at once: it must not be over before a scheduler that starts now is there.
-    const untilMs = clock.monotonic() + (this.#isEnforced ? trust.attempts * trust.timeoutMs : 0);
+    const untilMs = clock.monotonic() + (this.#isEnforced ? trust.retries * trust.timeoutMs : 0);
     for (let attempt = 1; ; attempt++) {
       const { token = "" } = this;
       try {
@@ -223,7 +223,7 @@ export class TrustSession {
         const isSilent = error instanceof WorkerTrustError && error.code === "TRUST_UNAVAILABLE";
         const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 3 ** (attempt - 1));
         const mayWait = isAbsent(error) && clock.monotonic() + waitMs < untilMs;
-        if (isSilent && (attempt < trust.attempts || mayWait)) {
+        if (isSilent && (attempt < trust.retries || mayWait)) {
           log.warn("the scheduler does not respond; retrying", { attempt, reason: error.message });
           await sleep(waitMs, { clock, signal });
           continue;
@@ -259,7 +259,12 @@ export class TrustSession {
     const { bus, trust, clock } = this.#options;
     let data: Uint8Array;
     try {
-      data = await askScheduler(bus, subject, bytes, { timeoutMs: trust.timeoutMs, clock, signal });
+      ({ data } = await requestOver(bus, subject, bytes, {
+        timeoutMs: trust.timeoutMs,
+        clock,
+        signal,
+        accepts,
+      }));
     } catch (cause) {
       const isTransport =
         cause instanceof TimeoutError || cause instanceof ConnectionError || cause instanceof ClosedError;
@@ -270,6 +275,12 @@ export class TrustSession {
     return decodeTrustPacket(data);
   }
 }
+
+/**
+ * A stream that keeps the subject responds with a JSON acknowledgement, usually first; the clients' own request would take
+ * that for the response.
+ */
+const accepts = ({ data }: BusMessage): boolean => data.length > 0 && data[0] !== 0x7b;
 
 /** Whether the scheduler refuses to renew a session because it does not know it: one that restarted issues another. */
 function isForgotten(error: unknown): boolean {

@@ -1,11 +1,5 @@
 /** Signatures of the worker trust handshake: over the phase's domain, a zero byte and the canonical packet. */
-import type {
-  BusPacket,
-  WorkerHandshakeAuthenticate,
-  WorkerHandshakeChallenge,
-  WorkerHandshakeChallengeRequest,
-  WorkerHandshakeResult,
-} from "../../../gen/cap/index.js";
+import type { BusPacket } from "../../../gen/cap/index.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import { canonicalBytes, encodePacket } from "../packet.js";
 import type { MapOrder } from "../wire/map-order.js";
@@ -18,11 +12,7 @@ const DOMAINS = {
 } as const;
 
 /** A phase of the worker trust handshake. */
-export type TrustPhase =
-  | { readonly case: "workerHandshakeChallengeRequest"; readonly value: WorkerHandshakeChallengeRequest }
-  | { readonly case: "workerHandshakeChallenge"; readonly value: WorkerHandshakeChallenge }
-  | { readonly case: "workerHandshakeAuthenticate"; readonly value: WorkerHandshakeAuthenticate }
-  | { readonly case: "workerHandshakeResult"; readonly value: WorkerHandshakeResult };
+export type TrustPhase = Extract<BusPacket["payload"], { readonly case: keyof typeof DOMAINS }>;
 
 /** The phase a packet carries, if it carries one. */
 export function trustPhase({ payload }: BusPacket): TrustPhase | undefined {
@@ -34,10 +24,10 @@ export function trustPhase({ payload }: BusPacket): TrustPhase | undefined {
 /** The bytes a signature of the handshake covers, before they are hashed. */
 export function trustBytes(packet: BusPacket, mapOrder: MapOrder = "spec"): Uint8Array {
   const { bytes } = canonicalBytes(packet, mapOrder);
-  const domain = new TextEncoder().encode(DOMAINS[packet.payload.case as keyof typeof DOMAINS]);
-  const signed = new Uint8Array(domain.length + 1 + bytes.length);
+  const domain = new TextEncoder().encode(`${DOMAINS[packet.payload.case as keyof typeof DOMAINS]}\0`);
+  const signed = new Uint8Array(domain.length + bytes.length);
   signed.set(domain);
-  signed.set(bytes, domain.length + 1);
+  signed.set(bytes, domain.length);
   return signed;
 }
 
@@ -55,9 +45,6 @@ export async function signTrustPacket(
 /** Whether a key, which must be on P-256, signed this packet of the handshake, in either order of map entries. */
 export async function verifyTrustPacket(packet: BusPacket, key: VerifyingKey): Promise<boolean> {
   if (key.curve !== "P-256") return false;
-  const verify = (order: MapOrder) => {
-    const bytes = trustBytes(packet, order);
-    return key.verify(bytes, packet.signature);
-  };
+  const verify = (order: MapOrder) => key.verify(trustBytes(packet, order), packet.signature);
   return (await verify("spec")) || (canonicalBytes(packet).ordersDiffer && (await verify("upb")));
 }

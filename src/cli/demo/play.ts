@@ -94,7 +94,7 @@ async function play(
       task: overNeuron.value,
       brain: brain.stats(),
       saved,
-      refused: cap.agent.counts.refused,
+      refused: cap.agent.stats.refused,
     }),
   };
 }

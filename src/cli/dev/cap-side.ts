@@ -130,7 +130,7 @@ export async function startCap(options: CapOptions): Promise<CapPart> {
       ...(trust && { enrolled: trust.workers }),
       workers: [...scheduler.workers().keys()],
       jobs: ends,
-      packets: scheduler.counts,
+      packets: scheduler.stats,
       ...(options.demo ? { demoTopic: "job.echo" } : {}),
     });
     const live = { bus, scheduler };

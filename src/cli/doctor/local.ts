@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { PROTOCOL_VERSION as CAP_VERSION } from "../../../gen/cap/index.js";
 import { defaultCrypto } from "../../cap/crypto/backend.js";
 import { toSigningKey } from "../../cap/crypto/key-ring.js";
-import { parseWorkerTrustMode } from "../../cap/trust-mode.js";
+import { parseWorkerTrustMode } from "../../cap/trust/config.js";
 import type { Env } from "../../core/env.js";
 import { errorText } from "../../core/errors.js";
 import { isSecretName } from "../../core/secret-names.js";

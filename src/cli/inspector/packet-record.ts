@@ -12,7 +12,7 @@ import {
   SUBJECT_TRUST_AUTHENTICATE,
   SUBJECT_TRUST_CHALLENGE,
 } from "../../../gen/cap/index.js";
-import { assertDeadLetter } from "../../cap/jobs/dead-letter.js";
+import { assertDeadLetter } from "../../cap/outcome.js";
 import { canonicalBytes, decodePacket } from "../../cap/packet.js";
 import { validatePacket } from "../../cap/validate.js";
 import { errorText } from "../../core/errors.js";

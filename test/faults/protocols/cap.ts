@@ -84,7 +84,7 @@ export const cap = (path: string): Protocol => ({
         graceMs: 200,
         clock,
         store,
-        finished,
+        dedupe: finished,
         bus: (await connect("workers", at)).bus,
         durable: (bus) => openJetStream(bus, { ...STREAMS, maxInFlight: 8 }),
         logger: false,
