@@ -22,6 +22,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start
     expect: { poll: { timeout: 60_000 } },
-    env: { AGENTWIRE_LOG: "silent" },
+    env: { AGENTWIRE_LOG: process.env.AGENTWIRE_TEST_LOG ?? "silent" },
   },
 });

@@ -20,6 +20,7 @@ const keys = JSON.parse(keysText) as Keys | null;
 const signing = keys === null ? {} : { publicKeys: keys.public, privateKey: keys.private };
 const bus = await connectNats({ servers });
 
+const ends: (() => Promise<void>)[] = [];
 const tell = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const cpu = () => {
   const { user, system } = process.cpuUsage();
@@ -27,13 +28,14 @@ const cpu = () => {
 };
 
 if (role === "worker") {
-  await runWorker({
+  const worker = await runWorker({
     bus,
     subject,
     senderId: "worker-1",
     ...signing,
     handler: ({ jobId }) => ({ resultPtr: `redis://res:${jobId}` }),
   });
+  ends.push(() => worker.close());
   await bus.subscribe(`${subject}.echo`, ({ reply, data }) => void bus.publish(reply!, data));
 }
 
@@ -102,5 +104,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     tell({ jobs, seconds: Math.min((performance.now() - started) / 1000, ms / 1000), cpu: cpu() - before });
   }
 }
+for (const end of ends) await end();
 await bus.close();
 process.exit(0);

@@ -1,9 +1,10 @@
 /** Correlation ids and idempotency keys, in the forms of the vendor's helpers. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { uuid } from "../core/ids.js";
 import { isObject } from "../core/json.js";
 import { stringifyJson } from "../core/json-form.js";
 import { checked } from "./error-table.js";
-import { sha256 } from "./sha256.js";
 
 /** A fresh id for one call: `req_<milliseconds>_<random>`. It stays the same over the tries of the call. */
 export function generateCorrelationId(now: number = Date.now()): string {
@@ -35,7 +36,7 @@ export function generateIdempotencyKeyFromData(
 ): string {
   const data = { tool, action, params };
   const text = mode === "javascript" ? jsonText(data) : sortedJson(data, mode === "python");
-  return `idemp_${sha256(text).slice(0, 16)}`;
+  return `idemp_${bytesToHex(sha256(utf8ToBytes(text))).slice(0, 16)}`;
 }
 
 /**

@@ -199,7 +199,8 @@ export class HttpClient {
   }
 
   async #end(graceMs: number): Promise<void> {
-    const timer = graceMs === Infinity ? undefined : this.#clock.setTimeout(() => this.#endAll(), graceMs);
+    const isTimed = graceMs > 0 && graceMs !== Infinity;
+    const timer = isTimed ? this.#clock.setTimeout(() => this.#endAll(), graceMs) : undefined;
     await Promise.allSettled(this.#inFlight);
     this.#clock.clearTimeout(timer);
     // Open streams are not waited for.

@@ -68,7 +68,10 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
     const api = async (servers: string, name: string) => {
       const bus = await connect(servers);
       const answer = await bus.request(`$JS.API.${name}`, new Uint8Array());
-      return JSON.parse(text(answer)) as { config: Record<string, unknown>; state: { messages: number } };
+      return JSON.parse(text(answer)) as {
+        config: Record<string, unknown>;
+        state: { messages: number; consumer_count: number };
+      };
     };
     /** Collects messages and lets the test wait for them. */
     const collect = async (durable: DurableBus, subject: string, options = {}) => {
@@ -351,6 +354,29 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
         expect((await api(server.url, "STREAM.INFO.CORDUM_JOBS")).state.messages).toBe(ids.length);
       },
     );
+
+    it("reads what a stream keeps, all of it or from a place on, and leaves no consumer", async () => {
+      const { url } = await serve();
+      const { durable } = await open(url);
+      const ids = Array.from({ length: 600 }, (_, i) => String(i));
+      const filler = "x".repeat(4_000); // more than the server sends without being asked for more
+      for (const id of ids) {
+        await durable.publish("job.x", bytes(`${id} ${filler}`), { messageId: requestMessageId(id) });
+      }
+      const read = async (from?: Parameters<NonNullable<DurableBus["replay"]>>[2]) => {
+        const got: string[] = [];
+        await durable.replay!("job.x", (message) => got.push(text(message).split(" ")[0]!), from);
+        return got;
+      };
+      expect(await read()).toEqual(ids);
+      expect(await read({ afterSequence: 597 })).toEqual(["597", "598", "599"]);
+      expect(await read({ afterSequence: 600 })).toEqual([]);
+      expect(await read({ since: new Date(0) })).toEqual(ids);
+      expect(await read({ since: new Date(Date.now() + 60_000) })).toEqual([]);
+      let left: unknown;
+      do left = (await api(url, "STREAM.INFO.CORDUM_JOBS")).state.consumer_count;
+      while (left !== 0);
+    });
 
     it("a consumer that somebody deletes is made again", async () => {
       const { url } = await serve();

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
+import { der, Tag } from "../../src/cap/crypto/der.js";
 import { nobleCrypto } from "../../src/cap/index.js";
 import { req } from "../requirements/index.ts";
 import { keyFile } from "./vectors.ts";
@@ -114,6 +115,29 @@ describe("what is not a usable key", () => {
       // A scalar may be written with leading zeros, or without those it has.
       expect(crypto.signingKey(sec1("05")).publicKeyPem).toBe(
         crypto.signingKey(sec1(`00${"05".padStart(64, "0")}`)).publicKeyPem,
+      );
+    }
+  });
+
+  it.each([0, 1, 2, 3])("is one with its curve written out, whose number %i has no digits", (empty) => {
+    const number = (at: number) => (at === empty ? [] : [1]);
+    const oid = (text: string) => der(Tag.oid, [...Buffer.from(text, "hex")]);
+    const curve = der(
+      Tag.sequence,
+      der(Tag.integer, [1]),
+      der(Tag.sequence, oid("2a8648ce3d0101"), der(Tag.integer, number(0))),
+      der(Tag.sequence, der(Tag.octetString, number(1)), der(Tag.octetString, number(2))),
+      der(Tag.octetString, [4]),
+      der(Tag.integer, number(3)),
+    );
+    const key = der(
+      Tag.sequence,
+      der(Tag.sequence, oid("2a8648ce3d0201"), curve),
+      der(Tag.bitString, [0, 4]),
+    );
+    for (const crypto of backends) {
+      expect(() => crypto.verifyingKey(pem("PUBLIC KEY", Buffer.from(key).toString("hex")))).toThrow(
+        expect.objectContaining({ code: "INVALID_KEY" }),
       );
     }
   });

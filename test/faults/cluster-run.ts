@@ -122,16 +122,17 @@ export async function runClusterFault(
     const subjects = readers.map((_, i) => `job.s${i}`);
     const delivered = new Set<string>();
     const acked = new Map<string, number>();
-    const confirmed = new Set<string>();
+    const storedAt = new Map<string, number>();
     let silenceMs = 0;
     for (const [i, { durable }] of readers.entries()) {
       let heardAt = performance.now();
       await durable.subscribe(
         subjects[i]!,
         ({ data, delivery }) => {
-          silenceMs = Math.max(silenceMs, performance.now() - heardAt);
-          heardAt = performance.now();
           const id = new TextDecoder().decode(data);
+          const now = performance.now();
+          silenceMs = Math.max(silenceMs, now - Math.max(heardAt, storedAt.get(id) ?? now));
+          heardAt = now;
           delivered.add(id);
           if (acked.has(id)) return void delivery.ack().catch(() => {}); // done before, as a worker knows
           delivery.ack().then(
@@ -164,7 +165,7 @@ export async function runClusterFault(
           const id = `${subject}-${n}`;
           await sender!.durable
             .publish(subject, new TextEncoder().encode(id), { messageId: requestMessageId(id) })
-            .then(() => confirmed.add(id));
+            .then(() => storedAt.set(id, performance.now()));
           await pause(10);
         }
       }),
@@ -174,16 +175,16 @@ export async function runClusterFault(
     faulted = true;
     await sending;
     const end = performance.now() + 30_000;
-    while (delivered.size < confirmed.size && performance.now() < end) await pause(20);
+    while (delivered.size < storedAt.size && performance.now() < end) await pause(20);
     const stuck = await unsettled(sender!.bus, subjects);
     ended = true;
     await watching;
-    const missing = [...confirmed].filter((id) => !delivered.has(id));
+    const missing = [...storedAt.keys()].filter((id) => !delivered.has(id));
     const kept = new Set<string>();
     for (const subject of missing.length > 0 ? subjects : [])
       await sender!.durable.replay?.(subject, ({ data }) => kept.add(new TextDecoder().decode(data)));
     return {
-      confirmed: confirmed.size,
+      confirmed: storedAt.size,
       lost: missing.filter((id) => kept.has(id)).length,
       dropped: missing.filter((id) => !kept.has(id)).length,
       twice: [...acked.values()].filter((n) => n > 1).length,
@@ -242,9 +243,17 @@ async function api(bus: Bus, name: string, timeoutMs = 3_000) {
   };
 }
 
+/** Asked again while the connection is lost, as it is whenever a JWT ends. */
 async function leaderOf(bus: Bus, cluster: Cluster): Promise<number> {
-  const { cluster: info } = await api(bus, "STREAM.INFO.CORDUM_JOBS");
-  return cluster.indexOf(info?.leader ?? "n0");
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const { cluster: info } = await api(bus, "STREAM.INFO.CORDUM_JOBS");
+      return cluster.indexOf(info?.leader ?? "n0");
+    } catch (error) {
+      if (attempt === 50) throw error;
+      await pause(100);
+    }
+  }
 }
 
 async function unsettled(bus: Bus, subjects: readonly string[]): Promise<number> {

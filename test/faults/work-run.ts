@@ -279,7 +279,9 @@ async function work(
         // The store may fail when the output is read: the end of the job is known nevertheless.
         handle.result.then(
           () => told++,
-          (error) => (told += error instanceof JobTimeoutError ? 0 : 1),
+          (error: { readonly details?: { readonly result?: unknown } }) => {
+            if (!(error instanceof JobTimeoutError) || error.details?.result !== undefined) told++;
+          },
         );
         return;
       } catch {

@@ -167,8 +167,19 @@ describe("the engine of a worker", () => {
 
   it("makes a signal on demand only, aborted already where the work was cut short", () => {
     const { engine, add } = setUp({ graceMs: 100 });
-    const a = add("a");
+    const [a, b] = [add("a"), add("b")];
     engine.cut(a, new AbortError("no"));
     expect([a.signal.aborted, (a.signal.reason as Error).message]).toEqual([true, "no"]);
+    expect(b.signal.aborted).toBe(false);
+  });
+
+  it("ends a race with a promise as soon as the work is cut short, and at once if it was before", async () => {
+    const { engine, add } = setUp({ graceMs: 100 });
+    const a = add("a");
+    await expect(a.race(Promise.resolve("first"))).resolves.toBe("first");
+    const race = a.race(new Promise(() => {}));
+    engine.cut(a, new AbortError("no"));
+    await expect(race).rejects.toThrow("no");
+    await expect(a.race(new Promise(() => {}))).rejects.toThrow("no");
   });
 });

@@ -102,7 +102,7 @@ function pointForms({ Gx, Gy }: { readonly Gx: string; readonly Gy: string }): s
 }
 
 function number(bytes: Uint8Array): bigint {
-  return BigInt(`0x${hex(bytes)}`);
+  return BigInt(`0x0${hex(bytes)}`); // a damaged file may have a number without digits
 }
 
 function bytesOf(text: string): number[] {

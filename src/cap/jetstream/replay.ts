@@ -9,6 +9,9 @@ import { plainBytes } from "../nats/bus.js";
 import { callApi, type JetStreamApi, NANOSECONDS } from "./api.js";
 import { streamOf } from "./streams.js";
 
+/** Flow control requires heartbeats. */
+const HEARTBEAT_MS = 1_000;
+
 /**
  * Hands over every message that is there, or those from a place on.
  *
@@ -22,6 +25,7 @@ export async function replay(
 ): Promise<void> {
   const { bus, timeoutMs } = api;
   const stream = await streamOf(api, subject);
+  const { since, afterSequence }: { since?: Date; afterSequence?: number } = from ?? {};
   let left = 0;
   let progress = (): void => {};
   const inbox = createInbox(bus.inboxPrefix);
@@ -42,11 +46,13 @@ export async function replay(
       ack_policy: "none",
       replay_policy: "instant",
       flow_control: true,
-      idle_heartbeat: timeoutMs * NANOSECONDS,
+      idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
       inactive_threshold: 2 * timeoutMs * NANOSECONDS,
       mem_storage: true,
       num_replicas: 1,
-      ...startOf(from),
+      deliver_policy: since ? "by_start_time" : afterSequence !== undefined ? "by_start_sequence" : "all",
+      opt_start_time: since?.toISOString(),
+      opt_start_seq: afterSequence === undefined ? undefined : afterSequence + 1,
     };
     const made = await callApi(api, `CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
     const { name, num_pending: pending, delivered } = made;
@@ -70,11 +76,4 @@ export async function replay(
   } finally {
     subscription.unsubscribe();
   }
-}
-
-function startOf(from: ReplayFrom | undefined): object {
-  if (from === undefined) return { deliver_policy: "all" };
-  return "since" in from
-    ? { deliver_policy: "by_start_time", opt_start_time: from.since.toISOString() }
-    : { deliver_policy: "by_start_sequence", opt_start_seq: from.afterSequence + 1 };
 }
