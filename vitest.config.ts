@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const root = import.meta.dirname;
+const report = process.env.AGENTWIRE_TEST_REPORT;
 
 export default defineConfig({
   resolve: {
@@ -22,6 +23,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: Math.max(2, availableParallelism() - 1), // many tests wait for processes they start
     expect: { poll: { timeout: 60_000 } },
+    ...(report && { reporters: ["default", ["json", { outputFile: report }]] }),
     env: { AGENTWIRE_LOG: process.env.AGENTWIRE_TEST_LOG ?? "silent" },
   },
 });

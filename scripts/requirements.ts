@@ -1,14 +1,16 @@
 /**
- * `pnpm requirements [--write]`: runs every test that cites a requirement, and prints each requirement with the tests
- * that passed and with what they catch: a change of the sources that one of them noticed (from the last
- * `pnpm mutation`), or else the inputs in their titles. `--write` puts the table into docs/requirements.md. A
- * requirement without a passing test is a failure.
+ * `pnpm requirements [--write] [--report FILE]`: runs every test that cites a requirement, and prints each requirement
+ * with the tests that passed and with what they catch: a change of the sources that one of them noticed (from the last
+ * `pnpm mutation`), or else the inputs in their titles. `--write` puts the table into docs/requirements.md, and `--report`
+ * reads a run of `AGENTWIRE_TEST_REPORT=FILE pnpm test` instead of running tests. A requirement without a passing test
+ * is a failure.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { requirements } from "../test/requirements/index.ts";
 import { noticedMutants } from "./interop/mutants.ts";
-import { runTests } from "./interop/report.ts";
+import { readTests, runTests } from "./interop/report.ts";
 
 const root = join(import.meta.dirname, "..");
 /** How `req` writes an id into a title. */
@@ -16,7 +18,10 @@ const ID = /\[([a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+)\]/;
 const MAX_TITLE = 140;
 
 const started = performance.now();
-const tests = runTests(["test"], ["-t", ID.source, "--maxWorkers=1"]);
+const { values } = parseArgs({ options: { write: { type: "boolean" }, report: { type: "string" } } });
+const tests = (
+  values.report === undefined ? runTests(["test"], ["-t", ID.source]) : readTests(values.report)
+).filter(({ title }) => ID.test(title));
 const mutants = noticedMutants(join(root, ".cache/mutation"), ID);
 const cell = (text: string) => text.replaceAll("|", "\\|").replace(/\s+/g, " ");
 const shortened = (text: string) => (text.length > MAX_TITLE ? `${text.slice(0, MAX_TITLE)}…` : text);
@@ -55,7 +60,7 @@ a requirement. The last column names what the tests catch: a change of the sourc
 | --- | --- | --- | --- |
 ${lines.join("\n")}
 `;
-if (process.argv.includes("--write")) writeFileSync(join(root, "docs/requirements.md"), text);
+if (values.write) writeFileSync(join(root, "docs/requirements.md"), text);
 else console.log(text);
 for (const problem of problems) console.error(`\n${problem}`);
 const seconds = Math.round((performance.now() - started) / 1000);

@@ -3,7 +3,7 @@ import { works } from "./work.ts";
 
 export interface LoadRun {
   readonly kind: keyof typeof works;
-  /** How much is done; with `minutes`, as much as fits. */
+  /** How much is done; with `minutes`, as much as there is time for. */
   readonly count: number;
   /** How much is done before that, so that code is compiled and tables have their size. */
   readonly warmUp: number;

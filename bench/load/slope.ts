@@ -17,7 +17,7 @@ export function slopeOf(points: readonly (readonly [done: number, value: number]
   return { perPiece, error: Math.sqrt(rest / (half.length - 2) / spread) };
 }
 
-/** Whether a run's slope is no more than what a run a tenth as long cannot tell from none: two standard errors. */
+/** Whether a run's slope is within what a run a tenth as long cannot tell from none: two standard errors. */
 export function isWithinNoise(long: Slope, short: Slope): boolean {
   return long.perPiece <= 2 * short.error;
 }

@@ -52,28 +52,33 @@ export function runTests(
       env: { ...process.env, AGENTWIRE_STRICT: "1", ...env },
       stdio: ["ignore", "ignore", "ignore"],
     });
-    const report = JSON.parse(readFileSync(output, "utf8")) as JsonReport;
-    return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
-      const file = relative(root, name);
-      const runs = assertionResults
-        .filter((test) => test.status === "passed" || test.status === "failed")
-        .map(
-          (test): TestRun => ({
-            file,
-            groups: test.ancestorTitles,
-            title: test.title,
-            passed: test.status === "passed",
-            failure: (test.failureMessages ?? []).join("\n"),
-            figures: test.meta?.figures,
-          }),
-        );
-      if (status !== "failed" || runs.some(({ passed }) => !passed)) return runs;
-      return [
-        ...runs,
-        { file, groups: [], title: "could not be run", passed: false, failure: message, figures: undefined },
-      ];
-    });
+    return readTests(output);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The tests in a JSON report of vitest, without those that were skipped. */
+export function readTests(path: string): TestRun[] {
+  const report = JSON.parse(readFileSync(path, "utf8")) as JsonReport;
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(root, name);
+    const runs = assertionResults
+      .filter((test) => test.status === "passed" || test.status === "failed")
+      .map(
+        (test): TestRun => ({
+          file,
+          groups: test.ancestorTitles,
+          title: test.title,
+          passed: test.status === "passed",
+          failure: (test.failureMessages ?? []).join("\n"),
+          figures: test.meta?.figures,
+        }),
+      );
+    if (status !== "failed" || runs.some(({ passed }) => !passed)) return runs;
+    return [
+      ...runs,
+      { file, groups: [], title: "could not be run", passed: false, failure: message, figures: undefined },
+    ];
+  });
 }

@@ -233,7 +233,12 @@ export const ROWS: readonly Row[] = [
   ...row(
     "test/gen/recordings.test.ts",
     ["neuronRecorded", "aureusSdk", "aureusConsole", "gateway"],
-    [["both ways", "Every recorded body and frame fits the specs; no body without a required member does"]],
+    [
+      [
+        "both ways",
+        "Every recorded body and frame conforms to the specs; no body without a required member does",
+      ],
+    ],
   ),
 ];
 

@@ -10,8 +10,8 @@ export interface Area {
 export const AREAS: Readonly<Record<string, Area>> = {
   signing: {
     mutate: [
-      "src/cap/{packet,verify,party,replay,replay-memory,timestamp,validate}.ts",
-      "src/cap/agent/packet-age.ts",
+      "src/cap/{packet,verify,party,replay,timestamp,validate}.ts",
+      "src/cap/agent/cancels.ts",
     ],
     tests: [
       "test/cap/{packet,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
@@ -52,7 +52,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   retry: {
     mutate: [
-      "src/core/{retry,retry-policy,retry-after,never-sent,time,loop,with-timeout}.ts",
+      "src/core/{retry,retry-policy,retry-after,never-sent,time,loop,cut,abort}.ts",
       "src/http/{layers,call,flight}.ts",
       "src/4runr/{dedupe,sends,sender}.ts",
       "src/aureus/telemetry-retry.ts",
@@ -81,7 +81,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: ["test/worker/*.test.ts", "test/core/close.test.ts"],
   },
   trust: {
-    mutate: ["src/cap/trust/*.ts", "src/cap/trust-mode.ts"],
+    mutate: ["src/cap/trust/*.ts"],
     tests: [
       "test/cap/{trust,trust-mutations,worker-trust-session,worker-trust-vectors}.test.ts",
       "test/cap-agent/trust.test.ts",

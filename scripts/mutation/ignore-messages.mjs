@@ -16,7 +16,7 @@ function isMessage(path) {
   return callee.property.type === "Identifier" && LOG_METHODS.has(callee.property.name);
 }
 
-/** Wording is no promise: messages are reviewed by people, and a test that repeats one catches nothing. */
+/** Wording is not promised: messages are reviewed by people, and a test that repeats one catches nothing. */
 export const strykerPlugins = [
   {
     kind: "Ignore",

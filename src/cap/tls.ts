@@ -16,21 +16,21 @@ export type TlsSettings = { readonly [_ in Text]?: string | undefined } & {
  * @throws ValidationError `INVALID_TLS` or `INVALID_REDIS_TLS` for a certificate without a key, or a key without one.
  */
 export function tlsSettings(server: "NATS" | "REDIS", given: TlsSettings, env?: Env): TlsSettings {
-  const variable = (name: string) => `${server}_TLS_${name}`;
-  const file = (text: string | undefined, path: string | undefined, name: string) =>
-    text === undefined ? optionOrEnv(path, variable(name), env) : undefined;
+  const tlsVariable = (name: string) => `${server}_TLS_${name}`;
+  const file = (text: string | undefined, path: string | undefined, variable: string) =>
+    text === undefined ? optionOrEnv(path, variable, env) : undefined;
   const settings = {
     ...given,
-    caFile: file(given.ca, given.caFile, "CA"),
-    certFile: file(given.cert, given.certFile, "CERT"),
-    keyFile: file(given.key, given.keyFile, "KEY"),
-    serverName: optionOrEnv(given.serverName, variable("SERVER_NAME"), env),
-    insecure: given.insecure ?? /^(1|true)$/i.test(readEnv(variable("INSECURE"), env) ?? ""),
+    caFile: file(given.ca, given.caFile, tlsVariable("CA")),
+    certFile: file(given.cert, given.certFile, tlsVariable("CERT")),
+    keyFile: file(given.key, given.keyFile, tlsVariable("KEY")),
+    serverName: optionOrEnv(given.serverName, tlsVariable("SERVER_NAME"), env),
+    insecure: given.insecure ?? /^(1|true)$/i.test(readEnv(tlsVariable("INSECURE"), env) ?? ""),
   };
   const { cert, certFile, key, keyFile } = settings;
   if (((cert ?? certFile) === undefined) === ((key ?? keyFile) === undefined)) return settings;
   throw new ValidationError(
-    `a TLS certificate and its key must be given together, also as ${variable("CERT")} and ${variable("KEY")}`,
+    `a TLS certificate and its key must be given together, also as ${tlsVariable("CERT")} and ${tlsVariable("KEY")}`,
     { code: server === "NATS" ? "INVALID_TLS" : "INVALID_REDIS_TLS" },
   );
 }

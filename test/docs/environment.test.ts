@@ -9,9 +9,13 @@ it("docs/environment.md lists every variable that the library reads, and no othe
     .filter((file) => file.endsWith(".ts"))
     .map((file) => readFileSync(join(src, file), "utf8"));
   const read = texts.flatMap((text) => [
-    ...[...text.matchAll(/\b(?:readEnv|rawEnv|optionOrEnv)\([^;]{0,120}?"([A-Z]\w+)"/g)].map(
-      ([, name]) => name,
-    ),
+    ...[
+      ...text.matchAll(/\b(?:readEnv|rawEnv|optionOrEnv)\([^;]{0,120}?(?<!tlsVariable\()"([A-Z]\w+)"/g),
+    ].map(([, name]) => name),
+    ...[...text.matchAll(/\btlsVariable\("(\w+)"\)/g)].flatMap(([, name]) => [
+      `NATS_TLS_${name}`,
+      `REDIS_TLS_${name}`,
+    ]),
     ...[...text.matchAll(/MODE_VARIABLE = "(\w+)"|\b(?:proxy|variable)\("(\w+)"\)/g)].map(
       ([, a, b]) => a ?? b,
     ),

@@ -21,7 +21,7 @@ export class LastingSubscription implements Subscription {
   #current: NatsSubscription | undefined;
   #waitMs = FIRST_WAIT_MS;
   #timer: TimerHandle | undefined;
-  /** It was open: the bus is told of its end. */
+  /** It was open: the bus gets a report of its end. */
   #known = false;
   #ended = false;
 
