@@ -9,10 +9,7 @@ export interface Area {
 /** Most critical first: what is signed and verified, who owns a job, who is let in, what is sent again. */
 export const AREAS: Readonly<Record<string, Area>> = {
   signing: {
-    mutate: [
-      "src/cap/{packet,verify,party,replay,timestamp,validate}.ts",
-      "src/cap/agent/cancels.ts",
-    ],
+    mutate: ["src/cap/{packet,verify,party,replay,timestamp,validate}.ts", "src/cap/agent/cancels.ts"],
     tests: [
       "test/cap/{packet,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
       "test/cap-agent/absence.test.ts",

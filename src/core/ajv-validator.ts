@@ -3,11 +3,18 @@ import type { AnySchema, ErrorObject, ValidateFunction } from "ajv";
 import type { AjvDialect } from "./ajv-dialects.js";
 import { UnsupportedError, ValidationError } from "./errors.js";
 import { stringifyJson } from "./json-form.js";
-import { dialectOf, isJsonSchema, type JsonSchema } from "./json-schema.js";
+import {
+  type CompiledSchema,
+  dialectOf,
+  type Issue,
+  isJsonSchema,
+  type JsonSchema,
+  type SchemaValidator,
+  type ValidationResult,
+} from "./json-schema.js";
 import { Lru } from "./lru.js";
 import { checkSchemaBounds, maxSchemaSteps, tooComplex } from "./schema-bounds.js";
 import { rewriteForAjv } from "./schema-rewrite.js";
-import type { CompiledSchema, Issue, SchemaValidator, ValidationResult } from "./validate.js";
 
 /** Options of {@link ajvValidator}. */
 export interface AjvValidatorOptions {

@@ -97,7 +97,7 @@ function written(value: unknown, what: string): Omit<JsonForm, "value"> & { read
 function lossOf(member: unknown, holder: Record<string, unknown>, key: string): string | undefined {
   if (member === null && holder[key] instanceof Date) return "must be a valid date, found an invalid one";
   if (Array.isArray(holder) && ["undefined", "function", "symbol"].includes(typeof member))
-    return `must be JSON data, found ${typeof member}, which a list holds as null`;
+    return `must be JSON data, found ${member === undefined ? "" : "a "}${typeof member}, which a list would hold as null`;
   if (typeof member === "number" || member instanceof Number) {
     return Number.isFinite(Number(member)) ? undefined : `must be a finite number, found ${member}`;
   }

@@ -81,3 +81,34 @@ export function dialectOf(schema: unknown): Dialect {
 export function isJsonSchema(value: unknown): value is JsonSchema {
   return typeof value === "boolean" || isObject(value);
 }
+
+/** One reason why a value was refused. */
+export interface Issue {
+  /** Where, as a JSON Pointer; empty for the value itself. */
+  readonly path: string;
+  /** What is wrong there. */
+  readonly message: string;
+}
+
+/** The verdict on a value. */
+export type ValidationResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly issues: readonly Issue[] };
+
+/** A JSON Schema made ready for use. */
+export interface CompiledSchema {
+  /**
+   * Judges a value; never changes it. Throws a `ValidationError` when the schema itself turns out to be
+   * unusable for this value (codes `UNRESOLVABLE_REF`, `SCHEMA_TOO_COMPLEX`).
+   */
+  validate(value: unknown): ValidationResult<unknown>;
+}
+
+/** Whoever can judge by JSON Schema. Inject your own where code generation is forbidden. */
+export interface SchemaValidator {
+  /**
+   * Makes a schema ready. Rejects with a `ValidationError`: code `INVALID_SCHEMA` for one that breaks the
+   * rules of its revision, `UNRESOLVABLE_REF` for a `$ref` that leads nowhere, `SCHEMA_TOO_LARGE`.
+   */
+  compile(schema: JsonSchema): Promise<CompiledSchema>;
+}

@@ -1,7 +1,14 @@
 /** One way to check a value against a schema of any kind. */
 import { ValidationError } from "./errors.js";
 import { type JsonForm, jsonForm, nonFinitePath } from "./json-form.js";
-import { type FromJsonSchema, isJsonSchema, type JsonSchema, type TypedJsonSchema } from "./json-schema.js";
+import {
+  type FromJsonSchema,
+  type Issue,
+  isJsonSchema,
+  type SchemaValidator,
+  type TypedJsonSchema,
+  type ValidationResult,
+} from "./json-schema.js";
 import { isStandardSchema, issuePointer, type StandardSchemaV1 } from "./standard-schema.js";
 
 /** What can describe a handler's input or output: any Standard Schema, or a JSON Schema. */
@@ -28,37 +35,6 @@ export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOu
 
 /** What a handler must return under a schema of its output; without a schema, anything. */
 export type OutputOf<Out extends Schema | undefined> = Out extends Schema ? InferInput<Out> : unknown;
-
-/** One reason why a value was refused. */
-export interface Issue {
-  /** Where, as a JSON Pointer; empty for the value itself. */
-  readonly path: string;
-  /** What is wrong there. */
-  readonly message: string;
-}
-
-/** The verdict on a value. */
-export type ValidationResult<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly issues: readonly Issue[] };
-
-/** A JSON Schema made ready for use. */
-export interface CompiledSchema {
-  /**
-   * Judges a value; never changes it. Throws a `ValidationError` when the schema itself turns out to be
-   * unusable for this value (codes `UNRESOLVABLE_REF`, `SCHEMA_TOO_COMPLEX`).
-   */
-  validate(value: unknown): ValidationResult<unknown>;
-}
-
-/** Whoever can judge by JSON Schema. Inject your own where code generation is forbidden. */
-export interface SchemaValidator {
-  /**
-   * Makes a schema ready. Rejects with a `ValidationError`: code `INVALID_SCHEMA` for one that breaks the
-   * rules of its revision, `UNRESOLVABLE_REF` for a `$ref` that leads nowhere, `SCHEMA_TOO_LARGE`.
-   */
-  compile(schema: JsonSchema): Promise<CompiledSchema>;
-}
 
 /** A schema of either kind, ready for use. */
 export interface Checker<T> {

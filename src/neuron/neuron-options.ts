@@ -1,9 +1,9 @@
 /** What a neuron can be given, and what it reports. */
 import type { DisconnectFrame, ServerToNeuronFrame, TaskPayload } from "../../gen/neuron/index.js";
 import type { Clock } from "../core/clock.js";
+import type { SchemaValidator } from "../core/json-schema.js";
 import type { Logger } from "../core/logger.js";
 import type { Middleware } from "../core/middleware.js";
-import type { SchemaValidator } from "../core/validate.js";
 import type { AuthCallback } from "./callback-auth.js";
 import type { FALLBACK_PROTOCOL_VERSION, PROTOCOL_VERSION } from "./frames.js";
 import type { HttpTransportOptions } from "./http-transport.js";

@@ -2,9 +2,9 @@
 import type { Lease } from "../../gen/neuron/index.js";
 import { errorText, ValidationError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
-import { isJsonSchema } from "../core/json-schema.js";
+import { isJsonSchema, type SchemaValidator } from "../core/json-schema.js";
 import type { Logger } from "../core/logger.js";
-import { type Checker, checkerFor, outputCheckerFor, type SchemaValidator } from "../core/validate.js";
+import { type Checker, checkerFor, outputCheckerFor } from "../core/validate.js";
 import type { Served } from "./capability.js";
 
 /** See {@link SchemaSource}. */

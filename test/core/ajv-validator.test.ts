@@ -4,8 +4,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type AjvValidatorOptions, ajvValidator } from "../../src/core/ajv-validator.ts";
 import { UnsupportedError, ValidationError } from "../../src/core/errors.ts";
-import type { JsonSchema } from "../../src/core/json-schema.ts";
-import type { CompiledSchema } from "../../src/core/validate.ts";
+import type { CompiledSchema, JsonSchema } from "../../src/core/json-schema.ts";
 import { req } from "../requirements/index.ts";
 
 afterEach(() => {

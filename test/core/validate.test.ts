@@ -1,7 +1,12 @@
 import { describe, expect, expectTypeOf, it, vi } from "vitest";
 import { ajvValidator } from "../../src/core/ajv-validator.ts";
 import { ValidationError } from "../../src/core/errors.ts";
-import { type JsonSchema, jsonSchema, type TypedJsonSchema } from "../../src/core/json-schema.ts";
+import {
+  type JsonSchema,
+  jsonSchema,
+  type SchemaValidator,
+  type TypedJsonSchema,
+} from "../../src/core/json-schema.ts";
 import { isStandardSchema, issuePointer, type StandardSchemaV1 } from "../../src/core/standard-schema.ts";
 import {
   checkerFor,
@@ -11,7 +16,6 @@ import {
   outputCheckerFor,
   refusal,
   type Schema,
-  type SchemaValidator,
 } from "../../src/core/validate.ts";
 import { req } from "../requirements/index.ts";
 

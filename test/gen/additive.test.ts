@@ -26,7 +26,7 @@ const copied = [
     "test/requirements",
     "test/recordings",
   ],
-  ...["test/expected-differences.ts", "test/expected-differences.yaml"],
+  ...["test/expected-differences.ts", "test/expected-differences.yaml", "test/runs.ts"],
   ...["buf.yaml", "agentwire.config.ts", "package.json", "tsconfig.json", "vitest.config.ts"],
 ];
 const protos = "specs/cap/cordum/agent/v1";

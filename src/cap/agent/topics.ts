@@ -1,14 +1,9 @@
 /** The topics an agent serves. */
 import { AgentwireError, ValidationError } from "../../core/errors.js";
+import type { SchemaValidator } from "../../core/json-schema.js";
 import { compose } from "../../core/middleware.js";
 import { checkOption } from "../../core/options.js";
-import {
-  type Checker,
-  checkerFor,
-  outputCheckerFor,
-  type Schema,
-  type SchemaValidator,
-} from "../../core/validate.js";
+import { type Checker, checkerFor, outputCheckerFor, type Schema } from "../../core/validate.js";
 import type { HandlerCall } from "../../worker/middleware.js";
 import { assertSubject } from "../bus.js";
 import type { AgentHandler, AgentMiddleware } from "./context.js";

@@ -1,7 +1,6 @@
 /** Judges values by the schemas of a generated document. */
 import { ajvValidator } from "../../core/ajv-validator.js";
-import type { JsonSchema } from "../../core/json-schema.js";
-import type { Issue } from "../../core/validate.js";
+import type { Issue, JsonSchema } from "../../core/json-schema.js";
 
 /** A schema of a document, as an object. */
 export type SchemaObject = Readonly<Record<string, unknown>>;

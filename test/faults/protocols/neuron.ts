@@ -93,6 +93,7 @@ export const neuron: Protocol = {
         counts[(await outcome).status]++;
       },
       async stop(n, random) {
+        await own.stop(); // the connections of its pool come and go
         const one = connect(`stop-${n}`);
         const type = `acme/stop-${n}`;
         one.handle({ type, scope: "any", concurrency: 2 }, () => pause(between(random, 0, 10)));
