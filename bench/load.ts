@@ -26,9 +26,13 @@ const print = (line: string) => {
   text.push(line);
 };
 
+/** Compiled code is in the heap, and thousands of reconnects go by until all of it is compiled. */
+const UNCOMPILED = ["--no-opt", "--no-sparkplug", "--no-maglev"];
+
 function run(load: LoadRun): Sample[] {
   const args = [
     "--expose-gc",
+    ...(load.kind.endsWith("Reconnects") ? UNCOMPILED : []),
     script,
     JSON.stringify({ ...load, count: Math.round(load.count * factor), warmUp: load.warmUp * factor }),
   ];
@@ -145,7 +149,8 @@ if (values.write) {
 machine at the end: ${loadavg()[0]!.toFixed(1)}. Above the number of cores, latencies are those of a machine that is busy with other work.
 
 "Bytes left by each" is the slope of the heap after a full collection over the second half of the run. It counts as no
-growth up to two standard errors of the slope of a run a tenth as long. "Handles" are sockets, timers and processes: the
+growth up to two standard errors of the slope of a run a tenth as long. Reconnects run without compilers, since compiled code
+is in the heap and grows for thousands of them. "Handles" are sockets, timers and processes: the
 most while running, and those left after everything was closed.
 
 ${text.join("\n")}
