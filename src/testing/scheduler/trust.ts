@@ -232,7 +232,7 @@ export class TrustIssuer implements PacketProfile {
     const fault = this.faults.shift() ?? "none";
     if (fault === "silent") return undefined;
     const challenge = this.#make(request, worker, fault);
-    const forgottenMs = this.#self.clock.now() - CHALLENGE_MS; // an answer that is only late is still told so
+    const forgottenMs = this.#self.clock.now() - CHALLENGE_MS; // until then, a late answer gets CHALLENGE_EXPIRED
     for (const [id, old] of this.#pending)
       if (timestampMs(old.challenge.expiresAt)! < forgottenMs) this.#pending.delete(id);
     this.#pending.set(challenge.challengeId, { challenge, fault });
