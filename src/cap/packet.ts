@@ -16,6 +16,7 @@ import {
   VersionMismatchError,
 } from "./errors.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
+import { timestampOf } from "./timestamp.js";
 import { validatePacket } from "./validate.js";
 import { decodeMessage } from "./wire/decode.js";
 import { type CanonicalBytes, encodeCanonical } from "./wire/encode.js";
@@ -44,13 +45,11 @@ export interface CreatePacketOptions {
 
 /** An unsigned packet of protocol version 1 around a payload. */
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
-  const now = (options.clock ?? systemClock).now();
-  const seconds = Math.floor(now / 1000);
   const { packet: schema } = (options.protocol ?? capProtocol) as typeof capProtocol;
   return create(schema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
-    createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
+    createdAt: timestampOf((options.clock ?? systemClock).now()),
     protocolVersion: PROTOCOL_VERSION,
     payload,
   });

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema, JobStatus, WorkerHandshakeResultSchema } from "../../gen/cap/index.js";
@@ -22,7 +23,8 @@ import {
   encodePacket,
   sealPacket,
 } from "../../src/cap/packet.js";
-import { openPacket } from "../../src/cap/verify.js";
+import { timestampMs } from "../../src/cap/timestamp.js";
+import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { ProtocolError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -123,8 +125,69 @@ describe("sealPacket and openPacket", () => {
     const signature = await key.sign(signedBytes);
     const bytes = Uint8Array.of(...signedBytes, 0x72, signature.length, ...signature);
     await expect(openPacket(bytes, { keys })).rejects.toBeInstanceOf(SignatureInvalidError);
-    expect((await openPacket(bytes, { keys, acceptRawOrder: true })).authToken).toBe("tok");
+    const opened = await openPacket(bytes, { keys, acceptRawOrder: true });
+    expect(opened.authToken).toBe("tok");
+    expect(await verifyPacket(opened, bytes, keys, { acceptRawOrder: true })).toBe("raw");
   });
+
+  it.each(["spec", "upb"] as const)(
+    req("cap.sign.bytes", "a signature over maps in the order of %s is told apart where the orders differ"),
+    async (mapOrder) => {
+      const prefixes = {
+        case: "jobRequest",
+        value: { jobId: "j", topic: "job.x", labels: { a: "1", ab: "2" } },
+      };
+      const sent = createPacket(prefixes as PayloadInit, { senderId: "client-1" });
+      let differing = 0;
+      const bytes = await sealPacket(sent, { key, mapOrder, onOrdersDiffer: () => differing++ });
+      expect(differing).toBe(1);
+      expect(await verifyPacket(decodePacket(bytes), bytes, keys)).toBe(mapOrder);
+      await sealPacket(packet(), { key, mapOrder, onOrdersDiffer: () => differing++ });
+      expect(differing).toBe(1);
+    },
+  );
+
+  it(req("cap.verify.rotation", "keys that sign and verify elsewhere give the same verdicts"), async () => {
+    const elsewhere = (pem: string) => {
+      const local = new KeyRing({ x: pem }).of("x")[0]!.key;
+      return { verify: async (data: Uint8Array, signature: Uint8Array) => local.verify(data, signature) };
+    };
+    const signing = { publicKeyPem: key.publicKeyPem, sign: async (data: Uint8Array) => key.sign(data) };
+    const bytes = await sealPacket(packet(), { key: signing });
+    const [good, bad] = [elsewhere(pair.publicKeyPem), elsewhere(other.publicKeyPem)];
+    const both = new KeyRing({ "client-1": [bad, good] });
+    expect(await verifyPacket(decodePacket(bytes), bytes, both)).toBe("spec");
+    const wrong = openPacket(bytes, { keys: new KeyRing({ "client-1": bad }) });
+    await expect(wrong).rejects.toMatchObject({ details: { problem: "wrong_signature" } });
+  });
+
+  it(req("cap.verify.reasons", "an error shows no more than 256 characters of a sender's id"), async () => {
+    const bytes = encodePacket(createPacket(job, { senderId: "s".repeat(10_000) }));
+    const error = await verifyPacket(decodePacket(bytes), bytes, keys).catch((e: unknown) => e);
+    expect((error as SignatureMissingError).details).toMatchObject({ sender: "s".repeat(256) });
+  });
+});
+
+describe("a time on the bus", () => {
+  const [first, last] = [-62_135_596_800n, 253_402_300_799n];
+  it.each([
+    [first, 0, Number(first) * 1000],
+    [last, 999_999_999, Number(last) * 1000 + 999.999999],
+    [1n, 500_000, 1000.5],
+  ])("of %s s and %s ns counts", (seconds, nanos, ms) => {
+    expect(timestampMs(timestamp(seconds, nanos))).toBe(ms);
+  });
+
+  it.each([
+    [first - 1n, 0],
+    [last + 1n, 0],
+    [1n, -1],
+    [1n, 1_000_000_000],
+  ])("of %s s and %s ns is none", (seconds, nanos) => {
+    expect(timestampMs(timestamp(seconds, nanos))).toBeUndefined();
+  });
+
+  const timestamp = (seconds: bigint, nanos: number) => create(TimestampSchema, { seconds, nanos });
 });
 
 describe("broken rules", () => {
