@@ -42,11 +42,12 @@ export class ReplayMemory {
 export class ReplayWindow {
   readonly #maxAgeMs: number;
   readonly #clock: Clock;
-  readonly #memory = new ReplayMemory();
+  readonly #memory: ReplayMemory;
 
-  constructor(maxAgeMs: number, clock: Clock = systemClock) {
+  constructor(maxAgeMs: number, clock: Clock = systemClock, memory = new ReplayMemory()) {
     this.#maxAgeMs = maxAgeMs;
     this.#clock = clock;
+    this.#memory = memory;
   }
 
   /**
