@@ -58,7 +58,7 @@ export function createPacket(payload: PayloadInit, options: CreatePacketOptions)
 /** The bytes a signature covers: the whole packet without its signature field. */
 export function canonicalBytes(
   packet: BusPacket,
-  mapOrder: MapOrder = "spec",
+  mapOrder?: MapOrder,
   protocol: PacketProtocol = capProtocol,
 ): CanonicalBytes {
   return encodeCanonical(protocol.packet, packet, { mapOrder, skip: SIGNATURE_FIELD });
@@ -67,7 +67,7 @@ export function canonicalBytes(
 /** The canonical bytes of a packet with its signature. */
 export function encodePacket(
   packet: BusPacket,
-  mapOrder: MapOrder = "spec",
+  mapOrder?: MapOrder,
   protocol: PacketProtocol = capProtocol,
 ): Uint8Array {
   return encodeCanonical(protocol.packet, packet, { mapOrder }).bytes;
@@ -119,7 +119,7 @@ export interface SignedPacket {
 export async function signPacket(
   packet: BusPacket,
   key: SigningKey,
-  mapOrder: MapOrder = "spec",
+  mapOrder?: MapOrder,
   protocol?: PacketProtocol,
 ): Promise<SignedPacket> {
   const unsigned = canonicalBytes(packet, mapOrder, protocol);

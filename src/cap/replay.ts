@@ -29,10 +29,8 @@ export class ReplayMemory {
       this.#seen.delete(old);
     }
     const known = this.#seen.get(key);
-    if (known !== undefined && known.untilMs >= nowMs)
-      return known.digest === digest ? "duplicate" : "conflict";
+    if (known !== undefined) return known.digest === digest ? "duplicate" : "conflict";
     if (this.#seen.size >= this.#maxEntries) return undefined;
-    this.#seen.delete(key);
     this.#seen.set(key, { digest, untilMs });
     return "first";
   }

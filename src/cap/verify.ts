@@ -100,8 +100,7 @@ function candidatesOf(packet: BusPacket, keys: KeyRing, { subject }: VerifyOptio
   const allowed = rolesFor(packet, subject);
   const candidates = trusted.filter(({ roles }) => roles?.some((role) => allowed.includes(role)) ?? true);
   if (candidates.length === 0) {
-    const kind = packet.payload.case ?? "unknown payload";
-    const text = `the sender may not send this: ${kind} requires the role ${allowed.join(" or ")}`;
+    const text = `the sender may not send this: ${packet.payload.case ?? "unknown payload"} requires the role ${allowed.join(" or ")}`;
     throw new SignatureInvalidError(text, details("wrong_role", packet));
   }
   return candidates.map(({ key }) => key);

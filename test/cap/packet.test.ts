@@ -144,6 +144,30 @@ describe("sealPacket and openPacket", () => {
       expect(await verifyPacket(decodePacket(bytes), bytes, keys)).toBe(mapOrder);
       await sealPacket(packet(), { key, mapOrder, onOrdersDiffer: () => differing++ });
       expect(differing).toBe(1);
+      expect(toBase64(encodePacket(decodePacket(bytes), mapOrder))).toBe(toBase64(bytes));
+      await expect(sealPacket(sent, { key, mapOrder })).resolves.toHaveLength(bytes.length);
+    },
+  );
+
+  it.each([1, 127, 128, 300])("a signature of %d bytes stands where its field belongs", async (length) => {
+    const signature = new Uint8Array(length).fill(7);
+    const signing = { publicKeyPem: "", sign: () => signature };
+    const bytes = await sealPacket(packet(), { key: signing, sessionToken: "tok" });
+    expect(decodePacket(bytes)).toMatchObject({ signature, authToken: "tok", senderId: "client-1" });
+    expect(toBase64(encodePacket(decodePacket(bytes)))).toBe(toBase64(bytes));
+  });
+
+  it(
+    req("cap.packet.token", "stays where none is given, and a packet with another is signed again"),
+    async () => {
+      const tokens = ["one", undefined, "two"];
+      const seal = { key, sessionToken: () => tokens.shift() };
+      const first = await openPacket(await sealPacket(packet(), seal), { keys });
+      const second = await openPacket(await sealPacket(first, seal), { keys });
+      const third = await openPacket(await sealPacket(second, seal), { keys });
+      expect([first, second, third].map(({ authToken }) => authToken)).toEqual(["one", "one", "two"]);
+      expect(decodePacket(await sealPacket(first)).authToken).toBe("one");
+      expect(decodePacket(await sealPacket(packet(), { sessionToken: "tok" })).authToken).toBe("tok");
     },
   );
 
@@ -187,6 +211,8 @@ describe("a time on the bus", () => {
     expect(timestampMs(timestamp(seconds, nanos))).toBeUndefined();
   });
 
+  it("that is missing is none", () => expect(timestampMs(undefined)).toBeUndefined());
+
   const timestamp = (seconds: bigint, nanos: number) => create(TimestampSchema, { seconds, nanos });
 });
 
@@ -210,10 +236,17 @@ describe("broken rules", () => {
     }
   });
 
+  it(req("cap.validate.errors", "the version comes first where several rules are broken"), () => {
+    const bad = { ...packet(), protocolVersion: 2, senderId: "", payload: { case: undefined } };
+    expect(() => assertValidPacket(bad)).toThrow(VersionMismatchError);
+    expect(() => assertValidPacket({ ...bad, protocolVersion: 1 })).toThrow(UnknownPayloadError);
+  });
+
   it("worker trust phases are no ordinary packets", () => {
     const phase = create(BusPacketSchema, { ...packet(), payload: { case: undefined } });
     phase.payload = { case: "workerHandshakeResult", value: create(WorkerHandshakeResultSchema) };
     expect(() => assertValidPacket(phase)).toThrow("worker trust phase");
+    expect(() => assertValidPacket(phase)).toThrow(UnknownPayloadError);
   });
 
   it("a job may have any priority of the protocol, CRITICAL (3) included, and no other", () => {
@@ -250,6 +283,7 @@ describe("bytes that are no packet", () => {
   it(req("cap.packet.malformed", "too many bytes are refused unread"), () => {
     expect(() => decodePacket(new Uint8Array(9 * 1024 * 1024))).toThrow("larger than 8388608");
     expect(() => decodePacket(good, good.length - 1)).toThrow(MalformedPacketError);
+    expect(decodePacket(good, good.length).senderId).toBe("client-1");
   });
 
   it(req(
