@@ -267,6 +267,17 @@ describe("schemas that others do not write", () => {
     }
   });
 
+  it("may have a member called `__proto__` that is a reference", async () => {
+    const Node = { type: "object", properties: { a: text, ["__proto__"]: ref("Node") } };
+    const source = JSON.stringify({
+      openapi: "3.1.0",
+      info: { title: "API", version: "1" },
+      components: { schemas: { Node } },
+    });
+    const { files } = await run(source);
+    expect(files.types).toMatch(/Node: \{\s+a\?: string;\s+__proto__\?: components\["schemas"\]\["Node"\];/);
+  });
+
   it("may be booleans, and a reference to what is not a schema takes any value", async () => {
     const holder = {
       type: "object",
