@@ -315,7 +315,7 @@ describe("results that cannot be published", () => {
   });
 
   it("are given up when a bus that says it is connected goes on refusing them", async () => {
-    onTestFinished(() => vi.restoreAllMocks());
+    onTestFinished(() => void vi.restoreAllMocks());
     vi.spyOn(Math, "random").mockReturnValue(0); // no jitter: at once, and after 50, 100, 200, 400 and 800 ms
     const set = await bench();
     let tries = 0;
