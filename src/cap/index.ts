@@ -16,10 +16,10 @@ export type {
   JobContext,
   JobHandler,
   JobResultInit,
+  TopicOptions,
   WorkerEvents,
   WorkerOptions,
 } from "./agent/options.js";
-export type { TopicOptions } from "./agent/topics.js";
 export type { BlobStore } from "./blob-store.js";
 export { InMemoryBlobStore } from "./blob-store.js";
 // For those who build on packets and buses.

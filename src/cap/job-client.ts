@@ -2,8 +2,7 @@
  * A client that waits for its jobs. It subscribes to results and to the dead letter queue: denied jobs and jobs that
  * never ran are reported only there.
  */
-import type { BusPacket, JobProgress, JobResult } from "../../gen/cap/index.js";
-import { JobStatus, SUBJECT_CANCEL, SUBJECT_DLQ, SUBJECT_RESULT } from "../../gen/cap/index.js";
+import { type JobProgress, SUBJECT_CANCEL } from "../../gen/cap/index.js";
 import { abortError } from "../core/abort-error.js";
 import { systemClock } from "../core/clock.js";
 import { StagedClose } from "../core/close.js";
@@ -13,8 +12,7 @@ import { checkOption, checkOptions, milliseconds } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
 import type { BlobStore } from "./blob-store.js";
-import type { Bus, Subscription } from "./bus.js";
-import { ConnectionLostError, DuplicateJobError } from "./errors.js";
+import { DuplicateJobError } from "./errors.js";
 import type {
   JobClientOptions,
   JobHandle,
@@ -23,9 +21,7 @@ import type {
   WaitOptions,
 } from "./job-client-options.js";
 import { type BatchItem, runBatch } from "./jobs/batch.js";
-import { missedResults, type ResultSource } from "./jobs/missed.js";
-import { type JobOutcome, readOutput } from "./jobs/output.js";
-import { ProgressBoard } from "./jobs/progress.js";
+import { type JobOutcome, outcomeOf } from "./jobs/output.js";
 import {
   type JobSubmission,
   type PreparedJob,
@@ -33,70 +29,37 @@ import {
   type SubmitReceipt,
   sendRequest,
 } from "./jobs/submission.js";
-import { JobWaits } from "./jobs/waits.js";
-import { assertDeadLetter, isUnderWay, jobError } from "./outcome.js";
+import { JobWatch } from "./jobs/watch.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 
-/** The options of a client whose bus and store are open. */
-interface OpenedOptions extends JobClientOptions {
-  readonly bus: Bus;
-  readonly store: BlobStore | undefined;
-}
-
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
-  readonly #options: OpenedOptions;
+  readonly #options: JobClientOptions;
   readonly #party: Party;
   readonly #store: BlobStore | undefined;
-  readonly #progress: ProgressBoard;
-  readonly #waits: JobWaits;
-  readonly #readMissed: (() => void) | undefined;
-  readonly #sources: readonly ResultSource[];
-  readonly #subscriptions: Subscription[] = [];
+  readonly #watch: JobWatch;
   readonly #close: StagedClose;
-  #offStatus: (() => void) | undefined;
 
   /** @internal Use {@link openJobClient}. */
-  constructor(options: OpenedOptions, owned: Resources) {
-    const { store, storeLimits, durable, clock = systemClock, logger } = options;
+  constructor(
+    options: JobClientOptions,
+    party: Party,
+    store: BlobStore | undefined,
+    watch: JobWatch,
+    owned: Resources,
+  ) {
+    const { storeLimits, clock, logger } = options;
     this.#options = options;
-    this.#party = new Party(options);
-    this.#waits = new JobWaits(clock, logger);
+    this.#party = party;
     this.#store = store && limitedStore(store, { clock, ...storeLimits });
-    this.#progress = new ProgressBoard(this.#party);
-    this.#sources = [
-      {
-        subject: SUBJECT_RESULT,
-        listener: { onPacket: (packet) => this.#onEnd(packet, false) },
-        options: {},
-      },
-      // The scheduler leaves worker_id empty there, so the rules of a result do not apply.
-      {
-        subject: SUBJECT_DLQ,
-        listener: { onPacket: (packet) => this.#onEnd(packet, true) },
-        options: { check: assertDeadLetter },
-      },
-    ];
-    const closed = new AbortController();
-    const reading = {
-      party: this.#party,
-      sources: this.#sources,
-      oldest: () => this.#waits.oldest,
-      signal: closed.signal,
-      clock,
-      logger: safeLogger(logger),
-    };
-    this.#readMissed = durable && missedResults({ ...reading, durable });
+    this.#watch = watch;
     this.#close = new StagedClose(
       {
-        drain: () => this.#waits.empty(),
-        abort: (reason) => this.#waits.failAll(reason),
+        drain: () => watch.idle(),
+        abort: (reason) => watch.failAll(reason),
         force: async () => {
-          this.#offStatus?.();
-          closed.abort();
-          this.#progress.close();
-          for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+          watch.close();
           await owned.close();
         },
       },
@@ -106,27 +69,7 @@ export class JobClient {
 
   /** Jobs that are waited for now. */
   get waiting(): number {
-    return this.#waits.size;
-  }
-
-  /** @internal */
-  async open(): Promise<void> {
-    const { bus } = this.#options;
-    let connected = bus.status() === "connected";
-    this.#offStatus = bus.onStatus((status, error) => {
-      if (status === "closed")
-        this.#waits.failAll(new ConnectionLostError("the bus was closed", { cause: error }));
-      if (!connected && status === "connected") this.#readMissed?.();
-      connected = status === "connected";
-    });
-    try {
-      for (const { subject, listener, options } of this.#sources) {
-        this.#subscriptions.push(await this.#party.receive(subject, listener, options));
-      }
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
+    return this.#watch.waiting;
   }
 
   /**
@@ -174,9 +117,9 @@ export class JobClient {
    */
   async start<T = unknown>(submission: JobSubmission, options: WaitOptions<T> = {}): Promise<JobHandle<T>> {
     this.#close.throwIfClosed();
-    await this.#progress.listen();
+    await this.#watch.listen();
     const jobId = submission.jobId || `job-${uuid()}`;
-    const progress = this.#progress.open(jobId);
+    const progress = this.#watch.progress(jobId);
     try {
       const { result, sent } = await this.#begin({ ...submission, jobId }, options);
       const end = () => progress.end();
@@ -200,8 +143,8 @@ export class JobClient {
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<JobProgress, void, undefined> {
     this.#close.throwIfClosed();
-    await this.#progress.listen();
-    yield* this.#progress.open(jobId, options.signal);
+    await this.#watch.listen();
+    yield* this.#watch.progress(jobId, options.signal);
   }
 
   /**
@@ -253,37 +196,29 @@ export class JobClient {
     if (signal?.aborted) throw abortError(signal);
     const job = prepareJob(submission, this.#store);
     const { jobId } = job.request;
-    if (this.#waits.has(jobId)) throw new DuplicateJobError(`this client already waits for job ${jobId}`);
+    if (this.#watch.isWaitingFor(jobId))
+      throw new DuplicateJobError(`this client already waits for job ${jobId}`);
     const timeoutMs = options.timeoutMs ?? Math.max(60_000, (job.deadlineMs ?? 0) + 5_000);
     const cancel = ({ message }: Error): void => {
       const log = safeLogger(this.#options.logger);
       void warned(log, "a job could not be cancelled", () => this.cancel(jobId, message), { jobId });
     };
     const onGiveUp = options.cancelOnAbort ? cancel : undefined;
-    const ended = this.#waits.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
-    const isRead = options.output !== undefined || (this.#store !== undefined && options.read !== "none");
-    const succeeded = ended.then(assertSucceeded);
-    const result = isRead
-      ? succeeded.then((value) => readOutput(this.#store, value, options, signal))
-      : (succeeded as Promise<JobOutcome<T>>);
+    const ended = this.#watch.wait(jobId, { timeoutMs, topic: submission.topic ?? "", signal, onGiveUp });
+    const result = ended.then((end) => outcomeOf(this.#store, end, options));
     result.catch(() => {}); // a submission that fails is reported below
-    const sending = this.#send(job, options.traceId, () => (this.#waits.has(jobId) ? undefined : ended));
+    const sending = this.#send(job, options.traceId, () =>
+      this.#watch.isWaitingFor(jobId) ? undefined : ended,
+    );
     try {
       // The end of the wait cuts the submission short. The end of the job, which may come first, does not.
-      const sent = await (this.#isQuick(job) ? sending : Promise.race([sending, ended.then(() => sending)]));
-      if (sent.stored !== undefined) this.#waits.stored(jobId, sent.stored.sequence);
-      // A request that was stored before may have its result already.
-      if (sent.stored?.duplicate) this.#readMissed?.();
+      const sent = await Promise.race([sending, ended.then(() => sending)]);
+      if (sent.stored !== undefined) this.#watch.stored(jobId, sent.stored);
       return { result, sent };
     } catch (error) {
-      this.#waits.done(jobId, error as Error);
+      this.#watch.end(jobId, error as Error);
       throw error;
     }
-  }
-
-  /** Publishing on a plain bus does not take time that is worth cutting short. */
-  #isQuick(job: PreparedJob): boolean {
-    return job.keepInput === undefined && this.#options.durable === undefined;
   }
 
   async #send(
@@ -297,19 +232,6 @@ export class JobClient {
     }
     return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
   }
-
-  #onEnd({ payload }: BusPacket, isDead: boolean): void {
-    if (payload.case !== "jobResult" || (!isDead && isUnderWay(payload.value))) return;
-    const { value } = payload;
-    this.#progress.end(value.jobId);
-    // A dead letter did not succeed, whatever it says.
-    this.#waits.done(value.jobId, isDead && value.status === JobStatus.SUCCEEDED ? jobError(value) : value);
-  }
-}
-
-function assertSucceeded(result: JobResult): JobResult {
-  if (result.status === JobStatus.SUCCEEDED) return result;
-  throw jobError(result);
 }
 
 /**
@@ -325,9 +247,10 @@ export async function openJobClient(options: JobClientOptions): Promise<JobClien
   try {
     const bus = await owned.open("the bus", options.bus, (opened) => opened.drain());
     const store = options.store && (await owned.open("the store", options.store, (opened) => opened.close()));
-    const client = new JobClient({ ...options, bus, store }, owned);
-    await client.open();
-    return client;
+    const party = new Party({ ...options, bus });
+    const watch = new JobWatch(party, options);
+    await watch.open();
+    return new JobClient(options, party, store, watch, owned);
   } catch (error) {
     await owned.close();
     throw error;

@@ -6,8 +6,8 @@ import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
 import { checkOption } from "../core/options.js";
 import { BusWorker } from "./agent/bus-worker.js";
-import type { Service, WorkerOptions } from "./agent/options.js";
-import type { ServedTopic } from "./agent/topics.js";
+import type { WorkerOptions } from "./agent/options.js";
+import type { ServedTopic, Service } from "./agent/runtime.js";
 
 /** A running worker. */
 export class Worker extends BusWorker {

@@ -28,8 +28,20 @@ export interface FormProblem extends Problem {
 
 const { resolve } = createRequire(import.meta.url);
 
+type Check = (value: unknown) => FormProblem[];
+
+/** Forms without names of their own: compiling one takes longer than a small document takes otherwise. */
+const compiled = new Map<Form, Check>();
+
 /** Compiles a form to a function that finds what is wrong with a value. The schemas describe what "must be" there. */
-export function compileForm(form: Form, names: Names = {}): (value: unknown) => FormProblem[] {
+export function compileForm(form: Form, names?: Names): Check {
+  if (names !== undefined) return compile(form, names);
+  const check = compiled.get(form) ?? compile(form, {});
+  compiled.set(form, check);
+  return check;
+}
+
+function compile(form: Form, names: Names): Check {
   const schema = parse(
     readFileSync(resolve(`agentwire/specs/forms/${form}.yaml`), "utf8"),
   ) as AnySchemaObject;

@@ -121,6 +121,7 @@ export async function runClusterFault(
     const [sender, ...readers] = [await open(), await open(), await open(), await open()];
     const subjects = readers.map((_, i) => `job.s${i}`);
     const delivered = new Set<string>();
+    const idAtPlace = new Map<string, string>();
     const acked = new Map<string, number>();
     const storedAt = new Map<string, number>();
     let silenceMs = 0;
@@ -134,6 +135,7 @@ export async function runClusterFault(
           silenceMs = Math.max(silenceMs, now - Math.max(heardAt, storedAt.get(id) ?? now));
           heardAt = now;
           delivered.add(id);
+          idAtPlace.set(delivery.messageId, id);
           if (acked.has(id)) return void delivery.ack().catch(() => {}); // done before, as a worker knows
           delivery.ack().then(
             () => acked.set(id, (acked.get(id) ?? 0) + 1),
@@ -183,6 +185,10 @@ export async function runClusterFault(
     const kept = new Set<string>();
     for (const subject of missing.length > 0 ? subjects : [])
       await sender!.durable.replay?.(subject, ({ data }) => kept.add(new TextDecoder().decode(data)));
+    for (const [id, place] of kept.size > 0 ? await placesOf(sender!.bus, missing) : []) {
+      const answered = idAtPlace.get(place) ?? "nothing";
+      process.stdout.write(`${id} at ${place} was not delivered; at that place, ${answered} was acknowledged\n`);
+    }
     return {
       confirmed: storedAt.size,
       lost: missing.filter((id) => kept.has(id)).length,
@@ -254,6 +260,21 @@ async function leaderOf(bus: Bus, cluster: Cluster): Promise<number> {
       await pause(100);
     }
   }
+}
+
+/** Where the stream keeps messages, read one by one: whose place a client acknowledged shows who lost them. */
+async function placesOf(bus: Bus, ids: readonly string[]): Promise<Map<string, string>> {
+  const places = new Map<string, string>();
+  const { state } = await api(bus, "STREAM.INFO.CORDUM_JOBS");
+  const last = Number((state as { last_seq: number }).last_seq);
+  for (let seq = 1; seq <= last; seq++) {
+    const body = new TextEncoder().encode(JSON.stringify({ seq }));
+    const { data } = await bus.request("$JS.API.STREAM.MSG.GET.CORDUM_JOBS", body);
+    const { message } = JSON.parse(new TextDecoder().decode(data)) as { message?: { data: string } };
+    const id = Buffer.from(message?.data ?? "", "base64").toString();
+    if (ids.includes(id)) places.set(id, `CORDUM_JOBS:${seq}`);
+  }
+  return places;
 }
 
 async function unsettled(bus: Bus, subjects: readonly string[]): Promise<number> {

@@ -267,6 +267,25 @@ describe("schemas that others do not write", () => {
     }
   });
 
+  it("may have a member called `__proto__` that is a reference", async () => {
+    const Node = { type: "object", properties: { a: text, ["__proto__"]: ref("Node") } };
+    const source = JSON.stringify({
+      openapi: "3.1.0",
+      info: { title: "API", version: "1" },
+      components: { schemas: { Node } },
+    });
+    const { files } = await run(source);
+    expect(files.types).toMatch(/Node: \{\s+a\?: string;\s+__proto__\?: components\["schemas"\]\["Node"\];/);
+  });
+
+  it("may have members with percent signs, also where a linter finds something below them", async () => {
+    const wrong = document({}, { Rate: { type: "object", properties: { "50%": "text" } } });
+    const strict = { rules: { structure: "error" } as const };
+    expect(await refusal(wrong, strict)).toMatch(/^api\.yaml:11:\d+: Expected type `Schema`/);
+    const { files } = await run(document({}, { Rate: { type: "object", properties: { "50%": text } } }));
+    expect(files.types).toContain('"50%"?: string;');
+  });
+
   it("may be booleans, and a reference to what is not a schema takes any value", async () => {
     const holder = {
       type: "object",

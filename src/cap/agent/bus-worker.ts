@@ -12,15 +12,8 @@ import { warned } from "../../core/warned.js";
 import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
 import { ConnectionLostError } from "../errors.js";
 import { reportMetrics } from "../metrics.js";
-import type {
-  AgentOptions,
-  CoreOptions,
-  Service,
-  WorkerCore,
-  WorkerEvents,
-  WorkerState,
-  WorkerStats,
-} from "./options.js";
+import type { AgentOptions, CoreOptions, WorkerEvents, WorkerState, WorkerStats } from "./options.js";
+import type { Service, WorkerCore } from "./runtime.js";
 import { type RunStage, Session } from "./session.js";
 
 /** Numbers, of which 0 or less may mean something. `NaN` and texts never do. */

@@ -1,18 +1,30 @@
 /** The context that an agent passes to a handler with its input. */
-import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
+import { type BusPacket, type JobRequest, JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import { type HandlerContext, HandlerFailure, type Handler as SharedHandler } from "../../handler/index.js";
+import {
+  type HandlerContext,
+  HandlerFailure,
+  type ProgressUpdate,
+  type Handler as SharedHandler,
+} from "../../handler/index.js";
 import type { HandlerMiddleware } from "../../worker/middleware.js";
 import type { BlobStore } from "../blob-store.js";
 import { ResourceExhaustedError } from "../errors.js";
+import { wireText } from "../failures.js";
 import type { PacketOf, PacketProtocol, RequestOf } from "../protocol.js";
 import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
 import type { Job } from "./job.js";
-import type { JobContext } from "./options.js";
-import type { JobProgressUpdate, ProgressReporter } from "./progress.js";
+import type { HeartbeatInit, JobContext } from "./options.js";
 
 /** Default of `maxContextBytes` and `maxResultBytes`: 2 MiB. */
 export const MAX_BYTES = 2 * 1024 * 1024;
+
+/** A progress report of a job. */
+export interface JobProgressUpdate extends ProgressUpdate {
+  /** The step this is about. */
+  readonly stepId?: string | undefined;
+}
 
 /** What a handler of an agent gets besides its input. */
 export interface AgentContext<P extends PacketProtocol = PacketProtocol> extends HandlerContext {
@@ -95,11 +107,11 @@ export class FullContext extends PlainContext implements AgentContext {
   readonly putArtifact: AgentContext["putArtifact"];
   readonly fail = fail;
 
-  constructor(job: Job, store: BlobStore, reporter: ProgressReporter) {
+  constructor(job: Job, store: BlobStore) {
     super(job);
     this.job = job.request;
     this.delivery = job.delivery;
-    this.progress = (update) => reporter.report(job, update);
+    this.progress = (update) => job.runtime.progress.report(job, update);
     this.putArtifact = (value, options) => keepArtifact(job, store, value, options);
   }
 }
@@ -131,5 +143,31 @@ async function keepArtifact(
   } catch (error) {
     job.artifactBytes -= bytes.length;
     throw error;
+  }
+}
+
+/** Publishes progress, and remembers the last report. */
+export class ProgressReporter {
+  #last: { readonly job: Job; readonly percent: number; readonly message: string } | undefined;
+
+  /** Reports without waiting. A job whose result is fixed reports no more. */
+  report(job: Job, { percent: given = 0, message: text = "", stepId = "" }: JobProgressUpdate): void {
+    if (job.settled || job.cutBy !== undefined) return;
+    const percent = Math.min(100, Math.max(0, Math.trunc(given) || 0));
+    const message = wireText(String(text));
+    this.#last = { job, percent, message };
+    const { jobId } = job.request;
+    const report = { jobId, stepId: wireText(String(stepId)), percent, message, status: JobStatus.RUNNING };
+    const value = { ...report, ...job.authority };
+    const sent = job.runtime.party.send(SUBJECT_PROGRESS, { case: "jobProgress", value }, jobId);
+    job.reporting = Promise.allSettled([job.reporting, sent]);
+    sent.catch((error: unknown) => job.log.warn("could not send progress", { reason: errorText(error) }));
+  }
+
+  /** Its part of a heartbeat, while the job that reported last is in flight. */
+  get latest(): Pick<HeartbeatInit, "progressPct" | "lastMemo"> {
+    const last = this.#last;
+    if (last === undefined || last.job.settled) return {};
+    return { progressPct: last.percent, lastMemo: last.message };
   }
 }

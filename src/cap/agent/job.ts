@@ -7,8 +7,7 @@ import { logField } from "../failures.js";
 import { type JobIdentity, jobKey } from "../finished-jobs.js";
 import { freezeAuthority, type ProductionAuthority } from "../production/identity.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
-import type { Runtime } from "./options.js";
-import type { ServedTopic } from "./topics.js";
+import type { Runtime, ServedTopic } from "./runtime.js";
 
 /** A job from its arrival until its result is out. */
 export class Job extends Work {

@@ -16,11 +16,10 @@ import { idempotencyKeyOf } from "../finished-jobs.js";
 import { ageOf, Cancels, isMeant } from "./cancels.js";
 import { Job } from "./job.js";
 import { jobLimits } from "./limits.js";
-import type { JobResultInit, Runtime } from "./options.js";
-import type { ProgressReporter } from "./progress.js";
+import type { JobResultInit } from "./options.js";
 import { findResult, publishResult, sendResult } from "./results.js";
 import { runJob, runPlain } from "./run-job.js";
-import type { ServedTopic } from "./topics.js";
+import type { Runtime, ServedTopic } from "./runtime.js";
 
 /** How a job ends: with a result to publish, or with its deliveries given back to their stream. */
 type Outcome =
@@ -38,7 +37,6 @@ export class Jobs {
   /** How often a stream may deliver a job. */
   readonly maxDeliver: number;
   readonly #runtime: Runtime;
-  readonly #progress: ProgressReporter;
   readonly #engine: Engine<Job, Outcome>;
   readonly #slots: Slots<Job>;
   readonly #byKey = new Map<string, Promise<void>>();
@@ -47,9 +45,8 @@ export class Jobs {
   #aborted = false;
 
   /** `onFree` is called when a slot is free. */
-  constructor(runtime: Runtime, progress: ProgressReporter, onFree: () => void) {
+  constructor(runtime: Runtime, onFree: () => void) {
     this.#runtime = runtime;
-    this.#progress = progress;
     const { clock, log: logger, options, concurrency, isScheduled } = runtime;
     const { maxDeliver = 10, abandonMs = 5_000 } = options;
     this.maxDeliver = maxDeliver > 0 ? maxDeliver : Infinity;
@@ -174,7 +171,7 @@ export class Jobs {
       if (!this.#runtime.isScheduled) return { result: await runPlain(job) };
       const known = this.#runtime.finished === undefined ? undefined : await this.#earlier(job);
       if (known !== undefined) return { result: { ...known, jobId: "" }, isRepeat: true };
-      return { result: await runJob(job, this.#progress, () => this.#startRuntime(job)) };
+      return { result: await runJob(job, () => this.#startRuntime(job)) };
     } catch (error) {
       if (job.settled) return { giveBack: error }; // it was cut short, and is answered already
       const isDead = error instanceof JobFailure && error.isStoreDown && job.deliveries.length > 0;

@@ -7,25 +7,21 @@ import type {
   JobResult,
   JobResultSchema,
 } from "../../../gen/cap/index.js";
-import type { Clock } from "../../core/clock.js";
 import type { Env } from "../../core/env.js";
 import type { AgentwireError } from "../../core/errors.js";
-import type { IterableEmitter } from "../../core/iterable-emitter.js";
 import type { SchemaValidator } from "../../core/json-schema.js";
-import type { Logger } from "../../core/logger.js";
+import type { Schema } from "../../core/validate.js";
 import type { CallContext, HandlerMiddleware } from "../../worker/middleware.js";
 import type { BlobStore } from "../blob-store.js";
 import type { Bus } from "../bus.js";
 import type { DurableBus } from "../durable.js";
 import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
-import type { Party, PartyOptions, ReceiveStats } from "../party.js";
+import type { PartyOptions, ReceiveStats } from "../party.js";
 import type { ProductionOptions } from "../production/profile.js";
 import type { WorkerTrustOptions } from "../trust/config.js";
-import type { TrustSession } from "../trust/session.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
-import type { ServedTopic } from "./topics.js";
 
 /** A heartbeat as it is sent. */
 export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;
@@ -170,6 +166,15 @@ export interface AgentOptions extends CommonOptions {
   readonly validator?: SchemaValidator | undefined;
 }
 
+/** Options of `Agent.job`. `In` and `Out` are schemas, or undefined for none. */
+export interface TopicOptions<In extends Schema | undefined, Out extends Schema | undefined>
+  extends Pick<AgentOptions, "retries" | "backoffMs"> {
+  /** What the input must look like: any Standard Schema, or a JSON Schema. Default: anything. */
+  readonly input?: In;
+  /** What the output must look like. Default: anything. */
+  readonly output?: Out;
+}
+
 /** How many jobs of a worker ended in which way. */
 export interface WorkerStats extends ReceiveStats {
   /** Results with SUCCEEDED. */
@@ -216,44 +221,3 @@ export interface WorkerEvents {
 
 /** The options of an agent, as far as they hold for every worker. */
 export type CoreOptions = Omit<AgentOptions, "store" | "middleware"> & Partial<Pick<AgentOptions, "store">>;
-
-/** Made once, by the constructor of a worker. */
-export interface WorkerCore {
-  /** "agent" or "worker", for messages. */
-  readonly kind: string;
-  readonly workerId: string;
-  readonly options: CoreOptions;
-  readonly concurrency: number;
-  /** How long each stage of closing may take. */
-  readonly graceMs: number;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly stats: WorkerStats;
-  readonly events: IterableEmitter<WorkerEvents>;
-  /** Runs a read or a write within `ioTimeoutMs`. */
-  bounded<T>(what: string, work: () => T | PromiseLike<T>): Promise<T>;
-}
-
-/** What a worker serves. */
-export interface Service {
-  /** By subject, which is also the name of the queue group. */
-  readonly topics: ReadonlyMap<string, ServedTopic>;
-  /**
-   * Schedulers know the worker: it makes itself known, heeds cancels, deadlines and limits, has a subject of its own, and
-   * joins jobs with equal ids. The worker of `runWorker` does none of this.
-   */
-  readonly isScheduled: boolean;
-}
-
-/** What everything in a session of a worker works with. */
-export interface Runtime extends WorkerCore, Service {
-  readonly party: Party;
-  /** Undefined for `runWorker` only. */
-  readonly store: BlobStore | undefined;
-  readonly durable: DurableBus | undefined;
-  readonly finished: FinishedJobs | undefined;
-  /** Undefined when it is off. */
-  readonly trust: TrustSession | undefined;
-  /** Fires when the worker can wait no longer. */
-  readonly signal: AbortSignal;
-}

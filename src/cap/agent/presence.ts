@@ -14,7 +14,8 @@ import { VERSION } from "../../core/version.js";
 import { warned } from "../../core/warned.js";
 import { sanitizeAgentName } from "../payloads.js";
 import { processLoad } from "./load.js";
-import type { CoreOptions, HeartbeatInit, Runtime, Service, WorkerCore } from "./options.js";
+import type { CoreOptions, HeartbeatInit } from "./options.js";
+import type { Runtime, Service, WorkerCore } from "./runtime.js";
 
 /** From here on Cordum's scheduler takes a worker for overloaded. */
 const BUSY_SHARE = 0.9;

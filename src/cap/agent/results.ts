@@ -1,20 +1,17 @@
 /** Results: found and kept where repeats are answered, and published, again if the connection breaks. */
 import { create } from "@bufbuild/protobuf";
 import { type JobResult, JobResultSchema, JobStatus, SUBJECT_RESULT } from "../../../gen/cap/index.js";
-import { sleep } from "../../core/clock.js";
 import { AgentwireError, errorText } from "../../core/errors.js";
 import { hex } from "../../core/ids.js";
-import { untilConnected } from "../bus-status.js";
+import { retryWhileDown } from "../bus-status.js";
 import { sha256 } from "../crypto/sha256.js";
 import { ConnectionLostError, isUnsendable } from "../errors.js";
-import { failureResult, JobFailure, logField } from "../failures.js";
+import { failureResult, JobFailure } from "../failures.js";
 import type { PublishBytes } from "../party.js";
 import { WorkerTrustError } from "../trust/error.js";
 import type { Job } from "./job.js";
-import type { JobResultInit, Runtime } from "./options.js";
-
-/** Between two attempts on a bus that says it is connected and does not publish. */
-const PAUSE_MS = 500;
+import type { JobResultInit } from "./options.js";
+import type { Runtime } from "./runtime.js";
 
 /**
  * The result this job had before.
@@ -36,12 +33,23 @@ export async function publishResult(job: Job, given: JobResultInit, keep: boolea
   const own = ownResult(job, given);
   const isKept = keep && job.runtime.finished !== undefined;
   const result = isKept ? await keepResult(job, own) : own;
-  try {
-    await sendResult(SUBJECT_RESULT, result, job);
-    return result;
-  } catch (error) {
-    return sendAgain(result, job, error);
-  }
+  let sent = result;
+  const send = async (): Promise<unknown> => {
+    try {
+      return await sendResult(SUBJECT_RESULT, sent, job);
+    } catch (error) {
+      // A TypeError comes from a value that cannot be read, such as a revoked proxy.
+      if (!(isUnsendable(error) || error instanceof TypeError) || sent !== result) throw error;
+      job.log.error("a result cannot be sent; reporting the job as FAILED", { reason: errorText(error) });
+      sent = substitute(result, job);
+      return sendResult(SUBJECT_RESULT, sent, job);
+    }
+  };
+  const { clock, options, party, signal } = job.runtime;
+  const { resendForMs: againMs = 30_000 } = options;
+  const mayPass = (error: unknown): boolean => !signal.aborted && isPassing(error, job);
+  await retryWhileDown(party.bus, { againMs, clock, signal, mayPass }, send);
+  return sent;
 }
 
 /** Publishes a result on a subject, once. @throws What {@link Party.send} throws. */
@@ -92,35 +100,14 @@ async function asked<T>(
   }
 }
 
-async function sendAgain(given: JobResult, job: Job, problem: unknown): Promise<JobResult> {
-  const { clock, log, options, party, durable, signal } = job.runtime;
-  const untilMs = clock.monotonic() + (options.resendForMs ?? 30_000);
-  let result = given;
-  let error = problem;
-  for (let attempt = 1; ; attempt++) {
-    const fields = { jobId: logField(result.jobId), reason: errorText(error) };
-    // A TypeError comes from a value that cannot be read, such as a revoked proxy.
-    if ((isUnsendable(error) || error instanceof TypeError) && result === given) {
-      log.error("a result cannot be sent; reporting the job as FAILED", fields);
-      result = substitute(given, job);
-    } else {
-      const timeoutMs = untilMs - clock.monotonic();
-      const mayPass =
-        error instanceof ConnectionLostError ||
-        (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
-        (durable !== undefined && error instanceof AgentwireError && error.retryable);
-      if (!mayPass || timeoutMs <= 0 || signal.aborted) throw error;
-      log.warn("a result could not be published yet; retrying", fields);
-      await untilConnected(party.bus, { timeoutMs, clock, signal });
-      if (durable !== undefined || attempt > 1) await sleep(Math.min(PAUSE_MS, timeoutMs), { clock, signal });
-    }
-    try {
-      await sendResult(SUBJECT_RESULT, result, job);
-      return result;
-    } catch (next) {
-      error = next;
-    }
-  }
+/** Whether a result may go out later: once there is a connection, a session, or a stream that confirms it. */
+function isPassing(error: unknown, { log, runtime: { durable } }: Job): boolean {
+  const mayPass =
+    error instanceof ConnectionLostError ||
+    (error instanceof WorkerTrustError && error.code === "TRUST_NO_SESSION") ||
+    (durable !== undefined && error instanceof AgentwireError && error.retryable);
+  if (mayPass) log.warn("a result could not be published yet; retrying", { reason: errorText(error) });
+  return mayPass;
 }
 
 function substitute({ executionMs }: JobResult, job: Job): JobResult {

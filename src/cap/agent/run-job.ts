@@ -14,7 +14,6 @@ import { resultKey, valueBytes } from "../stores/values.js";
 import { FullContext, MAX_BYTES, PlainContext } from "./context.js";
 import type { Job } from "./job.js";
 import type { JobResultInit } from "./options.js";
-import type { ProgressReporter } from "./progress.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -26,15 +25,11 @@ type Written = Pick<JobResultInit, "resultPtr" | "resultRef">;
  *
  * @throws JobFailure; once the job is cut short, anything.
  */
-export async function runJob(
-  job: Job,
-  progress: ProgressReporter,
-  onStart: () => void,
-): Promise<JobResultInit> {
+export async function runJob(job: Job, onStart: () => void): Promise<JobResultInit> {
   const store = job.runtime.store!;
   const input = await loadInput(job, store);
   onStart();
-  const output = await runAttempts(job, input, new FullContext(job, store, progress));
+  const output = await runAttempts(job, input, new FullContext(job, store));
   const executionMs = job.elapsedMs;
   const written = await writeOutput(job, output, store);
   return { status: JobStatus.SUCCEEDED, ...written, executionMs, artifactPtrs: job.artifacts };

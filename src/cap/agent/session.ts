@@ -1,21 +1,17 @@
 /** One life of a worker on a bus: what it opens, subscribes to, and takes down again. */
-import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL, workerSubject } from "../../../gen/cap/index.js";
+import { STREAM_MAX_AGE_MS, SUBJECT_CANCEL } from "../../../gen/cap/index.js";
 import { type AgentwireError, ClosedError } from "../../core/errors.js";
 import { startLoop } from "../../core/loop.js";
 import { warned } from "../../core/warned.js";
 import { Resources } from "../../worker/resources.js";
-import { assertSubject } from "../bus.js";
+import type { Subscription } from "../bus.js";
 import type { PrivateKey } from "../crypto/key-ring.js";
 import { isLostResult } from "../errors.js";
-import { type PacketListener, Party } from "../party.js";
-import { ProductionProfile } from "../production/profile.js";
-import { refuseWorkerTrust, resolveWorkerTrust, type WorkerTrust } from "../trust/config.js";
-import { TrustSession } from "../trust/session.js";
+import type { PacketListener, Party } from "../party.js";
 import { Jobs } from "./jobs.js";
-import type { Runtime, Service, WorkerCore } from "./options.js";
-import { handshakeOf, Presence } from "./presence.js";
-import { ProgressReporter } from "./progress.js";
-import { JobSubscriptions } from "./subscriptions.js";
+import { Presence } from "./presence.js";
+import { receiveJobs } from "./receive.js";
+import { openRuntime, type Runtime, type Service, type WorkerCore } from "./runtime.js";
 
 /** How much earlier a connection may have broken than it was noticed. */
 const NOTICED_LATE_MS = 120_000;
@@ -40,7 +36,7 @@ export class Session {
   readonly #abort: AbortController;
   readonly #resources: Resources;
   readonly #presence: Presence | undefined;
-  readonly #subscriptions: JobSubscriptions;
+  readonly #subscriptions: Subscription[] = [];
   readonly #ends: (() => void)[] = [];
   readonly #cancels: PacketListener = {
     onPacket: (packet) => {
@@ -54,15 +50,13 @@ export class Session {
     this.#abort = abort;
     this.#resources = resources;
     this.party = runtime.party;
-    const progress = new ProgressReporter();
-    this.jobs = new Jobs(runtime, progress, () => this.#presence?.freed());
-    this.#subscriptions = new JobSubscriptions(runtime, this.jobs);
+    this.jobs = new Jobs(runtime, () => this.#presence?.freed());
     if (!runtime.isScheduled) return;
     this.#presence = new Presence(runtime, () => ({
       activeJobs: this.jobs.active,
-      ...progress.latest,
+      ...runtime.progress.latest,
       // Jobs sent to a worker that cannot hear them are lost: it offers nothing.
-      ...(this.#subscriptions.isDeaf && { pool: "", activeJobs: runtime.concurrency }),
+      ...(this.#isDeaf && { pool: "", activeJobs: runtime.concurrency }),
     }));
   }
 
@@ -72,37 +66,16 @@ export class Session {
    * @throws ValidationError `TRUST_CONFIG`; WorkerTrustError; what `BusWorker.start` says.
    */
   static async start(core: WorkerCore, service: Service, host: SessionHost): Promise<Session> {
-    const { options, clock, log, kind, workerId } = core;
-    const { store: blobs, durable: streams, dedupe, mapOrder, ioTimeoutMs = 5_000 } = options;
-    let trusted: WorkerTrust | undefined;
-    if (service.isScheduled) {
-      trusted = resolveWorkerTrust(options.workerTrust, workerId, options.env, options);
-      assertSubject(workerSubject(workerId));
-    } else refuseWorkerTrust(options, log);
-    const profile = options.production && new ProductionProfile(options.production, trusted, clock);
-    const resources = new Resources(clock, log, ioTimeoutMs);
+    const { options, clock, log, kind } = core;
+    const resources = new Resources(clock, log, options.ioTimeoutMs ?? 5_000);
+    const abort = new AbortController();
     let session: Session | undefined;
     try {
-      const bus = await resources.open("the bus", options.bus, (opened) => opened.drain());
-      const store = blobs && (await resources.open("the store", blobs, (opened) => opened.close()));
-      const openStreams = typeof streams === "function" ? () => streams(bus) : () => streams!;
-      const durable = streams && (await resources.open("the streams", openStreams, () => {}));
-      const finished =
-        dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
-      const capability = handshakeOf({ ...core, ...service });
-      const trust = trusted && new TrustSession({ bus, trust: trusted, capability, clock, log, mapOrder });
-      const underTrust = trust && {
-        publicKeys: options.publicKeys ?? trust.pins,
-        sessionToken: trust.packetToken,
-      };
-      const { privateKey, isClosing, busClosed } = host;
-      const party = new Party({ ...options, privateKey, ...underTrust, bus, senderId: workerId, profile });
-      const abort = new AbortController();
-      const { signal } = abort;
-      const runtime = { ...core, ...service, party, store, durable, finished, trust, signal };
+      const both = { ...core, ...service };
+      const runtime = await openRuntime(both, resources, host.privateKey, abort.signal);
       session = new Session(runtime, abort, resources);
-      if (isClosing()) throw new ClosedError(`the ${kind} was closed while it started`);
-      await session.#open(busClosed);
+      if (host.isClosing()) throw new ClosedError(`the ${kind} was closed while it started`);
+      await session.#open(host.busClosed);
       return session;
     } catch (error) {
       session?.abandon();
@@ -139,7 +112,7 @@ export class Session {
       this.#ends.push(() => cancels.unsubscribe());
       await this.#readCancels(clock.now() - STREAM_MAX_AGE_MS);
     }
-    await this.#subscriptions.open();
+    await this.#subscribe();
     if (durable !== undefined) {
       const ticks = startLoop({
         name: "ticks to the stream",
@@ -155,7 +128,7 @@ export class Session {
     if (trust?.admits === false) await trust.open(); // the connection was lost meanwhile
     trust?.keep({
       resume: async () => {
-        await this.#subscriptions.open();
+        await this.#subscribe();
         if (!this.#closed) await this.#presence?.resume();
       },
       suspend: async (error) => {
@@ -163,7 +136,7 @@ export class Session {
           events.emit("error", error);
           void this.#presence?.stop(); // a heartbeat would bring jobs
         }
-        await this.#subscriptions.drain();
+        await this.#unsubscribe();
       },
     });
   }
@@ -173,12 +146,40 @@ export class Session {
     const { stats, events } = this.#runtime;
     if (isLostResult(error)) stats.unpublished++;
     events.emit("error", error);
-    if (this.#subscriptions.isDeaf) this.#presence?.beatNow();
+    if (this.#isDeaf) this.#presence?.beatNow();
   }
 
   /** True while jobs can arrive. */
   get isServing(): boolean {
-    return this.party.bus.status() === "connected" && this.#subscriptions.isServing;
+    return this.party.bus.status() === "connected" && this.#subscriptions.length > 0 && !this.#isDeaf;
+  }
+
+  /** True while a subscription is lost on a bus that is connected. */
+  get #isDeaf(): boolean {
+    return this.#subscriptions.some(({ lost }) => lost !== undefined);
+  }
+
+  /** Subscribes to the topics and to the worker's own subject, unless that is done; after a failure to nothing. */
+  async #subscribe(): Promise<void> {
+    if (this.#subscriptions.length > 0) return;
+    const { topics, isScheduled } = this.#runtime;
+    try {
+      for (const topic of [...topics.keys(), ...(isScheduled ? [undefined] : [])]) {
+        const one = await receiveJobs(this.#runtime, this.jobs, topic);
+        if (this.#closed) one.unsubscribe();
+        else this.#subscriptions.push(one);
+      }
+    } catch (error) {
+      await this.#unsubscribe();
+      throw error;
+    }
+  }
+
+  /** Takes no further jobs; resolves when those received so far were handed over. Never rejects. */
+  async #unsubscribe(): Promise<void> {
+    const text = "a subscription could not be drained";
+    const ended = this.#subscriptions.splice(0);
+    await Promise.all(ended.map((one) => warned(this.#runtime.log, text, () => one.drain())));
   }
 
   /** Takes the cancels that a stream has kept, so that no job runs that was cancelled meanwhile. Never rejects. */
@@ -196,7 +197,7 @@ export class Session {
     const presence = this.#presence;
     if (presence !== undefined) await stage("saying goodbye", () => presence.goodbye());
     this.jobs.stopIntake();
-    await stage("draining subscriptions", () => this.#subscriptions.end());
+    await stage("draining subscriptions", () => this.#unsubscribe());
     if (!(await stage("waiting for jobs", () => this.jobs.idle()))) {
       this.#abort.abort(new ClosedError(`the ${this.#runtime.kind} is closed`));
       this.jobs.abort();
@@ -210,7 +211,7 @@ export class Session {
   abandon(): void {
     this.#closed = true;
     for (const end of this.#ends.splice(0)) end();
-    this.#subscriptions.close();
+    for (const one of this.#subscriptions.splice(0)) one.unsubscribe();
     this.jobs.close();
     void this.#presence?.stop();
     this.#runtime.trust?.close();

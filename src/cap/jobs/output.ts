@@ -1,9 +1,11 @@
 /** The output of a job, from the pointer in its result. */
-import type { JobResult } from "../../../gen/cap/index.js";
+import { type JobResult, JobStatus } from "../../../gen/cap/index.js";
 import { raceSignal } from "../../core/abort.js";
 import { checkerFor, refusal, type Schema } from "../../core/validate.js";
 import type { BlobStore } from "../blob-store.js";
 import { JobNotFoundError } from "../errors.js";
+import type { WaitOptions } from "../job-client-options.js";
+import { jobError } from "../outcome.js";
 import { getBytes, getJson } from "../stores/values.js";
 
 /** The result of a job that succeeded, with its output. */
@@ -21,23 +23,23 @@ export interface OutputOptions<T = unknown> {
 }
 
 /**
- * The result with its output.
+ * The result of a job that succeeded, with its output.
  *
- * @throws ValidationError for an output that does not match its schema or is not JSON; JobNotFoundError with the result
- * in `details.result` if there is a schema and nothing is stored under the pointer; InvalidInputError for an invalid
- * pointer; AbortError; what the store throws.
+ * @throws What `jobError` makes of the result of another job; ValidationError for an output that does not match its schema
+ * or is not JSON; JobNotFoundError with the result in `details.result` if there is a schema and nothing is stored under the
+ * pointer; InvalidInputError for an invalid pointer; AbortError; what the store throws.
  */
-export async function readOutput<T>(
+export async function outcomeOf<T>(
   store: BlobStore | undefined,
   result: JobResult,
-  options: OutputOptions<T>,
-  signal?: AbortSignal,
+  options: WaitOptions<T>,
 ): Promise<JobOutcome<T>> {
-  const output = (await raceSignal(outputOf(store, result, options), signal)) as T;
+  if (result.status !== JobStatus.SUCCEEDED) throw jobError(result);
+  const output = (await raceSignal(readOutput(store, result, options), options.signal)) as T;
   return Object.assign(result, { output });
 }
 
-async function outputOf(
+async function readOutput(
   store: BlobStore | undefined,
   result: JobResult,
   { output: schema, read }: OutputOptions<unknown>,

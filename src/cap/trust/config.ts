@@ -141,7 +141,7 @@ export function resolveWorkerTrust(
 export function refuseWorkerTrust(
   { workerTrust, sessionToken, env }: Pick<CoreOptions, "workerTrust" | "sessionToken" | "env">,
   log: Logger,
-): void {
+): undefined {
   if (workerTrust !== undefined)
     throw invalid("only an Agent takes part in worker trust: remove `workerTrust`, or use Agent");
   const text = rawEnv(MODE_VARIABLE, env);

@@ -2,6 +2,7 @@ import type { Finding } from "../finding.js";
 import { loadRedocly } from "../peers.js";
 import type { Rules } from "../rules.js";
 import type { Source } from "../source.js";
+import { pointerPath } from "./openapi.js";
 
 /** Redocly's rules about what makes a document unusable. */
 export const STRUCTURE: Rules = {
@@ -18,19 +19,14 @@ export async function lintDocument(
   rules: Rules,
   base?: "recommended",
 ): Promise<Finding[]> {
-  const { createConfig, getLineColLocation, lintFromString } = loadRedocly(root);
+  const { createConfig, lintFromString } = loadRedocly(root);
   const config = await createConfig({ ...(base && { extends: [base] }), rules: { ...rules } });
   const problems = await lintFromString({ source: source.text, absoluteRef: source.path, config });
   return problems.map(({ message, ruleId, location, severity }) => {
-    const { start } = getLineColLocation(location[0]!);
     const text = message.replace(/\s*\n\s*/g, " ").trim();
-    return {
-      file: source.file,
-      line: start.line,
-      column: start.col,
-      message: `${text} (${ruleId})`,
+    return source.finding(pointerPath(location[0]?.pointer ?? ""), `${text} (${ruleId})`, {
       rule: ruleId,
       severity: severity === "warn" ? "warning" : "error",
-    };
+    });
   });
 }

@@ -1,9 +1,10 @@
 import type { OpenAPI3 } from "openapi-typescript";
+import { setMember } from "../editable.js";
 import { printDoc } from "../emit.js";
 import { type Finding, SpecError } from "../finding.js";
 import { loadOpenApiTypescript } from "../peers.js";
 import { cutCycles, SAME_VALUE } from "./cycles.js";
-import { type OpenApi, refPath } from "./openapi.js";
+import { asRecord, type OpenApi, refPath } from "./openapi.js";
 
 /**
  * `types.ts`: the document as types, written by openapi-typescript.
@@ -17,6 +18,7 @@ export async function emitTypes(root: string, api: OpenApi, warnings: Finding[])
     const message = "a list of itself: `types.ts` has `unknown` for its items";
     warnings.push(api.source.finding(path, message, { severity: "warning" }));
   }
+  wrapProtoReferences(data);
   let nodes: Parameters<typeof astToString>[0];
   try {
     nodes = await openapiTS(data as OpenAPI3, {
@@ -34,6 +36,16 @@ export async function emitTypes(root: string, api: OpenApi, warnings: Finding[])
   }
   const text = astToString(nodes).replace(/^(?: {4})+/gm, (spaces) => " ".repeat(spaces.length / 2));
   return withComments(text);
+}
+
+/** A reference in a member called `__proto__`, which the tool would make the prototype of its neighbours, becomes an `allOf`. */
+function wrapProtoReferences(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, member] of Object.entries(value)) {
+    if (key === "__proto__" && Object.hasOwn(asRecord(member), "$ref"))
+      setMember(value, key, { allOf: [member] });
+    wrapProtoReferences(member);
+  }
 }
 
 const COMMENTS: Readonly<Record<string, string>> = {
