@@ -164,6 +164,25 @@ describe("a job request", () => {
     await worker.close();
   });
 
+  it.each(["job.*", "job.>"])(
+    req("cap.trust.topic", "that comes on %s runs on its own topic only"),
+    async (all) => {
+      const bus = new MemoryBus().connect();
+      const party = new Party({ bus, senderId: "w-1", logger: false });
+      const heard: string[] = [];
+      const refused: string[] = [];
+      await party.receive(all, {
+        onPacket: (_, { subject }) => heard.push(subject),
+        onRefused: ({ code }, { subject }) => refused.push(`${code} ${subject}`),
+      });
+      for (const subject of ["job.a", "job.b"])
+        await bus.publish(subject, encodePacket(createPacket(request("job.b"), { senderId: "c" })));
+      await settled();
+      expect([heard, refused]).toEqual([["job.b"], ["JOB_INVALID_INPUT job.a"]]);
+      expect(party.stats).toEqual({ received: 2, refused: 1 });
+    },
+  );
+
   it("is taken on the receiver's direct subject and on sys.job.submit whatever its topic", async () => {
     const bus = new MemoryBus().connect();
     const party = new Party({ bus, senderId: "w-1", logger: false });
@@ -174,6 +193,27 @@ describe("a job request", () => {
       await bus.publish(subject, encodePacket(createPacket(request("job.x"), { senderId: "c" })));
     await settled();
     expect(heard).toEqual([workerSubject("w-1"), SUBJECT_SUBMIT]);
+  });
+});
+
+describe("a listener that throws", () => {
+  it("disturbs neither the packets after it nor the count of those refused", async () => {
+    const bus = new MemoryBus().connect();
+    const logged: unknown[] = [];
+    const log = (message: string, fields?: object) => void logged.push([message, fields]);
+    const party = new Party({ bus, senderId: "p", logger: { debug: log, info: log, warn: log, error: log } });
+    let calls = 0;
+    const fail = (): never => {
+      calls++;
+      throw new Error("mine");
+    };
+    await party.receive("job.x", { onPacket: fail, onRefused: fail });
+    const good = encodePacket(createPacket(request("job.x"), { senderId: "c" }));
+    for (const data of [good, Uint8Array.of(1), good]) await bus.publish("job.x", data);
+    await settled();
+    expect([calls, party.stats]).toEqual([3, { received: 3, refused: 1 }]);
+    expect(logged).toHaveLength(4);
+    expect(logged).toContainEqual(["packet listener failed", { reason: "mine" }]);
   });
 });
 
