@@ -11,7 +11,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   signing: {
     mutate: ["src/cap/{packet,verify,party,replay,timestamp,validate}.ts", "src/cap/agent/cancels.ts"],
     tests: [
-      "test/cap/{packet,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
+      "test/cap/{packet,party,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
       "test/cap/{production-resources,production-vectors}.test.ts",
       "test/cap-agent/absence.test.ts",
     ],
