@@ -1,8 +1,10 @@
 const LOG_METHODS = new Set(["debug", "info", "warn", "error"]);
+/** Functions that log, and which of their arguments is the text. */
+const LOG_FUNCTIONS = { warned: 1, warnOnce: 2 };
 
 /**
- * The text is for a person: an argument of `new SomeError(…)` or `logger.warn(…)`, in any depth of `+`, `?:` and
- * `${…}`, or a constant that is only used so.
+ * The text is for a person: an argument of `new SomeError(…)`, `logger.warn(…)` or `warnOnce(…)`, in any depth of `+`,
+ * `?:` and `${…}`, or a constant that is only used so.
  */
 function isMessage(path) {
   let child = path;
@@ -24,6 +26,7 @@ function isMessage(path) {
   if (!parent || child.listKey !== "arguments") return false;
   const { callee } = parent.node;
   if (parent.isNewExpression()) return callee.type === "Identifier" && callee.name.endsWith("Error");
+  if (callee.type === "Identifier") return LOG_FUNCTIONS[callee.name] === child.key;
   if (!parent.isCallExpression() || callee.type !== "MemberExpression") return false;
   return callee.property.type === "Identifier" && LOG_METHODS.has(callee.property.name);
 }
