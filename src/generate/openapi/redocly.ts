@@ -3,6 +3,7 @@ import { loadRedocly } from "../peers.js";
 import type { Rules } from "../rules.js";
 import type { Source } from "../source.js";
 import { pointerPath } from "./openapi.js";
+import { hideProto, showProto } from "./proto.js";
 
 /** Redocly's rules about what makes a document unusable. */
 export const STRUCTURE: Rules = {
@@ -21,10 +22,14 @@ export async function lintDocument(
 ): Promise<Finding[]> {
   const { createConfig, lintFromString } = loadRedocly(root);
   const config = await createConfig({ ...(base && { extends: [base] }), rules: { ...rules } });
-  const problems = await lintFromString({ source: source.text, absoluteRef: source.path, config });
+  const problems = await lintFromString({
+    source: hideProto(source.text),
+    absoluteRef: source.path,
+    config,
+  });
   return problems.map(({ message, ruleId, location, severity }) => {
-    const text = message.replace(/\s*\n\s*/g, " ").trim();
-    return source.finding(pointerPath(location[0]?.pointer ?? ""), `${text} (${ruleId})`, {
+    const text = showProto(message.replace(/\s*\n\s*/g, " ").trim());
+    return source.finding(pointerPath(showProto(location[0]?.pointer ?? "")), `${text} (${ruleId})`, {
       rule: ruleId,
       severity: severity === "warn" ? "warning" : "error",
     });
