@@ -57,8 +57,6 @@ describe("options of a peer", () => {
     { maxAgeMs: Number.NaN },
     { maxPacketBytes: -1 },
     { mapOrder: "python" as "upb" },
-    { bus: undefined as unknown as PartyOptions["bus"] },
-    { senderId: 7 as unknown as string },
   ])("such as %j are refused", (options) => {
     expect(() => setUp({ publicKeys: {}, ...options })).toThrow(ValidationError);
   });
@@ -141,7 +139,7 @@ describe("a packet that is refused", () => {
       const check = () => {
         throw own;
       };
-      await party.receive("job.x", { ...listener, onRefused: undefined as never });
+      await party.receive("job.x", { onPacket: listener.onPacket });
       await party.receive("job.y", listener, { check });
       const data = plain("j");
       await bus.publish("job.x", Uint8Array.of(1));
@@ -203,16 +201,17 @@ describe("a subscription of a peer", () => {
   it("replays what a stream has kept, by the rules it is given", async () => {
     const { party, heard, refused, listener } = setUp();
     const data = plain("kept");
+    const from = { afterSequence: 0 };
     const durable = {
       replay: async (subject: string, onMessage: (message: BusMessage) => void) => {
         onMessage({ subject, data });
       },
     } as Partial<DurableBus> as DurableBus;
-    await party.replay(durable, "job.x", { sinceMs: 0 }, listener);
-    await party.replay(durable, "job.x", { sinceMs: 0 }, listener, () => {
+    await party.replay(durable, "job.x", from, listener);
+    await party.replay(durable, "job.x", from, listener, () => {
       throw new ValidationError("not this one");
     });
-    await party.replay({} as Partial<DurableBus> as DurableBus, "job.x", { sinceMs: 0 }, listener);
+    await party.replay({} as Partial<DurableBus> as DurableBus, "job.x", from, listener);
     expect(heard).toEqual(["kept"]);
     expect(refused.map(({ message }) => message)).toEqual([expect.stringContaining("not this one")]);
   });
