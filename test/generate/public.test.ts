@@ -304,6 +304,14 @@ describe("schemas that others do not write", () => {
     });
   });
 
+  it("are refused where they are so wrong that the linter fails", async () => {
+    const Odd = { oneOf: [text], discriminator: { propertyName: "kind", mapping: { a: { b: 1 } } } };
+    const strict = { rules: { structure: "error" } as const };
+    expect(await refusal(document({}, { Odd }), strict)).toMatch(
+      /^api\.yaml:1:1: Redocly cannot read the document: \S/,
+    );
+  });
+
   it("may have members with percent signs, also where a linter finds something below them", async () => {
     const wrong = document({}, { Rate: { type: "object", properties: { "50%": "text" } } });
     const strict = { rules: { structure: "error" } as const };

@@ -1,4 +1,5 @@
-import type { Finding } from "../finding.js";
+import { errorText } from "../../core/errors.js";
+import { type Finding, SpecError } from "../finding.js";
 import { loadRedocly } from "../peers.js";
 import type { Rules } from "../rules.js";
 import type { Source } from "../source.js";
@@ -13,7 +14,11 @@ export const STRUCTURE: Rules = {
   "operation-parameters-unique": "error",
 };
 
-/** Lints a document in process. Each finding has the severity of its rule. */
+/**
+ * Lints a document in process. Each finding has the severity of its rule.
+ *
+ * @throws SpecError for a document that makes the linter fail.
+ */
 export async function lintDocument(
   root: string,
   source: Source,
@@ -22,10 +27,11 @@ export async function lintDocument(
 ): Promise<Finding[]> {
   const { createConfig, lintFromString } = loadRedocly(root);
   const config = await createConfig({ ...(base && { extends: [base] }), rules: { ...rules } });
-  const problems = await lintFromString({
-    source: hideProto(source.text),
-    absoluteRef: source.path,
-    config,
+  const document = { source: hideProto(source.text), absoluteRef: source.path, config };
+  const problems = await lintFromString(document).catch((error: unknown) => {
+    const text = showProto(errorText(error));
+    // It reads some members before it has checked their types.
+    throw new SpecError([source.finding([], `Redocly cannot read the document: ${text}`)]);
   });
   return problems.map(({ message, ruleId, location, severity }) => {
     const text = showProto(message.replace(/\s*\n\s*/g, " ").trim());
