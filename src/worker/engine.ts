@@ -31,7 +31,7 @@ export interface EngineOptions {
   readonly graceMs: number;
   /** How long work that goes on after its answer keeps its slot; `Infinity` for as long as it runs. */
   readonly abandonMs: number;
-  /** Called when a slot is free and no work waits for it. */
+  /** Called when work has given its slot back, which may be taken again. */
   readonly onFree?: (() => void) | undefined;
 }
 

@@ -440,6 +440,32 @@ describe("leases", () => {
     },
   );
 
+  it("are reported with their answer, and whether the gateway took it", async () => {
+    let isDown = true;
+    const { lease, clock, neuron } = await setUp({
+      handlers: { "a/b": (input) => input },
+      onPost: (path) => {
+        if (path === "/neuron/ack" && isDown) throw new ConflictError("not now", { status: 409 });
+      },
+    });
+    const reported: unknown[] = [];
+    neuron.on("lease:answered", ({ task: { taskId }, answer: { type, leaseId }, delivered }) =>
+      reported.push([taskId, type, leaseId, delivered]),
+    );
+    lease("L1");
+    await clock.settle();
+    isDown = false;
+    lease("L2");
+    await clock.settle();
+    lease("L3", "x/y");
+    await clock.settle();
+    expect(reported).toEqual([
+      ["t-L1", "ack", "L1", false],
+      ["t-L2", "ack", "L2", true],
+      ["t-L3", "nack", "L3", true],
+    ]);
+  });
+
   it("are kept alive by heartbeats while their answer waits", async () => {
     let up = false;
     const { lease, clock, answers } = await setUp({
@@ -473,7 +499,7 @@ describe("leases", () => {
   it(
     req("neuron.lease.unreadable", "whose frame is broken are answered when their id can be read"),
     async () => {
-      const { gateway, clock, answers } = await setUp({ handlers: { "a/b": () => 1 } });
+      const { gateway, clock, answers, frames } = await setUp({ handlers: { "a/b": () => 1 } });
       const broken = { type: "lease", lease: { leaseId: "L1", task: {} }, sentAt: "x" };
       gateway.send(broken);
       await clock.settle();
@@ -482,6 +508,9 @@ describe("leases", () => {
         gateway.send(odd);
       await clock.settle();
       expect(answers()).toEqual(["terminal L1 INVALID_LEASE"]);
+      const { reason, details } = frames("nack")[0]!;
+      expect(reason).toBe("the lease frame could not be read");
+      expect(details).toEqual({ errors: [expect.stringContaining("lease")] });
     },
   );
 
@@ -830,6 +859,10 @@ describe("stop", () => {
       lease("L3");
       await clock.advance(30_000);
       expect(answers()).toEqual(["retryable L2 -", "retryable L3 -"]);
+      expect(frames("nack").map(({ reason }) => reason)).toEqual([
+        "lease cancelled before start",
+        "neuron shutting down",
+      ]);
       expect(frames("heartbeat")).toHaveLength(3);
       open();
       await clock.until(stopped);

@@ -15,7 +15,14 @@ class Task extends Work {
   });
 }
 
-function setUp({ slots = 1, graceMs = 0, abandonMs = 1_000, answer = async () => {} } = {}) {
+interface SetUp {
+  readonly slots?: number;
+  readonly graceMs?: number;
+  readonly abandonMs?: number;
+  readonly answer?: () => void | Promise<void>;
+}
+
+function setUp({ slots = 1, graceMs = 0, abandonMs = 1_000, answer = async () => {} }: SetUp = {}) {
   const clock = new FakeClock();
   const started: unknown[] = [];
   const answers: string[] = [];
@@ -163,6 +170,88 @@ describe("the engine of a worker", () => {
     expect([answers, engine.size, line.active]).toEqual([["a cut running: run"], 0, 0]);
     expect(logged).toEqual(["a worker's run hook failed", "a worker's answer hook failed"]);
     await engine.idle();
+  });
+
+  it(req("worker.engine", "takes answers that are out at once, and hooks that throw"), async () => {
+    const outcomes = [
+      () => {},
+      () => {
+        throw new Error("answer");
+      },
+    ];
+    const { clock, engine, line, add, answers, logged, freed } = setUp({
+      answer: () => outcomes.shift()?.(),
+    });
+    for (const key of ["a", "b"]) add(key).end("done");
+    await clock.settle();
+    expect([answers, engine.size, line.active, freed()]).toEqual([["a done", "b done"], 0, 0, 2]);
+    expect(logged).toEqual(["a worker's answer hook failed"]);
+  });
+
+  it(req("worker.engine", "finds work by its key until it is answered, and the newer of two"), async () => {
+    const { clock, engine, add } = setUp({ slots: 2 });
+    const [older, newer] = [add("a"), add("a")];
+    expect([engine.get("a") === newer, engine.get("b"), engine.all()]).toEqual([
+      true,
+      undefined,
+      [older, newer],
+    ]);
+    older.end("done");
+    await clock.settle();
+    expect(engine.get("a") === newer).toBe(true);
+    newer.end("done");
+    await clock.settle();
+    expect([engine.get("a"), engine.all()]).toEqual([undefined, []]);
+    const nameless = new Task(undefined);
+    engine.add(nameless, engine.slots(1));
+    expect(engine.get(undefined)).toBeUndefined();
+  });
+
+  it(req("worker.engine", "answers work that was never added, without a slot"), async () => {
+    const { clock, engine, line, answers, freed } = setUp();
+    const task = new Task("a");
+    expect([engine.settle(task, "refused"), engine.settle(task, "again")]).toEqual([true, false]);
+    await clock.settle();
+    expect([answers, engine.size, line.active, freed(), task.state]).toEqual([
+      ["a refused"],
+      0,
+      0,
+      0,
+      "answered",
+    ]);
+  });
+
+  it(
+    req("worker.engine", "keeps the slot for as long as the handler runs where it may not be abandoned"),
+    async () => {
+      const { clock, engine, add, started, freed, logged } = setUp({ abandonMs: Infinity });
+      const a = add("a");
+      add("b");
+      engine.cut(a, new AbortError("no"));
+      await clock.advance(1e9);
+      expect([started, freed(), logged, clock.pending]).toEqual([["a"], 0, [], 0]);
+      a.end("late");
+      await clock.settle();
+      expect([started, freed()]).toEqual([["a", "b"], 1]);
+    },
+  );
+
+  it(req("worker.engine", "ends with the reason for which work was cut short before"), async () => {
+    const { clock, engine, add, answers } = setUp({ slots: 2, graceMs: 60_000 });
+    const [a, b] = [add("a"), add("b")];
+    engine.cut(a, new AbortError("no"));
+    await clock.until(engine.end(new ClosedError("closed"), 900));
+    expect(answers).toEqual(["a cut running: no", "b cut running: closed"]);
+    expect([a.signal.reason, b.signal.reason].map(({ message }: Error) => message)).toEqual(["no", "closed"]);
+    expect([clock.monotonic(), clock.pending]).toEqual([0, 0]);
+  });
+
+  it("calls nobody back in an endless time", () => {
+    const { clock, engine, add } = setUp();
+    const a = add("a");
+    engine.after(a, 100, () => {});
+    engine.after(a, Infinity, () => {});
+    expect(clock.pending).toBe(0);
   });
 
   it("makes a signal on demand only, aborted already where the work was cut short", () => {
