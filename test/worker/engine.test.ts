@@ -3,6 +3,7 @@ import { AbortError, ClosedError } from "../../src/core/errors.js";
 import type { Logger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { Engine } from "../../src/worker/engine.js";
+import { Slots } from "../../src/worker/slots.js";
 import { Work } from "../../src/worker/work.js";
 import { req } from "../requirements/index.ts";
 
@@ -71,6 +72,16 @@ describe("the engine of a worker", () => {
     expect([started.length, line.active]).toEqual([3, 1]);
   });
 
+  it(req("worker.engine", "grants no slot to work that comes while older work is granted one"), () => {
+    const granted: unknown[] = [];
+    const slots = new Slots<Task>(0, ({ key }) => {
+      if (granted.push(key) === 1) slots.add(new Task("late"));
+    });
+    for (const key of ["a", "b", "c"]) slots.add(new Task(key));
+    slots.concurrency = 3;
+    expect([granted, slots.queued, slots.active]).toEqual([["a", "b", "c"], 1, 3]);
+  });
+
   it(req("worker.engine", "answers once, whoever comes first"), async () => {
     const { clock, engine, add, answers } = setUp();
     const task = add("a");
@@ -104,8 +115,12 @@ describe("the engine of a worker", () => {
   it(req("worker.engine", "answers queued work at once, and never starts it"), async () => {
     const { clock, engine, line, add, started, answers } = setUp();
     const [a, b] = [add("a"), add("b")];
+    expect([line.queued, line.waiting]).toEqual([1, [b]]);
     engine.cut(b, new AbortError("no"));
     expect(answers).toEqual(["b cut queued: no"]);
+    expect([line.queued, line.waiting]).toEqual([0, []]);
+    await clock.settle();
+    expect(clock.pending).toBe(0); // it holds no slot that it could keep
     a.end("done");
     await clock.settle();
     expect([started, line.active, engine.size]).toEqual([["a"], 0, 0]);
