@@ -4,8 +4,8 @@ import type { BlobStore } from "./blob-store.js";
 import type { Bus } from "./bus.js";
 import type { DurableBus } from "./durable.js";
 import type { BatchOptions } from "./jobs/batch.js";
-import type { JobOutcome, OutputOptions } from "./jobs/output.js";
 import type { JobSubmission, SubmitReceipt } from "./jobs/submission.js";
+import type { JobOutcome, OutputOptions } from "./outcome.js";
 import type { PartyOptions } from "./party.js";
 import type { StoreLimits } from "./stores/limited.js";
 

@@ -21,7 +21,6 @@ import type {
   WaitOptions,
 } from "./job-client-options.js";
 import { type BatchItem, runBatch } from "./jobs/batch.js";
-import { type JobOutcome, outcomeOf } from "./jobs/output.js";
 import {
   type JobSubmission,
   type PreparedJob,
@@ -30,6 +29,7 @@ import {
   sendRequest,
 } from "./jobs/submission.js";
 import { JobWatch } from "./jobs/watch.js";
+import { type JobOutcome, outcomeOf } from "./outcome.js";
 import { Party } from "./party.js";
 import { limitedStore } from "./stores/limited.js";
 

@@ -45,7 +45,7 @@ export class Jobs {
   #aborted = false;
 
   /** `onFree` is called when a slot is free. */
-  constructor(runtime: Runtime, onFree: () => void) {
+  constructor(runtime: Runtime, onFree?: () => void) {
     this.#runtime = runtime;
     const { clock, log: logger, options, concurrency, isScheduled } = runtime;
     const { maxDeliver = 10, abandonMs = 5_000 } = options;
