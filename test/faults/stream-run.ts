@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { durableName, requestMessageId, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { Bus } from "../../src/cap/index.js";
-import { Agent, InMemoryBlobStore, MemoryFinishedJobs, putValue } from "../../src/cap/index.js";
+import { Agent, InMemoryBlobStore, MemoryResultCache, putValue } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
@@ -106,7 +106,7 @@ async function perform(
     concurrency: 16,
     bus: worker,
     store,
-    dedupe: new MemoryFinishedJobs(),
+    dedupe: new MemoryResultCache(),
     durable: (bus) =>
       openJetStream(bus, { ackWaitMs: 3_000, maxInFlight: 16, logger: false, timeoutMs: 1_000 }),
     logger: false,

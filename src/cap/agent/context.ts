@@ -1,5 +1,5 @@
 /** The context that an agent passes to a handler with its input. */
-import { JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { type JobRequest, JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
 import {
   type HandlerContext,
