@@ -19,11 +19,14 @@ import type { Bus } from "../bus.js";
 import { NatsBus } from "./bus.js";
 import type { NatsConnection } from "./connection.js";
 import { natsError } from "./errors.js";
-import type { NatsServers } from "./servers.js";
-import { natsServers } from "./servers.js";
+import {
+  type NatsClientTls,
+  type NatsServers,
+  type NatsTlsOptions,
+  natsServers,
+  natsTls,
+} from "./servers.js";
 import { closingAbandoned, endingDials } from "./sockets.js";
-import type { NatsClientTls, NatsTlsOptions } from "./tls.js";
-import { natsTls } from "./tls.js";
 
 /** Options of {@link connectNats}. */
 export interface NatsOptions {

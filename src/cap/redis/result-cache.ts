@@ -12,8 +12,7 @@ import {
   type ResultCache,
   readCached,
 } from "../result-cache.js";
-import type { RedisCommands } from "./clients.js";
-import type { RedisSessionOptions } from "./session.js";
+import type { RedisCommands, RedisSessionOptions } from "./session.js";
 import { RedisSession } from "./session.js";
 
 /** Options of {@link RedisResultCache}. */
