@@ -8,6 +8,7 @@ import type { Bus, DurableBus } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { requestOver } from "../../src/cap/request.js";
 import { freePort, type Running, start } from "../peers/processes.ts";
 
 /** What happens to the cluster. */
@@ -237,7 +238,7 @@ export async function happen(fault: ClusterFault, cluster: Cluster, bus: Bus): P
 }
 
 async function api(bus: Bus, name: string, timeoutMs = 3_000) {
-  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs });
+  const { data } = await requestOver(bus, `$JS.API.${name}`, new Uint8Array(), { timeoutMs });
   return JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown> & {
     cluster?: { leader?: string };
   };

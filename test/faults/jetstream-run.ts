@@ -23,6 +23,7 @@ import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
+import { requestOver } from "../../src/cap/request.js";
 import { cachedBytes } from "../../src/cap/result-cache.js";
 import { start, startNats, startRedis } from "../peers/processes.ts";
 import { ACK_WAIT_MS, PARALLEL, RUNS_KEY, TOPIC } from "./jetstream-settings.ts";
@@ -259,7 +260,9 @@ export async function unsettled(bus: Bus): Promise<number> {
   for (let tries = 0; tries < 40; tries++) {
     left = 0;
     for (const name of consumers) {
-      const { data } = await bus.request(`$JS.API.CONSUMER.INFO.CORDUM_JOBS.${name}`, new Uint8Array());
+      const { data } = await requestOver(bus, `$JS.API.CONSUMER.INFO.CORDUM_JOBS.${name}`, new Uint8Array(), {
+        timeoutMs: 5_000,
+      });
       const info = JSON.parse(new TextDecoder().decode(data)) as Record<string, number>;
       left += (info.num_pending ?? 0) + (info.num_ack_pending ?? 0);
     }

@@ -11,6 +11,7 @@ import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
+import { requestOver } from "../../src/cap/request.js";
 import { startNats } from "../peers/processes.ts";
 
 const TOPIC = "job.faults";
@@ -212,7 +213,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 async function api(bus: Bus, name: string): Promise<Record<string, unknown>> {
-  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs: 5_000 });
+  const { data } = await requestOver(bus, `$JS.API.${name}`, new Uint8Array(), { timeoutMs: 5_000 });
   return JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown>;
 }
 

@@ -29,16 +29,9 @@ const TWO_MIB = 2 * 1024 * 1024;
 export function limitedStore(store: BlobStore, limits: StoreLimits = {}): BlobStore {
   checkOptions(limits, { maxReadBytes: {}, maxWriteBytes: {}, timeoutMs: {} });
   const { maxReadBytes = TWO_MIB, maxWriteBytes = TWO_MIB, timeoutMs = 5_000, signal, clock } = limits;
+  const limit = timeoutMs > 0 ? timeoutMs : Infinity;
   const inTime = <T>(what: string, call: () => Promise<T>): Promise<T> =>
-    withDeadline(
-      {
-        what,
-        timeoutMs: timeoutMs > 0 ? timeoutMs : Infinity,
-        signal,
-        ...(clock === undefined ? {} : { clock }),
-      },
-      async () => call(),
-    );
+    withDeadline({ what, timeoutMs: limit, signal, clock }, async () => call());
   const check = (bytes: number, max: number): void => {
     if (max <= 0 || bytes <= max) return;
     throw new ResourceExhaustedError(`a value of ${bytes} bytes exceeds the limit of ${max}`, {

@@ -49,7 +49,7 @@ export interface AgentPair {
 /** An agent and a client over a bus and a store in memory, with a `LocalScheduler` between them. */
 export function memoryAgentPair(options: AgentPairOptions = {}): AgentPair {
   const { clock, logger } = options;
-  const bus = new MemoryBus(clock === undefined ? {} : { clock });
+  const bus = new MemoryBus();
   const store = new InMemoryBlobStore();
   const common = { clock, logger };
   const agent = new Agent({
