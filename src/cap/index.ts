@@ -21,7 +21,7 @@ export type {
   WorkerOptions,
 } from "./agent/options.js";
 export type { BlobStore } from "./blob-store.js";
-export { InMemoryBlobStore } from "./blob-store.js";
+export { InMemoryBlobStore, limitedStore } from "./blob-store.js";
 // For those who build on packets and buses.
 export type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from "./bus.js";
 export type { CryptoBackend, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
@@ -46,7 +46,6 @@ export type { MetricsHook } from "./metrics.js";
 export type { JobOutcome } from "./outcome.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
 export { MemoryResultCache, type ResultCache } from "./result-cache.js";
-export { limitedStore } from "./stores/limited.js";
 export { contextKey, getBytes, getJson, putArtifact, putValue, resultKey } from "./stores/values.js";
 export type { WorkerTrustOptions } from "./trust/config.js";
 export { WorkerTrustError } from "./trust/error.js";

@@ -11,7 +11,7 @@ import { safeLogger } from "../core/logger.js";
 import { checkOption, checkOptions, milliseconds } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
-import type { BlobStore } from "./blob-store.js";
+import { type BlobStore, limitedStore } from "./blob-store.js";
 import { DuplicateJobError } from "./errors.js";
 import type {
   JobClientOptions,
@@ -31,7 +31,6 @@ import {
 import { JobWatch } from "./jobs/watch.js";
 import { type JobOutcome, outcomeOf } from "./outcome.js";
 import { Party } from "./party.js";
-import { limitedStore } from "./stores/limited.js";
 
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
