@@ -31,6 +31,7 @@ import {
 import { JobWatch } from "./jobs/watch.js";
 import { type JobOutcome, outcomeOf } from "./outcome.js";
 import { Party } from "./party.js";
+import { contextKey, putValue } from "./stores/values.js";
 
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
@@ -221,15 +222,15 @@ export class JobClient {
   }
 
   async #send(
-    job: PreparedJob,
-    traceId: string | undefined,
+    { request, input, traceId }: PreparedJob,
+    given = traceId,
     givenUp?: () => Promise<unknown> | undefined,
   ): Promise<SubmitReceipt> {
-    if (job.keepInput !== undefined) {
-      await job.keepInput();
+    if (input !== undefined) {
+      request.contextPtr = await putValue(this.#store!, contextKey(request.jobId), input);
       await givenUp?.();
     }
-    return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
+    return sendRequest(this.#party, this.#options.durable, request, given);
   }
 }
 
