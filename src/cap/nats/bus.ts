@@ -17,7 +17,7 @@ import { LastingSubscription } from "./subscription.js";
 
 /** Options of {@link natsBus}. */
 export interface NatsBusOptions {
-  /** How long subscribing, flushing and draining may wait for the server. Default: 10000. */
+  /** How long an attempt to connect, subscribing, flushing and draining may take. Default: 10000. */
   readonly timeoutMs?: number | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;
