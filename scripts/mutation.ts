@@ -30,7 +30,7 @@ function mutate(name: string, only: string | undefined): Mutant[] {
     coverageAnalysis: "perTest",
     ignoreStatic: true, // code that runs only while a module loads: each such mutant would run all tests
     concurrency: 1,
-    timeoutMS: 20_000, // a busy machine must not count as a test that noticed
+    timeoutMS: 10_000, // longer than a test may take: only code that never yields is ended this way
     incremental: true,
     incrementalFile: join(cache, `${name}.json`),
     reporters: ["progress-append-only", "json"],

@@ -11,7 +11,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
   signing: {
     mutate: ["src/cap/{packet,verify,party,replay,timestamp,validate}.ts", "src/cap/agent/cancels.ts"],
     tests: [
-      "test/cap/{packet,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
+      "test/cap/{packet,party,options,trust,unknown-payload,helpers,worker,job-client}.test.ts",
+      "test/cap/{production-resources,production-vectors}.test.ts",
       "test/cap-agent/absence.test.ts",
     ],
   },
@@ -29,7 +30,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     ],
     tests: [
       "test/neuron/{connection,http-transport,lease-life,neuron,stream}.test.ts",
-      "test/neuron/local-big-brain{,-faults,-neuron}.test.ts",
+      "test/neuron/local-big-brain-neuron.test.ts",
       "test/worker/*.test.ts",
     ],
   },
@@ -43,8 +44,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       "test/4runr/{token,call,given-up,secrets,faults,errors}.test.ts",
       "test/neuron/{auth,auth-traces,http-transport,connection}.test.ts",
-      "test/http/{auth,retry,middleware}.test.ts",
-      "test/aureus/{console,local-console,client}.test.ts",
+      "test/http/{auth,middleware}.test.ts",
+      "test/aureus/client.test.ts",
     ],
   },
   retry: {
@@ -52,13 +53,12 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "src/core/{retry,retry-policy,retry-after,never-sent,time,loop,cut,abort}.ts",
       "src/http/{layers,call,flight}.ts",
       "src/4runr/{dedupe,sends,sender}.ts",
-      "src/aureus/telemetry-retry.ts",
     ],
     tests: [
       "test/core/{retry,retry-policy,retry-after,never-sent,time,loop,abort,close}.test.ts",
-      "test/http/{auth,bad-response,call,events,middleware,odd-fetch,pages,pool,results,retry,time}.test.ts",
+      "test/http/{auth,call,middleware,odd-fetch,pages,pool,results,retry,time}.test.ts",
       "test/4runr/{call,call-limits,call-params,errors,faults,given-up,token}.test.ts",
-      "test/aureus/{client,telemetry,telemetry-loss}.test.ts",
+      "test/aureus/client.test.ts",
     ],
   },
   policy: {

@@ -12,9 +12,13 @@ interface Report {
           readonly location: { readonly start: Position; readonly end: Position };
           readonly replacement: string;
           readonly status: string;
+          readonly killedBy?: readonly string[];
         }[];
       }
     >
+  >;
+  readonly testFiles?: Readonly<
+    Record<string, { readonly tests: readonly { readonly id: string; readonly name: string }[] }>
   >;
 }
 
@@ -25,6 +29,8 @@ export interface Mutant {
   readonly key: string;
   readonly place: string;
   readonly status: string;
+  /** Names of the tests that noticed it. */
+  readonly noticedBy: readonly string[];
 }
 
 /** A long text keeps its start and its length, so that two blocks of one file stay apart. */
@@ -43,13 +49,16 @@ function textBetween(source: string, start: Position, end: Position): string {
 
 /** The mutants of a report of Stryker. */
 export function readReport(json: string): Mutant[] {
-  const { files } = JSON.parse(json) as Report;
+  const { files, testFiles = {} } = JSON.parse(json) as Report;
+  const tests = Object.values(testFiles).flatMap((file) => file.tests);
+  const nameOf = new Map(tests.map(({ id, name }) => [id, name]));
   return Object.entries(files).flatMap(([file, { source, mutants }]) =>
-    mutants.map(({ location: { start, end }, replacement, status }) => ({
+    mutants.map(({ location: { start, end }, replacement, status, killedBy = [] }) => ({
       file,
       key: `${file}: \`${oneLine(textBetween(source, start, end))}\` -> \`${oneLine(replacement)}\``,
       place: `${file}:${start.line}:${start.column}`,
       status,
+      noticedBy: killedBy.map((id) => nameOf.get(id) ?? ""),
     })),
   );
 }

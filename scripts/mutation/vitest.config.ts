@@ -13,9 +13,9 @@ class QuickFirst extends BaseSequencer {
 export default mergeConfig(base, {
   test: {
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 8_000,
+    hookTimeout: 8_000,
+    expect: { poll: { timeout: 3_000 } },
     env: { AGENTWIRE_RUNS_DIVISOR: "100" },
     sequence: { sequencer: QuickFirst },
   },

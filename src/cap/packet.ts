@@ -16,6 +16,7 @@ import {
   VersionMismatchError,
 } from "./errors.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
+import { timestampOf } from "./timestamp.js";
 import { validatePacket } from "./validate.js";
 import { decodeMessage } from "./wire/decode.js";
 import { type CanonicalBytes, encodeCanonical } from "./wire/encode.js";
@@ -44,13 +45,11 @@ export interface CreatePacketOptions {
 
 /** An unsigned packet of protocol version 1 around a payload. */
 export function createPacket(payload: PayloadInit, options: CreatePacketOptions): BusPacket {
-  const now = (options.clock ?? systemClock).now();
-  const seconds = Math.floor(now / 1000);
   const { packet: schema } = (options.protocol ?? capProtocol) as typeof capProtocol;
   return create(schema, {
     traceId: options.traceId ?? randomHex(16),
     senderId: options.senderId,
-    createdAt: { seconds: BigInt(seconds), nanos: Math.round((now - seconds * 1000) * 1_000_000) },
+    createdAt: timestampOf((options.clock ?? systemClock).now()),
     protocolVersion: PROTOCOL_VERSION,
     payload,
   });
@@ -59,7 +58,7 @@ export function createPacket(payload: PayloadInit, options: CreatePacketOptions)
 /** The bytes a signature covers: the whole packet without its signature field. */
 export function canonicalBytes(
   packet: BusPacket,
-  mapOrder: MapOrder = "spec",
+  mapOrder?: MapOrder,
   protocol: PacketProtocol = capProtocol,
 ): CanonicalBytes {
   return encodeCanonical(protocol.packet, packet, { mapOrder, skip: SIGNATURE_FIELD });
@@ -68,7 +67,7 @@ export function canonicalBytes(
 /** The canonical bytes of a packet with its signature. */
 export function encodePacket(
   packet: BusPacket,
-  mapOrder: MapOrder = "spec",
+  mapOrder?: MapOrder,
   protocol: PacketProtocol = capProtocol,
 ): Uint8Array {
   return encodeCanonical(protocol.packet, packet, { mapOrder }).bytes;
@@ -120,7 +119,7 @@ export interface SignedPacket {
 export async function signPacket(
   packet: BusPacket,
   key: SigningKey,
-  mapOrder: MapOrder = "spec",
+  mapOrder?: MapOrder,
   protocol?: PacketProtocol,
 ): Promise<SignedPacket> {
   const unsigned = canonicalBytes(packet, mapOrder, protocol);

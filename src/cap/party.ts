@@ -210,9 +210,9 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
    */
   async publish(packet: BusPacket): Promise<void> {
     const { payloads }: PacketProtocol = this.#options.protocol ?? capProtocol;
-    const subject = payloads[packet.payload.case ?? ""]?.subjects[0];
-    const bytes = await this.#sealed(packet, subject ?? ""); // refuses a packet without a payload
-    await this.bus.publish(subject ?? "", bytes);
+    const subject = payloads[packet.payload.case ?? ""]?.subjects[0] ?? "";
+    const bytes = await this.#sealed(packet, subject); // refuses a packet without a payload
+    await this.bus.publish(subject, bytes);
   }
 
   /** Publishes a heartbeat now and after every interval until the loop is stopped. A failure is logged. */

@@ -29,10 +29,8 @@ export class ReplayMemory {
       this.#seen.delete(old);
     }
     const known = this.#seen.get(key);
-    if (known !== undefined && known.untilMs >= nowMs)
-      return known.digest === digest ? "duplicate" : "conflict";
+    if (known !== undefined) return known.digest === digest ? "duplicate" : "conflict";
     if (this.#seen.size >= this.#maxEntries) return undefined;
-    this.#seen.delete(key);
     this.#seen.set(key, { digest, untilMs });
     return "first";
   }
@@ -42,11 +40,12 @@ export class ReplayMemory {
 export class ReplayWindow {
   readonly #maxAgeMs: number;
   readonly #clock: Clock;
-  readonly #memory = new ReplayMemory();
+  readonly #memory: ReplayMemory;
 
-  constructor(maxAgeMs: number, clock: Clock = systemClock) {
+  constructor(maxAgeMs: number, clock: Clock = systemClock, memory = new ReplayMemory()) {
     this.#maxAgeMs = maxAgeMs;
     this.#clock = clock;
+    this.#memory = memory;
   }
 
   /**

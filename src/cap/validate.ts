@@ -15,8 +15,7 @@ export type { PacketIssue } from "../../gen/cap/index.js";
 export function validatePacket(packet: BusPacket, protocol: PacketProtocol = capProtocol): PacketIssue[] {
   const issues: PacketIssue[] = [];
   protocol.checkEnvelope(packet, issues);
-  const { case: kind } = packet.payload;
-  const entry = kind === undefined ? undefined : protocol.payloads[kind];
+  const entry = protocol.payloads[packet.payload.case ?? ""];
   if (entry === undefined) issues.push({ field: "payload", message: withoutPayload(packet) });
   else if (entry.travels === "packet") protocol.checkPayload(packet, issues);
   else issues.push({ field: "payload", message: "is a worker trust phase, which is not an ordinary packet" });

@@ -92,7 +92,7 @@ function* attempts(
 /** The keys that may have signed a packet; at least one. */
 function candidatesOf(packet: BusPacket, keys: KeyRing, { subject }: VerifyOptions): readonly VerifyingKey[] {
   const { senderId, signature } = packet;
-  if (senderId === "" || signature.length === 0)
+  if (signature.length === 0)
     throw new SignatureMissingError("the packet is not signed", details("missing_signature", packet));
   const trusted = keys.of(senderId);
   if (trusted.length === 0)
@@ -100,27 +100,26 @@ function candidatesOf(packet: BusPacket, keys: KeyRing, { subject }: VerifyOptio
   const allowed = rolesFor(packet, subject);
   const candidates = trusted.filter(({ roles }) => roles?.some((role) => allowed.includes(role)) ?? true);
   if (candidates.length === 0) {
-    const kind = packet.payload.case ?? "unknown payload";
-    const text = `the sender may not send this: ${kind} requires the role ${allowed.join(" or ")}`;
+    const text = `the sender may not send this: ${packet.payload.case ?? "unknown payload"} requires the role ${allowed.join(" or ")}`;
     throw new SignatureInvalidError(text, details("wrong_role", packet));
   }
   return candidates.map(({ key }) => key);
 }
 
-const ROLES: { readonly [payload in NonNullable<BusPacket["payload"]["case"]>]?: readonly Role[] } = {
-  jobRequest: ["client", "scheduler"],
-  jobCancel: ["client", "scheduler"],
-  jobResult: ["worker", "scheduler"],
-  jobProgress: ["worker", "scheduler"],
-  heartbeat: ["worker"],
-};
+const ROLES = new Map<BusPacket["payload"]["case"], readonly Role[]>([
+  ["jobRequest", ["client", "scheduler"]],
+  ["jobCancel", ["client", "scheduler"]],
+  ["jobResult", ["worker", "scheduler"]],
+  ["jobProgress", ["worker", "scheduler"]],
+  ["heartbeat", ["worker"]],
+]);
 
 /** Who may send a payload. */
 export function rolesFor({ payload }: BusPacket, subject: string | undefined): readonly Role[] {
   const { case: kind } = payload;
   if (kind === "jobRequest" && subject !== undefined)
     return [subject === SUBJECT_SUBMIT ? "client" : "scheduler"];
-  return (kind && Object.hasOwn(ROLES, kind) && ROLES[kind]) || ["client", "scheduler", "worker"];
+  return ROLES.get(kind) ?? ["client", "scheduler", "worker"];
 }
 
 function details(problem: SignatureProblem, { senderId }: BusPacket) {

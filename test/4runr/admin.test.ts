@@ -165,6 +165,24 @@ describe("GatewayAdmin", () => {
     expect(await failure(away.ready())).toMatchObject({ name: "GatewayNetworkError", sent: false });
   });
 
+  it(
+    req("fourRunr.admin.quota-bound", "quotas say that they are a lower bound where the log is cut off"),
+    async () => {
+      const quotas = [{ action: "serpapi:search", limit: 3, window: "24h" }];
+      const { agentId, gw } = await agentWith({ scopes: ["serpapi:search"], quotas });
+      for (let i = 0; i < 3; i++) await gw.proxy("serpapi", "search", search);
+      expect(await admin.quotas(agentId)).toMatchObject([{ used: 3, remaining: 0, isLowerBound: false }]);
+      for (let i = 0; i < 110; i++) {
+        if (i % 4 === 0) await clock.advance(61_000); // the rate limit
+        await failure(gw.proxy("gmail_send", "profile", {}));
+      }
+      const [quota] = await admin.quotas(agentId);
+      expect(quota).toMatchObject({ isLowerBound: true });
+      const verdict = await admin.wouldAllow({ agentId, tool: "serpapi", action: "search" });
+      expect(verdict).toEqual({ allowed: true, isLowerBound: true });
+    },
+  );
+
   it("quotas say what is left and when they begin anew", async () => {
     const quota = { action: "serpapi:search", limit: 3, window: "1h" };
     const { agentId, gw } = await agentWith({ scopes: ["serpapi:search"], quotas: [quota] });

@@ -16,7 +16,9 @@ const { GATEWAY_URL: _url, AGENT_ID: _id, AGENT_PRIVATE_KEY: _key, ...plainEnv }
 async function run(name: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
   const file = join(root, "examples", name, "main.ts");
   const tsx = join(root, "node_modules/.bin/tsx");
-  const { stdout, stderr } = await promisify(execFile)(tsx, [file], { env: { ...plainEnv, ...env } });
+  const { stdout, stderr } = await promisify(execFile)(tsx, [file], {
+    env: { ...plainEnv, AGENTWIRE_LOG: "silent", ...env },
+  });
   expect(stderr).toBe("");
   return stdout;
 }

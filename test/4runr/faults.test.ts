@@ -11,7 +11,7 @@ import {
   type ProxyOptions,
 } from "../../src/4runr/index.js";
 import { AbortError, ClosedError, ValidationError } from "../../src/core/errors.js";
-import { FakeClock, Local4Runr } from "../../src/testing/index.js";
+import { FakeClock } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { agentId, failure, issued, mail, ok, type Reply, search, setUp } from "./scripted.ts";
 
@@ -165,31 +165,6 @@ it(req("fourRunr.middleware.once", "middleware is composed once, and may answer 
   for (let i = 0; i < 3; i++) expect(await gw.proxy("serpapi", "search", search)).toEqual({ x: 1 });
   expect((await gw.proxy("serpapi", "search", search).withResponse()).attempts).toBe(0);
   expect([made, proxied().length]).toEqual([1, 1]);
-});
-
-describe("quotas", () => {
-  it(
-    req("fourRunr.admin.quota-bound", "say that they are a lower bound where the log is cut off"),
-    async () => {
-      const clock = new FakeClock({ now: Date.UTC(2026, 10, 21, 12, 30) });
-      await using gateway = await Local4Runr.start({ clock });
-      await using admin = new GatewayAdmin({ baseUrl: gateway.url, clock, retry: false });
-      const { agentId } = await admin.createAgent({ name: "probe", createdBy: "ops", role: "r" });
-      const quotas = [{ action: "serpapi:search", limit: 3, window: "24h" }];
-      await admin.createPolicy({ name: "p", agentId, spec: { scopes: ["serpapi:search"], quotas } });
-      await using gw = new GatewayClient({ baseUrl: gateway.url, agentId, clock, retry: false });
-      for (let i = 0; i < 3; i++) await gw.proxy("serpapi", "search", search);
-      expect(await admin.quotas(agentId)).toMatchObject([{ used: 3, remaining: 0, isLowerBound: false }]);
-      for (let i = 0; i < 110; i++) {
-        if (i % 4 === 0) await clock.advance(61_000); // the rate limit
-        await failure(gw.proxy("gmail_send", "profile", {}));
-      }
-      const [quota] = await admin.quotas(agentId);
-      expect(quota).toMatchObject({ isLowerBound: true });
-      const verdict = await admin.wouldAllow({ agentId, tool: "serpapi", action: "search" });
-      expect(verdict).toEqual({ allowed: true, isLowerBound: true });
-    },
-  );
 });
 
 describe("time", () => {

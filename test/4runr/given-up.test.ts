@@ -10,6 +10,7 @@ import {
   type TokenOptions,
 } from "../../src/4runr/index.js";
 import { AbortError, ClosedError } from "../../src/core/errors.js";
+import { req } from "../requirements/index.ts";
 import { agentId, failure, issued, mail, ok, type Reply, search, setUp } from "./scripted.ts";
 
 const keyed = { ...mail, idempotency_key: "k-1" };
@@ -81,6 +82,28 @@ describe("an idempotency key", () => {
     expect(await failure(call())).toMatchObject({ code: "NETWORK_ERROR" });
     expect(proxied()).toHaveLength(2);
   });
+
+  it.each<[boolean, Reply]>([
+    [true, { status: 500, body: { error: "Internal server error during proxy request" } }],
+    [true, { status: 502, body: "<html>" }],
+    [true, { status: 404, body: { error: "External API request failed", details: "HTTP 404" } }],
+    [true, { throws: new TypeError("reset") }],
+    [false, { status: 400, body: { error: "Validation failed" } }],
+    [false, { status: 403, body: { error: "Policy denied" } }],
+    [false, { status: 499, body: { error: "no" } }],
+  ])(
+    req(
+      "fourRunr.idempotency.once",
+      "is kept (%s) after a failure that may, or cannot, be that of a call that was carried out: %j",
+    ),
+    async (isKept, reply) => {
+      const { gw, proxied } = setUp([reply, {}], { retry: false });
+      await failure(gw.proxy("gmail_send", "send", keyed));
+      const second = await gw.proxy("gmail_send", "send", keyed).catch((error: unknown) => error);
+      expect(proxied()).toHaveLength(isKept ? 1 : 2);
+      if (!isKept) expect(second).toEqual({ x: 1 });
+    },
+  );
 
   it("on its way is not forgotten for newer ones", async () => {
     let give = (): void => {};

@@ -55,6 +55,38 @@ describe("a deadline", () => {
   });
 });
 
+describe("a cancel", () => {
+  const named = { tenantId: "t", principalId: "p" };
+  const dispatch = { dispatchId: "d", attempt: 1n };
+  it.each([
+    ["the id alone ends the job", {}, dispatch, true],
+    ["all that it is ends the job", { identity: named, dispatch }, dispatch, true],
+    ["another tenant is about another job", { identity: { tenantId: "other" } }, dispatch, false],
+    ["another principal is about another job", { identity: { principalId: "other" } }, dispatch, false],
+    [
+      "another dispatch is about another job",
+      { dispatch: { dispatchId: "other", attempt: 1n } },
+      dispatch,
+      false,
+    ],
+    ["a dispatch is about no job without one", { dispatch }, undefined, false],
+    ["another id is about another job", { jobId: "k" }, dispatch, false],
+  ])(req("cap.agent.cancel", "that names %s"), async (_, cancel, ofJob, isMeant) => {
+    const { agent, send, client, results, clock } = await bench();
+    agent.job(
+      "job.echo",
+      (_, { signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
+    );
+    await agent.start();
+    await send({ jobId: "j", ...named, dispatch: ofJob });
+    const value = { jobId: "j", reason: "enough", requestedBy: "client", ...cancel };
+    await client.send(SUBJECT_CANCEL, { case: "jobCancel", value });
+    await clock.settle();
+    expect(results()).toMatchObject(isMeant ? [CANCELLED] : []);
+    await clock.until(agent.close());
+  });
+});
+
 describe("cancels that a stream has kept", () => {
   async function away() {
     let kept!: ReturnType<typeof stream>;

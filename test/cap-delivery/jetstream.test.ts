@@ -201,6 +201,23 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
       },
     );
 
+    it(
+      req("cap.jetstream.redelivery", "acknowledged, although the server was away for seconds"),
+      async () => {
+        const { url, process } = await serve();
+        const { durable } = await open(url);
+        const { until } = await collect(durable, "job.x", { queue: "job.x" });
+        await put(durable, "job.x", "a");
+        const [message] = await until(1);
+        process.kill("SIGSTOP");
+        const acknowledged = message!.delivery.ack();
+        setTimeout(() => process.kill("SIGCONT"), 6_000);
+        await acknowledged;
+        const info = await api(url, "CONSUMER.INFO.CORDUM_JOBS.dur_job_x__job_x");
+        expect(info).toMatchObject({ num_ack_pending: 0 });
+      },
+    );
+
     it(req("cap.jetstream.redelivery", "settled in every way"), async () => {
       const { url } = await serve();
       const { durable } = await open(url);

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BusPacketSchema, JobStatus, WorkerHandshakeResultSchema } from "../../gen/cap/index.js";
@@ -22,7 +23,8 @@ import {
   encodePacket,
   sealPacket,
 } from "../../src/cap/packet.js";
-import { openPacket } from "../../src/cap/verify.js";
+import { timestampMs } from "../../src/cap/timestamp.js";
+import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { ProtocolError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -123,8 +125,95 @@ describe("sealPacket and openPacket", () => {
     const signature = await key.sign(signedBytes);
     const bytes = Uint8Array.of(...signedBytes, 0x72, signature.length, ...signature);
     await expect(openPacket(bytes, { keys })).rejects.toBeInstanceOf(SignatureInvalidError);
-    expect((await openPacket(bytes, { keys, acceptRawOrder: true })).authToken).toBe("tok");
+    const opened = await openPacket(bytes, { keys, acceptRawOrder: true });
+    expect(opened.authToken).toBe("tok");
+    expect(await verifyPacket(opened, bytes, keys, { acceptRawOrder: true })).toBe("raw");
   });
+
+  it.each(["spec", "upb"] as const)(
+    req("cap.sign.bytes", "a signature over maps in the order of %s is told apart where the orders differ"),
+    async (mapOrder) => {
+      const prefixes = {
+        case: "jobRequest",
+        value: { jobId: "j", topic: "job.x", labels: { a: "1", ab: "2" } },
+      };
+      const sent = createPacket(prefixes as PayloadInit, { senderId: "client-1" });
+      let differing = 0;
+      const bytes = await sealPacket(sent, { key, mapOrder, onOrdersDiffer: () => differing++ });
+      expect(differing).toBe(1);
+      expect(await verifyPacket(decodePacket(bytes), bytes, keys)).toBe(mapOrder);
+      await sealPacket(packet(), { key, mapOrder, onOrdersDiffer: () => differing++ });
+      expect(differing).toBe(1);
+      expect(toBase64(encodePacket(decodePacket(bytes), mapOrder))).toBe(toBase64(bytes));
+      await expect(openPacket(await sealPacket(sent, { key, mapOrder }), { keys })).resolves.toBeDefined();
+    },
+  );
+
+  it.each([1, 127, 128, 300])("a signature of %d bytes stands where its field belongs", async (length) => {
+    const signature = new Uint8Array(length).fill(7);
+    const signing = { publicKeyPem: "", sign: () => signature };
+    const bytes = await sealPacket(packet(), { key: signing, sessionToken: "tok" });
+    expect(decodePacket(bytes)).toMatchObject({ signature, authToken: "tok", senderId: "client-1" });
+    expect(toBase64(encodePacket(decodePacket(bytes)))).toBe(toBase64(bytes));
+  });
+
+  it(
+    req("cap.packet.token", "stays where none is given, and a packet with another is signed again"),
+    async () => {
+      const tokens = ["one", undefined, "two"];
+      const seal = { key, sessionToken: () => tokens.shift() };
+      const first = await openPacket(await sealPacket(packet(), seal), { keys });
+      const second = await openPacket(await sealPacket(first, seal), { keys });
+      const third = await openPacket(await sealPacket(second, seal), { keys });
+      expect([first, second, third].map(({ authToken }) => authToken)).toEqual(["one", "one", "two"]);
+      expect(decodePacket(await sealPacket(first)).authToken).toBe("one");
+      expect(decodePacket(await sealPacket(packet(), { sessionToken: "tok" })).authToken).toBe("tok");
+    },
+  );
+
+  it(req("cap.verify.rotation", "keys that sign and verify elsewhere give the same verdicts"), async () => {
+    const elsewhere = (pem: string) => {
+      const local = new KeyRing({ x: pem }).of("x")[0]!.key;
+      return { verify: async (data: Uint8Array, signature: Uint8Array) => local.verify(data, signature) };
+    };
+    const signing = { publicKeyPem: key.publicKeyPem, sign: async (data: Uint8Array) => key.sign(data) };
+    const bytes = await sealPacket(packet(), { key: signing });
+    const [good, bad] = [elsewhere(pair.publicKeyPem), elsewhere(other.publicKeyPem)];
+    const both = new KeyRing({ "client-1": [bad, good] });
+    expect(await verifyPacket(decodePacket(bytes), bytes, both)).toBe("spec");
+    const wrong = openPacket(bytes, { keys: new KeyRing({ "client-1": bad }) });
+    await expect(wrong).rejects.toMatchObject({ details: { problem: "wrong_signature" } });
+  });
+
+  it(req("cap.verify.reasons", "an error shows no more than 256 characters of a sender's id"), async () => {
+    const bytes = encodePacket(createPacket(job, { senderId: "s".repeat(10_000) }));
+    const error = await verifyPacket(decodePacket(bytes), bytes, keys).catch((e: unknown) => e);
+    expect((error as SignatureMissingError).details).toMatchObject({ sender: "s".repeat(256) });
+  });
+});
+
+describe("a time on the bus", () => {
+  const [first, last] = [-62_135_596_800n, 253_402_300_799n];
+  it.each([
+    [first, 0, Number(first) * 1000],
+    [last, 999_999_999, Number(last) * 1000 + 999.999999],
+    [1n, 500_000, 1000.5],
+  ])("of %s s and %s ns counts", (seconds, nanos, ms) => {
+    expect(timestampMs(timestamp(seconds, nanos))).toBe(ms);
+  });
+
+  it.each([
+    [first - 1n, 0],
+    [last + 1n, 0],
+    [1n, -1],
+    [1n, 1_000_000_000],
+  ])("of %s s and %s ns is none", (seconds, nanos) => {
+    expect(timestampMs(timestamp(seconds, nanos))).toBeUndefined();
+  });
+
+  it("that is missing is none", () => expect(timestampMs(undefined)).toBeUndefined());
+
+  const timestamp = (seconds: bigint, nanos: number) => create(TimestampSchema, { seconds, nanos });
 });
 
 describe("broken rules", () => {
@@ -147,10 +236,17 @@ describe("broken rules", () => {
     }
   });
 
+  it(req("cap.validate.errors", "the version comes first where several rules are broken"), () => {
+    const bad = { ...packet(), protocolVersion: 2, senderId: "", payload: { case: undefined } };
+    expect(() => assertValidPacket(bad)).toThrow(VersionMismatchError);
+    expect(() => assertValidPacket({ ...bad, protocolVersion: 1 })).toThrow(UnknownPayloadError);
+  });
+
   it("worker trust phases are no ordinary packets", () => {
     const phase = create(BusPacketSchema, { ...packet(), payload: { case: undefined } });
     phase.payload = { case: "workerHandshakeResult", value: create(WorkerHandshakeResultSchema) };
     expect(() => assertValidPacket(phase)).toThrow("worker trust phase");
+    expect(() => assertValidPacket(phase)).toThrow(UnknownPayloadError);
   });
 
   it("a job may have any priority of the protocol, CRITICAL (3) included, and no other", () => {
@@ -187,6 +283,7 @@ describe("bytes that are no packet", () => {
   it(req("cap.packet.malformed", "too many bytes are refused unread"), () => {
     expect(() => decodePacket(new Uint8Array(9 * 1024 * 1024))).toThrow("larger than 8388608");
     expect(() => decodePacket(good, good.length - 1)).toThrow(MalformedPacketError);
+    expect(decodePacket(good, good.length).senderId).toBe("client-1");
   });
 
   it(req(

@@ -12,12 +12,12 @@ import {
 import type { Role } from "../../src/cap/crypto/key-ring.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import { DuplicateJobError } from "../../src/cap/errors.js";
-import type { BusMessage, DurableBus } from "../../src/cap/index.js";
+import type { BusMessage, DurableBus, DurableMessage } from "../../src/cap/index.js";
 import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto, runWorker } from "../../src/cap/index.js";
 import type { PayloadInit } from "../../src/cap/packet.js";
 import { createPacket, decodePacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
-import { ReplayWindow } from "../../src/cap/replay.js";
+import { ReplayMemory, ReplayWindow } from "../../src/cap/replay.js";
 import { openPacket } from "../../src/cap/verify.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { ValidationError } from "../../src/core/errors.js";
@@ -164,6 +164,25 @@ describe("a job request", () => {
     await worker.close();
   });
 
+  it.each(["job.*", "job.>"])(
+    req("cap.trust.topic", "that comes on %s runs on its own topic only"),
+    async (all) => {
+      const bus = new MemoryBus().connect();
+      const party = new Party({ bus, senderId: "w-1", logger: false });
+      const heard: string[] = [];
+      const refused: string[] = [];
+      await party.receive(all, {
+        onPacket: (_, { subject }) => heard.push(subject),
+        onRefused: ({ code }, { subject }) => refused.push(`${code} ${subject}`),
+      });
+      for (const subject of ["job.a", "job.b"])
+        await bus.publish(subject, encodePacket(createPacket(request("job.b"), { senderId: "c" })));
+      await settled();
+      expect([heard, refused]).toEqual([["job.b"], ["JOB_INVALID_INPUT job.a"]]);
+      expect(party.stats).toEqual({ received: 2, refused: 1 });
+    },
+  );
+
   it("is taken on the receiver's direct subject and on sys.job.submit whatever its topic", async () => {
     const bus = new MemoryBus().connect();
     const party = new Party({ bus, senderId: "w-1", logger: false });
@@ -174,6 +193,27 @@ describe("a job request", () => {
       await bus.publish(subject, encodePacket(createPacket(request("job.x"), { senderId: "c" })));
     await settled();
     expect(heard).toEqual([workerSubject("w-1"), SUBJECT_SUBMIT]);
+  });
+});
+
+describe("a listener that throws", () => {
+  it("disturbs neither the packets after it nor the count of those refused", async () => {
+    const bus = new MemoryBus().connect();
+    const logged: unknown[] = [];
+    const log = (message: string, fields?: object) => void logged.push([message, fields]);
+    const party = new Party({ bus, senderId: "p", logger: { debug: log, info: log, warn: log, error: log } });
+    let calls = 0;
+    const fail = (): never => {
+      calls++;
+      throw new Error("mine");
+    };
+    await party.receive("job.x", { onPacket: fail, onRefused: fail });
+    const good = encodePacket(createPacket(request("job.x"), { senderId: "c" }));
+    for (const data of [good, Uint8Array.of(1), good]) await bus.publish("job.x", data);
+    await settled();
+    expect([calls, party.stats]).toEqual([3, { received: 3, refused: 1 }]);
+    expect(logged).toHaveLength(4);
+    expect(logged).toContainEqual(["packet listener failed", { reason: "mine" }]);
   });
 });
 
@@ -194,6 +234,7 @@ describe("a key with roles", () => {
     ["a job that came nobody knows how", job, undefined, ["client", "scheduler"]],
     ["a cancel", cancel, undefined, ["client", "scheduler"]],
     ["a result", result, undefined, ["scheduler", "worker"]],
+    ["a result on its subject", result, SUBJECT_RESULT, ["scheduler", "worker"]],
     ["progress", progress, undefined, ["scheduler", "worker"]],
     ["a heartbeat", heartbeat, undefined, ["worker"]],
     ["a handshake", handshake, undefined, ["client", "scheduler", "worker"]],
@@ -213,6 +254,12 @@ describe("a key with roles", () => {
       }
       expect(accepted).toEqual(allowed);
     }
+  });
+
+  it(req("cap.trust.roles", "may have several, and each of them counts"), async () => {
+    const keys = new KeyRing({ x: { key: first.publicKeyPem, roles: ["client", "worker"] } });
+    for (const payload of [cancel, heartbeat])
+      await openPacket(await sealed(payload, first.privateKeyPem, "x"), { keys });
   });
 
   it(req("cap.trust.roles", "stands beside others of the same sender, each with its own"), async () => {
@@ -329,9 +376,11 @@ describe("with maxAgeMs", () => {
           return { subject, drain: async () => {}, unsubscribe: () => {} };
         },
       };
-      await party.receive("job.x", { onPacket: () => taken.push("again") }, { source: delivered });
+      const onPacket = (_: unknown, { delivery }: BusMessage & Partial<DurableMessage>) =>
+        taken.push(`${delivery?.messageId} ${delivery?.attempt}`);
+      await party.receive("job.x", { onPacket }, { source: delivered });
       await settled();
-      expect(taken).toEqual(["again", "again"]);
+      expect(taken).toEqual(["S:1 1", "S:1 2"]);
       expect(party.stats.refused).toBe(2);
     },
   );
@@ -361,13 +410,13 @@ describe("with maxAgeMs", () => {
 
   it(req("cap.trust.replay", "refuses what it cannot remember, until there is room again"), async () => {
     const clock = new FakeClock();
-    const window = new ReplayWindow(60_000, clock);
-    for (let number = 0; number < 100_000; number++) window.take(verified(number, clock.now()), message);
-    expect(() => window.take(verified(100_000, clock.now()), message)).toThrow(
+    const window = new ReplayWindow(60_000, clock, new ReplayMemory(3));
+    for (const number of [1, 2, 3]) window.take(verified(number, clock.now()), message);
+    expect(() => window.take(verified(4, clock.now()), message)).toThrow(
       "memory of accepted packets is full",
     );
     await clock.advance(120_001);
-    window.take(verified(100_001, clock.now()), message);
+    for (const number of [5, 6, 7]) window.take(verified(number, clock.now()), message);
   });
 
   it("requires keys", () => {

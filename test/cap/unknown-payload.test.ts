@@ -49,6 +49,13 @@ describe("a payload this version does not know", () => {
     });
   });
 
+  it("is named after its protocol where a packet of that protocol is checked", async () => {
+    const { packet } = await laterPacket();
+    Object.assign(packet.payload, { case: "reviewRequest", value: {} });
+    const message = "is not known to this version: reviewRequest";
+    expect(validatePacket(packet)).toEqual([{ field: "payload", message }]);
+  });
+
   it("is a missing payload where no unknown field holds a message", async () => {
     const { packet } = await laterPacket();
     packet.$unknown = [{ no: 1999, wireType: 0, data: Uint8Array.of(1) }];

@@ -69,7 +69,9 @@ describe("warnIfInsecure", () => {
     expect(warnIfInsecure("http://b.example/", { logger })).toBe(true);
     expect(warnIfInsecure("http://c.example/", { logger, allowInsecure: true })).toBe(false);
     expect(warnIfInsecure("https://c.example/", { logger })).toBe(false);
+    vi.stubEnv("AGENTWIRE_LOG", "silent");
     expect(warnIfInsecure("http://c.example/")).toBe(false);
+    vi.unstubAllEnvs();
     expect(warn.mock.calls.map(([, fields]) => fields)).toEqual([
       { host: "a.example:8080" },
       { host: "b.example" },

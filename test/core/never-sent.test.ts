@@ -6,7 +6,7 @@ import { neverSent } from "../../src/core/never-sent.ts";
 const coded = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
 
 describe("neverSent", () => {
-  it.each(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])(
+  it.each(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT", "ConnectionRefused"])(
     "knows %s anywhere in a chain",
     (code) => {
       expect(neverSent(coded(code))).toBe(true);
@@ -30,6 +30,7 @@ describe("neverSent", () => {
   it("knows any failure of the system calls that connect", () => {
     expect(neverSent(coded("ETIMEDOUT", { syscall: "connect" }))).toBe(true);
     expect(neverSent(coded("EHOSTUNREACH", { syscall: "connect" }))).toBe(true);
+    expect(neverSent(coded("ESERVFAIL", { syscall: "getaddrinfo" }))).toBe(true);
     expect(neverSent(coded("ECONNRESET", { syscall: "read" }))).toBe(false);
   });
 
@@ -50,6 +51,12 @@ describe("neverSent", () => {
     const loop = new Error("loop") as Error & { cause?: unknown };
     loop.cause = loop;
     expect(neverSent(loop)).toBe(false);
+    const hostile = Object.defineProperty(new Error("x"), "cause", {
+      get() {
+        throw new Error("no");
+      },
+    });
+    expect(neverSent(hostile)).toBe(false);
     for (const odd of [undefined, null, "ECONNREFUSED", 5, {}]) expect(neverSent(odd)).toBe(false);
   });
 

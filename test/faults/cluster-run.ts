@@ -11,6 +11,8 @@ import { connectNats } from "../../src/cap/nats/index.js";
 import { requestOver } from "../../src/cap/request.js";
 import { freePort, type Running, start } from "../peers/processes.ts";
 
+const ACK_WAIT_MS = 8_000;
+
 /** What happens to the cluster. */
 export type ClusterFault =
   | "leader killed"
@@ -34,6 +36,8 @@ export interface ClusterFigures {
   readonly lost: number;
   /** Confirmed, and not in the stream afterwards: the servers lost it. */
   readonly dropped: number;
+  /** Kept and never delivered, at a place where the servers had kept and delivered another message before. */
+  readonly displaced: number;
   /** Messages that two deliveries acknowledged. */
   readonly twice: number;
   readonly stuck: number;
@@ -111,7 +115,7 @@ export async function runClusterFault(
       for (let attempt = 0; ; attempt++) {
         const bus = await connect();
         try {
-          const streams = { createStreams: true, replicas: 3, ackWaitMs: 8_000, timeoutMs: 2_000 };
+          const streams = { createStreams: true, replicas: 3, ackWaitMs: ACK_WAIT_MS, timeoutMs: 2_000 };
           return { bus, durable: await openJetStream(bus, { ...streams, logger: false, againMs: 60_000 }) };
         } catch (error) {
           if (attempt === 20) throw error;
@@ -122,6 +126,7 @@ export async function runClusterFault(
     const [sender, ...readers] = [await open(), await open(), await open(), await open()];
     const subjects = readers.map((_, i) => `job.s${i}`);
     const delivered = new Set<string>();
+    const idAtPlace = new Map<string, string>();
     const acked = new Map<string, number>();
     const storedAt = new Map<string, number>();
     let silenceMs = 0;
@@ -132,9 +137,12 @@ export async function runClusterFault(
         ({ data, delivery }) => {
           const id = new TextDecoder().decode(data);
           const now = performance.now();
-          silenceMs = Math.max(silenceMs, now - Math.max(heardAt, storedAt.get(id) ?? now));
+          // What went to a connection that was dead comes again only after this wait.
+          const dueAt = (storedAt.get(id) ?? now) + (delivery.attempt > 1 ? ACK_WAIT_MS : 0);
+          silenceMs = Math.max(silenceMs, now - Math.max(heardAt, dueAt));
           heardAt = now;
           delivered.add(id);
+          idAtPlace.set(delivery.messageId, id);
           if (acked.has(id)) return void delivery.ack().catch(() => {}); // done before, as a worker knows
           delivery.ack().then(
             () => acked.set(id, (acked.get(id) ?? 0) + 1),
@@ -181,13 +189,14 @@ export async function runClusterFault(
     ended = true;
     await watching;
     const missing = [...storedAt.keys()].filter((id) => !delivered.has(id));
-    const kept = new Set<string>();
-    for (const subject of missing.length > 0 ? subjects : [])
-      await sender!.durable.replay?.(subject, ({ data }) => kept.add(new TextDecoder().decode(data)));
+    const places = missing.length > 0 ? await placesOf(sender!.bus, missing) : new Map<string, string>();
+    const kept = missing.filter((id) => places.has(id));
+    const displaced = kept.filter((id) => idAtPlace.has(places.get(id)!));
     return {
       confirmed: storedAt.size,
-      lost: missing.filter((id) => kept.has(id)).length,
-      dropped: missing.filter((id) => !kept.has(id)).length,
+      lost: kept.length - displaced.length,
+      dropped: missing.length - kept.length,
+      displaced: displaced.length,
       twice: [...acked.values()].filter((n) => n > 1).length,
       stuck,
       silenceMs: Math.round(silenceMs),
@@ -255,6 +264,21 @@ async function leaderOf(bus: Bus, cluster: Cluster): Promise<number> {
       await pause(100);
     }
   }
+}
+
+/** Where the stream keeps messages, read one by one. */
+async function placesOf(bus: Bus, ids: readonly string[]): Promise<Map<string, string>> {
+  const places = new Map<string, string>();
+  const { state } = await api(bus, "STREAM.INFO.CORDUM_JOBS");
+  const last = Number((state as { last_seq: number }).last_seq);
+  for (let seq = 1; seq <= last; seq++) {
+    const body = new TextEncoder().encode(JSON.stringify({ seq }));
+    const { data } = await bus.request("$JS.API.STREAM.MSG.GET.CORDUM_JOBS", body);
+    const { message } = JSON.parse(new TextDecoder().decode(data)) as { message?: { data: string } };
+    const id = Buffer.from(message?.data ?? "", "base64").toString();
+    if (ids.includes(id)) places.set(id, `CORDUM_JOBS:${seq}`);
+  }
+  return places;
 }
 
 async function unsettled(bus: Bus, subjects: readonly string[]): Promise<number> {

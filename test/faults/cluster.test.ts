@@ -12,7 +12,7 @@ const full = process.env.AGENTWIRE_FAULTS === "full";
 if (!full)
   process.stderr.write("cluster faults: the leader is killed only; AGENTWIRE_FAULTS=full runs all\n");
 const LONGEST_SILENCE_MS = 10_000;
-const releases = full ? natsReleases.filter(({ name }) => /2\.(9|12)\./.test(name)) : [natsServer];
+const releases = full ? natsReleases : [natsServer];
 
 for (const release of releases) {
   await describeWithPeers(`faults of a cluster, ${release.name}`, [release], ([path]) => {
@@ -20,7 +20,10 @@ for (const release of releases) {
       const figures = await runClusterFault(fault, path!, { perSubject: full ? 334 : 150, ...options });
       if (full)
         process.stdout.write(`| ${release.name} | ${fault} | ${Object.values(figures).join(" | ")} |\n`);
-      expect(figures).toMatchObject({ lost: 0, twice: 0, stuck: 0 });
+      expect(figures).toMatchObject({ lost: 0, stuck: 0 });
+      // 2.9 gives the place of a message in the stream to another one after some elections: the acknowledgement of the
+      // first counts for the second, or is not counted.
+      if (!release.name.includes(" 2.9.")) expect(figures).toMatchObject({ displaced: 0, twice: 0 });
       // An election takes what it takes; then at most 2 s more.
       expect(figures.silenceMs).toBeLessThan(Math.max(LONGEST_SILENCE_MS, figures.unansweredMs + 2_000));
     };

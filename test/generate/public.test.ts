@@ -278,6 +278,48 @@ describe("schemas that others do not write", () => {
     expect(files.types).toMatch(/Node: \{\s+a\?: string;\s+__proto__\?: components\["schemas"\]\["Node"\];/);
   });
 
+  describe("called `__proto__`", () => {
+    const api = (more: object) => {
+      const schemas = {
+        ["__proto__"]: { type: "object", properties: { a: text, ...more } },
+        Other: ref("__proto__"),
+      };
+      return JSON.stringify({
+        openapi: "3.1.0",
+        info: { title: "A", version: "1" },
+        components: { schemas },
+      });
+    };
+
+    it("are types like any other", async () => {
+      const { files } = await run(api({}));
+      expect(files.types).toMatch(
+        /__proto__: \{\s+a\?: string;\s+\};\s+Other: components\["schemas"\]\["__proto__"\];/,
+      );
+    });
+
+    it("are refused for what is wrong in them", async () => {
+      const refused = refusal(api({ b: { type: "array", prefixItems: {} } }), { camelCase: true });
+      expect(await refused).toContain("Expected type `SchemaList` (array) but got `object`");
+    });
+  });
+
+  it("are refused where they are so wrong that the linter fails", async () => {
+    const Odd = { oneOf: [text], discriminator: { propertyName: "kind", mapping: { a: { b: 1 } } } };
+    const strict = { rules: { structure: "error" } as const };
+    expect(await refusal(document({}, { Odd }), strict)).toMatch(
+      /^api\.yaml:1:1: Redocly cannot read the document: \S/,
+    );
+  });
+
+  it("may have members with percent signs, also where a linter finds something below them", async () => {
+    const wrong = document({}, { Rate: { type: "object", properties: { "50%": "text" } } });
+    const strict = { rules: { structure: "error" } as const };
+    expect(await refusal(wrong, strict)).toMatch(/^api\.yaml:11:\d+: Expected type `Schema`/);
+    const { files } = await run(document({}, { Rate: { type: "object", properties: { "50%": text } } }));
+    expect(files.types).toContain('"50%"?: string;');
+  });
+
   it("may be booleans, and a reference to what is not a schema takes any value", async () => {
     const holder = {
       type: "object",

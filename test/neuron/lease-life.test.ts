@@ -176,6 +176,7 @@ describe("heartbeats", () => {
     [200, 1_000],
     [1_500, 1_500],
     [0, 60_000], // over on arrival: it runs all the same
+    [-5_000, 60_000],
   ])(
     req("neuron.lease.lost", "that are refused lose a lease of %d ms after %d ms, and not before"),
     async (ttlMs, lostAfterMs) => {
@@ -270,6 +271,32 @@ describe("an answer that is refused", () => {
     expect(errors.map(({ message }) => message)).toEqual(isPostedAgain ? [] : ["no"]);
   });
 
+  it.each([
+    [1_000, undefined, 30_000],
+    [1_000, 12_000, 12_000],
+    [1_000, 0, 1_000],
+    [20_000, 12_000, 20_000],
+  ])(
+    req("neuron.lease.retry", "of a lease of %d ms, with answerRetryMs %s, is posted again for %d ms"),
+    async (ttlMs, answerRetryMs, totalMs) => {
+      const posted: number[] = [];
+      const bench = await setUp({
+        handlers: { "a/b": () => "out" },
+        answerRetryMs,
+        onPost: (path) => {
+          if (path === "/neuron/ack") posted.push(bench.clock.monotonic());
+          if (path !== "/neuron/register") throw new UpstreamError("down", { status: 503 });
+        },
+      });
+      bench.lease("L1", "a/b", {}, {}, ttlMs);
+      await bench.clock.advance(120_000);
+      const lastMs = posted.at(-1)! - posted[0]!;
+      expect(lastMs).toBeLessThanOrEqual(totalMs);
+      expect(lastMs).toBeGreaterThan(totalMs * 0.8);
+      expect(bench.errors.map(({ message }) => message)).toEqual(["down"]);
+    },
+  );
+
   it("every time is given up after one more attempt when its life is over", async () => {
     const { lease, clock, frames, errors } = await setUp({
       handlers: { "a/b": () => "out" },
@@ -308,6 +335,7 @@ describe("whatever a handler throws", () => {
     ["an error whose message throws", () => Promise.reject(hostile()), "unprintable value"],
     ["a revoked proxy", () => Promise.reject(revoked()), "unprintable value"],
     ["5 MB of text", () => Promise.reject(new Error("é".repeat(5_000_000))), /^é{2047}…$/],
+    ["2,048 characters", () => Promise.reject(new Error("x".repeat(2_048))), "x".repeat(2_048)],
     ["text cut in a pair", () => Promise.reject(new Error("😀".repeat(5_000))), /^(😀){1023}…$/u],
     ["an error to ctx.fail", (_, ctx) => ctx.fail(new Error("why") as unknown as string), "why"],
     ["an object to ctx.fail", (_, ctx) => ctx.fail({ a: 1 } as unknown as string), '{"a":1}'],
@@ -360,6 +388,29 @@ describe("whatever a handler throws", () => {
       }
     },
   );
+});
+
+describe("a code that the gateway does not take", () => {
+  it.each([
+    ["c".repeat(64), "c".repeat(64)],
+    ["c".repeat(65), undefined],
+    ["not a code", undefined],
+  ])(req("neuron.nack.refused", "such as %s is left out of the short nack: %s"), async (code, second) => {
+    let refusals = 0;
+    const { lease, clock, frames } = await setUp({
+      handlers: { "a/b": (_, ctx) => ctx.fail("why", { code }) },
+      onPost: (path) => {
+        if (path === "/neuron/nack" && refusals++ === 0) throw new ValidationError("no", { status: 422 });
+      },
+    });
+    lease("L1");
+    await clock.settle();
+    const told = frames("nack").map((nack) => [nack.kind, nack.code]);
+    expect(told).toEqual([
+      ["terminal", code],
+      ["terminal", second],
+    ]);
+  });
 });
 
 describe("progress", () => {

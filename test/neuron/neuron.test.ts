@@ -6,6 +6,7 @@ import {
   ConflictError,
   PolicyDeniedError,
   ProtocolError,
+  RateLimitError,
   UpstreamError,
   ValidationError,
 } from "../../src/core/errors.js";
@@ -118,6 +119,44 @@ describe("handlers", () => {
     expect(answers[0]!.frame).toMatchObject(frame as object);
     expect(neuron.leasesInHand).toBe(0);
   });
+
+  it(
+    req("neuron.lease.outcomes", "say when they ended, and heartbeats say since when they run"),
+    async () => {
+      const { handler, open } = gate();
+      const { lease, clock, frames } = await setUp({ handlers: { "a/b": handler } });
+      const began = clock.now();
+      const at = (ms: number) => new Date(began + ms).toISOString();
+      lease("L1");
+      await clock.advance(10_000);
+      open();
+      await clock.settle();
+      lease("L2");
+      await clock.advance(5_000);
+      open();
+      await clock.settle();
+      expect(frames("heartbeat")).toEqual([
+        {
+          type: "heartbeat",
+          neuronId: "n-1",
+          inFlight: [{ leaseId: "L1", taskId: "t-L1", startedAt: at(0) }],
+          sentAt: at(10_000),
+        },
+      ]);
+      expect(frames("ack").map(({ completedAt }) => completedAt)).toEqual([at(10_000), at(15_000)]);
+      lease("L3", "x/y");
+      await clock.settle();
+      expect(frames("nack")).toEqual([
+        {
+          type: "nack",
+          leaseId: "L3",
+          kind: "retryable",
+          reason: "no handler registered for capability",
+          failedAt: at(15_000),
+        },
+      ]);
+    },
+  );
 
   it("leave out an output that is undefined", async () => {
     const { lease, clock, frames } = await setUp({ handlers: { "a/b": () => undefined } });
@@ -416,17 +455,20 @@ describe("leases", () => {
     expect(new Set(answers())).toEqual(new Set(["ack L1"]));
   });
 
-  it("whose output the gateway refuses are answered as failed", async () => {
-    const { lease, clock, answers } = await setUp({
-      handlers: { "a/b": () => "out" },
-      onPost: (path) => {
-        if (path === "/neuron/ack") throw new ValidationError("too large", { status: 413 });
-      },
-    });
-    lease("L1");
-    await clock.settle();
-    expect(answers()).toEqual(["ack L1", "terminal L1 OUTPUT_REFUSED"]);
-  });
+  it.each([400, 413, 422])(
+    "whose output the gateway refuses with %d are answered as failed",
+    async (status) => {
+      const { lease, clock, answers } = await setUp({
+        handlers: { "a/b": () => "out" },
+        onPost: (path) => {
+          if (path === "/neuron/ack") throw new ValidationError("too large", { status });
+        },
+      });
+      lease("L1");
+      await clock.settle();
+      expect(answers()).toEqual(["ack L1", "terminal L1 OUTPUT_REFUSED"]);
+    },
+  );
 
   it(
     req("neuron.lease.unreadable", "whose frame is broken are answered when their id can be read"),
@@ -484,6 +526,29 @@ describe("leases", () => {
       ["L2", 1],
     ]);
   });
+
+  it(
+    req(
+      "neuron.lease.dedupe",
+      "of a task with the same id in another workflow or capability are other tasks",
+    ),
+    async () => {
+      let runs = 0;
+      const handler = () => ++runs;
+      const { lease, clock, frames } = await setUp({
+        handlers: { "a/b": handler, "c/d": handler },
+        dedupeTasks: 10,
+      });
+      const task = { taskId: "t", workflowId: "w", capability: "a/b", input: {}, attempt: 0 };
+      lease("L1", "a/b", {}, { task });
+      lease("L2", "a/b", {}, { task: { ...task, workflowId: "other" } });
+      lease("L3", "c/d", {}, { task: { ...task, capability: "c/d" } });
+      lease("L4", "a/b", {}, { task: { ...task, taskId: "other" } });
+      await clock.settle();
+      expect(frames("ack").map(({ output }) => output)).toHaveLength(4);
+      expect(runs).toBe(4);
+    },
+  );
 
   it(
     req("neuron.lease.dedupe", "of a task that failed run again, also where finished ones are remembered"),
@@ -609,6 +674,40 @@ describe("registration", () => {
     expect(frames("heartbeat")).toEqual([]);
   });
 
+  it(req("neuron.register.retry", "waits as long as the gateway asks"), async () => {
+    let refuse = 1;
+    const { clock, frames, errors } = await setUp({
+      handlers: { "a/b": () => 1 },
+      onPost: (path) => {
+        if (path === "/neuron/register" && refuse-- > 0)
+          throw new RateLimitError("later", { status: 429, retryAfterMs: 7_000 });
+      },
+    });
+    await clock.advance(6_999);
+    expect(frames("register")).toHaveLength(1);
+    await clock.advance(1);
+    expect(frames("register")).toHaveLength(2);
+    expect(errors).toEqual([]);
+  });
+
+  it(req("neuron.register.retry", "is trouble where only the older frame met with it"), async () => {
+    let isDown = true;
+    const { clock, frames, errors } = await setUp({
+      handlers: { "a/b": () => 1 },
+      onPost: (path, frame) => {
+        if (path !== "/neuron/register") return;
+        const { protocolVersion } = frame as { protocolVersion?: string };
+        if (protocolVersion === "1.1.0") throw new ValidationError("strict", { status: 422 });
+        if (isDown) throw new UpstreamError("busy", { status: 503 });
+      },
+    });
+    isDown = false;
+    await clock.advance(500);
+    const versions = frames("register").map(({ protocolVersion }) => protocolVersion);
+    expect(versions).toEqual(["1.1.0", "1.0.0", "1.1.0", "1.0.0"]);
+    expect(errors).toEqual([]);
+  });
+
   it(req("neuron.register.retry", "is tried again while the gateway is in trouble"), async () => {
     let refuse = 3;
     const { clock, frames } = await setUp({
@@ -630,6 +729,8 @@ describe("registration", () => {
     ["a redirect", () => new ProtocolError("no", { code: "REDIRECT", status: 302 }), 5],
     ["an error of no kind", () => new Error("no"), 5],
     ["400", () => new ValidationError("no", { status: 400 }), 1],
+    ["422", () => new ValidationError("no", { status: 422 }), 1],
+    ["no status", () => new ValidationError("no"), 1],
   ])(
     req("neuron.register.refused", "that is refused with %s is repeated until it is taken"),
     async (_, refusal, refusals) => {

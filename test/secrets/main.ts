@@ -56,6 +56,11 @@ const found = [...secrets].filter(([secret]) => texts.some((text) => text.includ
 const size = texts.reduce((sum, text) => sum + text.length, 0);
 say(`${secrets.size} planted secrets, ${size} characters of output, ${files} files: ${found.length} found`);
 // The secret itself is not printed here either.
-for (const [secret, path] of found) say(`  ${secret.slice(0, 4)}… of ${path}`);
+for (const [secret, path] of found) {
+  const text = texts.find((one) => one.includes(secret))!;
+  const at = text.indexOf(secret);
+  const around = text.slice(Math.max(0, at - 200), at + 200).replaceAll(secret, `${secret.slice(0, 4)}…`);
+  say(`  ${secret.slice(0, 4)}… of ${path}, in: ${JSON.stringify(around)}`);
+}
 if (status !== 0) say(`the tests ended with ${status}: run them for the reason`);
 process.exitCode = missed.length + found.length > 0 || status !== 0 ? 1 : 0;

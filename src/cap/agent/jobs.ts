@@ -255,7 +255,7 @@ export class Jobs {
   /** The result is out: nobody else need do the job. Deliveries that join meanwhile are acknowledged as well. */
   async #acknowledge(job: Job): Promise<void> {
     const { bounded, log } = this.#runtime;
-    const text = "could not acknowledge a job; the stream will deliver it again";
+    const text = "could not acknowledge a job yet; the stream may deliver it again";
     while (job.deliveries.length > 0) {
       const acks = job.deliveries.splice(0).map((one) => bounded("acknowledging a job", () => one.ack()));
       await warned(log, text, () => Promise.all(acks), { jobId: logField(job.request.jobId) });

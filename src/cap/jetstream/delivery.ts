@@ -6,8 +6,8 @@ import type { NatsBus } from "../nats/bus.js";
 import { NANOSECONDS } from "./api.js";
 import { retryWhileDown } from "./retry.js";
 
-/** An acknowledgement is retried for 3 s: a server that has forgotten the delivery never responds, and delivers again. */
-const ACK = { againMs: 3_000, timeoutMs: 1_000 };
+/** How long one attempt to acknowledge a message waits for the server. */
+const ACK_TIMEOUT_MS = 1_000;
 
 const utf8 = new TextEncoder();
 const ACKNOWLEDGED = utf8.encode("+ACK");
@@ -24,9 +24,14 @@ export function deliveryOf(ackSubject: string): { readonly messageId: string; re
   };
 }
 
-/** A delivery by JetStream. `onSettled` is called once, when the message is answered. */
+/**
+ * A delivery by JetStream. `onSettled` is called once, when the message is answered.
+ *
+ * @param ackWaitMs How long to repeat an acknowledgement: after that the server delivers the message again anyway.
+ */
 export function jetStreamDelivery(
   ackSubject: string,
+  ackWaitMs: number,
   bus: NatsBus,
   logger: Logger,
   onSettled: () => void,
@@ -48,7 +53,8 @@ export function jetStreamDelivery(
   return {
     ...deliveryOf(ackSubject),
     async ack() {
-      const acked = retryWhileDown(bus, ACK, () => bus.ask(ackSubject, ACKNOWLEDGED, ACK.timeoutMs));
+      const limits = { againMs: ackWaitMs, timeoutMs: ACK_TIMEOUT_MS };
+      const acked = retryWhileDown(bus, limits, () => bus.ask(ackSubject, ACKNOWLEDGED, ACK_TIMEOUT_MS));
       settle(); // the next pull follows it on the same connection, so the server counts this message no more
       await acked;
     },

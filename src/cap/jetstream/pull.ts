@@ -143,8 +143,8 @@ export class PullSubscription implements Subscription {
     this.#heard(first?.[1]);
     if (first !== undefined && --first[1].left === 0) this.#pulls.delete(first[0]);
     this.#inFlight++;
-    const { bus, logger, onMessage } = this.#options;
-    const delivery = jetStreamDelivery(reply, bus, logger, () => {
+    const { bus, consumer, logger, onMessage } = this.#options;
+    const delivery = jetStreamDelivery(reply, consumer.ackWaitMs, bus, logger, () => {
       this.#inFlight--;
       this.#schedule();
     });

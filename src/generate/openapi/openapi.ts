@@ -105,12 +105,22 @@ export function asRecord(value: unknown): Json {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
 }
 
-/** The steps of a local reference (`#/components/schemas/Lease`). */
+/** The steps of a JSON pointer in a fragment (`#/components/schemas/Lease`). */
+export function pointerPath(pointer: string): readonly string[] {
+  const steps = pointer.replace(/^#\/?/, "").split("/");
+  return steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+/** The steps of a local reference, which may be percent-encoded; a step that is not encoded well is taken as it is. */
 export function refPath(ref: string): readonly string[] {
-  return ref
-    .replace(/^#\//, "")
-    .split("/")
-    .map((step) => decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~"));
+  const decoded = (step: string) => {
+    try {
+      return decodeURIComponent(step);
+    } catch {
+      return step;
+    }
+  };
+  return pointerPath(ref.split("/").map(decoded).join("/"));
 }
 
 /** Name of the component schema a reference points to. */

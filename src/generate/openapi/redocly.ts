@@ -1,7 +1,10 @@
-import type { Finding } from "../finding.js";
+import { errorText } from "../../core/errors.js";
+import { type Finding, SpecError } from "../finding.js";
 import { loadRedocly } from "../peers.js";
 import type { Rules } from "../rules.js";
 import type { Source } from "../source.js";
+import { pointerPath } from "./openapi.js";
+import { hideProto, showProto } from "./proto.js";
 
 /** Redocly's rules about what makes a document unusable. */
 export const STRUCTURE: Rules = {
@@ -11,26 +14,30 @@ export const STRUCTURE: Rules = {
   "operation-parameters-unique": "error",
 };
 
-/** Lints a document in process. Each finding has the severity of its rule. */
+/**
+ * Lints a document in process. Each finding has the severity of its rule.
+ *
+ * @throws SpecError for a document that makes the linter fail.
+ */
 export async function lintDocument(
   root: string,
   source: Source,
   rules: Rules,
   base?: "recommended",
 ): Promise<Finding[]> {
-  const { createConfig, getLineColLocation, lintFromString } = loadRedocly(root);
+  const { createConfig, lintFromString } = loadRedocly(root);
   const config = await createConfig({ ...(base && { extends: [base] }), rules: { ...rules } });
-  const problems = await lintFromString({ source: source.text, absoluteRef: source.path, config });
+  const document = { source: hideProto(source.text), absoluteRef: source.path, config };
+  const problems = await lintFromString(document).catch((error: unknown) => {
+    const text = showProto(errorText(error));
+    // It reads some members before it has checked their types.
+    throw new SpecError([source.finding([], `Redocly cannot read the document: ${text}`)]);
+  });
   return problems.map(({ message, ruleId, location, severity }) => {
-    const { start } = getLineColLocation(location[0]!);
-    const text = message.replace(/\s*\n\s*/g, " ").trim();
-    return {
-      file: source.file,
-      line: start.line,
-      column: start.col,
-      message: `${text} (${ruleId})`,
+    const text = showProto(message.replace(/\s*\n\s*/g, " ").trim());
+    return source.finding(pointerPath(showProto(location[0]?.pointer ?? "")), `${text} (${ruleId})`, {
       rule: ruleId,
       severity: severity === "warn" ? "warning" : "error",
-    };
+    });
   });
 }

@@ -1,10 +1,11 @@
 import type { OpenAPI3 } from "openapi-typescript";
-import { setMember } from "../editable.js";
+import { errorText } from "../../core/errors.js";
 import { printDoc } from "../emit.js";
 import { type Finding, SpecError } from "../finding.js";
 import { loadOpenApiTypescript } from "../peers.js";
 import { cutCycles, SAME_VALUE } from "./cycles.js";
-import { asRecord, type OpenApi, refPath } from "./openapi.js";
+import { type OpenApi, refPath } from "./openapi.js";
+import { hideProto, showProto } from "./proto.js";
 
 /**
  * `types.ts`: the document as types, written by openapi-typescript.
@@ -18,10 +19,9 @@ export async function emitTypes(root: string, api: OpenApi, warnings: Finding[])
     const message = "a list of itself: `types.ts` has `unknown` for its items";
     warnings.push(api.source.finding(path, message, { severity: "warning" }));
   }
-  wrapProtoReferences(data);
   let nodes: Parameters<typeof astToString>[0];
   try {
-    nodes = await openapiTS(data as OpenAPI3, {
+    nodes = await openapiTS(JSON.parse(hideProto(JSON.stringify(data))) as OpenAPI3, {
       // A request member with a default stays optional for the caller.
       defaultNonNullable: false,
       // An object whose members the spec leaves open may hold any, not none.
@@ -29,23 +29,13 @@ export async function emitTypes(root: string, api: OpenApi, warnings: Finding[])
       silent: true,
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = showProto(errorText(error));
     const pointer = /#\/[^\s"'`,)]+/.exec(message)?.[0];
     const path = pointer === undefined ? [] : refPath(pointer);
     throw new SpecError([api.source.finding(path, `openapi-typescript refuses the document: ${message}`)]);
   }
   const text = astToString(nodes).replace(/^(?: {4})+/gm, (spaces) => " ".repeat(spaces.length / 2));
-  return withComments(text);
-}
-
-/** A reference in a member called `__proto__`, which the tool would make the prototype of its neighbours, becomes an `allOf`. */
-function wrapProtoReferences(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, member] of Object.entries(value)) {
-    if (key === "__proto__" && Object.hasOwn(asRecord(member), "$ref"))
-      setMember(value, key, { allOf: [member] });
-    wrapProtoReferences(member);
-  }
+  return withComments(showProto(text));
 }
 
 const COMMENTS: Readonly<Record<string, string>> = {
