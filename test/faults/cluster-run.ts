@@ -273,7 +273,7 @@ async function placesOf(bus: Bus, ids: readonly string[]): Promise<Map<string, s
   const last = Number((state as { last_seq: number }).last_seq);
   for (let seq = 1; seq <= last; seq++) {
     const body = new TextEncoder().encode(JSON.stringify({ seq }));
-    const { data } = await bus.request("$JS.API.STREAM.MSG.GET.CORDUM_JOBS", body);
+    const { data } = await requestOver(bus, "$JS.API.STREAM.MSG.GET.CORDUM_JOBS", body, { timeoutMs: 5_000 });
     const { message } = JSON.parse(new TextDecoder().decode(data)) as { message?: { data: string } };
     const id = Buffer.from(message?.data ?? "", "base64").toString();
     if (ids.includes(id)) places.set(id, `CORDUM_JOBS:${seq}`);
