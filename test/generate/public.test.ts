@@ -304,6 +304,17 @@ describe("schemas that others do not write", () => {
     });
   });
 
+  it("are refused at the place of a name that is no text", async () => {
+    const parameters = [{ name: { toString: null }, in: "query", schema: text }];
+    const wrong = document({ "/a": { get: { parameters, responses: ok() } } });
+    expect(await refusal(wrong)).toMatch(/^api\.yaml:9:\d+: Expected type `string` but got `object`/);
+    const [check] = await checkSpecs({
+      root,
+      config: { specs: { api: { openapi: "api.yaml", out: "gen" } } },
+    });
+    expect(check?.failure).toMatch(/^api\.yaml:9:\d+: Expected type `string`/);
+  });
+
   it("are refused where they are so wrong that the linter fails", async () => {
     const Odd = { oneOf: [text], discriminator: { propertyName: "kind", mapping: { a: { b: 1 } } } };
     const strict = { rules: { structure: "error" } as const };

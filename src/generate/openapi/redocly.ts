@@ -1,8 +1,8 @@
 import { errorText } from "../../core/errors.js";
-import { type Finding, SpecError } from "../finding.js";
+import { type Finding, SpecError, throwFindings } from "../finding.js";
 import { loadRedocly } from "../peers.js";
 import type { Rules } from "../rules.js";
-import type { Source } from "../source.js";
+import { readSource, type Source } from "../source.js";
 import { pointerPath } from "./openapi.js";
 import { hideProto, showProto } from "./proto.js";
 
@@ -40,4 +40,19 @@ export async function lintDocument(
       severity: severity === "warn" ? "warning" : "error",
     });
   });
+}
+
+/**
+ * Runs what works with a document. An invalid one can fail anywhere in it: the linter then says where.
+ *
+ * @throws SpecError instead of other errors, where the linter finds something.
+ */
+export async function lintedOnFailure<T>(root: string, file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SpecError))
+      throwFindings(await lintDocument(root, readSource(root, file), STRUCTURE));
+    throw error;
+  }
 }
