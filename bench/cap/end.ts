@@ -5,9 +5,10 @@
  * `{inFlight, ms}` and tells how many jobs it finished.
  */
 import { createInterface } from "node:readline";
+import { connect } from "nats";
 import { SUBJECT_RESULT } from "../../gen/cap/index.js";
 import { runWorker } from "../../src/cap/index.js";
-import { connectNats } from "../../src/cap/nats/index.js";
+import { natsBus } from "../../src/cap/nats/index.js";
 import { Party } from "../../src/cap/party.js";
 
 interface Keys {
@@ -18,7 +19,8 @@ interface Keys {
 const [role, servers, subject, keysText] = process.argv.slice(2) as [string, string, string, string];
 const keys = JSON.parse(keysText) as Keys | null;
 const signing = keys === null ? {} : { publicKeys: keys.public, privateKey: keys.private };
-const bus = await connectNats({ servers });
+const connection = await connect({ servers, noAsyncTraces: true });
+const bus = natsBus(connection);
 
 const ends: (() => Promise<void>)[] = [];
 const tell = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -84,7 +86,7 @@ async function echo(inFlight: number, ms: number): Promise<number> {
   const end = performance.now() + ms;
   const loop = async () => {
     while (performance.now() < end) {
-      await bus.request(`${subject}.echo`, data);
+      await connection.request(`${subject}.echo`, data);
       done++;
     }
   };

@@ -3,7 +3,7 @@ import {
   compensation,
   InMemoryBlobStore,
   JobFailedError,
-  MemoryFinishedJobs,
+  MemoryResultCache,
   NoPoolError,
   openJobClient,
   Workflow,
@@ -13,9 +13,9 @@ import { connectNats } from "agentwire/cap/nats";
 import { LocalScheduler } from "agentwire/testing";
 
 // NATS_URL names a server with JetStream (`nats-server -js`). In production the scheduler is Cordum's, and the
-// stores are RedisBlobStore and RedisFinishedJobs of agentwire/cap/redis.
+// stores are RedisBlobStore and RedisResultCache of agentwire/cap/redis.
 const store = new InMemoryBlobStore();
-const finished = new MemoryFinishedJobs();
+const results = new MemoryResultCache();
 const schedulerBus = await connectNats({ name: "scheduler" });
 const scheduler = await LocalScheduler.start({
   bus: schedulerBus,
@@ -28,7 +28,7 @@ const agent = new Agent({
   pool: "travel",
   concurrency: 8,
   store,
-  dedupe: finished,
+  dedupe: results,
   bus: () => connectNats({ name: "worker-1" }),
   durable: (bus) => openJetStream(bus, { createStreams: true, maxInFlight: 8 }),
 });

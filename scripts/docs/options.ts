@@ -10,7 +10,7 @@ const CLIENTS: Readonly<Record<string, readonly string[]>> = {
   "agentwire/cap": ["Agent", "Worker", "JobClient"],
   "agentwire/cap/nats": ["natsAgent", "connectNats"],
   "agentwire/cap/jetstream": ["openJetStream"],
-  "agentwire/cap/redis": ["RedisBlobStore", "RedisFinishedJobs"],
+  "agentwire/cap/redis": ["RedisBlobStore", "RedisResultCache"],
   "agentwire/cap/file": ["FileBlobStore"],
   "agentwire/cap/safety": ["SafetyClient"],
   "agentwire/neuron": ["Neuron"],

@@ -7,7 +7,7 @@ interface Variable {
 }
 
 const NATS = "natsAgent, connectNats";
-const REDIS = "natsAgent, RedisBlobStore, RedisFinishedJobs";
+const REDIS = "natsAgent, RedisBlobStore, RedisResultCache";
 const NEURON = "Neuron";
 const HTTP = "all HTTP clients on Node";
 

@@ -92,7 +92,7 @@ export const ROWS: readonly Row[] = [
     [["agentwire → peer", "Values, time to live, ping, TLS, client certificates, restarts"]],
   ),
   ...row(
-    "test/cap-delivery/finished-jobs.test.ts",
+    "test/cap-delivery/result-cache.test.ts",
     ["redis", "redisClients"],
     [["agentwire → peer", "Results of finished jobs, once each, in Redis and in memory"]],
   ),

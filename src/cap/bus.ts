@@ -35,13 +35,6 @@ export interface SubscribeOptions {
   readonly queue?: string | undefined;
 }
 
-/** Options of {@link Bus.request}. */
-export interface RequestOptions {
-  /** Default: 5000. */
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** A connection to a message bus with the subject rules of NATS. */
 export interface Bus {
   /** True for a bus that never leaves the process: unsigned packets on it are not a reason for a warning. */
@@ -66,12 +59,6 @@ export interface Bus {
     onMessage: (message: BusMessage) => void,
     options?: SubscribeOptions,
   ): Promise<Subscription>;
-  /**
-   * Publishes and waits for the first answer.
-   *
-   * @throws TimeoutError; ConnectionError `NO_RESPONDERS` when nobody listens; AbortError.
-   */
-  request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<BusMessage>;
   /** Resolves when all that was published before has reached the bus. */
   flush(): Promise<void>;
   /** Ends all subscriptions after what they have received was handed over, then closes. */

@@ -21,7 +21,7 @@ export type {
   WorkerOptions,
 } from "./agent/options.js";
 export type { BlobStore } from "./blob-store.js";
-export { InMemoryBlobStore } from "./blob-store.js";
+export { InMemoryBlobStore, limitedStore } from "./blob-store.js";
 // For those who build on packets and buses.
 export type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from "./bus.js";
 export type { CryptoBackend, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
@@ -33,20 +33,19 @@ export { nobleCrypto } from "./crypto/noble.js";
 export { nodeCrypto } from "./crypto/node.js";
 export type { Delivery, DurableBus, DurableMessage } from "./durable.js";
 export { JobCancelledError, JobFailedError, MaxRetriesExceededError, NoPoolError } from "./errors.js";
-export { type FinishedJobs, MemoryFinishedJobs } from "./finished-jobs.js";
 export { JobClient, openJobClient, submitAndWait } from "./job-client.js";
 export type { JobClientOptions, JobHandle, SubmitManyOptions, WaitOptions } from "./job-client-options.js";
 export type { BatchItem } from "./jobs/batch.js";
 export { compensation, rollbackRequests } from "./jobs/compensation.js";
-export type { JobOutcome } from "./jobs/output.js";
 export type { JobRequestInit, JobSubmission, SubmitReceipt } from "./jobs/submission.js";
 export { submitJob } from "./jobs/submission.js";
 export type { WorkflowOptions } from "./jobs/workflow.js";
 export { Workflow } from "./jobs/workflow.js";
 export { MemoryBus } from "./memory-bus.js";
 export type { MetricsHook } from "./metrics.js";
+export type { JobOutcome } from "./outcome.js";
 export { keyFromPointer, pointerFor } from "./pointer.js";
-export { limitedStore } from "./stores/limited.js";
+export { MemoryResultCache, type ResultCache } from "./result-cache.js";
 export { contextKey, getBytes, getJson, putArtifact, putValue, resultKey } from "./stores/values.js";
 export type { WorkerTrustOptions } from "./trust/config.js";
 export { WorkerTrustError } from "./trust/error.js";

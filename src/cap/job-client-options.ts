@@ -1,13 +1,12 @@
 /** What a client of jobs is given, and what it answers. */
 import type { JobProgress } from "../../gen/cap/index.js";
-import type { BlobStore } from "./blob-store.js";
+import type { BlobStore, StoreLimits } from "./blob-store.js";
 import type { Bus } from "./bus.js";
 import type { DurableBus } from "./durable.js";
 import type { BatchOptions } from "./jobs/batch.js";
-import type { JobOutcome, OutputOptions } from "./jobs/output.js";
 import type { JobSubmission, SubmitReceipt } from "./jobs/submission.js";
+import type { JobOutcome, OutputOptions } from "./outcome.js";
 import type { PartyOptions } from "./party.js";
-import type { StoreLimits } from "./stores/limited.js";
 
 /**
  * Options of `openJobClient`. What is given as an object stays the caller's; what a function returns is closed with the

@@ -11,7 +11,7 @@ import { safeLogger } from "../core/logger.js";
 import { checkOption, checkOptions, milliseconds } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
-import type { BlobStore } from "./blob-store.js";
+import { type BlobStore, limitedStore } from "./blob-store.js";
 import { DuplicateJobError } from "./errors.js";
 import type {
   JobClientOptions,
@@ -21,7 +21,6 @@ import type {
   WaitOptions,
 } from "./job-client-options.js";
 import { type BatchItem, runBatch } from "./jobs/batch.js";
-import { type JobOutcome, outcomeOf } from "./jobs/output.js";
 import {
   type JobSubmission,
   type PreparedJob,
@@ -30,8 +29,9 @@ import {
   sendRequest,
 } from "./jobs/submission.js";
 import { JobWatch } from "./jobs/watch.js";
+import { type JobOutcome, outcomeOf } from "./outcome.js";
 import { Party } from "./party.js";
-import { limitedStore } from "./stores/limited.js";
+import { contextKey, putValue } from "./stores/values.js";
 
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {
@@ -222,15 +222,15 @@ export class JobClient {
   }
 
   async #send(
-    job: PreparedJob,
-    traceId: string | undefined,
+    { request, input, traceId }: PreparedJob,
+    given = traceId,
     givenUp?: () => Promise<unknown> | undefined,
   ): Promise<SubmitReceipt> {
-    if (job.keepInput !== undefined) {
-      await job.keepInput();
+    if (input !== undefined) {
+      request.contextPtr = await putValue(this.#store!, contextKey(request.jobId), input);
       await givenUp?.();
     }
-    return sendRequest(this.#party, this.#options.durable, job.request, traceId ?? job.traceId);
+    return sendRequest(this.#party, this.#options.durable, request, given);
   }
 }
 

@@ -1,18 +1,14 @@
 /** A message bus inside one process, with the subjects, wildcards and queue groups of NATS. */
-import { type Clock, systemClock } from "../core/clock.js";
 import { Emitter } from "../core/emitter.js";
 import { ClosedError } from "../core/errors.js";
-import type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "./bus.js";
+import type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from "./bus.js";
 import { assertSubject, subjectMatches } from "./bus.js";
 import { PublishFailedError } from "./errors.js";
-import { requestOver } from "./request.js";
 
 /** Options of {@link MemoryBus}. */
 export interface MemoryBusOptions {
   /** Largest message, as a NATS server has it. Default: 1 MiB. */
   readonly maxPayloadBytes?: number;
-  /** Default: the system's. */
-  readonly clock?: Clock;
 }
 
 /** The bus itself; peers talk to it through connections of their own. */
@@ -21,11 +17,9 @@ export class MemoryBus {
   readonly subscriptions = new Set<MemorySubscription>();
   readonly #maxPayloadBytes: number;
   readonly #turns = new Map<string, number>();
-  readonly clock: Clock;
 
   constructor(options: MemoryBusOptions = {}) {
     this.#maxPayloadBytes = options.maxPayloadBytes ?? 1024 * 1024;
-    this.clock = options.clock ?? systemClock;
   }
 
   /** A connection, as every client of a real server has one. */
@@ -135,14 +129,6 @@ class MemoryConnection implements Bus {
     if (this.#status !== "connected") throw closed();
     assertSubject(subject, { wildcards: true });
     return new MemorySubscription(subject, queue, this, this.#bus, onMessage);
-  }
-
-  request(
-    subject: string,
-    data: Uint8Array,
-    { timeoutMs = 5000, signal }: RequestOptions = {},
-  ): Promise<BusMessage> {
-    return requestOver(this, subject, data, { timeoutMs, signal, clock: this.#bus.clock });
   }
 
   async flush(): Promise<void> {

@@ -1,4 +1,4 @@
-/** How a job ended, as reported to a client: a result, or a typed error that carries it. */
+/** How a job ended, as reported to a client: a result with its output, or a typed error that carries it. */
 import {
   type BusPacket,
   errorCodes,
@@ -6,9 +6,13 @@ import {
   JobStatus,
   PROTOCOL_VERSION,
 } from "../../gen/cap/index.js";
+import { raceSignal } from "../core/abort.js";
 import type { AgentwireErrorOptions } from "../core/errors.js";
+import { checkerFor, refusal, type Schema } from "../core/validate.js";
+import type { BlobStore } from "./blob-store.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
+import { getBytes, getJson } from "./stores/values.js";
 
 type CAPErrorClass = new (message: string, info?: AgentwireErrorOptions) => CAPError;
 
@@ -100,4 +104,57 @@ export function assertDeadLetter({ payload, protocolVersion }: BusPacket): void 
     throw new errors.VersionMismatchError(`protocol_version must equal ${PROTOCOL_VERSION}`);
   if (payload.case !== "jobResult" || payload.value.jobId === "")
     throw new errors.InvalidInputError("a dead letter must be the result of a job");
+}
+
+/** The result of a job that succeeded, with its output. */
+export type JobOutcome<T = unknown> = JobResult & {
+  /** What is behind `result_ptr`; undefined without a pointer or a store, or if nothing is stored there. */
+  readonly output: T;
+};
+
+/** How an output is read. */
+export interface OutputOptions<T = unknown> {
+  /** What the output must be: a Standard Schema, or a JSON Schema. Default: anything. */
+  readonly output?: Schema<T> | undefined;
+  /** `bytes` returns the output as it is kept, `none` leaves it unread. Default: `json`. */
+  readonly read?: "json" | "bytes" | "none" | undefined;
+}
+
+/**
+ * The result of a job that succeeded, with its output.
+ *
+ * @throws What `jobError` makes of the result of another job; ValidationError for an output that does not match its schema
+ * or is not JSON; JobNotFoundError with the result in `details.result` if there is a schema and nothing is stored under the
+ * pointer; InvalidInputError for an invalid pointer; AbortError; what the store throws.
+ */
+export async function outcomeOf<T>(
+  store: BlobStore | undefined,
+  result: JobResult,
+  options: OutputOptions<T> & { readonly signal?: AbortSignal | undefined },
+): Promise<JobOutcome<T>> {
+  if (result.status !== JobStatus.SUCCEEDED) throw jobError(result);
+  const output = (await raceSignal(readOutput(store, result, options), options.signal)) as T;
+  return Object.assign(result, { output });
+}
+
+async function readOutput(
+  store: BlobStore | undefined,
+  result: JobResult,
+  { output: schema, read }: OutputOptions<unknown>,
+): Promise<unknown> {
+  const { resultPtr } = result;
+  let value: unknown;
+  if (store !== undefined && read !== "none" && resultPtr !== "") {
+    try {
+      value = await (read === "bytes" ? getBytes(store, resultPtr) : getJson(store, resultPtr));
+    } catch (error) {
+      if (!(error instanceof errors.JobNotFoundError)) throw error;
+      // The job succeeded all the same: its worker may have no output, or keep it elsewhere.
+      if (schema !== undefined) throw new errors.JobNotFoundError(error.message, { details: { result } });
+    }
+  }
+  if (schema === undefined) return value;
+  const checked = await (await checkerFor(schema)).check(value);
+  if (!checked.ok) throw refusal("the output", checked.issues);
+  return checked.value;
 }

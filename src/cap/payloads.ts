@@ -70,7 +70,7 @@ export function cancelPayload({
 }
 
 /**
- * What a component is and can do. Its sender is `componentId`, its `role` WORKER by default.
+ * What a component is and can do. Its sender is `componentId`, its `role` WORKER by default, its trace id random.
  *
  * @throws InvalidInputError for `supportedVersions` other than `[1]`.
  */
@@ -82,7 +82,7 @@ export function handshakePayload({
   sdkVersion = "agentwire",
   agentName = "",
   ...given
-}: Fields<Handshake, "componentId"> & Traced): BusPacket {
+}: Fields<Handshake, "componentId"> & { readonly traceId?: string | undefined }): BusPacket {
   if (supportedVersions.length !== 1 || supportedVersions[0] !== PROTOCOL_VERSION)
     throw new InvalidInputError(`supported_versions must be [${PROTOCOL_VERSION}]`);
   const value = { ...given, role, supportedVersions, sdkVersion, agentName: sanitizeAgentName(agentName) };
@@ -102,11 +102,6 @@ export function alertPayload({
 
 interface Sent {
   readonly senderId: string;
-}
-
-interface Traced {
-  /** Default: random. */
-  readonly traceId?: string | undefined;
 }
 
 /** Characters that Python's `str.split` takes for white space; JavaScript's `\s` knows a slightly different set. */

@@ -43,10 +43,8 @@ export async function runWorker(options: WorkerOptions): Promise<Worker> {
   const worker = new Worker(options);
   await worker.start();
   const { signal } = options;
+  const off = signal && onAbort(signal, () => void worker.close());
+  worker.on("state", (state) => state === "closed" && off?.());
   if (signal?.aborted) await worker.close();
-  else if (signal !== undefined) {
-    const off = onAbort(signal, () => void worker.close());
-    worker.on("state", (state) => state === "closed" && off());
-  }
   return worker;
 }

@@ -64,7 +64,6 @@ export function withTimeout<T>(
   clock: Clock,
   work: () => T | PromiseLike<T>,
 ): Promise<T> {
-  const ms = timeoutMs > 0 ? timeoutMs : Infinity;
-  const late = (): Error => new TimeoutError(`${what} timed out`);
-  return within([], { ms, clock, late }, async () => work());
+  const limit = timeLimit({ what, timeoutMs: timeoutMs > 0 ? timeoutMs : Infinity, clock });
+  return within([], limit, async () => work());
 }

@@ -14,7 +14,7 @@ import type { DurationName } from "./spans.js";
 
 /** What reports outcomes, retries, reconnects and work in flight. */
 export type Observed =
-  | Pick<Agent, "stats" | "jobsInHand" | "workerId" | "isServing">
+  | Pick<Agent, "stats" | "inFlight" | "workerId" | "isServing">
   | Pick<Neuron, "on" | "leasesInHand" | "neuronId" | "isServing">
   | Pick<GatewayClient, "on">
   | Pick<Bus, "onStatus">;
@@ -67,7 +67,7 @@ export class Instruments {
         if (status === "reconnecting") this.#reconnects.add(1, { "agentwire.protocol": "cap" });
       });
     }
-    if ("jobsInHand" in observed) {
+    if ("workerId" in observed) {
       const attributes = { "agentwire.protocol": "cap", "agentwire.worker.id": observed.workerId };
       const { stats } = observed;
       const outcomes = ["succeeded", "failed", "repeated", "refused", "unpublished"] as const;
@@ -80,13 +80,13 @@ export class Instruments {
           result.observe(stats[name], { ...attributes, "agentwire.outcome": name });
       };
       counted.addCallback(count);
-      const off = this.#gauges(attributes, () => [observed.jobsInHand, observed.isServing]);
+      const off = this.#gauges(attributes, () => [observed.inFlight, observed.isServing]);
       return () => {
         counted.removeCallback(count);
         off();
       };
     }
-    if ("leasesInHand" in observed) {
+    if ("neuronId" in observed) {
       const attributes = { "agentwire.protocol": "neuron", "agentwire.worker.id": observed.neuronId };
       const offs = [
         observed.on("lease:answered", ({ answer, delivered }) =>

@@ -64,7 +64,7 @@ export async function localStack(options: LocalStackOptions = {}): Promise<Local
     const bigBrain = keep(await LocalBigBrain.start({ ...common, ...options.bigBrain }));
     const aureus = keep(await LocalAureus.start({ ...common, ...options.aureus }));
     const fourRunr = keep(await Local4Runr.start({ ...common, ...options.fourRunr }));
-    const bus = new MemoryBus(clock === undefined ? {} : { clock });
+    const bus = new MemoryBus();
     const store = new InMemoryBlobStore();
     const scheduler = keep(
       await LocalScheduler.start({ ...common, ...options.scheduler, bus: bus.connect() }),

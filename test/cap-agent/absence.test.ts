@@ -227,7 +227,7 @@ describe("goodbye", () => {
 
   it(req("cap.agent.goodbye", "a scheduler that keeps a worker for 30 s loses no job"), async () => {
     const clock = new FakeClock();
-    const memory = new MemoryBus({ clock });
+    const memory = new MemoryBus();
     const store = new InMemoryBlobStore();
     const scheduler = await LocalScheduler.start({
       bus: memory.connect(),

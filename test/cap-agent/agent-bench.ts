@@ -24,7 +24,7 @@ export const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(
 /** Makes an agent that is not started; topics are the test's business. */
 export async function bench(options: Partial<AgentOptions> = {}) {
   const clock = new FakeClock();
-  const memory = new MemoryBus({ clock });
+  const memory = new MemoryBus();
   const store = new InMemoryBlobStore();
   const heard: Heard[] = [];
   await memory.connect().subscribe(">", ({ subject, data }) => {

@@ -13,14 +13,14 @@ describe("places", () => {
       const { agent, send, begun, end, results } = await waiting({ concurrency: 2 });
       for (const jobId of ["1", "2", "3", "4"]) await send({ jobId });
       expect(begun.map(({ jobId }) => jobId)).toEqual(["1", "2"]);
-      expect([agent.activeJobs, agent.jobsInHand]).toEqual([2, 4]);
+      expect([agent.activeJobs, agent.inFlight]).toEqual([2, 4]);
       await end("2");
       await end("1");
       expect(begun.map(({ jobId }) => jobId)).toEqual(["1", "2", "3", "4"]);
       await end("3");
       await end("4");
       expect(results().map(({ jobId }) => jobId)).toEqual(["2", "1", "3", "4"]);
-      expect([agent.activeJobs, agent.jobsInHand]).toEqual([0, 0]);
+      expect([agent.activeJobs, agent.inFlight]).toEqual([0, 0]);
     },
   );
 
@@ -50,7 +50,7 @@ describe("cancelling", () => {
       await cancel("j", "not needed");
       expect(begun[0]!.signal.reason).toBeInstanceOf(AbortError);
       expect(results()).toMatchObject([{ ...CANCELLED, jobId: "j", errorMessage: "not needed" }]);
-      expect(agent.jobsInHand).toBe(0);
+      expect(agent.inFlight).toBe(0);
     },
   );
 

@@ -3,10 +3,10 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
 import { JobResultSchema, JobStatus, SUBJECT_RESULT } from "../../gen/cap/index.js";
-import type { JobIdentity } from "../../src/cap/finished-jobs.js";
-import type { AgentOptions, Bus, FinishedJobs } from "../../src/cap/index.js";
+import type { AgentOptions, Bus, ResultCache } from "../../src/cap/index.js";
 import { Agent, ConnectionLostError, MemoryBus, PublishFailedError } from "../../src/cap/index.js";
 import { Party } from "../../src/cap/party.js";
+import type { JobIdentity } from "../../src/cap/result-cache.js";
 import { req } from "../requirements/index.ts";
 import { bench, gate } from "./agent-bench.ts";
 import { stream } from "./stream.ts";
@@ -16,7 +16,7 @@ function memory(fault?: { find?: unknown; keep?: unknown }) {
   const kept = new Map<string, JobResult>();
   const key = ({ idempotencyKey, tenantId, jobId }: JobIdentity) =>
     idempotencyKey ? `${tenantId}/${idempotencyKey}` : jobId;
-  const finished: FinishedJobs = {
+  const finished: ResultCache = {
     async find(job) {
       if (fault?.find) throw fault.find;
       return kept.get(job.jobId) ?? kept.get(key(job));
@@ -59,7 +59,7 @@ describe("with streams", () => {
       await send();
       expect(results()).toMatchObject([{ jobId: "j", status: JobStatus.SUCCEEDED }]);
       expect(told).toEqual(["stored sys.job.result:j", "ack 1"]);
-      expect(agent.jobsInHand).toBe(0);
+      expect(agent.inFlight).toBe(0);
     },
   );
 
@@ -145,7 +145,7 @@ describe("with streams", () => {
     await clock.advance(1_000);
     expect(told).toEqual(["back 1 1000"]);
     expect(errors).toHaveLength(1);
-    expect([agent.jobsInHand, agent.activeJobs, agent.stats.unpublished]).toEqual([0, 0, 1]);
+    expect([agent.inFlight, agent.activeJobs, agent.stats.unpublished]).toEqual([0, 0, 1]);
   });
 
   it("a stream that comes back in time gets the result", async () => {
@@ -335,7 +335,7 @@ describe("results that cannot be published", () => {
     await agent.start();
     await set.send();
     await set.clock.advance(2_000);
-    expect([tries, errors.length, agent.jobsInHand]).toEqual([7, 1, 0]);
+    expect([tries, errors.length, agent.inFlight]).toEqual([7, 1, 0]);
   });
 
   it("are told of when they are lost, and replaced when they could never be sent", async () => {
@@ -363,6 +363,6 @@ describe("results that cannot be published", () => {
     await set.send({ jobId: "2" });
     expect(errors).toEqual([problem]);
     expect(agent.stats).toMatchObject({ failed: 1, unpublished: 1 });
-    expect(agent.jobsInHand).toBe(0);
+    expect(agent.inFlight).toBe(0);
   });
 });

@@ -70,7 +70,7 @@ it(
         if (durable) expect(settled.sort()).toEqual([...new Set(settled)].sort());
         if (durable) expect(settled).toHaveLength(received);
         else expect(results()).toHaveLength(received - repeated);
-        expect([succeeded + failed, unpublished, agent.jobsInHand]).toEqual([results().length, 0, 0]);
+        expect([succeeded + failed, unpublished, agent.inFlight]).toEqual([results().length, 0, 0]);
         for (const { status, errorCodeEnum, errorCode, errorMessage } of results()) {
           if (status === JobStatus.SUCCEEDED) continue;
           expect([JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT]).toContain(status);

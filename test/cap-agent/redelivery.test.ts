@@ -79,7 +79,7 @@ describe("a store that is down", () => {
       ]);
       expect(dead()).toMatchObject([{ jobId: "j", workerId: "w-1", status: JobStatus.FAILED }]);
       expect(told.told).toContain("ack 8");
-      expect(agent.jobsInHand).toBe(0);
+      expect(agent.inFlight).toBe(0);
     },
   );
 

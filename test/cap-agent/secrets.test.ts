@@ -101,7 +101,7 @@ async function life(
   const secrets = new Map<string, string>();
   listen(shown);
   const clock = new FakeClock();
-  const memory = new MemoryBus({ clock });
+  const memory = new MemoryBus();
   const scheduler = generateKeyPair();
   const local = await LocalScheduler.start({
     bus: memory.connect(),

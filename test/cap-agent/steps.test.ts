@@ -297,7 +297,7 @@ describe("a store", () => {
     await send({ jobId: "1", contextPtr: "redis://x" });
     await send({ jobId: "2", contextPtr: "redis://x" });
     expect(results()).toMatchObject([failed(message), failed(message)]);
-    expect(agent.jobsInHand).toBe(0);
+    expect(agent.inFlight).toBe(0);
   });
 
   it(req("cap.agent.result-write", "that is too slow for the result"), async () => {

@@ -15,6 +15,7 @@ import {
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import { Party } from "../../src/cap/party.js";
+import { requestOver } from "../../src/cap/request.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { clients } from "../cap/nats/clients.ts";
 import { startProxy } from "../faults/proxy.ts";
@@ -119,7 +120,7 @@ await describeWithPeers("a client over JetStream", [natsServer], ([path]) => {
       );
       const denied = failure(jobs.submitAndWait({ jobId: "denied", topic: "job.x" }, { timeoutMs: 20_000 }));
       const info = async () => {
-        const { data } = await other.request("$JS.API.STREAM.INFO.CORDUM_SYS", new Uint8Array());
+        const { data } = await requestOver(other, "$JS.API.STREAM.INFO.CORDUM_SYS", new Uint8Array(), {});
         return (JSON.parse(new TextDecoder().decode(data)) as { state: { messages: number } }).state.messages;
       };
       while ((await info()) < 302) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -138,7 +139,7 @@ await describeWithPeers("a client over JetStream", [natsServer], ([path]) => {
       const again = await jobs.submitAndWait({ jobId: "j-7", topic: "job.x" }, { timeoutMs: 10_000 });
       expect(again.status).toBe(JobStatus.SUCCEEDED);
       const consumers = async () => {
-        const { data } = await other.request("$JS.API.CONSUMER.NAMES.CORDUM_SYS", new Uint8Array());
+        const { data } = await requestOver(other, "$JS.API.CONSUMER.NAMES.CORDUM_SYS", new Uint8Array(), {});
         return (JSON.parse(new TextDecoder().decode(data)) as { total: number }).total;
       };
       while ((await consumers()) > 0) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { redisCommands } from "../../src/cap/redis/clients.js";
+import { redisTlsFromEnv } from "../../src/cap/redis/connect.js";
 import { pingRedis, RedisBlobStore } from "../../src/cap/redis/index.js";
-import { redisTlsFromEnv } from "../../src/cap/redis/tls.js";
+import { redisCommands } from "../../src/cap/redis/session.js";
 import { ClosedError, ConnectionError, UnsupportedError, ValidationError } from "../../src/core/errors.js";
 import type { Logger } from "../../src/core/logger.js";
 import { freePort } from "../peers/processes.ts";

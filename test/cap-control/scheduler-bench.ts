@@ -22,7 +22,7 @@ export interface Heard {
 
 export async function setUp(options: Partial<LocalSchedulerOptions> = {}) {
   const clock = new FakeClock();
-  const memory = new MemoryBus({ clock });
+  const memory = new MemoryBus();
   const heard: Heard[] = [];
   await memory.connect().subscribe(">", ({ subject, data }) => {
     heard.push({ subject, packet: decodePacket(data) });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileBlobStore } from "../../src/cap/file/index.js";
-import { fileNameOf } from "../../src/cap/file/name.js";
+import { fileNameOf } from "../../src/cap/file/store.js";
 import type { BlobStore } from "../../src/cap/index.js";
 import {
   contextKey,

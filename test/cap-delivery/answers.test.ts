@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAnswer, readAnswer } from "../../src/cap/jetstream/api.js";
 import { deliveryOf } from "../../src/cap/jetstream/delivery.js";
-import { RedisFinishedJobs } from "../../src/cap/redis/index.js";
+import { RedisResultCache } from "../../src/cap/redis/index.js";
 import { AgentwireError, ProtocolError, UnsupportedError, UpstreamError } from "../../src/core/errors.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -64,7 +64,7 @@ describe("the number of a delivery", () => {
 });
 
 it("a store of finished jobs does not show the password of its URL", () => {
-  const store = new RedisFinishedJobs({ url: "redis://user:hunter2@127.0.0.1:1/0" });
+  const store = new RedisResultCache({ url: "redis://user:hunter2@127.0.0.1:1/0" });
   expect(inspect(store, { depth: 9, showHidden: true }) + JSON.stringify(store)).not.toContain("hunter2");
 });
 

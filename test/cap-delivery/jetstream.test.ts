@@ -11,6 +11,7 @@ import type { JetStreamOptions } from "../../src/cap/jetstream/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsConnection, NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
+import { requestOver } from "../../src/cap/request.js";
 import {
   type AgentwireError,
   ClosedError,
@@ -67,7 +68,7 @@ await describeWithPeers("JetStream", [natsServer], ([path]) => {
     };
     const api = async (servers: string, name: string) => {
       const bus = await connect(servers);
-      const answer = await bus.request(`$JS.API.${name}`, new Uint8Array());
+      const answer = await requestOver(bus, `$JS.API.${name}`, new Uint8Array(), { timeoutMs: 5_000 });
       return JSON.parse(text(answer)) as {
         config: Record<string, unknown>;
         state: { messages: number; consumer_count: number };

@@ -9,7 +9,7 @@ import {
   InMemoryBlobStore,
   JobCancelledError,
   JobFailedError,
-  MemoryFinishedJobs,
+  MemoryResultCache,
   NoPoolError,
   openJobClient,
   SafetyDeniedError,
@@ -64,7 +64,7 @@ await describeWithPeers("agent and client", [natsServer], ([path]) => {
       bus: await connect(),
       store,
       concurrency: 8,
-      dedupe: new MemoryFinishedJobs(),
+      dedupe: new MemoryResultCache(),
       ...(on ? { durable: (bus) => openJetStream(bus) } : {}),
     });
     agent.job("job.secret", () => ({}));

@@ -5,7 +5,6 @@ export function bound(bus: Bus): Bus {
   return {
     publish: (...given) => bus.publish(...given),
     subscribe: (...given) => bus.subscribe(...given),
-    request: (...given) => bus.request(...given),
     flush: () => bus.flush(),
     drain: () => bus.drain(),
     close: () => bus.close(),

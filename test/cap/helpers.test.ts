@@ -318,7 +318,6 @@ describe("a worker's helpers", () => {
           return real.publish(subject, data);
         },
         subscribe: real.subscribe.bind(real),
-        request: real.request.bind(real),
         flush: real.flush.bind(real),
         drain: real.drain.bind(real),
         close: real.close.bind(real),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { assertSubject, subjectMatches } from "../../src/cap/bus.js";
 import { MemoryBus, PublishFailedError } from "../../src/cap/index.js";
+import { requestOver } from "../../src/cap/request.js";
 import {
   AbortError,
   ClosedError,
@@ -127,23 +128,25 @@ describe("request", () => {
     const bus = new MemoryBus();
     const server = bus.connect();
     await server.subscribe("ask", (message) => void server.publish(message.reply!, Uint8Array.of(42)));
-    expect([...(await bus.connect().request("ask", data)).data]).toEqual([42]);
+    expect([...(await requestOver(bus.connect(), "ask", data, {})).data]).toEqual([42]);
     expect(bus.subscriptionCount).toBe(1);
   });
 
   it("fails at once when nobody listens, after the timeout when nobody answers, and when aborted", async () => {
     const clock = new FakeClock();
-    const bus = new MemoryBus({ clock });
+    const bus = new MemoryBus();
     const connection = bus.connect();
-    const nobody = await connection.request("ask", data).catch((e: unknown) => e);
+    const nobody = await requestOver(connection, "ask", data, { clock }).catch((e: unknown) => e);
     expect(nobody).toBeInstanceOf(ConnectionError);
     expect((nobody as ConnectionError).code).toBe("NO_RESPONDERS");
     const silent = await connection.subscribe("ask", () => {});
-    const late = connection.request("ask", data, { timeoutMs: 100 }).catch((e: unknown) => e);
+    const late = requestOver(connection, "ask", data, { timeoutMs: 100, clock }).catch((e: unknown) => e);
     await clock.advance(100);
     expect(await late).toBeInstanceOf(TimeoutError);
     const controller = new AbortController();
-    const cut = connection.request("ask", data, { signal: controller.signal }).catch((e: unknown) => e);
+    const cut = requestOver(connection, "ask", data, { signal: controller.signal, clock }).catch(
+      (e: unknown) => e,
+    );
     controller.abort();
     expect(await cut).toBeInstanceOf(AbortError);
     silent.unsubscribe();

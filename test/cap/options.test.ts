@@ -5,7 +5,7 @@ import {
   InMemoryBlobStore,
   limitedStore,
   MemoryBus,
-  MemoryFinishedJobs,
+  MemoryResultCache,
   openJobClient,
   runWorker,
 } from "../../src/cap/index.js";
@@ -114,8 +114,8 @@ describe("odd options", () => {
         openJobClient({ bus: bus(), senderId: "c", logger: false, ioTimeoutMs: value }),
       );
       await refused("maxReadBytes", () => limitedStore(store, { maxReadBytes: value }));
-      await refused("maxEntries", () => new MemoryFinishedJobs({ maxEntries: value }));
-      await refused("ttlMs", () => new MemoryFinishedJobs({ ttlMs: value }));
+      await refused("maxEntries", () => new MemoryResultCache({ maxEntries: value }));
+      await refused("ttlMs", () => new MemoryResultCache({ ttlMs: value }));
     }
     await refused("read", () => client.submitAndWait(job, { read: "text" as never }));
     expect(client.waiting).toBe(0);

@@ -12,6 +12,7 @@ import type { Bus } from "../../src/cap/index.js";
 import { generateKeyPair, MemoryBus, toSigningKey } from "../../src/cap/index.js";
 import { createPacket, encodePacket } from "../../src/cap/packet.js";
 import { openProduction, sealProduction } from "../../src/cap/production/index.js";
+import { requestOver } from "../../src/cap/request.js";
 import { keysById, resolveWorkerTrust } from "../../src/cap/trust/config.js";
 import {
   acceptChallenge,
@@ -107,7 +108,7 @@ it(req("cap.trust.vectors", `takes none of ${COUNT} damaged trust packets that a
   timeout: 120_000,
 }, async () => {
   const clock = new FakeClock();
-  const bus = new MemoryBus({ clock });
+  const bus = new MemoryBus();
   const scheduler = await LocalScheduler.start({ bus: bus.connect(), trust: {}, clock, logger: false });
   const trust = resolveWorkerTrust(scheduler.enroll("w-1"), "w-1", {})!;
   const capability = create(HandshakeSchema, {
@@ -118,7 +119,8 @@ it(req("cap.trust.vectors", `takes none of ${COUNT} damaged trust packets that a
     capabilities: { "job.a": true, "job.ab": true },
   });
   const connection: Bus = bus.connect();
-  const ask = async (subject: string, bytes: Uint8Array) => (await connection.request(subject, bytes)).data;
+  const ask = async (subject: string, bytes: Uint8Array) =>
+    (await requestOver(connection, subject, bytes, {})).data;
   const asked = await signTrustPacket(challengeRequest(trust, false, clock), trust.proofKey);
   const challenged = await ask(SUBJECT_TRUST_CHALLENGE, asked.bytes);
   const challenge = await acceptChallenge(trust, asked.packet, decodeTrustPacket(challenged), clock.now());

@@ -278,7 +278,7 @@ describe("with maxAgeMs", () => {
   const start = 1_760_000_000_000;
   const make = async () => {
     const clock = new FakeClock({ now: start });
-    const bus = new MemoryBus({ clock });
+    const bus = new MemoryBus();
     const taken: string[] = [];
     const reasons: string[] = [];
     const party = new Party({

@@ -21,7 +21,6 @@ export function overNetwork(bus: Bus): Bus {
   return {
     publish: (...args) => bus.publish(...args),
     subscribe: (...args) => bus.subscribe(...args),
-    request: (...args) => bus.request(...args),
     flush: () => bus.flush(),
     drain: () => bus.drain(),
     close: () => bus.close(),

@@ -26,7 +26,7 @@ async function make(
   mapOrder: MapOrder = "spec",
 ) {
   const clock = new FakeClock();
-  const bus = new MemoryBus({ clock });
+  const bus = new MemoryBus();
   const { privateKeyPem: privateKey } = generateKeyPair();
   const workers: Record<string, EnrolledWorker> = {};
   const restart = () =>

@@ -243,7 +243,7 @@ await describeWithPeers("submit and tap over a real server", [natsServer], ([pat
     child.kill("SIGINT");
     expect(await outcome).toMatchObject({
       code: 130,
-      err: expect.stringMatching(/^stopped waiting for job-\S+: it may still run/),
+      err: expect.stringMatching(/^stopped waiting for job-\S+: it may still run/m),
     });
   });
 

@@ -10,7 +10,6 @@ describe("health", () => {
     let [status, lost] = ["connected" as ReturnType<Bus["status"]>, undefined as Error | undefined];
     const flaky: Bus = {
       publish: (...args) => bus.publish(...args),
-      request: (...args) => bus.request(...args),
       flush: () => bus.flush(),
       drain: () => bus.drain(),
       close: () => bus.close(),

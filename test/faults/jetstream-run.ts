@@ -15,7 +15,6 @@ import {
   SUBJECT_SUBMIT,
   workerSubject,
 } from "../../gen/cap/index.js";
-import { finishedBytes } from "../../src/cap/finished-jobs.js";
 import type { Bus, DurableBus, DurableMessage } from "../../src/cap/index.js";
 import { getJson, openJobClient } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
@@ -24,6 +23,8 @@ import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
+import { requestOver } from "../../src/cap/request.js";
+import { cachedBytes } from "../../src/cap/result-cache.js";
 import { start, startNats, startRedis } from "../peers/processes.ts";
 import { ACK_WAIT_MS, PARALLEL, RUNS_KEY, TOPIC } from "./jetstream-settings.ts";
 
@@ -191,7 +192,7 @@ export async function observe({ bus, durable }: { bus: Bus; durable: DurableBus 
     const { value } = payload;
     const known = results.get(value.jobId) ?? { first: value, distinct: new Set<string>() };
     // A worker that repeats the result of another names itself, or peers would drop it.
-    known.distinct.add(Buffer.from(finishedBytes({ ...value, workerId: "" })).toString("hex"));
+    known.distinct.add(Buffer.from(cachedBytes({ ...value, workerId: "" })).toString("hex"));
     results.set(value.jobId, known);
     silenceMs = Math.max(silenceMs, performance.now() - heardAt);
     heardAt = performance.now();
@@ -259,7 +260,9 @@ export async function unsettled(bus: Bus): Promise<number> {
   for (let tries = 0; tries < 40; tries++) {
     left = 0;
     for (const name of consumers) {
-      const { data } = await bus.request(`$JS.API.CONSUMER.INFO.CORDUM_JOBS.${name}`, new Uint8Array());
+      const { data } = await requestOver(bus, `$JS.API.CONSUMER.INFO.CORDUM_JOBS.${name}`, new Uint8Array(), {
+        timeoutMs: 5_000,
+      });
       const info = JSON.parse(new TextDecoder().decode(data)) as Record<string, number>;
       left += (info.num_pending ?? 0) + (info.num_ack_pending ?? 0);
     }

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { Agent } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
-import { RedisBlobStore, RedisFinishedJobs } from "../../src/cap/redis/index.js";
+import { RedisBlobStore, RedisResultCache } from "../../src/cap/redis/index.js";
 import { clients } from "../cap/nats/clients.ts";
 import { ACK_WAIT_MS, PARALLEL, RUNS_KEY, TOPIC } from "./jetstream-settings.ts";
 
@@ -21,7 +21,7 @@ const agent = new Agent({
       ...{ servers: natsUrl!, env: {}, waitOnFirstConnect: true, reconnectWaitMs: 50, pingIntervalMs: 1_000 },
     }),
   store: () => new RedisBlobStore({ url: redisUrl! }),
-  dedupe: () => new RedisFinishedJobs({ url: redisUrl! }),
+  dedupe: () => new RedisResultCache({ url: redisUrl! }),
   durable: (bus) => openJetStream(bus, { ackWaitMs: ACK_WAIT_MS, maxInFlight: PARALLEL }),
 });
 agent.on("error", (error) => process.stderr.write(`${String(error)}\n`));

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterEach, expect, it } from "vitest";
 import { natsAgent } from "../../src/cap/nats/index.js";
-import { pingRedis, RedisBlobStore, RedisFinishedJobs } from "../../src/cap/redis/index.js";
+import { pingRedis, RedisBlobStore, RedisResultCache } from "../../src/cap/redis/index.js";
 import { readRedisUrl } from "../../src/cap/redis/url.js";
 import { type AgentwireError, TimeoutError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { describeWithPeers, natsServer, redisServer } from "../peers/ladder.ts";
@@ -97,7 +97,7 @@ it("a silent server: every call ends in time, and no socket is left", async () =
   expect(late).toBeInstanceOf(TimeoutError);
   expect(late?.retryable).toBe(true);
   await store.close();
-  const finished = new RedisFinishedJobs({ url, ...quiet, timeoutMs: 100 });
+  const finished = new RedisResultCache({ url, ...quiet, timeoutMs: 100 });
   expect(
     await failure(finished.find({ jobId: "j", tenantId: "", principalId: "", idempotencyKey: "" })),
   ).toBeInstanceOf(TimeoutError);

@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { durableName, requestMessageId, SUBJECT_RESULT } from "../../gen/cap/index.js";
 import type { Bus } from "../../src/cap/index.js";
-import { Agent, InMemoryBlobStore, MemoryFinishedJobs, putValue } from "../../src/cap/index.js";
+import { Agent, InMemoryBlobStore, MemoryResultCache, putValue } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import type { NatsOptions } from "../../src/cap/nats/index.js";
 import { connectNats } from "../../src/cap/nats/index.js";
 import { decodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
+import { requestOver } from "../../src/cap/request.js";
 import { startNats } from "../peers/processes.ts";
 
 const TOPIC = "job.faults";
@@ -106,7 +107,7 @@ async function perform(
     concurrency: 16,
     bus: worker,
     store,
-    dedupe: new MemoryFinishedJobs(),
+    dedupe: new MemoryResultCache(),
     durable: (bus) =>
       openJetStream(bus, { ackWaitMs: 3_000, maxInFlight: 16, logger: false, timeoutMs: 1_000 }),
     logger: false,
@@ -212,7 +213,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 async function api(bus: Bus, name: string): Promise<Record<string, unknown>> {
-  const { data } = await bus.request(`$JS.API.${name}`, new Uint8Array(), { timeoutMs: 5_000 });
+  const { data } = await requestOver(bus, `$JS.API.${name}`, new Uint8Array(), { timeoutMs: 5_000 });
   return JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown>;
 }
 

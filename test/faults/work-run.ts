@@ -10,6 +10,7 @@ import { JobTimeoutError, openJobClient } from "../../src/cap/index.js";
 import { openJetStream } from "../../src/cap/jetstream/index.js";
 import { connectNats, type NatsOptions } from "../../src/cap/nats/index.js";
 import { RedisBlobStore } from "../../src/cap/redis/index.js";
+import { requestOver } from "../../src/cap/request.js";
 import { freePort, type Running, start, startNats } from "../peers/processes.ts";
 import { type Cluster, type ClusterFault, happen, startCluster } from "./cluster-run.ts";
 import { dispatchDurably, hasOutput, observe } from "./jetstream-run.ts";
@@ -372,7 +373,7 @@ async function unsettled(bus: Bus, name: string): Promise<number> {
   for (let attempt = 0; attempt < 60 && left > 0; attempt++) {
     try {
       const subject = `$JS.API.CONSUMER.INFO.CORDUM_JOBS.${name}`;
-      const { data } = await bus.request(subject, new Uint8Array(), { timeoutMs: 3_000 });
+      const { data } = await requestOver(bus, subject, new Uint8Array(), { timeoutMs: 3_000 });
       const info = JSON.parse(new TextDecoder().decode(data)) as Record<string, number>;
       left = (info.num_pending ?? 0) + (info.num_ack_pending ?? 0);
     } catch {}

@@ -278,11 +278,11 @@ describe("schemas that others do not write", () => {
     expect(files.types).toMatch(/Node: \{\s+a\?: string;\s+__proto__\?: components\["schemas"\]\["Node"\];/);
   });
 
-  describe("called `__proto__`", () => {
+  describe.each(["__proto__", "toString", "constructor"])("called %s", (name) => {
     const api = (more: object) => {
       const schemas = {
-        ["__proto__"]: { type: "object", properties: { a: text, ...more } },
-        Other: ref("__proto__"),
+        [name]: { type: "object", properties: { a: text, ...more } },
+        Other: ref(name),
       };
       return JSON.stringify({
         openapi: "3.1.0",
@@ -293,15 +293,25 @@ describe("schemas that others do not write", () => {
 
     it("are types like any other", async () => {
       const { files } = await run(api({}));
-      expect(files.types).toMatch(
-        /__proto__: \{\s+a\?: string;\s+\};\s+Other: components\["schemas"\]\["__proto__"\];/,
-      );
+      const body = String.raw`\{\s+a\?: string;\s+\};\s+Other: components\["schemas"\]`;
+      expect(files.types).toMatch(new RegExp(String.raw`${name}: ${body}\["${name}"\];`));
     });
 
     it("are refused for what is wrong in them", async () => {
       const refused = refusal(api({ b: { type: "array", prefixItems: {} } }), { camelCase: true });
       expect(await refused).toContain("Expected type `SchemaList` (array) but got `object`");
     });
+  });
+
+  it("are refused at the place of a name that is no text", async () => {
+    const parameters = [{ name: { toString: null }, in: "query", schema: text }];
+    const wrong = document({ "/a": { get: { parameters, responses: ok() } } });
+    expect(await refusal(wrong)).toMatch(/^api\.yaml:9:\d+: Expected type `string` but got `object`/);
+    const [check] = await checkSpecs({
+      root,
+      config: { specs: { api: { openapi: "api.yaml", out: "gen" } } },
+    });
+    expect(check?.failure).toMatch(/^api\.yaml:9:\d+: Expected type `string`/);
   });
 
   it("are refused where they are so wrong that the linter fails", async () => {

@@ -1,7 +1,7 @@
 /** Cases of a job's way through its states, each done by a real agent. */
 import { ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import type { AgentContext } from "../../src/cap/agent/context.js";
-import { finishedBytes, MemoryFinishedJobs } from "../../src/cap/finished-jobs.js";
+import { cachedBytes, MemoryResultCache } from "../../src/cap/result-cache.js";
 import type { Case } from "./cases.ts";
 import { verdict } from "./verdict.ts";
 import { inWorld, statesOf, type World } from "./world.ts";
@@ -70,7 +70,7 @@ const sameStateAgain: Case = async () => {
         { states: statesOf(world, JOB), runs },
       );
     },
-    { dedupe: new MemoryFinishedJobs() },
+    { dedupe: new MemoryResultCache() },
   );
 };
 
@@ -121,7 +121,7 @@ const noSecondEnd: Case = () => {
         { states: statesOf(world, JOB), runs },
       );
     },
-    { dedupe: new MemoryFinishedJobs() },
+    { dedupe: new MemoryResultCache() },
   );
 };
 
@@ -181,7 +181,7 @@ export const cancellationCases: Readonly<Record<string, Case>> = {
 };
 
 function identical(world: World): boolean {
-  return new Set(world.results(JOB).map((result) => finishedBytes(result).join())).size === 1;
+  return new Set(world.results(JOB).map((result) => cachedBytes(result).join())).size === 1;
 }
 
 function sameTexts(seen: readonly string[], wanted: readonly string[]): boolean {

@@ -109,7 +109,7 @@ export abstract class BusWorker {
   }
 
   /** Jobs taken and not answered yet, those that wait included. */
-  get jobsInHand(): number {
+  get inFlight(): number {
     return this.#session?.jobs.inFlight ?? 0;
   }
 

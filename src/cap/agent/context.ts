@@ -1,7 +1,6 @@
 /** The context that an agent passes to a handler with its input. */
-import { type BusPacket, type JobRequest, JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { type JobRequest, JobStatus, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { errorText } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
 import {
   type HandlerContext,
   HandlerFailure,
@@ -14,8 +13,8 @@ import { ResourceExhaustedError } from "../errors.js";
 import { wireText } from "../failures.js";
 import type { PacketOf, PacketProtocol, RequestOf } from "../protocol.js";
 import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
-import type { Job } from "./job.js";
-import type { HeartbeatInit, JobContext } from "./options.js";
+import { type Job, PlainContext } from "./job.js";
+import type { HeartbeatInit } from "./options.js";
 
 /** Default of `maxContextBytes` and `maxResultBytes`: 2 MiB. */
 export const MAX_BYTES = 2 * 1024 * 1024;
@@ -60,44 +59,6 @@ export type AgentHandler<
 
 /** Wraps the handlers of an agent; runs again on each attempt, and may answer without calling `next`. */
 export type AgentMiddleware = HandlerMiddleware<AgentContext>;
-
-/**
- * What a handler of `runWorker` gets. A class: an object literal with accessors costs a hidden class each time, which
- * only a full garbage collection frees.
- */
-export class PlainContext implements JobContext {
-  readonly jobId: string;
-  readonly traceId: string;
-  readonly correlationId: string;
-  readonly request: JobRequest;
-  readonly packet: BusPacket;
-  readonly #job: Job;
-
-  constructor(job: Job) {
-    this.jobId = job.request.jobId;
-    this.traceId = job.packet.traceId;
-    this.correlationId = job.packet.traceId;
-    this.request = job.request;
-    this.packet = job.packet;
-    this.#job = job;
-  }
-
-  get log(): Logger {
-    return this.#job.log;
-  }
-
-  get signal(): AbortSignal {
-    return this.#job.signal;
-  }
-
-  get attempt(): number {
-    return this.#job.attempt;
-  }
-
-  get deadline(): number | undefined {
-    return this.#job.deadline;
-  }
-}
 
 /** What a handler of an agent gets; all attempts of a job share it. */
 export class FullContext extends PlainContext implements AgentContext {

@@ -1,12 +1,13 @@
-/** One job of a worker. */
+/** One job of a worker, and what its handler sees of it. */
 import type { BusPacket, JobRequest } from "../../../gen/cap/index.js";
 import { type Logger, scoped, silentLogger } from "../../core/logger.js";
 import { Work } from "../../worker/work.js";
 import type { Delivery } from "../durable.js";
 import { logField } from "../failures.js";
-import { type JobIdentity, jobKey } from "../finished-jobs.js";
 import { freezeAuthority, type ProductionAuthority } from "../production/identity.js";
+import { type JobIdentity, jobKey } from "../result-cache.js";
 import { type JobLimits, NO_LIMITS } from "./limits.js";
+import type { JobContext } from "./options.js";
 import type { Runtime, ServedTopic } from "./runtime.js";
 
 /** A job from its arrival until its result is out. */
@@ -70,6 +71,44 @@ export class Job extends Work {
   /** A read or a write within its time, or the reason why the job was cut short meanwhile. */
   bounded<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.race(this.runtime.bounded(what, work));
+  }
+}
+
+/**
+ * What a handler of `runWorker` gets. A class: an object literal with accessors costs a hidden class each time, which
+ * only a full garbage collection frees.
+ */
+export class PlainContext implements JobContext {
+  readonly jobId: string;
+  readonly traceId: string;
+  readonly correlationId: string;
+  readonly request: JobRequest;
+  readonly packet: BusPacket;
+  readonly #job: Job;
+
+  constructor(job: Job) {
+    this.jobId = job.request.jobId;
+    this.traceId = job.packet.traceId;
+    this.correlationId = job.packet.traceId;
+    this.request = job.request;
+    this.packet = job.packet;
+    this.#job = job;
+  }
+
+  get log(): Logger {
+    return this.#job.log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#job.signal;
+  }
+
+  get attempt(): number {
+    return this.#job.attempt;
+  }
+
+  get deadline(): number | undefined {
+    return this.#job.deadline;
   }
 }
 

@@ -12,7 +12,7 @@ import { Engine } from "../../worker/engine.js";
 import type { Slots } from "../../worker/slots.js";
 import type { Delivery } from "../durable.js";
 import { failureResult, JobFailure, logField, wireText } from "../failures.js";
-import { idempotencyKeyOf } from "../finished-jobs.js";
+import { idempotencyKeyOf } from "../result-cache.js";
 import { ageOf, Cancels, isMeant } from "./cancels.js";
 import { Job } from "./job.js";
 import { jobLimits } from "./limits.js";
@@ -45,7 +45,7 @@ export class Jobs {
   #aborted = false;
 
   /** `onFree` is called when a slot is free. */
-  constructor(runtime: Runtime, onFree: () => void) {
+  constructor(runtime: Runtime, onFree?: () => void) {
     this.#runtime = runtime;
     const { clock, log: logger, options, concurrency, isScheduled } = runtime;
     const { maxDeliver = 10, abandonMs = 5_000 } = options;
@@ -169,7 +169,7 @@ export class Jobs {
   async #run(job: Job): Promise<Outcome> {
     try {
       if (!this.#runtime.isScheduled) return { result: await runPlain(job) };
-      const known = this.#runtime.finished === undefined ? undefined : await this.#earlier(job);
+      const known = this.#runtime.cache === undefined ? undefined : await this.#earlier(job);
       if (known !== undefined) return { result: { ...known, jobId: "" }, isRepeat: true };
       return { result: await runJob(job, () => this.#startRuntime(job)) };
     } catch (error) {

@@ -4,22 +4,17 @@ import { isObject } from "../../core/json.js";
 import { JobFailure } from "../failures.js";
 
 /** Limits of one job; `Infinity` for none. */
-export interface JobLimits {
-  /** Milliseconds from the creation of the job's packet to its end. */
-  readonly deadlineMs: number;
-  /** Milliseconds from the start of its handler to its end. */
-  readonly maxRuntimeMs: number;
-  /** Attempts after the first. */
-  readonly maxRetries: number;
-  /** Bytes of all its artifacts together. */
-  readonly maxArtifactBytes: number;
-}
+export type JobLimits = Readonly<typeof NO_LIMITS>;
 
 /** No limits at all. */
-export const NO_LIMITS: JobLimits = {
+export const NO_LIMITS = {
+  /** Milliseconds from the creation of the job's packet to its end. */
   deadlineMs: Infinity,
+  /** Milliseconds from the start of its handler to its end. */
   maxRuntimeMs: Infinity,
+  /** Attempts after the first. */
   maxRetries: Infinity,
+  /** Bytes of all its artifacts together. */
   maxArtifactBytes: Infinity,
 };
 

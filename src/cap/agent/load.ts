@@ -8,24 +8,13 @@ export interface LoadSample {
   readonly gpuUtilization?: number | undefined;
 }
 
-interface Os {
-  availableParallelism(): number;
-  totalmem(): number;
-}
-
-interface Process {
-  cpuUsage?(): { readonly user: number; readonly system: number };
-  memoryUsage?: { rss(): number };
-  constrainedMemory?(): number | undefined;
-}
-
 /**
  * Measures this process: CPU time since the last sample as a share of all cores, and resident memory as a
  * share of what the process may have. Gives 0 where the platform does not tell.
  */
 export function processLoad(): () => LoadSample {
-  const host = (globalThis as { readonly process?: Process }).process;
-  const os = builtinModule<Os>("node:os");
+  const host = (globalThis as { readonly process?: Partial<NodeJS.Process> }).process;
+  const os = builtinModule<typeof import("node:os")>("node:os");
   if (host?.cpuUsage === undefined || host.memoryUsage === undefined || os === undefined) return () => ({});
   const used = (): number => {
     const { user, system } = host.cpuUsage!();

@@ -15,10 +15,10 @@ import type { CallContext, HandlerMiddleware } from "../../worker/middleware.js"
 import type { BlobStore } from "../blob-store.js";
 import type { Bus } from "../bus.js";
 import type { DurableBus } from "../durable.js";
-import type { FinishedJobs } from "../finished-jobs.js";
 import type { MetricsHook } from "../metrics.js";
 import type { PartyOptions, ReceiveStats } from "../party.js";
 import type { ProductionOptions } from "../production/profile.js";
+import type { ResultCache } from "../result-cache.js";
 import type { WorkerTrustOptions } from "../trust/config.js";
 import type { AgentMiddleware } from "./context.js";
 import type { LoadSample } from "./load.js";
@@ -159,7 +159,7 @@ export interface AgentOptions extends CommonOptions {
    */
   readonly durable?: DurableBus | ((bus: Bus) => DurableBus | Promise<DurableBus>) | undefined;
   /** Stores results, to answer a job that is delivered again. Default: none; such a job runs again. */
-  readonly dedupe?: FinishedJobs | (() => FinishedJobs | Promise<FinishedJobs>) | undefined;
+  readonly dedupe?: ResultCache | (() => ResultCache | Promise<ResultCache>) | undefined;
   /** Wraps handlers; the first one given is the outermost. */
   readonly middleware?: readonly AgentMiddleware[] | undefined;
   /** Validates by JSON Schemas. Default: ajv. */

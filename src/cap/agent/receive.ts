@@ -29,7 +29,8 @@ export function receiveJobs(runtime: Runtime, jobs: Jobs, topic?: string): Promi
       const delivery = deliveryOf(message);
       if (trust?.admits !== false) return take(runtime, jobs, packet, delivery, topic);
       stats.refused++;
-      log.warn("a job arrived while there is no worker trust session; not accepted", { subject });
+      const text = "a job arrived while there is no worker trust session; not accepted";
+      log.warn(text, { subject: message.subject });
       delivery?.giveBack(TURNED_AWAY_MS); // without a stream the scheduler finds out
     },
     onRefused: (error: AgentwireError, message: BusMessage): void => {

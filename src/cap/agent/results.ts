@@ -19,8 +19,8 @@ import type { Runtime } from "./runtime.js";
  * @throws What the store throws, unless a job may be done twice.
  */
 export function findResult({ runtime, identity }: Job): Promise<JobResult | undefined> {
-  const text = "the store of finished jobs failed; running the job, possibly again";
-  return asked(runtime, "finding an earlier result", text, async () => runtime.finished?.find(identity));
+  const text = "the result cache failed; running the job, possibly again";
+  return asked(runtime, "finding an earlier result", text, async () => runtime.cache?.find(identity));
 }
 
 /**
@@ -31,7 +31,7 @@ export function findResult({ runtime, identity }: Job): Promise<JobResult | unde
  */
 export async function publishResult(job: Job, given: JobResultInit, keep: boolean): Promise<JobResult> {
   const own = ownResult(job, given);
-  const isKept = keep && job.runtime.finished !== undefined;
+  const isKept = keep && job.runtime.cache !== undefined;
   const result = isKept ? await keepResult(job, own) : own;
   let sent = result;
   const send = async (): Promise<unknown> => {
@@ -79,12 +79,12 @@ async function keepResult(job: Job, result: JobResult): Promise<JobResult> {
   // FAILED_RETRYABLE is not an end: the peer that retries the job expects it to run again.
   if (result.status === JobStatus.FAILED_RETRYABLE) return result;
   const text = "a result was not stored; if the job is delivered again, it runs again";
-  const keep = async () => job.runtime.finished?.keep(job.identity, result);
+  const keep = async () => job.runtime.cache?.keep(job.identity, result);
   const kept = await asked(job.runtime, "keeping a result", text, keep);
   return kept === undefined || kept === result ? result : ownResult(job, { ...kept, jobId: "" });
 }
 
-/** What the store of finished jobs says. Without streams a failure is only logged. */
+/** What the result cache says. Without streams a failure is only logged. */
 async function asked<T>(
   { bounded, durable, log }: Runtime,
   what: string,

@@ -11,8 +11,8 @@ import { coded, givenUp, JobFailure, logField } from "../failures.js";
 import { keyFromPointer, pointerFor } from "../pointer.js";
 import { blobResolver, checkBeside, Resources } from "../production/resource.js";
 import { resultKey, valueBytes } from "../stores/values.js";
-import { FullContext, MAX_BYTES, PlainContext } from "./context.js";
-import type { Job } from "./job.js";
+import { FullContext, MAX_BYTES } from "./context.js";
+import { type Job, PlainContext } from "./job.js";
 import type { JobResultInit } from "./options.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -10,9 +10,9 @@ import type { BlobStore } from "../blob-store.js";
 import { assertSubject } from "../bus.js";
 import type { PrivateKey } from "../crypto/key-ring.js";
 import type { DurableBus } from "../durable.js";
-import type { FinishedJobs } from "../finished-jobs.js";
 import { Party } from "../party.js";
 import { ProductionProfile } from "../production/profile.js";
+import type { ResultCache } from "../result-cache.js";
 import { refuseWorkerTrust, resolveWorkerTrust } from "../trust/config.js";
 import { TrustSession } from "../trust/session.js";
 import { ProgressReporter } from "./context.js";
@@ -63,7 +63,7 @@ export interface Runtime extends WorkerCore, Service {
   /** Undefined for `runWorker` only. */
   readonly store: BlobStore | undefined;
   readonly durable: DurableBus | undefined;
-  readonly finished: FinishedJobs | undefined;
+  readonly cache: ResultCache | undefined;
   /** Undefined when it is off. */
   readonly trust: TrustSession | undefined;
   readonly progress: ProgressReporter;
@@ -93,7 +93,7 @@ export async function openRuntime(
   const store = blobs && (await resources.open("the store", blobs, (opened) => opened.close()));
   const openStreams = typeof streams === "function" ? () => streams(bus) : () => streams!;
   const durable = streams && (await resources.open("the streams", openStreams, () => {}));
-  const finished = dedupe && (await resources.open("the finished jobs", dedupe, (opened) => opened.close()));
+  const cache = dedupe && (await resources.open("the result cache", dedupe, (opened) => opened.close()));
   const capability = handshakeOf(core);
   const trust = trusted && new TrustSession({ bus, trust: trusted, capability, clock, log, mapOrder });
   const underTrust = trust && {
@@ -101,5 +101,5 @@ export async function openRuntime(
     sessionToken: trust.packetToken,
   };
   const party = new Party({ ...options, privateKey, ...underTrust, bus, senderId: workerId, profile });
-  return { ...core, party, store, durable, finished, trust, progress: new ProgressReporter(), signal };
+  return { ...core, party, store, durable, cache, trust, progress: new ProgressReporter(), signal };
 }

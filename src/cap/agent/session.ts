@@ -50,7 +50,7 @@ export class Session {
     this.#abort = abort;
     this.#resources = resources;
     this.party = runtime.party;
-    this.jobs = new Jobs(runtime, () => this.#presence?.freed());
+    this.jobs = new Jobs(runtime, runtime.isScheduled ? () => this.#presence?.freed() : undefined);
     if (!runtime.isScheduled) return;
     this.#presence = new Presence(runtime, () => ({
       activeJobs: this.jobs.active,

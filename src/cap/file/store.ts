@@ -1,11 +1,13 @@
 /** Inputs and outputs of jobs as files of one folder. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { ClosedError, UpstreamError } from "../../core/errors.js";
+import { ClosedError, UpstreamError, ValidationError } from "../../core/errors.js";
 import type { BlobStore } from "../blob-store.js";
-import { fileNameOf } from "./name.js";
+
+/** Longest file name that spells its key. */
+const LONGEST = 180;
 
 /** Options of {@link FileBlobStore}. */
 export interface FileBlobStoreOptions {
@@ -78,4 +80,27 @@ async function asUpstream<T>(what: string, call: () => Promise<T>): Promise<T> {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
     throw new UpstreamError(`the file store cannot ${what}: ${code}`, { code: "FILE_STORE", cause });
   }
+}
+
+/**
+ * A file name for a key: different for different keys on every file system, and never a path.
+ *
+ * Every byte but a-z, 0-9, `-` and `_` as `%xx`, so that neither dots and slashes nor upper case, which some file
+ * systems do not tell from lower case, get into a name. A long key becomes its SHA-256.
+ *
+ * @throws ValidationError `INVALID_KEY_TEXT` for an empty key, or one with half a surrogate pair.
+ */
+export function fileNameOf(key: string): string {
+  const halfPair = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(key);
+  if (key === "" || halfPair) {
+    throw new ValidationError("a key must be a text of at least one character", { code: "INVALID_KEY_TEXT" });
+  }
+  const bytes = new TextEncoder().encode(key);
+  let name = "";
+  for (const byte of bytes) {
+    const letter = String.fromCharCode(byte);
+    name += /[a-z0-9_-]/.test(letter) ? letter : `%${byte.toString(16).padStart(2, "0")}`;
+  }
+  // No short name holds an equals sign, so the two kinds cannot meet.
+  return name.length <= LONGEST ? name : `sha256=${createHash("sha256").update(bytes).digest("hex")}`;
 }

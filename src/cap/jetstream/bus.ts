@@ -6,16 +6,15 @@ import { safeLogger } from "../../core/logger.js";
 import { checkOptions, exactCount } from "../../core/options.js";
 import type { Bus, BusMessage, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
+import { retryWhileDown } from "../bus-status.js";
 import type { DurableBus, DurableMessage, DurableSubscribeOptions, ReplayFrom, Stored } from "../durable.js";
 import { PublishFailedError, SubscribeFailedError } from "../errors.js";
 import { NatsBus, natsBus } from "../nats/bus.js";
 import type { NatsConnection } from "../nats/connection.js";
 import { type JetStreamApi, readAnswer } from "./api.js";
-import { ACK_WAIT_MS, type Consumer, ensureConsumer } from "./consumer.js";
 import { PullSubscription } from "./pull.js";
 import { replay } from "./replay.js";
-import { retryWhileDown } from "./retry.js";
-import { ensureStreams, streamOf } from "./streams.js";
+import { ACK_WAIT_MS, type Consumer, ensureConsumer, ensureStreams, streamOf } from "./streams.js";
 
 /** Options of {@link openJetStream}. */
 export interface JetStreamOptions {
@@ -84,15 +83,13 @@ class JetStreamBus implements DurableBus {
   ackWaitMs: number;
   readonly #api: JetStreamApi;
   readonly #options: JetStreamOptions;
-  readonly #retry: { readonly againMs: number; readonly timeoutMs: number };
 
   constructor(bus: NatsBus, options: JetStreamOptions) {
     checkOptions(options, COUNTS);
-    const { timeoutMs = 5_000, againMs = 30_000, ackWaitMs = ACK_WAIT_MS } = options;
+    const { timeoutMs = 5_000, ackWaitMs = ACK_WAIT_MS } = options;
     this.ackWaitMs = ackWaitMs;
     this.#api = { bus, timeoutMs };
     this.#options = options;
-    this.#retry = { againMs, timeoutMs };
   }
 
   open(): Promise<void> {
@@ -179,7 +176,9 @@ class JetStreamBus implements DurableBus {
   }
 
   #whileDown<T>(call: () => Promise<T>): Promise<T> {
-    return retryWhileDown(this.#api.bus, this.#retry, call);
+    const { bus, timeoutMs } = this.#api;
+    const { againMs = 30_000 } = this.#options;
+    return retryWhileDown(bus, { againMs, timeoutMs, clock: bus.clock }, call);
   }
 }
 

@@ -1,10 +1,10 @@
 /** One delivery of a message, answered in the words of JetStream. */
 import { errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
+import { retryWhileDown } from "../bus-status.js";
 import type { Delivery } from "../durable.js";
 import type { NatsBus } from "../nats/bus.js";
 import { NANOSECONDS } from "./api.js";
-import { retryWhileDown } from "./retry.js";
 
 /** How long one attempt to acknowledge a message waits for the server. */
 const ACK_TIMEOUT_MS = 1_000;
@@ -53,7 +53,7 @@ export function jetStreamDelivery(
   return {
     ...deliveryOf(ackSubject),
     async ack() {
-      const limits = { againMs: ackWaitMs, timeoutMs: ACK_TIMEOUT_MS };
+      const limits = { againMs: ackWaitMs, timeoutMs: ACK_TIMEOUT_MS, clock: bus.clock };
       const acked = retryWhileDown(bus, limits, () => bus.ask(ackSubject, ACKNOWLEDGED, ACK_TIMEOUT_MS));
       settle(); // the next pull follows it on the same connection, so the server counts this message no more
       await acked;

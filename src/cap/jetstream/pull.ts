@@ -10,8 +10,8 @@ import { type NatsBus, plainBytes } from "../nats/bus.js";
 import type { NatsMessage } from "../nats/connection.js";
 import type { LastingSubscription } from "../nats/subscription.js";
 import { CONSUMER_NOT_FOUND, callApi, isAnswer, NANOSECONDS, STREAM_NOT_FOUND } from "./api.js";
-import type { Consumer } from "./consumer.js";
 import { jetStreamDelivery } from "./delivery.js";
+import type { Consumer } from "./streams.js";
 
 /** The server ends a pull that got nothing after this time, and the next one follows. */
 const PULL_MS = 15_000;

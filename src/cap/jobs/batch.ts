@@ -1,7 +1,7 @@
 /** Many jobs, a bounded number of them at a time. */
 import { uuid } from "../../core/ids.js";
 import { checkOption } from "../../core/options.js";
-import type { JobOutcome } from "./output.js";
+import type { JobOutcome } from "../outcome.js";
 import type { JobSubmission } from "./submission.js";
 
 /** How one job of a batch ended: with its outcome, or with what `JobClient.submitAndWait` threw. */

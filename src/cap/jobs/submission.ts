@@ -13,7 +13,6 @@ import { checkOption } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
 import type { DurableBus, Stored } from "../durable.js";
 import { Party, type PartyOptions } from "../party.js";
-import { contextKey, putValue } from "../stores/values.js";
 import { compensation } from "./compensation.js";
 
 /** A job request; `jobId` may be left out. */
@@ -40,14 +39,8 @@ export interface SubmitReceipt {
   readonly stored: Stored | undefined;
 }
 
-/** A request that can be sent. */
-export interface PreparedJob {
-  readonly request: JobRequestInit & { jobId: string };
-  readonly traceId: string | undefined;
-  readonly deadlineMs: number | undefined;
-  /** Keeps the input, where there is one. */
-  readonly keepInput: (() => Promise<void>) | undefined;
-}
+/** A request that can be sent once its input, if there is one, is stored. */
+export type PreparedJob = ReturnType<typeof prepareJob>;
 
 /**
  * Makes a request of a submission.
@@ -55,26 +48,23 @@ export interface PreparedJob {
  * @throws ValidationError `NO_STORE` for an input without a store; for an input beside a pointer, and a deadline
  * that is not a positive number; InvalidInputError for a compensation that breaks a rule.
  */
-export function prepareJob(submission: JobSubmission, store: BlobStore | undefined): PreparedJob {
+export function prepareJob(submission: JobSubmission, store: BlobStore | undefined) {
   const { input, deadlineMs, traceId, ...given } = submission;
-  const request = { ...given, jobId: given.jobId || `job-${uuid()}` } as PreparedJob["request"];
+  const request = { ...given, jobId: given.jobId || `job-${uuid()}` } as JobRequestInit & { jobId: string };
   if (given.compensation !== undefined) compensation(given.compensation);
   if (deadlineMs !== undefined) {
     checkOption("deadlineMs", deadlineMs, { above: 0, max: Number.MAX_VALUE });
     request.budget = { ...given.budget, deadlineMs: BigInt(Math.ceil(deadlineMs)) };
   }
-  if (input === undefined) return { request, traceId, deadlineMs, keepInput: undefined };
-  if (store === undefined) {
+  if (input !== undefined && store === undefined) {
     throw new ValidationError(
       "`input` requires a store: pass `store`, or store the data yourself and pass `contextPtr`",
       { code: "NO_STORE" },
     );
   }
-  if (given.contextPtr) throw new ValidationError("a job has either an input or a contextPtr");
-  const keepInput = async () => {
-    request.contextPtr = await putValue(store, contextKey(request.jobId), input);
-  };
-  return { request, traceId, deadlineMs, keepInput };
+  if (input !== undefined && given.contextPtr)
+    throw new ValidationError("a job has either an input or a contextPtr");
+  return { request, input, traceId, deadlineMs };
 }
 
 /** Sends a job request. @throws What `Party.send` and `DurableBus.publish` throw. */

@@ -12,8 +12,6 @@ export interface WorkflowOptions {
   readonly parentJobId?: string | undefined;
   /** Default: random. */
   readonly traceId?: string | undefined;
-  /** Number of the first step. Default: 0. */
-  readonly firstStep?: number | undefined;
   /** Whose jobs they are, where a job does not say otherwise. Default: none. */
   readonly tenantId?: string | undefined;
   /** Default: none. */
@@ -26,14 +24,13 @@ export class Workflow {
   readonly parentJobId: string;
   readonly traceId: string;
   readonly #options: WorkflowOptions;
-  #nextStep: number;
+  #nextStep = 0;
 
   private constructor(options: WorkflowOptions) {
     this.#options = options;
     this.workflowId = options.workflowId || `workflow-${uuid()}`;
     this.parentJobId = options.parentJobId ?? "";
     this.traceId = options.traceId || randomHex(16);
-    this.#nextStep = options.firstStep ?? 0;
   }
 
   /** A new workflow. */
@@ -71,6 +68,6 @@ export class Workflow {
   /** The same workflow with another parent: for the children of one of its jobs. Steps count from 0 again. */
   under(parentJobId: string): Workflow {
     const { workflowId, traceId } = this;
-    return new Workflow({ ...this.#options, workflowId, traceId, parentJobId, firstStep: 0 });
+    return new Workflow({ ...this.#options, workflowId, traceId, parentJobId });
   }
 }

@@ -1,12 +1,12 @@
 /** A {@link Bus} over a NATS connection. */
-import { raceSignal, throwIfAborted, withDeadline } from "../../core/abort.js";
+import { withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import type { AgentwireError } from "../../core/errors.js";
 import { ClosedError, errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
-import type { Bus, BusMessage, BusStatus, RequestOptions, SubscribeOptions, Subscription } from "../bus.js";
+import type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
 import { ConnectionLostError, PublishFailedError, SubscribeFailedError } from "../errors.js";
 import type { NatsConnection, NatsMessage, NatsStatus } from "./connection.js";
@@ -17,7 +17,7 @@ import { LastingSubscription } from "./subscription.js";
 
 /** Options of {@link natsBus}. */
 export interface NatsBusOptions {
-  /** How long subscribing, flushing and draining may wait for the server. Default: 10000. */
+  /** How long an attempt to connect, subscribing, flushing and draining may take. Default: 10000. */
   readonly timeoutMs?: number | undefined;
   /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
   readonly logger?: Logger | false | undefined;
@@ -47,7 +47,6 @@ export class NatsBus implements Bus {
   readonly #logger: Logger;
   readonly #events: Emitter<{ status: { status: BusStatus; error?: AgentwireError } }>;
   readonly #subscriptions = new Set<LastingSubscription>();
-  readonly #asking = new Set<(error: Error) => void>();
   readonly #loop = watchLoop();
   /** Published in this turn of the event loop, and not handed to the client yet. */
   #outgoing: { subject: string; data: Uint8Array; options: { reply?: string } | undefined }[] = [];
@@ -112,13 +111,6 @@ export class NatsBus implements Bus {
     if (subscription.lost === undefined) return subscription;
     subscription.unsubscribe();
     throw subscription.lost;
-  }
-
-  async request(subject: string, data: Uint8Array, options: RequestOptions = {}): Promise<BusMessage> {
-    assertSubject(subject);
-    const { timeoutMs = 5000, signal } = options;
-    throwIfAborted(signal);
-    return received(await raceSignal(this.ask(subject, data, timeoutMs), signal));
   }
 
   async flush(): Promise<void> {
@@ -192,23 +184,20 @@ export class NatsBus implements Bus {
   async ask(subject: string, data: Uint8Array, timeoutMs: number, headers?: object): Promise<NatsMessage> {
     if (!this.connected) throw this.#unconnected();
     this.#assertFits(data.length);
-    let lose!: (error: Error) => void;
+    let off = (): void => {};
     const lost = new Promise<never>((_, reject) => {
-      lose = reject;
-      this.#asking.add(reject);
+      off = this.#events.on("status", () => {
+        if (!this.connected) reject(this.#unconnected());
+      });
     });
     try {
       this.#sendNow(); // messages published before arrive before
-      const timeout = Math.max(1, timeoutMs);
-      const response = this.connection.request(subject, data, {
-        timeout,
-        ...(headers && { headers: headers as never }),
-      });
+      const response = this.connection.request(subject, data, { timeout: Math.max(1, timeoutMs), headers });
       return await Promise.race([response, lost]);
     } catch (error) {
       throw natsError(error, "request", subject);
     } finally {
-      this.#asking.delete(lose);
+      off();
     }
   }
 
@@ -286,7 +275,6 @@ export class NatsBus implements Bus {
     const changed = status !== this.#status;
     this.#status = status;
     if (status === "closed") this.#loop.stop();
-    if (!this.connected) for (const lose of [...this.#asking]) lose(this.#unconnected());
     // Attempts to reconnect that fail for the same reason are logged once.
     if (changed || status !== "reconnecting" || error?.message !== this.#logged) {
       const isDenied = error instanceof PublishFailedError || error instanceof SubscribeFailedError;

@@ -1,7 +1,6 @@
 /** Opens a NATS connection with the settings of a long-running agent. */
 import { connect as connectVersion2, credsAuthenticator } from "nats";
 import { throwIfAborted } from "../../core/abort.js";
-import type { Clock } from "../../core/clock.js";
 import { sleep } from "../../core/clock.js";
 import type { Env } from "../../core/env.js";
 import {
@@ -11,22 +10,24 @@ import {
   errorText,
   ValidationError,
 } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
 import { safeLogger, warnOnce } from "../../core/logger.js";
 import type { Secret } from "../../core/secret.js";
 import { reveal } from "../../core/secret.js";
 import type { Bus } from "../bus.js";
-import { NatsBus } from "./bus.js";
+import { NatsBus, type NatsBusOptions } from "./bus.js";
 import type { NatsConnection } from "./connection.js";
 import { natsError } from "./errors.js";
-import type { NatsServers } from "./servers.js";
-import { natsServers } from "./servers.js";
+import {
+  type NatsClientTls,
+  type NatsServers,
+  type NatsTlsOptions,
+  natsServers,
+  natsTls,
+} from "./servers.js";
 import { closingAbandoned, endingDials } from "./sockets.js";
-import type { NatsClientTls, NatsTlsOptions } from "./tls.js";
-import { natsTls } from "./tls.js";
 
 /** Options of {@link connectNats}. */
-export interface NatsOptions {
+export interface NatsOptions extends NatsBusOptions {
   /** `nats://` or `tls://` URLs, which may hold `user:password@` or `token@`. Default: NATS_URL, else nats://127.0.0.1:4222. */
   readonly servers?: string | readonly string[] | undefined;
   /** Name of the connection in the server's logs. Default: "agentwire". */
@@ -49,20 +50,14 @@ export interface NatsOptions {
   readonly maxReconnects?: number | undefined;
   /** A dead link is noticed after three of these without a response. Default: 10000. */
   readonly pingIntervalMs?: number | undefined;
-  /** How long an attempt to connect, subscribing, flushing and draining may take. Default: 10000. */
-  readonly timeoutMs?: number | undefined;
   /** Ends the wait for the first connection. To end the connection itself, call `close`. */
   readonly signal?: AbortSignal | undefined;
   /** Turns off the warning about a credential that is sent unencrypted to another machine. Default: false. */
   readonly allowInsecure?: boolean | undefined;
   /** `connect` of `@nats-io/transport-node` 3.x, to use that client. Default: that of `nats` 2.x. */
   readonly connect?: ((options: NatsClientOptions) => Promise<NatsConnection>) | undefined;
-  /** `false` for silence. Default: the console, at the level of `AGENTWIRE_LOG` (`warn`). */
-  readonly logger?: Logger | false | undefined;
   /** Default: the process's. */
   readonly env?: Env | undefined;
-  /** For the pauses before the first connection. Default: the system's. */
-  readonly clock?: Clock | undefined;
 }
 
 /** What is handed to the `connect` of the NATS client. Both clients know these names. */

@@ -47,7 +47,7 @@ export interface NatsConnection {
   request(
     subject: string,
     payload?: Uint8Array,
-    options?: { timeout: number; headers?: never },
+    options?: { timeout: number; headers?: object | undefined },
   ): Promise<NatsMessage>;
   flush(): Promise<void>;
   drain(): Promise<void>;

@@ -14,37 +14,25 @@ import type { NatsPermission, NatsStatus } from "./connection.js";
 /** What failed. */
 export type NatsAction = "connect" | "publish" | "subscribe" | "request" | "flush" | "drain" | "run";
 
-/** Codes of version 2, of the platform below it, and class names of version 3. */
-const CODES = {
-  auth: `ACCOUNT_EXPIRED AUTHENTICATION_EXPIRED AUTHENTICATION_TIMEOUT AUTHORIZATION_VIOLATION
-    BAD_AUTHENTICATION BAD_CREDS AuthorizationError UserAuthenticationExpiredError`,
-  closed: "CONNECTION_CLOSED CONNECTION_DRAINING SUB_CLOSED ClosedConnectionError DrainingConnectionError",
-  disconnected: "CONNECTION_REFUSED DISCONNECT ConnectionError",
-  invalid: "BAD_SUBJECT INVALID_OPTION InvalidArgumentError InvalidSubjectError",
-  no_responders: "503 NoResponders",
-  payload: "MAX_PAYLOAD_EXCEEDED",
-  permission: "PERMISSIONS_VIOLATION PermissionViolationError",
-  timeout: "CONNECTION_TIMEOUT TIMEOUT TimeoutError",
-  tls: "SERVER_OPT_NA TLS",
-};
-type Problem = keyof typeof CODES | "unknown";
-const PROBLEMS: Readonly<Record<string, Problem>> = Object.fromEntries(
-  Object.entries(CODES).flatMap(([problem, codes]) =>
-    codes.split(/\s+/).map((code) => [code, problem as Problem]),
-  ),
-);
-
-/** What becomes of a problem; of any other, what was attempted decides. */
-const ERRORS: { readonly [_ in Problem]?: readonly [typeof AgentwireError, object?] } = {
-  auth: [AuthError],
-  closed: [ClosedError],
-  invalid: [ValidationError],
-  no_responders: [ConnectionError, { code: "NO_RESPONDERS" }],
-  payload: [PublishFailedError, { retryable: false }],
-  permission: [PublishFailedError, { retryable: false }],
-  timeout: [TimeoutError],
-  tls: [ConnectionError, { code: "TLS", retryable: false }],
-};
+/** Codes of version 2, of the platform below it, and class names of version 3. Without a class, what was attempted decides. */
+type Problem = readonly [name: string, codes: string, type?: typeof AgentwireError, info?: object];
+const TLS: Problem = ["tls", "SERVER_OPT_NA TLS", ConnectionError, { code: "TLS", retryable: false }];
+const UNKNOWN: Problem = ["unknown", ""];
+const PROBLEMS: readonly Problem[] = [
+  ["auth", "ACCOUNT_EXPIRED AUTHENTICATION_EXPIRED AUTHENTICATION_TIMEOUT BAD_CREDS", AuthError],
+  ["auth", "AUTHORIZATION_VIOLATION BAD_AUTHENTICATION AuthorizationError", AuthError],
+  ["auth", "UserAuthenticationExpiredError", AuthError],
+  ["closed", "CONNECTION_CLOSED CONNECTION_DRAINING SUB_CLOSED", ClosedError],
+  ["closed", "ClosedConnectionError DrainingConnectionError", ClosedError],
+  ["disconnected", "CONNECTION_REFUSED DISCONNECT ConnectionError"],
+  ["invalid", "BAD_SUBJECT INVALID_OPTION InvalidArgumentError InvalidSubjectError", ValidationError],
+  ["no_responders", "503 NoResponders", ConnectionError, { code: "NO_RESPONDERS" }],
+  ["payload", "MAX_PAYLOAD_EXCEEDED", PublishFailedError, { retryable: false }],
+  ["permission", "PERMISSIONS_VIOLATION PermissionViolationError", PublishFailedError, { retryable: false }],
+  ["timeout", "CONNECTION_TIMEOUT TIMEOUT TimeoutError", TimeoutError],
+  TLS,
+];
+const BY_CODE = new Map(PROBLEMS.flatMap((row) => row[1].split(" ").map((code) => [code, row] as const)));
 const ATTEMPTS: { readonly [_ in NatsAction]?: typeof AgentwireError } = {
   connect: ConnectionError,
   publish: PublishFailedError,
@@ -53,15 +41,15 @@ const ATTEMPTS: { readonly [_ in NatsAction]?: typeof AgentwireError } = {
 
 function problemOf(error: unknown): Problem {
   const { code, name, cause } = (error ?? {}) as { code?: unknown; name?: unknown; cause?: unknown };
-  const known = PROBLEMS[String(code)];
+  const known = BY_CODE.get(String(code));
   if (known !== undefined) return known;
   // OpenSSL's and Node's codes of a handshake: ERR_TLS_…, ERR_SSL_…, CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT …
-  if (typeof code === "string" && /CERT|SIGNATURE|TLS|SSL/.test(code)) return "tls";
+  if (typeof code === "string" && /CERT|SIGNATURE|TLS|SSL/.test(code)) return TLS;
   if (cause instanceof Error && (name === "ConnectionError" || name === "RequestError")) {
     const inner = problemOf(cause);
-    if (inner !== "unknown") return inner;
+    if (inner !== UNKNOWN) return inner;
   }
-  return PROBLEMS[String(name)] ?? "unknown";
+  return BY_CODE.get(String(name)) ?? UNKNOWN;
 }
 
 /** What a permission error is about, of either client. */
@@ -84,14 +72,13 @@ export function statusError(status: NatsStatus): AgentwireError {
 /** An error of either client as one of this package, for what was attempted. One of this package stays as it is. */
 export function natsError(error: unknown, action: NatsAction, subject?: string): AgentwireError {
   if (error instanceof AgentwireError) return error;
-  const problem = problemOf(error);
+  const [problem, , Known, more] = problemOf(error);
   const about = subject === undefined ? "" : ` ${subject}`;
   const text =
     action === "connect"
       ? `cannot connect to NATS at${about}: ${errorText(error)}${problem === "disconnected" ? "; is the server running, and is its URL right?" : ""}`
       : `NATS ${action}${about}: ${errorText(error)}`;
   const info = { cause: error, details: { problem, ...(subject === undefined ? {} : { subject }) } };
-  const [Known, more] = ERRORS[problem] ?? [];
   const Attempted = ATTEMPTS[action] ?? ConnectionLostError;
   const isDenied = problem === "permission" && action === "subscribe";
   return new (isDenied ? SubscribeFailedError : (Known ?? Attempted))(text, { ...info, ...more });

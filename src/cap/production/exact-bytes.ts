@@ -10,28 +10,20 @@ const DOMAIN = new TextEncoder().encode("CAP-PRODUCTION-SIGNATURE-V1\0");
 const FIELDS = new Map(BusPacketSchema.fields.map((field) => [field.number, field]));
 const { number: VERSION_FIELD } = BusPacketSchema.field.protocolVersion;
 
-/** A production packet taken apart. */
-export interface ExactBytes {
-  /** The domain and the unsigned bytes: what the signature covers, before it is hashed. */
-  readonly signed: Uint8Array;
-  /** The packet without its signature field. */
-  readonly unsigned: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
 /**
  * Takes the signature out of a packet, which must hold every field of a packet at most once, with one payload, the right
- * wire types and the shortest varints, and nothing else.
+ * wire types and the shortest varints, and nothing else. `unsigned` is the packet without its signature field, `signed` the
+ * domain before it: what the signature covers, before it is hashed.
  *
  * @throws SignatureInvalidError, SignatureMissingError, or MalformedPacketError for bytes that end too early.
  */
-export function takeApart(raw: Uint8Array): ExactBytes {
+export function takeApart(raw: Uint8Array) {
   if (raw.length > PRODUCTION_MAX_PACKET_BYTES)
     throw refusal("malformed", "production packet exceeds size limit");
   return reading(raw, (reader) => takeFrom(reader, raw));
 }
 
-function takeFrom(reader: PacketReader, raw: Uint8Array): ExactBytes {
+function takeFrom(reader: PacketReader, raw: Uint8Array) {
   const seen = new Set<number>();
   let hasPayload = false;
   let signature: Uint8Array | undefined;

@@ -1,15 +1,15 @@
 /** A client of this package's own, if none is passed. */
+import { readFile } from "node:fs/promises";
 import type { Env } from "../../core/env.js";
-import { optionOrEnv } from "../../core/env.js";
+import { optionOrEnv, readEnv } from "../../core/env.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isLoopback } from "../../core/insecure.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger, warnOnce } from "../../core/logger.js";
 import { loadPeer } from "../../core/optional-peer.js";
-import type { IoredisLike } from "./clients.js";
+import { tlsSettings } from "../tls.js";
 import { replyCode } from "./errors.js";
-import type { RedisTls } from "./tls.js";
-import { redisTlsFromEnv } from "./tls.js";
+import type { IoredisLike } from "./session.js";
 import { type RedisAddress, readRedisUrl } from "./url.js";
 
 /** The part of ioredis that is used. Declared here so that the types of this entry point do not require ioredis. */
@@ -19,6 +19,17 @@ export interface OwnRedis extends IoredisLike {
   ping(): Promise<string>;
   quit(): Promise<unknown>;
   disconnect(): void;
+}
+
+/** What goes into a client's `tls` (ioredis) or `socket` (node-redis) option. */
+export interface RedisTls {
+  readonly minVersion: "TLSv1.2";
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly servername?: string | undefined;
+  /** False only with `REDIS_TLS_INSECURE`: the server's certificate is then not looked at. */
+  readonly rejectUnauthorized: boolean;
 }
 
 /** How to reach a Redis. */
@@ -104,5 +115,30 @@ function warnOfRisk(
   if (tls === undefined && address.password !== "" && !address.hosts.every((one) => isLoopback(one.host))) {
     const text = "a password is sent unencrypted; use rediss://, or set allowInsecure";
     warnOnce(logger, `redis-insecure:${host}`, text, { host });
+  }
+}
+
+/**
+ * Reads `REDIS_TLS_CA` (else `SSL_CERT_FILE`), `REDIS_TLS_CERT` with `REDIS_TLS_KEY`, `REDIS_TLS_SERVER_NAME` and
+ * `REDIS_TLS_INSECURE` (`1` or `true`). The files are PEM. TLS is never older than 1.2.
+ *
+ * @throws ValidationError `INVALID_REDIS_TLS` for a certificate without its key, or a file that cannot be read.
+ */
+export async function redisTlsFromEnv(env?: Env): Promise<RedisTls> {
+  const { caFile, certFile, keyFile, serverName: servername, insecure } = tlsSettings("REDIS", {}, env);
+  const ca = await pem("REDIS_TLS_CA", caFile ?? readEnv("SSL_CERT_FILE", env));
+  const cert = await pem("REDIS_TLS_CERT", certFile);
+  const key = await pem("REDIS_TLS_KEY", keyFile);
+  return { minVersion: "TLSv1.2", ca, cert, key, servername, rejectUnauthorized: !insecure };
+}
+
+async function pem(variable: string, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new ValidationError(`${variable} cannot be read: ${errorText(error)}`, {
+      code: "INVALID_REDIS_TLS",
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** CAP's stores in Redis: inputs and outputs, and the results of finished jobs. For Node. */
-export type { RedisClientLike } from "./clients.js";
-export { RedisFinishedJobs } from "./finished-jobs.js";
+
 export { RedisReplayStore } from "./replay-store.js";
+export { RedisResultCache } from "./result-cache.js";
+export type { RedisClientLike } from "./session.js";
 export type { RedisBlobStoreOptions } from "./store.js";
 export { pingRedis, RedisBlobStore } from "./store.js";

@@ -1,17 +1,8 @@
 /** The URL of a Redis: one server, a Sentinel or a Cluster. */
 import { ValidationError } from "../../core/errors.js";
 
-/** A URL taken apart. */
-export interface RedisAddress {
-  readonly kind: "server" | "sentinel" | "cluster";
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
-  readonly username: string;
-  readonly password: string;
-  /** Name of the group that the Sentinels watch. */
-  readonly master: string;
-  readonly db: number;
-  readonly secure: boolean;
-}
+/** A URL taken apart. `master` is the name of the group that the Sentinels watch. */
+export type RedisAddress = ReturnType<typeof readRedisUrl>;
 
 const FORM = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?#@]+)(?:\/([^?#]*))?$/;
 
@@ -21,7 +12,7 @@ const FORM = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?#@]+)(?
  *
  * @throws ValidationError `INVALID_REDIS_URL`; its text never holds the URL, which may contain a password.
  */
-export function readRedisUrl(text: string): RedisAddress {
+export function readRedisUrl(text: string) {
   const [, scheme, mode, login = "", hosts = "", path = ""] = FORM.exec(text) ?? [];
   if (scheme === undefined) {
     throw invalid(

@@ -11,19 +11,10 @@ const SUCCESSES = 2;
 /** `closed`: calls go through; `open`: none does; `half-open`: a few do. */
 export type CircuitState = "closed" | "open" | "half-open";
 
-/** What happened in a state. Calls that began before it say nothing about it. */
-interface Era {
-  readonly state: CircuitState;
-  readonly untilMs: number;
-  failures: number;
-  successes: number;
-  probing: number;
-}
-
 /** Counts successes and failures. Ask {@link Circuit.enter} before each call and tell it how the call ended. */
 export class Circuit {
   readonly #clock: Clock;
-  #era: Era = newEra("closed");
+  #era = newEra("closed");
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -55,6 +46,7 @@ export class Circuit {
   }
 }
 
-function newEra(state: CircuitState, untilMs = 0): Era {
+/** What happens in a state. Calls that began before it say nothing about it. */
+function newEra(state: CircuitState, untilMs = 0) {
   return { state, untilMs, failures: 0, successes: 0, probing: 0 };
 }

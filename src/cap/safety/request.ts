@@ -18,8 +18,8 @@ export function policyCheckRequest(request: JobRequest): PolicyCheckRequest {
     labels: { ...labels },
     memoryId,
     effectiveConfig: new TextEncoder().encode(env.CORDUM_EFFECTIVE_CONFIG ?? ""),
-    ...(budget === undefined ? {} : { budget }),
-    ...(meta === undefined ? {} : { meta }),
-    ...(identity === undefined ? {} : { identity }),
+    budget,
+    meta,
+    identity,
   });
 }

@@ -4,6 +4,7 @@ import type { OpenApiSpec } from "../config.js";
 import { type Finding, SpecError } from "../finding.js";
 import { fullSpec } from "../openapi/files.js";
 import { readOpenApi } from "../openapi/openapi.js";
+import { lintedOnFailure } from "../openapi/redocly.js";
 import { RuleBook } from "../rules.js";
 import { type GenOptions, selectSpecs } from "../run.js";
 import { readTools } from "../tools-file.js";
@@ -40,7 +41,7 @@ export async function attempt(
 
 async function checkDocument(root: string, name: string, given: OpenApiSpec): Promise<CheckResult[]> {
   const spec = fullSpec(name, given);
-  return attempt(`read ${name}`, spec.openapi, async () => {
+  const check = async (): Promise<CheckResult[]> => {
     const api = readOpenApi(root, spec.openapi, spec);
     return [
       await checkLint(root, name, api, new RuleBook(spec.rules)),
@@ -49,7 +50,8 @@ async function checkDocument(root: string, name: string, given: OpenApiSpec): Pr
         ? []
         : await attempt(`recordings ${name}`, spec.openapi, () => [checkRecordings(root, name, spec, api)])),
     ];
-  });
+  };
+  return attempt(`read ${name}`, spec.openapi, () => lintedOnFailure(root, spec.openapi, check));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import type { OpenApiSpec } from "../config.js";
 import { pascalCase, type RuntimePath } from "../emit.js";
-import { type Finding, SpecError, throwFindings } from "../finding.js";
+import { type Finding, throwFindings } from "../finding.js";
 import type { Generated } from "../output.js";
 import { RuleBook } from "../rules.js";
 import { emitClient } from "./client.js";
@@ -12,7 +12,7 @@ import { emitModels, readModels } from "./models.js";
 import { type OpenApi, readOpenApi } from "./openapi.js";
 import { emitOperations } from "./operations.js";
 import { emitProof } from "./proof.js";
-import { lintDocument, STRUCTURE } from "./redocly.js";
+import { lintDocument, lintedOnFailure, STRUCTURE } from "./redocly.js";
 import { emitSchemas, SchemaAddresses } from "./schemas.js";
 import { emitTools } from "./tools.js";
 import { emitTypes } from "./types.js";
@@ -47,14 +47,9 @@ export function runtimeOf(root: string, out: string): RuntimePath {
  */
 export async function generateOpenApi(root: string, name: string, given: OpenApiSpec): Promise<Generated> {
   const spec = fullSpec(name, given);
-  const api = readOpenApi(root, spec.openapi, spec);
-  try {
-    return await generateSound(root, api, spec);
-  } catch (error) {
-    // An invalid document can fail anywhere in the generator: the linter reports the place.
-    if (!(error instanceof SpecError)) throwFindings(await lintDocument(root, api.original, STRUCTURE));
-    throw error;
-  }
+  return lintedOnFailure(root, spec.openapi, () =>
+    generateSound(root, readOpenApi(root, spec.openapi, spec), spec),
+  );
 }
 
 async function generateSound(root: string, api: OpenApi, spec: FullSpec): Promise<Generated> {

@@ -1,10 +1,10 @@
 import { errorText } from "../../core/errors.js";
-import { type Finding, SpecError } from "../finding.js";
+import { type Finding, SpecError, throwFindings } from "../finding.js";
 import { loadRedocly } from "../peers.js";
 import type { Rules } from "../rules.js";
-import type { Source } from "../source.js";
+import { readSource, type Source } from "../source.js";
+import { hideNames, showNames } from "./hidden-names.js";
 import { pointerPath } from "./openapi.js";
-import { hideProto, showProto } from "./proto.js";
 
 /** Redocly's rules about what makes a document unusable. */
 export const STRUCTURE: Rules = {
@@ -27,17 +27,32 @@ export async function lintDocument(
 ): Promise<Finding[]> {
   const { createConfig, lintFromString } = loadRedocly(root);
   const config = await createConfig({ ...(base && { extends: [base] }), rules: { ...rules } });
-  const document = { source: hideProto(source.text), absoluteRef: source.path, config };
+  const document = { source: hideNames(source.text), absoluteRef: source.path, config };
   const problems = await lintFromString(document).catch((error: unknown) => {
-    const text = showProto(errorText(error));
+    const text = showNames(errorText(error));
     // It reads some members before it has checked their types.
     throw new SpecError([source.finding([], `Redocly cannot read the document: ${text}`)]);
   });
   return problems.map(({ message, ruleId, location, severity }) => {
-    const text = showProto(message.replace(/\s*\n\s*/g, " ").trim());
-    return source.finding(pointerPath(showProto(location[0]?.pointer ?? "")), `${text} (${ruleId})`, {
+    const text = showNames(message.replace(/\s*\n\s*/g, " ").trim());
+    return source.finding(pointerPath(showNames(location[0]?.pointer ?? "")), `${text} (${ruleId})`, {
       rule: ruleId,
       severity: severity === "warn" ? "warning" : "error",
     });
   });
+}
+
+/**
+ * Runs what works with a document. An invalid one can fail anywhere in it: the linter then says where.
+ *
+ * @throws SpecError instead of other errors, where the linter finds something.
+ */
+export async function lintedOnFailure<T>(root: string, file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SpecError))
+      throwFindings(await lintDocument(root, readSource(root, file), STRUCTURE));
+    throw error;
+  }
 }

@@ -4,8 +4,8 @@ import { printDoc } from "../emit.js";
 import { type Finding, SpecError } from "../finding.js";
 import { loadOpenApiTypescript } from "../peers.js";
 import { cutCycles, SAME_VALUE } from "./cycles.js";
+import { hideNames, showNames } from "./hidden-names.js";
 import { type OpenApi, refPath } from "./openapi.js";
-import { hideProto, showProto } from "./proto.js";
 
 /**
  * `types.ts`: the document as types, written by openapi-typescript.
@@ -21,7 +21,7 @@ export async function emitTypes(root: string, api: OpenApi, warnings: Finding[])
   }
   let nodes: Parameters<typeof astToString>[0];
   try {
-    nodes = await openapiTS(JSON.parse(hideProto(JSON.stringify(data))) as OpenAPI3, {
+    nodes = await openapiTS(JSON.parse(hideNames(JSON.stringify(data))) as OpenAPI3, {
       // A request member with a default stays optional for the caller.
       defaultNonNullable: false,
       // An object whose members the spec leaves open may hold any, not none.
@@ -29,13 +29,13 @@ export async function emitTypes(root: string, api: OpenApi, warnings: Finding[])
       silent: true,
     });
   } catch (error) {
-    const message = showProto(errorText(error));
+    const message = showNames(errorText(error));
     const pointer = /#\/[^\s"'`,)]+/.exec(message)?.[0];
     const path = pointer === undefined ? [] : refPath(pointer);
     throw new SpecError([api.source.finding(path, `openapi-typescript refuses the document: ${message}`)]);
   }
   const text = astToString(nodes).replace(/^(?: {4})+/gm, (spaces) => " ".repeat(spaces.length / 2));
-  return withComments(showProto(text));
+  return withComments(showNames(text));
 }
 
 const COMMENTS: Readonly<Record<string, string>> = {

@@ -4,9 +4,9 @@ import type { AgentOptions } from "../../cap/agent/options.js";
 import { InMemoryBlobStore } from "../../cap/blob-store.js";
 import { type JobClient, openJobClient } from "../../cap/job-client.js";
 import type { WaitOptions } from "../../cap/job-client-options.js";
-import type { JobOutcome } from "../../cap/jobs/output.js";
 import type { JobSubmission } from "../../cap/jobs/submission.js";
 import { MemoryBus } from "../../cap/memory-bus.js";
+import type { JobOutcome } from "../../cap/outcome.js";
 import type { Clock } from "../../core/clock.js";
 import type { Logger } from "../../core/logger.js";
 import { LocalScheduler, type LocalSchedulerOptions } from "../local-scheduler.js";
@@ -49,7 +49,7 @@ export interface AgentPair {
 /** An agent and a client over a bus and a store in memory, with a `LocalScheduler` between them. */
 export function memoryAgentPair(options: AgentPairOptions = {}): AgentPair {
   const { clock, logger } = options;
-  const bus = new MemoryBus(clock === undefined ? {} : { clock });
+  const bus = new MemoryBus();
   const store = new InMemoryBlobStore();
   const common = { clock, logger };
   const agent = new Agent({

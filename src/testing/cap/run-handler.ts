@@ -71,7 +71,7 @@ export async function runHandler<
   const { jobId = "test-job-1", topic = "job.test", traceId = "test-trace", ...rest } = options;
   const { request, signal, ...agentOptions } = rest;
   const { clock, retries, backoffMs } = agentOptions;
-  const memory = new MemoryBus(clock === undefined ? {} : { clock });
+  const memory = new MemoryBus();
   const store = new InMemoryBlobStore();
   const progress: JobProgress[] = [];
   const party = new Party({ bus: memory.connect(), senderId: "test-client", clock });

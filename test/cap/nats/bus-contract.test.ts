@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Bus, BusMessage } from "../../../src/cap/index.js";
 import { MemoryBus, PublishFailedError } from "../../../src/cap/index.js";
 import { connectNats } from "../../../src/cap/nats/index.js";
+import { requestOver } from "../../../src/cap/request.js";
 import { ClosedError, ConnectionError, TimeoutError, ValidationError } from "../../../src/core/errors.js";
 import { describeWithPeers, natsServer } from "../../peers/ladder.ts";
 import { startNats } from "../../peers/processes.ts";
@@ -153,11 +154,13 @@ function behavesAsABus(connect: () => Promise<Bus>): void {
         await other.subscribe("ask", ({ reply }) => void other.publish(reply!, bytes(word)));
       await other.subscribe("silent", () => {});
       await other.flush();
-      expect(["first", "second"]).toContain(text(await bus.request("ask", bytes("?"))));
-      const nobody = await bus.request("nobody", bytes("?")).catch((error: unknown) => error);
+      expect(["first", "second"]).toContain(text(await requestOver(bus, "ask", bytes("?"), {})));
+      const nobody = await requestOver(bus, "nobody", bytes("?"), {}).catch((error: unknown) => error);
       expect(nobody).toBeInstanceOf(ConnectionError);
       expect(nobody).toMatchObject({ code: "NO_RESPONDERS" });
-      await expect(bus.request("silent", bytes("?"), { timeoutMs: 30 })).rejects.toBeInstanceOf(TimeoutError);
+      await expect(requestOver(bus, "silent", bytes("?"), { timeoutMs: 30 })).rejects.toBeInstanceOf(
+        TimeoutError,
+      );
     },
   );
 
@@ -183,7 +186,7 @@ function behavesAsABus(connect: () => Promise<Bus>): void {
       expect(other.status()).toBe("closed");
       expect(await outcome(() => other.publish("a", bytes("x")))).toBeInstanceOf(ClosedError);
       expect(await outcome(() => other.subscribe("a", () => {}))).toBeInstanceOf(ClosedError);
-      expect(await outcome(() => other.request("a", bytes("x")))).toBeInstanceOf(ClosedError);
+      expect(await outcome(() => requestOver(other, "a", bytes("x"), {}))).toBeInstanceOf(ClosedError);
       expect(await outcome(() => other.flush())).toBeInstanceOf(ClosedError);
       expect(await outcome(() => other.close())).toBeUndefined();
     },

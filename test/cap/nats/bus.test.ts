@@ -9,6 +9,7 @@ import type { Bus, BusMessage } from "../../../src/cap/index.js";
 import { PublishFailedError, SubscribeFailedError } from "../../../src/cap/index.js";
 import type { NatsOptions } from "../../../src/cap/nats/index.js";
 import { connectNats, natsBus } from "../../../src/cap/nats/index.js";
+import { requestOver } from "../../../src/cap/request.js";
 import {
   AbortError,
   type AgentwireError,
@@ -70,7 +71,7 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
           Array.from({ length: 20 }, (_, i) => `${i}`).sort(),
         );
         await bus.subscribe("ask", ({ reply, data }) => void bus.publish(reply!, data));
-        expect(text(await other.request("ask", bytes("hello")))).toBe("hello");
+        expect(text(await requestOver(other, "ask", bytes("hello"), {}))).toBe("hello");
       },
     );
 
@@ -78,18 +79,18 @@ await describeWithPeers("NATS bus", [natsServer], ([path]) => {
       req("cap.nats.errors", "fails a request in our words: nobody listens, nobody answers, abort"),
       async () => {
         const bus = await open({ ...client, servers: server.url });
-        const none = await failure(bus.request("nobody", bytes("")));
+        const none = await failure(requestOver(bus, "nobody", bytes(""), {}));
         expect(none).toBeInstanceOf(ConnectionError);
         expect(none?.code).toBe("NO_RESPONDERS");
         await bus.subscribe("silent", () => {});
-        expect(await failure(bus.request("silent", bytes(""), { timeoutMs: 20 }))).toBeInstanceOf(
+        expect(await failure(requestOver(bus, "silent", bytes(""), { timeoutMs: 20 }))).toBeInstanceOf(
           TimeoutError,
         );
         const controller = new AbortController();
-        const waiting = failure(bus.request("silent", bytes(""), { signal: controller.signal }));
+        const waiting = failure(requestOver(bus, "silent", bytes(""), { signal: controller.signal }));
         controller.abort();
         expect(await waiting).toBeInstanceOf(AbortError);
-        const early = failure(bus.request("silent", bytes(""), { signal: controller.signal }));
+        const early = failure(requestOver(bus, "silent", bytes(""), { signal: controller.signal }));
         expect(await early).toBeInstanceOf(AbortError);
       },
     );

@@ -9,7 +9,7 @@ import {
   Agent,
   JobCancelledError,
   JobTimeoutError,
-  MemoryFinishedJobs,
+  MemoryResultCache,
   openJobClient,
 } from "../../../src/cap/index.js";
 import { openJetStream } from "../../../src/cap/jetstream/index.js";
@@ -72,7 +72,7 @@ export const cap = (path: string): Protocol => ({
     const [scheduler, observer] = [await connect("own"), await connect("own")];
     const client = await connect("own", clientLink.port);
     const store = new FileBlobStore({ folder: join(folder, "store") });
-    const finished = new MemoryFinishedJobs();
+    const finished = new MemoryResultCache();
     /** Jobs whose handler heeded a cancel. */
     const cancelled = new Set<string>();
     const worker = async (workerId: string, at: number, goodbyeMs: number) => {

@@ -5,11 +5,11 @@ import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobResult } from "../../gen/cap/index.js";
 import { ErrorCode, JobResultSchema, JobStatus } from "../../gen/cap/index.js";
-import type { JobIdentity } from "../../src/cap/finished-jobs.js";
-import { finishedBytes, readFinished } from "../../src/cap/finished-jobs.js";
-import type { FinishedJobs } from "../../src/cap/index.js";
-import { MemoryFinishedJobs } from "../../src/cap/index.js";
-import { RedisFinishedJobs } from "../../src/cap/redis/index.js";
+import type { ResultCache } from "../../src/cap/index.js";
+import { MemoryResultCache } from "../../src/cap/index.js";
+import { RedisResultCache } from "../../src/cap/redis/index.js";
+import type { JobIdentity } from "../../src/cap/result-cache.js";
+import { cachedBytes, readCached } from "../../src/cap/result-cache.js";
 import { ProtocolError, UnsupportedError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { describeWithPeers, redisServer } from "../peers/ladder.ts";
@@ -33,7 +33,7 @@ const result = (jobId: string, text: string): JobResult =>
     resultRef: { uri: "redis://res:1", sha256: Uint8Array.of(0, 255) },
   });
 
-function firstWins(open: () => FinishedJobs): void {
+function firstWins(open: () => ResultCache): void {
   it(req("cap.finished.first", "keeps the first result of a job and gives it from then on"), async () => {
     const store = open();
     expect(await store.find(job("a"))).toBeUndefined();
@@ -42,8 +42,8 @@ function firstWins(open: () => FinishedJobs): void {
       toBinary(JobResultSchema, first),
     );
     const second = await store.keep(job("a"), result("a", "two"));
-    expect(finishedBytes(second)).toEqual(finishedBytes(first));
-    expect(finishedBytes((await store.find(job("a")))!)).toEqual(finishedBytes(first));
+    expect(cachedBytes(second)).toEqual(cachedBytes(first));
+    expect(cachedBytes((await store.find(job("a")))!)).toEqual(cachedBytes(first));
     await store.close();
   });
 
@@ -85,13 +85,13 @@ function firstWins(open: () => FinishedJobs): void {
 describe("results as bytes", () => {
   it("are read as they were written, and refused when they are no result of a finished job", () => {
     const running = create(JobResultSchema, { jobId: "x", status: JobStatus.RUNNING });
-    expect(() => readFinished(finishedBytes(running))).toThrow(ProtocolError);
-    expect(() => readFinished(new Uint8Array())).toThrow(ProtocolError);
+    expect(() => readCached(cachedBytes(running))).toThrow(ProtocolError);
+    expect(() => readCached(new Uint8Array())).toThrow(ProtocolError);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         let read: JobResult;
         try {
-          read = readFinished(bytes);
+          read = readCached(bytes);
         } catch (error) {
           expect(error).toBeInstanceOf(ProtocolError);
           return;
@@ -106,21 +106,21 @@ describe("results as bytes", () => {
         fc.bigInt({ min: 0n, max: 1n << 62n }),
         (id, t, ms) => {
           const given = { ...result(id, t), executionMs: ms };
-          expect(readFinished(finishedBytes(given))).toEqual(given);
+          expect(readCached(cachedBytes(given))).toEqual(given);
         },
       ),
     );
   });
 });
 
-describe("MemoryFinishedJobs", () => {
-  firstWins(() => new MemoryFinishedJobs());
+describe("MemoryResultCache", () => {
+  firstWins(() => new MemoryResultCache());
 
   it(
     req("cap.finished.bounded", "forgets after its time, and the least used beyond its number"),
     async () => {
       const clock = new FakeClock();
-      const store = new MemoryFinishedJobs({ clock, ttlMs: 1000, maxEntries: 2 });
+      const store = new MemoryResultCache({ clock, ttlMs: 1000, maxEntries: 2 });
       await store.keep(job("a", "k"), result("a", "one"));
       await clock.advance(999);
       expect((await store.find(job("a")))?.errorMessage).toBe("one");
@@ -139,12 +139,12 @@ describe("MemoryFinishedJobs", () => {
   );
 
   it("says what is wrong with its options", () => {
-    expect(() => new MemoryFinishedJobs({ maxEntries: 0 })).toThrow(ValidationError);
-    expect(() => new MemoryFinishedJobs({ ttlMs: Number.NaN })).toThrow(ValidationError);
+    expect(() => new MemoryResultCache({ maxEntries: 0 })).toThrow(ValidationError);
+    expect(() => new MemoryResultCache({ ttlMs: Number.NaN })).toThrow(ValidationError);
   });
 
   it("does not share its results with who gave or got them", async () => {
-    const store = new MemoryFinishedJobs();
+    const store = new MemoryResultCache();
     const given = result("a", "one");
     (await store.keep(job("a"), given)).errorMessage = "changed";
     given.errorMessage = "changed";
@@ -152,7 +152,7 @@ describe("MemoryFinishedJobs", () => {
   });
 });
 
-await describeWithPeers("RedisFinishedJobs", [redisServer], ([path]) => {
+await describeWithPeers("RedisResultCache", [redisServer], ([path]) => {
   let server: Awaited<ReturnType<typeof startRedis>>;
   let ioredis: Redis;
   const makeNodeRedis = () => createClient({ url: server.url });
@@ -170,9 +170,9 @@ await describeWithPeers("RedisFinishedJobs", [redisServer], ([path]) => {
     await server.stop();
   });
   const stores = {
-    "ioredis of its own": (options = {}) => new RedisFinishedJobs({ url: server.url, ...options }),
-    "an ioredis client": (options = {}) => new RedisFinishedJobs({ client: ioredis, ...options }),
-    "a node-redis client": (options = {}) => new RedisFinishedJobs({ client: nodeRedis, ...options }),
+    "ioredis of its own": (options = {}) => new RedisResultCache({ url: server.url, ...options }),
+    "an ioredis client": (options = {}) => new RedisResultCache({ client: ioredis, ...options }),
+    "a node-redis client": (options = {}) => new RedisResultCache({ client: nodeRedis, ...options }),
   };
 
   describe.each(Object.keys(stores) as (keyof typeof stores)[])("with %s", (kind) => {
@@ -213,16 +213,16 @@ await describeWithPeers("RedisFinishedJobs", [redisServer], ([path]) => {
   });
 
   it("a worker that died between its two keys has still answered both", async () => {
-    const store = new RedisFinishedJobs({ client: ioredis, keyPrefix: "half:" });
-    await ioredis.set('half:key:["t","k"]', Buffer.from(finishedBytes(result("a", "one"))));
+    const store = new RedisResultCache({ client: ioredis, keyPrefix: "half:" });
+    await ioredis.set('half:key:["t","k"]', Buffer.from(cachedBytes(result("a", "one"))));
     expect((await store.keep(job("a", "k"), result("a", "two"))).errorMessage).toBe("one");
     expect((await store.find(job("a")))?.errorMessage).toBe("one");
   });
 
   it("says what is wrong with its options and that it is closed", async () => {
-    expect(() => new RedisFinishedJobs({ ttlMs: 1.5 })).toThrow(ValidationError);
-    expect(() => new RedisFinishedJobs({ client: {} as never })).toThrow(UnsupportedError);
-    const store = new RedisFinishedJobs({ client: ioredis });
+    expect(() => new RedisResultCache({ ttlMs: 1.5 })).toThrow(ValidationError);
+    expect(() => new RedisResultCache({ client: {} as never })).toThrow(UnsupportedError);
+    const store = new RedisResultCache({ client: ioredis });
     await store.close();
     await expect(store.find(job("a"))).rejects.toMatchObject({ code: "CLOSED" });
     expect(await ioredis.ping()).toBe("PONG");

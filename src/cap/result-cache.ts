@@ -33,7 +33,7 @@ export function idempotencyKeyOf({ tenantId, idempotencyKey }: JobIdentity): str
 }
 
 /** A bounded store of results. Several workers may share one. */
-export interface FinishedJobs {
+export interface ResultCache {
   /** The result of this job, or of the one that had its idempotency key before. */
   find(job: JobIdentity): Promise<JobResult | undefined>;
   /**
@@ -46,7 +46,7 @@ export interface FinishedJobs {
 }
 
 /** The bytes of a result as a store keeps it: the canonical bytes of the JobResult. */
-export function finishedBytes(result: JobResult): Uint8Array {
+export function cachedBytes(result: JobResult): Uint8Array {
   return encodeCanonical(JobResultSchema, result).bytes;
 }
 
@@ -55,14 +55,14 @@ export function finishedBytes(result: JobResult): Uint8Array {
  *
  * @throws ProtocolError for bytes that are not the result of a finished job.
  */
-export function readFinished(bytes: Uint8Array): JobResult {
+export function readCached(bytes: Uint8Array): JobResult {
   const message = decodeMessage(JobResultSchema, bytes);
   if (message.jobId !== "" && !isUnderWay(message)) return message;
   throw new ProtocolError("the stored value is not the result of a finished job");
 }
 
-/** Options of {@link MemoryFinishedJobs}. */
-export interface MemoryFinishedJobsOptions {
+/** Options of {@link MemoryResultCache}. */
+export interface MemoryResultCacheOptions {
   /** Results kept at most; the one that was not asked for the longest goes first. Default: 10000. */
   readonly maxEntries?: number | undefined;
   /** How long a result is kept. Default: 86400000, a day. */
@@ -77,18 +77,18 @@ interface Entry {
 }
 
 /**
- * A {@link FinishedJobs} for the workers of one process. What it holds is gone with the process, so a job that
+ * A {@link ResultCache} for the workers of one process. What it holds is gone with the process, so a job that
  * comes again after a crash is done again.
  *
  * @throws ValidationError for a `maxEntries` or `ttlMs` that is not a number above 0.
  */
-export class MemoryFinishedJobs implements FinishedJobs {
+export class MemoryResultCache implements ResultCache {
   readonly #byJob: Lru<string, Entry>;
   readonly #byKey: Lru<string, Entry>;
   readonly #ttlMs: number;
   readonly #clock: Clock;
 
-  constructor(options: MemoryFinishedJobsOptions = {}) {
+  constructor(options: MemoryResultCacheOptions = {}) {
     const { maxEntries = 10_000, ttlMs = 86_400_000, clock = systemClock } = options;
     checkOptions(options, { maxEntries: { min: 1 }, ttlMs: { above: 0 } });
     this.#byJob = new Lru(maxEntries);
@@ -104,18 +104,18 @@ export class MemoryFinishedJobs implements FinishedJobs {
 
   async find(job: JobIdentity): Promise<JobResult | undefined> {
     const entry = this.#find(job);
-    return entry && readFinished(entry.bytes);
+    return entry && readCached(entry.bytes);
   }
 
   async keep(job: JobIdentity, result: JobResult): Promise<JobResult> {
     const entry = this.#find(job) ?? {
-      bytes: finishedBytes(result),
+      bytes: cachedBytes(result),
       until: this.#clock.monotonic() + this.#ttlMs,
     };
     this.#byJob.set(jobKey(job), entry);
     const key = idempotencyKeyOf(job);
     if (key !== undefined && this.#alive(this.#byKey, key) === undefined) this.#byKey.set(key, entry);
-    return readFinished(entry.bytes);
+    return readCached(entry.bytes);
   }
 
   async close(): Promise<void> {

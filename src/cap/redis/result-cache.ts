@@ -5,19 +5,18 @@ import { errorText } from "../../core/errors.js";
 import { safeLogger } from "../../core/logger.js";
 import { checkOptions, exactCount } from "../../core/options.js";
 import {
-  type FinishedJobs,
-  finishedBytes,
+  cachedBytes,
   idempotencyKeyOf,
   type JobIdentity,
   jobKey,
-  readFinished,
-} from "../finished-jobs.js";
-import type { RedisCommands } from "./clients.js";
-import type { RedisSessionOptions } from "./session.js";
+  type ResultCache,
+  readCached,
+} from "../result-cache.js";
+import type { RedisCommands, RedisSessionOptions } from "./session.js";
 import { RedisSession } from "./session.js";
 
-/** Options of {@link RedisFinishedJobs}. */
-export interface RedisFinishedJobsOptions extends RedisSessionOptions {
+/** Options of {@link RedisResultCache}. */
+export interface RedisResultCacheOptions extends RedisSessionOptions {
   /** How long a result is kept. Default: 86400000, a day. */
   readonly ttlMs?: number | undefined;
   /** In front of every key. Default: "agentwire:finished:". */
@@ -25,7 +24,7 @@ export interface RedisFinishedJobsOptions extends RedisSessionOptions {
 }
 
 /**
- * A {@link FinishedJobs} in Redis, for all workers of a topic.
+ * A {@link ResultCache} in Redis, for all workers of a topic.
  *
  * Keys are `agentwire:finished:job:["<tenant>","<principal>","<job_id>"]` and, where there is an idempotency key,
  * `agentwire:finished:key:["<tenant>","<key>"]`; none of them is one of Cordum's. Values are the bytes of the
@@ -37,10 +36,10 @@ export interface RedisFinishedJobsOptions extends RedisSessionOptions {
  * @throws ValidationError for a `ttlMs` that is not a positive whole number, UnsupportedError for a client of
  * another kind, when it is made. Calls reject as those of `RedisBlobStore` do.
  */
-export class RedisFinishedJobs extends RedisSession implements FinishedJobs {
-  readonly #options: RedisFinishedJobsOptions;
+export class RedisResultCache extends RedisSession implements ResultCache {
+  readonly #options: RedisResultCacheOptions;
 
-  constructor(options: RedisFinishedJobsOptions = {}) {
+  constructor(options: RedisResultCacheOptions = {}) {
     super(options);
     checkOptions(options, { ttlMs: exactCount });
     this.#options = options;
@@ -76,7 +75,7 @@ export class RedisFinishedJobs extends RedisSession implements FinishedJobs {
   /** Gives what is under the key afterwards: ours, or that of who was faster. */
   async #setFirst(redis: RedisCommands, key: string, result: JobResult): Promise<JobResult> {
     const { ttlMs = 86_400_000 } = this.#options;
-    const bytes = Buffer.from(finishedBytes(result));
+    const bytes = Buffer.from(cachedBytes(result));
     await redis.setNew(key, bytes, ttlMs);
     const kept = await this.#read(redis, key);
     if (kept !== undefined) return kept;
@@ -88,7 +87,7 @@ export class RedisFinishedJobs extends RedisSession implements FinishedJobs {
     const bytes = await redis.get(key);
     if (bytes === null || bytes === undefined) return undefined;
     try {
-      return readFinished(new Uint8Array(bytes));
+      return readCached(new Uint8Array(bytes));
     } catch (error) {
       safeLogger(this.#options.logger).error("a stored result cannot be read; it is treated as missing", {
         key,
