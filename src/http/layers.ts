@@ -245,8 +245,8 @@ function errors(context: LayerContext): Layer {
 
 /** `answer` itself from 200 to 299. @throws the error that any other one stands for */
 function accepted(answer: Answer, call: Call, { server, toError, clock }: LayerContext): Answer {
-  const { operation, headers, options } = call;
-  const shown = (): Answer => withoutSecrets(answer, [...secretsOf(headers), ...(options.secrets ?? [])]);
+  const { operation } = call;
+  const shown = (): Answer => withoutSecrets(answer, hiding(call));
   if (answer.status >= 200 && answer.status < 300) {
     answer.shown = shown;
     return answer;
@@ -254,16 +254,18 @@ function accepted(answer: Answer, call: Call, { server, toError, clock }: LayerC
   throw toError?.(shown(), operation) ?? errorFromAnswer(shown(), server, clock);
 }
 
-function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: string): AgentwireError {
+function thrownError(thrown: unknown, call: Call, server: string): AgentwireError {
   if (thrown instanceof AgentwireError) return thrown;
-  const cause = withoutData(thrown);
+  const { head } = call.got;
+  const hide = hiding(call);
+  const cause = shownCause(thrown, hide);
   const ended = asAbortError(cause);
   if (ended instanceof AgentwireError) return ended;
   const { code, cause: inner } = (cause ?? {}) as { readonly code?: unknown; readonly cause?: unknown };
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED")
     return new ClosedError("the client is closed", { cause });
-  const reason = errorText(inner ?? thrown);
-  const options = { cause, attempts: attempt, ...(neverSent(cause) && { sent: false }) };
+  const reason = hide(errorText(inner ?? thrown));
+  const options = { cause, attempts: call.attempt, ...(neverSent(cause) && { sent: false }) };
   if (head !== undefined)
     return new ConnectionError(`the response of ${server} was cut off: ${reason}`, {
       ...answerInfo(head),
@@ -273,29 +275,54 @@ function thrownError(thrown: unknown, { got: { head }, attempt }: Call, server: 
 }
 
 /**
- * An error about bytes that are not HTTP holds them; they may repeat the request, credential included. What cannot be
- * read or changed, such as a revoked proxy, is replaced by its text.
+ * `thrown`, or an error with its text alone if it repeats a credential. An error about bytes that are not HTTP holds them,
+ * and they may repeat one too. What cannot be read or changed, such as a revoked proxy, is also replaced by its text.
  */
-function withoutData(thrown: unknown): unknown {
+function shownCause(thrown: unknown, hide: (text: string) => string): unknown {
+  const textOnly = () => new Error(hide(errorText(thrown)));
   try {
-    for (let at = thrown, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-      if (!Reflect.deleteProperty(at, "data")) return new Error(errorText(thrown));
-      void (at as { readonly code?: unknown }).code;
+    let first: unknown;
+    let shown = "";
+    let at = thrown;
+    for (let depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
+      if (!Reflect.deleteProperty(at, "data")) return textOnly();
+      const { message, stack, code } = at as Error & { readonly code?: unknown };
+      first ??= code;
+      shown += `${message}\n${stack}\n${fieldsOf(at)}\n`;
     }
-    return thrown;
+    shown += typeof at === "object" ? fieldsOf(at) : String(at);
+    const isClean = !(at instanceof Error) && hide(shown) === shown;
+    // The code tells whether the request has left.
+    return isClean ? thrown : Object.assign(textOnly(), typeof first === "string" && { code: hide(first) });
   } catch {
-    return new Error(errorText(thrown));
+    return textOnly();
   }
+}
+
+/** What printing an error shows besides its text, as far as JSON holds it. */
+function fieldsOf(error: object | null): string {
+  const open = new Set<unknown>();
+  return JSON.stringify({ ...error, cause: undefined }, (_, value: unknown) => {
+    if (typeof value === "bigint") return String(value);
+    if (typeof value !== "object" || value === null) return value;
+    if (open.has(value)) return undefined;
+    open.add(value);
+    return value;
+  });
 }
 
 /** A shorter text stands in many responses by chance, and hiding it would garble them. */
 const MIN_SECRET = 4;
 
-/** Some servers repeat the credential they refuse, as it is or encoded once or twice; no error may hold it. */
-function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
+/** Some servers, and some errors, repeat the credential of a call, as it is or encoded once or twice. */
+function hiding({ headers, options }: Call): (text: string) => string {
+  const secrets = [...secretsOf(headers), ...(options.secrets ?? [])];
   const forms = new Set(secrets.filter((secret) => secret.length >= MIN_SECRET).flatMap(formsOf));
-  const hide = (text: string): string =>
-    [...forms].reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+  return (text) => [...forms].reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+}
+
+/** The answer as errors may hold it. */
+function withoutSecrets(answer: Answer, hide: (text: string) => string): Answer {
   // Servers escape more of a JSON text than has to be, such as `\/` or all beyond ASCII; what is read is the same.
   const json = answer.body === answer.text ? answer.text : (JSON.stringify(answer.body) ?? "");
   const hidden = hide(json);

@@ -1,4 +1,5 @@
 /** A fetch of one's own may reject, and answer, with anything. */
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { AgentwireError, ConnectionError } from "../../src/core/errors.js";
 import { bearer, type SendOptions, TokenSource } from "../../src/http/index.js";
@@ -45,6 +46,49 @@ describe("a fetch that rejects with", () => {
     const error = await failure(http.send(read, ["1"]));
     expect(error).toBeInstanceOf(ConnectionError);
     expect((error.cause as { data?: unknown }).data).toBeUndefined();
+  });
+});
+
+describe("a fetch whose error repeats the credential", () => {
+  const token = "planted-token-9";
+  const withFields = (fields: object) => Object.assign(new Error("failed"), fields);
+  const config = { headers: { Authorization: `Bearer ${token}` } };
+  const cyclic: { self?: unknown; config: unknown } = { config };
+  cyclic.self = cyclic;
+
+  it.each<[string, () => unknown]>([
+    ["in its text", () => new Error(`cannot send ${token}`)],
+    ["as a text alone", () => `cannot send ${token}`],
+    ["in an object", () => ({ config })],
+    ["in a cause that is a text", () => new Error("failed", { cause: token })],
+    ["encoded in a URL", () => new Error(`cannot reach /?t=${encodeURIComponent(token)}`)],
+    ["in the text of its cause", () => new Error("failed", { cause: new Error(token) })],
+    ["in its fields", () => withFields({ config })],
+    ["in fields that refer to themselves", () => withFields({ request: cyclic })],
+    ["in its stack alone", () => withFields({ stack: `Error: failed\n    at ${token}` })],
+    ["in its code", () => withFields({ code: token })],
+  ])("%s shows it neither in errors nor in log lines", async (_, make) => {
+    const lines: unknown[] = [];
+    const write = (...line: unknown[]) => lines.push(line);
+    const logger = { debug: write, info: write, warn: write, error: write };
+    const http = client(base, {
+      fetch: () => Promise.reject(make()),
+      auth: bearer(token),
+      retry: false,
+      logger,
+    });
+    const error = await failure(http.send(read, ["1"]));
+    expect(error).toBeInstanceOf(ConnectionError);
+    for (const shown of [error, lines])
+      expect(inspect(shown, { depth: 12, showHidden: true })).not.toContain(token);
+  });
+
+  it("still proves that the call never left", async () => {
+    const cause = withFields({ code: "ECONNREFUSED", address: token });
+    const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+    const error = await failure(client(base, { fetch, auth: bearer(token), retry: false }).send(read, ["1"]));
+    expect(error).toMatchObject({ sent: false });
+    expect(inspect(error, { depth: 12 })).not.toContain(token);
   });
 });
 
