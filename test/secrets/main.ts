@@ -22,6 +22,9 @@ const FOLDERS = [
   "cli",
 ];
 
+/** Files that hold keys and credentials on purpose, and the cache of compiled sources. */
+const OF_SECRETS = /\.pem$|\/credentials\.json$|\/token$|\/tsx-[^/]*\//;
+
 /** Everything that a run printed and left behind. */
 function traces(paths: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const folder = mkdtempSync(join(tmpdir(), "agentwire-secrets-"));
@@ -33,7 +36,9 @@ function traces(paths: readonly string[], env: NodeJS.ProcessEnv = {}) {
     });
     const left = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
-      .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"));
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => !OF_SECRETS.test(path))
+      .map((path) => readFileSync(path, "latin1"));
     return { texts: [stdout, stderr, ...left], files: left.length, status };
   } finally {
     rmSync(folder, { recursive: true, force: true });
