@@ -140,6 +140,55 @@ describe("the engine of a worker", () => {
     expect([line.active, freed()]).toEqual([1, 1]); // a slot is freed once
   });
 
+  it(req("worker.engine", "cuts work once, and answers at the end of that grace time"), async () => {
+    const { clock, engine, add, answers } = setUp({ graceMs: 100 });
+    const [a, b] = [add("a"), add("b")];
+    expect([engine.cut(a, new AbortError("first")), engine.cut(a, new AbortError("second"))]).toEqual([
+      true,
+      false,
+    ]);
+    expect(engine.cut(b, new AbortError("no"))).toBe(true);
+    expect(answers).toEqual(["b cut queued: no"]); // what does not run needs no grace
+    await clock.advance(60);
+    expect(engine.cut(a, new AbortError("third"))).toBe(false);
+    await clock.advance(40);
+    expect(answers).toEqual(["b cut queued: no", "a cut running: first"]);
+  });
+
+  it(req("worker.engine", "keeps a slot until the answer is out, whenever the handler ends"), async () => {
+    let sent!: () => void;
+    const answer = () => new Promise<void>((resolve) => (sent = resolve));
+    const { clock, engine, add, started } = setUp({ answer });
+    const [a] = [add("a"), add("b")];
+    engine.cut(a, new AbortError("no"));
+    a.end("late");
+    await clock.settle();
+    expect(started).toEqual(["a"]);
+    sent();
+    await clock.settle();
+    expect(started).toEqual(["a", "b"]);
+  });
+
+  it(
+    req("worker.engine", "lets a slot go once, although its work says so before the answer is out"),
+    async () => {
+      const { clock, engine, add, logged, freed } = setUp({ answer: async () => engine.release(a) });
+      const a = add("a");
+      engine.cut(a, new AbortError("no"));
+      await clock.advance(5_000);
+      expect([logged.length, freed(), clock.pending]).toEqual([1, 1, 0]);
+    },
+  );
+
+  it(req("worker.engine", "waits for no handler once it is closed"), async () => {
+    const { clock, engine, add } = setUp();
+    const a = add("a");
+    engine.close();
+    engine.cut(a, new AbortError("no"));
+    await clock.settle();
+    expect([engine.size, clock.pending]).toEqual([0, 0]);
+  });
+
   it(req("worker.engine", "drops work without an answer, and aborts its handler"), async () => {
     const { clock, engine, line, add, answers } = setUp();
     const a = add("a");
