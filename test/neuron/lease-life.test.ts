@@ -251,7 +251,9 @@ describe("an answer that is refused", () => {
   );
 
   it.each([
+    [300, true],
     [302, true],
+    [399, true],
     [401, true],
     [408, true],
     [403, false],
