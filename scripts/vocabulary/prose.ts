@@ -14,10 +14,9 @@ export function proseOf(file: string, text: string): Prose[] {
 
 /** Code keeps its length, so that lines stay right. */
 function ofDocument(text: string): Prose[] {
-  const blank = (code: string): string => code.replace(/[^\n]/g, " ");
-  return [
-    { start: 0, content: text.replace(/^( *)(```+)[\s\S]*?^\1\2/gm, blank).replace(/`[^`\n]+`/g, blank) },
-  ];
+  const blank = (piece: string): string => piece.replace(/[^\n]/g, " ");
+  const code = [/^( *)(```+)[\s\S]*?^\1\2/gm, /`[^`\n]+`/g, /\S+\/\S+\.ts\b/g]; // and paths of sources
+  return [{ start: 0, content: code.reduce((rest, pattern) => rest.replace(pattern, blank), text) }];
 }
 
 function ofProgram(file: string, text: string): Prose[] {
