@@ -191,7 +191,11 @@ export class JobClient {
     options: WaitOptions<T>,
   ): Promise<{ readonly result: Promise<JobOutcome<T>>; readonly sent: SubmitReceipt }> {
     this.#close.throwIfClosed();
-    checkOptions(options, { timeoutMs: milliseconds, read: ["json", "bytes", "none"] });
+    checkOptions(options, {
+      timeoutMs: milliseconds,
+      read: ["json", "bytes", "none"],
+      signal: "signal",
+    });
     const { signal } = options;
     if (signal?.aborted) throw abortError(signal);
     const job = prepareJob(submission, this.#store);

@@ -34,7 +34,8 @@ export class Worker extends BusWorker {
 }
 
 /**
- * Starts a worker on a subject. Resolves once it is subscribed; the worker runs until it is closed.
+ * Starts a worker on a subject. Resolves once it is subscribed; the worker runs until it is closed. It heeds neither
+ * `sys.job.cancel` nor deadlines; an `Agent` does.
  *
  * @throws ValidationError `INVALID_KEY` or `INVALID_SUBJECT`; what {@link Bus.subscribe} and a function given as `bus`
  * throw.

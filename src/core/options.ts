@@ -17,6 +17,10 @@ const types = {
   object: ["an object", (value: unknown) => typeof value === "object" && value !== null],
   list: ["a list", (value: unknown) => Array.isArray(value)],
   string: ["a string", (value: unknown) => typeof value === "string"],
+  signal: [
+    "an AbortSignal",
+    (value: unknown) => typeof (value as AbortSignal | null)?.throwIfAborted === "function",
+  ],
 } as const;
 
 /** A wait or a limit in milliseconds, of any length. */

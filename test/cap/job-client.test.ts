@@ -23,7 +23,13 @@ import {
 import { createPacket, encodePacket, signPacket } from "../../src/cap/packet.js";
 import type { PartyOptions } from "../../src/cap/party.js";
 import { Party } from "../../src/cap/party.js";
-import { AbortError, ClosedError, PolicyDeniedError, TimeoutError } from "../../src/core/errors.js";
+import {
+  AbortError,
+  ClosedError,
+  PolicyDeniedError,
+  TimeoutError,
+  ValidationError,
+} from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
@@ -184,6 +190,16 @@ describe("submitAndWait", () => {
     await answer(SUBJECT_RESULT, { jobId: "j", status: JobStatus.SUCCEEDED });
     await answer(SUBJECT_DLQ, { jobId: "j", status: JobStatus.FAILED });
     expect((await waiting).status).toBe(JobStatus.SUCCEEDED);
+  });
+
+  it("refuses a signal that is none, and leaves nothing behind", async () => {
+    const { client, clock } = await setUp();
+    const signal = {} as AbortSignal;
+    const error = await failure(client.submitAndWait(request, { timeoutMs: 300, signal }));
+    expect(error).toBeInstanceOf(ValidationError);
+    expect((error as Error).message).toContain("signal must be an AbortSignal");
+    await clock.advance(1_000);
+    expect(client.waiting).toBe(0);
   });
 
   it(req("cap.client.timeout", "ends after its time, and cancels the job when told to"), async () => {

@@ -93,3 +93,13 @@ describe.each([defaultCrypto(), nobleCrypto])("keys with $name", (crypto) => {
     expect(thrown).toBeInstanceOf(ValidationError);
   });
 });
+
+it("a key ring refuses roles that there are not, and a sender without an id", () => {
+  const { publicKeyPem } = generateKeyPair();
+  const ring = new KeyRing();
+  expect(() => ring.add("a", publicKeyPem, { roles: ["boss" as "client"] })).toThrow(
+    'the roles of "a" must be a list of client, scheduler, worker',
+  );
+  expect(() => ring.add("", publicKeyPem)).toThrow("needs the id of its sender");
+  expect(ring.of("a")).toEqual([]);
+});

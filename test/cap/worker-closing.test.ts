@@ -35,7 +35,7 @@ describe("closing a worker", () => {
     req("cap.worker.close", "aborts what outlasts the grace time and answers what never began"),
     async () => {
       const clock = new FakeClock();
-      const { worker, dispatch, settled } = await setUp({
+      const { worker, dispatch, settled, logged } = await setUp({
         clock,
         graceMs: 1000,
         handler: (_, { signal }) =>
@@ -55,9 +55,10 @@ describe("closing a worker", () => {
         result.errorCodeEnum,
       ]);
       expect(outcomes.sort()).toEqual([
-        ["j-1", JobStatus.FAILED, "handler failed", 1000],
+        ["j-1", JobStatus.FAILED, "worker closed before the job ended", ErrorCode.JOB_WORKER_UNAVAILABLE],
         ["j-2", JobStatus.FAILED, "worker closed before the job ran", ErrorCode.JOB_WORKER_UNAVAILABLE],
       ]);
+      expect(logged.join()).not.toContain("unexpectedly"); // the handler did what its signal asked for
       expect(clock.pending).toBe(0);
     },
   );

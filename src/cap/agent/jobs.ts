@@ -109,7 +109,10 @@ export class Jobs {
   stopIntake(): void {
     this.#closing = true;
     for (const job of this.#slots.waiting) {
-      if (job.deliveries.length === 0 || !this.#engine.drop(job, new ClosedError("the agent is closed")))
+      if (
+        job.deliveries.length === 0 ||
+        !this.#engine.drop(job, new ClosedError(`the ${this.#runtime.kind} is closed`))
+      )
         continue;
       this.#giveBack(job);
     }
@@ -123,7 +126,7 @@ export class Jobs {
   /** Cuts every job short: those of a stream are given back, the others answered. */
   abort(): void {
     this.#aborted = true;
-    this.#engine.cutAll(new ClosedError("the agent is closed"));
+    this.#engine.cutAll(new ClosedError(`the ${this.#runtime.kind} is closed`));
   }
 
   /** Forgets handlers that go on although they were cut short. */
@@ -176,7 +179,9 @@ export class Jobs {
       if (job.settled) return { giveBack: error }; // it was cut short, and is answered already
       const isDead = error instanceof JobFailure && error.isStoreDown && job.deliveries.length > 0;
       if (isDead && job.delivery < this.maxDeliver) return { giveBack: error };
-      return { result: this.#failed(job, error), isDead };
+      // A handler that heeds its signal throws the reason of the cut.
+      const failure = job.cutBy !== undefined && error === job.cutBy ? failureOf(job, job.cutBy) : error;
+      return { result: this.#failed(job, failure), isDead };
     }
   }
 

@@ -13,6 +13,8 @@ export type Role =
   /** Reports results, progress and heartbeats. */
   | "worker";
 
+const ROLES: readonly Role[] = ["client", "scheduler", "worker"];
+
 /** A public key: a PEM text with a PUBLIC KEY block (SPKI), or one that was parsed. */
 export type PublicKey = string | VerifyingKey;
 
@@ -87,6 +89,9 @@ export class KeyRing {
    * @throws ValidationError `INVALID_KEY`, naming the sender.
    */
   add(senderId: string, key: PublicKey, { roles }: Pick<RoleKey, "roles"> = {}): void {
+    if (!senderId) throw invalidKey("a public key needs the id of its sender, found none");
+    if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => ROLES.includes(role))))
+      throw invalidKey(`the roles of "${senderId}" must be a list of ${ROLES.join(", ")}`);
     const trusted = { ...this.#parse(senderId, key), roles };
     this.#keys.set(senderId, [...this.of(senderId).filter(({ id }) => id !== trusted.id), trusted]);
   }

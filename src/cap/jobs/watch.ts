@@ -99,6 +99,7 @@ export class JobWatch {
   wait(jobId: string, { timeoutMs, topic, signal, onGiveUp }: JobWait): Promise<JobResult> {
     const { clock = systemClock, logger } = this.#options;
     return new Promise((resolve, reject) => {
+      let off: (() => void) | undefined;
       const end = (outcome: JobResult | Error): void => {
         this.#waits.delete(jobId);
         clock.clearTimeout(timer);
@@ -117,7 +118,7 @@ export class JobWatch {
       const warn = () => warnOnce(logger, `cap.wait.${topic}`, text, { jobId });
       const timer = clock.setTimeout(() => giveUp(new JobTimeoutError(late)), timeoutMs);
       const hint = clock.setTimeout(warn, HINT_MS);
-      const off = signal && onAbort(signal, () => giveUp(abortError(signal)));
+      off = signal && onAbort(signal, () => giveUp(abortError(signal)));
       this.#waits.set(jobId, { end });
     });
   }
