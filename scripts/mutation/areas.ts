@@ -51,7 +51,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   retry: {
     mutate: [
       "src/core/{retry,retry-policy,retry-after,never-sent,time,loop,cut,abort}.ts",
-      "src/http/{layers,call,flight}.ts",
+      "src/http/{layers,hiding,call,flight}.ts",
       "src/4runr/{dedupe,sends,sender}.ts",
     ],
     tests: [
@@ -60,6 +60,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "test/4runr/{call,call-limits,call-params,errors,faults,given-up,token}.test.ts",
       "test/aureus/client.test.ts",
     ],
+  },
+  telemetry: {
+    mutate: ["src/aureus/telemetry-retry.ts"],
+    tests: ["test/aureus/{client,telemetry,telemetry-loss}.test.ts"],
   },
   policy: {
     mutate: [

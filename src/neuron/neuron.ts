@@ -149,7 +149,7 @@ export class Neuron {
   }
 
   /** Leases in flight: queued, running, and those whose answer is on its way. */
-  get leasesInHand(): number {
+  get inFlight(): number {
     return this.#dispatcher.leases.size;
   }
 

@@ -15,7 +15,7 @@ import type { DurationName } from "./spans.js";
 /** What reports outcomes, retries, reconnects and work in flight. */
 export type Observed =
   | Pick<Agent, "stats" | "inFlight" | "workerId" | "isServing">
-  | Pick<Neuron, "on" | "leasesInHand" | "neuronId" | "isServing">
+  | Pick<Neuron, "on" | "inFlight" | "neuronId" | "isServing">
   | Pick<GatewayClient, "on">
   | Pick<Bus, "onStatus">;
 
@@ -96,7 +96,7 @@ export class Instruments {
           }),
         ),
         observed.on("connection:reconnecting", () => this.#reconnects.add(1, attributes)),
-        this.#gauges(attributes, () => [observed.leasesInHand, observed.isServing]),
+        this.#gauges(attributes, () => [observed.inFlight, observed.isServing]),
       ];
       return () => {
         for (const off of offs) off();

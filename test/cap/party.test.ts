@@ -88,16 +88,22 @@ describe("unverified packets", () => {
   });
 });
 
+/** A key that verifies at once, and the same one elsewhere: each verification ends when its `waiting` is called. */
+function slowKey() {
+  const local = new KeyRing({ c: pair.publicKeyPem }).of("c")[0]!.key;
+  const waiting: (() => void)[] = [];
+  const verify = async (data: Uint8Array, signature: Uint8Array) => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return local.verify(data, signature);
+  };
+  return { local, verify, waiting };
+}
+
 describe("keys that verify elsewhere", () => {
   it(
     req("cap.trust.roles", "let in what they verified only, in the order of arrival, and once"),
     async () => {
-      const local = new KeyRing({ c: pair.publicKeyPem }).of("c")[0]!.key;
-      const waiting: (() => void)[] = [];
-      const verify = async (data: Uint8Array, signature: Uint8Array) => {
-        await new Promise<void>((resolve) => waiting.push(resolve));
-        return local.verify(data, signature);
-      };
+      const { verify, waiting } = slowKey();
       const clock = new FakeClock();
       const { bus, party, heard, refused, listener } = setUp({
         publicKeys: { c: { verify } },
@@ -135,12 +141,7 @@ describe("a key that verifies at once", () => {
   it(
     req("cap.trust.roles", "lets nothing in before what came earlier and is still being verified"),
     async () => {
-      const local = new KeyRing({ c: pair.publicKeyPem }).of("c")[0]!.key;
-      const waiting: (() => void)[] = [];
-      const verify = async (data: Uint8Array, signature: Uint8Array) => {
-        await new Promise<void>((resolve) => waiting.push(resolve));
-        return local.verify(data, signature);
-      };
+      const { local, verify, waiting } = slowKey();
       const { bus, party, heard, listener } = setUp({ publicKeys: { slow: { verify }, quick: local } });
       const subscription = await party.receive("job.x", listener);
       const send = async (jobId: string, senderId: string) => {

@@ -127,7 +127,7 @@ export async function runClusterFault(
     const subjects = readers.map((_, i) => `job.s${i}`);
     const delivered = new Set<string>();
     const idAtPlace = new Map<string, string>();
-    const [acking, acked, twice] = [new Set<string>(), new Set<string>(), new Set<string>()];
+    const [acked, twice] = [new Set<string>(), new Set<string>()];
     const storedAt = new Map<string, number>();
     let silenceMs = 0;
     for (const [i, { durable }] of readers.entries()) {
@@ -144,10 +144,8 @@ export async function runClusterFault(
           delivered.add(id);
           idAtPlace.set(delivery.messageId, id);
           if (acked.has(id)) twice.add(id);
-          const isOver = acking.has(id); // as a worker knows
-          acking.add(id);
           delivery.ack().then(
-            () => !isOver && acked.add(id),
+            () => acked.add(id),
             () => {},
           );
         },

@@ -225,7 +225,7 @@ describe("the frame decoder", () => {
       if (round % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await neuron.stop({ timeoutMs: 1_000 });
-    expect(neuron.leasesInHand).toBe(0);
+    expect(neuron.inFlight).toBe(0);
     const answers = gateway.posted.filter(({ path }) => path === "/neuron/ack" || path === "/neuron/nack");
     const ids = answers.map(({ frame }) => (frame as { leaseId: string }).leaseId);
     expect(new Set(ids).size).toBe(ids.length);

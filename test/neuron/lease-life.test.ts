@@ -128,7 +128,7 @@ describe("heartbeats", () => {
       lease("L1", "a/b", {}, {}, ttlMs);
       await clock.advance(everyMs * 12);
       expect(frames("heartbeat").length).toBeGreaterThanOrEqual(11);
-      expect(neuron.leasesInHand).toBe(1);
+      expect(neuron.inFlight).toBe(1);
       expect(errors).toEqual([]);
     },
   );
@@ -168,7 +168,7 @@ describe("heartbeats", () => {
       end();
       await clock.advance(60_000);
       expect(answers()).toEqual([]);
-      expect(neuron.leasesInHand).toBe(0);
+      expect(neuron.inFlight).toBe(0);
     },
   );
 
@@ -188,7 +188,7 @@ describe("heartbeats", () => {
       });
       lease("L1", "a/b", {}, {}, ttlMs);
       await clock.advance(lostAfterMs - 1);
-      expect([neuron.leasesInHand, errors]).toEqual([1, []]);
+      expect([neuron.inFlight, errors]).toEqual([1, []]);
       await clock.advance(1);
       expect(errors).toMatchObject([{ code: "LEASE_LOST" }]);
     },

@@ -117,7 +117,7 @@ describe("handlers", () => {
     const answers = gateway.posted.filter(({ frame: { type } }) => type === "ack" || type === "nack");
     expect(answers).toHaveLength(1);
     expect(answers[0]!.frame).toMatchObject(frame as object);
-    expect(neuron.leasesInHand).toBe(0);
+    expect(neuron.inFlight).toBe(0);
   });
 
   it(
@@ -399,7 +399,7 @@ describe("leases", () => {
       expect(acks).toHaveLength(5);
       expect(new Set(acks).size).toBe(1);
       expect(acks[0]).toContain('"output":{"n":1}');
-      expect(neuron.leasesInHand).toBe(0);
+      expect(neuron.inFlight).toBe(0);
     },
   );
 
@@ -412,7 +412,7 @@ describe("leases", () => {
     });
     lease("L1");
     await clock.advance(120_000);
-    expect(neuron.leasesInHand).toBe(0);
+    expect(neuron.inFlight).toBe(0);
     expect(errors.map(({ message }) => message)).toEqual(["down"]);
   });
 

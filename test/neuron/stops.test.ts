@@ -75,7 +75,7 @@ describe("stops at random moments", () => {
       await neuron.stop({ drain, timeoutMs: drain ? 5 : 0 });
       await started.catch(() => {});
       settled++;
-      inHand += neuron.leasesInHand;
+      inHand += neuron.inFlight;
       const answers = new Map<string, Set<string>>();
       for (const { body } of gateway.requests) {
         const frame = body as { type?: string; leaseId?: string } | null;
