@@ -19,7 +19,7 @@ const client = await openJobClient({ bus, senderId: "client-1" });
 try {
   const result = await client.submitAndWait(
     { jobId: "job-echo-1", topic: "job.echo", contextPtr: "redis://ctx/job-echo-1" },
-    { timeoutMs: 10_000, cancelOnAbort: true },
+    { timeoutMs: 10_000 },
   );
   console.log(result.jobId, result.resultPtr);
 } catch (error) {

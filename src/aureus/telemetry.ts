@@ -23,7 +23,7 @@ const OPTIONS: { readonly [Name in keyof TelemetryOptions]?: OptionRule } = {
   spoolFile: "string",
   correlationId: "string",
   tags: "object",
-  clock: "object",
+  clock: "clock",
   random: "function",
 };
 

@@ -3,6 +3,7 @@
  * everything above this interface is the same on any other.
  */
 import { type AgentwireError, ValidationError } from "../core/errors.js";
+import type { OptionRule } from "../core/options.js";
 
 /** A message received from the bus. */
 export interface BusMessage {
@@ -73,6 +74,9 @@ export interface Bus {
   onStatus(listener: (status: BusStatus, error?: AgentwireError) => void): () => void;
 }
 
+/** What tells a bus from anything else, such as the bare connection of a NATS client. */
+export const BUS = { has: ["publish", "subscribe", "onStatus"] } satisfies OptionRule;
+
 /**
  * Throws unless a text is a subject: non-empty tokens between dots, no white space, and no wildcards unless
  * they are allowed.
@@ -87,8 +91,12 @@ export function assertSubject(subject: string, options: { readonly wildcards?: b
     if (token === ">") return options.wildcards === true && i === tokens.length - 1;
     return true;
   });
-  if (!good)
-    throw new ValidationError(`not a valid subject: ${JSON.stringify(subject)}`, { code: "INVALID_SUBJECT" });
+  if (good) return;
+  const but = options.wildcards ? "" : ", * or >";
+  throw new ValidationError(
+    `invalid subject: expected words between dots, without white space${but}, found ${JSON.stringify(subject)}`,
+    { code: "INVALID_SUBJECT" },
+  );
 }
 
 /** Whether a subject matches the subject of a subscription, which may have wildcards. */

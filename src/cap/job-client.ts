@@ -12,6 +12,7 @@ import { checkOption, checkOptions, milliseconds } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
 import { type BlobStore, limitedStore } from "./blob-store.js";
+import { BUS } from "./bus.js";
 import { DuplicateJobError } from "./errors.js";
 import type {
   JobClientOptions,
@@ -117,6 +118,7 @@ export class JobClient {
    */
   async start<T = unknown>(submission: JobSubmission, options: WaitOptions<T> = {}): Promise<JobHandle<T>> {
     this.#close.throwIfClosed();
+    checkOption("the submission", submission, "object");
     await this.#watch.listen();
     const jobId = submission.jobId || `job-${uuid()}`;
     const progress = this.#watch.progress(jobId);
@@ -165,6 +167,7 @@ export class JobClient {
 
   /** Asks for a job to be stopped. "ok" means published. */
   async cancel(jobId: string, reason = "cancelled by the client"): Promise<void> {
+    checkOption("jobId", jobId, "text");
     const requestedBy = this.#party.senderId;
     await this.#party.send(
       SUBJECT_CANCEL,
@@ -244,8 +247,12 @@ export class JobClient {
  * @throws What connecting, opening the store and subscribing throw; then what was opened is closed again.
  */
 export async function openJobClient(options: JobClientOptions): Promise<JobClient> {
-  checkOptions(options, { ioTimeoutMs: {} });
-  if (typeof options.bus !== "function") checkOption("bus", options.bus, "object");
+  checkOptions(options, {
+    ioTimeoutMs: {},
+    store: { has: ["get", "set"], orFunction: true },
+    durable: { has: ["publish", "subscribe"] },
+  });
+  checkOption("bus", options.bus, { ...BUS, orFunction: true });
   const { clock = systemClock, logger, ioTimeoutMs = 5_000 } = options;
   const owned = new Resources(clock, safeLogger(logger), ioTimeoutMs);
   try {
@@ -266,6 +273,8 @@ export async function openJobClient(options: JobClientOptions): Promise<JobClien
  * several jobs open a client once.
  */
 export async function submitAndWait<T = unknown>(options: SubmitAndWaitOptions<T>): Promise<JobOutcome<T>> {
+  checkOptions(options, { signal: "signal" });
+  checkOption("request", options.request, "object");
   if (options.signal?.aborted) throw abortError(options.signal);
   const client = await openJobClient(options);
   try {

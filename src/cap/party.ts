@@ -10,7 +10,7 @@ import { type Loop, type LoopOptions, startLoop } from "../core/loop.js";
 import { checkOption, checkOptions } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { type AlertOptions, ProtocolAlerts } from "./alerts.js";
-import type { Bus, BusMessage, SubscribeOptions, Subscription } from "./bus.js";
+import { BUS, type Bus, type BusMessage, type SubscribeOptions, type Subscription } from "./bus.js";
 import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
 import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
 import type { DurableBus, ReplayFrom } from "./durable.js";
@@ -141,9 +141,14 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
       readonly profile?: PacketProfile | undefined;
     },
   ) {
-    checkOptions(options, { maxAgeMs: { above: 0 }, maxPacketBytes: { min: 0 }, mapOrder: ["spec", "upb"] });
-    checkOption("bus", options.bus, "object");
-    checkOption("senderId", options.senderId, "string");
+    checkOptions(options, {
+      maxAgeMs: { above: 0 },
+      maxPacketBytes: { min: 0 },
+      mapOrder: ["spec", "upb"],
+      clock: "clock",
+    });
+    checkOption("bus", options.bus, BUS);
+    checkOption("senderId", options.senderId, "text");
     this.#profile = options.profile;
     this.bus = options.bus;
     this.senderId = options.senderId;

@@ -4,10 +4,11 @@
  */
 import { compose } from "../core/middleware.js";
 import { onAbort } from "../core/on-abort.js";
-import { checkOption } from "../core/options.js";
+import { checkOption, checkOptions } from "../core/options.js";
 import { BusWorker } from "./agent/bus-worker.js";
 import type { WorkerOptions } from "./agent/options.js";
 import type { ServedTopic, Service } from "./agent/runtime.js";
+import { assertSubject } from "./bus.js";
 
 /** A running worker. */
 export class Worker extends BusWorker {
@@ -16,7 +17,9 @@ export class Worker extends BusWorker {
   /** @internal Use {@link runWorker}. */
   constructor(options: WorkerOptions) {
     super("worker", "cap-worker", options);
+    checkOptions(options, { signal: "signal" });
     checkOption("handler", options.handler, "function");
+    assertSubject(options.subject, { wildcards: true });
     this.#options = options;
   }
 

@@ -1,10 +1,17 @@
 /** Checks of options, when they are given: one wording for all, with each name as the caller wrote it. */
 import { ValidationError } from "./errors.js";
 
-/** What an option may be: one of a list, a type, or a number within bounds. */
-export type OptionRule = readonly string[] | keyof typeof types | NumberRule;
+/** What an option may be: one of a list, a type, a number within bounds, or an object with the methods named in `has`. */
+export type OptionRule = readonly string[] | keyof typeof types | NumberRule | MethodsRule;
+
+interface MethodsRule {
+  readonly has: readonly string[];
+  /** A function is good too, such as one that opens what has the methods. */
+  readonly orFunction?: boolean;
+}
 
 interface NumberRule {
+  readonly orFunction?: boolean;
   readonly min?: number;
   readonly above?: number;
   readonly max?: number;
@@ -17,11 +24,23 @@ const types = {
   object: ["an object", (value: unknown) => typeof value === "object" && value !== null],
   list: ["a list", (value: unknown) => Array.isArray(value)],
   string: ["a string", (value: unknown) => typeof value === "string"],
+  text: ["a string that is not empty", (value: unknown) => typeof value === "string" && value !== ""],
+  clock: [
+    "a clock",
+    (value: unknown) => hasMethods(value, ["now", "monotonic", "setTimeout", "clearTimeout"]),
+  ],
+  strings: ["an object of strings", (value: unknown) => isObjectOf(value, "string")],
+  booleans: ["an object of booleans", (value: unknown) => isObjectOf(value, "boolean")],
   signal: [
     "an AbortSignal",
     (value: unknown) => typeof (value as AbortSignal | null)?.throwIfAborted === "function",
   ],
 } as const;
+
+function isObjectOf(value: unknown, type: string): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((one) => typeof one === type);
+}
 
 /** A wait or a limit in milliseconds, of any length. */
 export const milliseconds: OptionRule = { min: 0 };
@@ -56,9 +75,19 @@ export function checkOption(name: string, value: unknown, rule: OptionRule): voi
   } else if ("length" in rule) {
     if (!rule.includes(value as string))
       throw invalid(name, rule.map((one) => JSON.stringify(one)).join(" or "), value);
-  } else if (!isWithin(value, rule)) {
-    throw invalid(name, boundsOf(rule), value);
+  } else if (!(rule.orFunction && typeof value === "function")) {
+    const fits = "has" in rule ? hasMethods(value, rule.has) : isWithin(value, rule);
+    if (fits) return;
+    const words = "has" in rule ? `an object with ${rule.has.join(", ")}` : boundsOf(rule, value);
+    throw invalid(name, rule.orFunction ? `${words}, or a function` : words, value);
   }
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  const object = value as Record<string, unknown> | null;
+  return (
+    typeof object === "object" && object !== null && names.every((name) => typeof object[name] === "function")
+  );
 }
 
 function isWithin(value: unknown, { min = -Infinity, above = -Infinity, max = Infinity, whole }: NumberRule) {
@@ -66,9 +95,12 @@ function isWithin(value: unknown, { min = -Infinity, above = -Infinity, max = In
   return value > above && (whole !== true || Number.isInteger(value) || value === Infinity);
 }
 
-function boundsOf({ min, above, max, whole }: NumberRule): string {
+function boundsOf({ min, above, max, whole }: NumberRule, value: unknown): string {
   const number = whole ? "a whole number" : "a number";
-  const upTo = max === undefined ? "" : max === Number.MAX_VALUE ? " and finite" : ` and at most ${max}`;
+  // The limit of exact numbers is of interest only to who exceeds it.
+  const isShown = max !== Number.MAX_SAFE_INTEGER || (typeof value === "number" && value > max);
+  const upTo =
+    max === undefined || !isShown ? "" : max === Number.MAX_VALUE ? " and finite" : ` and at most ${max}`;
   const from = above !== undefined ? ` above ${above}` : min !== undefined ? ` of at least ${min}` : "";
   return `${number}${from}${upTo}`;
 }

@@ -46,7 +46,7 @@ const OPTIONS: { readonly [Name in keyof HttpClientOptions]?: OptionRule } = {
   tls: "object",
   headers: "object",
   middleware: "list",
-  clock: "object",
+  clock: "clock",
   random: "function",
   allowInsecure: "boolean",
 };

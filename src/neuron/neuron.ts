@@ -35,7 +35,7 @@ const OPTIONS: { readonly [Name in keyof NeuronCommonOptions | "transport"]?: Op
   answerRetryMs: milliseconds,
   middleware: "list",
   transport: "object",
-  clock: "object",
+  clock: "clock",
   random: "function",
 };
 

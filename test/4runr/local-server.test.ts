@@ -52,7 +52,8 @@ describe("faults", () => {
       while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
       expect(calls).toHaveLength(fault.kind === "delay" ? 0 : 2);
       expect(clock.nextInMs).toBe(fault.kind === "delay" ? 700 : 800);
-      expect((await clock.until(answered)).status).toBe(200);
+      await clock.advance(clock.nextInMs!);
+      expect((await answered).status).toBe(200); // over a real socket, which no clock waits for
     }
   });
 

@@ -61,6 +61,22 @@ describe("TLS from the environment", () => {
   });
 });
 
+describe("a Redis that is away", () => {
+  it("is named, with the reason, by a call of the store and by a ping", async () => {
+    const port = await freePort();
+    const url = `redis://127.0.0.1:${port}`;
+    await using store = new RedisBlobStore({ url, logger: false, timeoutMs: 60_000 });
+    for (const call of [
+      () => store.get("k"),
+      () => pingRedis({ url, logger: false, connectTimeoutMs: 60_000 }),
+    ]) {
+      const error = await call().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ConnectionError);
+      expect(`${error}`).toMatch(new RegExp(`127\\.0\\.0\\.1:${port}: .*ECONNREFUSED`));
+    }
+  });
+});
+
 describe("redis store without a server", () => {
   it("refuses what cannot be right before it connects, and never quotes the URL", async () => {
     for (const url of ["http://u:hunter2@h", "redis:", "hunter2", "redis://u:hunter2@h/x"]) {

@@ -8,7 +8,11 @@ import {
   MemoryResultCache,
   openJobClient,
   runWorker,
+  submitAndWait,
+  submitJob,
 } from "../../src/cap/index.js";
+import { openJetStream } from "../../src/cap/jetstream/index.js";
+import { connectNats } from "../../src/cap/nats/index.js";
 import { PacketLink } from "../../src/cap/packet/index.js";
 import { ValidationError } from "../../src/core/errors.js";
 
@@ -99,6 +103,111 @@ describe("odd options", () => {
         expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_KEY" });
       }
     }
+  });
+
+  it.each<[string, readonly unknown[]]>([
+    ["bus", [{}, "nats://h", { publish() {}, subscribe() {} }]], // the last one: a bare NATS connection
+    ["store", [{}, "redis://h", { get() {} }]],
+    ["durable", [{}, true, { publish() {} }]],
+    ["dedupe", [{}, true, new Map()]],
+    ["concurrency", [0, -1, 1.5]],
+    ["maxDeliver", [-1, 1.5]],
+    ["backoffMs", ["1s", -1, Number.NaN, {}]],
+    ["workerId", ["", 7]],
+    ["senderId", ["", 7]],
+    ["labels", [{ a: 1 }, ["gpu"], "gpu"]],
+    ["capabilities", [{ gpu: "yes" }, ["gpu"]]],
+    ["metrics", [3, "on"]],
+    ["load", [5, {}]],
+    ["heartbeat", [5, {}]],
+    ["exposeErrors", ["yes", 1]],
+    ["granularStatus", ["yes", 1]],
+    ["region", [7]],
+    ["heartbeatToken", [7, {}]],
+    ["middleware", [{}, () => 1]],
+    ["logger", ["debug", 1]],
+    ["clock", [{}, Date, { now: Date.now }]],
+  ])("an agent refuses a %s that it could not work with", async (name, values) => {
+    const parts = { bus: bus(), store: new InMemoryBlobStore(), logger: false as const };
+    for (const value of values) await refused(name, () => new Agent({ ...parts, [name]: value }));
+  });
+
+  it("says what an option has to offer, and no bound that was not crossed", async () => {
+    const parts = { bus: bus(), store: new InMemoryBlobStore(), logger: false as const };
+    const message = async (options: object) =>
+      ((await refusal(() => new Agent({ ...parts, ...options }))) as Error).message;
+    expect(await message({ dedupe: {} })).toBe(
+      "dedupe must be an object with find, keep, or a function, found a value of type object",
+    );
+    expect(await message({ concurrency: 0 })).toBe(
+      "concurrency must be a whole number of at least 1, found 0",
+    );
+    expect(await message({ concurrency: 1e300 })).toBe(
+      "concurrency must be a whole number of at least 1 and at most 9007199254740991, found 1e+300",
+    );
+  });
+
+  it("a topic refuses a wait between attempts that is none", async () => {
+    for (const backoffMs of ["1s", -1, {}] as never[]) {
+      const agent = new Agent({ bus: bus(), store: new InMemoryBlobStore(), logger: false });
+      await refused("backoffMs", () => agent.job("job.x", { backoffMs }, () => 1));
+    }
+  });
+
+  it("runWorker refuses a signal that is none, and a subject that is none, before it connects", async () => {
+    let connected = 0;
+    const connect = () => {
+      connected++;
+      return bus();
+    };
+    const parts = { bus: connect, subject: "job.x", handler: () => ({}), logger: false as const };
+    for (const signal of [{}, "now", new AbortController()] as never[])
+      await refused("signal", () => runWorker({ ...parts, signal }));
+    for (const subject of ["", "job x", undefined, 7] as never[])
+      expect(await refusal(() => runWorker({ ...parts, subject }))).toMatchObject({
+        code: "INVALID_SUBJECT",
+      });
+    expect(connected).toBe(0);
+  });
+
+  it("streams refuse what no server would take", async () => {
+    await refused("bus", () => openJetStream(undefined as never));
+    const parts = { publish() {}, subscribe() {}, status: () => (async function* () {})() } as never;
+    for (const [name, values] of Object.entries({
+      storage: ["ram", 1],
+      replicas: [0, 6, 9, 1.5, "3"],
+      startFrom: ["old", 0],
+      createStreams: ["yes", 1],
+      againMs: [-1, "5"],
+    }))
+      for (const value of values) await refused(name, () => openJetStream(parts, { [name]: value }));
+  });
+
+  it("a client refuses what cannot be submitted or cancelled", async () => {
+    await using client = await openJobClient({ bus: bus(), senderId: "c", logger: false });
+    for (const submission of [null, undefined, 7] as never[]) {
+      await refused("the submission", () => client.submit(submission));
+      await refused("the submission", () => client.submitAndWait(submission));
+      await refused("the submission", () => client.start(submission));
+    }
+    for (const request of [null, undefined, 7] as never[]) {
+      await refused("request", () => submitAndWait({ bus: bus(), senderId: "c", request }));
+      await refused("request", () => submitJob({ bus: bus(), senderId: "c", request }));
+    }
+    await refused("the options", () => submitAndWait(null as never));
+    for (const topic of ["job.>", "job.*", "job x"])
+      for (const submit of [
+        () => client.submit({ topic }),
+        () => submitJob({ bus: bus(), senderId: "c", request: { topic } }),
+      ])
+        expect(await refusal(submit)).toMatchObject({ code: "INVALID_SUBJECT" });
+    await refused("jobId", () => client.cancel(""));
+    for (const store of [{}, "redis://h"] as never[])
+      await refused("store", () => openJobClient({ bus: bus(), senderId: "c", logger: false, store }));
+  });
+
+  it("a list without a NATS server is not the default server", async () => {
+    expect(await refusal(() => connectNats({ servers: [] }))).toMatchObject({ code: "INVALID_URL" });
   });
 
   it("a client refuses waits and limits that are not numbers", async () => {

@@ -40,7 +40,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
   constructor(options: AgentOptions & { readonly protocol?: P | undefined }) {
     super("agent", "cap-runtime", options);
     checkOptions(options, { graceMs: { above: 0 }, retries: RETRIES });
-    if (typeof options.store !== "function") checkOption("store", options.store, "object");
+    checkOption("store", options.store, { has: ["get", "set"], orFunction: true });
     this.#middleware = [...(options.middleware ?? [])];
   }
 
@@ -80,7 +80,7 @@ export class Agent<P extends PacketProtocol = PacketProtocol> extends BusWorker 
 
   override async start(): Promise<void> {
     if (this.state === "idle" && this.#topics.size === 0)
-      throw new ConflictError("no handlers registered", { code: "NO_HANDLERS" });
+      throw new ConflictError("no handlers registered: call job() before start()", { code: "NO_HANDLERS" });
     await super.start();
   }
 
@@ -104,6 +104,7 @@ function topicOf(
   if (typeof run !== "function") throw new ValidationError(`${topic}: the handler must be a function`);
   const { retries = defaults.retries ?? 0, backoffMs = defaults.backoffMs ?? 0, input, output } = options;
   checkOption("retries", retries, RETRIES);
+  checkOption("backoffMs", backoffMs, { min: 0, orFunction: true });
   return async (middleware, validator) => {
     const checker = async (name: string, schema: Schema | undefined, make: typeof checkerFor<unknown>) =>
       schema &&

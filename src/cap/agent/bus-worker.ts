@@ -6,9 +6,10 @@ import { ClosedError, ConflictError } from "../../core/errors.js";
 import { type EmittedEvent, type EventsOptions, IterableEmitter } from "../../core/iterable-emitter.js";
 import { safeLogger } from "../../core/logger.js";
 import { onAbort } from "../../core/on-abort.js";
-import { checkOption, checkOptions, milliseconds, type OptionRule } from "../../core/options.js";
+import { checkOption, checkOptions, exactCount, milliseconds, type OptionRule } from "../../core/options.js";
 import { onProcessSignal } from "../../core/process-signals.js";
 import { warned } from "../../core/warned.js";
+import { BUS } from "../bus.js";
 import { type PrivateKey, toSigningKey } from "../crypto/key-ring.js";
 import { ConnectionLostError } from "../errors.js";
 import { reportMetrics } from "../metrics.js";
@@ -16,12 +17,12 @@ import type { AgentOptions, CoreOptions, WorkerEvents, WorkerState, WorkerStats 
 import type { Service, WorkerCore } from "./runtime.js";
 import { type RunStage, Session } from "./session.js";
 
-/** Numbers, of which 0 or less may mean something. `NaN` and texts never do. */
+/** 0 or less may mean something; `NaN` and texts never do. */
 const RULES: { readonly [Name in keyof AgentOptions]?: OptionRule } = {
-  senderId: "string",
-  workerId: "string",
+  senderId: "text",
+  workerId: "text",
   pool: "string",
-  concurrency: { whole: true, max: Number.MAX_SAFE_INTEGER },
+  concurrency: exactCount,
   maxQueued: milliseconds,
   graceMs: {},
   resendForMs: {},
@@ -31,7 +32,25 @@ const RULES: { readonly [Name in keyof AgentOptions]?: OptionRule } = {
   maxResultBytes: {},
   heartbeatIntervalMs: {},
   abandonMs: {},
-  maxDeliver: {},
+  maxDeliver: { min: 0, whole: true },
+  backoffMs: { min: 0, orFunction: true },
+  durable: { has: ["publish", "subscribe"], orFunction: true },
+  dedupe: { has: ["find", "keep"], orFunction: true },
+  exposeErrors: "boolean",
+  granularStatus: "boolean",
+  metrics: "object",
+  heartbeat: "function",
+  load: "function",
+  labels: "strings",
+  capabilities: "booleans",
+  region: "string",
+  type: "string",
+  agentName: "string",
+  heartbeatToken: "string",
+  middleware: "list",
+  validator: "object",
+  production: "object",
+  clock: "clock",
 };
 
 /** Starts, serves and closes. */
@@ -60,7 +79,7 @@ export abstract class BusWorker {
   /** @internal */
   protected constructor(kind: string, defaultId: string, options: CoreOptions) {
     checkOptions(options, RULES);
-    if (typeof options.bus !== "function") checkOption("bus", options.bus, "object");
+    checkOption("bus", options.bus, { ...BUS, orFunction: true });
     const workerId = options.workerId || options.senderId || defaultId;
     const { clock = systemClock, concurrency = 1, ioTimeoutMs = 5_000, graceMs = 30_000 } = options;
     this.workerId = workerId;
@@ -72,7 +91,7 @@ export abstract class BusWorker {
       kind,
       workerId,
       options,
-      concurrency: Math.max(1, concurrency),
+      concurrency,
       graceMs: Math.max(1, graceMs), // 0 would be no bound
       clock,
       log: safeLogger(options.logger),

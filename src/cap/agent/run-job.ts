@@ -231,7 +231,7 @@ async function writeOutput(job: Job, output: unknown, store: BlobStore): Promise
 }
 
 function unwritable(error: unknown, { log }: Job): JobFailure {
-  log.warn("output cannot be written as JSON", { reason: errorText(error) });
+  log.warn("output is not JSON serializable", { reason: errorText(error) });
   const text = error instanceof ValidationError ? "output is not JSON serializable" : "unknown error";
   return new JobFailure("RESULT_WRITE_FAILED", `result write failed: ${text}`);
 }

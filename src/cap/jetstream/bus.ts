@@ -3,7 +3,7 @@ import { headers as natsHeaders } from "nats";
 import { AgentwireError, ClosedError, errorText, UpstreamError, ValidationError } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
 import { safeLogger } from "../../core/logger.js";
-import { checkOptions, exactCount } from "../../core/options.js";
+import { checkOption, checkOptions, exactCount, milliseconds, type OptionRule } from "../../core/options.js";
 import type { Bus, BusMessage, Subscription } from "../bus.js";
 import { assertSubject } from "../bus.js";
 import { retryWhileDown } from "../bus-status.js";
@@ -62,6 +62,8 @@ export async function openJetStream(
   bus: Bus | NatsConnection,
   options: JetStreamOptions = {},
 ): Promise<DurableBus> {
+  checkOption("bus", bus, "object");
+  checkOptions(options, OPTIONS);
   const nats = "onStatus" in bus ? bus : natsBus(bus, options);
   if (!(nats instanceof NatsBus)) {
     throw new ValidationError("JetStream requires a bus of connectNats or natsBus", { code: "NOT_NATS" });
@@ -71,10 +73,15 @@ export async function openJetStream(
   return streams;
 }
 
-const COUNTS = {
+const OPTIONS: { readonly [Name in keyof JetStreamOptions]?: OptionRule } = {
+  createStreams: "boolean",
+  storage: ["file", "memory"],
+  replicas: { min: 1, max: 5, whole: true },
+  startFrom: ["new", "all"],
   ackWaitMs: exactCount,
   maxAckPending: exactCount,
   maxInFlight: exactCount,
+  againMs: milliseconds,
   timeoutMs: exactCount,
 };
 
@@ -85,7 +92,6 @@ class JetStreamBus implements DurableBus {
   readonly #options: JetStreamOptions;
 
   constructor(bus: NatsBus, options: JetStreamOptions) {
-    checkOptions(options, COUNTS);
     const { timeoutMs = 5_000, ackWaitMs = ACK_WAIT_MS } = options;
     this.ackWaitMs = ackWaitMs;
     this.#api = { bus, timeoutMs };

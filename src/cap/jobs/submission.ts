@@ -9,8 +9,9 @@ import {
 } from "../../../gen/cap/index.js";
 import { ValidationError } from "../../core/errors.js";
 import { uuid } from "../../core/ids.js";
-import { checkOption } from "../../core/options.js";
+import { checkOption, checkOptions } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
+import { assertSubject } from "../bus.js";
 import type { DurableBus, Stored } from "../durable.js";
 import { Party, type PartyOptions } from "../party.js";
 import { compensation } from "./compensation.js";
@@ -49,8 +50,9 @@ export type PreparedJob = ReturnType<typeof prepareJob>;
  * that is not a positive number; InvalidInputError for a compensation that breaks a rule.
  */
 export function prepareJob(submission: JobSubmission, store: BlobStore | undefined) {
+  checkOption("the submission", submission, "object");
   const { input, deadlineMs, traceId, ...given } = submission;
-  const request = { ...given, jobId: given.jobId || `job-${uuid()}` } as JobRequestInit & { jobId: string };
+  const request = identified(given);
   if (given.compensation !== undefined) compensation(given.compensation);
   if (deadlineMs !== undefined) {
     checkOption("deadlineMs", deadlineMs, { above: 0, max: Number.MAX_VALUE });
@@ -65,6 +67,12 @@ export function prepareJob(submission: JobSubmission, store: BlobStore | undefin
   if (input !== undefined && given.contextPtr)
     throw new ValidationError("a job has either an input or a contextPtr");
   return { request, input, traceId, deadlineMs };
+}
+
+/** The request with an id. Its topic becomes a subject, so it has to be one. */
+function identified(request: JobRequestInit): JobRequestInit & { jobId: string } {
+  if (request.topic) assertSubject(request.topic);
+  return { ...request, jobId: request.jobId || `job-${uuid()}` };
 }
 
 /** Sends a job request. @throws What `Party.send` and `DurableBus.publish` throw. */
@@ -106,7 +114,7 @@ export interface SubmitJobOptions
  * none; what {@link Bus.publish} throws.
  */
 export async function submitJob(options: SubmitJobOptions): Promise<SubmitReceipt> {
-  const { request, traceId } = options;
-  const jobId = request.jobId || `job-${uuid()}`;
-  return sendRequest(new Party(options), undefined, { ...request, jobId }, traceId);
+  checkOptions(options, {});
+  checkOption("request", options.request, "object");
+  return sendRequest(new Party(options), undefined, identified(options.request), options.traceId);
 }

@@ -17,7 +17,7 @@ const DEFAULT_URL = "nats://127.0.0.1:4222";
  * @throws ValidationError `INVALID_URL`; its text never holds what stands before the `@`.
  */
 export function natsServers(given: string | readonly string[] | undefined, env?: Env) {
-  const named = given === undefined || given.length === 0 ? (readEnv("NATS_URL", env) ?? DEFAULT_URL) : given;
+  const named = given ?? readEnv("NATS_URL", env) ?? DEFAULT_URL;
   const texts = (typeof named === "string" ? named.split(",") : [...named]).map((text) => text.trim());
   const urls = texts.filter((text) => text !== "").map(parse);
   if (urls.length === 0) throw invalidUrl("");

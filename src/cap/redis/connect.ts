@@ -19,6 +19,8 @@ export interface OwnRedis extends IoredisLike {
   ping(): Promise<string>;
   quit(): Promise<unknown>;
   disconnect(): void;
+  /** Why the last connection failed: what ioredis says of a command names neither a cause nor an address. */
+  lastFailure?: string | undefined;
 }
 
 /** What goes into a client's `tls` (ioredis) or `socket` (node-redis) option. */
@@ -97,9 +99,20 @@ export async function connectRedis(options: RedisConnectOptions = {}): Promise<O
             reconnectOnError: (error) => (replyCode(error) === "READONLY" ? 2 : false),
           });
   const log = safeLogger(logger);
+  const own: OwnRedis = client;
   // Without a listener ioredis writes to the console. The command that failed gets the error as well.
-  client.on("error", (error) => log.warn("redis connection failed", { reason: errorText(error) }));
-  return client;
+  client.on("error", (error) => {
+    own.lastFailure = `${addressOf(address)}: ${errorText(error)}`;
+    log.warn("redis connection failed", { reason: own.lastFailure });
+  });
+  client.on("ready", () => {
+    own.lastFailure = undefined;
+  });
+  return own;
+}
+
+function addressOf({ hosts }: RedisAddress): string {
+  return hosts.map(({ host, port }) => `${host}:${port}`).join(",");
 }
 
 function warnOfRisk(
@@ -107,7 +120,7 @@ function warnOfRisk(
   tls: RedisTls | undefined,
   logger: Logger | false | undefined,
 ): void {
-  const host = address.hosts.map(({ host, port }) => `${host}:${port}`).join(",");
+  const host = addressOf(address);
   if (tls !== undefined && !tls.rejectUnauthorized) {
     const text = "the certificate of Redis is not checked: anybody on the way can read and change everything";
     warnOnce(logger, `redis-unchecked:${host}`, text, { host });

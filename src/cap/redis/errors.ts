@@ -27,13 +27,14 @@ export function replyCode(error: unknown): string | undefined {
 
 /**
  * The client's error without the error itself: that one holds the command with its arguments, which may include a
- * password. An UpstreamError `REDIS_REPLY` for what Redis refuses, retryable if it is not ready; else a ConnectionError.
+ * password. An UpstreamError `REDIS_REPLY` for what Redis refuses, retryable if it is not ready; else a ConnectionError,
+ * with `lastFailure` as its text if there is one.
  */
-export function redisError(error: unknown): Error {
+export function redisError(error: unknown, lastFailure?: string): Error {
   if (error instanceof AgentwireError) return error;
   const code = replyCode(error);
   const text = `redis: ${errorText(error)}`;
-  if (code === undefined) return new ConnectionError(text);
+  if (code === undefined) return new ConnectionError(lastFailure ? `redis: ${lastFailure}` : text);
   const advice = ADVICE[code];
   return new UpstreamError(advice === undefined ? text : `${text}; ${advice}`, {
     code: "REDIS_REPLY",

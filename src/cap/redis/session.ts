@@ -100,7 +100,7 @@ export class RedisSession {
     try {
       return await withDeadline({ timeoutMs, what: "a call of the Redis store" }, () => call(commands));
     } catch (error) {
-      throw redisError(error);
+      throw redisError(error, (await this.#own)?.lastFailure);
     }
   }
 

@@ -69,7 +69,7 @@ export async function pingRedis(options: RedisConnectOptions = {}): Promise<numb
       ping,
     );
   } catch (error) {
-    throw redisError(error);
+    throw redisError(error, client.lastFailure);
   } finally {
     await endClient(client);
   }

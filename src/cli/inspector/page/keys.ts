@@ -55,7 +55,10 @@ const ACTIONS: Readonly<Record<string, () => unknown>> = {
   ArrowDown: () => move(1),
   ArrowUp: () => move(-1),
   Enter: () => store.select(store.selected, true),
-  Escape: () => store.select(store.selected, false),
+  Escape: () => {
+    (document.activeElement as HTMLElement | null)?.blur(); // it may go with the record, and would keep the next Enter
+    store.select(store.selected, false);
+  },
   "[": () => moveInTrace(-1),
   "]": () => moveInTrace(1),
   ArrowRight: () => store.unfold(true),

@@ -1,5 +1,5 @@
 /** Sending: what can be sent, its input as a form or as JSON, and what came of it. */
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { post } from "./api.ts";
 import type { Target } from "./state.tsx";
 import { store, useStore } from "./store.ts";
@@ -23,14 +23,13 @@ export function Send() {
   const { state } = useStore();
   const targets = state?.targets ?? [];
   const [key, setKey] = useState("");
-  const [text, setText] = useState("");
+  const [edited, setEdited] = useState({ key: "", text: "" });
   const [error, setError] = useState("");
   const [sent, setSent] = useState<readonly Sent[]>([]);
   const target = targets.find((one) => keyOf(one) === key) ?? targets[0];
-  useEffect(() => {
-    if (target !== undefined) setText(shown(target.sample));
-  }, [target && keyOf(target)]);
   if (target === undefined) return <Empty>Nothing can be sent from here: this page only reads.</Empty>;
+  const text = edited.key === keyOf(target) ? edited.text : shown(target.sample);
+  const setText = (text: string) => setEdited({ key: keyOf(target), text });
   const value = parse(text);
   const send = async (): Promise<void> => {
     const { protocol, name } = target;
