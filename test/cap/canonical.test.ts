@@ -87,6 +87,12 @@ describe("what is easy to get wrong", () => {
   it(req("cap.canonical.bytes", "negative zero is written, zero is not"), () => {
     expect(heartbeat({ cpuLoad: 0 })).toBe("");
     expect(heartbeat({ cpuLoad: -0 })).toBe(hex("2500000080"));
+    expect(heartbeat({ cpuLoad: 1 })).toBe(hex("250000803f"));
+    expect(heartbeat({ activeJobs: -0 })).toBe(""); // whole numbers have one zero
+    const budget = create(JobRequestSchema, {
+      budget: { deadlineMs: 0 as never, maxInputTokens: -0 as never },
+    });
+    expect(toBase64(encodeCanonical(JobRequestSchema, budget).bytes)).toBe(hex("6200"));
   });
 
   it("negative numbers and enums take ten bytes", () => {
@@ -144,6 +150,15 @@ describe("what is easy to get wrong", () => {
     ],
   ])(req("cap.canonical.values", "%s is refused by name"), (_, init, text) => {
     expect(() => heartbeat(init)).toThrow(text);
+  });
+
+  it("bytes are a Uint8Array and nothing like one", () => {
+    for (const signature of [[1, 2], new ArrayBuffer(2), { length: 2 }, "AQI", null] as never[]) {
+      const packet = { ...create(BusPacketSchema), signature };
+      expect(() => encodeCanonical(BusPacketSchema, packet)).toThrow(
+        "signature: must be a value of type bytes",
+      );
+    }
   });
 
   it("names the whole path of a nested value", () => {

@@ -63,6 +63,33 @@ describe("8 MiB of one kind of field", () => {
   });
 });
 
+describe("a length", () => {
+  const traceId = (...length: number[]) => join(Uint8Array.of(0x0a, ...length), text("t"));
+
+  it.each([
+    ["of five bytes with the value 1", [0x81, 0x80, 0x80, 0x80, 0], "t"],
+    ["of five bytes with bits beyond the 32nd", [0x81, 0x80, 0x80, 0x80, 0x10], "a length is too large"],
+    [
+      "of five bytes, the last one just too large",
+      [0x81, 0x80, 0x80, 0x80, 0x0f],
+      "in the middle of a field",
+    ],
+    ["of six bytes with the value 1", [0x81, 0x80, 0x80, 0x80, 0x80, 0], "a length is too large"],
+    ["of ten bytes with the value 1", [0x81, ...new Array<number>(8).fill(0x80), 0], "a length is too large"],
+  ])(req("cap.packet.bounds", "%s is read as one, or refused"), (_, length, expected) => {
+    if (expected === "t") expect(decodePacket(traceId(...length)).traceId).toBe("t");
+    else expect(() => decodePacket(traceId(...length))).toThrow(expected);
+  });
+
+  it("that ends a packed list in the middle of a number is refused", () => {
+    const list = (content: number[], ...behind: number[]) =>
+      field(17, join(field(3, Uint8Array.of(...content)), Uint8Array.of(...behind)));
+    expect(() => decodePacket(list([1, 0x80], 1))).toThrow("a packed list ends in the middle of a number");
+    expect(() => decodePacket(list([1, 0x80]))).toThrow(MalformedPacketError);
+    expect(decodePacket(list([1, 2])).payload.case).toBeDefined();
+  });
+});
+
 describe("a message nested too deep", () => {
   it(req("cap.packet.bounds", "is refused, of groups and of sub-messages"), () => {
     const groups = (levels: number) =>
@@ -122,6 +149,9 @@ describe("a record that is not what its field says", () => {
     );
     expect(decoded(join(strange, other)).payload).toMatchObject({ value: { jobId: "", topic: "t" } });
     expect(decoded(other).payload).toMatchObject({ value: { jobId: "", topic: "t" } });
+    const member = (key: string) => field(1, join(field(1, text(key)), field(2, field(3, text("v")))));
+    const rule = join(field(8, member("a")), field(8, member("b")));
+    expect(decodeMessage(RuleSchema, rule).match).toEqual({ a: "v", b: "v" });
   });
 
   it("of a map entry with unknown fields in it is kept whole, and not put into the map", () => {
