@@ -18,7 +18,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   codec: {
     mutate: ["src/cap/wire/*.ts"],
-    tests: ["test/cap/{canonical,hostile-packets,packet,unknown-payload,vectors,production-vectors}.test.ts"],
+    tests: [
+      "test/cap/{canonical,hostile-packets,packet,party,unknown-payload,vectors,production-vectors}.test.ts",
+      "test/fuzz/fuzz.test.ts",
+    ],
   },
   keys: {
     mutate: ["src/cap/crypto/*.ts"],

@@ -1,5 +1,10 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { create, createRegistry, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, createFileRegistry, createRegistry, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  FieldDescriptorProto_Label,
+  FieldDescriptorProto_Type,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JobPriority } from "../../gen/cap/index.js";
@@ -168,6 +173,48 @@ describe("what is easy to get wrong", () => {
     expect(() => encodeCanonical(BusPacketSchema, packet)).toThrow(
       "job_request.budget.deadline_ms: must be a value of type int64",
     );
+  });
+});
+
+describe("the messages of a fork", () => {
+  const { STRING, INT32, MESSAGE } = FieldDescriptorProto_Type;
+  const { OPTIONAL, REPEATED } = FieldDescriptorProto_Label;
+  const one = (name: string, number: number, type: FieldDescriptorProto_Type = STRING) => ({
+    name,
+    number,
+    type,
+    label: OPTIONAL,
+  });
+  const entry = (type: FieldDescriptorProto_Type) => ({
+    name: "MEntry",
+    field: [one("key", 1, type), one("value", 2)],
+    options: { mapEntry: true },
+  });
+  const map = (message: string) => ({
+    ...{ name: "m", number: 1, type: MESSAGE, label: REPEATED, typeName: `.fork.${message}.MEntry` },
+  });
+  const file = create(FileDescriptorProtoSchema, {
+    ...{ name: "fork.proto", package: "fork", syntax: "proto3" },
+    messageType: [
+      { name: "Declared", field: [one("late", 3), one("early", 1), one("middle", 2, INT32)] },
+      { name: "Texts", field: [map("Texts")], nestedType: [entry(STRING)] },
+      { name: "Numbers", field: [map("Numbers")], nestedType: [entry(INT32)] },
+    ],
+  });
+  const fork = createFileRegistry(file, () => undefined);
+  const bytesOf = (name: string, init: Record<string, unknown>) => {
+    const schema = fork.getMessage(`fork.${name}`)!;
+    return encodeCanonical(schema, create(schema, init)).bytes;
+  };
+
+  it("are written in the order of their numbers, whatever order they are declared in", () => {
+    const bytes = bytesOf("Declared", { late: "c", middle: 2, early: "a" });
+    expect([...bytes]).toEqual([0x0a, 1, 0x61, 0x10, 2, 0x1a, 1, 0x63]);
+  });
+
+  it("have maps with text keys only", () => {
+    expect([...bytesOf("Texts", { m: { a: "b" } })]).toEqual([0x0a, 6, 0x0a, 1, 0x61, 0x12, 1, 0x62]);
+    expect(() => bytesOf("Numbers", { m: { 1: "b" } })).toThrow("only maps with string keys");
   });
 });
 

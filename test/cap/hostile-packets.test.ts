@@ -58,8 +58,10 @@ describe("8 MiB of one kind of field", () => {
     const request = field(10, join(field(1, new Uint8Array(1 << 20).fill(0x61))));
     const long = decodePacket(request).payload;
     expect(long.case === "jobRequest" && long.value.jobId.length).toBe(1 << 20);
-    const many = decodePacket(field(11, repeated([0x42, 0], 2 * 65_000))).payload;
-    expect(many.case === "jobResult" && many.value.artifactPtrs.length).toBe(65_000);
+    const texts = (count: number) => field(11, repeated([0x42, 0], 2 * count)); // and the field around them
+    const many = decodePacket(texts(65_535)).payload;
+    expect(many.case === "jobResult" && many.value.artifactPtrs.length).toBe(65_535);
+    expect(() => decodePacket(texts(65_536))).toThrow("more than 65536 fields");
   });
 });
 
@@ -87,6 +89,14 @@ describe("a length", () => {
     expect(() => decodePacket(list([1, 0x80], 1))).toThrow("a packed list ends in the middle of a number");
     expect(() => decodePacket(list([1, 0x80]))).toThrow(MalformedPacketError);
     expect(decodePacket(list([1, 2])).payload.case).toBeDefined();
+  });
+});
+
+describe("a map entry", () => {
+  it("whose key reaches beyond it is refused", () => {
+    const entry = field(15, Uint8Array.of(0x0a, 2, 0x61)); // a key of two bytes, of which the entry has one
+    const bytes = join(entry, Uint8Array.of(0x62));
+    expect(() => decodeMessage(JobRequestSchema, bytes)).toThrow("a map entry reaches beyond its end");
   });
 });
 
