@@ -25,7 +25,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   keys: {
     mutate: ["src/cap/crypto/*.ts"],
-    tests: ["test/cap/{key-files,key-folder,keys,options,vectors}.test.ts"],
+    tests: ["test/cap/{key-files,key-folder,keys,options,packet,party,trust,vectors}.test.ts"],
   },
   lease: {
     mutate: [

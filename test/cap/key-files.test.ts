@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
+import { CURVES } from "../../src/cap/crypto/curves.js";
 import { der, Tag } from "../../src/cap/crypto/der.js";
 import { nobleCrypto } from "../../src/cap/index.js";
 import { req } from "../requirements/index.ts";
@@ -99,6 +100,12 @@ describe("what is not a usable key", () => {
       ],
       [wrongPoint, 'expected a PEM block "PRIVATE KEY" or "EC PRIVATE KEY", found "PUBLIC KEY"'],
       ["", "expected PEM text with a block -----BEGIN PRIVATE KEY-----"],
+      ["-----BEGIN PRIVATE KEY-----\nAAAA", "a BEGIN line without its END line"],
+      [
+        "-----BEGIN EC PRIVATE KEY-----\\n \\r\nProc-Type: 4,ENCRYPTED\n-----END EC PRIVATE KEY-----",
+        "is encrypted",
+      ],
+      [pem("PRIVATE KEY", "3005020101"), "is cut off"],
       [sec1("00"), "out of range"],
       [sec1(order), "out of range"],
       [pem("EC PRIVATE KEY", "3006020101040105"), "does not name its curve"],
@@ -119,26 +126,34 @@ describe("what is not a usable key", () => {
     }
   });
 
-  it.each([0, 1, 2, 3])("is one with its curve written out, whose number %i has no digits", (empty) => {
-    const number = (at: number) => (at === empty ? [] : [1]);
-    const oid = (text: string) => der(Tag.oid, [...Buffer.from(text, "hex")]);
-    const curve = der(
-      Tag.sequence,
-      der(Tag.integer, [1]),
-      der(Tag.sequence, oid("2a8648ce3d0101"), der(Tag.integer, number(0))),
-      der(Tag.sequence, der(Tag.octetString, number(1)), der(Tag.octetString, number(2))),
-      der(Tag.octetString, [4]),
-      der(Tag.integer, number(3)),
-    );
-    const key = der(
-      Tag.sequence,
-      der(Tag.sequence, oid("2a8648ce3d0201"), curve),
-      der(Tag.bitString, [0, 4]),
-    );
-    for (const crypto of backends) {
-      expect(() => crypto.verifyingKey(pem("PUBLIC KEY", Buffer.from(key).toString("hex")))).toThrow(
-        expect.objectContaining({ code: "INVALID_KEY" }),
+  it("is one with its curve written out, of whose numbers one is another or has no digits", () => {
+    const { p, b, n, Gx, Gy } = CURVES["P-256"];
+    const bytes = (text: string) => [...Buffer.from(text, "hex")];
+    const oid = (text: string) => der(Tag.oid, bytes(text));
+    const a = (BigInt(`0x${p}`) - 3n).toString(16);
+    const right = { field: "2a8648ce3d0101", p, a, b, g: `04${Gx}${Gy}`, n };
+    const key = ({ field, p, a, b, g, n }: typeof right) => {
+      const curve = der(
+        Tag.sequence,
+        der(Tag.integer, [1]),
+        der(Tag.sequence, oid(field), der(Tag.integer, bytes(p))),
+        der(Tag.sequence, der(Tag.octetString, bytes(a)), der(Tag.octetString, bytes(b))),
+        der(Tag.octetString, bytes(g)),
+        der(Tag.integer, bytes(n)),
       );
+      const head = der(Tag.sequence, oid("2a8648ce3d0201"), curve);
+      const body = [...head, ...der(Tag.bitString, bytes(`00${right.g}`))];
+      const hex = Buffer.from(body).toString("hex");
+      return pem("PUBLIC KEY", `3082${body.length.toString(16).padStart(4, "0")}${hex}`);
+    };
+    for (const crypto of backends) {
+      expect(crypto.verifyingKey(key(right))).toBeDefined();
+      for (const number of Object.keys(right)) {
+        for (const value of ["", "00", right.n.replace(/.$/, "0")]) {
+          const wrong = key({ ...right, [number]: value });
+          expect(() => crypto.verifyingKey(wrong)).toThrow(expect.objectContaining({ code: "INVALID_KEY" }));
+        }
+      }
     }
   });
 

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { equalBytes } from "../../src/cap/crypto/sha256.js";
 import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto } from "../../src/cap/index.js";
 import { Party } from "../../src/cap/party.js";
 import { ValidationError } from "../../src/core/errors.js";
@@ -92,6 +93,39 @@ describe.each([defaultCrypto(), nobleCrypto])("keys with $name", (crypto) => {
     expect(inspect({ privateKeyPem }, { depth: 20 }), "the control leak is seen").toContain(secret);
     expect(thrown).toBeInstanceOf(ValidationError);
   });
+});
+
+it("a key ring holds each key once, whatever form it comes in, and lets go of one or all", () => {
+  const [first, second] = [generateKeyPair().publicKeyPem, generateKeyPair().publicKeyPem];
+  const ring = new KeyRing({ a: [first, { key: second, roles: ["client"] }], b: first, c: [] });
+  const roles = () => ring.of("a").map((key) => key.roles);
+  expect(roles()).toEqual([undefined, ["client"]]);
+  ring.add("a", `\n${first.replaceAll("\n", "\\n")}`, { roles: ["worker"] });
+  expect(roles()).toEqual([["client"], ["worker"]]);
+  const parsed = defaultCrypto().verifyingKey(generateKeyPair().publicKeyPem);
+  ring.add("a", parsed);
+  ring.add("a", parsed, { roles: ["client"] });
+  expect(roles()).toEqual([["client"], ["worker"], ["client"]]);
+  expect([ring.remove("a", parsed), ring.remove("a", parsed)]).toEqual([true, false]);
+  expect([ring.remove("a", first), roles()]).toEqual([true, [["client"]]]);
+  expect([ring.remove("b", second), ring.of("b").length]).toEqual([false, 1]);
+  expect([ring.remove("a"), ring.remove("a"), ring.of("a")]).toEqual([true, false, []]);
+  for (const given of [null, 7, "pem"] as never[])
+    expect(() => new KeyRing(given)).toThrow("publicKeys must be an object, a Map or a KeyRing, is ");
+  expect(() => new KeyRing({ a: null as never })).toThrow('public key of "a" cannot be used');
+});
+
+it("bytes are equal if they are as long and hold the same", () => {
+  const bytes = (...values: number[]) => Uint8Array.from(values);
+  expect(equalBytes(bytes(1, 2), bytes(1, 2))).toBe(true);
+  expect(equalBytes(bytes(), bytes())).toBe(true);
+  for (const other of [bytes(1, 3), bytes(2, 1), bytes(1), bytes(1, 2, 0), bytes()])
+    for (const [a, b] of [
+      [bytes(1, 2), other],
+      [other, bytes(1, 2)],
+    ] as const)
+      expect(equalBytes(a, b)).toBe(false);
+  expect(equalBytes(bytes(0), bytes())).toBe(false);
 });
 
 it("a key ring refuses roles that there are not, and a sender without an id", () => {
