@@ -87,7 +87,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   trust: {
     mutate: ["src/cap/trust/*.ts"],
     tests: [
-      "test/cap/{trust,trust-mutations,worker-trust-session,worker-trust-vectors}.test.ts",
+      "test/cap/{trust,trust-mutations,trust-rules,worker-trust-session,worker-trust-vectors}.test.ts",
       "test/cap-agent/trust.test.ts",
     ],
   },
