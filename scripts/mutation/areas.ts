@@ -94,8 +94,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
   production: {
     mutate: ["src/cap/production/*.ts"],
     tests: [
-      "test/cap/{production-resources,production-vectors}.test.ts",
-      "test/cap-agent/{control,handlers}.test.ts",
+      "test/cap/{production-resources,production-rules,production-vectors,trust-mutations}.test.ts",
+      "test/cap-agent/{control,handlers,trust,secrets}.test.ts",
     ],
   },
   core: {
