@@ -32,8 +32,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "src/neuron/{lease,run-lease,answer,session,dispatcher,inbound,connection,frame-check,frames}.ts",
     ],
     tests: [
-      "test/neuron/{connection,http-transport,lease-life,neuron,stream}.test.ts",
-      "test/neuron/local-big-brain-neuron.test.ts",
+      "test/neuron/{connection,frames,fuzz,http-transport,ipc,lease-life,neuron,stream,traces}.test.ts",
+      "test/neuron/local-big-brain{,-faults,-neuron,-strict,-workflow}.test.ts",
       "test/worker/*.test.ts",
     ],
   },
@@ -45,9 +45,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "src/http/{auth,renewable}.ts",
     ],
     tests: [
-      "test/4runr/{token,call,given-up,secrets,faults,errors}.test.ts",
-      "test/neuron/{auth,auth-traces,http-transport,connection}.test.ts",
-      "test/http/{auth,middleware}.test.ts",
+      "test/4runr/{token,call,given-up,secrets,faults,errors,own-tools,recordings}.test.ts",
+      "test/neuron/{auth,auth-traces,http-transport,connection,traces}.test.ts",
+      "test/http/{auth,call,middleware,odd-fetch,time}.test.ts",
       "test/aureus/client.test.ts",
     ],
   },

@@ -71,7 +71,7 @@ export async function deliver(entry: LeaseEntry, given: Outcome, core: NeuronCor
       const now = clock.monotonic();
       const leftMs = Math.max(entry.lifeLeftMs(now), started + answerRetryMs - now);
       const wantedMs = Math.max(askedMs(error), backoffMs(attempt, policy, core.random));
-      isLast = wantedMs > leftMs;
+      isLast = wantedMs >= leftMs;
       const delayMs = isLast ? leftMs * lastShare : wantedMs;
       logger.warn("the gateway did not accept an answer; retrying", { leaseId, delayMs, reason });
       await sleep(delayMs, { clock, signal }).catch(() => {});

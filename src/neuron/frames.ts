@@ -109,7 +109,7 @@ export function leaseIdInStart(text: string): string | undefined {
     else if (found === "[") open.push(undefined);
     else if (found === "}" || found === "]") open.pop();
     if (found === "{" || found === ",") isKey = open.at(-1) !== undefined;
-    else if (found === ":" || found === "[") isKey = false;
+    else if (found === ":") isKey = false;
     if (!found.startsWith('"')) continue;
     const value = textIn(found);
     if (isKey) open[open.length - 1] = value;

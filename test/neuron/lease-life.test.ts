@@ -78,14 +78,37 @@ describe("the deadline of a lease", () => {
 describe("heartbeats", () => {
   it(req("neuron.heartbeat.bounded", "one that hangs does not stop the next"), async () => {
     let hung = 0;
-    const { lease, clock, frames, answers } = await setUp({
+    const { lease, clock, frames, answers, gateway, logged } = await setUp({
       handlers: { "a/b": gate().handler },
-      onPost: (path) => (path === "/neuron/heartbeat" && hung++ === 0 ? never() : undefined),
+      onPost: (path) => (path === "/neuron/heartbeat" && hung++ % 10 === 0 ? never() : undefined),
     });
     lease("L1", "a/b", {}, {}, 40_000);
     await clock.advance(120_000);
     expect(frames("heartbeat").length).toBeGreaterThan(5);
     expect(answers()).toEqual([]);
+    const refused = () => logged.filter((line) => line.startsWith("a heartbeat was not accepted")).length;
+    expect([hung, refused()]).toEqual([11, 1]);
+    gateway.drop(); // ends the one that hangs
+    await clock.settle();
+    expect(refused()).toBe(1);
+  });
+
+  it("that are sent every 100 ms may take 250 ms each, and only what fails is logged", async () => {
+    for (const [takesMs, isTaken] of [
+      [249, true],
+      [251, false],
+    ] as const) {
+      const bench = await setUp({
+        handlers: { "a/b": () => 1 },
+        heartbeatIntervalMs: 100,
+        onPost: (path) => (path === "/neuron/heartbeat" ? sleep(takesMs, { clock: bench.clock }) : undefined),
+      });
+      await bench.clock.advance(700);
+      await stopAll();
+      const reason = '"reason":"a heartbeat';
+      const warned = bench.logged.filter((line) => line.startsWith("a heartbeat was not accepted"));
+      expect(warned.length > 0 && warned.every((line) => line.includes(reason))).toBe(!isTaken);
+    }
   });
 
   it("go on while costly schemas of other leases are judged", async () => {
@@ -117,6 +140,7 @@ describe("heartbeats", () => {
     [4_000, 10_000, 2_000],
     [60_000, 10_000, 10_000],
     [60_000, 100_000, 30_000],
+    [20_000, 10_000, 10_000],
     [1_000, 10_000, 500],
   ])(
     req("neuron.heartbeat.bounded", "a lease of %d ms is renewed in time at an interval of %d ms"),
@@ -127,7 +151,8 @@ describe("heartbeats", () => {
       });
       lease("L1", "a/b", {}, {}, ttlMs);
       await clock.advance(everyMs * 12);
-      expect(frames("heartbeat").length).toBeGreaterThanOrEqual(11);
+      // One that has to be sent sooner than planned is sent at once.
+      expect(frames("heartbeat")).toHaveLength(everyMs < heartbeatIntervalMs ? 13 : 12);
       expect(neuron.inFlight).toBe(1);
       expect(errors).toEqual([]);
     },
@@ -146,7 +171,7 @@ describe("heartbeats", () => {
     async (_, beat) => {
       let signal!: AbortSignal;
       let end!: () => void;
-      const { lease, clock, answers, neuron, errors } = await setUp({
+      const { lease, clock, answers, neuron, errors, logged } = await setUp({
         handlers: {
           "a/b": (_input, ctx) => {
             signal = ctx.signal;
@@ -165,6 +190,9 @@ describe("heartbeats", () => {
       expect(signal.aborted).toBe(true);
       expect(signal.reason).toMatchObject({ code: "LEASE_LOST" });
       expect(errors.map((error) => (error as { code?: string }).code)).toEqual(["LEASE_LOST"]);
+      expect(logged.join("\n")).toContain(
+        'a lease is lost; its handler is aborted {"leaseId":"L1","error":{',
+      );
       end();
       await clock.advance(60_000);
       expect(answers()).toEqual([]);
@@ -227,11 +255,11 @@ describe("heartbeats", () => {
 });
 
 describe("an answer that is refused", () => {
-  it.each([20_000, 120_000, 3_600_000])(
+  it.each([20_000, 60_000, 120_000, 3_600_000])(
     req("neuron.lease.retry-after", "with a Retry-After of %d ms is posted again while the lease lives"),
     async (retryAfterMs) => {
       let refused = 0;
-      const { lease, clock, frames, errors, gateway } = await setUp({
+      const { lease, clock, frames, errors, gateway, logged } = await setUp({
         handlers: { "a/b": () => "out" },
         onPost: (path) => {
           if (path === "/neuron/ack" && refused++ === 0)
@@ -243,14 +271,19 @@ describe("an answer that is refused", () => {
       const soonest = Math.min(retryAfterMs, 50_000);
       await clock.advance(soonest - 1);
       expect(frames("ack")).toHaveLength(1);
-      await clock.advance(60_000 - soonest);
+      await clock.advance(59_999 - soonest);
       expect(frames("ack")).toHaveLength(2);
+      const delayMs = retryAfterMs < 60_000 ? retryAfterMs : 54_000;
+      const fields = JSON.stringify({ leaseId: "L1", delayMs, reason: "slow down" });
+      expect(logged).toContain(`the gateway did not accept an answer; retrying ${fields}`);
       expect(errors).toEqual([]);
       expect(gateway.posted.filter(({ path }) => path === "/neuron/nack")).toEqual([]);
     },
   );
 
-  it.each([
+  it.each<[number | undefined, boolean]>([
+    [undefined, true],
+    [299, false],
     [300, true],
     [302, true],
     [399, true],
@@ -264,7 +297,8 @@ describe("an answer that is refused", () => {
     const { lease, clock, frames, errors } = await setUp({
       handlers: { "a/b": () => "out" },
       onPost: (path) => {
-        if (path === "/neuron/ack" && refused++ === 0) throw new ProtocolError("no", { status });
+        if (path === "/neuron/ack" && refused++ === 0)
+          throw status === undefined ? new Error("no") : new ProtocolError("no", { status });
       },
     });
     lease("L1");
@@ -373,7 +407,7 @@ describe("whatever a handler throws", () => {
     async (status) => {
       for (const times of [1, 2]) {
         let refusals = 0;
-        const { lease, clock, frames, errors } = await setUp({
+        const { lease, clock, frames, errors, logged } = await setUp({
           handlers: { "a/b": () => Promise.reject(new Error("<html>".repeat(300))) },
           onPost: (path) => {
             if (path === "/neuron/nack" && refusals++ < times) throw new ValidationError("no", { status });
@@ -385,7 +419,10 @@ describe("whatever a handler throws", () => {
           "retryable HANDLER_THREW",
           "retryable HANDLER_THREW",
         ]);
-        expect((frames("nack")[1]!.reason as string).length).toBeLessThan(100);
+        expect(frames("nack")[1]!.reason).toBe("handler failed; the gateway refused the full reason");
+        expect(
+          logged.filter((line) => line.endsWith(JSON.stringify({ leaseId: "L1", reason: "no" }))),
+        ).toHaveLength(1);
         expect(errors).toHaveLength(times - 1);
       }
     },

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   type AgentwireError,
   AuthError,
@@ -23,6 +23,12 @@ import { req } from "../requirements/index.ts";
 import { gate, setUp, stopAll } from "./set-up.ts";
 
 afterEach(stopAll);
+
+const notJson = (reason: string) => ({
+  kind: "terminal",
+  code: "OUTPUT_NOT_SERIALIZABLE",
+  reason: expect.stringContaining(reason),
+});
 
 describe("handlers", () => {
   it(req("neuron.readme.quick-start", "the quick start: progress, then the echo"), async () => {
@@ -54,7 +60,15 @@ describe("handlers", () => {
 
   it(req("neuron.handler.contract", "see the task, the lease, a signal and a deadline"), async () => {
     const seen: unknown[] = [];
-    const { lease, clock } = await setUp({
+    const calls: unknown[] = [];
+    const { lease, clock, logged } = await setUp({
+      middleware: [
+        (next) =>
+          ({ ctx, ...call }) => {
+            calls.push(call);
+            return next({ ctx, ...call });
+          },
+      ],
       handlers: {
         "a/b": (input, ctx) => {
           seen.push(
@@ -65,11 +79,14 @@ describe("handlers", () => {
             ctx.deadline,
             typeof ctx.log.info,
           );
+          ctx.log.info("hello", { more: 1 });
         },
       },
     });
     lease("L1", "a/b", 7);
     await clock.settle();
+    expect(logged.at(-1)).toBe('hello {"leaseId":"L1","taskId":"t-L1","more":1}');
+    expect(calls).toEqual([{ protocol: "neuron", id: "L1", name: "a/b", input: 7 }]);
     // A minute by its own clock, whatever that of the gateway says.
     expect(seen).toEqual([7, "t-L1", "L1", false, Date.UTC(2026, 0, 1, 0, 1), "function"]);
   });
@@ -102,14 +119,14 @@ describe("handlers", () => {
         a.push(a);
         return a;
       },
-      { kind: "terminal", code: "OUTPUT_NOT_SERIALIZABLE" },
+      notJson("the output cannot be written as JSON"),
     ],
-    ["returns a function", () => () => 1, { kind: "terminal", code: "OUTPUT_NOT_SERIALIZABLE" }],
     [
-      "returns a bigint deep inside",
-      () => ({ n: [1n] }),
-      { kind: "terminal", code: "OUTPUT_NOT_SERIALIZABLE" },
+      "returns a function",
+      () => () => 1,
+      notJson("the output cannot be written as JSON: its type is function"),
     ],
+    ["returns a bigint deep inside", () => ({ n: [1n] }), notJson("the output cannot be written as JSON")],
   ])(req("neuron.lease.outcomes", "one that %s gets its frame"), async (_, handler, frame) => {
     const { lease, clock, gateway, neuron } = await setUp({ handlers: { "a/b": handler } });
     lease("L1");
@@ -325,7 +342,7 @@ describe("leases", () => {
     async () => {
       const { handler } = gate();
       let runs = 0;
-      const { lease, cancel, clock, answers } = await setUp({
+      const { lease, cancel, clock, answers, logged } = await setUp({
         handlers: {
           "a/b": (input, ctx) => {
             runs++;
@@ -340,6 +357,11 @@ describe("leases", () => {
       cancel("L1");
       cancel("nobody");
       await clock.settle();
+      const ignored = logged.filter((line) => line.startsWith("a cancel for no lease"));
+      expect(ignored.map((line) => line.slice(line.indexOf("{")))).toEqual([
+        '{"leaseId":"L1"}',
+        '{"leaseId":"nobody"}',
+      ]);
       expect(answers().sort()).toEqual(["cancelled L1 CANCELLED", "cancelled L2 CANCELLED"]);
       expect(runs).toBe(1);
     },
@@ -367,9 +389,20 @@ describe("leases", () => {
     expect(answers()).toHaveLength(1);
   });
 
+  it("are answered as failed, and not as cancelled, where their run cannot begin", async () => {
+    const { lease, clock, answers } = await setUp({ handlers: { "a/b": () => 1 } });
+    vi.spyOn(clock, "now").mockImplementationOnce(() => {
+      throw new Error("no time");
+    });
+    lease("L1");
+    lease("L2");
+    await clock.settle();
+    expect(answers().sort()).toEqual(["ack L2", "retryable L1 HANDLER_THREW"]);
+  });
+
   it(req("neuron.lease.duplicate", "that come twice run once, in hand or answered"), async () => {
     const { handler, open } = gate();
-    const { lease, clock, answers } = await setUp({ handlers: { "a/b": handler } });
+    const { lease, clock, answers, logged } = await setUp({ handlers: { "a/b": handler } });
     lease("L1");
     lease("L1");
     open();
@@ -377,6 +410,8 @@ describe("leases", () => {
     lease("L1");
     await clock.settle();
     expect(answers()).toEqual(["ack L1"]);
+    const ignored = 'a lease came twice; the second one is ignored {"leaseId":"L1"}';
+    expect(logged.slice(-2)).toEqual([ignored, ignored]);
   });
 
   it(
@@ -442,7 +477,7 @@ describe("leases", () => {
 
   it("are reported with their answer, and whether the gateway took it", async () => {
     let isDown = true;
-    const { lease, clock, neuron } = await setUp({
+    const { lease, clock, neuron, logged } = await setUp({
       handlers: { "a/b": (input) => input },
       onPost: (path) => {
         if (path === "/neuron/ack" && isDown) throw new ConflictError("not now", { status: 409 });
@@ -464,6 +499,9 @@ describe("leases", () => {
       ["t-L2", "ack", "L2", true],
       ["t-L3", "nack", "L3", true],
     ]);
+    expect(logged.filter((line) => line.startsWith("a lease could not be answered"))).toEqual([
+      'a lease could not be answered {"leaseId":"L1","answer":"ack","reason":"not now"}',
+    ]);
   });
 
   it("are kept alive by heartbeats while their answer waits", async () => {
@@ -484,7 +522,7 @@ describe("leases", () => {
   it.each([400, 413, 422])(
     "whose output the gateway refuses with %d are answered as failed",
     async (status) => {
-      const { lease, clock, answers } = await setUp({
+      const { lease, clock, answers, frames } = await setUp({
         handlers: { "a/b": () => "out" },
         onPost: (path) => {
           if (path === "/neuron/ack") throw new ValidationError("too large", { status });
@@ -493,13 +531,19 @@ describe("leases", () => {
       lease("L1");
       await clock.settle();
       expect(answers()).toEqual(["ack L1", "terminal L1 OUTPUT_REFUSED"]);
+      expect(frames("nack")[0]!.reason).toBe("the gateway refused the output: too large");
     },
   );
 
   it(
     req("neuron.lease.unreadable", "whose frame is broken are answered when their id can be read"),
     async () => {
-      const { gateway, clock, answers, frames } = await setUp({ handlers: { "a/b": () => 1 } });
+      const { gateway, clock, answers, frames, neuron, logged } = await setUp({
+        handlers: { "a/b": () => 1 },
+      });
+      const reported: unknown[] = [];
+      neuron.on("lease:answered", ({ task }) => reported.push(task));
+      neuron.on("frame", (frame) => reported.push(frame));
       const broken = { type: "lease", lease: { leaseId: "L1", task: {} }, sentAt: "x" };
       gateway.send(broken);
       await clock.settle();
@@ -510,7 +554,14 @@ describe("leases", () => {
       expect(answers()).toEqual(["terminal L1 INVALID_LEASE"]);
       const { reason, details } = frames("nack")[0]!;
       expect(reason).toBe("the lease frame could not be read");
-      expect(details).toEqual({ errors: [expect.stringContaining("lease")] });
+      expect(details).toEqual({ errors: ["lease.lease.expiresAt is missing"] });
+      const dropped = (problem: string) => `a frame of the gateway is dropped {"reason":"${problem}"}`;
+      expect(logged.slice(1, 4)).toEqual([
+        ...Array(2).fill(dropped("lease.lease.expiresAt is missing")),
+        dropped("a frame must be a JSON object"),
+      ]);
+      const task = { taskId: "unknown", workflowId: "unknown", capability: "unknown/unknown" };
+      expect(reported).toEqual([{ ...task, input: null, attempt: 0 }]);
     },
   );
 
@@ -532,7 +583,7 @@ describe("leases", () => {
         const { lease, clock, answers } = await setUp({ handlers: { "a/b": handler }, expired });
         lease("L1");
         lease("L2", "a/b", {}, {}, 15_000);
-        await clock.advance(16_000); // the heartbeat after 10 seconds does not list what waits
+        await clock.advance(15_000); // the heartbeat after 10 seconds does not list what waits
         open();
         await clock.settle();
         open();
@@ -624,8 +675,12 @@ describe("leases", () => {
       const { lease, clock, gateway, answers, neuron } = await setUp({
         handlers: { "a/b": a.handler, "c/d": b.handler },
       });
-      const revoked: string[] = [];
-      neuron.on("capability:revoked", ({ type }) => revoked.push(type));
+      const revoked: object[] = [];
+      neuron.on("capability:revoked", (told) => revoked.push(told));
+      const registered: object[] = [];
+      neuron.on("connection:registered", (told) => registered.push(told));
+      const taken: string[] = [];
+      neuron.on("frame", ({ type }) => taken.push(type));
       lease("L1");
       lease("L2", "c/d");
       gateway.send({
@@ -643,9 +698,15 @@ describe("leases", () => {
         "cancelled L1 CANCELLED",
         "retryable L3 CAPABILITY_REVOKED",
       ]);
-      expect(revoked).toEqual(["a/b"]);
-      const capabilities = [{ type: "a/b", scope: "any", concurrency: 1 }];
+      expect(revoked).toEqual([{ type: "a/b", reason: "admin" }]);
+      // What this neuron does not serve is no concern of it.
+      const other = { type: "x/y", scope: "any", concurrency: 1 };
+      const capabilities = [{ ...other, type: "a/b" }, other];
+      gateway.send({ type: "capability-revoked", capability: "x/y", reason: "admin", revokedAt: "x" });
       gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
+      expect(registered).toEqual([{ sessionId: "s", capabilities: 2 }]);
+      const revoke = "capability-revoked";
+      expect(taken).toEqual(["lease", "lease", revoke, "lease", revoke, "registered"]);
       lease("L4");
       a.open();
       a.open();
@@ -659,7 +720,7 @@ describe("registration", () => {
   it(
     req("neuron.register.fallback", "falls back to 1.0.0 without contracts, once, and remembers it"),
     async () => {
-      const { gateway, frames, clock, neuron } = await setUp({
+      const { gateway, frames, clock, neuron, logged } = await setUp({
         handlers: { "a/b": () => 1 },
         capability: { description: "d", inputSchema: { type: "object" } },
         onPost: (path, frame) => {
@@ -680,6 +741,9 @@ describe("registration", () => {
         ["1.0.0", 3],
         ["1.0.0", 3],
       ]);
+      expect(logged.find((line) => line.startsWith("the gateway takes protocol 1.0.0 only"))).toContain(
+        '{"reason":"strict"}',
+      );
       await neuron.updateCapability({ type: "a/b", concurrency: 2 });
       expect(frames("update-capability").map(({ capability }) => capability)).toEqual([
         { type: "a/b", scope: "any", concurrency: 2 },
@@ -705,7 +769,7 @@ describe("registration", () => {
 
   it(req("neuron.register.retry", "waits as long as the gateway asks"), async () => {
     let refuse = 1;
-    const { clock, frames, errors } = await setUp({
+    const { clock, frames, errors, logged } = await setUp({
       handlers: { "a/b": () => 1 },
       onPost: (path) => {
         if (path === "/neuron/register" && refuse-- > 0)
@@ -713,10 +777,26 @@ describe("registration", () => {
       },
     });
     await clock.advance(6_999);
+    expect(logged).toEqual(['the registration failed; retrying {"delayMs":7000,"reason":"later"}']);
     expect(frames("register")).toHaveLength(1);
     await clock.advance(1);
     expect(frames("register")).toHaveLength(2);
     expect(errors).toEqual([]);
+  });
+
+  it("ends with the stream, also between two attempts, and begins with the next one", async () => {
+    const { clock, frames, gateway } = await setUp({
+      handlers: { "a/b": () => 1 },
+      onPost: () => {
+        throw new UpstreamError("busy", { status: 503 });
+      },
+    });
+    gateway.drop();
+    await clock.advance(60_000);
+    expect(frames("register")).toHaveLength(1);
+    gateway.open();
+    await clock.advance(499);
+    expect(frames("register")).toHaveLength(2);
   });
 
   it(req("neuron.register.retry", "is trouble where only the older frame met with it"), async () => {
@@ -754,7 +834,11 @@ describe("registration", () => {
   it.each<[string, () => Error, number]>([
     ["401", () => new AuthError("no", { status: 401 }), 5],
     ["403", () => new PolicyDeniedError("no", { status: 403, reason: "CAPABILITY_PENDING_APPROVAL" }), 5],
-    ["409", () => new ConflictError("no", { status: 409 }), 5],
+    [
+      "409",
+      () => new ConflictError("no", { status: 409, headers: new Headers({ a: "b" }), body: { c: 1 } }),
+      5,
+    ],
     ["a redirect", () => new ProtocolError("no", { code: "REDIRECT", status: 302 }), 5],
     ["an error of no kind", () => new Error("no"), 5],
     ["400", () => new ValidationError("no", { status: 400 }), 1],
@@ -763,20 +847,24 @@ describe("registration", () => {
   ])(
     req("neuron.register.refused", "that is refused with %s is repeated until it is taken"),
     async (_, refusal, refusals) => {
+      const given = refusal() as AgentwireError;
       let approved = false;
-      const { clock, errors, frames, lease, answers, gateway } = await setUp({
+      const { clock, errors, frames, lease, answers, gateway, logged } = await setUp({
         handlers: { "a/b": () => 1 },
         protocolVersion: "1.1.0",
         onPost: (path) => {
-          if (path === "/neuron/register" && !approved) throw refusal();
+          if (path === "/neuron/register" && !approved) throw given;
         },
       });
       await clock.advance(20_000);
       expect(errors).toHaveLength(refusals);
       expect(errors.every((error) => error instanceof RegistrationRejectedError)).toBe(true);
+      const factsOf = (error: AgentwireError) => [error.status, error.reason, error.headers, error.body];
       const [first] = errors as AgentwireError[];
-      const { status, reason } = refusal() as AgentwireError;
-      expect([first!.status, first!.reason]).toEqual([status, reason]);
+      expect(factsOf(first!)).toEqual(factsOf(given));
+      expect(first!.cause).toBe(given);
+      const delayMs = refusals === 1 ? 300_000 : 1_000;
+      expect(logged[0]).toBe(`registration rejected by gateway: no {"delayMs":${delayMs}}`);
       expect(frames("register")).toHaveLength(refusals);
       approved = true;
       await clock.advance(300_000);
@@ -796,9 +884,13 @@ describe("registration", () => {
 
   it(req("neuron.register.filtered", "that is cut down is warned about, by name"), async () => {
     const { gateway, logged } = await setUp({ handlers: { "a/b": () => 1, "c/d": () => 1 } });
-    const capabilities = [{ type: "a/b", scope: "any", concurrency: 1, new: "member" }];
-    gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
-    expect(logged.join("\n")).toMatch(/refused some capabilities.*c\/d/);
+    expect(logged).toEqual(['the neuron serves {"neuronId":"n-1","capabilities":["a/b","c/d"]}']);
+    const of = (type: string) => ({ type, scope: "any", concurrency: 1, new: "member" });
+    for (const capabilities of [[of("a/b")], [of("a/b"), of("c/d")]])
+      gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
+    expect(logged.slice(1)).toEqual([
+      expect.stringMatching(/refused some capabilities.*{"missing":\["c\/d"\]}/),
+    ]);
   });
 
   it(req("neuron.start.author", "is not tried without a handler or with an invalid schema"), async () => {
@@ -814,7 +906,11 @@ describe("updateCapability", () => {
   it(req("neuron.update", "opens slots at once and tells the gateway the whole capability"), async () => {
     const { handler } = gate();
     const started: string[] = [];
-    const { neuron, lease, clock, frames, gateway } = await setUp({
+    let isDown = false;
+    const { neuron, lease, clock, frames, gateway, logged } = await setUp({
+      onPost: (path) => {
+        if (path === "/neuron/update-capability" && isDown) throw new UpstreamError("down");
+      },
       handlers: {
         "a/b": (input, ctx) => {
           started.push(ctx.leaseId);
@@ -839,6 +935,9 @@ describe("updateCapability", () => {
     await clock.settle();
     expect(frames("update-capability")).toHaveLength(1);
     expect((frames("register")[1]!.capabilities as object[])[0]).toMatchObject({ concurrency: 5 });
+    isDown = true;
+    await neuron.updateCapability({ type: "a/b", concurrency: 6 });
+    expect(logged.at(-1)).toMatch(/did not accept the new concurrency.* {"type":"a\/b","reason":"down"}$/);
     await expect(neuron.updateCapability({ type: "a/b", concurrency: 0 })).rejects.toThrow(ValidationError);
     await expect(neuron.updateCapability({ type: "x/y", concurrency: 1 })).rejects.toThrow(ConflictError);
   });
