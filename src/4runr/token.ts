@@ -75,15 +75,12 @@ export class Tokens {
    */
   find(token: string): HeldToken {
     if (!isToken(token))
-      throw new GatewayValidationError("agentToken must be one line of visible ASCII text", { sent: false });
+      throw new GatewayValidationError("agentToken must be one line of visible ASCII text");
     const held = this.#known.get(token) ?? this.#heldOf(token);
     this.#known.set(token, held);
     if (!this.#isTooOld(held)) return held;
     throw new GatewayTokenError(
       "the token is older than 24 hours by this machine's clock: ask for a new one",
-      {
-        sent: false,
-      },
     );
   }
 

@@ -100,10 +100,61 @@ describe("tokens", () => {
   it.each([
     ["issued_at", tokenOf({ agent_id: agentId, issued_at: new Date(hours(25)).toISOString() })],
     ["iat of a JWT", jwt(hours(25) / 1000)],
+    ["issued_at as a number", tokenOf({ issued_at: hours(25), iat: hours(1) / 1000 })],
+    ["iat beside its agent", tokenOf({ agent_id: agentId, iat: hours(25) / 1000, issued_at: "then" })],
   ])(req("fourRunr.token.age", "a token that is 25 hours old by its %s is not sent"), async (_, token) => {
     const { gw, asked } = setUp();
-    expect(await failure(gw.proxy("serpapi", "search", search, token))).toBeInstanceOf(GatewayTokenError);
-    expect(asked).toEqual([]);
+    const error = await failure(gw.proxy("serpapi", "search", search, token));
+    expect(error).toBeInstanceOf(GatewayTokenError);
+    expect([error.sent, asked]).toEqual([false, []]);
+  });
+
+  it.each([
+    ["issued_at", tokenOf({ issued_at: hours(23), iat: hours(25) / 1000 })],
+    ["iat of a JWT", jwt(hours(23) / 1000)],
+    ["iat that is no number", jwt("x" as unknown as number)],
+    ["payload that is not JSON", `${Buffer.from("{").toString("base64")}.00`],
+    ["payload that is null", `${Buffer.from("null").toString("base64")}.00`],
+  ])("a token that is less than 24 hours old by its %s is sent", async (_, token) => {
+    const { gw, proxied } = setUp();
+    await gw.proxy("serpapi", "search", search, token);
+    expect(proxied()).toMatchObject([{ body: { agent_token: token } }]);
+  });
+
+  it.each(["a b", "a\n", "\na", "é", ""])("%j is no token, and is not sent", async (token) => {
+    const { gw, asked } = setUp();
+    const error = await failure(gw.proxy("serpapi", "search", search, token));
+    expect([error.name, error.sent, asked]).toEqual(["GatewayValidationError", false, []]);
+  });
+
+  it("one that is too old when it comes is replaced before a call, once, however old the next one is", async () => {
+    for (const isOld of [false, true]) {
+      const { gw, clock, proxied, tokenRequests } = setUp([{}], {}, (n) => {
+        const issuedAt = n === 1 || isOld ? hours(25) : hours(0);
+        return { status: 201, body: { agent_token: tokenOf({ n, issued_at: issuedAt }), token_id: "t" } };
+      });
+      await gw.proxy("serpapi", "search", search);
+      expect([tokenRequests().length, proxied().length]).toEqual([2, 1]);
+      expect(proxied()[0]!.body!.agent_token).toContain(Buffer.from('{"n":2').toString("base64").slice(0, 8));
+      expect(clock.pending).toBe(0);
+    }
+  });
+
+  it("is kept by its tools, permissions and life, in any order of their names", async () => {
+    const { gw, tokenRequests, proxied } = setUp();
+    const kept = async (permissions: string[], tools = ["serpapi"], ttlMinutes?: number) => {
+      const token = await gw.getToken({ tools, permissions, ...(ttlMinutes && { ttlMinutes }) });
+      const before = tokenRequests().length;
+      await gw.proxy("serpapi", "search", search);
+      expect(tokenRequests().length - before).toBe(0);
+      return proxied().at(-1)!.body!.agent_token === token;
+    };
+    expect(await kept(["write", "read"])).toBe(true);
+    expect(await kept(["read", "write"])).toBe(true);
+    expect(await kept(["read"])).toBe(false);
+    expect(await kept(["read", "write", "x"])).toBe(false);
+    expect(await kept(["read", "write"], ["serpapi", "gmail_send"])).toBe(false);
+    expect(await kept(["read", "write"], ["serpapi"], 99)).toBe(false);
   });
 
   it("a token that tells no age counts from when it came", async () => {
@@ -139,6 +190,19 @@ describe("rotation", () => {
     },
   );
 
+  it("of one token leaves those of other tools as they are, kept or not", async () => {
+    const { gw, tokenRequests } = setUp([{}, { headers: rotate }, {}], { retry: false }, (n) =>
+      n === 2 ? { status: 500 } : issued(n),
+    );
+    await gw.proxy("serpapi", "search", search);
+    expect((await failure(gw.proxy("http_fetch", "get", { url: "https://x.test/" }))).status).toBe(500);
+    await gw.proxy("gmail_send", "send", mail);
+    await gw.proxy("serpapi", "search", search);
+    expect(tokenRequests()).toHaveLength(3);
+    await gw.proxy("gmail_send", "send", mail);
+    expect(tokenRequests()).toHaveLength(4);
+  });
+
   it.each(["Token expired", "Invalid token signature", "Token not found in registry"])(
     req("fourRunr.rotation.refused", "after %s the call is made once more"),
     async (error) => {
@@ -169,23 +233,39 @@ describe("rotation", () => {
 });
 
 describe("proof", () => {
-  const payload = `{"agent_id":"${agentId}","agent_name":"vec é"}`;
+  const payload = `{"agent_id":"${agentId}","agent_name":"vec é ~~~???>>>"}`;
   const agent_token = `${Buffer.from(payload).toString("base64")}.00`;
   const issue = () => ({
     status: 201,
     body: { agent_token, token_id: "tid", expires_at: "x", agent_name: "n" },
   });
 
-  it(req("fourRunr.proof", "the id and the exact payload are sent"), async () => {
-    const { gw, proxied } = setUp([{}], { proof: true }, issue);
-    await gw.proxy("serpapi", "search", search);
-    await gw.proxy("serpapi", "search", search, await gw.getToken({ tools: ["serpapi"] }));
-    for (const { body } of proxied()) expect(body).toMatchObject({ token_id: "tid", proof_payload: payload });
-  });
+  it.each([
+    ["base64", agent_token],
+    ["base64url", agent_token.replaceAll("+", "-").replaceAll("/", "_")],
+  ] as const)(
+    req("fourRunr.proof", "the id and the exact payload are sent, out of %s"),
+    async (form, agent_token) => {
+      expect(agent_token).toMatch(form === "base64" ? /\+.*\// : /-.*_/);
+      const { gw, proxied } = setUp([{}], { proof: true }, () => ({
+        status: 201,
+        body: { agent_token, token_id: "tid" },
+      }));
+      await gw.proxy("serpapi", "search", search);
+      await gw.proxy("serpapi", "search", search, await gw.getToken({ tools: ["serpapi"] }));
+      for (const { body } of proxied())
+        expect(body).toMatchObject({ token_id: "tid", proof_payload: payload });
+    },
+  );
 
   it.each([
     ["another agent", tokenOf({ agent_id: "other" })],
     ["an encrypted payload", `${Buffer.alloc(300, 0xf7).toString("base64")}.00`],
+    [
+      "a payload that is no text",
+      `${Buffer.from(payload.replace("é", "\xff"), "latin1").toString("base64")}.00`,
+    ],
+    ["a payload behind a byte order mark", `${Buffer.from(`\uFEFF${payload}`).toString("base64")}.00`],
   ])("not for a token of %s", async (_, token) => {
     const { gw, proxied } = setUp([{}], { proof: true }, () => ({
       status: 201,

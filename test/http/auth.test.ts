@@ -162,6 +162,53 @@ describe("TokenSource", () => {
     expect(await second).toBe("Bearer t2");
   });
 
+  it.each(["a b", "a\n", "\na", "", "é", "\x7f", 5 as unknown as string])(
+    "takes no token like %j",
+    async (token) => {
+      for (const make of [() => bearer(token), () => new TokenSource({ token })])
+        expect(make).toThrow(expect.objectContaining({ name: "ValidationError", code: "INVALID_TOKEN" }));
+      for (const auth of [bearer(() => token), new TokenSource({ issue: async () => ({ token }) })])
+        expect((await failure(Promise.resolve(auth.authorization(never())))).code).toBe("INVALID_TOKEN");
+    },
+  );
+
+  it("serves a kept token to its end where none comes, and then fails, with the limits that it was given", async () => {
+    const clock = new FakeClock();
+    const server = issuer(100_000);
+    const source = new TokenSource({ issue: server.issue, clock });
+    const next = async (answer: () => void) => {
+      const given = Promise.resolve(source.authorization(never())).catch((error: Error) => error.message);
+      answer();
+      return given;
+    };
+    expect(await next(server.give)).toBe("Bearer t1");
+    await clock.advance(99_999);
+    expect(await next(() => server.fail(new Error("no")))).toBe("Bearer t1");
+    await clock.advance(1);
+    expect(await next(() => server.fail(new Error("no")))).toBe("no");
+    expect(await next(server.give)).toBe("Bearer t4");
+    await clock.advance(50_000);
+    const dropped = () => {
+      source.refused("Bearer t4");
+      server.fail(new Error("no"));
+    };
+    expect(await next(dropped)).toBe("no");
+    expect(await next(server.give)).toBe("Bearer t6");
+    await clock.advance(50_000);
+    const leaving = never();
+    const left = failure(Promise.resolve(source.authorization(leaving)));
+    leaving.cut(new AbortError("left"));
+    expect((await left).message).toBe("left");
+    const other = new ConnectionError("no", { attempts: 3, correlationId: "other" });
+    const shared = failure(Promise.resolve(new TokenSource({ issue: server.issue }).authorization(never())));
+    server.fail(new Error("nobody waits for it"));
+    server.fail(other);
+    const { attempts, correlationId, code } = await shared;
+    expect([attempts, correlationId, code]).toEqual([undefined, undefined, "CONNECTION"]);
+    for (const refreshBeforeMs of [-1, Number.NaN])
+      expect(() => new TokenSource({ refreshBeforeMs })).toThrow("refreshBeforeMs");
+  });
+
   it("with nothing to give is an AuthError", async () => {
     const error = await failure(Promise.resolve(new TokenSource({}).authorization(never())));
     expect(error).toBeInstanceOf(AuthError);

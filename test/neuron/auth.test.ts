@@ -1,10 +1,17 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { chmod } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { inspect } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AbortError, AgentwireError, AuthError, ConnectionError } from "../../src/core/errors.js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Cut } from "../../src/core/cut.js";
+import {
+  AbortError,
+  AgentwireError,
+  AuthError,
+  ConnectionError,
+  ValidationError,
+} from "../../src/core/errors.js";
 import { HttpClient } from "../../src/http/index.js";
 import type { StoredCredential } from "../../src/neuron/auth/credential-file.js";
 import {
@@ -19,7 +26,7 @@ import {
   readCredentialFile,
   writeCredentialFile,
 } from "../../src/neuron/auth/index.js";
-import { callbackAuth } from "../../src/neuron/callback-auth.js";
+import { type AuthCallback, type AuthReason, callbackAuth } from "../../src/neuron/callback-auth.js";
 import { FakeClock } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import {
@@ -78,11 +85,26 @@ describe("credential file", () => {
       const warned: string[] = [];
       const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} };
       for (let i = 0; i < 2; i++) await readCredentialFile(path, { logger });
+      const other = freshPath();
+      await writeCredentialFile(other, credential());
+      await chmod(other, mode);
+      await readCredentialFile(other, { logger });
+      expect(warned).toHaveLength(2 * warnings);
       server.rule = () => ({ body: { access_token: "t", expires_in: 60 } });
       await createClientCredentialsAuth(path, { logger })();
       expect(warned.filter((text) => text.includes(`chmod 600 ${path}`))).toHaveLength(warnings);
       expect(warned.join()).not.toContain(PLANTED);
     }
+  });
+
+  it("leaves the rights of a folder that is there, and no draft where it cannot be written", async () => {
+    const path = join(dirname(dirname(freshPath())), "credentials.json");
+    await chmod(dirname(path), 0o750);
+    await writeCredentialFile(path, credential());
+    if (process.platform !== "win32") expect(statSync(dirname(path)).mode & 0o777).toBe(0o750);
+    mkdirSync(`${path}.d`);
+    await expect(writeCredentialFile(`${path}.d`, credential())).rejects.toMatchObject({ syscall: "rename" });
+    expect(readdirSync(dirname(path)).sort()).toEqual(["credentials.json", "credentials.json.d"]);
   });
 
   it(req("neuron.auth.file-malformed", "missing is not enrolled, malformed is an error"), async () => {
@@ -149,7 +171,11 @@ describe("createClientCredentialsAuth", () => {
     const refused = await auth().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(CredentialRevokedError);
     expect(refused).toBeInstanceOf(AuthError);
-    expect(refused).toMatchObject({ retryable: false });
+    expect(refused).toMatchObject({
+      retryable: false,
+      code: "CREDENTIAL_REVOKED",
+      cause: { error: "invalid_client" },
+    });
     expect(server.seen).toHaveLength(1);
     await writeCredentialFile(path, credential("new"));
     expect(await auth()).toBe("at");
@@ -157,6 +183,15 @@ describe("createClientCredentialsAuth", () => {
     await writeCredentialFile(path, credential("newer"));
     await expect(auth({ reason: "unauthorized" })).rejects.toBeInstanceOf(CredentialRevokedError);
     expect(server.seen).toHaveLength(5);
+    await writeCredentialFile(path, { ...credential("new"), clientId: "cl-2" });
+    const answers = [{ status: 401, body: { error: "invalid_client" } }, { status: 503 }];
+    server.rule = () => answers.shift();
+    await expect(auth()).rejects.toMatchObject({
+      name: "OAuthTokenError",
+      error: "http_503",
+      retryable: true,
+    });
+    expect(server.seen).toHaveLength(7);
     await expect(createClientCredentialsAuth(freshPath())()).rejects.toBeInstanceOf(CredentialRevokedError);
   });
 
@@ -187,22 +222,28 @@ describe("createClientCredentialsAuth", () => {
         { body: "[1]" },
         { status: 400, body: { error: "invalid_scope", error_description: "no" } },
         { status: 302, headers: { Location: `${server.url}/elsewhere` } },
+        { status: 429 },
+        { status: 499 },
+        { status: 501, body: { error: "", error_description: 7 } },
         undefined,
       ]) {
         server.rule = () => answer;
         errors.push(await auth().catch((error: unknown) => error));
       }
-      expect(errors.slice(0, 5).every((error) => error instanceof OAuthTokenError)).toBe(true);
+      expect(errors.slice(0, 8).every((error) => error instanceof OAuthTokenError)).toBe(true);
       expect(errors).toMatchObject([
         { error: "http_500", status: 500, retryable: true },
         { error: "invalid_response", status: 200, retryable: false },
         { error: "invalid_response" },
         { error: "invalid_scope", status: 400, description: "no" },
-        { error: "http_302", status: 302 },
+        { error: "http_302", status: 302, reason: "http_302", code: "OAUTH_TOKEN" },
+        { error: "http_429", retryable: true },
+        { error: "http_499", retryable: false },
+        { error: "http_501", retryable: true, description: undefined },
         expect.any(ConnectionError),
       ]);
       expect(inspect(errors, { depth: 9 })).not.toContain(PLANTED);
-      expect(server.seen.map(({ path: at }) => at)).toEqual(Array(6).fill("/oauth/token"));
+      expect(server.seen.map(({ path: at }) => at)).toEqual(Array(9).fill("/oauth/token"));
       server.rule = () => token("fine");
       expect(await auth()).toBe("fine");
     },
@@ -217,6 +258,9 @@ describe("createClientCredentialsAuth", () => {
     ["NaN", undefined],
     ["", undefined],
     ["1h", undefined],
+    ["1e3", undefined],
+    [true, undefined],
+    [[100], undefined],
     [null, undefined],
     [undefined, undefined],
     ["9".repeat(400), undefined],
@@ -290,6 +334,46 @@ describe("createClientCredentialsAuth", () => {
   });
 });
 
+describe("an auth callback", () => {
+  const asked = (auth: AuthCallback, refused?: string) =>
+    callbackAuth(auth).authorization(new Cut([]), refused);
+
+  it("gives one line of ASCII text, and is told what was refused", async () => {
+    const told: AuthReason[] = [];
+    const auth: AuthCallback = (why) => `tok ${told.push(why)}~`;
+    expect([await asked(auth), await asked(auth, "Bearer old")]).toEqual(["Bearer tok 1~", "Bearer tok 2~"]);
+    const signal = expect.any(AbortSignal);
+    expect(told).toEqual([
+      { reason: "request", signal },
+      { reason: "unauthorized", token: "old", signal },
+    ]);
+  });
+
+  it.each(["", "a\n", "a\nb", "\na", "é", "\u007f", 5, undefined, null])(
+    "that gives %j fails",
+    async (given) => {
+      const error = await Promise.resolve(asked(() => given as string)).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ name: "AuthCallbackError", code: "AUTH_CALLBACK", retryable: true });
+      expect(error).toMatchObject({ cause: expect.any(TypeError) });
+    },
+  );
+
+  it.each<[Error, string, boolean]>([
+    [new Error("no"), "AUTH_CALLBACK", true],
+    [new ConnectionError("no"), "CONNECTION", true],
+    [new AuthError("no"), "AUTH", false],
+    [new AuthError("no", { retryable: true }), "AUTH", true],
+    [new ValidationError("no"), "VALIDATION", true],
+    [new CredentialRevokedError("no"), "CREDENTIAL_REVOKED", false],
+  ])("that fails with %s has the code %s, retryable: %s", async (cause, code, retryable) => {
+    const error = await Promise.resolve(asked(() => Promise.reject(cause))).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({ name: "AuthCallbackError", code, retryable });
+    expect((error as Error).cause).toBe(cause);
+  });
+});
+
 describe("discoverEndpoints", () => {
   it(req("neuron.auth.discovery", "uses the paths of the document, or the fixed ones"), async () => {
     const fixed = {
@@ -302,13 +386,16 @@ describe("discoverEndpoints", () => {
       { status: 302, headers: { Location: "/m/elsewhere" } },
       { body: "no json" },
       { body: { token_endpoint: "/t" } },
+      { body: { device_authorization_endpoint: "/d" } },
+      { body: { token_endpoint: 7, device_authorization_endpoint: "/d" } },
+      { body: { token_endpoint: "/t", device_authorization_endpoint: 7 } },
       { body: { token_endpoint: "http://[", device_authorization_endpoint: "/d" } },
     ]) {
       server.rule = () => answer;
       expect(await discoverEndpoints(`${server.url}/m//`)).toEqual(fixed);
     }
     expect(server.seen[0]!.path).toBe("/m/.well-known/oauth-authorization-server");
-    expect(server.seen).toHaveLength(6);
+    expect(server.seen).toHaveLength(9);
     server.rule = () => ({
       body: { token_endpoint: "https://inner.example/a?b=c", device_authorization_endpoint: "/d" },
     });
@@ -393,12 +480,26 @@ describe("enroll", () => {
       ]);
       expect(first.end).toMatchObject({ status: "enrolled", clientId: "cl-9", expiresIn: 900 });
       expect((first.end as { accessToken: string }).accessToken).toBe("boot-token");
-      expect(first.lines.join("\n")).toContain("http://v?c=U");
+      const waiting = [
+        "An administrator of your organisation approves this neuron at",
+        "  http://v?c=U",
+        "with the code U",
+        "Waiting; the code expires in 1 min.",
+      ];
+      const done = (id: string) => `Enrolled as client ${id}; the credential is in ${first.path}.`;
+      expect(first.lines).toEqual([...waiting, done("cl-9")]);
       expect(inspect(first.end) + first.lines.join()).not.toMatch(/planted|boot-token/);
 
       server.seen.length = 0;
       const second = await run({ status: 500 }, [{ body: { access_token: "a", expires_in: 1 } }], first.path);
-      expect(second.end).toMatchObject({ status: "already-enrolled", clientId: "cl-9" });
+      expect(second.end).toMatchObject({
+        status: "already-enrolled",
+        clientId: "cl-9",
+        credentialPath: first.path,
+        expiresIn: 1,
+        accessToken: "a",
+      });
+      expect(second.lines).toEqual(["This machine is enrolled already, as client cl-9."]);
       expect(server.seen.map(({ form }) => form.grant_type)).toEqual(["client_credentials"]);
 
       const refused = { status: 401, body: { error: "invalid_client" } };
@@ -408,10 +509,74 @@ describe("enroll", () => {
         first.path,
       );
       expect(third.end).toMatchObject({ status: "enrolled", clientId: "cl-10" });
+      waiting[1] = "  http://v";
+      const again = "The credential on this machine was revoked; enrolling again.";
+      expect(third.lines).toEqual([again, ...waiting, done("cl-10")]);
       const fourth = await run({ body: device }, [{ status: 503, body: "" }], first.path);
       expect(fourth.end).toMatchObject({ error: "http_503" });
     },
   );
+
+  it.each<[object | undefined, string | undefined, number[]]>([
+    [undefined, undefined, [5_000, 5_000]],
+    [{ status: 409 }, undefined, [5_000, 5_000]],
+    [{ status: 429 }, undefined, [5_000, 5_000]],
+    [{ status: 500 }, undefined, [5_000, 5_000]],
+    [{ status: 400, body: { error: "authorization_pending" } }, undefined, [5_000, 5_000]],
+    [{ status: 400, body: { error: "slow_down" } }, undefined, [5_000, 10_000]],
+    [{ status: 400 }, "http_400", [5_000]],
+    [{ status: 404 }, "http_404", [5_000]],
+  ])(
+    req("neuron.auth.enroll-errors", "a poll answered %j ends it with %s after waits of %j"),
+    async (answer, error, waits) => {
+      const warned: unknown[] = [];
+      const logger = {
+        debug() {},
+        info() {},
+        warn: (_: string, fields?: object) => warned.push(fields),
+        error() {},
+      };
+      const polls = [answer as object, { body: tokens }];
+      const { end, clock } = await run({ body: device }, polls, undefined, undefined, { logger });
+      expect(end).toMatchObject(error === undefined ? { status: "enrolled" } : { error });
+      expect(clock.waits).toEqual(waits);
+      const isTold = error === undefined && !(answer as { body?: object } | undefined)?.body;
+      expect(warned).toMatchObject(isTold ? [{ error: { attempts: 1 } }] : []);
+    },
+  );
+
+  it("says who it is, and for how long its code is good", async () => {
+    const written: unknown[] = [];
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(text) > 0);
+    const more = { out: undefined, capabilityTypes: ["a/b", "c/d"] };
+    const pending = { status: 400, body: { error: "authorization_pending" } };
+    const answer = { body: { ...device, expires_in: 61, interval: 30 } };
+    const { end, clock } = await run(
+      answer,
+      [pending, pending, { body: tokens }],
+      undefined,
+      undefined,
+      more,
+    );
+    vi.restoreAllMocks();
+    expect(end).toMatchObject({ code: "EXPIRED_TOKEN" });
+    expect(clock.waits).toEqual([30_000, 30_000]);
+    expect(written.at(-1)).toBe("Waiting; the code expires in 2 min.\n");
+    const forms = server.seen.map(({ form }) => form);
+    expect(forms[1]).toEqual({ client_name: "n", hostname: hostname(), capability_types: "a/b,c/d" });
+    expect(forms[2]).toEqual({
+      grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+      device_code: "d",
+    });
+    // The last moment at which the code is good is one at which it is asked for.
+    const last = await run({ body: { ...device, interval: 30 } }, [pending, { body: tokens }]);
+    expect([last.clock.waits, last.end]).toEqual([
+      [30_000, 30_000],
+      expect.objectContaining({ status: "enrolled" }),
+    ]);
+    await run({ status: 400 }, [], undefined, undefined, { capabilityTypes: [], hostname: "h" });
+    expect(server.seen.at(-1)!.form).toEqual({ client_name: "n", hostname: "h" });
+  });
 
   it("ends at once when its signal fires, between polls", async () => {
     const controller = new AbortController();

@@ -1,5 +1,5 @@
 /** Requests to an identity server: form posts and JSON responses, as OAuth 2.0 has them. */
-import { AbortError, AgentwireError } from "../../core/errors.js";
+import { AgentwireError } from "../../core/errors.js";
 import { warnIfInsecure } from "../../core/insecure.js";
 import { isObject } from "../../core/json.js";
 import { safeLogger } from "../../core/logger.js";
@@ -92,9 +92,7 @@ export function secondsOf(value: unknown): number | undefined {
   return typeof seconds === "number" && seconds > 0 && seconds < Infinity ? seconds : undefined;
 }
 
-/** True for what may be over at the next try: no answer, a time limit, a server that failed. */
+/** True for what may be over at the next try: no answer, a time limit, a server that is busy or failed. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof AbortError) return false;
-  if (error instanceof OAuthTokenError) return error.status === 409 || error.status >= 500;
-  return error instanceof AgentwireError && error.retryable;
+  return error instanceof AgentwireError && (error.retryable || error.status === 409);
 }
