@@ -59,8 +59,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
     ],
     tests: [
       "test/core/{retry,retry-policy,retry-after,never-sent,time,loop,abort,close}.test.ts",
-      "test/http/{auth,call,middleware,odd-fetch,pages,pool,results,retry,time}.test.ts",
-      "test/4runr/{call,call-limits,call-params,errors,faults,given-up,token}.test.ts",
+      "test/http/{auth,bad-input,bad-response,bodies,call,events,facts,middleware}.test.ts",
+      "test/http/{odd-fetch,pages,pool,raw,response-promise,results,retry,time}.test.ts",
+      "test/4runr/{call,call-limits,call-params,errors,faults,given-up,own-tools,recordings,secrets,token}.test.ts",
       "test/aureus/client.test.ts",
     ],
   },
@@ -76,8 +77,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
     ],
     tests: [
       "test/cap-control/{safety,scheduler-safety,scheduler}.test.ts",
-      "test/aureus/{engine-*,v1-vectors,local-v1}.test.ts",
-      "test/4runr/{call-params,call-limits,local-policy,local-replay,own-tools,call}.test.ts",
+      "test/aureus/{approval,approval-wait,engine-*,local-operations,local-v1,v1-vectors}.test.ts",
+      "test/4runr/{call-params,call-limits,faults,given-up,local-policy,local-replay,own-tools}.test.ts",
+      "test/4runr/{call,recordings,secrets,token}.test.ts",
     ],
   },
   worker: {

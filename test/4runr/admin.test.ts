@@ -8,7 +8,6 @@ import {
   GatewayTokenError,
   GatewayValidationError,
 } from "../../src/4runr/index.js";
-import { countQuota } from "../../src/4runr/quota.js";
 import { FakeClock, Local4Runr } from "../../src/testing/index.js";
 import { req } from "../requirements/index.ts";
 import { failure, scripted, search } from "./scripted.ts";
@@ -200,25 +199,6 @@ describe("GatewayAdmin", () => {
     });
     expect(await admin.wouldAllow({ agentId, tool: "serpapi", action: "search", at: resetAt })).toEqual({
       allowed: true,
-    });
-  });
-
-  it("a window begins with its first call", () => {
-    const log = (createdAt: string) =>
-      ({
-        id: "i",
-        policyId: "p",
-        agentId: "a",
-        tool: "t",
-        action: "a",
-        decision: "allow",
-        createdAt,
-      }) as const;
-    const quota = { action: "t:a", limit: 5, window: "7d" };
-    const logs = [log("2026-11-10T10:00:00Z"), log("2026-11-18T09:00:00Z"), log("2026-11-20T09:00:00Z")];
-    expect(countQuota(quota, logs, new Date("2026-11-21T12:00:00Z"))).toEqual({
-      current: 2,
-      resetAt: new Date("2026-11-25T00:00:00Z"),
     });
   });
 

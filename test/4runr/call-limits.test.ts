@@ -49,7 +49,24 @@ describe("the local limiter", () => {
     expect(proxied().map(({ body }) => (body!.params as { q: string }).q)).toEqual(
       Array.from({ length: 12 }, (_, n) => `q${n}`),
     );
-    expect(waits).toHaveLength(7);
+    expect(waits).toEqual([...Array(5).fill(60_000), ...Array(2).fill(120_000)]);
+  });
+
+  it("reports how long a call waits from now, and forgets calls beyond its window", async () => {
+    const { gw, clock } = setUp([{}], { rateLimit: { calls: 2, windowMs: 1000 } });
+    const waits: unknown[] = [];
+    gw.on("limit", (event) => waits.push(event));
+    const starts: number[] = [];
+    for (const pauseMs of [0, 300, 400, 0, 1000]) {
+      await clock.advance(pauseMs);
+      await clock.until(gw.proxy("serpapi", "search", search));
+      starts.push(clock.monotonic());
+    }
+    expect(starts).toEqual([0, 300, 1000, 1300, 2300]);
+    expect(waits).toEqual([
+      { source: "local", waitMs: 300 },
+      { source: "local", waitMs: 300 },
+    ]);
   });
 
   it("a wait that is aborted gives its place back", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GatewayConflictError, GatewayValidationError } from "../../src/4runr/index.js";
+import { bridgeParams, checkParams, lacksMockInput } from "../../src/4runr/params.js";
 import { req } from "../requirements/index.ts";
 import { failure, mail, ok, search, setUp } from "./scripted.ts";
 
@@ -76,6 +77,56 @@ describe("parameters", () => {
     expect(error).toBeInstanceOf(GatewayValidationError);
     expect(error.details).toEqual([issue]);
     expect(asked).toEqual([]);
+  });
+
+  it.each<[object, unknown, string]>([
+    [{ type: "string", minLength: 2 }, "a", "String must contain at least 2 character(s)"],
+    [{ type: "string", maxLength: 2 }, "abc", "String must contain at most 2 character(s)"],
+    [{ type: "array", minItems: 1 }, [], "Array must contain at least 1 element(s)"],
+    [{ type: "array", maxItems: 1 }, [1, 2], "Array must contain at most 1 element(s)"],
+    [{ type: "number", minimum: 1 }, 0, "Number must be greater than or equal to 1"],
+    [{ type: "number", maximum: 1 }, 2, "Number must be less than or equal to 1"],
+    [{ type: "number", exclusiveMinimum: 0 }, 0, "Number must be greater than 0"],
+    [{ type: "number" }, Infinity, "Number must be finite"],
+    [{ type: "integer" }, "1", "Expected integer, received string"],
+    [{ type: "integer" }, 1.5, "Expected integer, received float"],
+    [{ type: "string" }, 1.5, "Expected string, received number"],
+    [{ enum: ["a", "b"] }, "c", "Invalid enum value. Expected 'a' | 'b', received 'c'"],
+    [{ enum: ["a", "b"] }, 1, "Expected 'a' | 'b', received number"],
+    [{ type: "string", format: "uri" }, "x", "Invalid url"],
+    [{ type: "string", format: "email" }, "x", "Invalid email"],
+    [{ type: "string", pattern: "^a" }, "x", "Invalid"],
+  ])("that do not match %j are refused in the words of the gateway: %j", (schema, value, words) => {
+    const params = { type: "object", properties: { list: { type: "array", items: schema } } };
+    expect(checkParams({ params }, { list: [value] })).toEqual([`list.0: ${words}`]);
+  });
+
+  it.each<[string, string, unknown, boolean]>([
+    ["openai", "chat", "Cannot read properties of undefined (reading 'slice')", true],
+    ["openai", "complete", "Cannot read properties of undefined (reading 'slice')", false],
+    ["serpapi", "chat", "Cannot read properties of undefined (reading 'slice')", false],
+    ["openai", "chat", "TypeError: Cannot read properties of undefined", false],
+    ["openai", "chat", undefined, false],
+  ])("of %s:%s lack the input of mock mode if the gateway says %j: %s", (tool, action, said, lacks) => {
+    expect(lacksMockInput(tool, action, said)).toBe(lacks);
+  });
+
+  const user = (content?: unknown) => ({ role: "user", content });
+  it.each<[string, unknown, string | undefined]>([
+    [
+      "the last words of the user",
+      [user("one"), { role: "assistant", content: "x" }, user("two"), null, { role: "system", content: "s" }],
+      "two",
+    ],
+    ["nothing without a user", [{ role: "system", content: "s" }], undefined],
+    ["nothing where they are no text", [user([{ type: "text" }])], undefined],
+    ["nothing without messages", undefined, undefined],
+  ])("of a chat in mock mode get as input %s", (_, messages, input) => {
+    const sent = (mockInput: boolean) => bridgeParams("openai", "chat", { messages }, { mockInput });
+    expect(sent(true)).toEqual({ messages, ...(input !== undefined && { input }) });
+    expect(sent(false)).toEqual({ messages });
+    expect(bridgeParams("openai", "chat", { messages, input: "own" }, { mockInput: true }).input).toBe("own");
+    expect(bridgeParams("openai", "complete", { messages }, { mockInput: true })).toEqual({ messages });
   });
 
   it(req("fourRunr.intent", "stands in params, body and header"), async () => {

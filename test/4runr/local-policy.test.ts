@@ -5,6 +5,7 @@ import { toolActions } from "../../gen/4runr/index.js";
 import { GatewayAdmin, GatewayClient, GatewayPolicyError } from "../../src/4runr/index.js";
 import { checkParams } from "../../src/4runr/params.js";
 import { judgePolicy, mergePolicies, type PolicyRules, quotaResetAt } from "../../src/4runr/policy.js";
+import { countQuota, quotaState } from "../../src/4runr/quota.js";
 import { findAction } from "../../src/4runr/tool-table.js";
 import { schemas } from "../../src/testing/four-runr/body-checks.js";
 import { issueTexts, zodParse } from "../../src/testing/http/zod.js";
@@ -20,6 +21,69 @@ function reasonOf(rules: Partial<PolicyRules>, call = get("https://a.example/x")
   const verdict = judgePolicy({ scopes, ...rules }, call, { now: noon, utcOffsetMinutes });
   return verdict.allowed ? "allowed" : `${verdict.kind}: ${verdict.reason}`;
 }
+
+describe("a quota", () => {
+  const log = (createdAt: string, decision: "allow" | "deny" = "allow", action = "get") =>
+    ({ id: "i", policyId: "p", agentId: "a", tool: "http_fetch", action, decision, createdAt }) as const;
+  const quota = (window: string) => ({ action: "http_fetch:get", limit: 2, window });
+  const at = (time: string) => log(`2026-01-01T${time}Z`);
+
+  it.each<[string, string, ReturnType<typeof log>[], number, string, number?]>([
+    ["no call", "1h", [], 0, "2026-01-01T13:00:00.000Z"],
+    [
+      "calls in any order",
+      "1h",
+      [at("12:20:00"), at("12:00:00"), at("12:10:00")],
+      3,
+      "2026-01-01T13:00:00.000Z",
+    ],
+    ["a call of this moment", "1h", [at("12:30:00")], 1, "2026-01-01T13:00:00.000Z"],
+    ["a call to come", "1h", [at("12:30:01")], 0, "2026-01-01T13:00:00.000Z"],
+    ["a window that is over", "1h", [at("11:10:00"), at("11:59:59")], 0, "2026-01-01T13:00:00.000Z"],
+    ["a call at its end", "1h", [at("11:10:00"), at("12:00:00")], 1, "2026-01-01T13:00:00.000Z"],
+    ["a denied call", "1h", [log("2026-01-01T12:10:00Z", "deny")], 0, "2026-01-01T13:00:00.000Z"],
+    ["another action", "1h", [log("2026-01-01T12:10:00Z", "allow", "head")], 0, "2026-01-01T13:00:00.000Z"],
+    ["local days", "24h", [at("12:00:00")], 1, "2026-01-01T15:00:00.000Z", 540],
+    [
+      "windows that begin with their first call",
+      "7d",
+      [log("2025-12-21T10:00:00Z"), log("2025-12-29T09:00:00Z"), log("2025-12-31T09:00:00Z")],
+      2,
+      "2026-01-05T00:00:00.000Z",
+    ],
+  ])("counts %s", (_name, window, logs, current, resetAt, offset) => {
+    expect(countQuota(quota(window), logs, noon, offset)).toEqual({ current, resetAt: new Date(resetAt) });
+  });
+
+  it.each<[string, ReturnType<typeof log>[], number, boolean | undefined]>([
+    ["is whole", [at("12:10:00")], 2, undefined],
+    ["reaches back to an earlier window", [at("12:10:00"), at("11:59:59"), at("12:20:00")], 3, false],
+    ["is cut off in the window", [at("12:10:00"), at("12:00:00")], 2, true],
+    ["begins with a denied call", [at("12:10:00"), log("2026-01-01T11:00:00Z", "deny")], 2, false],
+  ])("counts a log that %s", (_name, logs, limit, isLowerBound) => {
+    expect(countQuota(quota("1h"), logs, noon, 0, limit).isLowerBound).toBe(isLowerBound);
+  });
+
+  it("is over at the very moment that it resets", () => {
+    const one = new Date("2026-01-01T13:00:00Z");
+    expect(countQuota(quota("1h"), [at("12:10:00")], one, 0, 1)).toEqual({
+      current: 0,
+      resetAt: new Date("2026-01-01T14:00:00Z"),
+      isLowerBound: false,
+    });
+  });
+
+  it.each([
+    [0, 2],
+    [2, 0],
+    [5, 0],
+  ])("of two, with %i used, has %i left", (current, remaining) => {
+    const state = { ...quota("1h"), used: current, remaining, resetAt: noon };
+    expect(quotaState(quota("1h"), { current, resetAt: noon })).toEqual({ ...state, isLowerBound: false });
+    const bound = { current, resetAt: noon, isLowerBound: true };
+    expect(quotaState(quota("1h"), bound)).toEqual({ ...state, isLowerBound: true });
+  });
+});
 
 describe("a policy", () => {
   it.each<[string, Partial<PolicyRules>, string]>([
@@ -130,6 +194,79 @@ describe("a policy", () => {
     ["1m", 0, noon.toISOString()],
   ])("begins a quota of %s anew, %i minutes ahead of UTC, at %s", (window, offset, wanted) => {
     expect(quotaResetAt(window, noon, offset).toISOString()).toBe(wanted);
+  });
+
+  it.each<[string, Partial<PolicyRules>, Partial<PolicyRules>, Partial<PolicyRules>]>([
+    [
+      "nothing",
+      { intent: "i", schedule: { allowedDays: [1] } },
+      {},
+      { intent: "i", schedule: { allowedDays: [1] } },
+    ],
+    ["an intent", {}, { intent: "i" }, { intent: "i" }],
+    [
+      "guards",
+      { guards: { piiFilters: ["p"], maxRequestSize: 1 } },
+      { guards: { piiFilters: ["q"], maxRequestSize: 2 } },
+      { guards: { piiFilters: ["p", "q"], maxRequestSize: 2 } },
+    ],
+    ["guards to none", {}, { guards: { blockedDomains: ["b"] } }, { guards: { blockedDomains: ["b"] } }],
+    [
+      "fields that are cut to none",
+      { responseFilters: { redactFields: ["a"] } },
+      { responseFilters: { redactFields: ["a", "b"], truncateFields: [{ field: "f", maxLength: 1 }] } },
+      { responseFilters: { redactFields: ["a", "b"], truncateFields: [{ field: "f", maxLength: 1 }] } },
+    ],
+    [
+      "more fields that are cut",
+      { responseFilters: { truncateFields: [{ field: "f", maxLength: 1 }], blockPatterns: ["p"] } },
+      { responseFilters: { truncateFields: [{ field: "g", maxLength: 2 }], blockPatterns: ["q"] } },
+      {
+        responseFilters: {
+          truncateFields: [
+            { field: "f", maxLength: 1 },
+            { field: "g", maxLength: 2 },
+          ],
+          blockPatterns: ["p", "q"],
+        },
+      },
+    ],
+    [
+      "quotas to none",
+      {},
+      { quotas: [{ action: "a:b", limit: 1, window: "1h" }] },
+      { quotas: [{ action: "a:b", limit: 1, window: "1h" }] },
+    ],
+  ])("adds to a policy: %s", (_name, own, role, merged) => {
+    expect(
+      mergePolicies([
+        { scopes, ...own },
+        { scopes: [], ...role },
+      ]),
+    ).toEqual({ scopes, ...merged });
+  });
+
+  it("refuses at the first quota of the action that is used up", () => {
+    const resetAt = new Date("2026-01-01T13:00:00Z");
+    const quotas = [
+      { action: "other:get", limit: 0, window: "1h" },
+      { action: "http_fetch:get", limit: 3, window: "1h" },
+      { action: "http_fetch:get", limit: 2, window: "24h" },
+    ];
+    const judged = (current: number, isLowerBound?: boolean) =>
+      judgePolicy({ scopes, quotas }, get("https://a"), {
+        now: noon,
+        quota: ({ window }) => ({ current, resetAt, isLowerBound: isLowerBound && window === "1h" }),
+      });
+    expect(judged(1)).toEqual({ allowed: true });
+    expect(judged(1, true)).toEqual({ allowed: true, isLowerBound: true });
+    expect(judged(2)).toEqual({
+      allowed: false,
+      kind: "quota",
+      reason: "Quota exceeded for http_fetch:get: 2/2 (resets at 2026-01-01T13:00:00.000Z)",
+      resetAt,
+    });
+    expect(judgePolicy({ scopes, quotas }, get("https://a"), { now: noon })).toEqual({ allowed: true });
   });
 });
 

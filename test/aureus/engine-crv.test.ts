@@ -367,6 +367,8 @@ describe("recovery", () => {
     message: "m",
     ...more,
   });
+  const empty = "Data is null or undefined";
+  const why = `CRV gate blocked commit: ${empty}, ${empty}`;
   const run = async (strategy: RecoveryStrategy, given: Partial<RecoveryResult> | Error = {}) => {
     const calls: unknown[][] = [];
     const execute =
@@ -381,45 +383,78 @@ describe("recovery", () => {
       askUser: execute("ask"),
       escalate: execute("escalate"),
     };
-    const strict = gate([notNull()]);
-    const blocked = await strict.validate(commit(null));
-    return { calls, outcome: await recover(strict, commit(null), blocked, strategy, executor) };
+    const judged: Commit[] = [];
+    const strict = gate([
+      (item) => {
+        judged.push(item);
+        return notNull()(item);
+      },
+      notNull(),
+      custom("fine", () => true, "never said"),
+    ]);
+    const old: Commit = { ...commit(null), metadata: { taskId: "t" } };
+    const blocked = await strict.validate(old);
+    return { calls, judged, outcome: await recover(strict, old, blocked, strategy, executor) };
   };
 
   it(req("aureus.engine.recovery", "retry_alt_tool gives data that is judged again"), async () => {
     const strategy: RecoveryStrategy = { type: "retry_alt_tool", toolName: "alt", maxRetries: 2 };
     const good = await run(strategy, { recoveredData: { a: 1 } });
     expect(good.calls).toEqual([["retry", "alt", 2]]);
-    expect(good.outcome).toMatchObject({ status: "recovered", data: { a: 1 } });
+    expect(good.outcome).toEqual({
+      status: "recovered",
+      data: { a: 1 },
+      result: answer({ recoveredData: { a: 1 } }),
+    });
+    expect(good.judged[1]).toEqual({
+      ...commit({ a: 1 }),
+      id: "c-recovered",
+      metadata: { taskId: "t", recovered: true, recoveryStrategy: "retry_alt_tool" },
+    });
     const bad = await run(strategy, { recoveredData: null });
-    expect(bad.outcome.status).toBe("refused");
+    expect(bad.outcome).toEqual({
+      status: "refused",
+      error: `${why}. Recovered data failed validation too: ${empty}, ${empty}`,
+      result: answer({ recoveredData: null }),
+    });
   });
 
   it(req("aureus.engine.recovery", "ask_user and escalate may succeed without data"), async () => {
     const asked = await run({ type: "ask_user", prompt: "why?" }, { success: false });
     expect(asked.calls).toEqual([["ask", "why?"]]);
-    expect(asked.outcome).toMatchObject({ status: "failed", error: expect.stringContaining("failed: m") });
+    const result = answer({ success: false });
+    expect(asked.outcome).toEqual({ status: "failed", error: `${why}. Recovery failed: m`, result });
+    const withData = await run({ type: "ask_user", prompt: "why?" }, { success: false, recoveredData: 1 });
+    expect(withData.outcome.status).toBe("failed");
     const escalated = await run({ type: "escalate", reason: "r" });
     expect(escalated.calls).toEqual([["escalate", "r"]]);
-    expect(escalated.outcome.status).toBe("handed_on");
+    const error = `${why}. Recovery succeeded: m`;
+    expect(escalated.outcome).toEqual({ status: "handed_on", error, result: answer({}) });
   });
 
   it(req("aureus.engine.recovery", "ignore lets the commit through and asks nobody"), async () => {
     const { calls, outcome } = await run({ type: "ignore", justification: "j" });
     expect(calls).toEqual([]);
-    expect(outcome).toMatchObject({ status: "ignored", data: null });
+    const message = "Validation failure ignored: j";
+    const strategy = { type: "ignore", justification: "j" };
+    expect(outcome).toEqual({ status: "ignored", data: null, result: { success: true, strategy, message } });
   });
 
   it(
     req("aureus.engine.recovery", "what the executor throws, and an unknown strategy, is a failure"),
     async () => {
       const threw = await run({ type: "escalate", reason: "r" }, new Error("pager is off"));
-      expect(threw.outcome).toMatchObject({
+      expect(threw.outcome).toEqual({
         status: "failed",
-        error: expect.stringContaining("pager is off"),
+        error: "CRV gate blocked commit and recovery failed: pager is off",
+        threw: true,
       });
       const unknown = { type: "from_the_future" } as unknown as RecoveryStrategy;
-      expect((await run(unknown)).outcome.status).toBe("failed");
+      expect((await run(unknown)).outcome).toMatchObject({
+        status: "failed",
+        error: `${why}. Recovery failed: Unknown recovery strategy`,
+        result: { success: false, strategy: unknown },
+      });
     },
   );
 });

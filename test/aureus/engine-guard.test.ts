@@ -63,7 +63,7 @@ describe("decisions", () => {
     (riskTier, requiresCRVValidation, named, requiresCRV) => {
       const metadata = { mcpActionName: "x", mcpServerName: "s", crvGateName: "g", requiresCRVValidation };
       const decision = new GoalGuard().evaluate(nobody, action({ riskTier, metadata }));
-      expect(decision.metadata).toEqual({
+      expect(decision.metadata).toStrictEqual({
         mcpAction: true,
         mcpServerName: "s",
         mcpActionName: "x",
@@ -74,6 +74,49 @@ describe("decisions", () => {
         const how = named ? "with CRV validation required" : "without additional approval";
         expect(decision.reason).toBe(`MCP action 'x' approved ${how}`);
       }
+    },
+  );
+
+  it(req("aureus.engine.guard", "an MCP action says of itself only what its metadata names"), () => {
+    const metadata = { mcpActionName: "x", requiresCRVValidation: true };
+    const decision = new GoalGuard().evaluate(nobody, action({ riskTier: "high", metadata }));
+    expect(decision.metadata).toStrictEqual({ mcpAction: true, mcpActionName: "x", requiresCRV: true });
+  });
+
+  it.each<[string, Action["metadata"] | null, boolean, string, boolean, string]>([
+    ["low", null, true, "Low risk action approved", false, "approved"],
+    ["medium", null, true, "Medium risk action approved with monitoring", false, "approved"],
+    ["high", null, false, "High risk action requires explicit human approval", true, "pending_human"],
+    ["critical", null, false, "Critical action requires explicit human approval", true, "pending_human"],
+    ["HIGH", null, false, "Unknown risk tier", false, "pending_human"],
+    ["low", { mcpActionName: "" }, true, "Low risk action approved", false, "approved"],
+    [
+      "low",
+      { mcpActionName: "x", requiresCRVValidation: true },
+      true,
+      "MCP action 'x' approved without additional approval",
+      false,
+      "approved",
+    ],
+    [
+      "high",
+      { mcpActionName: "x", mcpServerName: "s" },
+      false,
+      "MCP action 'x' from server 's' with high risk tier requires explicit human approval",
+      false,
+      "pending_human",
+    ],
+  ])(
+    req("aureus.engine.guard", "decides on tier %s with metadata %j: allowed %s, %j, token %s, state %s"),
+    (riskTier, metadata, allowed, reason, hasToken, state) => {
+      const guard = new GoalGuard();
+      const { approvalToken, ...decision } = guard.evaluate(
+        nobody,
+        action({ riskTier: riskTier as Action["riskTier"], ...(metadata && { metadata }) }),
+      );
+      expect(decision).toMatchObject({ allowed, reason, requiresHumanApproval: !allowed });
+      expect(guard.pendingApproval("a")?.token).toBe(approvalToken);
+      expect([approvalToken !== undefined, guard.state]).toEqual([hasToken, state]);
     },
   );
 
@@ -99,6 +142,8 @@ describe("decisions", () => {
       "pending_human",
       "pending_human",
     ]);
+    guard.auditLog.pop();
+    expect(guard.auditLog).toHaveLength(3);
   });
 
   it(req("aureus.engine.guard", "forgets the oldest entries of the audit log beyond its limit"), () => {
@@ -175,6 +220,45 @@ describe("tokens", () => {
     const token = guard.evaluate(nobody, critical).approvalToken!;
     await clock.advance(approvalTokenTtlMs + extra);
     expect(guard.approve("a", token)).toBe(good);
+  });
+
+  it(req("aureus.engine.tokens", "approve only what waits for a human"), () => {
+    const guard = new GoalGuard();
+    for (const leave of [
+      () => guard.reject(),
+      () => guard.reset(),
+      () => guard.evaluate(nobody, action({ id: "b" })),
+    ]) {
+      const token = guard.evaluate(nobody, critical).approvalToken!;
+      leave();
+      const { state } = guard;
+      expect(guard.approve("a", token)).toBe(false);
+      expect([guard.state, guard.pendingApproval("a")?.used]).toEqual([state, false]);
+      expect(guard.spendToken("a", token)).toBe(true);
+    }
+  });
+
+  it(req("aureus.engine.tokens", "that were asked for are written down with what they are for"), () => {
+    const clock = new FakeClock();
+    const guard = new GoalGuard({ clock });
+    const asked = guard.requestApproval(nobody, critical, "emergency");
+    const approvalToken = asked.token;
+    expect(asked).toEqual({
+      token: expect.any(String),
+      actionId: "a",
+      principal: { id: "system", type: "service", permissions: [] },
+      expiresAt: new Date(clock.now() + 3_600_000).toISOString(),
+      used: false,
+    });
+    expect(guard.auditLog).toEqual([
+      {
+        timestamp: new Date(clock.now()).toISOString(),
+        principal: nobody,
+        action: critical,
+        decision: { allowed: false, reason: "emergency", requiresHumanApproval: true, approvalToken },
+        stateTransition: { fromState: "evaluating", toState: "pending_human" },
+      },
+    ]);
   });
 
   it(req("aureus.engine.tokens", "may be asked for whatever the permissions say"), () => {

@@ -403,6 +403,111 @@ describe("the gate in a workflow", () => {
   });
 });
 
+describe("a gate of a workflow", () => {
+  const strategies = {
+    none: undefined,
+    ignore: { type: "ignore", justification: "j" },
+    escalate: { type: "escalate", reason: "r" },
+  } as const;
+  const why = "CRV gate blocked commit: Data is null or undefined";
+  const off = "CRV gate blocked commit and recovery failed: off";
+  const judged = (passed: boolean, blockedCommit: boolean) => ({
+    crvGateResult: { passed, gateName: "g", blockedCommit },
+  });
+  const recovery = (strategyType: string, success: boolean, message = "m", more: object = {}) => ({
+    crvRecovery: { strategyType, success, message, ...more },
+  });
+  const blocked = judged(false, true);
+  const failed = (error: string, recoverySuccess?: boolean) => ({
+    crvBlocked: true,
+    attempt: 1,
+    error,
+    recoveryAttempted: recoverySuccess !== undefined,
+    ...(recoverySuccess !== undefined && { recoverySuccess }),
+  });
+
+  it.each<[string, keyof typeof strategies, object | undefined, unknown, object[]]>([
+    ["that passes", "ignore", {}, 1, [judged(true, false)]],
+    ["without a strategy", "none", {}, why, [blocked, failed(why)]],
+    ["without an executor", "escalate", undefined, why, [blocked, failed(why)]],
+    [
+      "that is to be ignored",
+      "ignore",
+      {},
+      null,
+      [blocked, recovery("ignore", true, "Validation failure ignored: j")],
+    ],
+    ["whose data is recovered", "escalate", { recoveredData: 2 }, 2, [blocked, recovery("escalate", true)]],
+    [
+      "that is handed on",
+      "escalate",
+      {},
+      `${why}. Recovery succeeded: m`,
+      [blocked, recovery("escalate", true), failed(`${why}. Recovery succeeded: m`, true)],
+    ],
+    [
+      "that refuses the recovered data too",
+      "escalate",
+      { recoveredData: null },
+      `${why}. Recovered data failed validation too: Data is null or undefined`,
+      [blocked, failed(`${why}. Recovered data failed validation too: Data is null or undefined`, true)],
+    ],
+    [
+      "whose recovery fails",
+      "escalate",
+      { success: false },
+      `${why}. Recovery failed: m`,
+      [blocked, recovery("escalate", false), failed(`${why}. Recovery failed: m`, false)],
+    ],
+    [
+      "whose executor throws",
+      "escalate",
+      new Error("off"),
+      off,
+      [
+        blocked,
+        recovery("escalate", false, "Recovery strategy execution failed", { error: off }),
+        failed(off, false),
+      ],
+    ],
+  ])(req("aureus.engine.recovery", "%s"), async (_, type, given, outcome, reports) => {
+    const commits: unknown[] = [];
+    const gate = new CrvGate({
+      name: "g",
+      validators: [
+        (commit) => {
+          commits.push(commit);
+          return notNull()(commit);
+        },
+      ],
+      blockOnFailure: true,
+      recoveryStrategy: strategies[type],
+    });
+    const carryOut = async () => {
+      if (given instanceof Error) throw given;
+      return { success: true, strategy: strategies.escalate, message: "m", ...given };
+    };
+    const executor = { retryAltTool: carryOut, askUser: carryOut, escalate: carryOut };
+    const data = outcome === 1 ? 1 : null;
+    const { run, engine } = setUp({ execute: () => data, gate, ...(given && { recovery: executor }) });
+    const { taskResults } = await run(workflow([task("a")]));
+    expect(taskResults.a).toMatchObject(
+      typeof outcome === "string"
+        ? { status: "failed", error: outcome }
+        : { status: "success", result: outcome },
+    );
+    const metadata = { workflowId: "wf", taskId: "a", attempt: 1 };
+    expect(commits[0]).toEqual({ id: "wf-a-1", data, previousState: undefined, metadata });
+    const events = engine
+      .workflow("wf")!
+      .events.filter(({ type }) => /^(STATE_UPDATED|TASK_FAILED)$/.test(type));
+    const told = events.filter(({ metadata }) => !Object.hasOwn(metadata ?? {}, "previousState"));
+    expect(told.map(({ taskId, metadata }) => ({ taskId, metadata }))).toEqual(
+      reports.map((metadata) => ({ taskId: "a", metadata })),
+    );
+  });
+});
+
 describe("running again", () => {
   it(
     req("aureus.engine.resume", "skips what is done and fails at once where attempts are used up"),

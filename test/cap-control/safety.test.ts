@@ -24,10 +24,14 @@ import {
   AbortError,
   AuthError,
   ClosedError,
+  ConflictError,
   ConnectionError,
+  NotFoundError,
   PolicyDeniedError,
   RateLimitError,
   TimeoutError,
+  UnsupportedError,
+  UpstreamError,
   ValidationError,
 } from "../../src/core/errors.js";
 import type { Logger } from "../../src/core/logger.js";
@@ -84,7 +88,8 @@ describe("over the wire", () => {
         ...(secure ? { tls: { cert: pem("server.pem"), key: pem("server.key") } } : {}),
       });
       const tls = secure ? { tls: { ca: pem("ca.pem"), serverName: "redis.test" } } : {};
-      const safety = client({ url: local.url, protocol, ...tls, timeoutMs: 20_000 });
+      const chosen = protocol === "grpc" ? {} : { protocol };
+      const safety = client({ url: local.url, ...chosen, ...tls, timeoutMs: 20_000 });
       const allow = { ...job, labels: { say: String(DecisionType.ALLOW) } };
       const deny = { ...job, labels: { say: String(DecisionType.DENY) } };
       const first = await safety.checkPolicy(allow);
@@ -192,11 +197,20 @@ describe("over the wire", () => {
   );
 
   it("refuses a URL that is none before it connects", async () => {
-    for (const url of ["", "kernel:50051", "ftp://kernel", "http://u:hunter2@kernel"]) {
+    const urls = [
+      undefined,
+      "",
+      "kernel:50051",
+      "ftp://kernel",
+      "http://u:hunter2@kernel",
+      "http://u@kernel",
+    ];
+    for (const url of [...urls, "http://:hunter2@kernel"]) {
       const error = await client({ url })
         .explain(job)
         .catch((error: unknown) => error);
       expect(error).toBeInstanceOf(ValidationError);
+      expect(error).toMatchObject({ code: "INVALID_URL" });
       expect(String(error)).not.toContain("hunter2");
     }
   });
@@ -223,9 +237,64 @@ describe("verdicts", () => {
     },
   );
 
+  it(
+    req("cap.safety.verdict", "keeps all that the kernel says, and approvals only where one is needed"),
+    () => {
+      const said = {
+        decision: DecisionType.ALLOW,
+        reason: "because",
+        ruleId: "r",
+        policySnapshot: "s",
+        constraints: { budgets: { maxRuntimeMs: 1n } },
+        approvalRef: "a",
+        redactedContextPtr: "mem://x",
+        remediations: [{ id: "m" }],
+      };
+      const response = create(PolicyCheckResponseSchema, said);
+      const { constraints, remediations, reason, ruleId, policySnapshot, approvalRef, redactedContextPtr } =
+        response;
+      const kept = {
+        constraints,
+        remediations,
+        reason,
+        ruleId,
+        policySnapshot,
+        approvalRef,
+        redactedContextPtr,
+      };
+      const allow = { decision: DecisionType.ALLOW, allowed: true, approvalRequired: false, failed: false };
+      expect(verdictOf(response)).toEqual({ ...kept, ...allow, response });
+      const asks = (decision: DecisionType, approvalRequired = true) =>
+        verdictOf(create(PolicyCheckResponseSchema, { decision, approvalRequired })).approvalRequired;
+      expect([
+        asks(DecisionType.ALLOW),
+        asks(DecisionType.DENY),
+        asks(DecisionType.REQUIRE_HUMAN, false),
+      ]).toEqual([true, false, true]);
+      const reasons = [99 as DecisionType, DecisionType.DENY].map((decision) =>
+        ["", "own"].map(
+          (reason) => verdictOf(create(PolicyCheckResponseSchema, { decision, reason })).reason,
+        ),
+      );
+      expect(reasons).toEqual([
+        ["unknown decision 99", "own"],
+        ["", "own"],
+      ]);
+    },
+  );
+
   it("a verdict that does not allow is thrown as what a caller can do about it", () => {
     const verdict = (decision: DecisionType) =>
-      verdictOf(create(PolicyCheckResponseSchema, { decision, reason: "because", approvalRef: "a" }));
+      verdictOf(
+        create(PolicyCheckResponseSchema, {
+          decision,
+          reason: "because",
+          ruleId: "r",
+          policySnapshot: "s",
+          approvalRef: "a",
+          remediations: [{ id: "m" }],
+        }),
+      );
     const thrown = (decision: DecisionType) => {
       try {
         assertAllowed(verdict(decision));
@@ -237,13 +306,17 @@ describe("verdicts", () => {
     expect(thrown(DecisionType.ALLOW)).toBeUndefined();
     expect(thrown(DecisionType.DENY)).toBeInstanceOf(SafetyDeniedError);
     expect(thrown(DecisionType.THROTTLE)).toBeInstanceOf(RateLimitError);
-    expect(thrown(DecisionType.THROTTLE)).toMatchObject({ retryAfterMs: 5_000 });
     expect(thrown(DecisionType.REQUIRE_HUMAN)).toBeInstanceOf(PolicyDeniedError);
-    expect(thrown(DecisionType.REQUIRE_HUMAN)).toMatchObject({
-      code: "APPROVAL_REQUIRED",
-      details: { approvalRef: "a" },
-    });
-    expect(String(thrown(DecisionType.DENY))).toContain("because");
+    const details = { ruleId: "r", policySnapshot: "s" };
+    for (const [decision, facts, more] of [
+      [DecisionType.THROTTLE, { code: "SAFETY_THROTTLE", retryAfterMs: 5_000 }, {}],
+      [DecisionType.REQUIRE_HUMAN, { code: "APPROVAL_REQUIRED" }, { approvalRef: "a" }],
+      [DecisionType.DENY, {}, { remediations: [expect.objectContaining({ id: "m" })] }],
+    ] as const) {
+      const error = thrown(decision) as ValidationError;
+      expect(error).toMatchObject({ message: expect.stringContaining("because"), ...facts });
+      expect(error.details).toEqual({ ...details, ...more });
+    }
   });
 
   it.each([
@@ -286,10 +359,11 @@ describe("a kernel that gives no answer", () => {
       expect(closed.reason).toBe("safety kernel error: away");
       const open = await client({ transport, logger, failOpen: true }).checkPolicy(job);
       expect(open).toMatchObject({ allowed: true, decision: DecisionType.ALLOW, failed: true });
-      expect(lines.map((line) => line.split(" {")[0])).toEqual([
-        "the safety kernel did not answer",
+      const fields = (decision: string) => JSON.stringify({ reason: closed.reason, decision });
+      expect(lines).toEqual([
+        `the safety kernel did not answer ${fields("DENY")}`,
         "failOpen is set: jobs run even if the safety kernel does not answer undefined",
-        "the safety kernel did not answer",
+        `the safety kernel did not answer ${fields("ALLOW")}`,
       ]);
     },
   );
@@ -316,11 +390,26 @@ describe("a kernel that gives no answer", () => {
   it("errors of the peer have the class that says what to do", async () => {
     const ask = async (code: Code) =>
       client({ transport: await broken(new ConnectError("x", code)) }).explain(job);
-    await expect(ask(Code.Unauthenticated)).rejects.toBeInstanceOf(AuthError);
-    await expect(ask(Code.PermissionDenied)).rejects.toBeInstanceOf(PolicyDeniedError);
-    await expect(ask(Code.InvalidArgument)).rejects.toBeInstanceOf(ValidationError);
-    await expect(ask(Code.Unavailable)).rejects.toBeInstanceOf(ConnectionError);
-    await expect(ask(Code.Internal)).rejects.toMatchObject({ code: "UPSTREAM" });
+    for (const [code, type] of [
+      [Code.Canceled, AbortError],
+      [Code.InvalidArgument, ValidationError],
+      [Code.OutOfRange, ValidationError],
+      [Code.DeadlineExceeded, TimeoutError],
+      [Code.NotFound, NotFoundError],
+      [Code.AlreadyExists, ConflictError],
+      [Code.Aborted, ConflictError],
+      [Code.FailedPrecondition, ConflictError],
+      [Code.PermissionDenied, PolicyDeniedError],
+      [Code.Unauthenticated, AuthError],
+      [Code.ResourceExhausted, RateLimitError],
+      [Code.Unimplemented, UnsupportedError],
+      [Code.Unavailable, ConnectionError],
+      [Code.Internal, UpstreamError],
+    ] as const) {
+      const error = await ask(code).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(type);
+      expect(error).toMatchObject({ message: expect.stringContaining("x"), cause: { code } });
+    }
   });
 
   it(
