@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConnectionError, ValidationError } from "../../src/core/errors.js";
@@ -104,8 +104,7 @@ describe("the environment", () => {
 
   it("leaves the credential to the file of this user, read with the options of the neuron", async () => {
     const home = mkdtempSync(join(tmpdir(), "agentwire-"));
-    vi.stubEnv("HOME", home);
-    vi.stubEnv("USERPROFILE", home);
+    vi.spyOn(os, "homedir").mockReturnValue(home); // HOME cannot be set in a thread
     const path = join(home, ".holokai/neuron-credentials.json");
     const mokuBaseUrl = "https://moku.example";
     const tokenEndpoint = `${mokuBaseUrl}/token`;
