@@ -27,7 +27,7 @@ export class Cut {
 
   constructor(parents: readonly (AbortSignal | Cut | undefined)[], limit?: CutLimit) {
     this.#limit = limit;
-    this.#end = limit === undefined || limit.ms === Infinity ? Infinity : limit.clock.monotonic() + limit.ms;
+    this.#end = limit === undefined ? Infinity : limit.clock.monotonic() + limit.ms;
     for (const parent of parents) {
       if (parent === undefined || this.#reason !== undefined) continue;
       if (parent instanceof Cut) {

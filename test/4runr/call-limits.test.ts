@@ -104,6 +104,17 @@ describe("URLs and close", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("ends what the limiter holds back, which was not sent", async () => {
+    const { gw, clock, proxied } = setUp([{}], { rateLimit: { calls: 1 } });
+    await gw.proxy("serpapi", "search", search);
+    const held = failure(gw.proxy("serpapi", "search", search));
+    await clock.settle();
+    await clock.until(gw.close());
+    expect(await held).toBeInstanceOf(ClosedError);
+    expect(await held).toMatchObject({ sent: false });
+    expect([proxied().length, clock.monotonic(), clock.pending]).toEqual([1, 0, 0]);
+  });
+
   it("cuts short what does not end in the grace time", async () => {
     const { gw, clock } = setUp([{ hangs: true }], { timeoutMs: 1e9, graceMs: 100 });
     const failed = failure(gw.proxy("serpapi", "search", search));

@@ -42,6 +42,18 @@ describe("parameters", () => {
     expect(params).toEqual(before);
   });
 
+  it.each([
+    ["serpapi", "search", { num: 1 }],
+    ["serpapi", "search", { q: "a", query: "b" }],
+    ["gmail_send", "send", { to: "x" }],
+    ["other", "chat", { q: "a" }],
+  ] as const)(
+    "of %s:%s stay the same object where there is nothing to bridge: %j",
+    (tool, action, params) => {
+      expect(bridgeParams(tool, action, params, { defaultModel: "m", mockInput: true })).toBe(params);
+    },
+  );
+
   it.each(["bridgeParams", "intentInParams"])("%s that throws fails the call", async (name) => {
     const own = new Error("no rule");
     const rule = () => {

@@ -11,7 +11,7 @@ import {
 } from "../../src/4runr/index.js";
 import { AbortError, ClosedError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
-import { agentId, failure, issued, mail, ok, type Reply, search, setUp } from "./scripted.ts";
+import { agentId, failure, issued, mail, ok, type Reply, scripted, search, setUp } from "./scripted.ts";
 
 const keyed = { ...mail, idempotency_key: "k-1" };
 const limited: Reply = { status: 429, body: { error: "Rate limit exceeded", retry_after: 30 } };
@@ -105,6 +105,40 @@ describe("an idempotency key", () => {
     },
   );
 
+  it("is kept if a response that seemed to refuse the call was cut off", async () => {
+    let calls = 0;
+    const { fetch } = scripted([]);
+    const cutOff = (): Response => {
+      const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("reset")) });
+      return new Response(body, { status: 404 });
+    };
+    const { gw } = setUp([], {
+      retry: false,
+      fetch: async (url, init) => {
+        if (String(url).endsWith("/api/generate-token")) return fetch(url, init);
+        return calls++ === 0 ? cutOff() : Response.json(ok({ x: 1 }));
+      },
+    });
+    const first = await failure(gw.proxy("gmail_send", "send", keyed));
+    expect(first).toMatchObject({ code: "NETWORK_ERROR", status: 404 });
+    expect(await failure(gw.proxy("gmail_send", "send", keyed))).toMatchObject({ code: "NETWORK_ERROR" });
+    expect(calls).toBe(1);
+  });
+
+  it("stays that of a finished call when a later caller leaves", async () => {
+    const { gw, clock, proxied } = setUp([{}, { body: ok({ x: 2 }) }]);
+    await gw.proxy("gmail_send", "send", keyed);
+    for (let steps = 0; steps < 30; steps++) {
+      const controller = new AbortController();
+      const late = gw.proxy("gmail_send", "send", keyed, { signal: controller.signal }).catch(() => {});
+      for (let step = 0; step < steps; step++) await Promise.resolve();
+      controller.abort();
+      await late;
+    }
+    expect(await clock.until(gw.proxy("gmail_send", "send", keyed))).toEqual({ x: 1 });
+    expect(proxied()).toHaveLength(1);
+  });
+
   it("on its way is not forgotten for newer ones", async () => {
     let give = (): void => {};
     const until = new Promise<void>((resolve) => (give = resolve));
@@ -148,6 +182,32 @@ describe("facts", () => {
     await clock.settle();
     end(() => controller.abort());
     expect(await clock.until(held)).toMatchObject({ sent: false });
+  });
+
+  it("count the requests for a token where nothing else was sent", async () => {
+    const { gw, clock, tokenRequests } = setUp([{}], {}, () => ({ hangs: true }));
+    const controller = new AbortController();
+    const failed = failure(gw.proxy("serpapi", "search", search, { signal: controller.signal }));
+    await clock.settle();
+    controller.abort();
+    expect(await failed).toMatchObject({ name: "AbortError", attempts: 1, sent: false });
+    expect(tokenRequests()).toHaveLength(1);
+  });
+
+  it("of a call stand in a debug line, without its secrets", async () => {
+    const lines: [string, object?][] = [];
+    const none = () => {};
+    const logger = {
+      debug: (...line: [string, object?]) => void lines.push(line),
+      info: none,
+      warn: none,
+      error: none,
+    };
+    const { gw } = setUp([{}], { logger });
+    await gw.proxy("tool", "action", { q: 1, password: "planted" }, { correlationId: "c" });
+    const params = { q: 1, password: expect.not.stringContaining("planted") };
+    const line = { tool: "tool", action: "action", correlationId: "c", params };
+    expect(lines).toContainEqual(["calling a tool", line]);
   });
 
   it("count the attempts with both tokens", async () => {

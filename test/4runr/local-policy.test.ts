@@ -151,6 +151,8 @@ describe("a policy", () => {
       expect(reasonOf({ guards: { allowedDomains: [] } }, head)).toBe("allowed");
       expect(() => reasonOf({ guards: {} }, get("nope"))).toThrow(TypeError);
       expect(reasonOf({}, get("nope"))).toBe("allowed");
+      const bare = { ...get(""), params: undefined } as never;
+      expect(reasonOf({ guards: { maxRequestSize: 1 } }, bare)).toBe("allowed");
     },
   );
 

@@ -74,6 +74,14 @@ describe("types", () => {
 });
 
 describe("a call of an own tool", () => {
+  it("with the name of one of the gateway's is sent as it is", async () => {
+    const { idempotent, result } = tools.tools.serpapi!.search!;
+    const own = { idempotent, result, params: { type: "object" } };
+    const { gw, proxied } = setUp([{}], { tools: { tools: { serpapi: { search: own } } } });
+    await gw.proxy("serpapi" as string, "search", { q: "x" });
+    expect(proxied()[0]!.body!.params).toEqual({ q: "x" });
+  });
+
   it("is checked before it is sent", async () => {
     const { gw, proxied } = setUp([], { tools });
     for (const [params, issue] of [

@@ -276,6 +276,17 @@ describe("proof", () => {
     expect(proxied()[0]!.body).not.toHaveProperty("proof_payload");
   });
 
+  it("not without the token's id, which a caller may give", async () => {
+    const { gw, proxied } = setUp([{}], { proof: true });
+    const own = tokenOf({ agent_id: agentId });
+    for (const tokenId of [undefined, "mine"])
+      await gw.proxy("serpapi", "search", search, { agentToken: own, ...(tokenId && { tokenId }) });
+    const [without, given] = proxied().map(({ body }) => body!);
+    expect(without).not.toHaveProperty("token_id");
+    expect(without).not.toHaveProperty("proof_payload");
+    expect(given).toMatchObject({ token_id: "mine", proof_payload: JSON.stringify({ agent_id: agentId }) });
+  });
+
   it("is off by default, and an override is sent as text", async () => {
     const { gw, proxied } = setUp([{}], {}, issue);
     await gw.proxy("serpapi", "search", search);

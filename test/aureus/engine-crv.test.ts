@@ -281,7 +281,9 @@ describe("gate", () => {
 
   it.each([
     [0.9, 0.8, true],
+    [0.8, 0.8, true],
     [0.7, 0.8, false],
+    [-0.5, 0, true],
     [0, 0.8, true],
     [0.7, 0, true],
   ])(req("aureus.engine.gate", "confidence %d where %d is required: %s"), async (has, needs, passed) => {

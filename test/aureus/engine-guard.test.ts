@@ -146,6 +146,21 @@ describe("decisions", () => {
     expect(guard.auditLog).toHaveLength(3);
   });
 
+  it(req("aureus.engine.guard", "approves nothing after a decision that could not be made"), () => {
+    const broken = () => {
+      throw new Error("no random bytes");
+    };
+    const guard = new GoalGuard({ randomBytes: broken });
+    for (const ask of [
+      () => guard.evaluate(nobody, critical),
+      () => guard.requestApproval(nobody, critical, "r"),
+    ]) {
+      guard.reset();
+      expect(ask).toThrow("no random bytes");
+      expect([guard.state, guard.auditLog]).toEqual(["evaluating", []]);
+    }
+  });
+
   it(req("aureus.engine.guard", "forgets the oldest entries of the audit log beyond its limit"), () => {
     const guard = new GoalGuard({ maxAuditEntries: 2 });
     for (const id of ["1", "2", "3"]) guard.evaluate(nobody, action({ id }));

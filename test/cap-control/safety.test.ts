@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -185,7 +186,7 @@ describe("over the wire", () => {
       const log = (message: string, fields?: object) => void lines.push(`${message} ${inspect(fields)}`);
       const logger: Logger = { debug: log, info: log, warn: log, error: log };
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const headers = { authorization: "Bearer hunter2" };
+      const headers = { "x-team": "a", authorization: "Bearer hunter2" };
       const safety = client({ url, protocol: "connect", headers, logger, timeoutMs: 20_000 });
       expect(await safety.checkPolicy(job)).toMatchObject({ failed: true, allowed: false });
       expect(seen).toEqual(["/cordum.agent.v1.SafetyKernel/Check Bearer hunter2"]);
@@ -195,6 +196,29 @@ describe("over the wire", () => {
       expect(lines.join()).toContain("a credential is sent unencrypted");
     },
   );
+
+  it("speaks gRPC, and Connect if it is told to", async () => {
+    const types: unknown[] = [];
+    const server = createHttp2Server().on("stream", (stream, headers) => {
+      types.push(headers["content-type"]);
+      stream.respond({ ":status": 404 }, { endStream: true });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const protocol of [undefined, "grpc"] as const)
+      await client({ url, protocol })
+        .explain(job)
+        .catch(() => {});
+    const fetch = async (_: unknown, init?: RequestInit) => {
+      types.push(new Headers(init?.headers).get("content-type"), init?.redirect);
+      return new Response("", { status: 404 });
+    };
+    await client({ url, protocol: "connect", fetch })
+      .explain(job)
+      .catch(() => {});
+    expect(types).toEqual(["application/grpc+proto", "application/grpc+proto", "application/json", "error"]);
+  });
 
   it("refuses a URL that is none before it connects", async () => {
     const urls = [
@@ -468,23 +492,39 @@ describe("a kernel that gives no answer", () => {
     },
   );
 
-  it("the caller's own abort does not count as a failure", async () => {
+  it("the caller's own abort is neither a failure nor a success", async () => {
     const clock = new FakeClock();
-    const transport = (await kernel({ decide: () => new Promise(() => {}) })).transport();
-    const safety = client({ transport, clock });
-    for (let i = 0; i < 5; i++) {
+    const answers: (() => Promise<{ decision: DecisionType }>)[] = [];
+    const forever = () => new Promise<never>(() => {});
+    const local = await kernel({ decide: () => (answers.shift() ?? forever)() });
+    const safety = client({ transport: local.transport(), clock });
+    const aborted = async () => {
       const controller = new AbortController();
       const cut = safety.checkPolicy(job, { signal: controller.signal });
       controller.abort();
       await expect(cut).rejects.toBeInstanceOf(AbortError);
-    }
+    };
+    for (let i = 0; i < 5; i++) await aborted();
     expect(safety.circuit).toBe("closed");
+    answers.push(...Array(3).fill(() => Promise.reject(new Error("x"))));
+    for (let i = 0; i < 3; i++) await safety.checkPolicy(job);
+    await clock.advance(30_000);
+    for (let i = 0; i < 5; i++) await aborted();
+    expect(safety.circuit).toBe("half-open");
+    answers.push(...Array(2).fill(async () => ({ decision: DecisionType.ALLOW })));
+    for (const state of ["half-open", "closed"]) {
+      expect(await safety.checkPolicy(job)).toMatchObject({ allowed: true });
+      expect(safety.circuit).toBe(state);
+    }
   });
 
   it("a closed client says so", async () => {
     const safety = new SafetyClient({ transport: (await kernel()).transport() });
     await safety.close();
     await safety.close();
+    const disposed = client({ transport: (await kernel()).transport() });
+    await disposed[Symbol.asyncDispose]();
+    await expect(disposed.listSnapshots()).rejects.toBeInstanceOf(ClosedError);
     await expect(safety.checkPolicy(job)).rejects.toBeInstanceOf(ClosedError);
   });
 });

@@ -7,7 +7,9 @@ import {
   throwIfAborted,
   timeLimit,
   withDeadline,
+  withTimeout,
 } from "../../src/core/abort.ts";
+import { sleep } from "../../src/core/clock.ts";
 import { Cut } from "../../src/core/cut.ts";
 import { AbortError, ClosedError, TimeoutError } from "../../src/core/errors.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
@@ -233,5 +235,42 @@ describe("withDeadline", () => {
     };
     await expect(withDeadline(options, broken)).rejects.toBe(thrown);
     expect([listeners(caller.signal), clock.pending]).toEqual([0, 0]);
+  });
+});
+
+describe("withTimeout", () => {
+  it("ends the wait, and names what took too long", async () => {
+    const clock = new FakeClock();
+    const late = withTimeout("the handler", 50, clock, () => new Promise(() => {}));
+    late.catch(() => {});
+    await clock.advance(49);
+    expect(clock.pending).toBe(1);
+    await clock.advance(1);
+    await expect(late).rejects.toMatchObject({
+      name: "TimeoutError",
+      message: expect.stringContaining("the handler took longer than 50 ms"),
+    });
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each([0, -1, Infinity])("%i means no limit", async (timeoutMs) => {
+    const clock = new FakeClock();
+    const work = sleep(10 ** 9, { clock }).then(() => "done");
+    const timed = withTimeout("it", timeoutMs, clock, () => work);
+    await clock.settle();
+    expect(clock.pending).toBe(1);
+    await clock.advance(10 ** 9);
+    expect(await timed).toBe("done");
+  });
+
+  it("gives what the work gives, and throws what it throws", async () => {
+    const clock = new FakeClock();
+    const own = new RangeError("own");
+    expect(await withTimeout("it", 50, clock, () => 1)).toBe(1);
+    const fail = () => {
+      throw own;
+    };
+    await expect(withTimeout("it", 50, clock, fail)).rejects.toBe(own);
+    expect(clock.pending).toBe(0);
   });
 });

@@ -47,6 +47,20 @@ describe("neverSent", () => {
     expect(neverSent(new ConnectionError("x", { details: { sent: false } }))).toBe(false);
   });
 
+  it.each([
+    [9, true],
+    [10, false],
+  ])("looks through %i errors in front of the one that proves it: %s", (wrappers, proof) => {
+    const wrap = (inner: Error) => new Error("outer", { cause: inner });
+    const chain = Array.from({ length: wrappers }).reduce(wrap, coded("ECONNREFUSED"));
+    expect(neverSent(chain)).toBe(proof);
+    const several = Array.from({ length: wrappers }).reduce<Error>(
+      (inner) => new AggregateError([inner]),
+      coded("ENOTFOUND"),
+    );
+    expect(neverSent(several)).toBe(proof);
+  });
+
   it("comes to an end on a chain that leads back to itself, and takes anything", () => {
     const loop = new Error("loop") as Error & { cause?: unknown };
     loop.cause = loop;

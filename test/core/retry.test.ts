@@ -62,7 +62,9 @@ describe("retry", () => {
       [3, 400],
     ]);
     expect(notices[0]?.error).toBeInstanceOf(UpstreamError);
-    expect(logger.debug).toHaveBeenCalledTimes(3);
+    const error = expect.objectContaining({ message: "down" });
+    const lines = notices.map((notice) => ["a call failed; retrying", { ...notice, error }]);
+    expect(logger.debug.mock.calls).toEqual(lines);
   });
 
   it("takes the jitter off with the injected random", async () => {
@@ -116,6 +118,12 @@ describe("retry", () => {
     };
     const logger = { debug: thrower, info: thrower, warn: thrower, error: thrower };
     expect(await clock.until(retry(call, options(clock, {}, { onRetry: thrower, logger })))).toBe("try 2");
+    const warn = vi.fn();
+    const { call: again } = failing(clock, 1);
+    await clock.until(retry(again, options(clock, {}, { onRetry: thrower, logger: { ...logger, warn } })));
+    expect(warn.mock.calls).toEqual([
+      ["onRetry failed", { error: expect.objectContaining({ message: "hook" }) }],
+    ]);
   });
 
   it("waits as long as the peer asks, longer or shorter than its own step", async () => {
@@ -128,6 +136,23 @@ describe("retry", () => {
     );
     await clock.until(retry(call, options(clock, { maxDelayMs: 1_000 })));
     expect(starts).toEqual([0, 30_000, 30_000]);
+  });
+
+  it.each<[unknown, number]>([
+    [undefined, 500],
+    [null, 500],
+    ["text", 500],
+    [{}, 500],
+    [{ retryAfterMs: "7" }, 500],
+    [{ retryAfterMs: -1 }, 500],
+    [{ retryAfterMs: Number.NaN }, 500],
+    [{ retryAfterMs: 0 }, 0],
+    [{ retryAfterMs: 7 }, 7],
+  ])("after what was thrown as %j it waits %i ms", async (thrown, wait) => {
+    const clock = new FakeClock();
+    const { call, starts } = failing(clock, 1, () => thrown as Error);
+    await clock.until(retry(call, options(clock, {}, { shouldRetry: () => true })));
+    expect(starts).toEqual([0, wait]);
   });
 
   it("waits for exactly the longest wait that it believes", async () => {

@@ -49,6 +49,19 @@ describe("TokenSource", () => {
     expect(server.asked).toBe(1);
   });
 
+  it("gives each caller its own reason, and the very error of the one who issues", async () => {
+    const server = issuer();
+    const source = new TokenSource({ issue: server.issue });
+    const [first, second] = [never(), never()];
+    const calls = [first, second].map((cut) => failure(Promise.resolve(source.authorization(cut))));
+    const reason = new AbortError("left");
+    first.cut(reason);
+    expect(await calls[0]).toBe(reason);
+    const own = new RangeError("own");
+    server.fail(own);
+    expect((await calls[1])!.cause ?? (await calls[1])).toBe(own);
+  });
+
   it("asks once for a new one after any number of late refusals of the old one", async () => {
     const server = issuer();
     const source = new TokenSource({ issue: server.issue, token: "kept" });
@@ -291,6 +304,15 @@ describe.each(transports)("a call with a credential over %s", (_, how) => {
     }
     await Promise.all(calls);
     expect([asked, seen.length]).toEqual([1, 80]);
+  });
+
+  it.each([400, 402, 403, 407, 500])("is not made again for another token after %i", async (status) => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, status, {}));
+    let asked = 0;
+    const issue = async (): Promise<IssuedToken> => ({ token: `t${++asked}` });
+    const http = client(baseUrl, { ...how, auth: new TokenSource({ token: "old", issue }), retry: false });
+    expect((await failure(http.send(write, [], {}, {}))).status).toBe(status);
+    expect([asked, seen.length]).toEqual([0, 1]);
   });
 
   it("sends none for a public operation, and does not ask for one", async () => {

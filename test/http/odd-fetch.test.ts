@@ -1,7 +1,7 @@
 /** A fetch of one's own may reject, and answer, with anything. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { AgentwireError, ConnectionError } from "../../src/core/errors.js";
+import { AgentwireError, ClosedError, ConnectionError } from "../../src/core/errors.js";
 import { bearer, type SendOptions, TokenSource } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { client, failure, read, thrown, write } from "./server.ts";
@@ -19,6 +19,12 @@ const traps = {
 };
 
 const base = "http://server.test";
+
+function cyclicFields(): object {
+  const fields: { self?: unknown; list: unknown[] } = { list: [null, 1, "1"] };
+  fields.self = fields;
+  return { fields };
+}
 
 const withData = (data: string) => Object.freeze(Object.assign(new Error("odd bytes"), { data }));
 
@@ -46,6 +52,83 @@ describe("a fetch that rejects with", () => {
     const error = await failure(http.send(read, ["1"]));
     expect(error).toBeInstanceOf(ConnectionError);
     expect((error.cause as { data?: unknown }).data).toBeUndefined();
+  });
+});
+
+describe("the cause of a ConnectionError", () => {
+  const causeOf = async (thrown: unknown, auth = bearer("planted-token-9")) => {
+    const http = client(base, { fetch: () => Promise.reject(thrown), auth, retry: false });
+    return (await failure(http.send(read, ["1"]))).cause as Error;
+  };
+  const chain = (length: number) =>
+    Array.from({ length }).reduce<unknown>((cause) => new Error("one", { cause }), undefined);
+
+  it.each<[string, unknown]>([
+    ["an error with big numbers", Object.assign(new Error("x"), { size: 1n })],
+    ["ten errors", chain(10)],
+    ["fields that refer to themselves", Object.assign(new Error("x"), cyclicFields())],
+    ["fields that hold nothing", Object.assign(new Error("x"), { none: null, not: undefined })],
+    ["a text", "down"],
+    ["an object", { a: 1 }],
+  ])("is what was thrown: %s", async (_, thrown) => {
+    expect(await causeOf(thrown)).toBe(thrown);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["more errors than are looked at", chain(11), "one"],
+    ["a proxy that was revoked", revoked(), "unprintable value"],
+  ])("is an error with its text alone for %s", async (_, thrown, text) => {
+    const cause = await causeOf(thrown);
+    expect(cause === thrown).toBe(false);
+    expect([cause.constructor, cause.message, Object.keys(cause)]).toEqual([Error, text, []]);
+  });
+
+  it.each(["UND_ERR_DESTROYED", "UND_ERR_CLOSED"])(
+    "is that of a ClosedError with the code %s",
+    async (code) => {
+      const thrown = Object.assign(new Error("x"), { code });
+      const error = await failure(
+        client(base, { fetch: () => Promise.reject(thrown), retry: false }).send(read, ["1"]),
+      );
+      expect(error).toBeInstanceOf(ClosedError);
+      expect(error.cause).toBe(thrown);
+    },
+  );
+});
+
+describe("a server that repeats the credential", () => {
+  const send = async (headers: Record<string, string>, body: string, more: object = {}) => {
+    const fetch = async () => new Response(body, { status: 400, headers: { ...more } });
+    return failure(client(base, { fetch, headers }).send(write, [], {}, {}));
+  };
+
+  it.each<[string, Record<string, string>, string, unknown]>([
+    ["as it is", { authorization: 'Token a"b/c d&e' }, 'said a"b/c d&e', "said [secret]"],
+    ["in a JSON text", { authorization: 'Token a"b/c d&e' }, 'said a\\"b/c d&e', "said [secret]"],
+    [
+      "in a JSON text within one",
+      { authorization: 'Token a"b/c d&e' },
+      'said a\\\\\\"b/c d&e',
+      "said [secret]",
+    ],
+    ["in a URL", { authorization: 'Token a"b/c d&e' }, "said a%22b%2Fc%20d%26e", "said [secret]"],
+    ["in a form", { authorization: 'Token a"b/c d&e' }, "said a%22b%2Fc+d%26e", "said [secret]"],
+    ["with other escapes", { "x-api-key": "ab/cd" }, '{"m":"\\u0061b\\/cd"}', { m: "[secret]" }],
+    ["of a cookie", { cookie: "a=one1; b=two2;c=3" }, "a=one1, b=two2, c=3", "[secret], [secret], c=3"],
+    ["without its scheme", { authorization: "Bearer abcd" }, "no abcd", "no [secret]"],
+    ["of four characters", { "x-api-key": "abcd" }, "no abcd", "no [secret]"],
+    ["of three, which stand in texts by chance", { "x-api-key": "abc" }, "no abc", "no abc"],
+    ["in a header that is no credential", { "x-team": "abcd" }, "no abcd", "no abcd"],
+  ])("%s", async (_, headers, said, shown) => {
+    expect((await send(headers, said)).body).toEqual(shown);
+  });
+
+  it("in a header shows it in none, and leaves the rest as it came", async () => {
+    const echo = { "x-echo": "key abcd", "x-other": "1" };
+    const error = await send({ "x-api-key": "abcd" }, '{"a" : "\\u0061"}', echo);
+    expect(error.headers?.get("x-echo")).toBe("key [secret]");
+    expect(error.headers?.get("x-other")).toBe("1");
+    expect(error.body).toEqual({ a: "a" });
   });
 });
 

@@ -34,9 +34,23 @@ describe.each(transports)("retries over %s", (_, how) => {
     const notices: string[] = [];
     const onRetry = ({ attempt }: { attempt: number }, { operation: { id } }: { operation: HttpOperation }) =>
       void notices.push(`${id} ${attempt}`);
-    const http = client(baseUrl, { ...how, onRetry });
-    const { data, attempts } = await http.send(read, ["1"]).withResponse();
+    const warned: [string, object?][] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (...line: [string, object?]) => void warned.push(line),
+    };
+    const http = client(baseUrl, { ...how, onRetry, logger });
+    const { data, attempts } = await http.send(read, ["1"], { correlationId: "c" }).withResponse();
     expect([data, attempts]).toEqual([{ n: 2 }, 3]);
+    const again = {
+      attempt: 2,
+      delayMs: 0,
+      error: expect.objectContaining({ status: 503 }),
+      correlationId: "c",
+    };
+    expect(warned).toEqual([["read failed and will be retried", again]]);
     expect(notices).toEqual(["read 1", "read 2"]);
     expect((await failure(http.send(write, [], {}, {}))).status).toBe(503);
     expect((await failure(http.send(once, [], {}, {}))).status).toBe(503);

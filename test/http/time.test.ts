@@ -50,12 +50,16 @@ describe.each(transports)("timeoutMs over %s", (_, how) => {
     let begun = (): void => {};
     const head = new Promise<void>((resolve) => (begun = resolve));
     const { baseUrl } = await serve((_, response) => {
-      response.writeHead(200, { "content-length": "10" }).write("{", begun);
+      response.writeHead(200, { "content-length": "10", "x-request-id": "r-1" }).write("{", begun);
     });
     const stuck = failure(client(baseUrl, { ...how, clock, timeoutMs: 50 }).send(write, []));
     await head;
+    for (let i = 0; i < 5; i++) await turn();
     await clock.advance(50);
-    expect(await stuck).toBeInstanceOf(TimeoutError);
+    const error = await stuck;
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error).toMatchObject({ status: 200, requestId: "r-1", attempts: 1 });
+    expect(error.message).toContain("did not send the whole response within 50 ms (attempt 1)");
   });
 
   it("covers the wait for a token", async () => {

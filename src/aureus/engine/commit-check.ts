@@ -56,7 +56,7 @@ export async function checkCommit(
   const recoverySuccess = outcome.status === "handed_on" || outcome.status === "refused";
   return {
     ok: false,
-    error: outcome.error ?? "",
+    error: outcome.error,
     handedOn: outcome.status === "handed_on",
     recovery: { recoveryAttempted: true, recoverySuccess },
   };
