@@ -116,7 +116,7 @@ export function answerFrame(leaseId: string, outcome: Outcome, now: number): Ans
     kind,
     // An empty reason is not a legal frame.
     reason: shortText(reason) || "handler failed",
-    ...(code === undefined || code === null ? {} : { code: shortText(code) }),
+    ...(code === undefined ? {} : { code: shortText(code) }),
     ...(details === undefined ? {} : { details }),
     failedAt: formatTime(now),
   };

@@ -191,8 +191,11 @@ describe("rotation", () => {
   );
 
   it("of one token leaves those of other tools as they are, kept or not", async () => {
-    const { gw, tokenRequests } = setUp([{}, { headers: rotate }, {}], { retry: false }, (n) =>
-      n === 2 ? { status: 500 } : issued(n),
+    const expired = { status: 403, body: { error: "Token expired" } };
+    const { gw, tokenRequests } = setUp(
+      [{}, { headers: rotate }, {}, {}, expired, {}],
+      { retry: false },
+      (n) => (n === 2 ? { status: 500 } : issued(n)),
     );
     await gw.proxy("serpapi", "search", search);
     expect((await failure(gw.proxy("http_fetch", "get", { url: "https://x.test/" }))).status).toBe(500);
@@ -201,6 +204,10 @@ describe("rotation", () => {
     expect(tokenRequests()).toHaveLength(3);
     await gw.proxy("gmail_send", "send", mail);
     expect(tokenRequests()).toHaveLength(4);
+    await gw.proxy("gmail_send", "send", mail); // refused, and made once more
+    expect(tokenRequests()).toHaveLength(5);
+    await gw.proxy("serpapi", "search", search);
+    expect(tokenRequests()).toHaveLength(5);
   });
 
   it.each(["Token expired", "Invalid token signature", "Token not found in registry"])(

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { homedir, hostname } from "node:os";
@@ -122,6 +123,8 @@ describe("credential file", () => {
       writeFileSync(path, text);
       const error = await readCredentialFile(path).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: "MALFORMED_CREDENTIAL_FILE" });
+      const why = /^(|.*[^}\]l])$/.test(text) ? "is not JSON" : "has no ";
+      expect((error as Error).message).toContain(why);
       expect(inspect(error)).not.toContain(PLANTED);
     }
     await writeCredentialFile(path, { ...credential(), tokenEndpoint: "token.example/path" });
@@ -150,7 +153,9 @@ describe("createClientCredentialsAuth", () => {
       expect(await auth()).toBe("at-2");
       await clock.advance(1);
       expect(await auth()).toBe("at-3");
-      expect(await auth({ reason: "unauthorized" })).toBe("at-4");
+      const { signal } = new AbortController();
+      expect(await auth({ reason: "unauthorized", signal })).toBe("at-4");
+      expect(getEventListeners(signal, "abort")).toEqual([]);
       expect(server.seen).toHaveLength(4);
       expect(server.seen[0]!.form).toEqual({
         grant_type: "client_credentials",
@@ -403,6 +408,10 @@ describe("discoverEndpoints", () => {
       tokenEndpoint: `${server.url}/a?b=c`,
       deviceAuthorizationEndpoint: `${server.url}/d`,
     });
+    const warned: string[] = [];
+    const logger = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} };
+    await discoverEndpoints("http://moku.example", { logger, fetch: async () => Response.json({}) });
+    expect(warned).toEqual([]); // nothing secret is sent
     await expect(discoverEndpoints(server.url, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(
       AbortError,
     );
@@ -460,6 +469,8 @@ describe("enroll", () => {
   });
 
   it("fails at the device request", async () => {
+    const options = { mokuBaseUrl: "nonsense", clientName: "n", credentialPath: freshPath() };
+    await expect(enroll(options)).rejects.toBeInstanceOf(ValidationError);
     expect((await run({ status: 403, body: { error: "nope" } }, [])).end).toMatchObject({
       code: "DEVICE_REQUEST_FAILED",
       status: 403,

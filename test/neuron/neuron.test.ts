@@ -342,7 +342,7 @@ describe("leases", () => {
     async () => {
       const { handler } = gate();
       let runs = 0;
-      const { lease, cancel, clock, answers, logged } = await setUp({
+      const { lease, cancel, clock, answers, frames, logged } = await setUp({
         handlers: {
           "a/b": (input, ctx) => {
             runs++;
@@ -363,13 +363,18 @@ describe("leases", () => {
         '{"leaseId":"nobody"}',
       ]);
       expect(answers().sort()).toEqual(["cancelled L1 CANCELLED", "cancelled L2 CANCELLED"]);
+      const reasons = frames("nack").map(({ leaseId, reason }) => [leaseId, reason]);
+      expect(reasons.sort()).toEqual([
+        ["L1", "handler aborted"],
+        ["L2", "lease cancelled before start"],
+      ]);
       expect(runs).toBe(1);
     },
   );
 
   it("whose handler ignores its signal are answered after a grace time, and what it returns is dropped", async () => {
     let end: (value: string) => void = () => {};
-    const { lease, cancel, clock, answers } = await setUp({
+    const { lease, cancel, clock, answers, frames } = await setUp({
       handlers: {
         "a/b": () =>
           new Promise((resolve) => {
@@ -384,6 +389,7 @@ describe("leases", () => {
     expect(answers()).toEqual([]);
     await clock.advance(1);
     expect(answers()).toEqual(["cancelled L1 CANCELLED"]);
+    expect(frames("nack")[0]!.reason).toBe("handler aborted");
     end("late");
     await clock.settle();
     expect(answers()).toHaveLength(1);
@@ -705,8 +711,13 @@ describe("leases", () => {
       gateway.send({ type: "capability-revoked", capability: "x/y", reason: "admin", revokedAt: "x" });
       gateway.send({ type: "registered", sessionId: "s", capabilities, acceptedAt: "2030-01-01T00:00:00Z" });
       expect(registered).toEqual([{ sessionId: "s", capabilities: 2 }]);
+      const bye = { type: "disconnect", reason: "r", reconnectable: true, sentAt: "x" };
+      const disconnects: object[] = [];
+      neuron.on("disconnect", (frame) => disconnects.push(frame));
+      gateway.send(bye);
+      expect(disconnects).toEqual([bye]);
       const revoke = "capability-revoked";
-      expect(taken).toEqual(["lease", "lease", revoke, "lease", revoke, "registered"]);
+      expect(taken).toEqual(["lease", "lease", revoke, "lease", revoke, "registered", "disconnect"]);
       lease("L4");
       a.open();
       a.open();
@@ -720,11 +731,13 @@ describe("registration", () => {
   it(
     req("neuron.register.fallback", "falls back to 1.0.0 without contracts, once, and remembers it"),
     async () => {
+      let isClosed = false;
       const { gateway, frames, clock, neuron, logged } = await setUp({
         handlers: { "a/b": () => 1 },
         capability: { description: "d", inputSchema: { type: "object" } },
         onPost: (path, frame) => {
-          if (path === "/neuron/register" && "protocolVersion" in frame && frame.protocolVersion !== "1.0.0")
+          if (path !== "/neuron/register" || !("protocolVersion" in frame)) return;
+          if (isClosed || frame.protocolVersion !== "1.0.0")
             throw new ValidationError("strict", { status: 422 });
         },
       });
@@ -748,16 +761,22 @@ describe("registration", () => {
       expect(frames("update-capability").map(({ capability }) => capability)).toEqual([
         { type: "a/b", scope: "any", concurrency: 2 },
       ]);
+      isClosed = true;
+      gateway.drop();
+      gateway.open();
+      await clock.settle();
+      expect(frames("register").map(({ protocolVersion }) => protocolVersion)).toEqual([
+        "1.1.0",
+        ...Array(3).fill("1.0.0"),
+      ]);
     },
   );
 
-  it("reports the first refusal when the second is one too", async () => {
+  it.each([400, 422])("reports the first refusal when the second is one too: %d", async (status) => {
     const { errors, clock, frames } = await setUp({
       handlers: { "a/b": () => 1 },
       onPost: (_, frame) => {
-        throw new ValidationError(`no ${(frame as { protocolVersion: string }).protocolVersion}`, {
-          status: 400,
-        });
+        throw new ValidationError(`no ${(frame as { protocolVersion: string }).protocolVersion}`, { status });
       },
     });
     await clock.advance(60_000);
@@ -784,20 +803,32 @@ describe("registration", () => {
     expect(errors).toEqual([]);
   });
 
-  it("ends with the stream, also between two attempts, and begins with the next one", async () => {
-    const { clock, frames, gateway } = await setUp({
-      handlers: { "a/b": () => 1 },
-      onPost: () => {
-        throw new UpstreamError("busy", { status: 503 });
-      },
-    });
-    gateway.drop();
-    await clock.advance(60_000);
-    expect(frames("register")).toHaveLength(1);
-    gateway.open();
-    await clock.advance(499);
-    expect(frames("register")).toHaveLength(2);
-  });
+  it.each(["before", "after"])(
+    "ends with the stream, where its refusal comes %s that, and begins with the next one",
+    async (when) => {
+      let refuse = (): void => {};
+      const held = new Promise<void>((resolve) => (refuse = resolve));
+      const { clock, frames, gateway, lease, neuron } = await setUp({
+        handlers: { "a/b": () => 1 },
+        onPost: async (path) => {
+          if (path === "/neuron/register" && when === "after") await held;
+          throw new UpstreamError("busy", { status: 503 });
+        },
+      });
+      // What is too short for the usual heartbeats is served before there are any.
+      lease("L1", "a/b", {}, {}, 4_000);
+      await clock.settle();
+      expect(frames("ack")).toHaveLength(1);
+      gateway.drop();
+      refuse();
+      await clock.advance(60_000);
+      expect(frames("register")).toHaveLength(1);
+      expect(neuron.isServing).toBe(false);
+      gateway.open();
+      await clock.advance(499);
+      expect(frames("register")).toHaveLength(2);
+    },
+  );
 
   it(req("neuron.register.retry", "is trouble where only the older frame met with it"), async () => {
     let isDown = true;
@@ -931,6 +962,7 @@ describe("updateCapability", () => {
     });
     gateway.drop();
     await neuron.updateCapability({ type: "a/b", concurrency: 5 });
+    expect(logged.filter((line) => line.includes("new concurrency"))).toEqual([]);
     gateway.open();
     await clock.settle();
     expect(frames("update-capability")).toHaveLength(1);
