@@ -306,7 +306,7 @@ describe.each(transports)("a call with a credential over %s", (_, how) => {
     expect([asked, seen.length]).toEqual([1, 80]);
   });
 
-  it.each([400, 402, 403, 407, 500])("is not made again for another token after %i", async (status) => {
+  it.each([400, 402, 403, 404, 500])("is not made again for another token after %i", async (status) => {
     const { baseUrl, seen } = await serve((_, response) => json(response, status, {}));
     let asked = 0;
     const issue = async (): Promise<IssuedToken> => ({ token: `t${++asked}` });
