@@ -251,6 +251,7 @@ describe("what is wrong", () => {
     const error = await failure(gw.proxy("tool", "action", params, options as ProxyOptions));
     expect(error).toBeInstanceOf(GatewayValidationError);
     expect(error.code).toMatch(/^(?:VALIDATION_ERROR|INVALID_TEXT|INVALID_HEADER|NOT_SERIALIZABLE)$/);
+    if (error.code === "INVALID_TEXT") expect(error.message).toContain(Object.keys(options)[0]);
     expect(proxied()).toEqual([]);
   });
 
