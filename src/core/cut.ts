@@ -100,7 +100,7 @@ export class Cut {
 
   /** Drops the timer and the listeners on what this follows. Afterwards only `cut` ends it. */
   done(): void {
-    if (this.#timer !== undefined) this.#limit?.clock.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#limit!.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const off of this.#offs.splice(0)) off();
   }

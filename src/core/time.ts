@@ -35,7 +35,7 @@ export function parseTime(text: string, options: ParseTimeOptions = {}): number 
   const [year, month, day, hour, minute, second] = [at(1), at(2), at(3), at(4), at(5), at(6)];
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
+  if (date.getUTCMonth() !== month - 1) return undefined; // such as the 30th of February
   if (hour > 23 || minute > 59 || second > 60 || at(9) > 23 || at(10) > 59) return undefined;
   const milliseconds = Number((found[7] ?? "").slice(0, 3).padEnd(3, "0"));
   const offsetMinutes = (found[8] === "-" ? -1 : 1) * (at(9) * 60 + at(10));

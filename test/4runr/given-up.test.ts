@@ -86,6 +86,8 @@ describe("an idempotency key", () => {
   it.each<[boolean, Reply]>([
     [true, { status: 500, body: { error: "Internal server error during proxy request" } }],
     [true, { status: 502, body: "<html>" }],
+    [true, { status: 302, headers: { location: "/login" } }],
+    [true, { status: 200, body: "<html>" }],
     [true, { status: 404, body: { error: "External API request failed", details: "HTTP 404" } }],
     [true, { throws: new TypeError("reset") }],
     [false, { status: 400, body: { error: "Validation failed" } }],

@@ -150,7 +150,11 @@ describe("Cut", () => {
     cut.done();
     source.abort();
     await clock.advance(20);
-    expect(cut.signal.aborted).toBe(false);
+    const { signal } = cut;
+    expect(signal.aborted).toBe(false);
+    cut.cut(new AbortError("late"));
+    expect(signal.aborted).toBe(true);
+    expect(cut.signal).toBe(signal);
   });
 
   it("does not warn about many cuts on one signal", () => {

@@ -31,6 +31,17 @@ describe("startLoop", () => {
     expect([running.active, clock.pending]).toEqual([false, 0]);
   });
 
+  it.each([
+    [{}, false],
+    [{ unref: false }, false],
+    [{ unref: true }, true],
+  ])("with %j lets the process end while it waits: %s", async (options, unref) => {
+    const clock = new FakeClock();
+    const timers = vi.spyOn(clock, "setTimeout");
+    await loop(clock, 0, options).running.stop();
+    expect(timers.mock.calls).toEqual([[expect.any(Function), 100, { unref }]]);
+  });
+
   it("starts at once when asked to, and asks for the interval after each run", async () => {
     const clock = new FakeClock();
     let next = 10;

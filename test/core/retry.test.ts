@@ -151,8 +151,10 @@ describe("retry", () => {
   ])("after what was thrown as %j it waits %i ms", async (thrown, wait) => {
     const clock = new FakeClock();
     const { call, starts } = failing(clock, 1, () => thrown as Error);
-    await clock.until(retry(call, options(clock, {}, { shouldRetry: () => true })));
+    const logger = { debug() {}, info() {}, warn: vi.fn(), error() {} };
+    await clock.until(retry(call, options(clock, {}, { shouldRetry: () => true, logger })));
     expect(starts).toEqual([0, wait]);
+    expect(logger.warn).not.toHaveBeenCalled();
   });
 
   it("waits for exactly the longest wait that it believes", async () => {
