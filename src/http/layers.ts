@@ -14,7 +14,6 @@ import {
 } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
 import { compose } from "../core/middleware.js";
-import { neverSent } from "../core/never-sent.js";
 import { retry } from "../core/retry.js";
 import { mayRetry as byRule } from "../core/retry-policy.js";
 import { Answer, type HttpAnswer, isHeaders } from "./answer.js";
@@ -265,7 +264,7 @@ function thrownError(thrown: unknown, call: Call, server: string): AgentwireErro
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED")
     return new ClosedError("the client is closed", { cause });
   const reason = hide(errorText(inner ?? thrown));
-  const options = { cause, attempts: call.attempt, ...(neverSent(cause) && { sent: false }) };
+  const options = { cause, attempts: call.attempt };
   if (head !== undefined)
     return new ConnectionError(`the response of ${server} was cut off: ${reason}`, {
       ...answerInfo(head),

@@ -189,6 +189,8 @@ describe("idempotency keys", () => {
     expect([...both, await gw.proxy("gmail_send", "send", keyed)]).toEqual(Array(3).fill({ id: "m-1" }));
     expect(proxied()).toHaveLength(1);
     expect(proxied()[0]!.headers["idempotency-key"]).toBe("k-1");
+    await gw.proxy("gmail_send", "send", mail);
+    expect(proxied().pop()!.headers).not.toHaveProperty("idempotency-key");
     expect(await gw.proxy("gmail_send", "send", mail, { idempotencyKey: "k-2" })).toEqual({ id: "m-2" });
   });
 

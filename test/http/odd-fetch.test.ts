@@ -83,6 +83,14 @@ describe("the cause of a ConnectionError", () => {
     expect([cause.constructor, cause.message, Object.keys(cause)]).toEqual([Error, text, []]);
   });
 
+  it.each([
+    ["down", new Error("down")],
+    ["refused", new TypeError("fetch failed", { cause: new Error("refused") })],
+  ])("is named in its message: %s", async (reason, thrown) => {
+    const http = client(base, { fetch: () => Promise.reject(thrown), retry: false });
+    expect((await failure(http.send(read, ["1"]))).message).toContain(`could not be reached: ${reason}`);
+  });
+
   it.each(["UND_ERR_DESTROYED", "UND_ERR_CLOSED"])(
     "is that of a ClosedError with the code %s",
     async (code) => {
@@ -263,6 +271,20 @@ describe("sent", () => {
       const error = await clock.until(failure(http.send(write, [], limits, {})));
       expect(error).toMatchObject({ name: "TimeoutError", sent: false });
     }
+  });
+
+  it("is open once the credential has come and the server is waited for", async () => {
+    const clock = new FakeClock();
+    const http = client(base, {
+      fetch: never,
+      clock,
+      auth: bearer(async () => "t"),
+      timeoutMs: 50,
+      retry: false,
+    });
+    const error = await clock.until(failure(http.send(write, [], {}, {})));
+    expect(error.sent).toBeUndefined();
+    expect(error.message).toContain("the server did not respond");
   });
 
   it.each<[string, SendOptions]>([
