@@ -20,7 +20,6 @@ export const AREAS: Readonly<Record<string, Area>> = {
     mutate: ["src/cap/wire/*.ts"],
     tests: [
       "test/cap/{canonical,hostile-packets,packet,party,unknown-payload,vectors,production-vectors}.test.ts",
-      "test/fuzz/fuzz.test.ts",
     ],
   },
   keys: {

@@ -72,10 +72,13 @@ function formsOf(secret: string): string[] {
   return [quoted(quoted(secret)), quoted(secret), form, url, secret];
 }
 
-/** `Bearer abc` holds `abc`, a cookie `a=1; b=2` its pairs. */
+/** `Bearer abc` holds `abc`, a cookie `a=1; b=2` its pairs. Elsewhere a first word may be a scheme or not. */
 function secretsOf(headers: Call["headers"]): string[] {
   return Object.entries(headers)
     .filter(([name]) => isSecretName(name))
-    .flatMap(([, value]) => value.split(/;\s*/))
-    .map((part) => part.replace(/^\S+ /, ""));
+    .flatMap(([name, value]) => {
+      const parts = value.split(/;\s*/);
+      const bare = parts.map((part) => part.replace(/^\S+ /, ""));
+      return /authorization$/i.test(name) ? bare : [...parts, ...bare];
+    });
 }

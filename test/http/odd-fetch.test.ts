@@ -124,6 +124,8 @@ describe("a server that repeats the credential", () => {
     ["with other escapes", { "x-api-key": "ab/cd" }, '{"m":"\\u0061b\\/cd"}', { m: "[secret]" }],
     ["of a cookie", { cookie: "a=one1; b=two2;c=3" }, "a=one1, b=two2, c=3", "[secret], [secret], c=3"],
     ["without its scheme", { authorization: "Bearer abcd" }, "no abcd", "no [secret]"],
+    ["of several words", { "x-password": "correct horse" }, "no correct horse", "no [secret]"],
+    ["with a scheme of its own", { "x-api-key": "Key abcd" }, "no abcd", "no [secret]"],
     ["of four characters", { "x-api-key": "abcd" }, "no abcd", "no [secret]"],
     ["of three, which stand in texts by chance", { "x-api-key": "abc" }, "no abc", "no abc"],
     ["in a header that is no credential", { "x-team": "abcd" }, "no abcd", "no abcd"],
