@@ -10,7 +10,7 @@ import {
   TRUST_MAX_PACKET_BYTES,
 } from "../../gen/cap/index.js";
 import { MemoryBus } from "../../src/cap/index.js";
-import { encodePacket } from "../../src/cap/packet.js";
+import { createPacket, encodePacket } from "../../src/cap/packet.js";
 import { requestOver } from "../../src/cap/request.js";
 import { resolveWorkerTrust } from "../../src/cap/trust/config.js";
 import {
@@ -209,6 +209,19 @@ it("a packet has as many bytes as the profile allows, and at least one", () => {
   expect(decodeTrustPacket(padded(size)).senderId).toBe("w-1");
   for (const bytes of [padded(size + 1), new Uint8Array()])
     expect(() => decodeTrustPacket(bytes)).toThrow(`packet size must be 1..${TRUST_MAX_PACKET_BYTES}`);
+});
+
+it("what is no packet, or a packet of no phase, is refused", async () => {
+  const ordinary = createPacket(
+    { case: "heartbeat", value: { workerId: "w-1" } },
+    { senderId: "w-1", clock },
+  );
+  for (const bytes of [Uint8Array.of(0xff), encodePacket(ordinary)])
+    expect(() => decodeTrustPacket(bytes)).toThrow(expect.objectContaining({ code: "TRUST_PACKET" }));
+  await expect(acceptChallenge(trust, ordinary, ordinary, clock.now())).rejects.toThrow(
+    "must be a challenge",
+  );
+  await expect(acceptResult(trust, challenge, "", ordinary, clock.now())).rejects.toThrow("must be a result");
 });
 
 it("an answer of another phase is none", async () => {

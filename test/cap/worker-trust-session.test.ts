@@ -105,11 +105,14 @@ describe("a session", () => {
     },
   );
 
-  it("is renewed a minute before its end where that is later than its half", async () => {
-    const { clock, session, requests, keep } = await make([], {}, 900_000);
+  it.each([
+    ["half of its life", 900_000, 450_000],
+    ["a minute before its end, where that is earlier", 100_000, 40_000],
+  ])("is renewed after %s", async (_, lifeMs, afterMs) => {
+    const { clock, session, requests, keep } = await make([], { renewMinIntervalMs: 1_000 }, lifeMs);
     await session.open();
     keep();
-    await clock.advance(449_999);
+    await clock.advance(afterMs - 1);
     expect(requests).toHaveLength(2);
     await clock.advance(2);
     expect(requests).toHaveLength(4);
