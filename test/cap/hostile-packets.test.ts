@@ -88,7 +88,9 @@ describe("a length", () => {
       field(17, join(field(3, Uint8Array.of(...content)), Uint8Array.of(...behind)));
     expect(() => decodePacket(list([1, 0x80], 1))).toThrow("a packed list ends in the middle of a number");
     expect(() => decodePacket(list([1, 0x80]))).toThrow(MalformedPacketError);
-    expect(decodePacket(list([1, 2])).payload.case).toBeDefined();
+    const packed = decodePacket(list([1, 2])).payload;
+    expect(packed.case).toBeDefined();
+    expect(decodePacket(field(17, Uint8Array.of(0x18, 1, 0x18, 2))).payload).toEqual(packed);
   });
 });
 
