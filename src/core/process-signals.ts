@@ -5,19 +5,20 @@ interface SignalSource {
   off(signal: string, listener: () => void): unknown;
 }
 
-/** Calls `run` for the first of these signals; afterwards, and after the returned function, they do as before. */
-export function onProcessSignal(given: boolean | readonly string[] | undefined, run: () => void): () => void {
+const NAMES = ["SIGTERM", "SIGINT"];
+
+/** Calls `run` for the first of SIGTERM and SIGINT; afterwards, and after the returned function, they do as before. */
+export function onProcessSignal(run: () => void): () => void {
   const host = (globalThis as { readonly process?: Partial<SignalSource> }).process;
-  if (!given || typeof host?.once !== "function" || typeof host.off !== "function") return () => {};
-  const names = given === true ? ["SIGTERM", "SIGINT"] : given;
+  if (typeof host?.once !== "function" || typeof host.off !== "function") return () => {};
   const source = host as SignalSource;
   const off = (): void => {
-    for (const name of names) source.off(name, listener);
+    for (const name of NAMES) source.off(name, listener);
   };
   const listener = (): void => {
     off();
     run();
   };
-  for (const name of names) source.once(name, listener);
+  for (const name of NAMES) source.once(name, listener);
   return off;
 }

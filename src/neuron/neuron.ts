@@ -232,7 +232,7 @@ export class Neuron {
    */
   async run({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const stop = (): void => void this.stop();
-    const offs = [onProcessSignal(true, stop), signal === undefined ? () => {} : onAbort(signal, stop)];
+    const offs = [onProcessSignal(stop), signal === undefined ? () => {} : onAbort(signal, stop)];
     try {
       if (signal?.aborted) return await this.stop();
       await this.start();

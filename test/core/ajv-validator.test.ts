@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type AjvValidatorOptions, ajvValidator } from "../../src/core/ajv-validator.ts";
 import { UnsupportedError, ValidationError } from "../../src/core/errors.ts";
 import type { CompiledSchema, JsonSchema } from "../../src/core/json-schema.ts";
@@ -305,15 +305,20 @@ describe("the bounds of ajvValidator", () => {
 });
 
 describe("where code generation is forbidden", () => {
+  /** A module that has compiled nothing yet. */
+  let fresh: { readonly ajvValidator: typeof ajvValidator };
+
+  beforeAll(async () => {
+    vi.resetModules();
+    fresh = await import("../../src/core/ajv-validator.ts");
+  });
+
   it("says so, and what to inject", async () => {
     class Forbidden {
       constructor() {
         throw new EvalError("Code generation from strings disallowed for this context");
       }
     }
-    // A module that has compiled nothing yet.
-    vi.resetModules();
-    const fresh = await import("../../src/core/ajv-validator.ts");
     vi.stubGlobal("Function", Forbidden);
     const error = await fresh
       .ajvValidator()

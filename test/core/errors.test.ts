@@ -178,6 +178,16 @@ describe("instanceof", () => {
     expect(ours).toBeInstanceOf(copy.TimeoutError);
     expect(theirs).not.toBeInstanceOf(AbortError);
     expect(ours).not.toBeInstanceOf(copy.AbortError);
+    for (const [name, code, retryable] of classes) {
+      const error = new copy[name]("what happened");
+      expect([error.name, error.code, error.retryable]).toEqual([name, code, retryable]);
+      expect(error).toBeInstanceOf(byName[name]);
+    }
+    expect(new copy.AgentwireError("x")).toMatchObject({
+      name: "AgentwireError",
+      code: "ERROR",
+      retryable: false,
+    });
   });
 
   it("is false for anything else, also for an error of the same name", () => {

@@ -183,7 +183,7 @@ export abstract class BusWorker {
   async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = options;
     const close = (): void => void this.close();
-    const offs = [onProcessSignal(true, close), signal && onAbort(signal, close)];
+    const offs = [onProcessSignal(close), signal && onAbort(signal, close)];
     try {
       if (signal?.aborted) return await this.close();
       await this.start().catch((error: unknown) => {
