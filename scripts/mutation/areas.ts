@@ -105,6 +105,12 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   http: {
     mutate: ["src/http/*.ts"],
-    tests: ["test/http/*.test.ts"],
+    tests: [
+      "test/http/*.test.ts",
+      "test/4runr/{call,call-limits,call-params,errors,faults,given-up,own-tools,recordings,secrets,token}.test.ts",
+      "test/aureus/{approval,client,console,console-vectors,telemetry-loss}.test.ts",
+      "test/neuron/{auth,auth-traces,connection,fuzz,http-transport,local-big-brain-strict,stream,traces}.test.ts",
+      "test/{gen/clients,core/options,otel/otel}.test.ts",
+    ],
   },
 };
