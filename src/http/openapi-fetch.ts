@@ -69,9 +69,8 @@ function withJson(response: Response, answer: Answer, operation: string): Respon
 
 function response(content: BodyInit, { status, headers }: { status: number; headers: Headers }): Response {
   const copy = new Headers(headers);
-  // The content is decompressed, and its length has changed with that.
-  copy.delete("content-encoding");
-  copy.delete("content-length");
+  // The content is whole and decompressed, and its length has changed with that.
+  for (const name of ["content-encoding", "content-length", "transfer-encoding"]) copy.delete(name);
   const isEmpty = status === 204 || status === 205 || status === 304;
   return new Response(isEmpty ? null : content, { status, headers: copy });
 }

@@ -148,9 +148,10 @@ function tunnelConnector(connect: buildConnector.connector): buildConnector.conn
   return (options, callback) =>
     connect(options, (...[error, socket]) => {
       if (error === null) return callback(error, socket);
+      // Without a cause, which would be named in place of the proxy.
       const message = `the proxy could not open a tunnel: ${errorText(error)}`;
       const { code } = error as { code?: unknown };
-      const given = code === "UND_ERR_SOCKET" ? new Error(message, { cause: error }) : error;
+      const given = code === "UND_ERR_SOCKET" ? new Error(message) : error;
       return callback(Object.assign(given, { sent: false }), null);
     });
 }

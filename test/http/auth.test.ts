@@ -106,6 +106,51 @@ describe("TokenSource", () => {
     expect(server.asked).toBe(1);
   });
 
+  it("ends a refresh when the last one that waits for it has left, and begins another for the next call", async () => {
+    const cuts: Cut[] = [];
+    const gives: ((issued: IssuedToken) => void)[] = [];
+    const issue = (cut: Cut): Promise<IssuedToken> => {
+      cuts.push(cut);
+      return new Promise((resolve) => gives.push(resolve));
+    };
+    const source = new TokenSource({ issue });
+    const waiting = [never(), never()];
+    const left = waiting.map((cut) => failure(Promise.resolve(source.authorization(cut))));
+    for (const [at, cut] of waiting.entries()) {
+      expect(cuts[0]!.reason).toBeUndefined();
+      cut.cut(new AbortError(`left ${at}`));
+      await left[at];
+    }
+    expect(cuts[0]!.reason?.message).toBe("left 1");
+    const next = source.authorization(never());
+    gives[1]!({ token: "t2" });
+    gives[0]!({ token: "t1" });
+    expect(await next).toBe("Bearer t2");
+    expect(await source.authorization(never())).toBe("Bearer t2");
+  });
+
+  it("ends no refresh that is done, however late a call leaves that has its token", async () => {
+    const served: boolean[] = [];
+    for (let steps = 0; steps < 20; steps++) {
+      let issuing = never();
+      const issue = async (cut: Cut): Promise<IssuedToken> => {
+        issuing = cut;
+        return { token: "t" };
+      };
+      const leaving = never();
+      const call = Promise.resolve(new TokenSource({ issue }).authorization(leaving));
+      const isServed = call.then(
+        () => true,
+        () => false,
+      );
+      for (let step = 0; step < steps; step++) await undefined;
+      leaving.cut(new AbortError("left"));
+      served.push(await isServed);
+      if (served.at(-1)) expect(issuing.reason).toBeUndefined();
+    }
+    expect([served[0], served.at(-1)]).toEqual([false, true]);
+  });
+
   it("leaves no unhandled rejection where everybody has left", async () => {
     const rejections: unknown[] = [];
     const listen = (reason: unknown) => void rejections.push(reason);

@@ -136,6 +136,10 @@ describe.each(transports)("a request over %s", (_, how) => {
         { "x-admin: s3cret\r\nx": "1" },
         { "x admin": "1" },
         { "": "s3cret" },
+        ...(JSON.parse('[{"x-token":7},{"x-token":null},{"x-token":["s3cret"]}]') as Record<
+          string,
+          string
+        >[]),
       ];
       for (const headers of bad) {
         const http = client(baseUrl, how);
@@ -150,6 +154,13 @@ describe.each(transports)("a request over %s", (_, how) => {
       expect(seen).toEqual([]);
     },
   );
+
+  it("leaves out headers without a value", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    const headers = { "x-a": undefined as unknown as string, "x-b": "" };
+    await client(baseUrl, { ...how, headers }).send(read, ["1"], { headers });
+    expect([seen[0]!.headers["x-a"], seen[0]!.headers["x-b"]]).toEqual([undefined, ""]);
+  });
 
   it(req("core.http.injection", "frames its message itself, whatever headers are given"), async () => {
     const heads: string[] = [];

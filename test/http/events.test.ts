@@ -159,6 +159,12 @@ describe.each(transports)("events over %s", (_, how) => {
     expect(seen).toHaveLength(2);
   });
 
+  it("that are a redirect are an error with its body", async () => {
+    const { baseUrl } = await serve((_, response) => response.writeHead(300).end("choose"));
+    const error = await failure(client(baseUrl, how).events(events, []).next());
+    expect(error).toMatchObject({ code: "REDIRECT", status: 300, body: "choose" });
+  });
+
   it("with one that is too large come up to it", async () => {
     const { baseUrl } = await serve((_, response) =>
       open(response, `data: 1\n\ndata: 2\n\ndata: ${"x".repeat(9_000_000)}`),

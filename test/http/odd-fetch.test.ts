@@ -297,6 +297,30 @@ describe("sent", () => {
     expect((await failure(http.send(write, [], options, {}))).sent).toBe(false);
   });
 
+  it.each<[string, (string | Error)[], (number | Error)[], number]>([
+    ["an attempt without a credential follows one that left", ["t", new Error("sealed")], [503], 2],
+    [
+      "a credential fails after a refusal, and an attempt left before",
+      ["t", "t", new Error("sealed")],
+      [503, 401],
+      2,
+    ],
+  ])("is open where %s", async (_, tokens, statuses, attempts) => {
+    const next = <T>(list: (T | Error)[]): T => {
+      const one = list.shift()!;
+      if (one instanceof Error) throw new ConnectionError(one.message, { retryable: true });
+      return one;
+    };
+    const fetch = async () => new Response("{}", { status: next(statuses) });
+    const http = client(base, {
+      fetch,
+      auth: bearer(async () => next(tokens)),
+      retry: { attempts, minDelayMs: 0 },
+    });
+    const error = await failure(http.send(read, ["1"]));
+    expect([error.message, error.attempts, error.sent]).toEqual(["sealed", 2, undefined]);
+  });
+
   it("is not false if an earlier attempt left", async () => {
     const clock = new FakeClock();
     let calls = 0;

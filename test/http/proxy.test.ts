@@ -29,7 +29,7 @@ const proxied = (env: Readonly<Record<string, string>>, url: string, more: Parti
 const text = { ...read, expects: "string" } as const;
 
 it.each(["destroy", "end"] as const)(
-  "a proxy that closes instead of opening a tunnel (%s) is asked once",
+  "a proxy that closes instead of opening a tunnel (%s) is asked once for each attempt, and a call may be repeated",
   async (how) => {
     let connects = 0;
     const server = createServer().on("connect", (_, socket: Socket) => {
@@ -37,11 +37,16 @@ it.each(["destroy", "end"] as const)(
       socket[how]();
     });
     const { baseUrl } = await listen(server);
-    const http = proxied({ HTTPS_PROXY: baseUrl }, "https://gateway.internal", { retry: false });
-    const error = await failure(http.send(write, [], {}, {}));
+    const http = proxied({ HTTPS_PROXY: baseUrl }, "https://gateway.internal");
+    const error = await failure(http.send(write, [], { retry: false }, {}));
     expect(error).toMatchObject({ name: "ConnectionError", sent: false });
-    await http.close();
+    expect(error.message).toContain(
+      "could not be reached: the proxy could not open a tunnel: other side closed",
+    );
     expect(connects).toBe(1);
+    expect(await failure(http.send(write, [], {}, {}))).toMatchObject({ sent: false, attempts: 3 });
+    await http.close();
+    expect(connects).toBe(4);
   },
 );
 

@@ -1,8 +1,9 @@
 /** openapi-fetch on the pipeline. */
+import { gzipSync } from "node:zlib";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { ConnectionError, ProtocolError, ValidationError } from "../../src/core/errors.js";
 import { bearer, rawClient } from "../../src/http/index.js";
-import { client, failure, json, serve, transports } from "./server.ts";
+import { client, failure, json, serve, serveSocket, transports } from "./server.ts";
 
 interface Thing {
   readonly id: string;
@@ -65,6 +66,59 @@ describe.each(transports)("rawClient over %s", (_, how) => {
     expect(seen).toHaveLength(1);
   });
 
+  it.each([300, 302, 304, 599])("returns a response with the status %i and no content", async (status) => {
+    const { baseUrl } = await serve((_, response) =>
+      response.writeHead(status, { "x-request-id": "r" }).end(),
+    );
+    const raw = rawClient<paths>(client(baseUrl, { ...how, retry: false }));
+    const { response } = await raw.GET("/things/{id}", { params: { path: { id: "1" } } });
+    expect([response.status, response.headers.get("x-request-id")]).toEqual([status, "r"]);
+  });
+
+  it("names the length of the content after decompression, and no content coding", async () => {
+    const { baseUrl } = await serve(({ method }, response) =>
+      response
+        .writeHead(method === "GET" ? 200 : 409, { "content-encoding": "gzip" })
+        .end(gzipSync('{"id":"1"}')),
+    );
+    const raw = rawClient<paths>(client(baseUrl, how));
+    const read = await raw.GET("/things/{id}", { params: { path: { id: "1" } } });
+    const refused = await raw.POST("/things", { body: { name: "" } });
+    const headersOf = ({ response: { headers } }: { response: Response }) =>
+      ["content-length", "content-encoding"].map((name) => headers.get(name));
+    expect([read.data, ...headersOf(read)]).toEqual([{ id: "1" }, "10", null]);
+    expect([refused.error, ...headersOf(refused)]).toEqual([{ id: "1" }, null, null]);
+  });
+
+  it("throws a response with a status that Response cannot hold", async () => {
+    const { baseUrl } = await serveSocket((socket) =>
+      socket.write("HTTP/1.1 600 Odd\r\ncontent-length: 0\r\n\r\n"),
+    );
+    const raw = rawClient<paths>(client(baseUrl, { retry: false }));
+    const error = await failure(raw.GET("/things/{id}", { params: { path: { id: "1" } } }));
+    expect(error).toMatchObject({ name: "UpstreamError", status: 600 });
+  });
+
+  it("takes braces in a query for what they are", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, { id: "1" }));
+    const raw = rawClient<paths>(client(baseUrl, how));
+    const querySerializer = () => "q={a}{b}";
+    await raw.GET("/things/{id}", { params: { path: { id: "1" } }, querySerializer });
+    expect(seen[0]!.url).toBe("/things/1?q=%7Ba%7D%7Bb%7D");
+  });
+
+  it.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH"] as const)(
+    "repeats %s if it may be repeated",
+    async (method) => {
+      const { baseUrl, seen } = await serve((_, response) => response.writeHead(503).end());
+      const raw = rawClient<object>(client(baseUrl, { ...how, retry: { attempts: 2, minDelayMs: 0 } }));
+      await Reflect.apply(raw[method] as (path: string) => unknown, undefined, ["/things"]);
+      expect(seen.map((one) => one.method)).toEqual(
+        method.startsWith("P") && method !== "PUT" ? [method] : [method, method],
+      );
+    },
+  );
+
   it("returns errors without JSON, and redirects, as they are", async () => {
     const { baseUrl } = await serve((_, response, n) =>
       n === 0
@@ -105,12 +159,19 @@ describe.each(transports)("rawClient over %s", (_, how) => {
     expect(seen).toEqual([]);
   });
 
-  it("has no data for a response without content", async () => {
-    const { baseUrl } = await serve((_, response) => response.writeHead(204).end());
+  it.each([
+    [204, {}],
+    [205, {}],
+    [200, {}],
+    [200, { "content-length": "0" }],
+    [201, { "transfer-encoding": "chunked" }],
+  ])("has no data for a response %i without content: %j", async (status, headers) => {
+    const { baseUrl } = await serve((_, response) => response.writeHead(status, headers).end());
     const { data, error, response } = await rawClient<paths>(client(baseUrl, how)).POST("/things", {
       body: { name: "" },
     });
-    expect([data, error, response.status]).toEqual([undefined, undefined, 204]);
+    expect([data, error, response.status]).toEqual([undefined, undefined, status]);
+    expect((await failure(response.json())).code).toBe("UNEXPECTED_RESPONSE");
   });
 
   it("throws a typed error for content that is not JSON, and hands it out as what it is asked for", async () => {
@@ -120,7 +181,8 @@ describe.each(transports)("rawClient over %s", (_, how) => {
     const raw = rawClient<paths>(client(baseUrl, how));
     const params = { path: { id: "1" } };
     for (const body of ['{"a":', "<h1>Login</h1>"]) {
-      const error = await failure(raw.GET("/things/{id}", { params }));
+      const query = { tags: ["a"] };
+      const error = await failure(raw.GET("/things/{id}", { params: { ...params, query } }));
       expect(error).toBeInstanceOf(ProtocolError);
       expect(error).toMatchObject({ code: "UNEXPECTED_RESPONSE", status: 200, requestId: "r", body });
       expect(error.message).toContain("GET /things/1: expected JSON");

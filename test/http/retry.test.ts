@@ -82,6 +82,20 @@ describe.each(transports)("retries over %s", (_, how) => {
     },
   );
 
+  it("the caller's options allow a call that is not idempotent, but none that the spec says never to", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 503, {}));
+    const http = client(baseUrl, how);
+    const counts: number[] = [];
+    for (const operation of [write, once, { ...write, retry: "never" }] as const) {
+      for (const retry of [{ attempts: 2 }, undefined, false] as const) {
+        const before = seen.length;
+        await failure(http.send(operation, [], { retry }, {}));
+        counts.push(seen.length - before);
+      }
+    }
+    expect(counts).toEqual([2, 1, 1, 1, 1, 1, 1, 1, 1]);
+  });
+
   it("the server's wish counts, on the injected clock", async () => {
     const { baseUrl, seen } = await serve((_, response, n) =>
       json(response, n === 0 ? 429 : 200, {}, { "retry-after": "7" }),
