@@ -360,6 +360,18 @@ describe.each(transports)("a call with a credential over %s", (_, how) => {
     expect([asked, seen.length]).toEqual([0, 1]);
   });
 
+  it("asks for no other one where it was sent without", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 401, {}));
+    const auth: HttpAuth = {
+      authorization: () => undefined,
+      refused: () => {
+        throw new Error("asked");
+      },
+    };
+    expect(await failure(client(baseUrl, { ...how, auth }).send(write, []))).toBeInstanceOf(AuthError);
+    expect(seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
   it("sends none for a public operation, and does not ask for one", async () => {
     const { baseUrl, seen } = await serve((_, response, n) => json(response, n === 0 ? 200 : 401, {}));
     let asked = 0;

@@ -17,6 +17,8 @@ describe("a base URL", () => {
     "file:///etc/passwd",
     "http://user:s3cret@h",
     "http://s3cret@h",
+    "http://:s3cret@h",
+    "xhttp://h",
     "http://h?a=s3cret",
     "http://h#s3cret",
     "http://h:99999",
@@ -59,6 +61,11 @@ describe("ids in paths", () => {
 
   it(req("core.http.ids", "that are missing are refused"), () => {
     expect(thrown(() => operationUrl("http://h", "/things/{id}", [], undefined)).code).toBe("INVALID_PATH");
+  });
+
+  it("are encoded as RFC 3986 has it", () => {
+    const url = operationUrl("http://h", "/{id}", ["aZ0-_.~!'()*"], { "a*": "(1)" });
+    expect(url).toBe("http://h/aZ0-_.~%21%27%28%29%2A?a%2A=%281%29");
   });
 
   it("a lone surrogate is refused", () => {
@@ -310,8 +317,15 @@ describe("options", () => {
 
   it("of a call are refused before anything is sent", async () => {
     const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
-    for (const options of [{ timeoutMs: -1 }, { totalTimeoutMs: Number.NaN }, { retry: { jitter: 2 } }])
-      expect(await failure(client(baseUrl).send(read, ["1"], options))).toBeInstanceOf(ValidationError);
+    for (const [name, options] of [
+      ["timeoutMs", { timeoutMs: -1 }],
+      ["totalTimeoutMs", { totalTimeoutMs: Number.NaN }],
+      ["jitter", { retry: { jitter: 2 } }],
+    ] as const) {
+      const error = await failure(client(baseUrl).send(read, ["1"], options));
+      expect(error).toBeInstanceOf(ValidationError);
+      expect(error.message).toContain(name);
+    }
     expect(seen).toEqual([]);
   });
 });

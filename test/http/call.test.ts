@@ -13,6 +13,7 @@ import {
   ValidationError,
 } from "../../src/core/errors.js";
 import { bearer, TokenSource } from "../../src/http/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 import { client, failure, json, read, recorder, serve, serveSocket, transports, write } from "./server.ts";
 
@@ -26,6 +27,7 @@ describe.each(transports)("a call over %s", (_, how) => {
     const answer = await http.request(write, [], options, { x: "ü" });
     expect(answer).toMatchObject({ status: 200, body: { ok: true }, text: '{"ok":true}' });
     expect(answer.headers.get("x-request")).toBe("7");
+    expect(answer.chunks).toBeUndefined();
     expect(seen).toMatchObject([
       {
         method: "POST",
@@ -39,6 +41,24 @@ describe.each(transports)("a call over %s", (_, how) => {
         },
       },
     ]);
+  });
+
+  it("carries the caller's id, or one that is made for it, in the header of the protocol", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    let made = 0;
+    const correlation = { header: "X-Call-Id", create: () => `made-${++made}` };
+    const http = client(baseUrl, { ...how, correlation });
+    await http.send(read, ["1"]);
+    await http.send(read, ["1"], { correlationId: "mine" });
+    expect(seen.map(({ headers }) => headers["x-call-id"])).toEqual(["made-1", "mine"]);
+    const error = await failure(http.send(read, ["1"], { correlationId: "a\nb" }));
+    expect([error.code, made]).toEqual(["INVALID_HEADER", 1]);
+  });
+
+  it("to a base URL without a path is sent to its root", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
+    await client(baseUrl, how).send({ ...write, path: "" }, []);
+    expect(seen[0]!.url).toBe("/");
   });
 
   it.each([
@@ -109,6 +129,25 @@ describe.each(transports)("a call over %s", (_, how) => {
   });
 });
 
+it("a call is logged by one line for each request", async () => {
+  const clock = new FakeClock();
+  await clock.advance(100);
+  const statuses = [503, 200];
+  const fetch = (): Promise<Response> =>
+    new Promise((resolve) => {
+      const response = new Response("{}", { status: statuses.shift()! });
+      clock.setTimeout(() => resolve(response), 5.6);
+    });
+  const { logger, lines } = recorder();
+  const http = client("http://server.test", { fetch, clock, logger });
+  await clock.until(http.send(read, ["1"], { correlationId: "c" }));
+  const fields = { method: "GET", attempt: 1, correlationId: "c", ms: 6 };
+  expect(lines.filter((line) => line.startsWith("read: "))).toEqual([
+    `read: the server answered 503 ${JSON.stringify(fields)}`,
+    `read: 200 ${JSON.stringify({ ...fields, attempt: 2 })}`,
+  ]);
+});
+
 describe.each(transports)("a refusal over %s", (_, how) => {
   it.each([
     [400, ValidationError, false],
@@ -116,11 +155,17 @@ describe.each(transports)("a refusal over %s", (_, how) => {
     [403, PolicyDeniedError, false],
     [404, NotFoundError, false],
     [409, ConflictError, false],
+    [408, TimeoutError, true],
+    [410, NotFoundError, false],
     [412, ConflictError, false],
+    [413, ValidationError, false],
+    [415, ValidationError, false],
+    [425, RateLimitError, true],
     [422, ValidationError, false],
     [429, RateLimitError, true],
     [500, UpstreamError, true],
     [501, UpstreamError, false],
+    [505, UpstreamError, false],
     [503, UpstreamError, true],
     [504, TimeoutError, true],
     [418, UpstreamError, false],
@@ -139,6 +184,21 @@ describe.each(transports)("a refusal over %s", (_, how) => {
     expect(error.headers?.get("content-type")).toBe("application/json");
     expect(error.message).toContain(`the server answered ${status}: why`);
     expect(seen).toHaveLength(1);
+  });
+
+  it.each<[unknown, string]>([
+    [{ message: "m", error: "e", detail: "d" }, ": m"],
+    [{ message: "", error: { message: "n" }, detail: "d" }, ": n"],
+    [{ message: 5, error: "e", detail: "d" }, ": e"],
+    [{ error: null, detail: "d" }, ": d"],
+    [{ message: "x".repeat(301) }, `: ${"x".repeat(300)}`],
+    [{ other: "o" }, ""],
+    [null, ""],
+    ["text", ""],
+  ])("repeats the words of the server: %j", async (body, words) => {
+    const { baseUrl } = await serve((_, response) => json(response, 409, body));
+    const error = await failure(client(baseUrl, how).send(write, [], {}, {}));
+    expect(error.message).toBe(`the server answered 409${words}`);
   });
 
   it("is the protocol's own error where it has one", async () => {

@@ -11,7 +11,7 @@ import {
 } from "../../src/core/errors.js";
 import { bearer } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import { all, client, events, failure, json, serve, serveSocket, transports, turn } from "./server.ts";
+import { all, client, events, failure, json, read, serve, serveSocket, transports, turn } from "./server.ts";
 
 const stream = { "content-type": "text/event-stream; charset=utf-8" };
 
@@ -149,6 +149,15 @@ describe.each(transports)("events over %s", (_, how) => {
     await Promise.all(gone);
   });
 
+  it("that are refused leave no timer", async () => {
+    const { baseUrl } = await serve((_, response) => json(response, 401, {}));
+    const clock = new FakeClock();
+    const http = client(baseUrl, { ...how, clock, totalTimeoutMs: 5_000 });
+    await failure(http.events(events, []).next());
+    await failure(http.request(read, ["1"]));
+    expect(clock.pending).toBe(0);
+  });
+
   it("that are refused with a status are errors with their body; the opening is retried", async () => {
     const { baseUrl, seen } = await serve((_, response, n) =>
       n === 0 ? json(response, 503, {}) : json(response, 401, { message: "why" }),
@@ -196,6 +205,13 @@ describe.each(transports)("events over %s", (_, how) => {
     }
     expect([read, bytes, drained]).toEqual([count, (count - 1) * 100_000, true]);
   });
+});
+
+it("events of a given fetch whose body fails with an error of this package throw that one", async () => {
+  const own = new ProtocolError("own");
+  const body = new ReadableStream({ pull: (controller) => controller.error(own) });
+  const fetch = async () => new Response(body, { headers: stream });
+  expect(await failure(client("http://server.test", { fetch }).events(events, []).next())).toBe(own);
 });
 
 describe("events over undici", () => {

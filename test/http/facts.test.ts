@@ -1,9 +1,22 @@
 /** What errors tell of the response that caused them, and what they keep to themselves. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { Cut } from "../../src/core/cut.js";
+import { AbortError, ConflictError } from "../../src/core/errors.js";
 import { bearer, type SendOptions } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import { client, failure, json, read, recorder, serve, serveSocket, transports, write } from "./server.ts";
+import {
+  client,
+  failure,
+  json,
+  read,
+  recorder,
+  serve,
+  serveSocket,
+  transports,
+  turn,
+  write,
+} from "./server.ts";
 
 const key = "sk-live-TOPSECRET";
 
@@ -106,6 +119,61 @@ describe.each(transports)("an error over %s", (_, how) => {
     const http = client(baseUrl, how);
     const error = await failure(http.send(write, [], { secrets: [secret] } satisfies SendOptions, {}));
     expect(error.body).toEqual({ message: "bad [secret]" });
+  });
+});
+
+describe("the facts of an error", () => {
+  const base = "http://server.test";
+  const answering = (status: number) => async () => new Response("{}", { status });
+
+  it.each(["signal", "cut"] as const)("are those of each call that one %s ends", async (name) => {
+    const reason = new AbortError("enough");
+    const controller = new AbortController();
+    const cut = new Cut([]);
+    const http = client(base, { fetch: () => new Promise(() => {}) });
+    const by = name === "signal" ? { signal: controller.signal } : { cut };
+    const ids = ["a", "b"];
+    const calls = ids.map((correlationId) => failure(http.send(read, ["1"], { ...by, correlationId })));
+    await turn();
+    controller.abort(reason);
+    cut.cut(reason);
+    const errors = await Promise.all(calls);
+    expect(errors.map(({ message, correlationId }) => [message, correlationId])).toEqual(
+      ids.map((id) => ["enough", id]),
+    );
+    expect(reason.correlationId).toBeUndefined();
+  });
+
+  it("that cannot be added to it are those of a copy", async () => {
+    const own = Object.freeze(new ConflictError("own", { status: 409 }));
+    const http = client(base, { fetch: answering(409), toError: () => own });
+    const error = await failure(http.send(write, [], { correlationId: "c" }));
+    expect(error).toBeInstanceOf(ConflictError);
+    expect(error).toMatchObject({ message: "own", status: 409, correlationId: "c", attempts: 1 });
+  });
+
+  it("of the protocol's own stay what they are", async () => {
+    const own = { sent: true, attempts: 7, correlationId: "own", details: { own: 1 } };
+    const toError = () => new ConflictError("own", { status: 409, ...own });
+    const http = client(base, { fetch: answering(409), toError });
+    expect(await failure(http.send(write, [], { correlationId: "c" }))).toMatchObject(own);
+    const described = await http.send({ ...write, errors: ["409"] }, []).outcome();
+    expect(described).toMatchObject({ ok: false, status: 409, headers: expect.any(Headers) });
+  });
+
+  it("do not say that a call was not sent that a middleware answered", async () => {
+    const answer = { status: 404, headers: new Headers(), text: "", body: undefined };
+    const http = client(base, { fetch: answering(200), middleware: [() => async () => answer] });
+    const error = await failure(http.send(write, []));
+    expect([error.name, error.sent]).toEqual(["NotFoundError", undefined]);
+  });
+
+  it("of a closed client are that nothing was sent, and the id of the call", async () => {
+    const http = client(base, { fetch: answering(200) });
+    await http.close();
+    const options = { correlationId: "c" };
+    for (const call of [http.send(write, [], options), http.request(write, [], options)])
+      expect(await failure(call)).toMatchObject({ name: "ClosedError", sent: false, correlationId: "c" });
   });
 });
 

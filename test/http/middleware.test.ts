@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { NotFoundError, UpstreamError, ValidationError } from "../../src/core/errors.js";
 import { bearer, type HttpAnswer, type HttpCall, type HttpMiddleware } from "../../src/http/index.js";
+import { FakeClock } from "../../src/testing/fake-clock.js";
 import { all, client, events, failure, json, read, serve, transports, write } from "./server.ts";
 
 const answerOf = (status: number, text: string, headers: HeadersInit = {}): HttpAnswer => ({
@@ -75,6 +76,7 @@ describe.each(transports)("middleware over %s", (_, how) => {
       [{ headers: { "x-a: 1\r\nx-admin": "1" } }, "INVALID_HEADER"],
       [{ url: "things" }, "INVALID_URL"],
       [{ url: "ftp://h/x" }, "INVALID_URL"],
+      [{ url: "xhttp://h/x" }, "INVALID_URL"],
     ];
     for (const [change, code] of changes) {
       const { http, seen } = await start([(next) => (call) => next({ ...call, ...change })]);
@@ -85,7 +87,7 @@ describe.each(transports)("middleware over %s", (_, how) => {
     const odd: HttpMiddleware = (next) => (call) =>
       next({
         ...call,
-        url: `${call.url}/a b ü?c=\r\nd e#f`,
+        url: `${call.url}/a b ü?c=\r\nd e#frag`,
         headers: { Host: "evil", "Content-Length": "9" },
       });
     const { http, seen } = await start([odd]);
@@ -160,6 +162,22 @@ describe.each(transports)("middleware over %s", (_, how) => {
       expect(await failure(other.send(read, ["1"]))).toBe(own);
       expect(sent).toEqual([]);
     }
+  });
+
+  it("sees that the time is over, whatever a given fetch rejects with then", async () => {
+    const clock = new FakeClock();
+    const names: string[] = [];
+    const watching: HttpMiddleware = (next) => (call) =>
+      next(call).catch((error: Error) => {
+        names.push(error.name);
+        throw error;
+      });
+    const fetch = (_: unknown, init?: RequestInit): Promise<Response> =>
+      new Promise((_, reject) => init!.signal!.addEventListener("abort", () => reject(new Error("stopped"))));
+    const http = client("http://server.test", { fetch, clock, middleware: [watching], retry: false });
+    for (const limits of [{ timeoutMs: 50 }, { totalTimeoutMs: 50 }])
+      expect((await clock.until(failure(http.send(read, ["1"], limits)))).name).toBe("TimeoutError");
+    expect(names).toEqual(["TimeoutError", "TimeoutError"]);
   });
 
   it("that passes on another call than the one it was given is told so", async () => {

@@ -1,10 +1,11 @@
 /** A fetch of one's own may reject, and answer, with anything. */
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import type { TimerOptions } from "../../src/core/clock.js";
 import { AgentwireError, ClosedError, ConnectionError } from "../../src/core/errors.js";
 import { bearer, type SendOptions, TokenSource } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import { client, failure, read, thrown, write } from "./server.ts";
+import { client, failure, read, thrown, turn, write } from "./server.ts";
 
 function revoked(): object {
   const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});
@@ -196,6 +197,7 @@ describe("a fetch that answers with", () => {
     ["a body that is none", { status: 200, ok: true, headers: new Headers(), body: 5 }],
     ["chunks that are none", { status: 200, ok: true, headers: new Headers(), body: chunks([5, null]) }],
     ["headers that throw", { status: 500, headers: throwingHeaders(), body: null }],
+    ["the status of a redirect that is hidden", { status: 0, headers: new Headers(), body: null }],
   ])("%s ends in an error of this package", async (_, response) => {
     const http = client(base, { fetch: async () => response as Response, retry: false });
     expect(await failure(http.send(read, ["1"]))).toBeInstanceOf(AgentwireError);
@@ -229,6 +231,48 @@ describe("a fetch whose answer to a call without a result has", () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", listener);
     expect(unhandled).toEqual([]);
+  });
+});
+
+describe("a body that nobody wants, of a given fetch,", () => {
+  /** Counts timers that keep no process alive. */
+  class CountingClock extends FakeClock {
+    unrefs = 0;
+    override setTimeout(run: () => void, ms: number, options?: TimerOptions) {
+      if (options?.unref) this.unrefs++;
+      return super.setTimeout(run, ms);
+    }
+  }
+
+  it.each<[string, number[], boolean, boolean]>([
+    ["is read to its end", [4, 6], true, false],
+    ["is given up above the limit of its size", [4, 7], false, true],
+    ["is given up when the time of a request is over", [4], false, true],
+  ])("%s", async (_, sizes, isEnding, isCancelled) => {
+    const clock = new CountingClock();
+    let cancelled = false;
+    const body = new ReadableStream({
+      pull(controller) {
+        const size = sizes.shift();
+        if (size !== undefined) controller.enqueue(new Uint8Array(size));
+        else if (isEnding) controller.close();
+        else return new Promise(() => {});
+        return undefined;
+      },
+      cancel() {
+        cancelled = true;
+      },
+    });
+    const fetch = async () => new Response(body, { headers: { "x-request-id": "r" } });
+    const http = client(base, { fetch, clock, timeoutMs: 1_000, maxBodyBytes: 10 });
+    const { requestId } = await http.send({ ...write, result: "none" }, []).withResponse();
+    for (let i = 0; i < 5; i++) await turn();
+    expect([requestId, clock.unrefs]).toEqual(["r", 1]);
+    await clock.advance(999);
+    const isLate = !isEnding && sizes.length === 0 && !cancelled;
+    expect(clock.pending).toBe(isLate ? 1 : 0);
+    await clock.advance(1);
+    expect([cancelled, clock.pending]).toEqual([isCancelled, 0]);
   });
 });
 
@@ -267,11 +311,12 @@ describe("sent", () => {
     ["timeoutMs", { timeoutMs: 50, retry: false }],
     ["totalTimeoutMs", { totalTimeoutMs: 50 }],
   ] as const)("is false for a call that waits for its credential until %s is over", async (_, limits) => {
-    for (const auth of [bearer(never), new TokenSource({ issue: never })]) {
+    for (const auth of [bearer(never), new TokenSource({ issue: never, what: "its credential" })]) {
       const clock = new FakeClock();
       const http = client(base, { fetch: never, clock, auth });
       const error = await clock.until(failure(http.send(write, [], limits, {})));
       expect(error).toMatchObject({ name: "TimeoutError", sent: false });
+      expect(error.message).toContain("its credential");
     }
   });
 
@@ -294,7 +339,13 @@ describe("sent", () => {
     ["input that cannot be sent", { timeoutMs: -1 }],
   ])("is false for a call that %s ends before it begins", async (_, options) => {
     const http = client(base, { fetch: never });
-    expect((await failure(http.send(write, [], options, {}))).sent).toBe(false);
+    const error = await failure(http.send(write, [], { ...options, correlationId: "c" }, {}));
+    expect([error.sent, error.correlationId, error.attempts, error.details]).toEqual([
+      false,
+      "c",
+      undefined,
+      undefined,
+    ]);
   });
 
   it.each<[string, (string | Error)[], (number | Error)[], number]>([

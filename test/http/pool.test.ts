@@ -206,7 +206,8 @@ describe.each(transports)("close over %s", (_, how) => {
     const { baseUrl, seen, arrived } = await serve((_, response) => {
       respond = () => json(response, 200, { done: true });
     });
-    const http = client(baseUrl, { ...how, clock: new FakeClock() });
+    const clock = new FakeClock();
+    const http = client(baseUrl, { ...how, clock });
     const call = http.send(read, ["1"]);
     await arrived(1);
     const closing = http.close();
@@ -215,6 +216,7 @@ describe.each(transports)("close over %s", (_, how) => {
     respond();
     expect(await call).toEqual({ done: true });
     await closing;
+    expect(clock.pending).toBe(0);
     await http.close();
     expect(await failure(http.send(read, ["3"]))).toBeInstanceOf(ClosedError);
     expect(seen).toHaveLength(1);
@@ -254,6 +256,25 @@ describe.each(transports)("close over %s", (_, how) => {
     await http.close();
     expect(await next).toBeInstanceOf(ClosedError);
     await gone;
+  });
+
+  it.each([0, -1, Infinity])("sets no timer for a grace time of %d ms", async (graceMs) => {
+    const clock = new FakeClock();
+    let respond = (): void => {};
+    const { baseUrl, arrived } = await serve((_, response) => {
+      respond = () => json(response, 200, {});
+    });
+    const http = client(baseUrl, { ...how, clock, timeoutMs: 0 });
+    const call = http.send(read, ["1"]).then(
+      () => "answered",
+      (error: Error) => error.name,
+    );
+    await arrived(1);
+    const closing = http.close({ graceMs });
+    expect(clock.pending).toBe(0);
+    respond();
+    expect(await call).toBe(graceMs === Infinity ? "answered" : "ClosedError");
+    await closing;
   });
 
   it("works for a client that was never used", async () => {

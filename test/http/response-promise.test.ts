@@ -145,6 +145,36 @@ describe.each(transports)("the outcome of a call over %s", (_, how) => {
     expect(await failure(outcome(500, {}, []))).toBeInstanceOf(UpstreamError);
   });
 
+  it.each<[string | undefined, string, boolean]>([
+    ["text/html; charset=utf-8", "<h1>no</h1>", false],
+    ["TEXT/HTML", "<h1>no</h1>", false],
+    ["text/html", '{"a":1}', true],
+    ["text/plain", "no", true],
+    [undefined, "no", true],
+  ])(
+    "is the body of a response with the type %s where that may be one: %s",
+    async (type, text, isDescribed) => {
+      const { baseUrl } = await serve((_, response) =>
+        response.writeHead(400, type === undefined ? {} : { "content-type": type }).end(text),
+      );
+      const call = client(baseUrl, how).send(operation, []).outcome();
+      if (isDescribed) expect(await call).toMatchObject({ ok: false, status: 400 });
+      else expect(await failure(call)).toMatchObject({ status: 400, body: text });
+    },
+  );
+
+  it("is a rejection for a response that was cut off", async () => {
+    const { baseUrl } = await serve((_, response) =>
+      response
+        .writeHead(404, { "content-length": "9", "x-request-id": "r" })
+        .write("{", () => response.destroy()),
+    );
+    const error = await failure(client(baseUrl, how).send(operation, []).outcome());
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error).toMatchObject({ status: 404, requestId: "r", attempts: 1 });
+    expect(error.message).toContain("was cut off");
+  });
+
   it("is a rejection where there is no response", async () => {
     const all = { ...operation, errors: ["default"] };
     const http = client(await refusingUrl(), { ...how, retry: false });

@@ -64,10 +64,10 @@ describe.each(transports)("a result over %s", (_, how) => {
     }
   });
 
-  it("of none is an error with its body where the status is one", async () => {
-    const { baseUrl } = await serve((_, response) => json(response, 409, { message: "why" }));
+  it.each([300, 409])("of none is an error with its body where the status is one: %i", async (status) => {
+    const { baseUrl } = await serve((_, response) => json(response, status, { message: "why" }));
     const error = await failure(client(baseUrl, how).send({ ...write, result: "none" }, []));
-    expect(error).toMatchObject({ status: 409, body: { message: "why" } });
+    expect(error).toMatchObject({ status, body: { message: "why" } });
   });
 });
 
@@ -122,6 +122,17 @@ describe("keys", () => {
     expect(data).toEqual({ createdBy: "me" });
   });
 
+  it("stay as they are without a map of keys", async () => {
+    const { baseUrl, seen } = await serve((_, response, n) =>
+      json(response, n === 0 ? 201 : 422, { error_code: 7 }),
+    );
+    const http = client(baseUrl);
+    const send = () => http.send(operation, [], { query: { pageSize: 2 } }, { displayName: "n" });
+    expect(await send()).toEqual({ error_code: 7 });
+    expect(await send().outcome()).toMatchObject({ error: { error_code: 7 } });
+    expect([seen[0]!.url, seen[0]!.body]).toEqual(["/things?pageSize=2", '{"displayName":"n"}']);
+  });
+
   it("of errors are converted in the outcome, and come as they are in the error", async () => {
     const { baseUrl } = await serve((_, response) => json(response, 422, { error_code: 7 }));
     const call = client(baseUrl, { keyMap }).send<unknown, { "4XX": { errorCode: number } }>(operation, []);
@@ -134,9 +145,16 @@ describe("keys", () => {
     const finishBody = (body: unknown, { id }: HttpOperation) => ({ ...(body as object), id });
     const http = client(baseUrl, { keyMap, finishBody });
     await http.send(operation, [], {}, { displayName: "n" });
+    const later = client(baseUrl, { keyMap, finishBody: async (...given) => finishBody(...given) });
+    await later.send(operation, [], {}, { displayName: "later" });
     await http.send({ ...operation, body: "text" }, [], {}, "as it is");
     await http.send(operation, []);
-    expect(seen.map(({ body }) => body)).toEqual(['{"display_name":"n","id":"write"}', "as it is", ""]);
+    expect(seen.map(({ body }) => body)).toEqual([
+      '{"display_name":"n","id":"write"}',
+      '{"display_name":"later","id":"write"}',
+      "as it is",
+      "",
+    ]);
   });
 
   it("of a generated client are used unless others are given, and a pipeline is shared as it is", async () => {
