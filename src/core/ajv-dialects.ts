@@ -75,8 +75,8 @@ type RegExpEngine = NonNullable<NonNullable<Options["code"]>["regExp"]>;
 
 /** ajv reads these although the revision does not know them (any more), or refuses to read them at all. */
 const foreignKeywords: Readonly<Record<Dialect, readonly string[]>> = {
-  "draft-04": [],
-  "draft-06": ["id", "if", "then", "else"],
+  "draft-04": ["const", "contains", "if", "propertyNames"],
+  "draft-06": ["id", "if"],
   "draft-07": ["id"],
   "2019-09": ["id", "dependencies"],
   "2020-12": ["id", "dependencies"],
@@ -95,14 +95,22 @@ async function loadClass(dialect: Dialect): Promise<AjvClass> {
   }
 }
 
-/** Draft-06 has what draft-07 has, less a few keywords, and requires an `enum` to hold something. */
-function draft06MetaSchema(draft07: AnySchemaObject): AnySchemaObject {
-  const { if: _if, then: _then, else: _else, ...keywords } = draft07.properties as Record<string, unknown>;
-  for (const later of ["$comment", "readOnly", "contentMediaType", "contentEncoding"]) delete keywords[later];
-  const $id = `${metaSchemaIds["draft-06"]}#`;
-  const properties = { ...keywords, enum: { type: "array", minItems: 1, uniqueItems: true } };
-  return { ...draft07, $id, $schema: $id, properties };
+/**
+ * The meta-schemas that ajv does not have: draft-06 has what ajv's draft-07 has, less a few keywords, and draft-07 takes
+ * any list for an `enum`.
+ */
+function ownMetaSchema(dialect: Dialect, ajv: Ajv): AnySchemaObject | undefined {
+  if (dialect !== "draft-06" && dialect !== "draft-07") return undefined;
+  const ajvs = ajv.getSchema(metaSchemaIds["draft-07"])?.schema as AnySchemaObject;
+  const properties: Record<string, unknown> = { ...ajvs.properties };
+  if (dialect === "draft-07") properties.enum = { type: "array" };
+  else for (const keyword of laterKeywords) delete properties[keyword];
+  const $id = `${metaSchemaIds[dialect]}#`;
+  return { ...ajvs, $id, $schema: $id, properties };
 }
+
+/** Keywords of draft-07 that draft-06 does not have. */
+const laterKeywords = ["$comment", "readOnly", "contentMediaType", "contentEncoding", "if", "then", "else"];
 
 /** Replaces ajv's `$ref`, which fails to compile on a reference to nowhere, by one that throws when it is reached. */
 function reportUnresolved(ajv: Ajv, onUnresolved: InstanceOptions["onUnresolved"]): void {
@@ -175,13 +183,11 @@ async function load(dialect: Dialect): Promise<AjvDialect> {
   const options = baseOptions(dialect);
   const metaAjv = new AjvOfDialect(options);
   uniqueItemsInOnePass(metaAjv);
-  let added: AnySchemaObject | undefined;
-  if (dialect === "draft-06") {
-    added = draft06MetaSchema(
-      metaAjv.getSchema(metaSchemaIds["draft-07"])?.schema as Record<string, unknown>,
-    );
-    metaAjv.addMetaSchema(added);
-  }
+  const own = ownMetaSchema(dialect, metaAjv);
+  const addOwn = (ajv: Ajv): void => {
+    if (own) ajv.removeSchema(metaSchemaIds[dialect]).addMetaSchema(own);
+  };
+  addOwn(metaAjv);
   const checkSchema = metaAjv.getSchema(metaSchemaIds[dialect]) as ValidateFunction;
   return {
     checkSchema,
@@ -194,7 +200,7 @@ async function load(dialect: Dialect): Promise<AjvDialect> {
       });
       if (spend) countSteps(ajv, spend);
       uniqueItemsInOnePass(ajv, spend);
-      if (withMetaSchemas && added) ajv.addMetaSchema(added);
+      if (withMetaSchemas) addOwn(ajv);
       for (const keyword of foreignKeywords[dialect]) ajv.removeKeyword(keyword);
       reportUnresolved(ajv, onUnresolved);
       return ajv;

@@ -1,7 +1,7 @@
 /** Packages that only those install who need them. */
 import { UnsupportedError } from "./errors.js";
 
-const MISSING = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
+const MISSING = new Set<unknown>(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
 
 /**
  * Loads an optional package.
@@ -13,7 +13,7 @@ export async function loadPeer<T>(name: string, what: string, load: () => Promis
     return await load();
   } catch (error) {
     const { code } = (error ?? {}) as { readonly code?: unknown };
-    if (typeof code !== "string" || !MISSING.has(code)) throw error;
+    if (!MISSING.has(code)) throw error;
     throw new UnsupportedError(`${what} requires a package that is not installed: npm install ${name}`, {
       code: "MISSING_PACKAGE",
       details: { package: name },

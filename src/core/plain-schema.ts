@@ -123,11 +123,12 @@ class Visit {
       this.#fail({ keyword: "format", expected: format }, text);
   }
 
-  #number({ minimum = -Infinity, maximum = Infinity, exclusiveMinimum }: PlainSchema, number: number): void {
+  #number(schema: PlainSchema, number: number): void {
+    const { minimum = -Infinity, maximum = Infinity, exclusiveMinimum = -Infinity } = schema;
     if (!Number.isFinite(number)) return this.#fail({ keyword: "finite" }, number);
     if (number < minimum) this.#fail({ keyword: "minimum", expected: minimum }, number);
     if (number > maximum) this.#fail({ keyword: "maximum", expected: maximum }, number);
-    if (exclusiveMinimum !== undefined && number <= exclusiveMinimum)
+    if (number <= exclusiveMinimum)
       this.#fail({ keyword: "exclusiveMinimum", expected: exclusiveMinimum }, number);
   }
 
@@ -163,5 +164,5 @@ const MISSING: PlainSchema = { type: [] };
 
 function isType(type: string | readonly string[], name: string, value: unknown): boolean {
   if (type === name || (typeof type !== "string" && type.includes(name))) return true;
-  return name === "number" && type.includes("integer") && Number.isInteger(value);
+  return type.includes("integer") && Number.isInteger(value);
 }

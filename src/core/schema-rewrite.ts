@@ -32,7 +32,7 @@ const dataKeywords = new Set(["const", "default", "enum", "example", "examples"]
  * - `nullable` and `$async` go: they are not keywords of JSON Schema, but ajv obeys them;
  * - an empty `enum` lets nothing through, where ajv refuses to compile it;
  * - a property named `__proto__` is judged, where ajv leaves it out;
- * - up to draft-07 an id beside a `$ref` counts as little as everything else beside it.
+ * - up to draft-07 an id or a type beside a `$ref` counts as little as everything else beside it.
  *
  * `schema` must be JSON data. What lies under unknown keywords is treated alike, since a `$ref` may lead there.
  * With `counted`, every subschema also gets the keyword {@link stepsKeyword}.
@@ -73,8 +73,7 @@ function amend(schema: Node, refStandsAlone: boolean): void {
   delete schema.nullable;
   delete schema.$async;
   if (refStandsAlone && typeof schema.$ref === "string") {
-    delete schema.$id;
-    delete schema.id;
+    for (const keyword of ["$id", "id", "type"]) delete schema[keyword];
   }
   const { enum: values, properties, patternProperties, allOf } = schema;
   if (Array.isArray(values) && values.length === 0) {

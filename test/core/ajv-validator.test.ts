@@ -137,6 +137,7 @@ describe("ajvValidator", () => {
 
   it("lets nothing through an empty enum, beside an allOf too", async () => {
     expect(await accepts({ enum: [], allOf: [true] }, 1)).toBe(false);
+    expect(await accepts({ $schema: draft("07"), properties: { a: { enum: [] } } }, {})).toBe(true);
     expect(await accepts({ properties: { a: { enum: [] } } }, {})).toBe(true);
     expect(await accepts({ properties: { a: { enum: [] } } }, { a: 1 })).toBe(false);
   });
@@ -208,6 +209,16 @@ describe("ajvValidator", () => {
     };
     expect(await accepts(schema, { a: 1 })).toBe(true);
     expect(await accepts(schema, { a: "x" })).toBe(false);
+  });
+
+  it("lets nothing beside a $ref count, up to draft-07", async () => {
+    const schema = {
+      properties: { a: { $ref: "#/definitions/any", type: "string", maximum: 1 } },
+      definitions: { any: {} },
+    };
+    for (const version of ["04", "06", "07"] as const)
+      expect(await accepts({ $schema: draft(version), ...schema }, { a: 5 })).toBe(true);
+    expect(await accepts(schema, { a: 5 })).toBe(false);
   });
 
   it("refuses a value whose nesting has no end, with a typed error", async () => {

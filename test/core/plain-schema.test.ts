@@ -37,7 +37,7 @@ describe("faultsOf", () => {
     [
       "members of objects only",
       { required: ["length"], additionalProperties: false },
-      ["", [1], 5, () => {}],
+      ["", [1], 5, null, true, () => {}],
     ],
   ])("takes a value that has %s", (_, schema, values) => {
     expect(values.map((value) => faults(schema, value))).toEqual(values.map(() => []));

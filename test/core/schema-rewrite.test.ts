@@ -57,9 +57,13 @@ describe("rewriteForAjv", () => {
     expect(rewrite(schema)).toEqual({ properties: { default: {}, enum: { allOf: [false] } } });
   });
 
-  it("removes an id beside a $ref where nothing beside a $ref counts", () => {
+  it("removes an id and a type beside a $ref where nothing beside a $ref counts", () => {
     const schema = {
-      properties: { a: { $id: "x", id: "y", $ref: "#" }, b: { $id: "z" }, $ref: { $id: "p" } },
+      properties: {
+        a: { $id: "x", id: "y", type: "string", $ref: "#" },
+        b: { $id: "z" },
+        $ref: { $id: "p" },
+      },
     };
     expect(rewriteForAjv(schema, "draft-07")).toEqual({
       properties: { a: { $ref: "#" }, b: { $id: "z" }, $ref: { $id: "p" } },
