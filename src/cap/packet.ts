@@ -172,16 +172,16 @@ export interface SealOptions {
  * @throws ValidationError for a field whose value does not match its type.
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
-  return seal(packet, options);
+  return (await seal(packet, options)).slice();
 }
 
-/** What {@link sealPacket} does, at once unless the key signs elsewhere. */
+/** What {@link sealPacket} does, at once unless the key signs elsewhere. The bytes are for sending, not for keeping. */
 export function seal(packet: BusPacket, options: SealOptions): Uint8Array | Promise<Uint8Array> {
   const { key, mapOrder, onOrdersDiffer, protocol = capProtocol } = options;
   const outgoing = withToken(packet, options);
   assertValidPacket(outgoing, protocol);
   const skip = key === undefined ? 0 : SIGNATURE_FIELD;
-  const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip });
+  const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip, isShared: true });
   if (key === undefined) return encoded.bytes;
   if (encoded.ordersDiffer) onOrdersDiffer?.();
   const signature = key.sign(encoded.bytes);

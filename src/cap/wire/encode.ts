@@ -7,12 +7,13 @@
  * JavaScript object can hold "10" before "9".
  */
 import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
-import { BinaryWriter, getTextEncoding, WireType } from "@bufbuild/protobuf/wire";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { AgentwireError, errorText, ValidationError } from "../../core/errors.js";
 import type { MapOrder } from "./map-order.js";
 import { isPrefix, sortKeys } from "./map-order.js";
 import { type FieldPlan, type Fields, type MessagePlan, planOf, type Scalar } from "./plan.js";
 import { structFromJson } from "./struct.js";
+import { PacketWriter } from "./writer.js";
 
 /** Canonical bytes, and what the signer has to know about them. */
 export interface CanonicalBytes {
@@ -29,11 +30,14 @@ export interface EncodeOptions {
   readonly mapOrder?: MapOrder | undefined;
   /** Number of a top-level field to leave out. Default: none. */
   readonly skip?: number;
+  /**
+   * The bytes lie in memory with those of other messages: to keep or transfer them is to keep or transfer all of it.
+   * Default: false, they have memory of their own.
+   */
+  readonly isShared?: boolean;
 }
 
-/** One large packet is not kept for ever. */
-const KEPT_BYTES = 1 << 20;
-let writer = newWriter();
+const writer = new PacketWriter();
 let order: MapOrder = "spec";
 let ordersDiffer = false;
 
@@ -46,7 +50,7 @@ let ordersDiffer = false;
 export function encodeCanonical<Desc extends DescMessage>(
   desc: Desc,
   message: MessageShape<Desc>,
-  { mapOrder = "spec", skip = 0 }: EncodeOptions = {},
+  { mapOrder = "spec", skip = 0, isShared = false }: EncodeOptions = {},
 ): CanonicalBytes {
   order = mapOrder;
   ordersDiffer = false;
@@ -55,32 +59,21 @@ export function encodeCanonical<Desc extends DescMessage>(
   try {
     if (skip > 0) {
       writeFields(planOf(desc), message as Fields, 0, skip);
-      const head = writer.finish();
-      skippedAt = head.length;
-      writer.raw(head);
+      skippedAt = writer.size;
     }
     writeMessage(planOf(desc), message as Fields, skip);
   } finally {
     bytes = writer.finish();
-    if (bytes.length > KEPT_BYTES) writer = newWriter();
   }
-  return { bytes, skippedAt, ordersDiffer };
-}
-
-/** A writer that refuses text without a UTF-8 form in place of changing it. */
-function newWriter(): BinaryWriter {
-  const { checkUtf8, encodeUtf8 } = getTextEncoding();
-  return new BinaryWriter((text) => {
-    if (!checkUtf8(text)) throw new ValidationError("text has a lone surrogate", { code: "INVALID_TEXT" });
-    return encodeUtf8(text);
-  });
+  return { bytes: isShared ? bytes : bytes.slice(), skippedAt, ordersDiffer };
 }
 
 /** Writes the fields with numbers above `after`, and the unknown ones. */
 function writeMessage(plan: MessagePlan, message: Fields, after = 0): void {
   writeFields(plan, message, after, Infinity);
   for (const { no, wireType, data } of (message.$unknown as Message["$unknown"]) ?? []) {
-    writer.tag(no, wireType).raw(data);
+    writer.varint(no * 8 + wireType);
+    writer.raw(data);
   }
 }
 
@@ -113,9 +106,10 @@ function writeField(field: FieldPlan, message: Fields): void {
   if (!field.packed) {
     for (const item of items) writeValue(field, field.tag, item);
   } else if (items.length > 0) {
-    writer.tag(field.number, WireType.LengthDelimited).fork();
+    writer.varint(field.number * 8 + WireType.LengthDelimited);
+    const opened = writer.open();
     for (const item of items) writeScalar(field.scalar!, item);
-    writer.join();
+    writer.end(opened);
   }
 }
 
@@ -129,21 +123,24 @@ function isZero({ zero, method }: Scalar, value: unknown): boolean {
 const KEY_TAG = (1 << 3) | WireType.LengthDelimited;
 
 function writeMap(field: FieldPlan, map: Fields): void {
-  const tag = (field.number << 3) | WireType.LengthDelimited;
+  const tag = field.number * 8 + WireType.LengthDelimited;
   const valueTag = (2 << 3) | field.wireType;
   const keys = sortKeys(Object.keys(map), order);
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!;
     // Keys that share a prefix stand next to each other in either order.
     if (i > 0 && !ordersDiffer) ordersDiffer = isPrefix(keys[i - 1]!, key);
-    writer.uint32(tag).fork().uint32(KEY_TAG).string(key);
+    writer.varint(tag);
+    const opened = writer.open();
+    writer.varint(KEY_TAG);
+    writer.string(key);
     writeValue(field, valueTag, map[key]);
-    writer.join();
+    writer.end(opened);
   }
 }
 
 function writeValue(field: FieldPlan, tag: number, value: unknown): void {
-  writer.uint32(tag);
+  writer.varint(tag);
   if (field.scalar !== undefined) return writeScalar(field.scalar, value);
   if (typeof value !== "object" || value === null) throw invalid("a message", value);
   const plan = field.message!;
@@ -151,18 +148,22 @@ function writeValue(field: FieldPlan, tag: number, value: unknown): void {
     ? structFromJson(value as JsonObject)
     : value;
   if (nested.$typeName !== plan.typeName) throw invalid(`a ${plan.typeName} message`, nested);
-  writer.fork();
+  const opened = writer.open();
   writeMessage(plan, nested as Fields);
-  writer.join();
+  writer.end(opened);
 }
 
-function writeScalar({ method, zero }: Scalar, value: unknown): void {
-  if (method === "string" && typeof value === "string") return void writer.string(value); // most values
+function writeScalar({ method, zero, most }: Scalar, value: unknown): void {
+  if (method === "string" && typeof value === "string") return writer.string(value); // most values
   const isType =
     typeof value === typeof zero || (typeof zero === "bigint" && Number.isSafeInteger(value as number));
   const isBytes = typeof zero !== "object" || value instanceof Uint8Array;
+  if (isType && most !== undefined) {
+    const number = Number(value);
+    if (Number.isInteger(number) && number >= 0 && number <= most) return writer.varint(number);
+  }
   try {
-    if (isType && isBytes) return void writer[method](value as never);
+    if (isType && isBytes) return writer.scalar(method, value as never);
   } catch {} // out of range
   throw invalid(`a value of type ${method}`, value);
 }

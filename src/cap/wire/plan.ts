@@ -14,6 +14,8 @@ export interface Scalar {
   readonly wireType: WireType;
   /** The value of a field that is not set. */
   readonly zero: number | bigint | boolean | string | Uint8Array;
+  /** Whole numbers from 0 to this one are written as they are. */
+  readonly most?: number;
 }
 
 const { Varint, Bit64, Bit32, LengthDelimited } = WireType;
@@ -22,15 +24,15 @@ const { Varint, Bit64, Bit32, LengthDelimited } = WireType;
 const SCALARS: Readonly<Record<number, Scalar>> = {
   1: { method: "double", wireType: Bit64, zero: 0 },
   2: { method: "float", wireType: Bit32, zero: 0 },
-  3: { method: "int64", wireType: Varint, zero: 0n },
-  4: { method: "uint64", wireType: Varint, zero: 0n },
-  5: { method: "int32", wireType: Varint, zero: 0 },
+  3: { method: "int64", wireType: Varint, zero: 0n, most: Number.MAX_SAFE_INTEGER },
+  4: { method: "uint64", wireType: Varint, zero: 0n, most: Number.MAX_SAFE_INTEGER },
+  5: { method: "int32", wireType: Varint, zero: 0, most: 2 ** 31 - 1 },
   6: { method: "fixed64", wireType: Bit64, zero: 0n },
   7: { method: "fixed32", wireType: Bit32, zero: 0 },
   8: { method: "bool", wireType: Varint, zero: false },
   9: { method: "string", wireType: LengthDelimited, zero: "" },
   12: { method: "bytes", wireType: LengthDelimited, zero: new Uint8Array(0) },
-  13: { method: "uint32", wireType: Varint, zero: 0 },
+  13: { method: "uint32", wireType: Varint, zero: 0, most: 2 ** 32 - 1 },
   15: { method: "sfixed32", wireType: Bit32, zero: 0 },
   16: { method: "sfixed64", wireType: Bit64, zero: 0n },
   17: { method: "sint32", wireType: Varint, zero: 0 },
