@@ -195,11 +195,33 @@ describe("codings over undici", () => {
     expect(seen).toHaveLength(2);
   });
 
-  it("identity is none", async () => {
+  it.each<[string | string[], Buffer | string]>([
+    ["identity", '{"a":1}'],
+    ["", '{"a":1}'],
+    ["gzip", zlib.gzipSync('{"a":1}')],
+    ["X-GZip", zlib.gzipSync('{"a":1}')],
+    [" gzip , identity,,", zlib.gzipSync('{"a":1}')],
+    ["br, gzip", zlib.gzipSync(zlib.brotliCompressSync('{"a":1}'))],
+    [["br", "gzip"], zlib.gzipSync(zlib.brotliCompressSync('{"a":1}'))],
+    ["deflate", zlib.deflateSync('{"a":1}')],
+    ["deflate", zlib.deflateRawSync('{"a":1}')],
+  ])("%j is undone", async (coding, bytes) => {
     const { baseUrl } = await serve((_, response) =>
-      with200(response, "{}", { "content-encoding": "identity" }),
+      with200(response, bytes, { "content-encoding": coding }),
     );
-    expect(await client(baseUrl).send(write, [])).toEqual({});
+    expect(await client(baseUrl).send(write, [])).toEqual({ a: 1 });
+  });
+
+  it("of a response without content are not looked at", async () => {
+    const { baseUrl } = await serve((_, response) => with200(response, "", { "content-encoding": "gzip" }));
+    for (const method of ["HEAD", "POST"] as const)
+      expect(await client(baseUrl).send({ ...write, method, result: "text" }, [])).toBe("");
+  });
+
+  it("are asked for by name", async () => {
+    const { baseUrl, seen } = await serve((_, response) => with200(response, "{}"));
+    await client(baseUrl).send(write, []);
+    expect(seen[0]!.headers["accept-encoding"]).toBe("gzip, br, deflate");
   });
 });
 

@@ -168,7 +168,13 @@ describe.each(transports)("connections over %s", (_, how) => {
   });
 
   it("with a body that nobody wants are used again or closed, and hold no call", async () => {
+    let unrefs = 0;
     const clock = new FakeClock();
+    const { setTimeout } = clock;
+    clock.setTimeout = (run, ms, options) => {
+      if (options?.unref) unrefs++;
+      return setTimeout.call(clock, run, ms, options);
+    };
     const ends: Promise<void>[] = [];
     const { baseUrl, arrived } = await serve(({ url }, response, n) => {
       ends.push(new Promise((resolve) => response.once("close", resolve)));
@@ -187,6 +193,8 @@ describe.each(transports)("connections over %s", (_, how) => {
     expect(await http.send({ ...none, path: "/long" }, [])).toBeUndefined();
     await arrived(4);
     await Promise.all(ends);
+    while (clock.pending > 0) await turn();
+    expect(unrefs).toBe(3);
   });
 });
 

@@ -50,14 +50,18 @@ it.each(["destroy", "end"] as const)(
   },
 );
 
-it.each([[{ ca: "no PEM" }], [{ cert: tls.ca }], [{ key: tls.ca, cert: tls.ca }]])(
-  "certificates that cannot be used are refused when the client is made: %#",
-  (wrong) => {
-    const error = thrown(() => proxied({}, "https://gateway.internal", { tls: wrong }));
-    expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TLS" });
-    expect(inspect(error, { depth: 9 })).not.toContain("BEGIN");
-  },
-);
+it.each([
+  [{ ca: "no PEM" }, "text that is not PEM in ca"],
+  [{ cert: tls.ca, key: "no PEM" }, "text that is not PEM in key"],
+  [{ cert: tls.ca }, "only cert"],
+  [{ key: tls.ca }, "only key"],
+  [{ key: tls.ca, cert: tls.ca }, /found (?!error)/],
+])("certificates that cannot be used are refused when the client is made: %#", (wrong, found) => {
+  const error = thrown(() => proxied({}, "https://gateway.internal", { tls: wrong }));
+  expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TLS" });
+  expect(error.message).toMatch(found);
+  expect(inspect(error, { depth: 9 })).not.toContain("BEGIN");
+});
 
 describe("plain http", () => {
   it(req("core.http.proxy", "goes through HTTP_PROXY in absolute form, without CONNECT"), async () => {
@@ -227,6 +231,15 @@ describe("credentials of a proxy", () => {
       expect(error.message).toContain(`${name} must be a URL`);
       expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/s3cret|us3r/);
     }
+  });
+
+  it("a variable in small letters goes before one in capitals, and either may name https", async () => {
+    const proxy = await startProxy();
+    const { baseUrl } = await serve((_, response) => json(response, 200, {}));
+    await proxied({ HTTP_PROXY: "https://127.0.0.1:1", http_proxy: proxy.url }, baseUrl).send(read, ["1"]);
+    expect(proxy.asked).toHaveLength(1);
+    await proxied({ HTTP_PROXY: proxy.url, NO_PROXY: "other", no_proxy: "*" }, baseUrl).send(read, ["1"]);
+    expect(proxy.asked).toHaveLength(1);
   });
 
   it("an empty variable is none", async () => {

@@ -106,6 +106,9 @@ describe("credential file", () => {
     mkdirSync(`${path}.d`);
     await expect(writeCredentialFile(`${path}.d`, credential())).rejects.toMatchObject({ syscall: "rename" });
     expect(readdirSync(dirname(path)).sort()).toEqual(["credentials.json", "credentials.json.d"]);
+    // The slash at the end names a folder that is not there, so that not even the draft is made.
+    const unmade = writeCredentialFile(`${path}.none/`, credential());
+    await expect(unmade).rejects.toMatchObject({ code: "ENOENT", syscall: "open" });
   });
 
   it(req("neuron.auth.file-malformed", "missing is not enrolled, malformed is an error"), async () => {

@@ -200,6 +200,12 @@ describe("the lease id in the start of a frame", () => {
     ['{"lease":{"leaseId":"\\x"', undefined],
     ['{"lease":{"leaseId":"L', undefined],
     ['{"type":"lease"}', undefined],
+    ['{"type":"cancel","lease":{"leaseId":"no"', undefined],
+    ['{"lease":{"type":"other","leaseId":"L1"', "L1"],
+    ['{"ty":{"pe":"other"},"le":{"ase/leaseId":"no"},"x":"type","lease":{"leaseId":"L1"', "L1"],
+    ['{"lease":{"leaseId":"","leaseId":"no"', undefined],
+    ['{"lease":{"leaseId":7,"x":"no"', undefined],
+    ['{"lease":[{"leaseId":"no"}]', undefined],
   ])("%s: %s", (text, id) => {
     expect(leaseIdInStart(text)).toBe(id);
   });
