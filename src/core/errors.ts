@@ -69,7 +69,7 @@ export interface AgentwireErrorOptions {
   /** The id of this call that the caller or the client chose. */
   readonly correlationId?: string | undefined;
   /** How long the peer asked to wait before the next attempt, in milliseconds. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** How many attempts were made, this one included. */
   readonly attempts?: number | undefined;
   /** `false` if the request provably never left, `true` if it did. Omit it if that is unknown. */

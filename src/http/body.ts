@@ -31,6 +31,10 @@ export function encodeBody(
 
 /** The error for a body that its kind cannot hold. */
 export function unfit({ id }: HttpOperation, wanted: string, value: unknown): ValidationError {
-  const found = typeof value === "object" ? (value?.constructor?.name ?? String(value)) : typeof value;
-  return new ValidationError(`the body of ${id} must be ${wanted}, found ${found}`);
+  return new ValidationError(`the body of ${id} must be ${wanted}, found ${nameOf(value)}`);
+}
+
+function nameOf(value: unknown): string {
+  if (typeof value !== "object") return typeof value;
+  return value === null ? "null" : (value.constructor?.name ?? "an object without a class");
 }

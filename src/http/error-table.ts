@@ -89,14 +89,7 @@ function isRedirect(status: number): boolean {
 export function answerInfo(answer: HttpAnswer, clock?: Clock): AgentwireErrorOptions {
   const { status, headers, body } = answer;
   const retryAfterMs = retryAfterFromHeaders(headers, clock) ?? retryAfterFromBody(body);
-  const requestId = requestIdOf(headers);
-  return {
-    status,
-    headers,
-    ...(body === undefined ? {} : { body }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
+  return { status, headers, body, requestId: requestIdOf(headers), retryAfterMs };
 }
 
 /** The id under which the peer logged the call. */

@@ -10,6 +10,18 @@ const buffer = bytes.buffer;
 const cycle: Record<string, unknown> = {};
 cycle.self = cycle;
 
+it.each<[BodyKind, unknown, string]>([
+  ["text", 7, "must be a string, found number"],
+  ["text", null, "must be a string, found null"],
+  ["text", Object.create(null), "must be a string, found an object without a class"],
+  ["bytes", [1], "must be bytes (Uint8Array, ArrayBuffer or Blob), found Array"],
+  ["form", new Map(), "must be a plain object, found Map"],
+  ["form", { a: () => 1 }, "must be text, a number or JSON in a, found function"],
+])("the error for a body of %s names what was expected and found: %#", async (body, value, message) => {
+  const error = await failure(client("http://h").send({ ...write, body }, [], {}, value));
+  expect(error).toMatchObject({ name: "ValidationError", message: `the body of write ${message}` });
+});
+
 describe.each(transports)("a body over %s", (_, how) => {
   const start = async () => {
     const { baseUrl, seen } = await serve((_, response) => json(response, 200, {}));
