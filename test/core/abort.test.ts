@@ -157,6 +157,63 @@ describe("Cut", () => {
     expect(cut.signal).toBe(signal);
   });
 
+  it("follows another cut until it is done", () => {
+    const outer = new Cut([]);
+    const [first, done] = [new Cut([undefined, outer]), new Cut([outer])];
+    done.done();
+    expect(first.reason).toBeUndefined();
+    const reason = new ClosedError("closed");
+    outer.cut(reason);
+    outer.cut(new AbortError("later"));
+    expect([first.reason, done.reason, new Cut([outer]).reason]).toEqual([reason, undefined, reason]);
+    expect(first.reason).toBe(reason);
+  });
+
+  it("tells each listener once, in their order, unless it was taken off", () => {
+    const cut = new Cut([]);
+    const told: unknown[] = [];
+    cut.on((reason) => told.push(1, reason));
+    const off = cut.on(() => told.push("taken off"));
+    cut.on(() => told.push(2));
+    off();
+    const reason = new ClosedError("closed");
+    cut.cut(reason);
+    cut.cut(new AbortError("later"));
+    expect(told).toEqual([1, reason, 2]);
+  });
+
+  it("says how much is left of its limit", async () => {
+    const clock = new FakeClock();
+    await clock.advance(1_000);
+    const limited = new Cut([], timeLimit({ timeoutMs: 10, clock }));
+    expect(limited.remainingMs).toBe(10);
+    await clock.advance(4);
+    expect(limited.remainingMs).toBe(6);
+    await clock.advance(10);
+    expect(limited.remainingMs).toBe(0);
+    expect(new Cut([], timeLimit({ clock })).remainingMs).toBeUndefined();
+    expect(new Cut([]).remainingMs).toBeUndefined();
+  });
+
+  it("refuses what is not a signal, and then listens to nothing", () => {
+    const { signal } = new AbortController();
+    for (const bad of [{}, "signal", 5, null, { aborted: true }]) {
+      const make = () => new Cut([signal, bad as AbortSignal]);
+      expect(make).toThrow(expect.objectContaining({ code: "VALIDATION" }));
+    }
+    expect(listeners(signal)).toBe(0);
+  });
+
+  it("ends a race at once, with its reason, and forgets a race that is over", async () => {
+    const cut = new Cut([]);
+    expect(await cut.race(Promise.resolve("first"))).toBe("first");
+    const reason = new ClosedError("closed");
+    const raced = cut.race(new Promise(() => {}));
+    cut.cut(reason);
+    await expect(raced).rejects.toBe(reason);
+    await expect(cut.race(Promise.resolve("late"))).rejects.toBe(reason);
+  });
+
   it("does not warn about many cuts on one signal", () => {
     const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const { signal } = new AbortController();

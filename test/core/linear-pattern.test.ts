@@ -68,6 +68,99 @@ describe("linearPattern", () => {
       expect([text, ours.test(text)]).toEqual([text, theirs.test(text)]);
   });
 
+  it.each<[string, readonly string[]]>([
+    ["^a{2}$", ["a", "aa", "aaa", "a{2}"]],
+    ["^a{2,}$", ["a", "aa", "aaaa"]],
+    ["^a{2,3}$", ["a", "aa", "aaa", "aaaa"]],
+    ["^a{0}b{0,1}c{12}$", ["cccccccccccc", "bcccccccccccc", "accccccccccccc", "c"]],
+    ["^a{1,2}?b??c*?d+?$", ["d", "ad", "aabccdd", "aaad"]],
+    ["^(?:ab){2}(cd)+(?<x>e)?$", ["ababcd", "ababcdcde", "abcd", "ababe"]],
+    ["^(?:a|bc|)$", ["", "a", "bc", "b", "c", "abc"]],
+    ["|a", ["", "b"]],
+    ["^(a|(b|(c)))$", ["a", "b", "c", "d"]],
+    ["^(?=a.c)(?!abc)", ["abc", "adc", "ab"]],
+    ["(?=(?=b)b)b(?!(?!c))$", ["b", "bc", "ab"]],
+    ["a(?=b)", ["ab", "aab", "ac", "a"]],
+    ["(?!a)a|b", ["a", "b"]],
+    ["^[\\]a]$", ["]", "a", "\\", "\\]a]"]],
+    ["^[^\\\\]$", ["]", "\\", "x"]],
+    ["^[a\\-c]$", ["a", "-", "b", "c"]],
+    ["^[^a-c]$", ["a", "d", "\n", "é", "😀"]],
+    ["^.$", ["\n", "\r", "\u2028", "é", "😀", "ab"]],
+    ["\\bé", ["é", "aé"]],
+    ["a\\b|\\Bb\\B", ["a", "ab", "abb", "b", "a b", "_b_"]],
+    ["^a|b$", ["ax", "xa", "xb", "bx"]],
+    ["x$x|^y^", ["x", "xx", "y", "yy"]],
+    ["^\\.\\/\\*\\$\\(\\{$", ["./*$({", "a/*$({"]],
+    ["^\\d\\D\\s\\S\\w\\W\\t\\n$", ["1a x_-\t\n", "aa x_-\t\n", "1a x_-tn"]],
+    ["^\\p{Lu}\\P{Lu}\\p{Script=Greek}$", ["ÉaΩ", "éaΩ", "ÉÉΩ", "Éaa"]],
+    ["^\\u{41}\\u{1F600}$", ["A😀", "A", "u{41}😀"]],
+    ["^\\u0041\\u00e9b$", ["Aéb", "A", "u0041éb"]],
+    ["^\\x42c\\x0A$", ["Bc\n", "Bc", "x42c\n"]],
+    ["^\\cJ\\ca\\0$", ["\n\x01\0", "J\x01\0"]],
+    ["^\\uD83D\\uDE00a$", ["😀a", "\ud83d", "😀"]],
+    ["^\\ud83d\\ude00|\\uDBFF\\uDFFF|\\uda00\\udc00$", ["😀", "\udbff\udfff", "\uda00\udc00", "\uda00"]],
+    ["^\\u0841\\uDC00$", ["\u0841\udc00", "\u0841"]],
+    ["^\\uDC00\\uDC00$", ["\udc00\udc00", "\udc00"]],
+    ["^\\uD83D\\u0C41$", ["\ud83d\u0c41", "\ud83d"]],
+    ["^\\uD83D\\uD83D$", ["\ud83d\ud83d", "\ud83d"]],
+    ["^\\uD83Dx$", ["\ud83dx", "x"]],
+    // These are valid without the u flag only.
+    ["^\\-\\u0041\\u00e9b$", ["-Aéb", "-A", "-u0041éb"]],
+    ["^\\-\\u{2}\\p{L}$", ["-uup{L}", "-2L"]],
+    ["^\\-\\u004\\ux\\x4\\xg$", ["-u004uxx4xg", "-\u0004"]],
+    ["^\\-\\x4a\\xFFg$", ["-JÿG", "-Jÿg", "-x4aÿg"]],
+    ["^\\-\\ca\\cJ\\cZb$", ["-\x01\n\x1ab", "-caJ"]],
+    ["^\\-\\0\\01\\012\\08$", ["-\0\x01\n\x008", "-0", "-\0\x01\n\x00"]],
+    ["^\\-\\d\\q\\/$", ["-1q/", "-dq/", "-1\\q/"]],
+    ["^(?=a)*a(?=b){2}b(?!c)?\\-$", ["ab-", "a-", "abb-"]],
+    ["^a{b}{$|x{1\\-", ["a{b}{", "a", "x{1-"]],
+    ["^.😀\\-$", ["a😀-", "😀-", "😀😀-"]],
+  ])("%s matches of %j what the platform's engine matches", (pattern, texts) => {
+    const ours = linearPattern(pattern, free);
+    const theirs = native(pattern);
+    expect(texts.map((text) => [text, ours.test(text)])).toEqual(
+      texts.map((text) => [text, theirs.test(text)]),
+    );
+  });
+
+  it("is told from others by its text, and throws for one that is not valid", () => {
+    expect(String(linearPattern("^a+$", free))).toBe("^a+$");
+    for (const bad of ["(", "[", "a{2,1}", "*", "(?<n>a)(?<n>b)"])
+      expect(() => linearPattern(bad, free)).toThrow(SyntaxError);
+  });
+
+  it.each<[string, string, number, number]>([
+    ["a", "b", 1, 2.625],
+    ["a", "a", 1, 2.625],
+    ["^a", "bbbbbbbb", 2, 5.5],
+    ["ab|c", "xxc", 4, 5.375],
+    ["a*b", "aaaaaaab", 3, 9.75],
+    ["(?=ab)a", "ab", 4, 5.75],
+    ["(?!ab)a", "abab", 4, 11.25],
+    ["a{3}", "aaa", 3, 4.375],
+    ["(?=a)b", "ccccc", 3, 11.625],
+  ])(
+    "%s takes %j in so many steps of compiling and matching: %d, %d",
+    (pattern, text, compiling, matching) => {
+      let steps = 0;
+      const made = linearPattern(pattern, (taken) => {
+        steps += taken;
+      });
+      expect(steps).toBe(compiling);
+      steps = 0;
+      made.test(text);
+      expect(steps).toBe(matching);
+    },
+  );
+
+  it("has 10,000 states at most", () => {
+    expect(linearPattern("^a{9999}", free).test("a".repeat(9_999))).toBe(true);
+    expect(() => linearPattern("^a{10000}", free)).toThrow(
+      expect.objectContaining({ code: "SCHEMA_TOO_COMPLEX" }),
+    );
+  });
+
   it("matches as the platform does, for random patterns and texts", () => {
     const atom = fc.constantFrom("a", "b", ".", "[ab]", "[^a]", "\\w", "^", "$", "\\b", "(?=a)", "(?!b)");
     const piece = fc.tuple(
@@ -123,7 +216,7 @@ describe("linearPattern", () => {
     expect(steps).toBeLessThan(10_000);
   });
 
-  it.each(["(a)\\1", "(?<x>a)\\k<x>", "(?<=a)b", "(?<!a)b", "(?:(?:a{100}){100}){100}"])(
+  it.each(["(a)\\1", "(?<x>a)\\k<x>", "(?<=a)b", "(?<!a)b", "(?:(?:a{100}){100}){100}", "\\-\\c", "\\-\\c1"])(
     "refuses %s, which has no bound",
     (pattern) => {
       expect(() => linearPattern(pattern, free)).toThrow(
