@@ -1,12 +1,13 @@
 /** What the messages of every job go through must give what the general way gives. */
 import type { DescFile } from "@bufbuild/protobuf";
-import { create, createFileRegistry, createRegistry } from "@bufbuild/protobuf";
+import { create, createFileRegistry, createRegistry, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BusPacket } from "../../gen/cap/index.js";
 import * as gen from "../../gen/cap/index.js";
 import { BusPacketSchema, JobResultSchema, protocol } from "../../gen/cap/index.js";
+import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
 import { decodeMessage } from "../../src/cap/wire/decode.js";
 import { encodeCanonical } from "../../src/cap/wire/encode.js";
 import { planOf } from "../../src/cap/wire/plan.js";
@@ -97,6 +98,67 @@ describe("canonical bytes", () => {
   it("have a buffer of their own", () => {
     const { bytes } = encodeCanonical(BusPacketSchema, create(BusPacketSchema, { traceId: "t" }));
     expect(bytes.buffer.byteLength).toBe(bytes.length);
+  });
+});
+
+describe("bytes in memory that packets share", () => {
+  const options = { isShared: true };
+  const job = (text: string): BusPacket =>
+    create(BusPacketSchema, {
+      traceId: text,
+      payload: { case: "jobRequest", value: { jobId: text, labels: { [text]: text } } },
+    });
+
+  it("are those of protobuf-es, for every length at which something changes, wherever they lie", () => {
+    const lengths = [0, 1, 31, 32, 95, 96, 97, 127, 128, 129, 5_400, 8_191, 8_192, 16_383, 16_384, 50_000];
+    const kept: [Uint8Array, string][] = [];
+    for (const length of lengths) {
+      for (const sign of ["a", "\u007f", "\u0080", "ß", "世"]) {
+        for (const text of [sign.repeat(length), `a${sign.repeat(length)}`]) {
+          const { bytes } = encodeCanonical(BusPacketSchema, job(text), options);
+          const expected = toBase64(toBinary(BusPacketSchema, job(text)));
+          expect(toBase64(bytes)).toBe(expected);
+          kept.push([bytes, expected]);
+        }
+      }
+    }
+    for (let size = 0; size < 600; size++) {
+      const { bytes } = encodeCanonical(BusPacketSchema, job("x".repeat(size % 130)), options);
+      kept.push([bytes, toBase64(toBinary(BusPacketSchema, job("x".repeat(size % 130))))]);
+    }
+    for (const [bytes, expected] of kept) expect(toBase64(bytes)).toBe(expected);
+  });
+
+  it("keep no memory of a large packet", () => {
+    encodeCanonical(BusPacketSchema, job("x".repeat(100_000)), options);
+    const { bytes } = encodeCanonical(BusPacketSchema, job("x"), options);
+    expect(bytes.buffer.byteLength).toBe(16 * 1024);
+  });
+
+  it("are right after somebody transferred them away", () => {
+    const { bytes } = encodeCanonical(BusPacketSchema, job("gone"), options);
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+    const next = encodeCanonical(BusPacketSchema, job("next"), options);
+    expect(toBase64(next.bytes)).toBe(toBase64(toBinary(BusPacketSchema, job("next"))));
+  });
+
+  it("are right after a text that has no UTF-8 form, short or long", () => {
+    for (const text of ["\ud800", `${"x".repeat(20_000)}\udc00`]) {
+      const invalid = { code: "INVALID_TEXT", details: { field: "trace_id" } };
+      expect(() => encodeCanonical(BusPacketSchema, job(text), options)).toThrow(
+        expect.objectContaining({ ...invalid, details: expect.objectContaining(invalid.details) }),
+      );
+      const { bytes } = encodeCanonical(BusPacketSchema, job("good"), options);
+      expect(toBase64(bytes)).toBe(toBase64(toBinary(BusPacketSchema, job("good"))));
+    }
+  });
+
+  it("are not what a user gets to keep", async () => {
+    const value = { jobId: "j", topic: "job.t" };
+    const packet = createPacket({ case: "jobRequest", value }, { senderId: "client-1" });
+    for (const bytes of [encodePacket(packet), await sealPacket(packet, { sessionToken: "s" })]) {
+      expect(bytes.buffer.byteLength).toBe(bytes.length);
+    }
   });
 });
 
