@@ -212,12 +212,14 @@ describe("TokenSource", () => {
     const source = new TokenSource({ issue: server.issue });
     const first = source.authorization(never());
     source.clear();
+    const second = source.authorization(never());
     server.give("old");
     expect(await first).toBe("Bearer old");
     expect(source.isHeld).toBe(false);
-    const second = source.authorization(never());
+    const third = source.authorization(never());
     server.give();
-    expect(await second).toBe("Bearer t2");
+    expect(await Promise.all([second, third])).toEqual(["Bearer t2", "Bearer t2"]);
+    expect([source.isHeld, server.asked]).toEqual([true, 2]);
   });
 
   it.each(["a b", "a\n", "\na", "", "é", "\x7f", 5 as unknown as string])(

@@ -210,6 +210,7 @@ describe.each(transports)("a body over %s", (_, how) => {
     ["form", "bytes in a member", { a: bytes }],
     ["form", "an invalid date", { at: new Date(Number.NaN) }],
     ["form", "a function in a member", { a: () => 1 }],
+    ["form", "a symbol in a member", { a: Symbol("x") }],
     ["multipart", "a number", 7],
     ["multipart", "text", "a"],
     ["multipart", "a list", [1]],

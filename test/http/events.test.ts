@@ -139,6 +139,23 @@ describe.each(transports)("events over %s", (_, how) => {
     },
   );
 
+  it.each([
+    ["text/event-stream", true],
+    ["Text/Event-Stream", true],
+    ["text/event-stream  ; charset=utf-8", true],
+    ["x-text/event-stream", false],
+    ["text/event-streams", false],
+    ["text/event-streams; charset=utf-8", false],
+    ["text/plain; text/event-stream", false],
+  ])("with the content type %s are events: %s", async (type, isTaken) => {
+    const { baseUrl } = await serve((_, response) =>
+      response.writeHead(200, { "content-type": type }).end("data: 1\n\n"),
+    );
+    const reading = all(client(baseUrl, how).events(events, []));
+    if (isTaken) expect(await reading).toEqual([1]);
+    else expect((await failure(reading)).code).toBe("UNEXPECTED_RESPONSE");
+  });
+
   it("without a content type are refused, and their connection ends", async () => {
     const gone: Promise<void>[] = [];
     const { baseUrl } = await serve((_, response) => {

@@ -190,7 +190,7 @@ describe.each(transports)("the outcome over %s", (_, how) => {
 });
 
 describe.each(transports)("a response over %s", (_, how) => {
-  it.each([[{}], [{ items: null }], [{ other: 1 }]])(
+  it.each([[{}], [{ items: null }], [{ other: 1 }], [null]])(
     "without a needed member is refused: %j",
     async (body) => {
       const { baseUrl } = await serve((_, response) => json(response, 200, body, { "x-request-id": "r-2" }));

@@ -1,5 +1,6 @@
 /** Connections: how many, which ones are used again, and how they end. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +11,7 @@ import { HttpClient, type HttpOperation } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 import {
+  all,
   client,
   events,
   failure,
@@ -116,6 +118,21 @@ describe("the pool of undici", () => {
     ]);
     expect(calls.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
     expect(seen.map(({ url }) => url)).toEqual(["/things/dies", "/things", "/things/2"]);
+  });
+
+  it("ends its idle connections with the client", async () => {
+    const { baseUrl, server } = await serve(({ url }, response) => {
+      const type = url === "/events" ? "text/event-stream" : "application/json";
+      response.writeHead(200, { "content-type": type }).end(url === "/events" ? "data: 1\n\n" : "{}");
+    });
+    server.keepAliveTimeout = 0;
+    const gone: Promise<unknown>[] = [];
+    server.on("connection", (socket) => gone.push(once(socket, "close")));
+    const http = client(baseUrl);
+    await http.send(read, ["1"]);
+    expect(await all(http.events(events, []))).toEqual([1]);
+    await http.close();
+    expect(await Promise.all(gone)).toHaveLength(2);
   });
 
   it("does not use a connection again that the server closes", async () => {

@@ -54,6 +54,16 @@ describe.each(transports)("rawClient over %s", (_, how) => {
     });
   });
 
+  it("has the calls of openapi-fetch, and nothing else", async () => {
+    const { baseUrl, seen } = await serve((_, response) => json(response, 200, { id: "1" }));
+    const raw = rawClient<paths>(client(baseUrl, how));
+    expect(await Promise.resolve(raw)).toBe(raw);
+    for (const name of ["then", "requests", "prerequest", "GETs", "doGET", "use", Symbol.iterator])
+      expect(Reflect.get(raw, name)).toBeUndefined();
+    await raw.request("get", "/things/{id}", { params: { path: { id: "1" } } });
+    expect(seen[0]).toMatchObject({ method: "GET", url: "/things/1" });
+  });
+
   it("returns HTTP errors with their response", async () => {
     const { baseUrl, seen } = await serve((_, response) =>
       json(response, 404, { message: "why" }, { "x-request-id": "r" }),

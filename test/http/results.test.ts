@@ -114,7 +114,7 @@ describe("keys", () => {
     [200, { 201: "Thing" }],
     [202, { "2XX": "Thing" }],
     [200, { "2XX": "Thing", default: "Problem" }],
-    [200, { default: "Thing", "4XX": "Problem" }],
+    [200, { default: "Thing", "4XX": "Problem", 412: "Problem" }],
     [201, { 200: "Part", 201: "Thing" }],
   ])("are converted for %i where the spec says %j", async (status, responses) => {
     const { baseUrl } = await serve((_, response) => json(response, status, { created_by: "me" }));
