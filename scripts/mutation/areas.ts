@@ -101,7 +101,16 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   core: {
     mutate: ["src/core/*.ts"],
-    tests: ["test/core/*.test.ts"],
+    tests: [
+      "test/core/*.test.ts",
+      "test/worker/*.test.ts",
+      "test/cap/{helpers,options,party}.test.ts",
+      "test/cap-agent/{closing,lifecycle,presence}.test.ts",
+      "test/http/{auth,call,results,time,visible}.test.ts",
+      "test/neuron/{frames,ipc,neuron}.test.ts",
+      "test/4runr/call-params.test.ts",
+      "test/otel/otel.test.ts",
+    ],
   },
   http: {
     mutate: ["src/http/*.ts"],

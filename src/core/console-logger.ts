@@ -60,9 +60,9 @@ function write(level: LogLevel, message: string, fields: LogFields = {}): void {
   const entries = entriesOf(fields);
   for (const [name, value] of entries)
     if (value !== undefined) words.push(`${plainOrQuoted(name)}=${shown(name, value)}`);
-  if (level === "error") for (const [, value] of entries) words.push(...stacks(value));
+  const below = level === "error" ? entries.flatMap(([, value]) => stacks(value)) : [];
   // biome-ignore lint/suspicious/noConsole: this is where lines go that nobody else takes
-  console[level === "error" ? "error" : "warn"](printable(words.join(" ")));
+  console[level === "error" ? "error" : "warn"](printable(words.join(" ") + below.join("")));
 }
 
 function plainOrQuoted(text: string): string {

@@ -35,8 +35,7 @@ export function mask(value: unknown, options: MaskOptions = {}): unknown {
 
 /** A string as {@link mask} shows it: masked, and cut after `limit` characters. Default: 8,192. */
 export function maskLine(text: string, limit = shownText): string {
-  const shown = maskText(text.slice(0, limit + lookAhead));
-  return text.length <= limit ? shown : cutText(shown, limit, text.length);
+  return cutText(maskText(text.slice(0, limit + lookAhead)), limit, text.length);
 }
 
 /** A text without what is beyond `limit`; it then says how long the whole is. */

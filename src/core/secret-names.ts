@@ -50,7 +50,7 @@ function judge(name: string): "secret" | "token" | "open" {
   if (last === "auth" || last === "pass" || name.toLowerCase() === "code_verifier") return "secret";
   let verdict: "secret" | "token" | "open" = "open";
   for (const [at, word] of words.entries()) {
-    if ((word === "key" || word === "keys") && at > 0 && secretKeyKinds.has(words[at - 1]!)) return "secret";
+    if ((word === "key" || word === "keys") && secretKeyKinds.has(words[at - 1] ?? "")) return "secret";
     if (word === "code" && words[at - 1] === "device") return "secret";
     if (secretParts.test(word)) return "secret";
     if (!secretWords.has(word)) continue;
@@ -66,7 +66,7 @@ const rememberedNames = 2_000;
 function verdictOf(name: string): "secret" | "token" | "open" {
   let verdict = verdicts.get(name);
   if (verdict === undefined) {
-    verdict = name.length > 256 ? judge(name.slice(-256)) : judge(name);
+    verdict = judge(name.slice(-256));
     if (verdicts.size >= rememberedNames) verdicts.clear();
     verdicts.set(name, verdict);
   }

@@ -31,11 +31,36 @@ describe("jsonForm", () => {
         return "Point";
       }
     }
-    expect(jsonForm([new Point(), Object.create(null), Object("s")])).toEqual({
-      value: [{ x: 1 }, {}, "s"],
+    class Empty {}
+    const values = [new Point(), new Empty(), Object.create(null), Object("s"), Object(true), Object(1)];
+    expect(jsonForm(values)).toEqual({
+      value: [{ x: 1 }, {}, {}, "s", true, 1],
       losses: [],
       rewritten: false,
     });
+  });
+
+  it("says what a list would hold as null, and which date is not valid", () => {
+    const [at, found] = ["must be JSON data, found", "which a list would hold as null"];
+    expect(
+      jsonForm([undefined, () => 1, Symbol("s"), new Date(Number.NaN), [Object(Infinity)]]).losses,
+    ).toEqual([
+      { path: "/0", message: `${at} undefined, ${found}` },
+      { path: "/1", message: `${at} a function, ${found}` },
+      { path: "/2", message: `${at} a symbol, ${found}` },
+      { path: "/3", message: "must be a valid date, found an invalid one" },
+      { path: "/4/0", message: "must be a finite number, found Infinity" },
+    ]);
+  });
+
+  it.each<[unknown, boolean]>([
+    [undefined, false],
+    [{ a: [new Date(0), Number.NaN] }, false],
+    [{ toJSON: () => 1 }, true],
+    [[{ toJSON: () => ({}) }], true],
+    [new URL("https://x.example"), true],
+  ])("tells whether %o chose its own JSON: %s", (value, rewritten) => {
+    expect(jsonForm(value)).toMatchObject({ rewritten });
   });
 
   it.each([1n, () => 1, Symbol("s")])("refuses %s, which has no JSON form", (value) => {

@@ -83,6 +83,8 @@ describe("key conversion", () => {
     const result = fromWire(hostile, "Job", keys) as Record<string, unknown>;
     expect(Object.getPrototypeOf(result)).toBe(Object.prototype);
     expect("admin" in result).toBe(false);
+    const data = { value: { admin: true }, enumerable: true, configurable: true, writable: true };
+    expect(Object.getOwnPropertyDescriptor(result, "__proto__")).toEqual(data);
     expect(JSON.stringify(result)).toBe(
       '{"jobId":"a","__proto__":{"admin":true},"byRegion":{"__proto__":{"stepName":"x"}}}',
     );

@@ -56,6 +56,20 @@ describe("safeLogger", () => {
     expect(lines).toEqual([["warn", "sent Bearer [secret]", { headers: { authorization: "[secret]" } }]]);
   });
 
+  it("writes a message that is not a text as one, and a text as it is", () => {
+    const { logger, lines } = collecting();
+    for (const message of ["[object Object]", new Error("x"), { n: 1 }, undefined])
+      safeLogger(logger).info(message as string);
+    expect(lines.map(([, text]) => text)).toEqual(["[object Object]", "x", '{"n":1}', "undefined"]);
+  });
+
+  it("says that a logger of another kind takes every level", () => {
+    for (const level of logLevels) {
+      expect(logsAt(collecting().logger, level)).toBe(true);
+      expect(logsAt(silentLogger, level)).toBe(false);
+    }
+  });
+
   it("does not touch the caller's fields", () => {
     const fields = { token: "t-1", list: [1] };
     safeLogger(collecting().logger).info("x", fields);
@@ -152,6 +166,9 @@ describe("loggers of others", () => {
   it.each([
     ["winston", { child, levels: { error: 0, warn: 1, info: 2, debug: 5 } }],
     ["a logger with children", { child }],
+    ["a logger with labels only", { child, levels: { labels: { 30: "info" } } }],
+    ["a logger with values only", { child, levels: { values: { info: 30 } } }],
+    ["a logger without levels", { child, levels: null }],
     ["a logger with a member called bindings", { bindings: () => ({}) }],
   ])("%s gets the message first", (_, members) => {
     const { logger, seen } = recording(members);
@@ -180,6 +197,12 @@ it("a logger whose members cannot be read breaks nothing", () => {
 it.each([5, "console", true])("%j is not a logger", (logger) => {
   expect(() => Reflect.apply(safeLogger, undefined, [logger])).toThrow("logger must be");
 });
+
+const revoked = (): unknown => {
+  const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
+  revoke();
+  return proxy;
+};
 
 describe("the default logger", () => {
   const lines: [stream: string, text: string][] = [];
@@ -255,6 +278,59 @@ describe("the default logger", () => {
     ]);
   });
 
+  it("warns of each level that is none, and shows of a long one its start", () => {
+    for (const value of ["noisy", "x".repeat(101)]) {
+      vi.stubEnv("AGENTWIRE_LOG", value);
+      safeLogger(undefined).info("unseen");
+    }
+    const text = "agentwire warn  AGENTWIRE_LOG must be debug, info, warn, error or silent, not";
+    expect(lines).toEqual([
+      ["warn", `${text} "noisy"`],
+      ["warn", `${text} "${"x".repeat(100)}"`],
+    ]);
+  });
+
+  it("escapes what a terminal obeys, and keeps line ends of its own and tabs", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    safeLogger(undefined).info("\u0007\u2028\u2029\u200e\u200f\u202a\u2066\u2069\u007f\u009b\t\r\n");
+    const shown = "\\u0007\\u2028\\u2029\\u200e\\u200f\\u202a\\u2066\\u2069\\u007f\\u009b\t\\r\\n";
+    expect(lines).toEqual([["warn", `agentwire info  ${shown}`]]);
+  });
+
+  it("quotes names and texts that would read as another field", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "debug");
+    const fields = {
+      "a b": "c=d",
+      'q"': 'x"',
+      tab: "a\tb",
+      none: { toJSON: () => undefined },
+      odd: revoked(),
+    };
+    safeLogger(undefined).debug("line", fields);
+    expect(lines).toEqual([
+      ["warn", 'agentwire debug line "a b"="c=d" "q\\""="x\\"" tab="a\\tb" none=null odd=[unreadable]'],
+    ]);
+  });
+
+  it("shows the stacks of an error and of four that led to it, and the text of one without a stack", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "error");
+    let chain = new Error("0");
+    for (let n = 1; n < 7; n++) chain = new Error(String(n), { cause: chain });
+    safeLogger(undefined).error("line", { chain });
+    const shown = lines
+      .pop()![1]
+      .split("\n")
+      .filter((line) => !line.startsWith("    at "));
+    const causes = [5, 4, 3, 2].map((n) => `caused by Error: ${n}`);
+    expect(shown).toEqual(['agentwire error line chain="Error: 6"', "Error: 6", ...causes]);
+    const stackless = Object.assign(new Error("x"), { stack: undefined });
+    const odd = Object.assign(new Error("y"), { stack: 5 });
+    const long = Object.assign(new Error("z"), { stack: "z ".repeat(10_000) });
+    safeLogger(undefined).error("line", { stackless, odd, long });
+    const [, ...stacks] = lines.pop()![1].split("\n");
+    expect(stacks).toEqual(["Error: x", "[unreadable]", `${"z ".repeat(4_096)}… (20000 characters)`]);
+  });
+
   it("keeps a line on one line and leaves out what is undefined", () => {
     vi.stubEnv("AGENTWIRE_LOG", "debug");
     const fields = {
@@ -302,11 +378,6 @@ describe("the default logger", () => {
     expect(JSON.stringify(lines)).not.toContain(secret);
   });
 
-  const revoked = (): unknown => {
-    const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
-    revoke();
-    return proxy;
-  };
   const throwing = (key: string, value: object = new Error("x")): unknown =>
     Object.defineProperty(value, key, {
       enumerable: true,

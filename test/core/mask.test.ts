@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { UpstreamError } from "../../src/core/errors.ts";
 import { mask } from "../../src/core/mask.ts";
 import { reveal, Secret } from "../../src/core/secret.ts";
@@ -157,6 +157,75 @@ describe("mask", () => {
     expect(mask(endless)).toBe("[deep]");
   });
 
+  it.each<[unknown, unknown]>([
+    [[["token", "t", 1]], [["token", "t", 1]]],
+    [[["token"]], [["token"]]],
+    [[[1, "t"]], [[1, "t"]]],
+    [
+      ["token", "t"],
+      ["token", "t"],
+    ],
+    [
+      { name: "token", n: 1 },
+      { name: "token", n: 1 },
+    ],
+    [
+      { name: 5, value: "v" },
+      { name: 5, value: "v" },
+    ],
+    [
+      { title: "token", value: "v" },
+      { title: "token", value: "v" },
+    ],
+    [
+      { toJSON: 5, n: 1 },
+      { toJSON: 5, n: 1 },
+    ],
+    [new Map([[{ n: 1 }, 1]]), { "[object Object]": 1 }],
+    [new Map([["Basic dXNlcjpwYXNz", 1]]), { "Basic [secret]": 1 }],
+    [[["Bearer abc token", "t"]], [["Bearer [secret] token", "[secret]"]]],
+  ])("shows %o as %j", (value, shown) => {
+    expect(mask(value)).toStrictEqual(shown);
+  });
+
+  it("shows that fields cannot be read", () => {
+    const keyless = new Proxy({}, { ownKeys: () => [1] as unknown as string[] });
+    expect(mask(keyless)).toEqual({ fields: "[unreadable]" });
+    expect(mask([Object.create(Date.prototype)])).toEqual(["[unreadable]"]);
+  });
+
+  it("shows of an error the members that it has, in their order", () => {
+    const error = Object.assign(new Error("x"), { code: 5 });
+    expect(Object.keys(mask(error) as object)).toEqual(["name", "message", "stack", "code"]);
+    const several = new AggregateError([], "x", { cause: 1 });
+    expect(Object.keys(mask(several) as object)).toEqual(["name", "message", "stack", "cause", "errors"]);
+  });
+
+  it("works where the platform has no Headers", () => {
+    vi.stubGlobal("Headers", undefined);
+    const shown = mask({ n: 1 });
+    vi.unstubAllGlobals();
+    expect(shown).toEqual({ n: 1 });
+  });
+
+  it("cuts names and texts at the length that is given, and says how long they are", () => {
+    expect(mask({ "ab cd": "ab cd", b: "abcd" }, { text: 4 })).toEqual({
+      "ab c… (5 characters)": "ab c… (5 characters)",
+      b: "abcd",
+    });
+    expect(mask([["long token", "t"]], { text: 4 })).toEqual([["long… (10 characters)", "[secret]"]]);
+    expect(mask([/abcd/, new URL("a:bcdef")], { text: 4 })).toEqual([
+      "/abc… (6 characters)",
+      "a:bc… (7 characters)",
+    ]);
+  });
+
+  it("finds a secret that begins before the cut, however long it is up to a limit", () => {
+    const pem = (length: number) =>
+      `-----BEGIN PRIVATE KEY-----${"A".repeat(length)}-----END PRIVATE KEY-----`;
+    expect(mask(`a ${pem(16_000)} b`, { text: 10 })).toBe("a [secret]… (16056 characters)");
+  });
+
   it("keeps a field named __proto__ a field", () => {
     const shown = mask(JSON.parse('{"__proto__":{"token":"t"}}')) as object;
     expect(Object.getPrototypeOf(shown)).toBe(Object.prototype);
@@ -166,7 +235,8 @@ describe("mask", () => {
   it("stops at its bounds of depth, number and length", () => {
     expect(mask({ a: { b: { c: 1 } } }, { depth: 2 })).toEqual({ a: { b: "[deep]" } });
     const wide = mask(Array.from({ length: 10_000 }, (_, n) => n)) as unknown[];
-    expect(wide.length).toBeLessThanOrEqual(1_001);
+    expect(wide).toHaveLength(1_001);
+    expect(mask(Array.from({ length: 1_000 }, (_, n) => n))).toHaveLength(1_000);
     expect(wide.at(-1)).toBe("[more]");
     const object = mask(Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`k${n}`, n])), {
       entries: 10,
@@ -251,7 +321,12 @@ describe("Secret", () => {
     ];
     for (const text of shown) expect(text).not.toContain("hunter2");
     expect(JSON.stringify({ secret })).toBe('{"secret":"[secret]"}');
-    expect(inspect(secret)).toContain("[secret]");
+    expect(shown.slice(0, 3)).toEqual(["[secret]", "[secret]", "[secret]x"]);
+    expect([inspect(secret), secret.toString(), secret.toJSON()]).toEqual([
+      "[secret]",
+      "[secret]",
+      "[secret]",
+    ]);
   });
 
   it("gives its value when asked, and reveal() takes both forms", () => {

@@ -20,7 +20,7 @@ const secrets = [
   ..."sessionToken session_key signingKey encryption_key hmacKey sharedKey masterKey deviceCode code_verifier".split(
     " ",
   ),
-  ..."client_assertion auth proxyAuth _auth accesstoken clientsecret user.pass otp tokens enrollmentToken agentprivatekeypem".split(
+  ..."client_assertion auth proxyAuth _auth accesstoken clientsecret user.pass otp tokens enrollmentToken agentprivatekeypem api_keys sharedKeys".split(
     " ",
   ),
 ];
@@ -49,6 +49,7 @@ describe("isSecretName", () => {
   it.each(secrets)("takes %s for a secret", (name) => {
     expect(isSecretName(name)).toBe(true);
     expect(isSecretName(name)).toBe(true);
+    expect(isSecretField(name, "x")).toBe(true);
   });
 
   it.each(open)("leaves %j alone", (name) => {

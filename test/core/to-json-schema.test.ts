@@ -41,6 +41,17 @@ describe("toJsonSchema", () => {
     },
   );
 
+  it("names what has no JSON Schema, and each side of it by itself", () => {
+    const { warn, logger } = warning();
+    toJsonSchema(plain, { logger });
+    toJsonSchema(plain, { logger, side: "output" });
+    toJsonSchema(plain, { logger, side: "input" });
+    expect(warn.mock.calls.map(([text]) => text)).toEqual(
+      Array(2).fill(expect.stringContaining("the schema")),
+    );
+    expect(toJsonSchema([] as unknown as StandardSchemaV1, { logger })).toBeUndefined();
+  });
+
   it("gives a JSON Schema as it is", () => {
     const schema = { type: "string" };
     expect(toJsonSchema(schema)).toBe(schema);

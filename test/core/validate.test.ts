@@ -62,6 +62,13 @@ describe("checkerFor", () => {
     expect(compile).toHaveBeenCalledWith({ type: "null" });
   });
 
+  it("judges by ajv where no validator is given", async () => {
+    for (let times = 0; times < 2; times++) {
+      const checker = await checkerFor({ type: "string" });
+      expect([await checker.check("x"), await checker.check(5)]).toMatchObject([{ ok: true }, { ok: false }]);
+    }
+  });
+
   it("hands on what a schema throws", async () => {
     const thrower = {
       "~standard": { version: 1, vendor: "t", validate: () => expect.fail("inside") },
@@ -78,6 +85,11 @@ describe("checkerFor", () => {
       const made = checkerFor(bad as unknown as Schema, ajvValidator());
       await expect(made).rejects.toMatchObject({ code: "INVALID_SCHEMA" });
       await expect(made).rejects.toBeInstanceOf(ValidationError);
+      const compile = vi.fn();
+      await expect(checkerFor(bad as unknown as Schema, { compile })).rejects.toMatchObject({
+        code: "INVALID_SCHEMA",
+      });
+      expect(compile).not.toHaveBeenCalled();
     }
   });
 });
@@ -118,6 +130,7 @@ describe("outputCheckerFor", () => {
   it("judges the JSON that an object chose with toJSON", async () => {
     const numbered = standard((value: { n: unknown }) => (typeof value.n === "number" ? value : undefined));
     expect(await check(numbered, { n: 1, toJSON: () => ({ n: "x" }) })).toMatchObject({ ok: false });
+    expect(await check(numbered, { n: 1, toJSON: () => ({ n: 2 }) })).toEqual({ ok: true, value: { n: 2 } });
     expect(await check(numbered, { toJSON: () => ({ n: 1 }) })).toEqual({ ok: true, value: { n: 1 } });
   });
 
