@@ -232,6 +232,18 @@ it("events of a given fetch whose body fails with an error of this package throw
 });
 
 describe("events over undici", () => {
+  it("that came to their end leave their connection to the next ones", async () => {
+    const { baseUrl, connections } = await serve((_, response) =>
+      response.writeHead(200, stream).end("data: 1\n\ndata: 2\n\n"),
+    );
+    const http = client(baseUrl);
+    for (let i = 0; i < 3; i++) {
+      expect(await all(http.events(events, []))).toEqual([1, 2]);
+      await turn();
+    }
+    expect(connections.count).toBe(1);
+  });
+
   it("that are compressed though nobody asked for that are refused", async () => {
     const { baseUrl, seen } = await serve((_, response) =>
       response.writeHead(200, { ...stream, "content-encoding": "gzip" }).end(zlib.gzipSync("data: 1\n\n")),

@@ -197,12 +197,22 @@ describe("a fetch that answers with", () => {
     ["a body that is none", { status: 200, ok: true, headers: new Headers(), body: 5 }],
     ["chunks that are none", { status: 200, ok: true, headers: new Headers(), body: chunks([5, null]) }],
     ["headers that throw", { status: 500, headers: throwingHeaders(), body: null }],
-    ["the status of a redirect that is hidden", { status: 0, headers: new Headers(), body: null }],
   ])("%s ends in an error of this package", async (_, response) => {
     const http = client(base, { fetch: async () => response as Response, retry: false });
     expect(await failure(http.send(read, ["1"]))).toBeInstanceOf(AgentwireError);
     expect(await failure(http.send(read, ["1"]).withResponse())).toBeInstanceOf(AgentwireError);
   });
+});
+
+it.each<[string, object, string]>([
+  ["the status of a redirect that is hidden", { status: 0, body: null }, "REDIRECT"],
+  ["no member for its body", { status: 404 }, "NOT_FOUND"],
+  ["a status below 200", { status: 199, body: null }, "UPSTREAM"],
+  ["a status that is a text", { status: "200", body: null }, "UNEXPECTED_RESPONSE"],
+  ["headers of another kind", { status: 200, body: null, headers: [] }, "UNEXPECTED_RESPONSE"],
+])("a fetch that answers with %s fails by it", async (_, response, code) => {
+  const fetch = async () => ({ headers: new Headers(), ...response }) as unknown as Response;
+  expect(await failure(client(base, { fetch, retry: false }).send(write, []))).toMatchObject({ code });
 });
 
 describe("a fetch whose answer to a call without a result has", () => {
