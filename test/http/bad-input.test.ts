@@ -30,6 +30,16 @@ describe("a base URL", () => {
     expect(inspect(error)).not.toContain("s3cret");
   });
 
+  it.each([
+    ["things", /found a value that is not a URL$/],
+    ["ftp://h", /found the scheme ftp:$/],
+    ["abcdefghijklmnopqrstuvwxyz://h", /found the scheme abcdefghijklmnopqrst$/],
+    ["http://user@h", /found one with a user or a password: /],
+    ["http://h?a", /found one with a query or a fragment: /],
+  ])("that is %j is named by what is wrong with it", (baseUrl, found) => {
+    expect(thrown(() => parseBaseUrl(baseUrl)).message).toMatch(found);
+  });
+
   it("keeps its prefix and loses its slashes", () => {
     expect(parseBaseUrl("https://h/bb/v1//")).toBe("https://h/bb/v1");
     expect(parseBaseUrl("HTTPS://Host:443/a b")).toBe("https://host/a%20b");
@@ -70,7 +80,9 @@ describe("ids in paths", () => {
 
   it("a lone surrogate is refused", () => {
     for (const text of ["\ud800", "a\udc00b"]) {
-      expect(thrown(() => operationUrl("http://h", "/{id}", [text], undefined)).code).toBe("INVALID_TEXT");
+      const error = thrown(() => operationUrl("http://h", "/{id}", [text], undefined));
+      expect(error).toMatchObject({ code: "INVALID_TEXT", cause: expect.any(URIError) });
+      expect(error.message).toContain("a parameter of the URL");
       expect(thrown(() => operationUrl("http://h", "/", [], { [text]: 1 })).code).toBe("INVALID_TEXT");
     }
   });
@@ -95,6 +107,7 @@ describe("a query", () => {
   it("that has no JSON where the operation says so is refused", () => {
     const error = thrown(() => operationUrl("http://h", "/x", [], { filter: { n: 1n } }, ["filter"]));
     expect(error).toMatchObject({ name: "ValidationError", code: "NOT_SERIALIZABLE" });
+    expect(error.message).toContain("filter cannot be written as JSON: /n ");
   });
 
   it("arrives as it was given", () => {

@@ -11,15 +11,18 @@ const cycle: Record<string, unknown> = {};
 cycle.self = cycle;
 
 it.each<[BodyKind, unknown, string]>([
-  ["text", 7, "must be a string, found number"],
-  ["text", null, "must be a string, found null"],
-  ["text", Object.create(null), "must be a string, found an object without a class"],
-  ["bytes", [1], "must be bytes (Uint8Array, ArrayBuffer or Blob), found Array"],
-  ["form", new Map(), "must be a plain object, found Map"],
-  ["form", { a: () => 1 }, "must be text, a number or JSON in a, found function"],
+  ["json", { n: 1n }, "the body of write cannot be written as JSON: /n must"],
+  ["form", { o: { n: 1n } }, "the form field o cannot be written as JSON: /n must"],
+  ["form", { a: () => 1 }, "the body of write must be text, a number or JSON in a, found function"],
+  ["form", new Map(), "the body of write must be a plain object, found Map"],
+  ["text", 7, "the body of write must be a string, found number"],
+  ["text", null, "the body of write must be a string, found null"],
+  ["text", Object.create(null), "the body of write must be a string, found an object without a class"],
+  ["bytes", [1], "the body of write must be bytes (Uint8Array, ArrayBuffer or Blob), found Array"],
 ])("the error for a body of %s names what was expected and found: %#", async (body, value, message) => {
   const error = await failure(client("http://h").send({ ...write, body }, [], {}, value));
-  expect(error).toMatchObject({ name: "ValidationError", message: `the body of write ${message}` });
+  expect(error.name).toBe("ValidationError");
+  expect(error.message.slice(0, message.length)).toBe(message);
 });
 
 describe.each(transports)("a body over %s", (_, how) => {

@@ -55,7 +55,7 @@ it.each([
   [{ cert: tls.ca, key: "no PEM" }, "text that is not PEM in key"],
   [{ cert: tls.ca }, "only cert"],
   [{ key: tls.ca }, "only key"],
-  [{ key: tls.ca, cert: tls.ca }, /found (?!error)/],
+  [{ key: tls.ca, cert: tls.ca }, /found [A-Z]+ routines:/],
 ])("certificates that cannot be used are refused when the client is made: %#", (wrong, found) => {
   const error = thrown(() => proxied({}, "https://gateway.internal", { tls: wrong }));
   expect(error).toMatchObject({ name: "ValidationError", code: "INVALID_TLS" });
