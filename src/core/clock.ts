@@ -45,7 +45,7 @@ class LongTimer {
 
 function platformTimer(run: () => void, ms: number, options?: TimerOptions): TimerHandle {
   const handle = setTimeout(run, ms) as TimerHandle;
-  if (options?.unref && typeof handle === "object") (handle as { unref?: () => void }).unref?.();
+  if (options?.unref) (handle as { unref?: () => void }).unref?.();
   return handle;
 }
 

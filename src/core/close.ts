@@ -90,7 +90,7 @@ export class StagedClose {
     this.#graceEndsAt = endsAt;
     this.#clock.clearTimeout(this.#timer);
     if (graceMs <= 0) this.#endGrace();
-    else if (graceMs !== Infinity) this.#timer = this.#clock.setTimeout(this.#endGrace, graceMs);
+    else this.#timer = this.#clock.setTimeout(this.#endGrace, graceMs);
   }
 
   async #run(): Promise<void> {

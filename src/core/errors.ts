@@ -107,11 +107,7 @@ interface Branded {
 /** The brands of a class: its own and those of its ancestors, from the static `brands` of each. */
 function brandsOf(type: ErrorClass): readonly string[] {
   const found: string[] = [];
-  for (
-    let at: unknown = type;
-    typeof at === "function" && at !== Function.prototype;
-    at = Object.getPrototypeOf(at)
-  ) {
+  for (let at: unknown = type; typeof at === "function"; at = Object.getPrototypeOf(at)) {
     if (Object.hasOwn(at, "brands")) found.push(...(at as unknown as { brands: readonly string[] }).brands);
   }
   return found;
@@ -132,11 +128,10 @@ export class AgentwireError extends Error {
   static readonly defaultRetryable: boolean = false;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== "object" || value === null) return false;
     const own = Object.hasOwn(this, "brands") ? this.brands[0] : undefined;
     if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
     try {
-      return (value as Branded)[brandsKey]?.includes(own) ?? false;
+      return (value as Branded | null | undefined)?.[brandsKey]?.includes(own) ?? false;
     } catch {
       // A revoked proxy, or one whose traps throw.
       return false;

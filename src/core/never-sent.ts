@@ -1,7 +1,7 @@
 /** Which failures prove that a call never reached its peer. */
 
 /** Codes of failures to connect; after any other failure the peer may have seen the call. */
-const connectCodes = new Set([
+const connectCodes = new Set<unknown>([
   "ECONNREFUSED",
   "ENOTFOUND",
   "EAI_AGAIN",
@@ -10,7 +10,7 @@ const connectCodes = new Set([
 ]);
 
 /** System calls that come before any byte of a call. */
-const connectCalls = new Set(["connect", "getaddrinfo"]);
+const connectCalls = new Set<unknown>(["connect", "getaddrinfo"]);
 
 interface Chained {
   readonly code?: unknown;
@@ -41,7 +41,5 @@ function provesUnsent(error: unknown, depth: number): boolean {
   const { code, syscall, sent, cause, errors } = error as Chained;
   if (typeof sent === "boolean") return !sent;
   if (Array.isArray(errors) && errors.length > 0) return errors.every((one) => provesUnsent(one, depth - 1));
-  if (typeof code === "string" && connectCodes.has(code)) return true;
-  if (typeof syscall === "string" && connectCalls.has(syscall)) return true;
-  return provesUnsent(cause, depth - 1);
+  return connectCodes.has(code) || connectCalls.has(syscall) || provesUnsent(cause, depth - 1);
 }

@@ -54,12 +54,14 @@ describe("asAbortError", () => {
   it("translates what libraries throw for an abort or a timeout", () => {
     expect(asAbortError(foreign("AbortError"))).toBeInstanceOf(AbortError);
     expect(asAbortError(foreign("TimeoutError"))).toBeInstanceOf(TimeoutError);
-    expect(asAbortError(foreign("TimeoutError"))).toMatchObject({ cause: { name: "TimeoutError" } });
+    for (const name of ["AbortError", "TimeoutError"])
+      expect(asAbortError(foreign(name))).toMatchObject({ name, cause: { name } });
   });
 
   it("prefers the reason of the signal that fired", () => {
     const over = new TimeoutError("over");
-    expect(asAbortError(foreign("AbortError"), AbortSignal.abort(over))).toBe(over);
+    for (const name of ["AbortError", "TimeoutError"])
+      expect(asAbortError(foreign(name), AbortSignal.abort(over))).toBe(over);
     const reason = { why: "because" };
     expect(asAbortError(reason, AbortSignal.abort(reason))).toMatchObject({ code: "ABORTED", cause: reason });
   });
@@ -86,10 +88,15 @@ describe("Cut", () => {
 
   it("fires at once when a source has fired before, and listens to none", () => {
     const later = new AbortController();
-    const limit = timeLimit({ timeoutMs: 5, clock: new FakeClock() });
+    const clock = new FakeClock();
+    const limit = timeLimit({ timeoutMs: 5, clock });
     const cut = new Cut([later.signal, AbortSignal.abort("before")], limit);
     expect(cut.reason).toMatchObject({ name: "AbortError", cause: "before" });
+    expect(new Cut([AbortSignal.abort("first"), later.signal, AbortSignal.abort()]).reason).toMatchObject({
+      cause: "first",
+    });
     expect(listeners(later.signal)).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   it("fires with a TimeoutError that names what took so long", async () => {
@@ -100,6 +107,7 @@ describe("Cut", () => {
     await clock.advance(1);
     expect(cut.signal.reason).toBeInstanceOf(TimeoutError);
     expect((cut.signal.reason as Error).message).toBe("register took longer than 250 ms");
+    expect(timeLimit({ timeoutMs: 5 }).late().message).toBe("the call took longer than 5 ms");
   });
 
   it("takes a limit of 0 as over, and Infinity or none as no limit", () => {

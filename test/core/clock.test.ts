@@ -93,6 +93,15 @@ describe("systemClock", () => {
     systemClock.clearTimeout(handle);
   });
 
+  it("takes timers that are numbers, or that cannot be unref'd", () => {
+    for (const handle of [5, {}]) {
+      vi.stubGlobal("setTimeout", () => handle);
+      const timer = systemClock.setTimeout(() => {}, 1, { unref: true });
+      vi.unstubAllGlobals();
+      expect(timer).toBe(handle);
+    }
+  });
+
   it("waits for delays that the platform cannot hold in one timer", () => {
     vi.useFakeTimers();
     try {

@@ -160,6 +160,18 @@ describe("StagedClose", () => {
     expect([patient.state, clock.pending]).toEqual(["draining", 0]);
   });
 
+  it("says what is aborted after the grace time", async () => {
+    const clock = new FakeClock();
+    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    const closer = new StagedClose(
+      { drain: () => sleep(20, { clock }) },
+      { what: "w1", graceMs: 10, clock, logger },
+    );
+    await clock.until(closer.close());
+    expect(logger.info.mock.calls).toEqual([[expect.stringContaining("aborted"), { what: "w1" }]]);
+    expect(logger.warn).not.toHaveBeenCalled();
+  });
+
   it("has nothing to do without stages", async () => {
     const clock = new FakeClock();
     await clock.until(new StagedClose({}, { clock }).close());

@@ -116,6 +116,11 @@ describe("error classes", () => {
     expect(error.headers).toBe(headers);
   });
 
+  it("has a name that may be changed and is not listed", () => {
+    const name = { value: "AuthError", enumerable: false, writable: true, configurable: true };
+    expect(Object.getOwnPropertyDescriptor(new AuthError("x"), "name")).toEqual(name);
+  });
+
   it("shows code, status and cause when it is inspected", () => {
     const text = inspect(new TimeoutError("late", { status: 504, cause: new Error("inner") }));
     for (const part of ["TimeoutError [TIMEOUT]: late", "status: 504", "inner"]) expect(text).toContain(part);
@@ -140,6 +145,11 @@ describe("the stack of an error", () => {
     error.stack = "other";
     expect(error.stack).toBe("other");
     expect(Object.keys(error)).not.toContain("stack");
+    error.stack = "another";
+    expect(error.stack).toBe("another");
+    Reflect.deleteProperty(error, "stack");
+    expect(error.stack).toContain("make");
+    expect(AgentwireError.prototype.stack).toBe("");
   });
 
   it("is the engine's own where there is no captureStackTrace", () => {
@@ -222,6 +232,28 @@ describe("instanceof", () => {
     expect(new Unbranded("x")).toBeInstanceOf(Unbranded);
     expect(new Unbranded("x")).toBeInstanceOf(ValidationError);
     expect(new ValidationError("x")).not.toBeInstanceOf(Unbranded);
+  });
+});
+
+describe("copyWith", () => {
+  it("is the same error as an object of its own, with other facts", () => {
+    const cause = new Error("inner");
+    const error = new TimeoutError("late", { cause, attempts: 1, correlationId: "c-1", body: "raw" });
+    const copy = errors.copyWith(error, { attempts: 2, sent: false, correlationId: undefined });
+    expect(copy).not.toBe(error);
+    expect(copy).toBeInstanceOf(TimeoutError);
+    expect(copy).toMatchObject({ message: "late", code: "TIMEOUT", cause, body: "raw" });
+    expect(copy.stack).toBe(error.stack);
+    expect(String(copy)).toBe("TimeoutError [TIMEOUT]: late");
+    expect(JSON.parse(JSON.stringify(copy))).toEqual({
+      code: "TIMEOUT",
+      retryable: true,
+      attempts: 2,
+      sent: false,
+    });
+    expect(Object.hasOwn(copy, "correlationId")).toBe(false);
+    expect(Object.hasOwn(copy, "stack")).toBe(false);
+    expect([error.attempts, error.correlationId, error.sent]).toEqual([1, "c-1", undefined]);
   });
 });
 

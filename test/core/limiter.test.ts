@@ -111,7 +111,10 @@ describe("Limiter", () => {
   });
 
   it("refuses a limit that is no count", () => {
-    for (const bad of [-1, 0, 1.5, Number.NaN]) expect(() => new Limiter(bad)).toThrow(ValidationError);
+    for (const bad of [-1, 0, 1.5, Number.NaN]) {
+      expect(() => new Limiter(bad)).toThrow(ValidationError);
+      expect(() => new Limiter(bad)).toThrow("concurrency must be");
+    }
     expect(new Limiter(Infinity)).toBeInstanceOf(Limiter);
   });
 });

@@ -96,6 +96,23 @@ describe("startLoop", () => {
     },
   );
 
+  it("names itself in its lines, and needs no onError", async () => {
+    const clock = new FakeClock();
+    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    const failing = { clock, logger, intervalMs: 10, run: () => expect.fail("run") };
+    const silent = startLoop(failing);
+    await clock.advance(10);
+    await silent.stop();
+    const error = expect.objectContaining({ message: "run" });
+    expect(logger.warn.mock.calls).toEqual([[expect.any(String), { loop: "loop", error }]]);
+    expect(logger.error).not.toHaveBeenCalled();
+    const loud = startLoop({ ...failing, name: "beat", onError: () => expect.fail("hook") });
+    await clock.advance(10);
+    await loud.stop();
+    const second = expect.objectContaining({ message: "hook" });
+    expect(logger.error.mock.calls).toEqual([["onError failed", { loop: "beat", error: second }]]);
+  });
+
   it("keeps the last interval when asking for it fails", async () => {
     const clock = new FakeClock();
     let asked = 0;

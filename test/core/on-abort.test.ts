@@ -46,7 +46,9 @@ describe("onAbort", () => {
   });
 
   it("does nothing for a signal that has fired", () => {
-    const off = onAbort(AbortSignal.abort(), () => expect.unreachable());
+    const signal = AbortSignal.abort();
+    const off = onAbort(signal, () => expect.unreachable());
+    expect(listeners(signal)).toBe(0);
     off();
   });
 });

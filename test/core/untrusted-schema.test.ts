@@ -85,6 +85,19 @@ describe("a schema from a peer", () => {
     await expect(untrusted().compile(schema)).rejects.toMatchObject(tooComplex);
   });
 
+  it("counts the steps of each value by itself", async () => {
+    const compiled = await untrusted().compile({ items: { type: "number" } });
+    const value = times(150_000, () => 1);
+    for (let turn = 0; turn < 10; turn++) expect(compiled.validate(value)).toMatchObject({ ok: true });
+    expect(() => compiled.validate(times(600_000, () => 1))).toThrow(expect.objectContaining(tooComplex));
+  });
+
+  it("does not know meta-schemas by their names", async () => {
+    const id = "http://json-schema.org/draft-07/schema";
+    const compiled = ajvValidator({ untrusted: true }).compile({ $schema: id, $ref: id });
+    await expect(compiled).rejects.toMatchObject({ code: "UNRESOLVABLE_REF" });
+  });
+
   it("finds duplicates among many items in one pass", async () => {
     const items = times(20_000, (i) => ({ b: i, a: [i] }));
     expect(await judge({ uniqueItems: true }, items)).toMatchObject({ ok: true });
