@@ -21,7 +21,18 @@ export type {
   WorkerOptions,
 } from "./agent/options.js";
 export type { BlobStore } from "./blob-store.js";
-export { InMemoryBlobStore, limitedStore } from "./blob-store.js";
+export {
+  contextKey,
+  getBytes,
+  getJson,
+  InMemoryBlobStore,
+  keyFromPointer,
+  limitedStore,
+  pointerFor,
+  putArtifact,
+  putValue,
+  resultKey,
+} from "./blob-store.js";
 // For those who build on packets and buses.
 export type { Bus, BusMessage, BusStatus, SubscribeOptions, Subscription } from "./bus.js";
 export type { CryptoBackend, KeyPair, SigningKey, VerifyingKey } from "./crypto/backend.js";
@@ -44,9 +55,7 @@ export { Workflow } from "./jobs/workflow.js";
 export { MemoryBus } from "./memory-bus.js";
 export type { MetricsHook } from "./metrics.js";
 export type { JobOutcome } from "./outcome.js";
-export { keyFromPointer, pointerFor } from "./pointer.js";
 export { MemoryResultCache, type ResultCache } from "./result-cache.js";
-export { contextKey, getBytes, getJson, putArtifact, putValue, resultKey } from "./stores/values.js";
 export type { WorkerTrustOptions } from "./trust/config.js";
-export { WorkerTrustError } from "./trust/error.js";
+export { WorkerTrustError } from "./trust/messages.js";
 export { runWorker, Worker } from "./worker.js";

@@ -5,7 +5,7 @@
  * after it. Checking a signature takes longer than sending a packet, so without slices a fast sender and its
  * receiver would take turns at working instead of working at the same time.
  */
-import { Line } from "../worker/line.js";
+import { Line } from "../worker/slots.js";
 import type { BusMessage } from "./bus.js";
 
 const nextTurn: (run: () => void) => void =

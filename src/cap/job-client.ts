@@ -11,7 +11,7 @@ import { safeLogger } from "../core/logger.js";
 import { checkOption, checkOptions, milliseconds } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { Resources } from "../worker/resources.js";
-import { type BlobStore, limitedStore } from "./blob-store.js";
+import { type BlobStore, contextKey, limitedStore, putValue } from "./blob-store.js";
 import { BUS } from "./bus.js";
 import { DuplicateJobError } from "./errors.js";
 import type {
@@ -32,7 +32,6 @@ import {
 import { JobWatch } from "./jobs/watch.js";
 import { type JobOutcome, outcomeOf } from "./outcome.js";
 import { Party } from "./party.js";
-import { contextKey, putValue } from "./stores/values.js";
 
 /** Submits jobs and waits for their ends. Make one with {@link openJobClient}. */
 export class JobClient {

@@ -9,10 +9,9 @@ import {
 import { raceSignal } from "../core/abort.js";
 import type { AgentwireErrorOptions } from "../core/errors.js";
 import { checkerFor, refusal, type Schema } from "../core/validate.js";
-import type { BlobStore } from "./blob-store.js";
+import { type BlobStore, getBytes, getJson } from "./blob-store.js";
 import type { CAPError } from "./errors.js";
 import * as errors from "./errors.js";
-import { getBytes, getJson } from "./stores/values.js";
 
 type CAPErrorClass = new (message: string, info?: AgentwireErrorOptions) => CAPError;
 

@@ -2,10 +2,14 @@
  * Packets: built, decoded, signed and sealed for the bus, opened and verified when they arrive (CAP spec 02
  * and 05).
  */
-
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
-import { type BusPacket, type BusPacketSchema, PROTOCOL_VERSION } from "../../gen/cap/index.js";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
+import {
+  type BusPacket,
+  type BusPacketSchema,
+  type PacketIssue,
+  PROTOCOL_VERSION,
+} from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
 import type { SigningKey } from "./crypto/backend.js";
@@ -16,11 +20,11 @@ import {
   VersionMismatchError,
 } from "./errors.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
-import { timestampOf } from "./timestamp.js";
-import { validatePacket } from "./validate.js";
 import { decodeMessage } from "./wire/decode.js";
-import { type CanonicalBytes, encodeCanonical } from "./wire/encode.js";
-import type { MapOrder } from "./wire/map-order.js";
+import { type CanonicalBytes, encodeCanonical, type MapOrder } from "./wire/encode.js";
+import { timestampOf } from "./wire/well-known.js";
+
+export type { PacketIssue } from "../../gen/cap/index.js";
 
 /** Number of the signature field of a BusPacket. */
 export const SIGNATURE_FIELD = 14;
@@ -196,4 +200,29 @@ export function withToken(packet: BusPacket, { key, sessionToken }: SealOptions)
   if (key === undefined && packet.signature.length > 0)
     throw new InvalidInputError("session token change requires re-signing the packet");
   return { ...packet, authToken: token };
+}
+
+/**
+ * What is wrong with a packet; an empty list means it may travel. Verdicts and texts are those of cap-sdk-python 2.17.0;
+ * the checks of fields are generated. The issue of a payload that this version does not
+ * know names the number of its field: the packet can be decoded, verified, encoded and forwarded all the same.
+ */
+export function validatePacket(packet: BusPacket, protocol: PacketProtocol = capProtocol): PacketIssue[] {
+  const issues: PacketIssue[] = [];
+  protocol.checkEnvelope(packet, issues);
+  const entry = protocol.payloads[packet.payload.case ?? ""];
+  if (entry === undefined) issues.push({ field: "payload", message: withoutPayload(packet) });
+  else if (entry.travels === "packet") protocol.checkPayload(packet, issues);
+  else issues.push({ field: "payload", message: "is a worker trust phase, which is not an ordinary packet" });
+  return issues;
+}
+
+/** A oneof case of a newer version arrives as an unknown field that holds a message. */
+function withoutPayload({ payload, $unknown = [] }: BusPacket): string {
+  if (payload.case !== undefined) return `is not known to this version: ${payload.case}`;
+  const numbers = $unknown
+    .filter(({ wireType }) => wireType === WireType.LengthDelimited)
+    .map(({ no }) => no);
+  if (numbers.length === 0) return "must not be nil";
+  return `is not known to this version: field ${[...new Set(numbers)].join(", ")}`;
 }

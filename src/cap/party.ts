@@ -11,18 +11,30 @@ import { checkOption, checkOptions } from "../core/options.js";
 import { warned } from "../core/warned.js";
 import { type AlertOptions, ProtocolAlerts } from "./alerts.js";
 import { BUS, type Bus, type BusMessage, type SubscribeOptions, type Subscription } from "./bus.js";
-import type { CryptoOptions, KeyRing, PrivateKey, PublicKeys } from "./crypto/key-ring.js";
-import { toKeyRing, toSigningKey } from "./crypto/key-ring.js";
+import {
+  type CryptoOptions,
+  type KeyRing,
+  type PrivateKey,
+  type PublicKeys,
+  toKeyRing,
+  toSigningKey,
+} from "./crypto/key-ring.js";
 import type { DurableBus, ReplayFrom } from "./durable.js";
 import { InvalidInputError } from "./errors.js";
 import { Intake } from "./intake.js";
 import type { MetricsHook } from "./metrics.js";
-import type { PayloadInit, SealOptions } from "./packet.js";
-import { assertValidPacket, createPacket, seal, withToken } from "./packet.js";
+import {
+  assertValidPacket,
+  createPacket,
+  type PayloadInit,
+  type SealOptions,
+  seal,
+  withToken,
+} from "./packet.js";
 import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
 import { ReplayWindow } from "./replay.js";
 import { type OpenOptions, open, type VerifyOptions } from "./verify.js";
-import type { MapOrder } from "./wire/map-order.js";
+import type { MapOrder } from "./wire/encode.js";
 
 /** What every peer on the bus can be given. */
 export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "acceptRawOrder"> {

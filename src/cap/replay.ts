@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import type { BusMessage } from "./bus.js";
 import type { DurableMessage } from "./durable.js";
 import { DuplicateJobError, InvalidInputError } from "./errors.js";
-import { timestampMs } from "./timestamp.js";
+import { timestampMs } from "./wire/well-known.js";
 
 /** What became of an attempt to note something that may come only once. */
 export type ReplayVerdict = "first" | "duplicate" | "conflict";

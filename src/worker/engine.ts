@@ -9,8 +9,7 @@ import { withTimeout } from "../core/abort.js";
 import type { Clock } from "../core/clock.js";
 import { AgentwireError, errorText } from "../core/errors.js";
 import type { Logger } from "../core/logger.js";
-import { Line, type Place } from "./line.js";
-import { Slots } from "./slots.js";
+import { Line, type Place, Slots } from "./slots.js";
 import type { Work } from "./work.js";
 
 /** What a protocol adds. */

@@ -1,6 +1,6 @@
 /** One piece of work, from its arrival until its answer is out. Knows no protocol. */
 import type { TimerHandle } from "../core/clock.js";
-import type { Place } from "./line.js";
+import type { Place } from "./slots.js";
 
 /** `answering`: the outcome is final and is being sent. */
 export type WorkState = "queued" | "running" | "answering" | "answered";

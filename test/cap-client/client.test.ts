@@ -1,21 +1,23 @@
 import { describe, expect, it } from "vitest";
-import type { JobRequest } from "../../gen/cap/index.js";
 import {
   ErrorCode,
   JobPriority,
+  type JobRequest,
   JobStatus,
   SUBJECT_CANCEL,
   SUBJECT_DLQ,
   SUBJECT_SUBMIT,
 } from "../../gen/cap/index.js";
-import type { JobHandler, JobSubmission } from "../../src/cap/index.js";
+import { valueBytes } from "../../src/cap/blob-store.js";
 import {
   DuplicateJobError,
   getJson,
   InvalidInputError,
   JobCancelledError,
   JobFailedError,
+  type JobHandler,
   JobNotFoundError,
+  type JobSubmission,
   JobTimeoutError,
   MaxRetriesExceededError,
   NoPoolError,
@@ -26,7 +28,6 @@ import {
 } from "../../src/cap/index.js";
 import { createPacket, encodePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
-import { valueBytes } from "../../src/cap/stores/values.js";
 import { AbortError, ClosedError, ValidationError } from "../../src/core/errors.js";
 import { req } from "../requirements/index.ts";
 import { failure, hang, setUp, turn } from "./stack.ts";

@@ -16,11 +16,9 @@ import {
   PolicyEvaluateResponseSchema,
 } from "../../gen/cap/index.js";
 import { SafetyDeniedError } from "../../src/cap/index.js";
-import type { SafetyClientOptions } from "../../src/cap/safety/index.js";
-import { assertAllowed, SafetyClient } from "../../src/cap/safety/index.js";
-import { policyCheckRequest } from "../../src/cap/safety/request.js";
+import { assertAllowed, SafetyClient, type SafetyClientOptions } from "../../src/cap/safety/index.js";
 import { kernelTransport } from "../../src/cap/safety/transport.js";
-import { verdictOf } from "../../src/cap/safety/verdict.js";
+import { policyCheckRequest, verdictOf } from "../../src/cap/safety/verdict.js";
 import {
   AbortError,
   AuthError,

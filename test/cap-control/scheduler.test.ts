@@ -1,13 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { type ErrorCode, JobStatus } from "../../gen/cap/index.js";
 import { generateKeyPair, KeyRing, MemoryBus, runWorker } from "../../src/cap/index.js";
-import { decodePacket } from "../../src/cap/packet.js";
+import { decodePacket, validatePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
-import { validatePacket } from "../../src/cap/validate.js";
 import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { LocalScheduler } from "../../src/testing/index.js";
-import type { JobState } from "../../src/testing/scheduler/job-state.js";
-import { isTerminal, mayMove, stateOfResult } from "../../src/testing/scheduler/job-state.js";
+import { isTerminal, type JobState, mayMove, stateOfResult } from "../../src/testing/scheduler/job-state.js";
 import { req } from "../requirements/index.ts";
 import { brokenBus } from "./broken-bus.ts";
 import { POOLS, setUp } from "./scheduler-bench.ts";

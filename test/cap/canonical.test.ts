@@ -1,5 +1,12 @@
-import type { JsonValue } from "@bufbuild/protobuf";
-import { create, createFileRegistry, createRegistry, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  createFileRegistry,
+  createRegistry,
+  equals,
+  fromBinary,
+  type JsonValue,
+  toBinary,
+} from "@bufbuild/protobuf";
 import {
   FieldDescriptorProto_Label,
   FieldDescriptorProto_Type,
@@ -7,17 +14,16 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { JobPriority } from "../../gen/cap/index.js";
 import {
   BusPacketSchema,
   HandshakeSchema,
   HeartbeatSchema,
+  type JobPriority,
   JobRequestSchema,
   RuleSchema,
 } from "../../gen/cap/index.js";
 import { decodeMessage } from "../../src/cap/wire/decode.js";
-import { encodeCanonical } from "../../src/cap/wire/encode.js";
-import { sortKeys } from "../../src/cap/wire/map-order.js";
+import { encodeCanonical, sortKeys } from "../../src/cap/wire/encode.js";
 import { req } from "../requirements/index.ts";
 import { runs } from "../runs.ts";
 import { messageOf } from "./arbitrary.ts";

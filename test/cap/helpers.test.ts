@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { BusPacket, SystemAlert } from "../../gen/cap/index.js";
 import {
   AlertSeverity,
+  type BusPacket,
   ComponentRole,
   ErrorCode,
   JobStatus,
@@ -11,17 +11,19 @@ import {
   SUBJECT_HEARTBEAT,
   SUBJECT_PROGRESS,
   SUBJECT_RESULT,
+  type SystemAlert,
 } from "../../gen/cap/index.js";
-import type { Bus, WorkerOptions } from "../../src/cap/index.js";
 import {
+  type Bus,
   ConnectionLostError,
   generateKeyPair,
   InvalidInputError,
   loggingMiddleware,
   MemoryBus,
   runWorker,
+  type WorkerOptions,
 } from "../../src/cap/index.js";
-import { createPacket, encodePacket } from "../../src/cap/packet.js";
+import { createPacket, encodePacket, validatePacket } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
 import {
   alertPayload,
@@ -30,7 +32,6 @@ import {
   heartbeatPayload,
   progressPayload,
 } from "../../src/cap/payloads.js";
-import { validatePacket } from "../../src/cap/validate.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
 

@@ -1,8 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { defaultCrypto } from "../../src/cap/crypto/backend.js";
+import { defaultCrypto, equalBytes } from "../../src/cap/crypto/backend.js";
 import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
-import { equalBytes } from "../../src/cap/crypto/sha256.js";
 import { generateKeyPair, KeyRing, MemoryBus, nobleCrypto } from "../../src/cap/index.js";
 import { Party } from "../../src/cap/party.js";
 import { ValidationError } from "../../src/core/errors.js";

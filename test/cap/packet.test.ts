@@ -15,16 +15,16 @@ import {
   UnknownPayloadError,
   VersionMismatchError,
 } from "../../src/cap/index.js";
-import type { PayloadInit } from "../../src/cap/packet.js";
 import {
   assertValidPacket,
   createPacket,
   decodePacket,
   encodePacket,
+  type PayloadInit,
   sealPacket,
 } from "../../src/cap/packet.js";
-import { timestampMs } from "../../src/cap/timestamp.js";
 import { openPacket, verifyPacket } from "../../src/cap/verify.js";
+import { timestampMs } from "../../src/cap/wire/well-known.js";
 import { ProtocolError, ValidationError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";

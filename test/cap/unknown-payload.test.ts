@@ -9,9 +9,9 @@ import {
   createPacket,
   decodePacket,
   encodePacket,
+  validatePacket,
 } from "../../src/cap/packet.js";
 import { Party } from "../../src/cap/party.js";
-import { validatePacket } from "../../src/cap/validate.js";
 import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { req } from "../requirements/index.ts";
 import { toBase64 } from "./vectors.ts";

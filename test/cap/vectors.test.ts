@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DescMessage } from "@bufbuild/protobuf";
-import { fromJson } from "@bufbuild/protobuf";
+import { type DescMessage, fromJson } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import {
   BusPacketSchema,
@@ -9,13 +8,17 @@ import {
   file_cordum_agent_v1_safety,
 } from "../../gen/cap/index.js";
 import { defaultCrypto } from "../../src/cap/crypto/backend.js";
-import type { CryptoOptions } from "../../src/cap/crypto/key-ring.js";
-import { toSigningKey } from "../../src/cap/crypto/key-ring.js";
+import { type CryptoOptions, toSigningKey } from "../../src/cap/crypto/key-ring.js";
 import { KeyRing, keyFromPointer, nobleCrypto } from "../../src/cap/index.js";
-import { canonicalBytes, decodePacket, encodePacket, signPacket } from "../../src/cap/packet.js";
+import {
+  canonicalBytes,
+  decodePacket,
+  encodePacket,
+  signPacket,
+  validatePacket,
+} from "../../src/cap/packet.js";
 import { sanitizeAgentName } from "../../src/cap/payloads.js";
 import { parseWorkerTrustMode } from "../../src/cap/trust/config.js";
-import { validatePacket } from "../../src/cap/validate.js";
 import { openPacket } from "../../src/cap/verify.js";
 import { encodeCanonical } from "../../src/cap/wire/encode.js";
 import { expectedDifference, staleDifferences } from "../expected-differences.ts";

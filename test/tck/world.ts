@@ -1,14 +1,20 @@
 /** A real agent on a bus in memory, and everything it sends: what the cases are performed against. */
-import type { BusPacket, JobProgress, JobResult } from "../../gen/cap/index.js";
-import { JobStatus, SUBJECT_CANCEL, SUBJECT_PROGRESS, SUBJECT_RESULT } from "../../gen/cap/index.js";
+import {
+  type BusPacket,
+  type JobProgress,
+  type JobResult,
+  JobStatus,
+  SUBJECT_CANCEL,
+  SUBJECT_PROGRESS,
+  SUBJECT_RESULT,
+} from "../../gen/cap/index.js";
 import { Agent } from "../../src/cap/agent/agent.js";
 import type { AgentContext } from "../../src/cap/agent/context.js";
 import type { AgentOptions } from "../../src/cap/agent/options.js";
-import { InMemoryBlobStore } from "../../src/cap/blob-store.js";
+import { InMemoryBlobStore, putValue } from "../../src/cap/blob-store.js";
 import type { JobRequestInit } from "../../src/cap/jobs/submission.js";
 import { MemoryBus } from "../../src/cap/memory-bus.js";
 import { Party } from "../../src/cap/party.js";
-import { putValue } from "../../src/cap/stores/values.js";
 import { withDeadline } from "../../src/core/abort.js";
 
 /** The subject that the agent serves. */

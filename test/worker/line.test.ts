@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Line, type Place } from "../../src/worker/line.js";
+import { Line, type Place } from "../../src/worker/slots.js";
 import { runs } from "../runs.ts";
 
 describe("a line", () => {

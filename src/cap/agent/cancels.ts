@@ -1,7 +1,7 @@
 /** Cancels of jobs that are not here yet: a stream may still deliver them. */
 import { type BusPacket, type JobCancel, STREAM_MAX_AGE_MS } from "../../../gen/cap/index.js";
 import { Lru } from "../../core/lru.js";
-import { timestampMs } from "../timestamp.js";
+import { timestampMs } from "../wire/well-known.js";
 import type { Job } from "./job.js";
 
 /** How far the clocks of two machines may differ. */

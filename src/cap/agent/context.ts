@@ -8,11 +8,10 @@ import {
   type Handler as SharedHandler,
 } from "../../handler/index.js";
 import type { HandlerMiddleware } from "../../worker/middleware.js";
-import type { BlobStore } from "../blob-store.js";
+import { type ArtifactOptions, type BlobStore, putArtifact, valueBytes } from "../blob-store.js";
 import { ResourceExhaustedError } from "../errors.js";
 import { wireText } from "../failures.js";
 import type { PacketOf, PacketProtocol, RequestOf } from "../protocol.js";
-import { type ArtifactOptions, putArtifact, valueBytes } from "../stores/values.js";
 import { type Job, PlainContext } from "./job.js";
 import type { HeartbeatInit } from "./options.js";
 

@@ -21,7 +21,7 @@ import type { ProductionOptions } from "../production/profile.js";
 import type { ResultCache } from "../result-cache.js";
 import type { WorkerTrustOptions } from "../trust/config.js";
 import type { AgentMiddleware } from "./context.js";
-import type { LoadSample } from "./load.js";
+import type { LoadSample } from "./presence.js";
 
 /** A heartbeat as it is sent. */
 export type HeartbeatInit = MessageInitShape<typeof HeartbeatSchema>;

@@ -3,7 +3,11 @@
  *
  * Signatures are ECDSA over SHA-256, ASN.1 DER (CAP spec 05).
  */
-import type { Curve } from "./curves.js";
+
+import type * as NodeCrypto from "node:crypto";
+import { sha256 as portable } from "@noble/hashes/sha2.js";
+import { builtinModule } from "../../core/builtin.js";
+import type { Curve } from "./key-form.js";
 import { nobleCrypto } from "./noble.js";
 import { findNodeCrypto } from "./node.js";
 
@@ -57,4 +61,18 @@ let found: CryptoBackend | undefined;
 export function defaultCrypto(): CryptoBackend {
   found ??= findNodeCrypto() ?? nobleCrypto;
   return found;
+}
+
+const native = builtinModule<typeof NodeCrypto>("node:crypto");
+
+/** The SHA-256 digest of bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return native === undefined ? portable(bytes) : native.createHash("sha256").update(bytes).digest();
+}
+
+/** Whether two byte strings are the same, in a time that depends on their lengths only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ (b[i] ?? 0);
+  return difference === 0;
 }

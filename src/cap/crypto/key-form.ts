@@ -1,11 +1,14 @@
 /**
  * Reads and writes the key forms of CAP without a crypto library: PKCS8 and SEC1 private keys, SPKI public keys.
- * Both backends take keys through here, so that they agree on which are valid.
+ * Both backends take keys through here, so that they agree on which are valid. With just enough DER for that, and the
+ * two curves, each made on first use: the ready-made ones of @noble/curves come with P-521, SHA-512 and with protocols that
+ * nothing here needs, and are all made when their module is loaded.
  */
+
+import { type ECDSA, ecdsa, weierstrass } from "@noble/curves/abstract/weierstrass.js";
+import { sha256 } from "@noble/hashes/sha2.js";
 import { hex } from "../../core/ids.js";
 import type { KeyOptions } from "./backend.js";
-import { CURVES, type Curve } from "./curves.js";
-import { DerReader, der, Tag } from "./der.js";
 import { invalidKey, pemBlock, pemText } from "./pem.js";
 
 const OID_EC = "2a8648ce3d0201";
@@ -132,4 +135,87 @@ export function keyId({ curve, bytes }: ParsedKey): string {
   const size = CURVES[curve].n.length / 2;
   const parity = bytes[0] === 4 ? bytes.at(-1)! & 1 : bytes[0]! & 1;
   return `${curve} ${parity} ${hex(bytes.subarray(1, 1 + size))}`;
+}
+
+/** Object identifier and domain parameters in hexadecimal (NIST SP 800-186, 3.2.1.3 and 3.2.1.4); a is p - 3. */
+export const CURVES = {
+  "P-256": {
+    oid: "2a8648ce3d030107",
+    p: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+    n: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+    b: "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+    Gx: "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+    Gy: "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+  },
+  "P-384": {
+    oid: "2b81040022",
+    p: "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+    n: "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    b: "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
+    Gx: "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+    Gy: "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
+  },
+} as const;
+
+/** Curves a key can be on. */
+export type Curve = keyof typeof CURVES;
+
+const made = new Map<Curve, ECDSA>();
+
+/** ECDSA over SHA-256 on this curve, as CAP has it on both. */
+export function ecdsaOn(curve: Curve): ECDSA {
+  let algorithm = made.get(curve);
+  if (algorithm === undefined) {
+    const of = (name: "p" | "n" | "b" | "Gx" | "Gy") => BigInt(`0x${CURVES[curve][name]}`);
+    const p = of("p");
+    const domain = { p, n: of("n"), h: 1n, a: p - 3n, b: of("b"), Gx: of("Gx"), Gy: of("Gy") };
+    algorithm = ecdsa(weierstrass(domain), sha256);
+    made.set(curve, algorithm);
+  }
+  return algorithm;
+}
+
+/** Tags of DER values. */
+export const Tag = {
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  oid: 0x06,
+  sequence: 0x30,
+  context0: 0xa0,
+} as const;
+
+/** Reads DER values one after the other. */
+export class DerReader {
+  private at = 0;
+  constructor(private readonly bytes: Uint8Array) {}
+
+  /** Whether the next value has this tag. */
+  isNext(tag: number): boolean {
+    return this.bytes[this.at] === tag;
+  }
+
+  /** @throws ValidationError `INVALID_KEY` when the next value has another tag or is cut off. */
+  read(tag: number): Uint8Array {
+    const { bytes } = this;
+    if (bytes[this.at++] !== tag) throw invalidKey("the key is damaged: its DER has another structure");
+    let size = bytes[this.at++] ?? 0;
+    if (size === 0x81) size = bytes[this.at++] ?? 0;
+    else if (size === 0x82) size = ((bytes[this.at++] ?? 0) << 8) | (bytes[this.at++] ?? 0);
+    else if (size > 0x7f) throw invalidKey("the key is damaged: a DER length is not supported");
+    const start = this.at;
+    this.at += size;
+    if (this.at > bytes.length) throw invalidKey("the key is cut off");
+    return bytes.subarray(start, this.at);
+  }
+
+  enter(tag: number): DerReader {
+    return new DerReader(this.read(tag));
+  }
+}
+
+/** A DER value of at most 255 bytes. */
+export function der(tag: number, ...content: Iterable<number>[]): number[] {
+  const bytes = content.flatMap((part) => [...part]);
+  return [tag, ...(bytes.length < 0x80 ? [] : [0x81]), bytes.length, ...bytes];
 }

@@ -3,8 +3,7 @@
  * slower to verify.
  */
 import type { CryptoBackend, KeyOptions, SigningKey, VerifyingKey } from "./backend.js";
-import { ecdsaOn } from "./curves.js";
-import { parsePrivatePem, parsePublicPem, privatePem, publicPem } from "./key-form.js";
+import { ecdsaOn, parsePrivatePem, parsePublicPem, privatePem, publicPem } from "./key-form.js";
 import { invalidKey } from "./pem.js";
 
 // Peers do not normalise s, so about half of their signatures have a high one.

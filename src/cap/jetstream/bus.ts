@@ -1,12 +1,9 @@
 /** {@link DurableBus} over JetStream. */
 import { headers as natsHeaders } from "nats";
 import { AgentwireError, ClosedError, errorText, UpstreamError, ValidationError } from "../../core/errors.js";
-import type { Logger } from "../../core/logger.js";
-import { safeLogger } from "../../core/logger.js";
+import { type Logger, safeLogger } from "../../core/logger.js";
 import { checkOption, checkOptions, exactCount, milliseconds, type OptionRule } from "../../core/options.js";
-import type { Bus, BusMessage, Subscription } from "../bus.js";
-import { assertSubject } from "../bus.js";
-import { retryWhileDown } from "../bus-status.js";
+import { assertSubject, type Bus, type BusMessage, retryWhileDown, type Subscription } from "../bus.js";
 import type { DurableBus, DurableMessage, DurableSubscribeOptions, ReplayFrom, Stored } from "../durable.js";
 import { PublishFailedError, SubscribeFailedError } from "../errors.js";
 import { NatsBus, natsBus } from "../nats/bus.js";

@@ -1,7 +1,7 @@
 /** One delivery of a message, answered in the words of JetStream. */
 import { errorText } from "../../core/errors.js";
 import type { Logger } from "../../core/logger.js";
-import { retryWhileDown } from "../bus-status.js";
+import { retryWhileDown } from "../bus.js";
 import type { Delivery } from "../durable.js";
 import type { NatsBus } from "../nats/bus.js";
 import { NANOSECONDS } from "./api.js";

@@ -5,8 +5,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CompensationSchema, JobRequest } from "../../../gen/cap/index.js";
 import { InvalidInputError } from "../errors.js";
-import { createPacket } from "../packet.js";
-import { validatePacket } from "../validate.js";
+import { createPacket, validatePacket } from "../packet.js";
 import type { JobRequestInit } from "./submission.js";
 
 /** A template of a compensation. */

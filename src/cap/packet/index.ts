@@ -2,7 +2,8 @@
  * CAP packets, for custom peers and tools: create, sign, encode, decode and verify them. Agents, workers and clients of
  * `agentwire/cap` do this by themselves.
  */
-export type { PayloadInit as PacketInit } from "../packet.js";
+
+export type { PacketIssue, PayloadInit as PacketInit } from "../packet.js";
 export {
   canonicalBytes,
   createPacket,
@@ -10,6 +11,7 @@ export {
   encodePacket,
   sealPacket,
   signPacket,
+  validatePacket,
 } from "../packet.js";
 export type { PartyOptions as PacketLinkOptions } from "../party.js";
 export { Party as PacketLink } from "../party.js";
@@ -20,8 +22,6 @@ export {
   heartbeatPayload,
   progressPayload,
 } from "../payloads.js";
-export type { PacketIssue } from "../validate.js";
-export { validatePacket } from "../validate.js";
 export type { OpenOptions, SignedForm as Verdict } from "../verify.js";
 export { openPacket, verifyPacket } from "../verify.js";
-export type { MapOrder } from "../wire/map-order.js";
+export type { MapOrder } from "../wire/encode.js";

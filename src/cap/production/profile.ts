@@ -5,7 +5,7 @@ import { AgentwireError, errorText, ValidationError } from "../../core/errors.js
 import { hex } from "../../core/ids.js";
 import { maskText } from "../../core/mask-text.js";
 import type { BusMessage } from "../bus.js";
-import { sha256 } from "../crypto/sha256.js";
+import { sha256 } from "../crypto/backend.js";
 import { assertValidPacket } from "../packet.js";
 import type { PacketProfile } from "../party.js";
 import { CLOCK_MARGIN_MS, isDeliveredAgain, streamMessageOf } from "../replay.js";

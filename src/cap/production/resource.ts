@@ -1,13 +1,11 @@
 /** Structured references to inputs and outputs: their form, and the bytes behind them. */
 import { create } from "@bufbuild/protobuf";
-import type { ResourceRef } from "../../../gen/cap/index.js";
-import { ResourceRefSchema } from "../../../gen/cap/index.js";
+import { type ResourceRef, ResourceRefSchema } from "../../../gen/cap/index.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { NotFoundError, ValidationError } from "../../core/errors.js";
-import type { BlobStore } from "../blob-store.js";
-import { equalBytes, sha256 } from "../crypto/sha256.js";
-import { keyFromPointer, pointerFor } from "../pointer.js";
-import { timestampMs, timestampOf } from "../timestamp.js";
+import { type BlobStore, keyFromPointer, pointerFor } from "../blob-store.js";
+import { equalBytes, sha256 } from "../crypto/backend.js";
+import { timestampMs, timestampOf } from "../wire/well-known.js";
 
 const MAX_BYTES = 2 ** 30;
 const MAX_URI = 2048;

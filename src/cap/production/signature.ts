@@ -1,22 +1,21 @@
 /** Packets under CAP-PRODUCTION: sealed for one subject, opened on the bytes that arrived. */
 import { create } from "@bufbuild/protobuf";
-import type { BusPacket } from "../../../gen/cap/index.js";
 import {
+  type BusPacket,
   PRODUCTION_ALGORITHM,
   PRODUCTION_MAX_PACKET_BYTES,
   PRODUCTION_PROFILE,
   SignatureMetadataSchema,
 } from "../../../gen/cap/index.js";
-import type { Clock } from "../../core/clock.js";
-import { systemClock } from "../../core/clock.js";
+import { type Clock, systemClock } from "../../core/clock.js";
 import { ValidationError } from "../../core/errors.js";
 import { randomBytes } from "../../core/ids.js";
 import { checkOptions } from "../../core/options.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import { onP256 } from "../crypto/pem.js";
 import { canonicalBytes, decodePacket } from "../packet.js";
-import { timestampMs, timestampOf } from "../timestamp.js";
 import { hasUnknownFields } from "../wire/decode.js";
+import { timestampMs, timestampOf } from "../wire/well-known.js";
 import { refusal } from "./error.js";
 import { putTogether, takeApart, toSign } from "./exact-bytes.js";
 

@@ -1,15 +1,12 @@
 /** A client of this package's own, if none is passed. */
 import { readFile } from "node:fs/promises";
-import type { Env } from "../../core/env.js";
-import { optionOrEnv, readEnv } from "../../core/env.js";
+import { type Env, optionOrEnv, readEnv } from "../../core/env.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { isLoopback } from "../../core/insecure.js";
-import type { Logger } from "../../core/logger.js";
-import { safeLogger, warnOnce } from "../../core/logger.js";
+import { type Logger, safeLogger, warnOnce } from "../../core/logger.js";
 import { loadPeer } from "../../core/optional-peer.js";
 import { tlsSettings } from "../tls.js";
-import { replyCode } from "./errors.js";
-import type { IoredisLike } from "./session.js";
+import { type IoredisLike, replyCode } from "./session.js";
 import { type RedisAddress, readRedisUrl } from "./url.js";
 
 /** The part of ioredis that is used. Declared here so that the types of this entry point do not require ioredis. */

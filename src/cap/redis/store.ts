@@ -3,11 +3,8 @@ import { Buffer } from "node:buffer";
 import { withDeadline } from "../../core/abort.js";
 import { checkOption, checkOptions, exactCount } from "../../core/options.js";
 import type { BlobStore } from "../blob-store.js";
-import type { RedisConnectOptions } from "./connect.js";
-import { connectRedis } from "./connect.js";
-import { redisError } from "./errors.js";
-import type { RedisSessionOptions } from "./session.js";
-import { endClient, RedisSession } from "./session.js";
+import { connectRedis, type RedisConnectOptions } from "./connect.js";
+import { endClient, RedisSession, type RedisSessionOptions, redisError } from "./session.js";
 
 /** Options of {@link RedisBlobStore}. */
 export interface RedisBlobStoreOptions extends RedisSessionOptions {

@@ -1,20 +1,20 @@
 /** Asks a safety kernel, and a policy evaluator, over Connect or gRPC. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, createClient, type Transport } from "@connectrpc/connect";
-import type {
-  PolicyCheckRequestSchema,
-  PolicyEvaluateRequestSchema,
-  PolicyEvaluateResponse,
+import {
+  type PolicyCheckRequestSchema,
+  type PolicyEvaluateRequestSchema,
+  type PolicyEvaluateResponse,
+  PolicyEvaluator,
+  SafetyKernel,
 } from "../../../gen/cap/index.js";
-import { PolicyEvaluator, SafetyKernel } from "../../../gen/cap/index.js";
 import { withDeadline } from "../../core/abort.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { ClosedError, ConnectionError, errorText } from "../../core/errors.js";
 import { type Logger, safeLogger, warnOnce } from "../../core/logger.js";
 import { Circuit, type CircuitState } from "./circuit.js";
-import { rpcError } from "./errors.js";
 import { type KernelTransport, type KernelTransportOptions, kernelTransport } from "./transport.js";
-import { failedVerdict, type PolicyVerdict, verdictOf } from "./verdict.js";
+import { failedVerdict, type PolicyVerdict, rpcError, verdictOf } from "./verdict.js";
 
 /** Options of {@link SafetyClient}; either `url` or `transport`. */
 export interface SafetyClientOptions extends Omit<KernelTransportOptions, "url"> {

@@ -1,8 +1,18 @@
-/** What the safety kernel's answer means for a job. */
+/** What is asked of the safety kernel about a job, and what its answer, or an error of Connect or gRPC, means. */
 import { create } from "@bufbuild/protobuf";
-import type { PolicyCheckResponse, PolicyConstraints, PolicyRemediation } from "../../../gen/cap/index.js";
-import { DecisionType, PolicyCheckResponseSchema } from "../../../gen/cap/index.js";
-import { PolicyDeniedError, RateLimitError } from "../../core/errors.js";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  DecisionType,
+  type JobRequest,
+  type PolicyCheckRequest,
+  PolicyCheckRequestSchema,
+  type PolicyCheckResponse,
+  PolicyCheckResponseSchema,
+  type PolicyConstraints,
+  type PolicyRemediation,
+} from "../../../gen/cap/index.js";
+import * as errors from "../../core/errors.js";
+import { type AgentwireErrorOptions, PolicyDeniedError, RateLimitError } from "../../core/errors.js";
 import { SafetyDeniedError } from "../errors.js";
 
 /** A decision about a job. */
@@ -91,4 +101,51 @@ export function assertAllowed(verdict: PolicyVerdict): void {
   throw new SafetyDeniedError(reason || "denied by the safety kernel", {
     details: { ...details, remediations },
   });
+}
+
+/**
+ * The question about a job: its ids, topic, tenant, labels, metadata and budget; never its input. The tenant
+ * is the request's own, else `env.tenant_id`, else `default`, as Cordum's scheduler has it.
+ */
+export function policyCheckRequest(request: JobRequest): PolicyCheckRequest {
+  const { jobId, topic, priority, budget, principalId, labels, memoryId, meta, identity, env } = request;
+  return create(PolicyCheckRequestSchema, {
+    jobId,
+    topic,
+    tenant: request.tenantId || env.tenant_id || "default",
+    priority,
+    principalId,
+    labels: { ...labels },
+    memoryId,
+    effectiveConfig: new TextEncoder().encode(env.CORDUM_EFFECTIVE_CONFIG ?? ""),
+    budget,
+    meta,
+    identity,
+  });
+}
+
+type ErrorClass = new (message: string, info?: AgentwireErrorOptions) => errors.AgentwireError;
+
+const CLASSES: Partial<Record<Code, ErrorClass>> = {
+  [Code.Canceled]: errors.AbortError,
+  [Code.InvalidArgument]: errors.ValidationError,
+  [Code.OutOfRange]: errors.ValidationError,
+  [Code.DeadlineExceeded]: errors.TimeoutError,
+  [Code.NotFound]: errors.NotFoundError,
+  [Code.AlreadyExists]: errors.ConflictError,
+  [Code.Aborted]: errors.ConflictError,
+  [Code.FailedPrecondition]: errors.ConflictError,
+  [Code.PermissionDenied]: errors.PolicyDeniedError,
+  [Code.Unauthenticated]: errors.AuthError,
+  [Code.ResourceExhausted]: errors.RateLimitError,
+  [Code.Unimplemented]: errors.UnsupportedError,
+  [Code.Unavailable]: errors.ConnectionError,
+};
+
+/** The class that says what a caller can do; the text is the peer's. */
+export function rpcError(error: unknown): errors.AgentwireError {
+  if (error instanceof errors.AgentwireError) return error;
+  const { code, rawMessage } = ConnectError.from(error);
+  const Class = CLASSES[code] ?? errors.UpstreamError;
+  return new Class(rawMessage || errors.errorText(error), { cause: error });
 }

@@ -1,9 +1,11 @@
 /** The worker's side of a trust handshake: requests are made, responses checked. Nothing here waits or sends. */
-import type { BusPacket, Handshake, WorkerHandshakeChallenge } from "../../../gen/cap/index.js";
 import {
+  type BusPacket,
+  type Handshake,
   PROTOCOL_VERSION,
   TRUST_AUDIENCE,
   TRUST_MAX_SKEW_MS,
+  type WorkerHandshakeChallenge,
   WorkerHandshakeChallengeSchema,
   WorkerHandshakeProofAlgorithm,
   WorkerHandshakePurpose,
@@ -11,12 +13,11 @@ import {
 } from "../../../gen/cap/index.js";
 import type { Clock } from "../../core/clock.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
-import { equalBytes } from "../crypto/sha256.js";
+import { equalBytes } from "../crypto/backend.js";
 import { createPacket } from "../packet.js";
 import { encodeCanonical } from "../wire/encode.js";
 import type { WorkerTrust } from "./config.js";
-import { WorkerTrustError } from "./error.js";
-import { checkCapability, NONCE_BYTES, timeOf } from "./messages.js";
+import { checkCapability, NONCE_BYTES, timeOf, WorkerTrustError } from "./messages.js";
 import { trustPhase, verifyTrustPacket } from "./signature.js";
 
 /** A session of a worker: the token for its packets, and the time from which on it is void. */

@@ -1,19 +1,21 @@
 /** The rules of the four packets of a worker trust handshake, checked before any signature is looked at. */
-import type { BusPacket, Handshake, PacketIssue, WorkerHandshakeChallenge } from "../../../gen/cap/index.js";
 import {
+  type BusPacket,
   ComponentRole,
+  type Handshake,
+  type PacketIssue,
   PROTOCOL_VERSION,
   protocol,
   TRUST_MAX_PACKET_BYTES,
+  type WorkerHandshakeChallenge,
   WorkerHandshakeProofAlgorithm,
   WorkerHandshakePurpose,
   WorkerHandshakeRejectionReason,
 } from "../../../gen/cap/index.js";
-import { errorText } from "../../core/errors.js";
+import { AuthError, errorText } from "../../core/errors.js";
 import { decodePacket } from "../packet.js";
-import { timestampMs } from "../timestamp.js";
 import { hasUnknownFields } from "../wire/decode.js";
-import { WorkerTrustError } from "./error.js";
+import { timestampMs } from "../wire/well-known.js";
 import { trustPhase } from "./signature.js";
 
 export const NONCE_BYTES = 32;
@@ -172,4 +174,19 @@ function assertRule(holds: boolean, problem: string): asserts holds {
 
 function broken(problem: string, cause?: unknown): WorkerTrustError {
   return new WorkerTrustError(problem, { cause });
+}
+
+/**
+ * The worker trust handshake did not end with a session. The `code` says why:
+ *
+ * - `TRUST_PACKET`: a packet breaks a rule of the handshake, or its signature is not one of the pinned keys
+ * - `TRUST_BINDING`: a genuine packet belongs to another request, worker, tenant or scheduler
+ * - `TRUST_EXPIRED`: a genuine packet is too old, or the clocks differ by more than a minute
+ * - `TRUST_REJECTED`: the scheduler refuses; `reason` is its reason
+ * - `TRUST_UNAVAILABLE`: the scheduler did not respond; retryable
+ * - `TRUST_NO_SESSION`: a packet may not leave without a live session; retryable
+ */
+export class WorkerTrustError extends AuthError {
+  static override readonly defaultCode: string = "TRUST_PACKET";
+  static override readonly brands: readonly string[] = ["WorkerTrustError"];
 }

@@ -1,6 +1,10 @@
 /** A worker under trust: the session it holds, kept alive over renewals and reconnects, and whether it takes jobs now. */
-import type { BusPacket, Handshake } from "../../../gen/cap/index.js";
-import { SUBJECT_TRUST_AUTHENTICATE, SUBJECT_TRUST_CHALLENGE } from "../../../gen/cap/index.js";
+import {
+  type BusPacket,
+  type Handshake,
+  SUBJECT_TRUST_AUTHENTICATE,
+  SUBJECT_TRUST_CHALLENGE,
+} from "../../../gen/cap/index.js";
 import { abortError } from "../../core/abort.js";
 import { type Clock, sleep } from "../../core/clock.js";
 import { ClosedError, ConnectionError, errorText, TimeoutError } from "../../core/errors.js";
@@ -8,9 +12,8 @@ import type { Logger } from "../../core/logger.js";
 import type { Bus, BusMessage } from "../bus.js";
 import { KeyRing } from "../crypto/key-ring.js";
 import { requestOver } from "../request.js";
-import type { MapOrder } from "../wire/map-order.js";
+import type { MapOrder } from "../wire/encode.js";
 import type { WorkerTrust } from "./config.js";
-import { WorkerTrustError } from "./error.js";
 import {
   acceptChallenge,
   acceptResult,
@@ -18,7 +21,7 @@ import {
   challengeRequest,
   type TrustGrant,
 } from "./handshake.js";
-import { decodeTrustPacket } from "./messages.js";
+import { decodeTrustPacket, WorkerTrustError } from "./messages.js";
 import { signTrustPacket } from "./signature.js";
 
 /** Between the attempts at one handshake. */

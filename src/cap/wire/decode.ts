@@ -13,7 +13,7 @@ import { AgentwireError, errorText } from "../../core/errors.js";
 import { MalformedPacketError } from "../errors.js";
 import type { FieldPlan, Fields, MessagePlan } from "./plan.js";
 import { planOf } from "./plan.js";
-import { structFromJson, structToJson } from "./struct.js";
+import { structFromJson, structToJson } from "./well-known.js";
 
 /** As deep as the official runtimes go. */
 const MAX_DEPTH = 100;

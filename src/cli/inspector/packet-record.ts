@@ -13,8 +13,7 @@ import {
   SUBJECT_TRUST_CHALLENGE,
 } from "../../../gen/cap/index.js";
 import { assertDeadLetter } from "../../cap/outcome.js";
-import { canonicalBytes, decodePacket } from "../../cap/packet.js";
-import { validatePacket } from "../../cap/validate.js";
+import { canonicalBytes, decodePacket, validatePacket } from "../../cap/packet.js";
 import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 import { diagnose } from "../packet/diagnose.js";

@@ -3,13 +3,16 @@
  * is tried: the other map order, bytes that were not canonical, and what `wrong-signature.ts` knows.
  */
 
-import type { BusPacket } from "../../../gen/cap/index.js";
-import { BusPacketSchema, PRODUCTION_PROFILE, PROTOCOL_VERSION } from "../../../gen/cap/index.js";
-import { decodePacket, SIGNATURE_FIELD } from "../../cap/packet.js";
+import {
+  type BusPacket,
+  BusPacketSchema,
+  PRODUCTION_PROFILE,
+  PROTOCOL_VERSION,
+} from "../../../gen/cap/index.js";
+import { decodePacket, SIGNATURE_FIELD, validatePacket } from "../../cap/packet.js";
 import { trustPhase } from "../../cap/trust/signature.js";
-import { validatePacket } from "../../cap/validate.js";
 import { withoutField } from "../../cap/wire/decode.js";
-import type { MapOrder } from "../../cap/wire/map-order.js";
+import type { MapOrder } from "../../cap/wire/encode.js";
 import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 import { type Candidate, formsOf, parseKeys, signerOf } from "./candidates.js";

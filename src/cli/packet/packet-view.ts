@@ -1,12 +1,15 @@
 /** What there is to see in a CAP packet. */
 import { createHash } from "node:crypto";
-import type { BusPacket } from "../../../gen/cap/index.js";
-import { BusPacketSchema } from "../../../gen/cap/index.js";
-import { canonicalBytes, decodePacket, encodePacket } from "../../cap/packet.js";
+import { type BusPacket, BusPacketSchema } from "../../../gen/cap/index.js";
+import {
+  canonicalBytes,
+  decodePacket,
+  encodePacket,
+  type PacketIssue,
+  validatePacket,
+} from "../../cap/packet.js";
 import { checkTrustPacket } from "../../cap/trust/messages.js";
 import { trustPhase } from "../../cap/trust/signature.js";
-import type { PacketIssue } from "../../cap/validate.js";
-import { validatePacket } from "../../cap/validate.js";
 import { errorText } from "../../core/errors.js";
 import { masked } from "../masked.js";
 import { messageToJson, type UnknownField } from "./packet-json.js";

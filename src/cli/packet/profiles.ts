@@ -1,15 +1,14 @@
 /** Why a packet of the worker trust handshake, or one under CAP-PRODUCTION, is not genuine where it arrived. */
-import type { BusPacket } from "../../../gen/cap/index.js";
-import { SUBJECT_SUBMIT, TRUST_MAX_SKEW_MS } from "../../../gen/cap/index.js";
+import { type BusPacket, SUBJECT_SUBMIT, TRUST_MAX_SKEW_MS } from "../../../gen/cap/index.js";
 import type { Role } from "../../cap/crypto/key-ring.js";
 import { decodePacket } from "../../cap/packet.js";
 import type { ProductionProblem } from "../../cap/production/error.js";
 import { takeApart } from "../../cap/production/exact-bytes.js";
 import { checkIdentity, openProduction } from "../../cap/production/index.js";
-import { timestampMs } from "../../cap/timestamp.js";
 import { checkTrustPacket } from "../../cap/trust/messages.js";
 import { trustBytes, trustPhase } from "../../cap/trust/signature.js";
 import { rolesFor } from "../../cap/verify.js";
+import { timestampMs } from "../../cap/wire/well-known.js";
 import { systemClock } from "../../core/clock.js";
 import { AgentwireError, errorText } from "../../core/errors.js";
 import { formatTime } from "../../core/time.js";

@@ -1,15 +1,12 @@
 /** Runs a handler as a worker would, for tests: no server, no Redis (`run_handler` of cap-sdk-python 2.17.0). */
-import type { JobProgress, JobResult } from "../../../gen/cap/index.js";
-import { SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
+import { type JobProgress, type JobResult, SUBJECT_PROGRESS } from "../../../gen/cap/index.js";
 import { Agent } from "../../cap/agent/agent.js";
 import type { AgentHandler } from "../../cap/agent/context.js";
 import type { AgentOptions, TopicOptions } from "../../cap/agent/options.js";
-import { InMemoryBlobStore } from "../../cap/blob-store.js";
+import { contextKey, InMemoryBlobStore, keyFromPointer, putValue } from "../../cap/blob-store.js";
 import type { JobRequestInit } from "../../cap/jobs/submission.js";
 import { MemoryBus } from "../../cap/memory-bus.js";
 import { Party } from "../../cap/party.js";
-import { keyFromPointer } from "../../cap/pointer.js";
-import { contextKey, putValue } from "../../cap/stores/values.js";
 import type { InputOf, OutputOf, Schema } from "../../core/validate.js";
 import { type HandlerDefinition, isHandlerDefinition } from "../../handler/index.js";
 import { keptValue } from "./kept-value.js";

@@ -1,25 +1,25 @@
 /** What happens to a job between its submission and its end (the engine of Cordum's scheduler). */
 import { clone, create } from "@bufbuild/protobuf";
-import type { JobRequest, JobResult } from "../../../gen/cap/index.js";
-import { DispatchIdentitySchema, JobRequestSchema, JobStatus } from "../../../gen/cap/index.js";
+import {
+  DispatchIdentitySchema,
+  type JobRequest,
+  JobRequestSchema,
+  type JobResult,
+  JobStatus,
+} from "../../../gen/cap/index.js";
 import { assertSubject } from "../../cap/bus.js";
 import { PublishFailedError } from "../../cap/errors.js";
 import type { Party } from "../../cap/party.js";
-import { policyCheckRequest } from "../../cap/safety/request.js";
-import type { Clock } from "../../core/clock.js";
-import { systemClock } from "../../core/clock.js";
+import { policyCheckRequest } from "../../cap/safety/verdict.js";
+import { type Clock, systemClock } from "../../core/clock.js";
 import { Emitter } from "../../core/emitter.js";
 import { errorText, ValidationError } from "../../core/errors.js";
 import { randomHex } from "../../core/ids.js";
-import type { Logger } from "../../core/logger.js";
-import { safeLogger } from "../../core/logger.js";
+import { type Logger, safeLogger } from "../../core/logger.js";
 import { allowedAttempts, applyConstraints } from "./constraints.js";
-import type { DeadLetter } from "./dead-letter.js";
-import { sendDeadLetter } from "./dead-letter.js";
-import type { JobState } from "./job-state.js";
-import { isTerminal, stateOfResult } from "./job-state.js";
-import type { JobRecord, ScheduledJob } from "./job-table.js";
-import { JobTable } from "./job-table.js";
+import { type DeadLetter, sendDeadLetter } from "./dead-letter.js";
+import { isTerminal, type JobState, stateOfResult } from "./job-state.js";
+import { type JobRecord, JobTable, type ScheduledJob } from "./job-table.js";
 import type { LocalSchedulerOptions } from "./options.js";
 import { placeJob } from "./pools.js";
 import { askSafety } from "./safety.js";

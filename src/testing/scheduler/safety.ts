@@ -1,9 +1,13 @@
 /** How the scheduler asks whether a job may run. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
-import type { JobRequest, PolicyCheckRequest, PolicyConstraints } from "../../../gen/cap/index.js";
-import { DecisionType, PolicyConstraintsSchema } from "../../../gen/cap/index.js";
-import { policyCheckRequest } from "../../cap/safety/request.js";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  DecisionType,
+  type JobRequest,
+  type PolicyCheckRequest,
+  type PolicyConstraints,
+  PolicyConstraintsSchema,
+} from "../../../gen/cap/index.js";
+import { policyCheckRequest } from "../../cap/safety/verdict.js";
 import { withDeadline } from "../../core/abort.js";
 import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";

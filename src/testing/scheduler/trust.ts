@@ -3,12 +3,8 @@
  * tests and local development: sessions live in this process.
  */
 import { create } from "@bufbuild/protobuf";
-import type {
-  BusPacket,
-  WorkerHandshakeChallenge,
-  WorkerHandshakeChallengeRequest,
-} from "../../../gen/cap/index.js";
 import {
+  type BusPacket,
   IdentityBindingSchema,
   QUEUE_SCHEDULER,
   WorkerHandshakeRejectionReason as Reason,
@@ -17,6 +13,8 @@ import {
   SUBJECT_TRUST_CHALLENGE,
   TRUST_AUDIENCE,
   TRUST_MAX_SKEW_MS,
+  type WorkerHandshakeChallenge,
+  type WorkerHandshakeChallengeRequest,
   WorkerHandshakeChallengeSchema,
   WorkerHandshakePurpose,
 } from "../../../gen/cap/index.js";
@@ -27,11 +25,11 @@ import { SignatureInvalidError } from "../../cap/errors.js";
 import { createPacket, decodePacket, type PayloadInit } from "../../cap/packet.js";
 import type { PacketProfile } from "../../cap/party.js";
 import { openProduction, sealProduction } from "../../cap/production/signature.js";
-import { timestampMs, timestampOf } from "../../cap/timestamp.js";
 import type { WorkerTrustConfig } from "../../cap/trust/config.js";
 import { sameChallenge } from "../../cap/trust/handshake.js";
 import { decodeTrustPacket, NONCE_BYTES } from "../../cap/trust/messages.js";
 import { signTrustPacket, trustPhase, verifyTrustPacket } from "../../cap/trust/signature.js";
+import { timestampMs, timestampOf } from "../../cap/wire/well-known.js";
 import type { Clock } from "../../core/clock.js";
 import { errorText } from "../../core/errors.js";
 import { randomBytes, randomHex } from "../../core/ids.js";
