@@ -19,7 +19,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   codec: {
     mutate: ["src/cap/wire/*.ts"],
     tests: [
-      "test/cap/{canonical,hostile-packets,packet,party,unknown-payload,vectors,production-vectors}.test.ts",
+      "test/cap/{canonical,hostile-packets,hot-path,packet,party,unknown-payload,vectors,production-vectors}.test.ts",
     ],
   },
   keys: {
