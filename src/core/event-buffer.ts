@@ -39,7 +39,9 @@ export class EventBuffer<T> implements AsyncIterableIterator<T> {
       return;
     }
     this.#items.push(item);
-    if (this.#items.length > this.#capacity) this.#options.onDrop?.(this.#items.shift());
+    if (this.#items.length <= this.#capacity) return;
+    const dropped = this.#items.shift();
+    this.#options.onDrop?.(dropped);
   }
 
   /** Ends the iteration after the entries that are already buffered. */

@@ -94,5 +94,7 @@ describe("Emitter", () => {
     emitter.emit("error", new Error("heard"));
     off();
     expect(logger.error).toHaveBeenCalledOnce();
+    emitter.emit("error", new Error("lonely again"));
+    expect(logger.error).toHaveBeenCalledTimes(2);
   });
 });

@@ -18,6 +18,28 @@ describe("EventBuffer", () => {
     );
   });
 
+  it.each([
+    [undefined, 1_000],
+    [0, 1],
+    [-5, 1],
+  ])("with a capacity of %s keeps %i", async (capacity, kept) => {
+    const buffer = new EventBuffer<number>({ capacity });
+    for (let item = 0; item <= kept; item++) buffer.push(item);
+    buffer.end();
+    expect((await buffer.next()).value).toBe(1);
+    let read = 1;
+    for await (const _ of buffer) read++;
+    expect(read).toBe(kept);
+  });
+
+  it("is over from the start where its signal fired before", async () => {
+    const onEnd = vi.fn();
+    const buffer = new EventBuffer<number>({ signal: AbortSignal.abort(), onEnd });
+    buffer.push(1);
+    expect(await buffer.next()).toEqual({ done: true, value: undefined });
+    expect(onEnd).not.toHaveBeenCalled();
+  });
+
   it("tells its end once, and takes nothing after it", async () => {
     const onEnd = vi.fn();
     const buffer = new EventBuffer<number>({ onEnd });

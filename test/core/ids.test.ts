@@ -7,6 +7,8 @@ describe("random ids", () => {
     expect(new Set(Array.from({ length: 1000 }, () => randomHex(16))).size).toBe(1000);
     expect(new Set(Array.from({ length: 1000 }, () => uuid())).size).toBe(1000);
     expect(randomHex(5000)).toMatch(/^[0-9a-f]{10000}$/);
+    expect(new Set(Array.from({ length: 3 }, () => randomHex(4096))).size).toBe(3);
+    expect(randomHex(4096)).toMatch(/^[0-9a-f]{8192}$/);
   });
 
   it("can be fixed by a source", () => {

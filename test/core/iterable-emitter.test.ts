@@ -57,7 +57,7 @@ describe("IterableEmitter", () => {
   });
 
   it("ends quietly when its signal fires and leaves no listener on it", async () => {
-    const { emitter } = withLog();
+    const { emitter, logger } = withLog();
     const controller = new AbortController();
     const events = emitter.events({ signal: controller.signal });
     emitter.emit("job", { id: "buffered" });
@@ -74,6 +74,8 @@ describe("IterableEmitter", () => {
       done: true,
       value: undefined,
     });
+    emitter.emit("error", new Error("lonely"));
+    expect(logger.error).toHaveBeenCalledOnce();
   });
 
   it("stops buffering when the reader leaves its loop", async () => {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { AureusClient, AureusConsoleClient, Telemetry } from "../../src/aureus/index.js";
+import { systemClock } from "../../src/core/clock.js";
 import { ValidationError } from "../../src/core/errors.js";
-import { atLeastOne, checkOptions, milliseconds } from "../../src/core/options.js";
+import {
+  atLeastOne,
+  checkOption,
+  checkOptions,
+  exactCount,
+  milliseconds,
+  type OptionRule,
+} from "../../src/core/options.js";
 import { HttpClient } from "../../src/http/index.js";
 import { HttpTransport, memoryTransport, Neuron } from "../../src/neuron/index.js";
 import { IpcTransport } from "../../src/neuron/ipc/index.js";
@@ -47,6 +55,49 @@ describe("checkOptions", () => {
     expect(check).toThrow(ValidationError);
     expect(check).toThrow(message);
   });
+});
+
+it.each<[OptionRule, readonly unknown[], readonly unknown[], string]>([
+  ["boolean", [true, false], [0, "true", null], "true or false"],
+  ["function", [() => {}], [{}, null], "a function"],
+  ["object", [{}, []], [null, "x", () => {}], "an object"],
+  ["list", [[]], [{}, "x", null], "a list"],
+  ["string", ["", "x"], [5, null], "a string"],
+  ["text", ["x"], ["", 5], "a string that is not empty"],
+  ["clock", [systemClock], [{}, null, { ...systemClock, monotonic: 5 }, () => {}], "a clock"],
+  ["strings", [{}, { a: "x" }], [{ a: 5 }, ["x"], null, "x"], "an object of strings"],
+  ["booleans", [{}, { a: true }], [{ a: 5 }, [true], null, true], "an object of booleans"],
+  ["signal", [AbortSignal.abort()], [{}, null, { aborted: true }], "an AbortSignal"],
+  [["a", "b"], ["a", "b"], ["c", "", null, ["a"]], '"a" or "b"'],
+  [{ has: ["get", "set"] }, [new Map()], [new Set(), null, () => {}], "an object with get, set"],
+  [{ has: ["get"], orFunction: true }, [new Map(), () => {}], [{}, 5], "an object with get, or a function"],
+  [{ min: 1, orFunction: true }, [1, () => {}], [0, {}], "a number of at least 1, or a function"],
+  [milliseconds, [0, 0.5, Infinity], [-1, Number.NaN, "1"], "a number of at least 0"],
+  [atLeastOne, [1, Infinity], [0, 1.5], "a whole number of at least 1"],
+  [exactCount, [1, Number.MAX_SAFE_INTEGER], [0, "x"], "a whole number of at least 1"],
+  [exactCount, [], [Infinity, 2 ** 53], "a whole number of at least 1 and at most 9007199254740991"],
+  [{ above: 1, max: 3 }, [1.5, 3], [1, 3.5], "a number above 1 and at most 3"],
+  [{ max: Number.MAX_VALUE }, [-1, Number.MAX_VALUE], [Infinity], "a number and finite"],
+])("by the rule %j takes %o and refuses %o", (rule, good, bad, words) => {
+  for (const value of good) expect(() => checkOption("it", value, rule)).not.toThrow();
+  const shown = (value: unknown): string =>
+    typeof value === "string"
+      ? JSON.stringify(value)
+      : typeof value === "number"
+        ? `${value}`
+        : `a value of type ${typeof value}`;
+  for (const value of bad)
+    expect(() => checkOption("it", value, rule)).toThrow(
+      expect.objectContaining({
+        code: "VALIDATION",
+        message: `it must be ${words}, found ${value === null ? "null" : shown(value)}`,
+      }),
+    );
+});
+
+it("shows the start of a long text that is refused", () => {
+  const check = () => checkOption("it", "x".repeat(41), "boolean");
+  expect(check).toThrow(/found "x{40}"$/);
 });
 
 describe.each<[string, (options: object) => unknown, string[], string[]]>([

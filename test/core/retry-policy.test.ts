@@ -30,6 +30,11 @@ describe("retryPolicy", () => {
     });
     expect(noRetry.attempts).toBe(1);
     expect(retryPolicy(false)).toBe(noRetry);
+    for (const policy of [noRetry, defaultRetryPolicy]) {
+      expect(retryPolicy(policy)).toBe(policy);
+      expect(Object.isFrozen(policy)).toBe(true);
+    }
+    expect(noRetry).toEqual({ ...defaultRetryPolicy, attempts: 1 });
   });
 
   it("takes what is given, and the defaults for the rest and for undefined", () => {
@@ -56,7 +61,29 @@ describe("retryPolicy", () => {
   });
 });
 
+it.each<[unknown, string]>([
+  ["often", "retry must be"],
+  [null, "retry must be"],
+  [{ attempts: 0 }, "retry.attempts must be"],
+  [{ jitter: 2 }, "retry.jitter must be"],
+  [{ factor: -1 }, "retry.factor must be"],
+  [{ minDelayMs: -1 }, "retry.minDelayMs must be"],
+])("a policy such as %j is refused by the name of what is wrong", (given, start) => {
+  expect(() => Reflect.apply(retryPolicy, undefined, [given])).toThrow(start);
+});
+
+it("takes the ends of every range", () => {
+  const least = { attempts: 1, jitter: 0, minDelayMs: 0, maxDelayMs: 0, factor: 0, maxRetryAfterMs: 0 };
+  expect(retryPolicy(least)).toEqual(least);
+  expect(retryPolicy({ jitter: 1 }).jitter).toBe(1);
+});
+
 describe("backoffMs", () => {
+  it("takes no draw for more or less than the whole jitter", () => {
+    const policy = retryPolicy({ minDelayMs: 100, jitter: 0.5 });
+    expect([-1, 2].map((draw) => backoffMs(1, policy, () => draw))).toEqual([100, 50]);
+  });
+
   it("grows by the factor up to the cap, less the jitter", () => {
     const policy = retryPolicy({ minDelayMs: 100, factor: 3, maxDelayMs: 1_000, jitter: 0.5 });
     expect([1, 2, 3, 4].map((attempt) => backoffMs(attempt, policy, () => 0))).toEqual([
