@@ -6,7 +6,7 @@ import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { IdentityBindingSchema, JobRequestSchema, ResourceRefSchema } from "../../gen/cap/index.js";
 import { defaultCrypto, nobleCrypto, toSigningKey, type VerifyingKey } from "../../src/cap/index.js";
-import { decodePacket, encodePacket } from "../../src/cap/packet.js";
+import { createPacket, decodePacket, encodePacket } from "../../src/cap/packet.js";
 import { takeApart } from "../../src/cap/production/exact-bytes.js";
 import {
   checkIdentity,
@@ -16,6 +16,7 @@ import {
 } from "../../src/cap/production/index.js";
 import { checkResourceRef, legacyKey } from "../../src/cap/production/resource.js";
 import { keysById } from "../../src/cap/trust/config.js";
+import { timestampOf } from "../../src/cap/wire/well-known.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
@@ -191,6 +192,43 @@ describe("beside the signature", () => {
       expect(verdict).toBe(outcome === "ok" ? "accepted" : outcome);
     },
   );
+
+  it.each([
+    ["a size of 1 byte", { sizeBytes: 1n }, true],
+    ["a size of 0 bytes", { sizeBytes: 0n }, false],
+    ["a size of 2^30 bytes", { sizeBytes: 2n ** 30n }, true],
+    ["a size of 2^30 + 1 bytes", { sizeBytes: 2n ** 30n + 1n }, false],
+    ["a URI of 2,048 characters", { uri: `redis://a/${"x".repeat(2_038)}` }, true],
+    ["a URI of 2,049 characters", { uri: `redis://a/${"x".repeat(2_039)}` }, false],
+    ["an authority of 255 characters", { uri: `redis://${"x".repeat(255)}` }, true],
+    ["an authority of 256 characters", { uri: `redis://${"x".repeat(256)}` }, false],
+    ["an end a millisecond ahead", { expiresAt: timestampOf(1_001) }, true],
+    ["an end at this moment", { expiresAt: timestampOf(1_000) }, false],
+  ])("a reference with %s", (_, change, isTaken) => {
+    const ref = create(ResourceRefSchema, {
+      resolverId: "redis",
+      uri: "redis://a",
+      mediaType: "text/plain",
+      purpose: "job.context",
+      sha256: new Uint8Array(32),
+      sizeBytes: 7n,
+      expiresAt: timestampOf(2_000),
+      ...change,
+    });
+    const check = () => checkResourceRef(ref, ["redis"], 1_000);
+    if (isTaken) expect(check).not.toThrow();
+    else expect(check).toThrow(expect.objectContaining({ code: "INVALID_RESOURCE" }));
+  });
+
+  it.each([
+    ["a key id", { keyId: " " }],
+    ["an audience", { audience: " " }],
+  ])("nothing is sealed without %s", async (_, change) => {
+    const packet = createPacket({ case: "jobRequest", value: { jobId: "j" } }, { senderId: "s" });
+    const key = toSigningKey(keyFile("scheduler.pkcs8.pem"));
+    const options = { key, keyId: "k", audience: "job.a", ...change };
+    await expect(sealProduction(packet, options)).rejects.toMatchObject({ name: "ValidationError" });
+  });
 
   it.each(vectors.legacy_key)(
     req("cap.production.vectors", "a legacy pointer: $pointer"),
