@@ -28,7 +28,7 @@ const nameAndSign = /(?<![\w.-])([A-Za-z_][\w.-]{0,127})(\\?["']?\s{0,4}[=:]\s{0
 
 /** What may follow {@link nameAndSign}: a quoted string, one with escaped quotes, or anything up to a blank. */
 const assignedValue =
-  /"(?:[^"\\]|\\[\s\S])*(?:"|\\?$)|\\"(?:[^"\\]|\\(?!")[\s\S])*(?:\\"|\\?$)|'[^'\n]*(?:'|$)|[^\s&"'<>]+/y;
+  /"(?:[^"\\]|\\[\s\S])*(?:"|\\?$)|\\"(?:[^"\\]|\\(?!")[\s\S])*(?:\\"|\\?$)|'[^'\n]*'?|[^\s&"'<>]+/y;
 
 /** In a query these names are secrets although their words are not. */
 const secretQueryNames = new Set(["key", "code"]);
@@ -68,7 +68,7 @@ function maskAssignments(text: string): string {
     if (!mayBeSecret(name, sign, text, at)) continue;
     assignedValue.lastIndex = at;
     const value = assignedValue.exec(text)?.[0] ?? "";
-    const isCount = /^-?[\d.]+[,;)}\]]*$/.test(value) && !isSecretField(name, 0);
+    const isCount = /^-?[\d.]+[,;)}\]]*$/.test(value) && isSecretName(name) && !isSecretField(name, 0);
     if (value === "" || isCount) continue;
     const quote = /^\\?["']/.exec(value)?.[0] ?? "";
     out += `${text.slice(copied, at)}${quote}${masked}${quote}`;

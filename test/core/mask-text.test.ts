@@ -10,8 +10,10 @@ const pem = generateKeyPairSync("ec", { namedCurve: "P-256" })
   .privateKey.export({ type: "pkcs8", format: "pem" })
   .toString();
 
+const block = "-----BEGIN PRIVATE KEY-----x-----END PRIVATE KEY-----";
+
 describe("maskText", () => {
-  it.each([
+  it.each<readonly [string, string]>([
     ["Authorization: Bearer abc.def", "Authorization: [secret]"],
     ["sent Bearer abc.def-1 to it", "sent Bearer [secret] to it"],
     ["bearer token-1", "bearer [secret]"],
@@ -37,6 +39,36 @@ describe("maskText", () => {
     ['token: \\"abc\\"', 'token: \\"[secret]\\"'],
     ["set-cookie: a=b; Path=/; Secure\r\nx: y", "set-cookie: [secret]\r\nx: y"],
     ["client_secret=abc&grant_type=x", "client_secret=[secret]&grant_type=x"],
+    ["a -----BEGIN PGP PRIVATE KEY BLOCK-----\nx\n-----END PGP PRIVATE KEY BLOCK----- b", "a [secret] b"],
+    ["a -----BEGIN A1 B C PRIVATE KEY-----x-----END A1 B C PRIVATE KEY----- b", "a [secret] b"],
+    [`${block}mid${block}`, "[secret]mid[secret]"],
+    ["eyJaaaaa.b.c.d.e", "[secret]"],
+    ["eyJaaaaa.b.c.d.e.f", "[secret].f"],
+    ["eyJaaaaa..c", "[secret]"],
+    ...["SA", "SC", "SN", "SO", "SU", "SX"].map(
+      (prefix) => [`${prefix}${"Z7".repeat(28)}`, "[secret]"] as const,
+    ),
+    ["Bearer\tabc==", "Bearer [secret]"],
+    ["(Bearer  a.b~c+d/e-f_1=)", "(Bearer [secret])"],
+    ["Bearer token.abc", "Bearer [secret]"],
+    ["Bearer authx", "Bearer [secret]"],
+    ["BASIC dXNlcjpwYXNz", "BASIC [secret]"],
+    ["a+1.b-c://u:p@h", "a+1.b-c://[secret]@h"],
+    ["HTTP://u@h", "HTTP://[secret]@h"],
+    [`${"a".repeat(21)}://u:p@h`, `${"a".repeat(21)}://[secret]@h`],
+    ["Proxy-Authorization: Negotiate abc def", "Proxy-Authorization: [secret]"],
+    ["x: y\n \tCookie:a=b; c=d\nz: e", "x: y\n \tCookie: [secret]\nz: e"],
+    ["token = 'a b' c", "token = '[secret]' c"],
+    ["token = 'a b", "token = '[secret]'"],
+    ["token='a\nb'", "token='[secret]'\nb'"],
+    ["token=nullx true", "token=[secret] true"],
+    ["password=12; n=1", "password=[secret] n=1"],
+    ["api_key: abc", "api_key: [secret]"],
+    ["api_key \n = abc", "api_key \n = [secret]"],
+    ["https://a/b?CODE=1&key=2", "https://a/b?CODE=[secret]&key=[secret]"],
+    ['{"token":"a\\\\","n":1}', '{"token":"[secret]","n":1}'],
+    ['{\\"token\\":\\"a\\nb\\",\\"n\\":1}', '{\\"token\\":\\"[secret]\\",\\"n\\":1}'],
+    ["a=1 token=x b=2 token=y c", "a=1 token=[secret] b=2 token=[secret] c"],
   ])("masks %j", (text, expected) => {
     expect(maskText(text)).toBe(expected);
   });
@@ -58,6 +90,37 @@ describe("maskText", () => {
     "code=42",
     "https://a.example/path?x=1#key",
     "eyJust a word",
+    "eyJaaaaa.b",
+    "eyJaaaa.b.c",
+    "xeyJaaaaa.b.c",
+    "-eyJaaaaa.b.c",
+    `A${seed}`,
+    `${seed}A`,
+    `SB${"A".repeat(56)}`,
+    "xBearer abcdef",
+    "x-Bearer abcdef",
+    'Bearer scope="a"',
+    "Bearer authentication fails",
+    "Bearer authorization fails",
+    "bearer auth, bearer tokens",
+    "BASIC QUJD",
+    "1ab://u@h",
+    `${"a".repeat(22)}://u:p@h`,
+    "http://h/a@b",
+    "http://h?a@b",
+    "http://h#a@b",
+    "http://h a@b",
+    "http://h\"a@b'",
+    "http://<h>@b",
+    "Cookie:",
+    "token:abc",
+    "token=null",
+    "token={1}",
+    "tokens=12, tokens=-1.5)}];",
+    "key=1&x=2",
+    "code: 1",
+    "-----BEGIN A B C D PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEYS-----",
     "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----",
   ])("leaves %j as it is", (text) => {
     expect(maskText(text)).toBe(text);
