@@ -40,6 +40,13 @@ describe("jsonForm", () => {
     });
   });
 
+  it("has nothing for undefined", () => {
+    expect(jsonForm(undefined)).toEqual({ value: undefined, losses: [], rewritten: false });
+    expect(jsonForm(Number.NaN).losses).toEqual([
+      { path: "", message: "must be a finite number, found NaN" },
+    ]);
+  });
+
   it("says what a list would hold as null, and which date is not valid", () => {
     const [at, found] = ["must be JSON data, found", "which a list would hold as null"];
     expect(

@@ -77,7 +77,9 @@ describe("stringifyJson", () => {
   it("refuses a cycle", () => {
     const loop: unknown[] = [];
     loop.push(loop);
-    expect(thrownBy(() => stringifyJson({ loop })).code).toBe("NOT_SERIALIZABLE");
+    const error = thrownBy(() => stringifyJson({ loop }));
+    expect([error.code, error.message]).toEqual(["NOT_SERIALIZABLE", "the value cannot be written as JSON"]);
+    expect(error.cause).toBeInstanceOf(TypeError);
   });
 
   it("never writes more than its limit, and refuses only what is over it", () => {

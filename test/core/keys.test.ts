@@ -74,6 +74,8 @@ describe("key conversion", () => {
   it("keeps values that write themselves as JSON", () => {
     const date = new Date(0);
     expect(toWire({ parentJob: date }, "Job", keys)).toEqual({ parent_job: date });
+    const own = { jobId: "a", toJSON: () => "own" };
+    expect(toWire({ parentJob: own }, "Job", keys)).toEqual({ parent_job: own });
   });
 
   it(req("specs.keys.proto", "keeps a member called __proto__ as data"), () => {

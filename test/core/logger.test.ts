@@ -324,11 +324,31 @@ describe("the default logger", () => {
     const causes = [5, 4, 3, 2].map((n) => `caused by Error: ${n}`);
     expect(shown).toEqual(['agentwire error line chain="Error: 6"', "Error: 6", ...causes]);
     const stackless = Object.assign(new Error("x"), { stack: undefined });
-    const odd = Object.assign(new Error("y"), { stack: 5 });
+    const inner = Object.assign(new Error("inner"), { stack: "Error: inner" });
+    const odd = Object.assign(new Error("y", { cause: inner }), { stack: 5 });
     const long = Object.assign(new Error("z"), { stack: "z ".repeat(10_000) });
     safeLogger(undefined).error("line", { stackless, odd, long });
     const [, ...stacks] = lines.pop()![1].split("\n");
-    expect(stacks).toEqual(["Error: x", "[unreadable]", `${"z ".repeat(4_096)}… (20000 characters)`]);
+    expect(stacks).toEqual([
+      "Error: x",
+      "[unreadable]",
+      "caused by Error: inner",
+      `${"z ".repeat(4_096)}… (20000 characters)`,
+    ]);
+  });
+
+  it("shows a stack as it is, and of a very long one its start and its last frames", () => {
+    vi.stubEnv("AGENTWIRE_LOG", "error");
+    const error = new Error("x");
+    safeLogger(undefined).error("line", { error });
+    expect(lines.pop()![1]).toBe(`agentwire error line error="Error: x"\n${error.stack}`);
+    const frame = "\n    at f (a.ts:1)";
+    const long = Object.assign(new Error("x"), { stack: `${"y".repeat(8_190)}${frame.repeat(1_000)}` });
+    safeLogger(undefined).error("line", { long });
+    const last = frame.repeat(Math.floor(4_096 / frame.length));
+    expect(lines.pop()![1]).toBe(
+      `agentwire error line long="Error: x"\n${"y".repeat(8_190)}\n … (${8_190 + frame.length * 1_000} characters)${last}`,
+    );
   });
 
   it("keeps a line on one line and leaves out what is undefined", () => {

@@ -174,6 +174,11 @@ describe("mask", () => {
       { name: 5, value: "v" },
     ],
     [
+      { name: "token", key: 5, value: "v" },
+      { name: "token", key: 5, value: "[secret]" },
+    ],
+    [{ value: "v" }, { value: "v" }],
+    [
       { title: "token", value: "v" },
       { title: "token", value: "v" },
     ],

@@ -127,6 +127,20 @@ describe("outputCheckerFor", () => {
     expect(await check(entries, new Map([["a", 1]]))).toEqual({ ok: true, value: { a: 1 } });
   });
 
+  it("asks a schema once about a value that it takes, and passes on what it made of it", async () => {
+    const judge = vi.fn((value: unknown) => (typeof value === "string" ? Number(value) : undefined));
+    expect(await check(standard(judge), "1.5")).toEqual({ ok: true, value: 1.5 });
+    expect(judge).toHaveBeenCalledOnce();
+  });
+
+  it("does not take the JSON of a value if JSON loses content of it", async () => {
+    const withoutMap = standard((value: { m: unknown }) => (value.m instanceof Map ? undefined : value));
+    expect(await check(withoutMap, { m: new Map([[1, 2]]) })).toEqual({
+      ok: false,
+      issues: [{ path: "", message: "refused" }],
+    });
+  });
+
   it("judges the JSON that an object chose with toJSON", async () => {
     const numbered = standard((value: { n: unknown }) => (typeof value.n === "number" ? value : undefined));
     expect(await check(numbered, { n: 1, toJSON: () => ({ n: "x" }) })).toMatchObject({ ok: false });
@@ -138,6 +152,9 @@ describe("outputCheckerFor", () => {
     const anything = standard((value: unknown) => value ?? { none: true });
     const bytes = new Uint8Array([1]);
     expect(await check(anything, bytes, { bytes: true })).toEqual({ ok: true, value: bytes });
+    expect(await check(anything, bytes)).toMatchObject({ ok: false });
+    const date = "1970-01-01T00:00:00.000Z";
+    expect(await check(anything, new Date(0), { bytes: true })).toEqual({ ok: true, value: date });
     expect(await check({ type: "object" }, bytes, { bytes: true })).toMatchObject({ ok: false });
     expect(await check({ type: "null" }, undefined, { absent: null })).toEqual({ ok: true, value: null });
     expect(await check({ type: "null" }, undefined)).toMatchObject({ ok: false });
