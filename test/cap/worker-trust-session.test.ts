@@ -119,6 +119,15 @@ describe("a session", () => {
     session.close();
   });
 
+  it("is obtained at once, and leaves no timer behind when it is closed amid that", async () => {
+    const { clock, session, scheduler, requests } = await make();
+    const resume = async () => session.close();
+    session.keep({ resume, suspend: async () => {} });
+    await expect.poll(() => requests.length).toBe(2);
+    await scheduler.close();
+    expect(clock.pending).toBe(0);
+  });
+
   it("is not renewed more often than renewMinIntervalMs", async () => {
     const { clock, session, requests, keep } = await make([], { renewMinIntervalMs: 60_000 }, 70_000);
     await session.open();
