@@ -1,30 +1,16 @@
 /** Damaged packets of both profiles: none is taken for a genuine one. */
 import { create } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
-import {
-  ComponentRole,
-  HandshakeSchema,
-  IdentityBindingSchema,
-  SUBJECT_TRUST_AUTHENTICATE,
-  SUBJECT_TRUST_CHALLENGE,
-} from "../../gen/cap/index.js";
-import type { Bus } from "../../src/cap/index.js";
-import { generateKeyPair, MemoryBus, toSigningKey } from "../../src/cap/index.js";
+import { IdentityBindingSchema } from "../../gen/cap/index.js";
+import { generateKeyPair, toSigningKey } from "../../src/cap/index.js";
 import { createPacket, encodePacket } from "../../src/cap/packet.js";
 import { openProduction, sealProduction } from "../../src/cap/production/index.js";
-import { requestOver } from "../../src/cap/request.js";
-import { keysById, resolveWorkerTrust } from "../../src/cap/trust/config.js";
-import {
-  acceptChallenge,
-  acceptResult,
-  authenticateRequest,
-  challengeRequest,
-} from "../../src/cap/trust/handshake.js";
+import { keysById } from "../../src/cap/trust/config.js";
+import { acceptChallenge, acceptResult } from "../../src/cap/trust/handshake.js";
 import { decodeTrustPacket } from "../../src/cap/trust/messages.js";
-import { signTrustPacket } from "../../src/cap/trust/signature.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
-import { LocalScheduler } from "../../src/testing/local-scheduler.js";
 import { req } from "../requirements/index.ts";
+import { trustHandshake } from "./trust-handshake.ts";
 
 const COUNT = 10_000;
 
@@ -107,35 +93,14 @@ it(req("cap.production.vectors", `takes none of ${COUNT} damaged production pack
 it(req("cap.trust.vectors", `takes none of ${COUNT} damaged trust packets that are another message`), {
   timeout: 120_000,
 }, async () => {
-  const clock = new FakeClock();
-  const bus = new MemoryBus();
-  const scheduler = await LocalScheduler.start({ bus: bus.connect(), trust: {}, clock, logger: false });
-  const trust = resolveWorkerTrust(scheduler.enroll("w-1"), "w-1", {})!;
-  const capability = create(HandshakeSchema, {
-    componentId: "w-1",
-    role: ComponentRole.WORKER,
-    supportedVersions: [1],
-    sdkVersion: trust.sdkVersion,
-    capabilities: { "job.a": true, "job.ab": true },
-  });
-  const connection: Bus = bus.connect();
-  const ask = async (subject: string, bytes: Uint8Array) =>
-    (await requestOver(connection, subject, bytes, {})).data;
-  const asked = await signTrustPacket(challengeRequest(trust, false, clock), trust.proofKey);
-  const challenged = await ask(SUBJECT_TRUST_CHALLENGE, asked.bytes);
-  const challenge = await acceptChallenge(trust, asked.packet, decodeTrustPacket(challenged), clock.now());
-  const proof = await signTrustPacket(
-    authenticateRequest(trust, challenge, capability, "", clock),
-    trust.proofKey,
-  );
-  const result = await ask(SUBJECT_TRUST_AUTHENTICATE, proof.bytes);
+  const { clock, trust, asked, challenge, genuine: handshake } = await trustHandshake();
   const phases = [
     [
-      challenged,
-      (bytes: Uint8Array) => acceptChallenge(trust, asked.packet, decodeTrustPacket(bytes), clock.now()),
+      handshake.challenge,
+      (bytes: Uint8Array) => acceptChallenge(trust, asked, decodeTrustPacket(bytes), clock.now()),
     ],
     [
-      result,
+      handshake.result,
       (bytes: Uint8Array) => acceptResult(trust, challenge, "", decodeTrustPacket(bytes), clock.now()),
     ],
   ] as const;
@@ -155,5 +120,4 @@ it(req("cap.trust.vectors", `takes none of ${COUNT} damaged trust packets that a
   }
   expect(taken).toEqual([]);
   expect(reencoded).toBeGreaterThan(0); // other bytes of the same message, which are genuine
-  await scheduler.close();
 });

@@ -1,48 +1,11 @@
-/** The rules of the four packets of a worker trust handshake, each broken once. */
-import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import {
-  type BusPacket,
-  ComponentRole,
-  HandshakeSchema,
-  SUBJECT_TRUST_AUTHENTICATE,
-  SUBJECT_TRUST_CHALLENGE,
-  TRUST_MAX_PACKET_BYTES,
-} from "../../gen/cap/index.js";
-import { MemoryBus } from "../../src/cap/index.js";
+import { type BusPacket, ComponentRole, TRUST_MAX_PACKET_BYTES } from "../../gen/cap/index.js";
 import { createPacket, encodePacket } from "../../src/cap/packet.js";
-import { requestOver } from "../../src/cap/request.js";
-import { resolveWorkerTrust } from "../../src/cap/trust/config.js";
-import {
-  acceptChallenge,
-  acceptResult,
-  authenticateRequest,
-  challengeRequest,
-} from "../../src/cap/trust/handshake.js";
+import { acceptChallenge, acceptResult } from "../../src/cap/trust/handshake.js";
 import { checkTrustPacket, decodeTrustPacket } from "../../src/cap/trust/messages.js";
-import { signTrustPacket } from "../../src/cap/trust/signature.js";
-import { FakeClock } from "../../src/testing/fake-clock.js";
-import { LocalScheduler } from "../../src/testing/local-scheduler.js";
+import { trustHandshake } from "./trust-handshake.ts";
 
-const clock = new FakeClock();
-const bus = new MemoryBus();
-const scheduler = await LocalScheduler.start({ bus: bus.connect(), trust: {}, clock, logger: false });
-const trust = resolveWorkerTrust(scheduler.enroll("w-1"), "w-1", {})!;
-const capability = create(HandshakeSchema, {
-  ...{ componentId: "w-1", role: ComponentRole.WORKER, supportedVersions: [1], sdkVersion: trust.sdkVersion },
-  ...{ capabilities: { "job.a": true }, readyTopics: ["job.a", "job.b"] },
-});
-const ask = async (subject: string, bytes: Uint8Array) =>
-  (await requestOver(bus.connect(), subject, bytes, {})).data;
-const asked = await signTrustPacket(challengeRequest(trust, false, clock), trust.proofKey);
-const challenged = await ask(SUBJECT_TRUST_CHALLENGE, asked.bytes);
-const challenge = await acceptChallenge(trust, asked.packet, decodeTrustPacket(challenged), clock.now());
-const proof = await signTrustPacket(
-  authenticateRequest(trust, challenge, capability, "", clock),
-  trust.proofKey,
-);
-const ended = await ask(SUBJECT_TRUST_AUTHENTICATE, proof.bytes);
-const genuine = { request: asked.bytes, challenge: challenged, authenticate: proof.bytes, result: ended };
+const { clock, trust, asked, challenge, genuine } = await trustHandshake();
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests break every member, whatever its type
 type Change = (packet: BusPacket, value: any) => void;
@@ -228,9 +191,7 @@ it("an answer of another phase is none", async () => {
   const packets = Object.values(genuine).map(decodeTrustPacket);
   for (const packet of packets) {
     if (packet.payload.case !== "workerHandshakeChallenge")
-      await expect(acceptChallenge(trust, asked.packet, packet, clock.now())).rejects.toThrow(
-        "must be a challenge",
-      );
+      await expect(acceptChallenge(trust, asked, packet, clock.now())).rejects.toThrow("must be a challenge");
     if (packet.payload.case !== "workerHandshakeResult")
       await expect(acceptResult(trust, challenge, "", packet, clock.now())).rejects.toThrow(
         "must be a result",
