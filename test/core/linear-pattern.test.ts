@@ -116,6 +116,8 @@ describe("linearPattern", () => {
     ["^(?=a)*a(?=b){2}b(?!c)?\\-$", ["ab-", "a-", "abb-"]],
     ["^a{b}{$|x{1\\-", ["a{b}{", "a", "x{1-"]],
     ["^.😀\\-$", ["a😀-", "😀-", "😀😀-"]],
+    ["^a b$", ["a b", "ab"]],
+    ["^a b\\ [\\ ]\\-$", ["a b  -", "ab  -", "a b-"]],
   ])("%s matches of %j what the platform's engine matches", (pattern, texts) => {
     const ours = linearPattern(pattern, free);
     const theirs = native(pattern);

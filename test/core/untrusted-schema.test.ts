@@ -92,6 +92,14 @@ describe("a schema from a peer", () => {
     expect(() => compiled.validate(times(600_000, () => 1))).toThrow(expect.objectContaining(tooComplex));
   });
 
+  it("judges a value of 1,000,000 steps, and none of more", async () => {
+    const compiled = await untrusted().compile({});
+    const value = Array(1_000_000).fill(1);
+    expect(compiled.validate(value)).toMatchObject({ ok: true });
+    value.push(1);
+    expect(() => compiled.validate(value)).toThrow(expect.objectContaining(tooComplex));
+  });
+
   it("does not know meta-schemas by their names", async () => {
     const id = "http://json-schema.org/draft-07/schema";
     const compiled = ajvValidator({ untrusted: true }).compile({ $schema: id, $ref: id });
