@@ -112,9 +112,11 @@ function schemaText(schema: JsonSchema, maxBytes: number): string {
   try {
     return stringifyJson(schema, { what: "the schema", maxBytes });
   } catch (error) {
-    if (!(error instanceof ValidationError)) throw error;
-    const code = error.code === "TOO_LARGE" ? "SCHEMA_TOO_LARGE" : "INVALID_SCHEMA";
-    throw new ValidationError(`the schema cannot be used: ${error.message}`, { code, cause: error });
+    const { code, message } = error as ValidationError;
+    throw new ValidationError(`the schema cannot be used: ${message}`, {
+      code: code === "TOO_LARGE" ? "SCHEMA_TOO_LARGE" : "INVALID_SCHEMA",
+      cause: error,
+    });
   }
 }
 

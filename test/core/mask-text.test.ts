@@ -64,6 +64,7 @@ describe("maskText", () => {
     ["token=nullx true", "token=[secret] true"],
     ["password=12; n=1", "password=[secret] n=1"],
     ["api_key: abc", "api_key: [secret]"],
+    ["tokens=12abc tokens=x12", "tokens=[secret] tokens=[secret]"],
     ["api_key \n = abc", "api_key \n = [secret]"],
     ["https://a/b?CODE=1&key=2", "https://a/b?CODE=[secret]&key=[secret]"],
     ['{"token":"a\\\\","n":1}', '{"token":"[secret]","n":1}'],

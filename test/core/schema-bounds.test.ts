@@ -9,21 +9,23 @@ const nested = (levels: number, inner: unknown): unknown =>
   levels === 0 ? inner : { not: nested(levels - 1, inner) };
 
 describe("the bounds of a schema from a peer", () => {
-  it.each<[string, unknown, unknown]>([
-    ["64 levels", nested(63, { type: "string" }), nested(64, {})],
-    ["64 levels, of which a boolean is one", nested(63, true), nested(64, true)],
+  it.each<[string, string, unknown, unknown]>([
+    ["64 levels", "objects", nested(63, { type: "string" }), nested(64, {})],
+    ["64 levels", "a boolean is one", nested(63, true), nested(64, true)],
+    ["64 levels", "null and texts are none", nested(63, { default: null, title: "" }), nested(63, [[]])],
+    ["500 objects", "objects", { properties: named(498) }, { properties: named(499) }],
     [
-      "64 levels, of which null and texts are none",
-      nested(63, { default: null, title: "" }),
-      nested(63, [[]]),
+      "500 objects, lists and booleans",
+      "booleans",
+      { properties: named(498, false) },
+      { properties: named(499, false) },
     ],
-    ["500 objects", { properties: named(498) }, { properties: named(499) }],
-    ["500 booleans", { properties: named(498, false) }, { properties: named(499, false) }],
-    ["500 lists, of which texts are none", { x: named(498, ["a"]) }, { x: named(499, []) }],
-    ["10,000 members", { required: times(9_999, String) }, { required: times(10_000, String) }],
-  ])("are %s", (_, inside, outside) => {
+    ["500 objects, lists and booleans", "texts are none", { x: named(498, ["a"]) }, { x: named(499, []) }],
+    ["10,000 members", "items", { required: times(9_999, String) }, { required: times(10_000, String) }],
+  ])("are %s (%s)", (bound, _, inside, outside) => {
     expect(() => checkSchemaBounds(inside)).not.toThrow();
     expect(() => checkSchemaBounds(outside)).toThrow(tooComplex);
+    expect(() => checkSchemaBounds(outside)).toThrow(`more than ${bound.replace("10,000", "10000")}`);
   });
 
   /** 400 nodes, of which two references to unknown anchors lead to all: a further one may lead to 300. */
@@ -66,6 +68,7 @@ describe("the bounds of a schema from a peer", () => {
     });
     expect(() => checkSchemaBounds(refs(400, () => "#"))).not.toThrow();
     expect(() => checkSchemaBounds(refs(400, (i) => `#a${i}`))).toThrow(tooComplex);
+    expect(() => checkSchemaBounds(refs(400, (i) => `#a${i}`))).toThrow("more than 1500 objects");
   });
 
   it.each([
@@ -77,6 +80,7 @@ describe("the bounds of a schema from a peer", () => {
     ["what is encoded twice", { "%24": {} }, "#/%2524"],
   ])("refuse a reference into %s", (_, schema, $ref) => {
     expect(() => checkSchemaBounds({ ...schema, not: { $ref } })).toThrow(tooComplex);
+    expect(() => checkSchemaBounds({ ...schema, not: { $ref } })).toThrow("reference");
   });
 
   it.each([
