@@ -47,10 +47,11 @@ export class Dedupe<T> {
     const keyed: Keyed<T> = { call, sends, flight: new Flight((cut) => run(cut, sends)) };
     this.#done.delete(key);
     this.#flying.set(key, keyed);
-    keyed.flight.onEnd((isFailure) => {
+    keyed.flight.onEnd(() => {
       if (this.#flying.get(key) !== keyed) return;
       this.#flying.delete(key);
-      if (!isFailure || sends.mayBeCarriedOut) this.#done.set(key, keyed);
+      // As it always may after a success.
+      if (sends.mayBeCarriedOut) this.#done.set(key, keyed);
     });
     return keyed;
   }

@@ -23,11 +23,8 @@ export class Flight<T> {
   }
 
   /** Calls `listener` when the work has ended, also when nobody waits for it. */
-  onEnd(listener: (isFailure: boolean) => void): void {
-    this.#result.then(
-      () => listener(false),
-      () => listener(true),
-    );
+  onEnd(listener: () => void): void {
+    this.#result.then(listener, listener);
   }
 
   /** The result, or a rejection as soon as `cut` ends. An error of the work is copied for each caller, with `facts`. */

@@ -49,10 +49,7 @@ async function send(http: HttpClient, request: Request): Promise<Response> {
     // What Response cannot hold is thrown as it is.
     if (!isErrorResponse(error) || error.status < 300 || error.status > 599) throw error;
     const { status, headers: received = new Headers(), body: content } = error;
-    return response(typeof content === "string" ? content : (JSON.stringify(content) ?? ""), {
-      status,
-      headers: received,
-    });
+    return response(JSON.stringify(content) ?? "", { status, headers: received });
   }
 }
 

@@ -15,7 +15,18 @@ import {
 import { bearer, TokenSource } from "../../src/http/index.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { req } from "../requirements/index.ts";
-import { client, failure, json, read, recorder, serve, serveSocket, transports, write } from "./server.ts";
+import {
+  all,
+  client,
+  failure,
+  json,
+  read,
+  recorder,
+  serve,
+  serveSocket,
+  transports,
+  write,
+} from "./server.ts";
 
 describe.each(transports)("a call over %s", (_, how) => {
   it("sends what it was given and reads the response", async () => {
@@ -103,6 +114,17 @@ describe.each(transports)("a call over %s", (_, how) => {
     );
     const { status, headers } = await client(baseUrl, how).send(read, ["1"]).withResponse();
     expect([status, headers.get("link")]).toEqual([200, null]);
+  });
+
+  it.each(["none", "events"] as const)("with the result %s passes over an early response", async (result) => {
+    const { baseUrl } = await serve((_, response) => {
+      response.writeEarlyHints({ link: "</style>; rel=preload" });
+      response.writeHead(202, { "content-type": "text/event-stream" }).end("data: 1\n\n");
+    });
+    const operation = { ...write, result };
+    const http = client(baseUrl, how);
+    if (result === "events") expect(await all(http.events(operation, []))).toEqual([1]);
+    else expect((await http.send(operation, []).withResponse()).status).toBe(202);
   });
 
   it("reads headers with bytes beyond ASCII", async () => {

@@ -1,9 +1,12 @@
 /** A fetch of one's own may reject, and answer, with anything. */
 import { inspect } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { TimerOptions } from "../../src/core/clock.js";
+import { Cut } from "../../src/core/cut.js";
 import { AgentwireError, ClosedError, ConnectionError } from "../../src/core/errors.js";
+import type { Call } from "../../src/http/call.js";
 import { bearer, type SendOptions, TokenSource } from "../../src/http/index.js";
+import { openTransport } from "../../src/http/transport-fetch.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";
 import { client, failure, read, thrown, turn, write } from "./server.ts";
 
@@ -213,6 +216,26 @@ it.each<[string, object, string]>([
 ])("a fetch that answers with %s fails by it", async (_, response, code) => {
   const fetch = async () => ({ headers: new Headers(), ...response }) as unknown as Response;
   expect(await failure(client(base, { fetch, retry: false }).send(write, []))).toMatchObject({ code });
+});
+
+it("the transport of platforms without undici uses the fetch of that time, and refuses tls", async () => {
+  const options = { maxBodyBytes: 99, connections: 1, clock: new FakeClock() };
+  expect(() => openTransport({ ...options, tls: {} })).toThrow("tls requires Node");
+  const transport = openTransport({ ...options, tls: undefined });
+  vi.stubGlobal("fetch", async (url: string) => new Response(url));
+  const ends = { cut: new Cut([]), whole: new Cut([]) };
+  const call = {
+    operation: write,
+    options: {},
+    url: base,
+    headers: {},
+    left: { count: 0 },
+    got: {},
+    ...ends,
+  };
+  const { text } = await transport.send(call as unknown as Call);
+  vi.unstubAllGlobals();
+  expect(text).toBe(base);
 });
 
 describe("a fetch whose answer to a call without a result has", () => {

@@ -129,6 +129,17 @@ describe.each(transports)("rawClient over %s", (_, how) => {
     },
   );
 
+  it.each([
+    ['"123"', "123"],
+    ["123", 123],
+    ["<h1>no</h1>", "<h1>no</h1>"],
+    ['"a', '"a'],
+  ])("returns the body %s of an error as %j", async (text, error) => {
+    const { baseUrl } = await serve((_, response) => response.writeHead(400).end(text));
+    const raw = rawClient<paths>(client(baseUrl, how));
+    expect((await raw.GET("/things/{id}", { params: { path: { id: "1" } } })).error).toBe(error);
+  });
+
   it("returns errors without JSON, and redirects, as they are", async () => {
     const { baseUrl } = await serve((_, response, n) =>
       n === 0
