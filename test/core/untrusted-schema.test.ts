@@ -86,10 +86,10 @@ describe("a schema from a peer", () => {
   });
 
   it("counts the steps of each value by itself", async () => {
-    const compiled = await untrusted().compile({ items: { type: "number" } });
-    const value = times(150_000, () => 1);
+    const compiled = await untrusted().compile({ items: { enum: times(1_000, (n) => n) } });
+    const value = times(300, () => 1);
     for (let turn = 0; turn < 10; turn++) expect(compiled.validate(value)).toMatchObject({ ok: true });
-    expect(() => compiled.validate(times(600_000, () => 1))).toThrow(expect.objectContaining(tooComplex));
+    expect(() => compiled.validate(times(1_200, () => 1))).toThrow(expect.objectContaining(tooComplex));
   });
 
   it("judges a value of 1,000,000 steps, and none of more", async () => {
