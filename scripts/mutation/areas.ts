@@ -117,9 +117,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       "test/http/*.test.ts",
       "test/4runr/{call,call-limits,call-params,errors,faults,given-up,own-tools,recordings,secrets,token}.test.ts",
-      "test/aureus/{approval,client,console,console-vectors,telemetry-loss}.test.ts",
-      "test/neuron/{auth,auth-traces,connection,fuzz,http-transport,local-big-brain-strict,stream,traces}.test.ts",
-      "test/{gen/clients,core/options,otel/otel}.test.ts",
+      "test/aureus/{approval,client,console,telemetry-loss}.test.ts",
+      "test/neuron/{auth,auth-traces,connection,http-transport,stream,traces}.test.ts",
+      "test/core/options.test.ts",
     ],
   },
 };

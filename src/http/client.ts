@@ -376,7 +376,7 @@ function describedStatus(described: readonly string[], status: number): string |
 
 /** Who passes `retry` to a call that is not idempotent has decided that it may be repeated; `never` stays never. */
 function ruleOf(operation: HttpOperation, retry: SendOptions["retry"]): RetryRule {
-  if (retry === undefined || retry === false || operation.retry === "never") return operation;
+  if (retry === undefined || operation.retry === "never") return operation;
   return { idempotent: true };
 }
 
