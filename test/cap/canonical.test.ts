@@ -150,6 +150,9 @@ describe("what is easy to get wrong", () => {
   it.each([
     ["an int32 that is not whole", { activeJobs: 1.5 }, "active_jobs: must be a value of type int32, is 1.5"],
     ["an int32 out of range", { activeJobs: 2 ** 31 }, "active_jobs"],
+    ["an int32 as text", { activeJobs: "5" }, "active_jobs: must be a value of type int32, is string"],
+    ["an int32 as a bigint", { activeJobs: 5n }, "active_jobs: must be a value of type int32, is bigint"],
+    ["an int32 as a boolean", { activeJobs: true }, "active_jobs: must be a value of type int32, is boolean"],
     ["a float out of range", { cpuLoad: 1e300 }, "cpu_load"],
     ["text with half a character", { pool: "a\ud83d" }, "pool: text has a lone surrogate"],
     ["a map key with half a character", { labels: { "\udc00": "" } }, "labels: text has a lone surrogate"],
@@ -161,6 +164,23 @@ describe("what is easy to get wrong", () => {
     ],
   ])(req("cap.canonical.values", "%s is refused by name"), (_, init, text) => {
     expect(() => heartbeat(init)).toThrow(text);
+  });
+
+  it.each([
+    ["null", null, "budget: must be a message, is null"],
+    ["a number", 5, "budget: must be a message, is 5"],
+    ["a text", "secret", "budget: must be a message, is string"],
+    [
+      "another message",
+      create(JobRequestSchema),
+      "budget: must be a cordum.agent.v1.Budget message, is object",
+    ],
+    ["an object that is no message", {}, "budget: must be a cordum.agent.v1.Budget message, is object"],
+  ])(req("cap.canonical.values", "%s in place of a message is refused by name"), (_, budget, text) => {
+    const message = { ...create(JobRequestSchema), budget: budget as never };
+    expect(() => encodeCanonical(JobRequestSchema, message)).toThrow(
+      expect.objectContaining({ code: "INVALID_FIELD", message: text }),
+    );
   });
 
   it("bytes are a Uint8Array and nothing like one", () => {
@@ -227,7 +247,7 @@ describe("the messages of a fork", () => {
 describe("map order", () => {
   const key = fc.oneof(
     fc.string({ unit: "grapheme" }),
-    fc.constantFrom("", "a", "ab", "\uFFFD", "😀", "\uE000"),
+    fc.constantFrom("", "a", "ab", "\uD7FF", "\uFFFD", "😀", "\uE000"),
   );
 
   it("is the order of the UTF-8 bytes", () => {

@@ -129,6 +129,21 @@ describe("bytes in memory that packets share", () => {
     for (const [bytes, expected] of kept) expect(toBase64(bytes)).toBe(expected);
   });
 
+  it("are whole at the end of a chunk, whatever is left of it", () => {
+    const chunk = 16 * 1024;
+    const ends: [Uint8Array, string][] = [];
+    for (let left = 0; left < 120; left++) {
+      encodeCanonical(BusPacketSchema, job("x".repeat(chunk)), options); // the next one starts a chunk
+      const filler = create(BusPacketSchema, { signature: new Uint8Array(chunk - left - 3) });
+      expect(encodeCanonical(BusPacketSchema, filler, options).bytes.length).toBe(chunk - left);
+      for (const text of ["ab", "é", "x".repeat(30)]) {
+        const { bytes } = encodeCanonical(BusPacketSchema, job(text), options);
+        ends.push([bytes, toBase64(toBinary(BusPacketSchema, job(text)))]);
+      }
+    }
+    for (const [bytes, expected] of ends) expect(toBase64(bytes)).toBe(expected);
+  });
+
   it("keep no memory of a large packet", () => {
     encodeCanonical(BusPacketSchema, job("x".repeat(100_000)), options);
     const { bytes } = encodeCanonical(BusPacketSchema, job("x"), options);

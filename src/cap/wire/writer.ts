@@ -1,4 +1,4 @@
-/** The bytes of a message as they are written: what fields of a packet hold most, at once; the rest by protobuf-es. */
+/** Writes the bytes of messages: what packets hold most by itself, and numbers of other types with protobuf-es. */
 import { BinaryWriter, getTextEncoding } from "@bufbuild/protobuf/wire";
 import { ValidationError } from "../../core/errors.js";
 import type { Scalar } from "./plan.js";
@@ -11,7 +11,7 @@ const SHORT_TEXT = 96;
 const encoder = new TextEncoder();
 const { checkUtf8 } = getTextEncoding();
 
-/** Writes one message after the other. `BinaryWriter` costs 3 us more for a job. */
+/** Writes one message after the other. With `BinaryWriter`, and a buffer for each message, a job costs a quarter more. */
 export class PacketWriter {
   #bytes = new Uint8Array(CHUNK);
   /** Where the message starts. */
