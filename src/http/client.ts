@@ -331,7 +331,7 @@ export class HttpClient {
     else if (sent === false && count > 0) sent = undefined;
     const ours = this.#options.wrapError?.(error) ?? error;
     const { signal, cut } = call?.options ?? {};
-    const isShared = ours === error && [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
+    const isShared = [this.#closing.reason, signal?.reason, cut?.reason].includes(error);
     const isFit = !isShared && sent === ours.sent && Object.isExtensible(ours);
     const own = isFit ? ours : copyWith(ours, { sent });
     for (const [name, value] of [

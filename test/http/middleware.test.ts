@@ -151,16 +151,17 @@ describe.each(transports)("middleware over %s", (_, how) => {
     const { http } = await start([watching], [404]);
     const error = await failure(http.send(write, []));
     expect(seen).toEqual([error]);
-    const own = new Error("own");
-    for (const broken of [
-      () => () => Promise.reject(own),
-      () => () => {
-        throw own;
-      },
-    ] satisfies HttpMiddleware[]) {
-      const { http: other, seen: sent } = await start([broken]);
-      expect(await failure(other.send(read, ["1"]))).toBe(own);
-      expect(sent).toEqual([]);
+    for (const own of [new Error("own"), undefined]) {
+      for (const broken of [
+        () => () => Promise.reject(own),
+        () => () => {
+          throw own;
+        },
+      ] satisfies HttpMiddleware[]) {
+        const { http: other, seen: sent } = await start([broken]);
+        expect(await failure(other.send(read, ["1"]))).toBe(own);
+        expect(sent).toEqual([]);
+      }
     }
   });
 

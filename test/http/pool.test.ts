@@ -123,6 +123,7 @@ describe("the pool of undici", () => {
   it("ends its idle connections with the client", async () => {
     const { baseUrl, server } = await serve(({ url }, response) => {
       const type = url === "/events" ? "text/event-stream" : "application/json";
+      response.setHeader("keep-alive", "timeout=600");
       response.writeHead(200, { "content-type": type }).end(url === "/events" ? "data: 1\n\n" : "{}");
     });
     server.keepAliveTimeout = 0;

@@ -236,7 +236,9 @@ describe("credentials of a proxy", () => {
   it("a variable in small letters goes before one in capitals, and either may name https", async () => {
     const proxy = await startProxy();
     const { baseUrl } = await serve((_, response) => json(response, 200, {}));
-    await proxied({ HTTP_PROXY: "https://127.0.0.1:1", http_proxy: proxy.url }, baseUrl).send(read, ["1"]);
+    const other = "https://127.0.0.1:1";
+    const env = { HTTPS_PROXY: other, HTTP_PROXY: other, http_proxy: proxy.url };
+    await proxied(env, baseUrl).send(read, ["1"]);
     expect(proxy.asked).toHaveLength(1);
     await proxied({ HTTP_PROXY: proxy.url, NO_PROXY: "other", no_proxy: "*" }, baseUrl).send(read, ["1"]);
     expect(proxy.asked).toHaveLength(1);
