@@ -161,6 +161,11 @@ describe("the facts of an error", () => {
     expect(described).toMatchObject({ ok: false, status: 409, headers: expect.any(Headers) });
   });
 
+  it("are none that the call does not have", async () => {
+    const error = await failure(client(base, { fetch: answering(409) }).send(write, []));
+    expect(Object.keys(error).sort()).toEqual(["attempts", "code", "details", "retryable", "status"]);
+  });
+
   it("do not say that a call was not sent that a middleware answered", async () => {
     const answer = { status: 404, headers: new Headers(), text: "", body: undefined };
     const http = client(base, { fetch: answering(200), middleware: [() => async () => answer] });
