@@ -117,6 +117,7 @@ describe("linearPattern", () => {
     ["^(?=a)*a(?=b){2}b(?!c)?\\-$", ["ab-", "a-", "abb-"]],
     ["^a{b}{$|x{1\\-", ["a{b}{", "a", "x{1-"]],
     ["^.😀\\-$", ["a😀-", "😀-", "😀😀-"]],
+    ["^a😀+$", ["a😀", "a😀😀", "a", "a\ud83d"]],
     ["^a b$", ["a b", "ab"]],
     ["^a b\\ [\\ ]\\-$", ["a b  -", "ab  -", "a b-"]],
   ])("%s matches of %j what the platform's engine matches", (pattern, texts) => {

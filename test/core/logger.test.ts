@@ -70,6 +70,12 @@ describe("safeLogger", () => {
     }
   });
 
+  it("takes a function that has the methods of a logger", () => {
+    const { logger, lines } = collecting();
+    safeLogger(Object.assign(() => {}, logger)).info("hello");
+    expect(lines).toEqual([["info", "hello"]]);
+  });
+
   it("does not touch the caller's fields", () => {
     const fields = { token: "t-1", list: [1] };
     safeLogger(collecting().logger).info("x", fields);
