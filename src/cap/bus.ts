@@ -43,6 +43,11 @@ export interface SubscribeOptions {
 export interface Bus {
   /** True for a bus that never leaves the process: unsigned packets on it are not a reason for a warning. */
   readonly inProcess?: boolean;
+  /**
+   * True for a bus that copies the bytes of a message before anybody else sees them. It may then get bytes that lie in memory
+   * with those of other messages, which is faster. Default: false, each message has memory of its own.
+   */
+  readonly copies?: boolean;
   /** First tokens of the subjects on which this connection may receive responses. Default: `_INBOX`. */
   readonly inboxPrefix?: string | undefined;
   /**

@@ -145,6 +145,7 @@ export class JobClient {
   ): AsyncGenerator<JobProgress, void, undefined> {
     this.#close.throwIfClosed();
     await this.#watch.listen();
+    checkOption("jobId", jobId, "text");
     yield* this.#watch.progress(jobId, options.signal);
   }
 

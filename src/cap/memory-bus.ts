@@ -105,6 +105,7 @@ class MemorySubscription implements Subscription {
 
 class MemoryConnection implements Bus {
   readonly inProcess = true;
+  readonly copies = true;
   readonly #bus: MemoryBus;
   readonly #events = new Emitter<{ status: BusStatus }>();
   #status: BusStatus = "connected";

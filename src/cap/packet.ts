@@ -12,6 +12,7 @@ import {
 } from "../../gen/cap/index.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { randomHex } from "../core/ids.js";
+import { checkOption, checkOptions, type OptionRule } from "../core/options.js";
 import type { SigningKey } from "./crypto/backend.js";
 import {
   InvalidInputError,
@@ -26,6 +27,8 @@ import { timestampOf } from "./wire/well-known.js";
 
 export type { PacketIssue } from "../../gen/cap/index.js";
 
+/** What `toSigningKey` makes of a PEM text. */
+const SIGNING_KEY = { has: ["sign"] } satisfies OptionRule;
 /** Number of the signature field of a BusPacket. */
 export const SIGNATURE_FIELD = 14;
 /** NATS servers advise against larger messages. */
@@ -126,6 +129,7 @@ export async function signPacket(
   mapOrder?: MapOrder,
   protocol?: PacketProtocol,
 ): Promise<SignedPacket> {
+  checkOption("key", key, SIGNING_KEY);
   const unsigned = canonicalBytes(packet, mapOrder, protocol);
   const signature = await key.sign(unsigned.bytes);
   return {
@@ -176,16 +180,25 @@ export interface SealOptions {
  * @throws ValidationError for a field whose value does not match its type.
  */
 export async function sealPacket(packet: BusPacket, options: SealOptions = {}): Promise<Uint8Array> {
-  return (await seal(packet, options)).slice();
+  checkOptions(options, { key: SIGNING_KEY });
+  return seal(packet, options, false);
 }
 
-/** What {@link sealPacket} does, at once unless the key signs elsewhere. The bytes are for sending, not for keeping. */
-export function seal(packet: BusPacket, options: SealOptions): Uint8Array | Promise<Uint8Array> {
+/** What {@link sealPacket} does, at once unless the key signs elsewhere. `isShared`: see {@link encodeCanonical}. */
+export function seal(
+  packet: BusPacket,
+  options: SealOptions,
+  isShared: boolean,
+): Uint8Array | Promise<Uint8Array> {
   const { key, mapOrder, onOrdersDiffer, protocol = capProtocol } = options;
   const outgoing = withToken(packet, options);
   assertValidPacket(outgoing, protocol);
   const skip = key === undefined ? 0 : SIGNATURE_FIELD;
-  const encoded = encodeCanonical(protocol.packet, outgoing, { mapOrder, skip, isShared: true });
+  const encoded = encodeCanonical(protocol.packet, outgoing, {
+    mapOrder,
+    skip,
+    isShared: isShared || skip > 0,
+  });
   if (key === undefined) return encoded.bytes;
   if (encoded.ordersDiffer) onOrdersDiffer?.();
   const signature = key.sign(encoded.bytes);

@@ -203,21 +203,22 @@ export class Party<P extends PacketProtocol = PacketProtocol> {
     subject: string,
     payload: PayloadInitOf<P>,
     traceId?: string,
-    publish: PublishBytes = (to, bytes) => this.bus.publish(to, bytes),
+    publish?: PublishBytes,
   ): Promise<PacketOf<P>> {
     const { clock, protocol } = this.#options;
     const { senderId } = this;
     const given: unknown = payload;
     const packet = createPacket(given as PayloadInit, { senderId, traceId, clock, protocol });
-    const bytes = this.#sealed(packet, subject);
-    await publish(subject, bytes instanceof Uint8Array ? bytes : await bytes);
+    const sealed = this.#sealed(packet, subject, publish === undefined && this.bus.copies === true);
+    const bytes = sealed instanceof Uint8Array ? sealed : await sealed;
+    await (publish === undefined ? this.bus.publish(subject, bytes) : publish(subject, bytes));
     const sent: unknown = packet;
     return sent as PacketOf<P>;
   }
 
-  #sealed(packet: BusPacket, subject: string): Uint8Array | Promise<Uint8Array> {
+  #sealed(packet: BusPacket, subject: string, isShared = false): Uint8Array | Promise<Uint8Array> {
     const profiled = this.#profile?.seal(withToken(packet, this.#seal), subject);
-    return profiled ?? seal(packet, this.#seal);
+    return profiled ?? seal(packet, this.#seal, isShared);
   }
 
   /**

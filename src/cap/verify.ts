@@ -6,12 +6,16 @@
  * lost by that.
  */
 import { type BusPacket, SUBJECT_SUBMIT } from "../../gen/cap/index.js";
+import { checkOption, checkOptions, type OptionRule } from "../core/options.js";
 import type { VerifyingKey } from "./crypto/backend.js";
 import type { KeyRing, Role } from "./crypto/key-ring.js";
 import { SignatureInvalidError, SignatureMissingError } from "./errors.js";
 import { assertValidPacket, canonicalBytes, decodePacket, SIGNATURE_FIELD } from "./packet.js";
 import type { PacketProtocol } from "./protocol.js";
 import { withoutField } from "./wire/decode.js";
+
+/** What `new KeyRing` makes of keys by sender. */
+const KEY_RING = { has: ["of"] } satisfies OptionRule;
 
 /** Why a packet was refused. */
 export type SignatureProblem = "missing_signature" | "unknown_sender" | "wrong_role" | "wrong_signature";
@@ -48,6 +52,7 @@ export async function verifyPacket(
   keys: KeyRing,
   options: VerifyOptions = {},
 ): Promise<SignedForm> {
+  checkOption("keys", keys, KEY_RING);
   return verify(packet, received, keys, options);
 }
 
@@ -143,6 +148,7 @@ export interface OpenOptions extends VerifyOptions {
  * SignatureMissingError or SignatureInvalidError, in the order of these checks.
  */
 export async function openPacket(bytes: Uint8Array, options: OpenOptions = {}): Promise<BusPacket> {
+  checkOptions(options, { keys: KEY_RING });
   return open(bytes, options);
 }
 

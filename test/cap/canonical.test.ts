@@ -151,7 +151,7 @@ describe("what is easy to get wrong", () => {
     ["an int32 that is not whole", { activeJobs: 1.5 }, "active_jobs: must be a value of type int32, is 1.5"],
     ["an int32 out of range", { activeJobs: 2 ** 31 }, "active_jobs"],
     ["an int32 as text", { activeJobs: "5" }, "active_jobs: must be a value of type int32, is string"],
-    ["an int32 as a bigint", { activeJobs: 5n }, "active_jobs: must be a value of type int32, is bigint"],
+    ["an int32 as a bigint", { activeJobs: 5n }, "active_jobs: must be a value of type int32, is 5n"],
     ["an int32 as a boolean", { activeJobs: true }, "active_jobs: must be a value of type int32, is boolean"],
     ["a float out of range", { cpuLoad: 1e300 }, "cpu_load"],
     ["text with half a character", { pool: "a\ud83d" }, "pool: text has a lone surrogate"],
@@ -173,14 +173,51 @@ describe("what is easy to get wrong", () => {
     [
       "another message",
       create(JobRequestSchema),
-      "budget: must be a cordum.agent.v1.Budget message, is object",
+      "budget: must be a cordum.agent.v1.Budget message, is Object",
     ],
-    ["an object that is no message", {}, "budget: must be a cordum.agent.v1.Budget message, is object"],
+    ["an object that is no message", {}, "budget: must be a cordum.agent.v1.Budget message, is Object"],
   ])(req("cap.canonical.values", "%s in place of a message is refused by name"), (_, budget, text) => {
     const message = { ...create(JobRequestSchema), budget: budget as never };
     expect(() => encodeCanonical(JobRequestSchema, message)).toThrow(
       expect.objectContaining({ code: "INVALID_FIELD", message: text }),
     );
+  });
+
+  it.each([
+    ["labels", new Map([["a", "b"]]), "labels: must be an object, is Map"],
+    ["labels", 5, "labels: must be an object, is 5"],
+    ["labels", "xy", "labels: must be an object, is string"],
+    ["labels", null, "labels: must be an object, is null"],
+    ["labels", ["a"], "labels: must be an object, is Array"],
+    ["capabilities", "ab", "capabilities: must be a list, is string"],
+    ["capabilities", null, "capabilities: must be a list, is null"],
+    ["capabilities", new Set(["a"]), "capabilities: must be a list, is Set"],
+  ])(req("cap.canonical.values", "loses nothing of what is no map or list: %s"), (name, value, text) => {
+    const message = { ...create(HeartbeatSchema), [name]: value };
+    expect(() => encodeCanonical(HeartbeatSchema, message)).toThrow(
+      expect.objectContaining({ code: "INVALID_FIELD", message: text }),
+    );
+  });
+
+  it("only a message of the type is written", () => {
+    for (const [given, found] of [
+      [undefined, "undefined"],
+      [{}, "Object"],
+      ["x", "string"],
+      [create(JobRequestSchema), "Object"],
+    ] as const)
+      expect(() => encodeCanonical(BusPacketSchema, given as never)).toThrow(
+        `must be a cordum.agent.v1.BusPacket message, is ${found}`,
+      );
+  });
+
+  it("a getter that encodes another message changes nothing of this one", () => {
+    const message = create(JobRequestSchema, { jobId: "outer", topic: "t", labels: { a: "1", ab: "2" } });
+    const expected = encodeCanonical(JobRequestSchema, message, { mapOrder: "upb" });
+    const inner = create(JobRequestSchema, { jobId: "inner" });
+    const get = () => encodeCanonical(JobRequestSchema, inner) && "t";
+    Object.defineProperty(message, "topic", { get });
+    expect(encodeCanonical(JobRequestSchema, message, { mapOrder: "upb" })).toEqual(expected);
   });
 
   it("bytes are a Uint8Array and nothing like one", () => {

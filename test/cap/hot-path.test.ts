@@ -3,11 +3,13 @@ import type { DescFile } from "@bufbuild/protobuf";
 import { create, createFileRegistry, createRegistry, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { BusPacket } from "../../gen/cap/index.js";
 import * as gen from "../../gen/cap/index.js";
 import { BusPacketSchema, JobResultSchema, protocol } from "../../gen/cap/index.js";
+import { MemoryBus } from "../../src/cap/index.js";
 import { createPacket, encodePacket, sealPacket } from "../../src/cap/packet.js";
+import { Party } from "../../src/cap/party.js";
 import { decodeMessage } from "../../src/cap/wire/decode.js";
 import { encodeCanonical } from "../../src/cap/wire/encode.js";
 import { planOf } from "../../src/cap/wire/plan.js";
@@ -174,6 +176,27 @@ describe("bytes in memory that packets share", () => {
     for (const bytes of [encodePacket(packet), await sealPacket(packet, { sessionToken: "s" })]) {
       expect(bytes.buffer.byteLength).toBe(bytes.length);
     }
+  });
+});
+
+describe("what a bus is given", () => {
+  const sent = async (copies: boolean) => {
+    const published: Uint8Array[] = [];
+    const publish = (_: string, data: Uint8Array) => void published.push(data);
+    const bus = { ...new MemoryBus().connect(), publish, copies, subscribe: vi.fn(), onStatus: vi.fn() };
+    const party = new Party({ bus: bus as never, senderId: "client-1", logger: false });
+    for (const jobId of ["a", "b"])
+      await party.send("job.x", { case: "jobRequest", value: { jobId, topic: "job.x" } });
+    return published;
+  };
+
+  it("has memory of its own, so that a bus may keep it, transfer it, and send it to another thread", async () => {
+    for (const data of await sent(false)) expect(data.buffer.byteLength).toBe(data.length);
+  });
+
+  it("lies with other messages only for a bus that copies it", async () => {
+    const [first, second] = await sent(true);
+    expect(first!.buffer).toBe(second!.buffer);
   });
 });
 

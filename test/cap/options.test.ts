@@ -202,6 +202,7 @@ describe("odd options", () => {
       ])
         expect(await refusal(submit)).toMatchObject({ code: "INVALID_SUBJECT" });
     await refused("jobId", () => client.cancel(""));
+    await refused("jobId", () => client.progress("").next());
     for (const store of [{}, "redis://h"] as never[])
       await refused("store", () => openJobClient({ bus: bus(), senderId: "c", logger: false, store }));
   });

@@ -22,6 +22,7 @@ import {
   encodePacket,
   type PayloadInit,
   sealPacket,
+  signPacket,
 } from "../../src/cap/packet.js";
 import { openPacket, verifyPacket } from "../../src/cap/verify.js";
 import { timestampMs } from "../../src/cap/wire/well-known.js";
@@ -345,4 +346,22 @@ describe("a packet in a Buffer", () => {
     expect(signature).toEqual(Uint8Array.of(1, 2, 3));
     expect(signature.constructor).toBe(Uint8Array);
   });
+});
+
+it("a key that is still a PEM text, and keys that are no ring, are refused by name", async () => {
+  const value = { jobId: "j", topic: "job.x" };
+  const packet = createPacket({ case: "jobRequest", value }, { senderId: "s" });
+  const bytes = encodePacket(packet);
+  const pem = "-----BEGIN PRIVATE KEY-----" as never;
+  const calls: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ["key must be", () => sealPacket(packet, { key: pem })],
+    ["key must be", () => signPacket(packet, pem)],
+    ["keys must be", () => openPacket(bytes, { keys: { s: pem } as never })],
+    ["keys must be", () => verifyPacket(packet, bytes, { s: pem } as never)],
+  ];
+  for (const [text, call] of calls)
+    await expect(call()).rejects.toMatchObject({
+      name: "ValidationError",
+      message: expect.stringContaining(text),
+    });
 });

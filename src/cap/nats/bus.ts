@@ -41,6 +41,7 @@ export function natsBus(connection: NatsConnection, options: NatsBusOptions = {}
 
 /** @internal What streams and subscriptions use of it beside {@link Bus}. */
 export class NatsBus implements Bus {
+  readonly copies = true;
   readonly clock: Clock;
   readonly #connection: NatsConnection;
   readonly #timeoutMs: number;

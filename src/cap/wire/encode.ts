@@ -9,6 +9,7 @@
 import type { DescMessage, JsonObject, Message, MessageShape } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { AgentwireError, errorText, ValidationError } from "../../core/errors.js";
+import { hasMembersOnly, kindOf } from "../../core/json.js";
 import { type FieldPlan, type Fields, type MessagePlan, planOf, type Scalar } from "./plan.js";
 import { structFromJson } from "./well-known.js";
 import { PacketWriter } from "./writer.js";
@@ -35,9 +36,8 @@ export interface EncodeOptions {
   readonly isShared?: boolean;
 }
 
-const writer = new PacketWriter();
-let order: MapOrder = "spec";
-let ordersDiffer = false;
+/** Taken while a message is written: what a getter of it writes meanwhile goes elsewhere. */
+let idle: PacketWriter | undefined = new PacketWriter();
 
 /**
  * The canonical bytes of a message.
@@ -50,63 +50,79 @@ export function encodeCanonical<Desc extends DescMessage>(
   message: MessageShape<Desc>,
   { mapOrder = "spec", skip = 0, isShared = false }: EncodeOptions = {},
 ): CanonicalBytes {
-  order = mapOrder;
-  ordersDiffer = false;
+  const plan = planOf(desc);
+  if ((message as Fields | undefined)?.$typeName !== plan.typeName)
+    throw invalid(`a ${plan.typeName} message`, message);
+  const writer = idle ?? new PacketWriter();
+  idle = undefined;
+  writer.order = mapOrder;
+  writer.ordersDiffer = false;
   let skippedAt = 0;
   let bytes: Uint8Array;
   try {
     if (skip > 0) {
-      writeFields(planOf(desc), message as Fields, 0, skip);
+      writeFields(writer, plan, message as Fields, 0, skip);
       skippedAt = writer.size;
     }
-    writeMessage(planOf(desc), message as Fields, skip);
+    writeMessage(writer, plan, message as Fields, skip);
   } finally {
     bytes = writer.finish();
+    idle = writer;
   }
-  return { bytes: isShared ? bytes : bytes.slice(), skippedAt, ordersDiffer };
+  return { bytes: isShared ? bytes : bytes.slice(), skippedAt, ordersDiffer: writer.ordersDiffer };
 }
 
 /** Writes the fields with numbers above `after`, and the unknown ones. */
-function writeMessage(plan: MessagePlan, message: Fields, after = 0): void {
-  writeFields(plan, message, after, Infinity);
+function writeMessage(writer: PacketWriter, plan: MessagePlan, message: Fields, after = 0): void {
+  writeFields(writer, plan, message, after, Infinity);
   for (const { no, wireType, data } of (message.$unknown as Message["$unknown"]) ?? []) {
     writer.varint(no * 8 + wireType);
     writer.raw(data);
   }
 }
 
-function writeFields({ fields }: MessagePlan, message: Fields, after: number, before: number): void {
+function writeFields(
+  writer: PacketWriter,
+  { fields }: MessagePlan,
+  message: Fields,
+  after: number,
+  before: number,
+): void {
   let i = 0;
   try {
     for (; i < fields.length; i++) {
       const field = fields[i]!;
-      if (field.number > after && field.number < before) writeField(field, message);
+      if (field.number > after && field.number < before) writeField(writer, field, message);
     }
   } catch (error) {
     throw named(fields[i]!, error);
   }
 }
 
-function writeField(field: FieldPlan, message: Fields): void {
+function writeField(writer: PacketWriter, field: FieldPlan, message: Fields): void {
   if (field.oneof !== undefined) {
     const chosen = message[field.oneof] as { case?: string; value?: unknown } | undefined;
-    if (chosen?.case === field.key) writeValue(field, field.tag, chosen.value);
+    if (chosen?.case === field.key) writeValue(writer, field, field.tag, chosen.value);
     return;
   }
   const value = message[field.key];
   if (value === undefined) return;
-  if (field.shape === "map") return writeMap(field, value as Fields);
+  if (field.shape === "map") {
+    if (!hasMembersOnly(value)) throw invalid("an object", value);
+    return writeMap(writer, field, value);
+  }
   if (field.shape === "single") {
-    if (field.explicit || !isZero(field.scalar!, value)) writeValue(field, field.tag, value);
+    if (field.explicit || !isZero(field.scalar!, value)) writeValue(writer, field, field.tag, value);
     return;
   }
-  const items = value as readonly unknown[];
+  if (!Array.isArray(value)) throw invalid("a list", value);
+  const items: readonly unknown[] = value;
   if (!field.packed) {
-    for (const item of items) writeValue(field, field.tag, item);
+    for (const item of items) writeValue(writer, field, field.tag, item);
   } else if (items.length > 0) {
     writer.varint(field.number * 8 + WireType.LengthDelimited);
     const opened = writer.open();
-    for (const item of items) writeScalar(field.scalar!, item);
+    for (const item of items) writeScalar(writer, field.scalar!, item);
     writer.end(opened);
   }
 }
@@ -120,26 +136,26 @@ function isZero({ zero, method }: Scalar, value: unknown): boolean {
 
 const KEY_TAG = (1 << 3) | WireType.LengthDelimited;
 
-function writeMap(field: FieldPlan, map: Fields): void {
+function writeMap(writer: PacketWriter, field: FieldPlan, map: Fields): void {
   const tag = field.number * 8 + WireType.LengthDelimited;
   const valueTag = (2 << 3) | field.wireType;
-  const keys = sortKeys(Object.keys(map), order);
+  const keys = sortKeys(Object.keys(map), writer.order);
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!;
     // Keys that share a prefix stand next to each other in either order.
-    if (i > 0 && !ordersDiffer) ordersDiffer = isPrefix(keys[i - 1]!, key);
+    if (i > 0 && !writer.ordersDiffer) writer.ordersDiffer = isPrefix(keys[i - 1]!, key);
     writer.varint(tag);
     const opened = writer.open();
     writer.varint(KEY_TAG);
     writer.string(key);
-    writeValue(field, valueTag, map[key]);
+    writeValue(writer, field, valueTag, map[key]);
     writer.end(opened);
   }
 }
 
-function writeValue(field: FieldPlan, tag: number, value: unknown): void {
+function writeValue(writer: PacketWriter, field: FieldPlan, tag: number, value: unknown): void {
   writer.varint(tag);
-  if (field.scalar !== undefined) return writeScalar(field.scalar, value);
+  if (field.scalar !== undefined) return writeScalar(writer, field.scalar, value);
   if (typeof value !== "object" || value === null) throw invalid("a message", value);
   const plan = field.message!;
   const nested: { readonly $typeName?: unknown } = field.isStruct
@@ -147,11 +163,11 @@ function writeValue(field: FieldPlan, tag: number, value: unknown): void {
     : value;
   if (nested.$typeName !== plan.typeName) throw invalid(`a ${plan.typeName} message`, nested);
   const opened = writer.open();
-  writeMessage(plan, nested as Fields);
+  writeMessage(writer, plan, nested as Fields);
   writer.end(opened);
 }
 
-function writeScalar({ method, zero, most }: Scalar, value: unknown): void {
+function writeScalar(writer: PacketWriter, { method, zero, most }: Scalar, value: unknown): void {
   if (method === "string" && typeof value === "string") return writer.string(value); // most values
   const isType =
     typeof value === typeof zero || (typeof zero === "bigint" && Number.isSafeInteger(value as number));
@@ -168,8 +184,9 @@ function writeScalar({ method, zero, most }: Scalar, value: unknown): void {
 
 /** The error for a value of the wrong type. It never shows a text. */
 function invalid(expected: string, value: unknown): ValidationError {
-  const got = value === null ? "null" : typeof value === "number" ? `${value}` : typeof value;
-  return new ValidationError(`must be ${expected}, is ${got}`, { code: "INVALID_FIELD" });
+  const got = value === null ? "null" : typeof value === "object" ? kindOf(value) : typeof value;
+  const found = typeof value === "bigint" ? `${value}n` : typeof value === "number" ? `${value}` : got;
+  return new ValidationError(`must be ${expected}, is ${found}`, { code: "INVALID_FIELD" });
 }
 
 /** Puts the name of the field in front of what is wrong with its value. */

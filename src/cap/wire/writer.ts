@@ -1,6 +1,7 @@
 /** Writes the bytes of messages: what packets hold most by itself, and numbers of other types with protobuf-es. */
 import { BinaryWriter, getTextEncoding } from "@bufbuild/protobuf/wire";
 import { ValidationError } from "../../core/errors.js";
+import type { MapOrder } from "./encode.js";
 import type { Scalar } from "./plan.js";
 
 /** Messages share memory in chunks of this size: an `ArrayBuffer` for each would cost more than writing it. */
@@ -13,6 +14,10 @@ const { checkUtf8 } = getTextEncoding();
 
 /** Writes one message after the other. With `BinaryWriter`, and a buffer for each message, a job costs a quarter more. */
 export class PacketWriter {
+  /** Of maps in the message that is written now. */
+  order: MapOrder = "spec";
+  /** Whether the two orders give different bytes for it. */
+  ordersDiffer = false;
   #bytes = new Uint8Array(CHUNK);
   /** Where the message starts. */
   #start = 0;
