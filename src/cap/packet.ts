@@ -217,8 +217,8 @@ export function withToken(packet: BusPacket, { key, sessionToken }: SealOptions)
 
 /**
  * What is wrong with a packet; an empty list means it may travel. Verdicts and texts are those of cap-sdk-python 2.17.0;
- * the checks of fields are generated. The issue of a payload that this version does not
- * know names the number of its field: the packet can be decoded, verified, encoded and forwarded all the same.
+ * the checks of fields are generated. The issue of a payload that this version does not know names the number of its
+ * field: the packet can be decoded, verified, encoded and forwarded all the same.
  */
 export function validatePacket(packet: BusPacket, protocol: PacketProtocol = capProtocol): PacketIssue[] {
   const issues: PacketIssue[] = [];

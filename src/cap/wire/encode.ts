@@ -228,7 +228,7 @@ function compareUpb(a: string, b: string): number {
 }
 
 /** Whether one of the keys is a prefix of the other, so that the two orders place them differently. */
-export function isPrefix(a: string, b: string): boolean {
+function isPrefix(a: string, b: string): boolean {
   return a.startsWith(b) || b.startsWith(a);
 }
 

@@ -12,7 +12,7 @@ const SHORT_TEXT = 96;
 const encoder = new TextEncoder();
 const { checkUtf8 } = getTextEncoding();
 
-/** Writes one message after the other. With `BinaryWriter`, and a buffer for each message, a job costs a quarter more. */
+/** Writes one message after the other. `BinaryWriter`, with a buffer for each message, takes longer. */
 export class PacketWriter {
   /** Of maps in the message that is written now. */
   order: MapOrder = "spec";
