@@ -22,8 +22,9 @@ import {
 } from "./errors.js";
 import { capProtocol, type PacketProtocol } from "./protocol.js";
 import { decodeMessage } from "./wire/decode.js";
-import { type CanonicalBytes, encodeCanonical, type MapOrder } from "./wire/encode.js";
+import { type CanonicalBytes, encodeCanonical } from "./wire/encode.js";
 import { timestampOf } from "./wire/well-known.js";
+import type { MapOrder } from "./wire/writer.js";
 
 export type { PacketIssue } from "../../gen/cap/index.js";
 

@@ -34,7 +34,7 @@ import {
 import { capProtocol, type PacketOf, type PacketProtocol, type PayloadInitOf } from "./protocol.js";
 import { ReplayWindow } from "./replay.js";
 import { type OpenOptions, open, type VerifyOptions } from "./verify.js";
-import type { MapOrder } from "./wire/encode.js";
+import type { MapOrder } from "./wire/writer.js";
 
 /** What every peer on the bus can be given. */
 export interface PartyOptions extends CryptoOptions, Pick<VerifyOptions, "acceptRawOrder"> {

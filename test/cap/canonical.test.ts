@@ -23,7 +23,8 @@ import {
   RuleSchema,
 } from "../../gen/cap/index.js";
 import { decodeMessage } from "../../src/cap/wire/decode.js";
-import { encodeCanonical, sortKeys } from "../../src/cap/wire/encode.js";
+import { encodeCanonical } from "../../src/cap/wire/encode.js";
+import { sortKeys } from "../../src/cap/wire/writer.js";
 import { req } from "../requirements/index.ts";
 import { runs } from "../runs.ts";
 import { messageOf } from "./arbitrary.ts";

@@ -9,7 +9,7 @@ import {
   type WorkerTrustOptions,
 } from "../../src/cap/trust/config.js";
 import { TrustSession } from "../../src/cap/trust/session.js";
-import type { MapOrder } from "../../src/cap/wire/encode.js";
+import type { MapOrder } from "../../src/cap/wire/writer.js";
 import type { AgentwireError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/logger.js";
 import { FakeClock } from "../../src/testing/fake-clock.js";

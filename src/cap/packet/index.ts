@@ -24,4 +24,4 @@ export {
 } from "../payloads.js";
 export type { OpenOptions, SignedForm as Verdict } from "../verify.js";
 export { openPacket, verifyPacket } from "../verify.js";
-export type { MapOrder } from "../wire/encode.js";
+export type { MapOrder } from "../wire/writer.js";

@@ -12,7 +12,7 @@ import type { Logger } from "../../core/logger.js";
 import type { Bus, BusMessage } from "../bus.js";
 import { KeyRing } from "../crypto/key-ring.js";
 import { requestOver } from "../request.js";
-import type { MapOrder } from "../wire/encode.js";
+import type { MapOrder } from "../wire/writer.js";
 import type { WorkerTrust } from "./config.js";
 import {
   acceptChallenge,

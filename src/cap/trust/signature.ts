@@ -2,7 +2,7 @@
 import type { BusPacket } from "../../../gen/cap/index.js";
 import type { SigningKey, VerifyingKey } from "../crypto/backend.js";
 import { canonicalBytes, encodePacket } from "../packet.js";
-import type { MapOrder } from "../wire/encode.js";
+import type { MapOrder } from "../wire/writer.js";
 
 const DOMAINS = {
   workerHandshakeChallengeRequest: "CAP-WORKER-HANDSHAKE-CHALLENGE-REQUEST-V1",

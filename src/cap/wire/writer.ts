@@ -1,7 +1,9 @@
-/** Writes the bytes of messages: what packets hold most by itself, and numbers of other types with protobuf-es. */
+/**
+ * Writes the bytes of messages: what packets hold most by itself, and numbers of other types with protobuf-es. And the
+ * two orders in which map entries are written.
+ */
 import { BinaryWriter, getTextEncoding } from "@bufbuild/protobuf/wire";
 import { ValidationError } from "../../core/errors.js";
-import type { MapOrder } from "./encode.js";
 import type { Scalar } from "./plan.js";
 
 /** Messages share memory in chunks of this size: an `ArrayBuffer` for each would cost more than writing it. */
@@ -117,4 +119,43 @@ export class PacketWriter {
     this.#start = 0;
     this.#bytes = bytes;
   }
+}
+
+/**
+ * The two orders in which the field sorts map entries (CAP spec 05 and cap-sdk-python 2.17.0).
+ *
+ * Both compare keys by their UTF-8 bytes. They differ only where one key is a prefix of another: the
+ * specification (and Go) puts the shorter key first, the upb runtime under cap-sdk-python, PHP and Ruby the longer one.
+ */
+export type MapOrder = "spec" | "upb";
+
+/** Rank of a UTF-16 code unit such that comparing ranks is comparing UTF-8 bytes. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800; // surrogates stand for U+10000 and above
+}
+
+/** Compares two well-formed strings by their UTF-8 bytes; below 0 when `a` comes first. */
+function compareSpec(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+function compareUpb(a: string, b: string): number {
+  return isPrefix(a, b) ? b.length - a.length : compareSpec(a, b);
+}
+
+/** Whether one of the keys is a prefix of the other, so that the two orders place them differently. */
+export function isPrefix(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a);
+}
+
+/** Sorts map keys in place. */
+export function sortKeys(keys: string[], order: MapOrder): string[] {
+  return keys.length > 1 ? keys.sort(order === "spec" ? compareSpec : compareUpb) : keys;
 }

@@ -12,7 +12,7 @@ import {
 import { decodePacket, SIGNATURE_FIELD, validatePacket } from "../../cap/packet.js";
 import { trustPhase } from "../../cap/trust/signature.js";
 import { withoutField } from "../../cap/wire/decode.js";
-import type { MapOrder } from "../../cap/wire/encode.js";
+import type { MapOrder } from "../../cap/wire/writer.js";
 import { errorText } from "../../core/errors.js";
 import type { KeyFiles } from "../key-files.js";
 import { type Candidate, formsOf, parseKeys, signerOf } from "./candidates.js";
