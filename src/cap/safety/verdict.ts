@@ -12,6 +12,7 @@ import {
   type PolicyRemediation,
 } from "../../../gen/cap/index.js";
 import * as errors from "../../core/errors.js";
+import { type AgentwireErrorOptions, PolicyDeniedError, RateLimitError } from "../../core/errors.js";
 import { SafetyDeniedError } from "../errors.js";
 
 /** A decision about a job. */
@@ -87,13 +88,13 @@ export function assertAllowed(verdict: PolicyVerdict): void {
   const { decision, reason, ruleId, policySnapshot, approvalRef, remediations } = verdict;
   const details = { ruleId, policySnapshot };
   if (decision === DecisionType.THROTTLE)
-    throw new errors.RateLimitError(reason || "throttled by the safety kernel", {
+    throw new RateLimitError(reason || "throttled by the safety kernel", {
       code: "SAFETY_THROTTLE",
       retryAfterMs: THROTTLE_MS,
       details,
     });
   if (decision === DecisionType.REQUIRE_HUMAN)
-    throw new errors.PolicyDeniedError(reason || "a human has to approve this", {
+    throw new PolicyDeniedError(reason || "a human has to approve this", {
       code: "APPROVAL_REQUIRED",
       details: { ...details, approvalRef },
     });
@@ -123,7 +124,7 @@ export function policyCheckRequest(request: JobRequest): PolicyCheckRequest {
   });
 }
 
-type ErrorClass = new (message: string, info?: errors.AgentwireErrorOptions) => errors.AgentwireError;
+type ErrorClass = new (message: string, info?: AgentwireErrorOptions) => errors.AgentwireError;
 
 const CLASSES: Partial<Record<Code, ErrorClass>> = {
   [Code.Canceled]: errors.AbortError,
